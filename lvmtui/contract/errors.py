@@ -1,0 +1,18 @@
+"""Errors a person can cause and mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """One line that names the file or option, says what is wrong and what to do. The command prints it, exits 2."""
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
+    """The error for a word that is not one of `known`, with the nearest one suggested."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    return UserError(f"{what} '{given}' is not known; {hint}")

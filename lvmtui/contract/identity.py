@@ -1,0 +1,92 @@
+"""Who a process is, so that it can be found again and never be taken for another.
+
+A process number alone is reused. Host, boot, number and start time in clock ticks together name one process for ever
+(Linux: /proc/PID/stat). Elsewhere psutil is asked by the rooms that own processes; here is only what files hold.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+RUN_MARK = "LVMTUI_RUN"
+"""Environment variable that every process of a run inherits; its value is the run folder's path."""
+LAUNCH_MARK = "LVMTUI_LAUNCH"
+"""Environment variable beside it: which start of the run the process belongs to."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One process. `start_ticks` is 0 where the platform does not tell."""
+
+    host: str
+    boot_id: str
+    pid: int
+    start_ticks: int
+
+    @property
+    def here(self) -> bool:
+        """True if the process lives, or lived, on this host (whichever boot)."""
+        return self.host == host_name()
+
+    def alive(self) -> bool:
+        """True if exactly this process runs now on this host. A zombie has ended."""
+        if not self.here or self.boot_id != boot_id():
+            return False
+        state = process_stat(self.pid)
+        return state is not None and state[0] not in "ZX" and state[1] == self.start_ticks
+
+
+@cache
+def host_name() -> str:
+    """This host, or container: a folder seen from another one must not be acted on there."""
+    return os.environ.get("LVMTUI_HOST") or socket.gethostname()
+
+
+@cache
+def boot_id() -> str:
+    """The kernel's name for the time since the machine started; LVMTUI_BOOT_ID replaces it in tests of a restart."""
+    replaced = os.environ.get("LVMTUI_BOOT_ID")
+    if replaced:
+        return replaced
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # not Linux: the minute of the boot is as near as it gets
+        return f"boot-{int((time.time() - time.monotonic()) // 60)}"
+
+
+def process_stat(pid: int) -> tuple[str, int] | None:
+    """Return (state letter, start time in clock ticks) of a process of this host, None if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None if Path("/proc/self/stat").exists() else _stat_without_proc(pid)
+    fields = stat[stat.rindex(b")") + 2 :].split()  # the name before may hold blanks and brackets
+    return fields[0].decode(), int(fields[19])
+
+
+def _stat_without_proc(pid: int) -> tuple[str, int] | None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return "R", 0
+
+
+def identity_of(pid: int) -> Identity | None:
+    """The identity of a process of this host, None if it has gone."""
+    stat = process_stat(pid)
+    return None if stat is None else Identity(host_name(), boot_id(), pid, stat[1])
+
+
+def own_identity() -> Identity:
+    """The identity of this process."""
+    found = identity_of(os.getpid())
+    assert found is not None, "the running process has no entry in the process table"
+    return found

@@ -1,0 +1,67 @@
+"""The only place that spells the name of a file in a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """A run folder; who writes which file is in `docs/formats.md`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def workspace(self) -> Path:
+        """The workspace the folder lies in: `artifacts/lvm/models/` stands between."""
+        return self.path.resolve().parents[3]
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def intent(self) -> Path:
+        return self.path / "intent.json"
+
+    @property
+    def supervision(self) -> Path:
+        return self.path / "supervision.jsonl"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the trainer as long as it lives."""
+        return self.path / "run.lock"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        return self.path / "checkpoint.prev.pt"
+
+    @property
+    def best_model(self) -> Path:
+        return self.path / "best_model.pt"
+
+    @property
+    def heldout(self) -> Path:
+        return self.path / "heldout.npz"

@@ -1,0 +1,59 @@
+"""`baselines/<arm>.json` and `comparisons/<model>.json`: the figures a verdict is made of, as numbers only.
+
+Heavy processes leave these files; supervisor, screen and report read them without numpy.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvmtui.contract.codec import DecodeError, decode
+
+TRIVIAL = ("copy_last", "mean", "recency_mean", "constant_mean", "ridge")
+"""The trivial baselines, in the order they are shown."""
+
+
+@dataclass(frozen=True)
+class TrivialScore:
+    """A prediction that needs no training to speak of, on the held-out windows."""
+
+    cosine: float
+    margin: float
+    """Cosine with the next vector less cosine with the last context vector."""
+    hit_1: float
+    hit_5: float
+    hit_10: float
+
+
+@dataclass(frozen=True)
+class TrivialBaselines:
+    """Trivial baselines of an arm. Copy-last and mean are the same in both arms; the others are fitted."""
+
+    arm: str
+    fingerprint: str
+    """Of the held-out windows they were scored on."""
+    windows: int
+    scores: dict[str, TrivialScore]
+    """By name, see TRIVIAL; no `ridge` where the vectors are too wide for it."""
+    validation_mean: float
+    """Cosine of the context mean on the arm's own validation windows."""
+    recency_weights: tuple[float, ...]
+    """Oldest first."""
+    seconds: float
+    spread_mean: float | None = None
+    """Spread (1 - norm of the mean unit prediction) of the context mean on the validation windows."""
+    echo_margin: float | None = None
+    """Margin of copy-last on the validation windows."""
+    mean_margin: float | None = None
+    """Margin of the context mean on the validation windows."""
+    version: int = 1
+
+
+def read_trivial(path: Path) -> TrivialBaselines | None:
+    """The trivial baselines of an arm, None until they are there."""
+    try:
+        return decode(TrivialBaselines, json.loads(path.read_bytes()))
+    except (OSError, ValueError, DecodeError):
+        return None

@@ -1,0 +1,107 @@
+"""`spec.json`: all that defines a run, written once by who plans the campaign, never changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.files import create_file
+from lvmtui.contract.recipe import Recipe
+
+VERSION = 1
+Arm = Literal["baseline", "expanded"]
+ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
+
+
+@dataclass(frozen=True)
+class ArmData:
+    """Where an arm's vectors are."""
+
+    file: str
+    """The file the person named (absolute path), or `bundled`."""
+    store: str
+    """Folder of the compact store, relative to the workspace; windows are index arithmetic on its vectors."""
+    rows: tuple[int, int]
+    """First row and the row after the last, in the store."""
+    fingerprint: str
+    """Of the file's content."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where the history of a run that was not trained here came from. The folder itself is never changed."""
+
+    folder: str
+    """Absolute path, as given."""
+    history: str
+    """Name of the file read."""
+    digest: str
+    """sha256 of that file."""
+    weights: str
+    """Name of the file of weights beside it; empty: none."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: a model trained on an arm with a seed."""
+
+    run: str
+    """Name of the run folder."""
+    campaign: str
+    model: str
+    size: Literal["small", "full"]
+    arm: Arm
+    label: str
+    """What people see for the arm: `8k`, `232k`."""
+    seed: int
+    dim: int
+    """Numbers in a vector."""
+    context: int
+    """Vectors in a context."""
+    recipe: Recipe
+    data: ArmData
+    split: str
+    """Folder of the campaign's split, relative to the workspace."""
+    split_fingerprint: str
+    """Of the held-out windows: runs with the same one are judged on the same windows."""
+    train_windows: int
+    validation_windows: int
+    heldout_windows: int
+    total_steps: int
+    evaluate_every: int
+    """Steps between evaluations on the validation windows."""
+    device: str
+    """`cpu`, `cuda`, `mps`, or `auto`: the best the trainer finds."""
+    threads: int
+    """CPU threads; part of what makes a run repeatable to the bit."""
+    deterministic: bool
+    imported: Imported | None = None
+    """Set for a history of another program: a point estimate on its own validation windows, nothing to start."""
+    version: int = VERSION
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which every training window is seen once; a history has one an epoch."""
+        return 1.0 if self.imported else self.train_windows / self.recipe.batch_size
+
+
+def write_spec(path: Path, spec: RunSpec) -> None:
+    """Create `spec.json`. Raises FileExistsError if it is there: a spec is never changed."""
+    create_file(path, dump_document(encode(spec)))
+
+
+def read_spec(path: Path) -> RunSpec:
+    """Read `spec.json`. Raises UserError if it is missing, damaged or of a later version."""
+    try:
+        document = json.loads(path.read_bytes())
+        if isinstance(document, dict) and isinstance(v := document.get("version"), int) and v > VERSION:
+            raise UserError(f"{path}: written by a later lvmtui (format {v}); update lvmtui to read it")
+        return decode(RunSpec, document)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from None
+    except (DecodeError, ValueError) as error:
+        raise UserError(f"{path}: not a run's spec ({error}); restore the file or retry the run") from None

@@ -1,0 +1,47 @@
+"""The one place where text that comes from a file becomes text that may be shown.
+
+A log line can carry terminal commands (set the clipboard, the title, move the cursor), bidirectional controls that
+reorder what a person reads, invalid UTF-8, or ten megabytes without a newline. `sanitise` makes any of these a
+plain, bounded, single line.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST_LINE = 4096
+"""Characters of one line that are kept; more than any screen shows, little enough to fold 500 runs."""
+
+_ESCAPES = re.compile(
+    r"""
+      (?:\x1b\]|\x9d) [^\x07\x1b\x9c]{0,4096} (?:\x07|\x1b\\|\x9c|$)   # OSC: title, clipboard, links
+    | (?:\x1b[PX^_]|[\x90\x98\x9e\x9f]) [^\x1b\x9c]{0,4096} (?:\x1b\\|\x9c|$)   # DCS, SOS, PM, APC
+    | (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]?                              # CSI: colours, cursor, erase
+    | \x1b [ -/]* [0-~]?                                                # two-character escapes, reset among them
+    """,
+    re.VERBOSE,
+)
+
+
+def sanitise(text: str | bytes, limit: int = LONGEST_LINE) -> str:
+    """Return `text` as one printable line of at most `limit` characters.
+
+    Escape sequences vanish, tabs and newlines become blanks, every other control, format (bidirectional marks,
+    zero-width), surrogate, private-use or unassigned character becomes `\N{REPLACEMENT CHARACTER}`.
+    """
+    if isinstance(text, bytes):
+        text = text[: 8 * limit].decode("utf-8", "replace")
+    cut = len(text) > 4 * limit
+    text = _ESCAPES.sub("", text[: 4 * limit])
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_plain(character) for character in text)
+    if cut or len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text
+
+
+def _plain(character: str) -> str:
+    if character in "\t\n\r\v\f\x85\u2028\u2029":
+        return " "
+    return "\ufffd" if unicodedata.category(character)[0] == "C" else character

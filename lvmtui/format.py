@@ -1,0 +1,87 @@
+"""Figures as people read them, the same on screens, in reports and in logs. Pure."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+def duration(seconds: float | None) -> str:
+    """`41 s`, `1 m 32 s`, `2 h 05 m`, `3 d 4 h`; a dash where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} m"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def short_duration(seconds: float | None) -> str:
+    """The same in at most six characters: `41s`, `1m32`, `2h05`, `3d4h`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}"
+    minutes = round(seconds / 60)
+    if minutes < 48 * 60:
+        return f"{minutes // 60}h{minutes % 60:02d}"
+    return f"{minutes // 1440}d{minutes % 1440 // 60}h"
+
+
+def cosine(value: float | None, digits: int = 4) -> str:
+    """`.5189`, `-.0312`: the leading zero says nothing."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.startswith(("1", "-1")) else text
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """`+1.54 %`, with its sign; `value` is in percent already."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:+.{digits}f} %"
+    return text.replace("-", "−", 1)
+
+
+def count(value: float | None) -> str:
+    """`412`, `8.3 k`, `1.5 M`, `67.4 M`, `2.1 G`."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    for limit, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= limit:
+            return f"{value / (1e3 if unit == ' k' else limit):.1f}{unit}"
+    return f"{value:.0f}"
+
+
+def size(amount: float | None) -> str:
+    """Bytes: `512 B`, `8.4 MB`, `1.29 GB`."""
+    if amount is None or not math.isfinite(amount):
+        return "–"
+    for limit, unit, digits in ((1e9, "GB", 2), (1e6, "MB", 1), (1e3, "kB", 0)):
+        if abs(amount) >= limit:
+            return f"{amount / limit:.{digits}f} {unit}"
+    return f"{amount:.0f} B"
+
+
+def clock(when: float | None, *, seconds: bool = False) -> str:
+    """`14:32` or `14:32:05`, local time."""
+    return "–" if when is None else time.strftime("%H:%M:%S" if seconds else "%H:%M", time.localtime(when))
+
+
+def date(when: float | None) -> str:
+    """`2026-11-22 14:32:05`, local time."""
+    return "–" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 run`, `3 runs`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
