@@ -1,0 +1,1 @@
+"""Pure: what the files of runs and campaigns add up to."""

@@ -1,0 +1,235 @@
+"""Folders to states: reads only what is new since the last look."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lvmtui.contract.campaign import (
+    Campaign,
+    CampaignIntent,
+    PlannedRun,
+    read_campaign,
+    read_campaign_intent,
+)
+from lvmtui.contract.codec import decode
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.events import decode_event
+from lvmtui.contract.identity import Identity
+from lvmtui.contract.intent import read_intent
+from lvmtui.contract.progress import Progress, read_progress
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.spec import RunSpec, read_spec
+from lvmtui.contract.supervision import decode_record
+from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.state.run_state import RunState, SupervisionState, TrainerState, fold, fold_records
+from lvmtui.state.status import Life, Phase, Status, processes_of, status_of
+from lvmtui.state.tail import Position, read_lines, restart_of
+
+Signature = tuple[int, int, int]
+TRAINED = b'"kind":"trained"'
+"""In the log line of a point of the training curve, and in no other: within a text the quotes would be escaped."""
+
+
+def signature(path: Path) -> Signature:
+    """What changes when a file does: inode, size, time of change. Zeros where there is no file."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+class RunReader:
+    """One run folder, read again and again. `state` is the same object as long as nothing has changed."""
+
+    def __init__(self, folder: RunDir, *, curves: bool = True) -> None:
+        """`curves` False leaves out the points of the training curve: most of a log, of no use to a supervisor."""
+        self.folder = folder
+        self.curves = curves
+        self.state: RunState | None = None
+        self.fault = ""
+        """Why there is no state: the folder is gone or its spec cannot be read."""
+        self._events = Position()
+        self._records = Position()
+        self._seen: dict[Path, Signature] = {}
+
+    def refresh(self) -> RunState | None:
+        """Read what is new and return the state, None if the folder cannot be read (see `fault`)."""
+        if not self._changed(self.folder.spec) and self.state is None and self.fault:
+            return None
+        if self.state is None or self._seen[self.folder.spec] == (0, 0, 0):
+            spec = self._read_spec()
+            if spec is None:
+                self.state = None
+                return None
+            if self.state is None or self.state.spec != spec:
+                self._events = self._records = Position()
+                self._seen = {self.folder.spec: self._seen[self.folder.spec]}
+                self.state = RunState(spec)
+        state = self.state
+        if self._changed(self.folder.events):
+            state = replace(state, trainer=self._read_events(state.trainer))
+        if self._changed(self.folder.supervision):
+            state = replace(state, supervision=self._read_records(state.supervision))
+        if self._changed(self.folder.intent):
+            state = replace(state, intent=read_intent(self.folder.intent, state.intent))
+        if self._changed(self.folder.progress):
+            state = replace(state, progress=read_progress(self.folder.progress))
+        self.state = state
+        return state
+
+    def _read_spec(self) -> RunSpec | None:
+        try:
+            self.fault = ""
+            return read_spec(self.folder.spec)
+        except UserError as error:
+            self.fault = str(error)
+            return None
+
+    def _changed(self, path: Path) -> bool:
+        now = signature(path)
+        if self._seen.get(path) == now:
+            return False
+        self._seen[path] = now
+        return True
+
+    def _read_events(self, state: TrainerState) -> TrainerState:
+        if _restarts(self.folder.events, self._events):
+            self._events, state = Position(), TrainerState()
+        lines, self._events = read_lines(self.folder.events, self._events)
+        if not self.curves:
+            lines = [line for line in lines if TRAINED not in line]
+        return fold(map(decode_event, lines), state)
+
+    def _read_records(self, state: SupervisionState) -> SupervisionState:
+        if _restarts(self.folder.supervision, self._records):
+            self._records, state = Position(), SupervisionState()
+        lines, self._records = read_lines(self.folder.supervision, self._records)
+        return fold_records(map(decode_record, lines), state)
+
+
+def _restarts(path: Path, position: Position) -> bool:
+    """True if the file is not the one that was read before, or became shorter."""
+    try:
+        return position != Position() and restart_of(path, position) != position
+    except OSError:
+        return True
+
+
+@dataclass
+class StallWatch:
+    """Tells a stalled run from a slow one, by this process's own clock and the run's own steps."""
+
+    seen: dict[str, tuple[tuple[int, str], float]] = field(default_factory=dict)
+    """Run -> (its progress, when that was first seen)."""
+
+    LEAST = 60.0
+    """Seconds without progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
+
+    def stalled(self, run: str, progress: Progress | None, now: float | None = None) -> bool:
+        """True if the progress has been the same for 30 of its own steps, and at least `LEAST` seconds."""
+        if progress is None:
+            return False
+        now = time.monotonic() if now is None else now
+        mark = (progress.step, f"{progress.activity}{progress.time}")
+        if self.seen.get(run, (None, 0.0))[0] != mark:
+            self.seen[run] = (mark, now)
+            return False
+        known = (progress.recent_step_seconds or 0.0, progress.evaluation_seconds, progress.checkpoint_seconds)
+        return now - self.seen[run][1] > max(self.LEAST, 30 * known[0], 3 * known[1], 3 * known[2])
+
+
+def life_of(run: RunState, stalled: bool = False) -> Life:
+    """Look at the run's processes (one read of /proc each)."""
+    processes = processes_of(run)
+    if any(process.alive() for process in processes):
+        return Life.STALLED if stalled else Life.ALIVE
+    newest = max((p for p in (run.supervision.launched, run.trainer.started) if p), key=lambda p: p.time, default=None)
+    elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
+    return Life.ELSEWHERE if elsewhere and run.trainer.ending is None and run.supervision.lost is None else Life.NONE
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A planned run with what is known of it now."""
+
+    planned: PlannedRun
+    folder: RunDir
+    state: RunState | None
+    status: Status
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class CampaignState:
+    """A campaign with all its runs."""
+
+    dir: CampaignDir
+    campaign: Campaign
+    intent: CampaignIntent
+    runs: tuple[RunView, ...]
+
+    def view(self, model: str, arm: str, seed: int) -> RunView | None:
+        return next(
+            (v for v in self.runs if (v.planned.model, v.planned.arm, v.planned.seed) == (model, arm, seed)), None
+        )
+
+    @property
+    def finished(self) -> bool:
+        """True if every run is over, whatever way."""
+        return all(view.status.over for view in self.runs)
+
+    @property
+    def settled(self) -> bool:
+        """True if no run is going on or will by itself."""
+        return all(view.status.over or view.status.phase is Phase.PAUSED for view in self.runs)
+
+
+class CampaignReader:
+    """One campaign's folder and its runs, read again and again."""
+
+    def __init__(self, workspace: Workspace, folder: CampaignDir) -> None:
+        self.workspace = workspace
+        self.folder = folder
+        self.campaign = read_campaign(folder.campaign)
+        self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
+        self._stalls = StallWatch()
+
+    def refresh(self) -> CampaignState:
+        """Read what is new in all run folders. Raises UserError if `campaign.json` cannot be read."""
+        return CampaignState(
+            self.folder,
+            self.campaign,
+            read_campaign_intent(self.folder.intent),
+            tuple(self.view(planned) for planned in self.campaign.runs),
+        )
+
+    def view(self, planned: PlannedRun) -> RunView:
+        """One run, read now."""
+        reader = self._runs[planned.run]
+        state = reader.refresh()
+        if state is None:
+            return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
+        stalled = self._stalls.stalled(planned.run, state.live)
+        return RunView(planned, reader.folder, state, status_of(state, life_of(state, stalled)))
+
+
+def newest_campaign(workspace: Workspace) -> CampaignDir:
+    """The campaign that commands mean unless told. Raises UserError if there is none."""
+    folders = workspace.campaign_dirs()
+    if not folders:
+        raise UserError(f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'")
+    return folders[-1]
+
+
+def supervisor_of(workspace: Workspace) -> Identity | None:
+    """Who supervises the workspace now, None if nobody does. One on another host counts: it cannot be looked at."""
+    try:
+        identity = decode(Identity, json.loads(workspace.supervisor.read_bytes())["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return identity if not identity.here or identity.alive() else None

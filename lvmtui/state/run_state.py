@@ -1,0 +1,206 @@
+"""What the two logs of a run add up to. Pure: no clock, no disk.
+
+`events.jsonl` is the trainer's side, `supervision.jsonl` the supervisor's; each folds on its own, so it does not
+matter in which order they are read. `status.py` says what both together, with the intent, mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import assert_never
+
+from lvmtui.contract.events import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+)
+from lvmtui.contract.identity import Identity
+from lvmtui.contract.intent import Intent
+from lvmtui.contract.progress import Progress
+from lvmtui.contract.spec import RunSpec
+from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+
+Ending = Paused | Interrupted | Cancelled | Failed | Finished
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """What the trainer has said."""
+
+    attempts: int = 0
+    first_started: float | None = None
+    started: Started | None = None
+    """The newest attempt."""
+    ending: Ending | None = None
+    """Of the newest attempt; None while it goes on, or if it died."""
+    step: int = 0
+    active: float = 0.0
+    """Seconds of work, over all attempts."""
+    last_time: float | None = None
+    points: tuple[Trained, ...] = ()
+    evaluations: tuple[Evaluated, ...] = ()
+    checkpoint: CheckpointSaved | None = None
+    """The newest one that still counts."""
+    unknown: int = 0
+    """Lines that could not be read."""
+
+    @property
+    def finished(self) -> Finished | None:
+        return self.ending if isinstance(self.ending, Finished) else None
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The evaluation whose weights are kept."""
+        return next((e for e in reversed(self.evaluations) if e.best), None)
+
+
+@dataclass(frozen=True)
+class SupervisionState:
+    """What the supervisor has done."""
+
+    launches: int = 0
+    launched: Launched | None = None
+    process: Identity | None = None
+    """Of the newest process started or found."""
+    launch: str = ""
+    """Name of the start that process came from."""
+    deaths: tuple[Lost, ...] = ()
+    """Deaths that count, since the newest checkpoint or order: what the limit of retries is held against."""
+    lost: Lost | None = None
+    """The newest death, if nothing was started since."""
+    last_lost: Lost | None = None
+    """The newest death ever, for its words."""
+    stopped: Stopped | None = None
+    gave_up: GaveUp | None = None
+    killed: tuple[int, ...] = ()
+    """Every process that had to be killed."""
+    signalled: Signalled | None = None
+    """The newest signal to what runs, or ran last."""
+    insisted: tuple[int, ...] = ()
+    """Who had to be killed of what runs, or ran last."""
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
+class RunState:
+    """All that a run folder says."""
+
+    spec: RunSpec
+    intent: Intent = Intent()
+    trainer: TrainerState = TrainerState()
+    supervision: SupervisionState = SupervisionState()
+    progress: Progress | None = None
+
+    @property
+    def step(self) -> int:
+        """The newest step known, live digits included."""
+        live = self.progress
+        return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
+
+    def is_current(self, progress: Progress) -> bool:
+        """True if the live digits are from the newest attempt, and it goes on."""
+        started = self.trainer.started
+        return self.trainer.ending is None and (started is None or progress.pid == started.process.pid)
+
+    @property
+    def live(self) -> Progress | None:
+        """The live digits, if they are of now."""
+        return self.progress if self.progress and self.is_current(self.progress) else None
+
+
+def apply(run: TrainerState, event: Event) -> TrainerState:
+    """One more event."""
+    match event:
+        case Started():
+            step = event.resumed_from
+            kept = run.checkpoint if run.checkpoint and run.checkpoint.step <= step else None
+            return replace(
+                run,
+                attempts=run.attempts + 1,
+                first_started=event.time if run.first_started is None else run.first_started,
+                started=event,
+                ending=None,
+                step=step,
+                active=event.active,
+                last_time=event.time,
+                points=tuple(p for p in run.points if p.step <= step),
+                evaluations=tuple(e for e in run.evaluations if e.step <= step),
+                checkpoint=kept,
+            )
+        case Trained():
+            return replace(_at(run, event), points=(*run.points, event))
+        case Evaluated():
+            return replace(_at(run, event), evaluations=(*run.evaluations, event))
+        case CheckpointSaved():
+            return replace(_at(run, event), checkpoint=event)
+        case Paused() | Interrupted() | Cancelled() | Failed() | Finished():
+            return replace(_at(run, event), ending=event)
+        case Unknown():
+            return replace(run, unknown=run.unknown + 1)
+        case _:
+            assert_never(event)
+
+
+def _at(
+    run: TrainerState,
+    event: Trained | Evaluated | CheckpointSaved | Ending,
+) -> TrainerState:
+    return replace(run, step=max(run.step, event.step), active=event.active, last_time=event.time)
+
+
+def fold(events: Iterable[Event], run: TrainerState = TrainerState()) -> TrainerState:
+    """All events in the order of the log. `fold(a + b) == fold(b, fold(a))`."""
+    return reduce(apply, events, run)
+
+
+def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
+    """One more record."""
+    match record:
+        case Launched():
+            deaths = tuple(d for d in run.deaths if d.generation == record.generation)
+            return replace(
+                run,
+                launches=run.launches + 1,
+                launched=record,
+                process=record.process,
+                launch=record.launch,
+                deaths=deaths,
+                lost=None,
+                signalled=None,
+                insisted=(),
+            )
+        case Adopted():
+            return replace(run, process=record.process, launch=record.launch, lost=None)
+        case Signalled():
+            killed = record.pids if record.signal == "KILL" else ()
+            return replace(run, killed=(*run.killed, *killed), signalled=record, insisted=(*run.insisted, *killed))
+        case Lost():
+            same = tuple(
+                d
+                for d in run.deaths
+                if d.generation == record.generation and d.checkpoint_step == record.checkpoint_step
+            )
+            return replace(run, deaths=(*same, record) if record.counts else same, lost=record, last_lost=record)
+        case Stopped():
+            return replace(run, stopped=record)
+        case GaveUp():
+            return replace(run, gave_up=record)
+        case Unknown():
+            return replace(run, unknown=run.unknown + 1)
+        case _:
+            assert_never(record)
+
+
+def fold_records(records: Iterable[Record], run: SupervisionState = SupervisionState()) -> SupervisionState:
+    """All records in the order of the log."""
+    return reduce(apply_record, records, run)

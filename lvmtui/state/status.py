@@ -1,0 +1,148 @@
+"""What a run is doing, in one word: decided here once, for the supervisor, the screen, the commands and the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from lvmtui.contract.events import Cancelled, Failed, Finished, Interrupted, Paused
+from lvmtui.contract.identity import Identity
+from lvmtui.state.run_state import RunState
+
+
+class Life(Enum):
+    """What was seen of a run's processes."""
+
+    NONE = "none"
+    """Nobody runs for it on this host."""
+    ALIVE = "alive"
+    STALLED = "stalled"
+    """Alive, and without a step for longer than its own steps explain."""
+    ELSEWHERE = "elsewhere"
+    """Started on another host that cannot be looked at from here."""
+
+
+class Phase(Enum):
+    """The states a person tells apart."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STALLED = "stalled"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    NO_SPACE = "no space"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    FINISHED = "finished"
+    UNKNOWN = "unknown"
+
+
+OVER = frozenset({Phase.FINISHED, Phase.FAILED, Phase.DIVERGED, Phase.CANCELLED})
+"""Nothing more happens without an order."""
+ALIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STALLED, Phase.PAUSING, Phase.CANCELLING})
+"""Phases in which a process may hold memory."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A phase with what belongs to it."""
+
+    phase: Phase
+    reason: str = ""
+    """In words, where the phase needs them."""
+    since: float | None = None
+    """Seconds since 1970."""
+
+    @property
+    def over(self) -> bool:
+        return self.phase in OVER
+
+
+def status_of(run: RunState, life: Life) -> Status:
+    """The status of a run of which `life` was seen. Pure."""
+    ending, intent = run.trainer.ending, run.intent
+    if isinstance(ending, Finished):
+        return Status(Phase.FINISHED, since=ending.time)
+    if life is Life.ELSEWHERE:
+        host = last_process(run)
+        return Status(Phase.UNKNOWN, f"runs on {host.host if host else 'another host'}", run.trainer.last_time)
+    if life is not Life.NONE:
+        return _alive(run, life)
+    if intent.want == "cancel":
+        stopped = run.supervision.stopped
+        if stopped and stopped.generation >= intent.generation:
+            return Status(Phase.CANCELLED, _killed_words(stopped.killed), stopped.time)
+        return Status(Phase.CANCELLING, since=intent.time or None)
+    given_up = run.supervision.gave_up
+    if given_up and given_up.generation >= intent.generation:
+        return Status(Phase.FAILED, given_up.reason, given_up.time)
+    if isinstance(ending, Failed) and (final := _final_failure(run, ending)):
+        return final
+    if intent.want == "pause":
+        return Status(Phase.PAUSED, since=_last_time(run))
+    if run.supervision.launches == 0 and run.trainer.attempts == 0:
+        return Status(Phase.QUEUED)
+    if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed, or to be tried again, and waiting its turn
+        return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
+    if isinstance(ending, Interrupted):
+        return Status(Phase.INTERRUPTED, f"left on {ending.signal}", ending.time)
+    lost = run.supervision.lost
+    return Status(Phase.INTERRUPTED, lost.reason if lost else "its process is gone", lost.time if lost else None)
+
+
+def _alive(run: RunState, life: Life) -> Status:
+    if run.intent.want == "cancel":
+        return Status(Phase.CANCELLING, since=run.intent.time or None)
+    if run.intent.want == "pause":
+        return Status(Phase.PAUSING, since=run.intent.time or None)
+    if life is Life.STALLED:
+        return Status(
+            Phase.STALLED, "no step for longer than its steps explain", run.progress.time if run.progress else None
+        )
+    started = run.trainer.started
+    live = run.live
+    if started is None or live is None or live.activity == "starting":
+        return Status(Phase.STARTING, since=started.time if started else None)
+    return Status(Phase.RUNNING, live.activity, started.time)
+
+
+def _final_failure(run: RunState, failed: Failed) -> Status | None:
+    """The status of a failure that is not tried again by itself, None where it is (or an order came since)."""
+    began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it says it started
+    if began is not None and run.intent.generation > began.generation and run.intent.want == "run":
+        return None
+    match failed.reason:
+        case "diverged":
+            return Status(Phase.DIVERGED, failed.message, failed.time)
+        case "data":
+            return Status(Phase.FAILED, failed.message, failed.time)
+        case "no_space":
+            return Status(Phase.NO_SPACE, failed.message, failed.time)
+        case _:
+            return None
+
+
+def last_process(run: RunState) -> Identity | None:
+    """The newest process of the run: the trainer's own word, or the supervisor's if that is newer."""
+    started, launched = run.trainer.started, run.supervision.launched
+    if started and launched and launched.time > started.time:
+        return run.supervision.process
+    return started.process if started else run.supervision.process
+
+
+def processes_of(run: RunState) -> tuple[Identity, ...]:
+    """Every process that may still be the run's."""
+    found = {run.supervision.process, run.trainer.started.process if run.trainer.started else None}
+    return tuple(identity for identity in found if identity is not None)
+
+
+def _last_time(run: RunState) -> float | None:
+    return run.trainer.last_time or run.intent.time or None
+
+
+def _killed_words(killed: tuple[int, ...]) -> str:
+    return f"process {', '.join(map(str, killed))} had to be killed" if killed else ""

@@ -1,0 +1,61 @@
+"""Whole lines from a file that grows, is cut, or is replaced while it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+BLOCK = 1 << 20
+LONGEST = 1 << 20
+"""A line longer than this is no event of ours: it is passed over without being held in memory."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where reading goes on: the file (by inode) and the byte after the last whole line."""
+
+    inode: int = 0
+    offset: int = 0
+
+
+def read_lines(path: Path, position: Position = Position()) -> tuple[list[bytes], Position]:
+    """Return the lines completed since `position`, without their newlines, and the position after them.
+
+    A last line without a newline is held back: it is still being written, or was cut. A file that became shorter or
+    was replaced is read from its start again; the caller sees that by the position's inode or a smaller offset.
+    """
+    try:
+        with path.open("rb") as file:
+            start = restart_of(path, position)
+            file.seek(start.offset)
+            lines, end = _whole_lines(file, start.offset)
+            return lines, Position(start.inode, end)
+    except OSError:
+        return [], position
+
+
+def restart_of(path: Path, position: Position) -> Position:
+    """`position` if it still fits the file, else the start of the file that is there now. Raises OSError."""
+    stat = path.stat()
+    if stat.st_ino == position.inode and stat.st_size >= position.offset:
+        return position
+    return Position(stat.st_ino, 0)
+
+
+def _whole_lines(file: IO[bytes], offset: int) -> tuple[list[bytes], int]:
+    """The whole lines from here on, and the offset after the last of them."""
+    lines: list[bytes] = []
+    rest = b""
+    skipping = False
+    while block := file.read(BLOCK):
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            offset += len(line) + 1
+            if not skipping:
+                lines.append(line)
+            skipping = False
+        if len(rest) > LONGEST:
+            offset += len(rest)
+            rest, skipping = b"", True
+    return lines, offset

@@ -1,0 +1,567 @@
+"""Campaigns and run folders as planner, trainer and supervisor would have left them, without training anything.
+
+    campaign = make_campaign(tmp_path, models=("amn", "gru"), seeds=(1,))
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
+    bring_to(tmp_path, campaign, "amn", "expanded", state="running", fraction=0.4)
+
+`bring_to` knows the states a person tells apart; `History` is underneath, for anything else: it writes the two logs,
+the live digits and the intent of one run with a clock of its own. Everything is repeatable: no clock, no chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.events import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    HeldoutScores,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    encode_event,
+)
+from lvmtui.contract.files import append_line, replace_file, seal_archive
+from lvmtui.contract.identity import Identity, boot_id, host_name, own_identity
+from lvmtui.contract.intent import Want, write_intent
+from lvmtui.contract.progress import Activity, Progress, write_progress
+from lvmtui.contract.recipe import MODELS, recipe_for
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.scores import TrivialBaselines, TrivialScore
+from lvmtui.contract.spec import ARMS, Arm, ArmData, RunSpec, read_spec, write_spec
+from lvmtui.contract.supervision import GaveUp, Launched, Lost, Record, Stopped, encode_record
+from lvmtui.contract.workspace import Workspace
+
+STAMP = "20261122_134500"
+START = 1795355100.0
+"""2026-11-22 13:45:00 UTC."""
+FINGERPRINT = "5b1f" * 16
+"""Of the held-out windows of every campaign made here."""
+VERSIONS = {"lvmtui": "0.1.0", "python": "3.11.2", "torch": "2.13.0", "numpy": "2.4.6"}
+NOBODY = 4_000_000
+"""A process number no Linux kernel gives out as a default."""
+
+State = Literal[
+    "queued", "starting", "running", "evaluating", "stalled", "pausing", "paused", "resumed", "cancelling", "cancelled",
+    "interrupted", "restarted", "killed", "no space", "failed", "gave up", "diverged", "collapsed", "finished",
+    "unknown",
+]  # fmt: skip
+
+
+# Campaigns ------------------------------------------------------------------------------------------------------------
+
+
+def make_campaign(
+    workspace: Workspace | Path,
+    *,
+    models: Iterable[str] = MODELS,
+    seeds: Iterable[int] = (1,),
+    labels: tuple[str, str] = ("8k", "23k"),
+    stamp: str = STAMP,
+    created: float = START,
+    total_steps: int = 1200,
+    jobs: int = 2,
+    threads: int = 1,
+    recipe: str = "tuned",
+    stall_timeout: float | None = None,
+    heldout_windows: int = 2292,
+    heldout_clusters: int = 91,
+    notes: tuple[str, ...] = (),
+    fingerprint: str = FINGERPRINT,
+) -> Campaign:
+    """Write `campaign.json` and a run folder with its spec for every model, arm and seed; all runs are queued."""
+    workspace = _workspace(workspace)
+    models, seeds = tuple(models), tuple(seeds)
+    id_ = f"{labels[0]}_vs_{labels[1]}_{stamp}"
+    folder = workspace.campaign(id_)
+    folder.path.mkdir(parents=True)
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    workspace.logs.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "baseline": _arm_facts(labels[0], "baseline", 8280, 41, 6394, 911, 138),
+        "expanded": _arm_facts(labels[1], "expanded", 23264, 890, 17204, 1862, 412),
+    }
+    runs: list[PlannedRun] = []
+    for seed in seeds:
+        for model in models:
+            for arm in ARMS:
+                many = f"_s{seed}" if len(seeds) > 1 else ""
+                name = f"{model}_{facts[arm].label}{many}_{stamp}"
+                planned = PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed)
+                workspace.run(planned).path.mkdir()
+                spec = RunSpec(
+                    run=name,
+                    campaign=id_,
+                    model=model,
+                    size="small",
+                    arm=arm,
+                    label=facts[arm].label,
+                    seed=seed,
+                    dim=384,
+                    context=5,
+                    recipe=recipe_for(recipe, model),
+                    data=facts[arm].data,
+                    split=f"artifacts/lvm/campaigns/{id_}/split",
+                    split_fingerprint=fingerprint,
+                    train_windows=facts[arm].train_windows,
+                    validation_windows=facts[arm].validation_windows,
+                    heldout_windows=heldout_windows,
+                    total_steps=total_steps,
+                    evaluate_every=max(1, total_steps // recipe_for(recipe, model).evaluations),
+                    device="cpu",
+                    threads=threads,
+                    deterministic=True,
+                )
+                write_spec(workspace.run(planned).spec, spec)
+                runs.append(planned)
+    campaign = Campaign(
+        id=id_,
+        created=created,
+        baseline=facts["baseline"],
+        expanded=facts["expanded"],
+        dim=384,
+        context=5,
+        models=models,
+        size="small",
+        recipe=recipe,
+        seeds=seeds,
+        heldout_windows=heldout_windows,
+        heldout_clusters=heldout_clusters,
+        split_fingerprint=fingerprint,
+        jobs=jobs,
+        threads=threads,
+        device="cpu",
+        runs=tuple(runs),
+        by="ada@analytical",
+        versions=VERSIONS,
+        stall_timeout=stall_timeout,
+        notes=notes,
+    )
+    write_campaign(folder.campaign, campaign)
+    return campaign
+
+
+def planned_run(campaign: Campaign, model: str, arm: Arm, seed: int | None = None) -> PlannedRun:
+    """A run of the campaign; `seed` None: of its first seed."""
+    seed = campaign.seeds[0] if seed is None else seed
+    return next(p for p in campaign.runs if (p.model, p.arm, p.seed) == (model, arm, seed))
+
+
+def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: Arm) -> TrivialBaselines:
+    """Leave the trivial baselines' scores of an arm, near those of the bundled vectors."""
+    folder = _workspace(workspace).campaign(campaign.id)
+    ridge, recency = (0.4549, 0.5166) if arm == "baseline" else (0.5003, 0.5171)
+    figures = {"copy_last": 0.412, "mean": 0.5064, "recency_mean": recency, "constant_mean": 0.2512, "ridge": ridge}
+    margins = {"copy_last": -0.588, "mean": -0.164, "recency_mean": -0.191, "constant_mean": 0.0, "ridge": 0.031}
+    trivial = TrivialBaselines(
+        arm=arm,
+        fingerprint=campaign.split_fingerprint,
+        windows=campaign.heldout_windows,
+        scores={
+            name: TrivialScore(value, margins[name], *(round(h * value / 0.5064, 4) for h in (0.041, 0.131, 0.204)))
+            for name, value in figures.items()
+        },
+        validation_mean=0.5071,
+        recency_weights=(0.121, 0.146, 0.178, 0.231, 0.324),
+        seconds=3.2,
+        spread_mean=0.61,
+        echo_margin=-0.586,
+        mean_margin=-0.163,
+    )
+    folder.baselines.mkdir(exist_ok=True)
+    replace_file(folder.baseline_scores(arm), dump_document(encode(trivial)))
+    return trivial
+
+
+# Runs in every state --------------------------------------------------------------------------------------------------
+
+
+def bring_to(
+    workspace: Workspace | Path,
+    campaign: Campaign,
+    model: str,
+    arm: Arm,
+    seed: int | None = None,
+    *,
+    state: State = "finished",
+    fraction: float = 0.5,
+    began: float = START + 30,
+    seconds_per_step: float = 0.05,
+    curve: Curve | None = None,
+    best: float | None = None,
+    process: Identity | None = None,
+    heldout: bool = False,
+) -> History:
+    """Write a queued run's folder on until `status_of` says `state`.
+
+    `fraction`: how far a run that is not over has come. `best`: its best cosine. `process`: who runs it; the states
+    that need a living process take the calling one. `heldout`: a finished run gets its `heldout.npz` (needs numpy).
+    """
+    workspace = _workspace(workspace)
+    planned = planned_run(campaign, model, arm, seed)
+    alive = state in ("starting", "running", "evaluating", "stalled", "pausing", "cancelling")
+    if process is None:
+        process = own_identity() if alive else Identity(host_name(), boot_id(), NOBODY, 1)
+    if state == "unknown":
+        process = replace(process, host="node17", boot_id="c0ffee")
+    if curve is None:
+        curve = Curve(usual_best(model, arm) if best is None else best, seed=planned.seed)
+    if state == "collapsed":
+        curve = replace(curve, collapses_at=0.3)
+    run = History(workspace.run(planned), began, process, curve, seconds_per_step)
+    if state == "queued":
+        return run
+    run.launch()
+    if state == "gave up":
+        for _ in range(3):
+            run.die("killed by signal 11")
+            run.launch()
+        run.give_up("died 3 times at the same place; last words: Segmentation fault")
+        return run
+    run.start()
+    if state == "starting":
+        run.digits("starting")
+        return run
+    run.train(round(run.spec.total_steps * (1.0 if state in ("finished", "collapsed") else fraction)))
+    match state:
+        case "evaluating":
+            run.digits("evaluating")
+        case "stalled":
+            run.time += 3600
+        case "pausing":
+            run.want("pause")
+        case "paused" | "resumed":
+            run.want("pause")
+            run.end(Paused(run.time, run.step, run.active))
+            if state == "resumed":
+                run.want("run")
+        case "cancelling":
+            run.want("cancel")
+        case "cancelled":
+            run.want("cancel")
+            run.end(Cancelled(run.time, run.step, run.active))
+            run.record(Stopped(run.time, run.generation, ()))
+        case "interrupted":
+            run.end(Interrupted(run.time, run.step, "TERM", run.active))
+        case "restarted":
+            run.die("the machine restarted", counts=False)
+        case "killed":
+            run.die("killed for memory")
+        case "no space":
+            message = "the disk is full: 8.4 MB are needed for a checkpoint"
+            run.end(Failed(run.time, run.step, "no_space", message, run.active, 8_400_000))
+        case "failed":
+            message = f"{run.spec.data.file}: changed since the run was planned; restore it or plan again"
+            run.end(Failed(run.time, run.step, "data", message, run.active))
+        case "diverged":
+            message = f"loss is not finite at step {run.step}"
+            run.end(Failed(run.time, run.step, "diverged", message, run.active))
+        case "finished" | "collapsed":
+            run.finish(heldout=heldout)
+        case _:
+            pass
+    return run
+
+
+def usual_best(model: str, arm: str) -> float:
+    """Best cosine of a model on an arm of the bundled vectors, about."""
+    usual = {
+        "amn": (0.5189, 0.5269),
+        "lstm": (0.5142, 0.5190),
+        "gru": (0.5176, 0.5243),
+        "transformer": (0.5161, 0.5236),
+    }
+    return usual.get(model, (0.5168, 0.5251))[ARMS.index(arm)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The figures of a training as a function of its share done: what an evaluation at that point finds."""
+
+    best: float
+    """Validation cosine that is approached."""
+    start: float = 0.31
+    steepness: float = 7.0
+    """Shares of the way in which the distance to `best` shrinks to 1/e, inverted."""
+    noise: float = 0.0008
+    collapses_at: float | None = None
+    """Share done from which every prediction is the constant mean vector."""
+    overfits_from: float | None = None
+    """Share done from which validation gets worse while training goes on getting better."""
+    echoes: bool = False
+    """The prediction is the last context vector."""
+    seed: int = 1
+
+    def cosine(self, share: float) -> float:
+        """Validation cosine at `share` (0 to 1) of the steps."""
+        if self.collapses_at is not None and share >= self.collapses_at:
+            return 0.2512 + 0.2 * self.noise * self._jitter(share)
+        value = self.best - (self.best - self.start) * math.exp(-self.steepness * share)
+        if self.overfits_from is not None and share > self.overfits_from:
+            value -= 0.06 * (share - self.overfits_from)
+        return value + self.noise * self._jitter(share) * (1 - share)
+
+    def train_cosine(self, share: float) -> float:
+        """Training cosine at `share` of the steps."""
+        if self.collapses_at is not None and share >= self.collapses_at:
+            return 0.2530
+        gain = 0.25 if self.overfits_from is not None else 0.03
+        return self.cosine(share) + gain * share - 0.01
+
+    def margin(self, share: float) -> float:
+        if self.collapses_at is not None and share >= self.collapses_at:
+            return 0.0
+        return -0.52 if self.echoes else -0.16 + 0.25 * (1 - math.exp(-4 * share))
+
+    def spread(self, share: float) -> float:
+        return 2e-7 if self.collapses_at is not None and share >= self.collapses_at else 0.55 + 0.08 * share
+
+    def _jitter(self, share: float) -> float:
+        """Between -1 and 1, the same for the same seed and share."""
+        digest = hashlib.sha256(f"{self.seed} {self.best} {share:.6f}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2**31 - 1
+
+
+@dataclass
+class History:
+    """One run's folder, written on by its trainer and its supervisor, with a clock that moves by what they do."""
+
+    folder: RunDir
+    time: float = START
+    process: Identity = field(default_factory=own_identity)
+    curve: Curve = field(default_factory=lambda: Curve(0.52))
+    seconds_per_step: float = 0.05
+    step: int = 0
+    active: float = 0.0
+    generation: int = 0
+    checkpoint: int = 0
+    """Step of the newest checkpoint."""
+    evaluations: list[Evaluated] = field(default_factory=list)
+    points: int = 100
+    """Training points over the whole run."""
+
+    @property
+    def spec(self) -> RunSpec:
+        return read_spec(self.folder.spec)
+
+    def event(self, event: Event) -> None:
+        """Append to the trainer's log."""
+        append_line(self.folder.events, encode_event(event))
+
+    def record(self, record: Record) -> None:
+        """Append to the supervisor's log."""
+        append_line(self.folder.supervision, encode_record(record))
+
+    def want(self, want: Want, **options: bool) -> None:
+        """Write an order."""
+        self.time += 2
+        self.generation = write_intent(
+            self.folder.intent, want, by="ada@analytical", now=self.time, **options
+        ).generation
+
+    def launch(self) -> None:
+        self.time += 1
+        self.record(Launched(self.time, self.generation, self.process, "local", ""))
+
+    def start(self, resumed_from: int = 0, passed_over: tuple[str, ...] = ()) -> None:
+        self.time += 4
+        self.step = self.checkpoint = resumed_from
+        self.evaluations = [e for e in self.evaluations if e.step <= resumed_from]
+        checkpoint = "checkpoint.pt" if resumed_from else None
+        self.event(
+            Started(
+                self.time,
+                self.process,
+                self.generation,
+                resumed_from,
+                checkpoint,
+                passed_over,
+                self.active,
+                parameters=612_864,
+                device="cpu",
+                versions=VERSIONS,
+            )
+        )
+
+    def train(self, to_step: int) -> None:
+        """Train up to `to_step`: points, evaluations, checkpoints at every second evaluation, live digits."""
+        spec = self.spec
+        every = max(1, spec.total_steps // self.points)
+        for step in range(self.step + 1, to_step + 1):
+            self.step = step
+            self.time += self.seconds_per_step
+            self.active += self.seconds_per_step
+            share = step / spec.total_steps
+            if step % every == 0:
+                cosine = self.curve.train_cosine(share)
+                windows = spec.recipe.batch_size / self.seconds_per_step
+                self.event(Trained(self.time, step, 1 - cosine, cosine, spec.recipe.rate, windows, self.active))
+            if step % spec.evaluate_every == 0 or step == spec.total_steps:
+                self.evaluate()
+                if len(self.evaluations) % 2 == 0:
+                    self.save()
+        self.digits("training")
+
+    def evaluate(self) -> None:
+        spec, share = self.spec, self.step / self.spec.total_steps
+        self.time += 0.5
+        self.active += 0.5
+        cosine, train_cosine = self.curve.cosine(share), self.curve.train_cosine(share)
+        best = all(e.loss is None or 1 - cosine < e.loss for e in self.evaluations)
+        evaluated = Evaluated(
+            time=self.time,
+            step=self.step,
+            epoch=self.step / spec.steps_per_epoch,
+            loss=1 - cosine,
+            cosine=cosine,
+            margin=self.curve.margin(share),
+            last_cosine=cosine - self.curve.margin(share),
+            spread=self.curve.spread(share),
+            train_loss=1 - train_cosine,
+            train_cosine=train_cosine,
+            rate=spec.recipe.rate,
+            best=best,
+            seconds=0.5,
+            active=self.active,
+        )
+        self.evaluations.append(evaluated)
+        self.event(evaluated)
+
+    def save(self) -> None:
+        """A checkpoint, as far as the logs are concerned."""
+        self.time += 0.1
+        self.active += 0.1
+        self.checkpoint = self.step
+        self.event(CheckpointSaved(self.time, self.step, 8_400_000, 0.1, self._digest("checkpoint"), self.active))
+
+    def digits(self, activity: Activity) -> None:
+        """The live digits, as of now."""
+        spec, share = self.spec, self.step / self.spec.total_steps
+        write_progress(
+            self.folder.progress,
+            Progress(
+                time=self.time,
+                activity=activity,
+                pid=self.process.pid,
+                step=self.step,
+                epoch=self.step / spec.steps_per_epoch,
+                loss=1 - self.curve.train_cosine(share) if self.step else None,
+                cosine=self.curve.train_cosine(share) if self.step else None,
+                rate=spec.recipe.rate,
+                windows_per_second=spec.recipe.batch_size / self.seconds_per_step if self.step else None,
+                active=self.active,
+                startup_seconds=4.0,
+                train_steps=self.step,
+                train_seconds=self.step * self.seconds_per_step,
+                recent_step_seconds=self.seconds_per_step if self.step else None,
+                evaluations=len(self.evaluations),
+                evaluation_seconds=0.5,
+                checkpoints=len(self.evaluations) // 2,
+                checkpoint_seconds=0.1,
+            ),
+        )
+
+    def end(self, ending: Paused | Interrupted | Cancelled | Failed | Finished) -> None:
+        """The trainer's last word; a pause and an interruption are preceded by their checkpoint."""
+        if isinstance(ending, Paused | Interrupted):
+            self.save()
+            ending = replace(ending, time=self.time, active=self.active)
+        self.event(ending)
+
+    def die(self, reason: str, *, counts: bool = True) -> None:
+        """The trainer goes without a word; the supervisor notes it."""
+        self.time += 1
+        self.record(Lost(self.time, self.generation, self.process, reason, self.checkpoint, counts))
+
+    def give_up(self, reason: str) -> None:
+        self.time += 1
+        self.record(GaveUp(self.time, self.generation, reason))
+
+    def finish(self, *, heldout: bool = False, cosine: float | None = None) -> None:
+        """Held-out evaluation and the end; `cosine` None: near the best validation cosine."""
+        spec = self.spec
+        best = next(e for e in reversed(self.evaluations) if e.best)
+        assert best.cosine is not None and best.margin is not None and best.spread is not None
+        held = best.cosine - 0.0012 if cosine is None else cosine
+        self.time += 2
+        self.active += 2
+        digest = write_heldout(self.folder, spec, held, best.margin) if heldout else self._digest("heldout")
+        hits = [round(h * held / 0.5064, 4) for h in (0.046, 0.142, 0.221)]
+        self.event(
+            Finished(
+                time=self.time,
+                step=self.step,
+                stopped_early=self.step < spec.total_steps,
+                best_step=best.step,
+                best_epoch=best.epoch,
+                best_cosine=best.cosine,
+                heldout=HeldoutScores(spec.heldout_windows, held, best.margin, held - best.margin, best.spread, *hits),
+                latency_p50_ms=0.61,
+                latency_p95_ms=0.83,
+                train_seconds=self.active * 0.9,
+                peak_memory_bytes=412_000_000,
+                weights_digest=self._digest("weights"),
+                best_digest=self._digest("best"),
+                heldout_digest=digest,
+                active=self.active,
+            )
+        )
+        self.digits("heldout")
+
+    def _digest(self, what: str) -> str:
+        return hashlib.sha256(f"{self.folder.name} {what} {self.step}".encode()).hexdigest()
+
+
+def write_heldout(folder: RunDir, spec: RunSpec, cosine: float, margin: float = 0.05, *, spread: float = 0.12) -> str:
+    """Leave a sealed `heldout.npz` whose mean cosine is exactly near `cosine`; return its checksum.
+
+    Windows of one campaign share window, cluster and stratum, and most of their difficulty: two runs differ by little
+    in the same window, as trained models do.
+    """
+    import numpy as np
+
+    windows, clusters = spec.heldout_windows, max(2, spec.heldout_windows // 25)
+    shared = np.random.default_rng(int(spec.split_fingerprint[:8], 16) if spec.split_fingerprint else 0)
+    cluster = np.sort(shared.integers(0, clusters, windows)).astype(np.int32)
+    stratum = (shared.random(clusters) < 0.6).astype(np.uint8)[cluster]
+    difficulty = shared.normal(0, spread * 0.6, clusters)[cluster] + shared.normal(0, spread, windows)
+    own_seed = int.from_bytes(hashlib.sha256(spec.run.encode()).digest()[:8], "big")
+    own = np.random.default_rng(own_seed).normal(0, spread / 6, windows)
+    values = np.clip(difficulty - difficulty.mean() + own - own.mean() + cosine, -1, 1).astype(np.float32)
+    last = np.clip(values - margin + np.random.default_rng(own_seed + 1).normal(0, 0.03, windows), -1, 1)
+    rank = np.maximum(1, np.round(np.exp(4.2 - 8 * (values - 0.5)))).astype(np.int32)
+    with folder.heldout.open("wb") as file:
+        np.savez(
+            file,
+            version=np.asarray(1),
+            window=np.arange(windows, dtype=np.int64) * 3,
+            cluster=cluster,
+            stratum=stratum,
+            cosine=values,
+            last_cosine=last.astype(np.float32),
+            rank=rank,
+            fingerprint=np.asarray(spec.split_fingerprint),
+        )
+    return seal_archive(folder.heldout)
+
+
+def _arm_facts(label: str, arm: str, vectors: int, articles: int, train: int, valid: int, dropped: int) -> ArmFacts:
+    fingerprint = hashlib.sha256(f"{arm} {vectors}".encode()).hexdigest()
+    data = ArmData("bundled", "artifacts/lvm/datasets/5b1f0c3e", (0, vectors), fingerprint)
+    return ArmFacts(label, data, vectors, articles, train, valid, dropped)
+
+
+def _workspace(workspace: Workspace | Path) -> Workspace:
+    return workspace if isinstance(workspace, Workspace) else Workspace(workspace)
