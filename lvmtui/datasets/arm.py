@@ -1,0 +1,99 @@
+"""An arm: one of the two data sets of a comparison, a range of rows in a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.spec import Arm as ArmName
+from lvmtui.contract.spec import ArmData
+from lvmtui.datasets.formats import shown
+from lvmtui.datasets.store import Progress, Store, convert, open_store, source_fault
+
+BUNDLED = "bundled"
+"""Stands for the path of the vectors that come with the program."""
+BUNDLED_BASELINE_ROWS = 8_280
+"""The first 41 of the bundled articles."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Rows [first, stop) of a store. Cheap: the store is opened when it is asked for."""
+
+    name: ArmName
+    file: str
+    """The file the person named (absolute path), or `bundled`."""
+    folder: Path
+    """Of the store."""
+    rows: tuple[int, int]
+    fingerprint: str
+    """Of the file's content."""
+
+    @property
+    def vectors(self) -> int:
+        return self.rows[1] - self.rows[0]
+
+    @property
+    def label(self) -> str:
+        """`8k` for 8,280 vectors."""
+        return f"{self.vectors // 1000}k"
+
+    @property
+    def title(self) -> str:
+        """The arm as messages name it."""
+        return BUNDLED if self.file == BUNDLED else shown(Path(self.file))
+
+    def open(self) -> Store:
+        """Raises UserError if the store is gone or damaged."""
+        return open_store(self.folder)
+
+    def source_fault(self) -> str | None:
+        """Has the file changed since it was read? One line that says so, or None."""
+        return None if self.file == BUNDLED else source_fault(Path(self.file), self.open())
+
+    def data(self, workspace: Path) -> ArmData:
+        """The arm as campaigns and runs write it down."""
+        store = self.folder.resolve().relative_to(workspace.resolve())
+        return ArmData(self.file, str(store), self.rows, self.fingerprint)
+
+
+def arm_of(name: ArmName, file: str, store: Store, rows: tuple[int, int] | None = None) -> Arm:
+    """The arm made of all rows of a store, or of some."""
+    return Arm(name, file, store.folder, rows or (0, store.facts.rows), store.facts.fingerprint)
+
+
+def arm_from_data(name: ArmName, data: ArmData, workspace: Path) -> Arm:
+    """The arm that a campaign or run wrote down."""
+    return Arm(name, data.file, workspace / data.store, data.rows, data.fingerprint)
+
+
+def file_arm(
+    name: ArmName, path: Path, workspace: Path, *, normalise: bool = False, progress: Progress | None = None
+) -> Arm:
+    """The arm of a person's file; its store is made if it is not there yet. Raises UserError."""
+    return arm_of(name, str(path.resolve()), convert(path, workspace, normalise=normalise, progress=progress))
+
+
+def bundled_arms(workspace: Path, progress: Progress | None = None) -> tuple[Arm, Arm]:
+    """The arms that come with the program: 41 articles (8,280 vectors) and all 890 (23,264), of one store."""
+    with as_file(files("lvmtui.datasets") / "bundled" / "wiki_minilm_23k_int8.npz") as path:
+        store = convert(path, workspace, progress=progress)
+    return arm_of("baseline", BUNDLED, store, (0, BUNDLED_BASELINE_ROWS)), arm_of("expanded", BUNDLED, store)
+
+
+def refuse_unfit(baseline: Arm, expanded: Arm) -> None:
+    """Raise UserError for two arms that cannot be compared: of different dimension, equal, or swapped."""
+    small, large = baseline.open().facts, expanded.open().facts
+    if small.dim != large.dim:
+        raise UserError(
+            f"--baseline has vectors of {small.dim:,} numbers and --expanded of {large.dim:,}; "
+            "embed both with the same encoder"
+        )
+    if baseline.fingerprint == expanded.fingerprint and baseline.rows == expanded.rows:
+        raise UserError("--baseline and --expanded are the same vectors; name two different files")
+    if baseline.vectors > expanded.vectors:
+        raise UserError(
+            f"--baseline has {baseline.vectors:,} vectors and --expanded only {expanded.vectors:,}; swap the two"
+        )

@@ -1,0 +1,335 @@
+"""Trivial baselines: what can be had without a network, on the same held-out windows as the models.
+
+- `copy_last`: the last context vector again
+- `mean`: mean of the five
+- `recency_mean`: weighted mean of the five, weights fitted on the training windows: the bar that matters
+- `constant_mean`: mean of the training windows' next vectors, whatever the context
+- `ridge`: linear map of the five vectors with a penalty, fitted on the training windows, its strength chosen on the
+  validation windows
+
+`python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM` computes them once an arm and leaves `baselines/<arm>.json`
+(`ArmBaselines`) and `baselines/<arm>.npz` (per held-out window: `cluster`, `stratum`, and for each baseline
+`<name>_cosine`, `<name>_last_cosine` and `<name>_rank`, as in a run's heldout.npz).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.contract.campaign import read_campaign
+from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.files import replace_file, seal_archive, sealed_digest, written_beside
+from lvmtui.contract.scores import TrivialBaselines, TrivialScore
+from lvmtui.contract.spec import ARMS
+from lvmtui.contract.spec import Arm as ArmName
+from lvmtui.contract.workspace import CampaignDir
+from lvmtui.datasets.arm import arm_from_data
+from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+from lvmtui.datasets.scores import Scores, score, unit
+from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
+from lvmtui.datasets.store import Store
+from lvmtui.datasets.windows import gather
+
+VERSION = 1
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+"""Ridge penalties tried, per training window. Unit rows in D dimensions have a mean variance of 1/D along a direction,
+.0013 for 768: the range goes from far below to far above."""
+LARGEST_RIDGE = 5_120
+"""Features, five times D, of the widest ridge that is fitted: its normal equations take three times 8 bytes squared,
+0.6 GB."""
+LEAST_WEIGHT = 1e-3
+"""Of a recency weight: models start from the weights' logarithms."""
+
+Predictor = Callable[[Floats], Floats]
+"""Contexts (B, 5, D) to predictions (B, D) of any length."""
+
+
+@dataclass(frozen=True)
+class ArmBaselines(TrivialBaselines):
+    """`baselines/<arm>.json`: what everybody reads, and what tells whether it has to be made again."""
+
+    key: str = ""
+    """Of all that the figures depend on."""
+    checksum: str = ""
+    """sha256 of `<arm>.npz` without its seal."""
+    ridge_strength: float | None = None
+    """Penalty per training window; None where the vectors are too wide for a ridge."""
+    train_windows: int = 0
+    validation_windows: int = 0
+    validation_cosines: dict[str, float] = field(default_factory=dict)
+    """By name: mean cosine with the next vector on the arm's validation windows."""
+
+
+# ------------------------------------------------------------------------------------------------------ fitting
+
+
+def copy_last(contexts: Floats) -> Floats:
+    return contexts[:, -1]
+
+
+def context_mean(contexts: Floats) -> Floats:
+    mean: Floats = contexts.mean(axis=1)
+    return mean
+
+
+def weighted_mean(weights: npt.NDArray[np.float64]) -> Predictor:
+    """The predictor that mixes the five vectors with `weights` (5,)."""
+    return lambda contexts: np.einsum("nad,a->nd", contexts, weights.astype(np.float32))
+
+
+def constant(vector: Floats) -> Predictor:
+    return lambda contexts: np.broadcast_to(vector, (len(contexts), len(vector)))
+
+
+def recency_weights(store: Store, train: Integers) -> npt.NDArray[np.float64]:
+    """Weights (5,), the oldest first, positive, adding up to 1: those of the weighted sum of the context that comes
+    nearest to the next vector in the mean over the windows (non-negative least squares), brought to a sum of 1.
+
+    The length of a prediction does not matter to its cosine, so the sum is left free while fitting.
+    """
+    gram, cross = np.zeros((CONTEXT, CONTEXT)), np.zeros(CONTEXT)
+    for contexts, targets in store.windows(train):
+        gram += np.matmul(contexts, contexts.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+        cross += np.einsum("nad,nd->a", contexts, targets, dtype=np.float64)
+    weights = np.maximum(_non_negative(gram / len(train), cross / len(train)), 0)
+    weights = np.maximum(weights / weights.sum(), LEAST_WEIGHT) if weights.sum() > 0 else np.ones(CONTEXT)
+    total: float = weights.sum()
+    return np.asarray(weights / total)
+
+
+def _non_negative(gram: npt.NDArray[np.float64], cross: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Minimise w'Gw - 2c'w over w >= 0, by trying each of the 31 sets of weights that are not zero."""
+    best, least = np.zeros(len(cross)), 0.0
+    for chosen in range(1, 1 << len(cross)):
+        on = np.array([chosen >> i & 1 for i in range(len(cross))], bool)
+        weights = np.zeros(len(cross))
+        weights[on] = np.linalg.lstsq(gram[np.ix_(on, on)], cross[on], rcond=None)[0]
+        value = float(weights @ gram @ weights - 2 * cross @ weights)
+        if (weights >= 0).all() and value < least:
+            best, least = weights, value
+    return best
+
+
+def mean_target(store: Store, train: Integers) -> Floats:
+    """Mean (D,) of the vectors that follow the training windows."""
+    total = sum(targets.sum(axis=0, dtype=np.float64) for _, targets in store.windows(train))
+    return np.asarray(total / len(train), np.float32)
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """The next vector as `offset + (five vectors) @ weights`."""
+
+    weights: Floats
+    """(5 D, D)"""
+    offset: Floats
+    """(D,)"""
+    strength: float
+
+    def __call__(self, contexts: Floats) -> Floats:
+        predicted: Floats = contexts.reshape(len(contexts), -1) @ self.weights + self.offset
+        return predicted
+
+
+def fit_ridge(store: Store, train: Integers, validation: Integers, strengths: Sequence[float] = STRENGTHS) -> Ridge:
+    """Fit on the training windows by streamed normal equations; of the strengths the one with the best mean cosine on
+    the validation windows wins.
+
+    The offset is not penalised (features and targets are centred). Products are taken in float32 within a block and
+    added up in float64.
+    """
+    dim = store.facts.dim
+    gram, cross = np.zeros((CONTEXT * dim, CONTEXT * dim)), np.zeros((CONTEXT * dim, dim))
+    feature_sum, target_sum = np.zeros(CONTEXT * dim), np.zeros(dim)
+    for contexts, targets in store.windows(train):
+        features = contexts.reshape(len(contexts), -1)
+        gram += features.T @ features
+        cross += features.T @ targets
+        feature_sum += features.sum(axis=0, dtype=np.float64)
+        target_sum += targets.sum(axis=0, dtype=np.float64)
+    feature_mean, target_mean = feature_sum / len(train), target_sum / len(train)
+    gram -= np.outer(feature_sum, feature_mean)
+    cross -= np.outer(feature_sum, target_mean)
+
+    best, best_cosine, penalty = None, -np.inf, 0.0
+    for strength in strengths:
+        gram.flat[:: len(gram) + 1] += strength * len(train) - penalty
+        penalty = strength * len(train)
+        weights = np.linalg.solve(gram, cross)
+        ridge = Ridge(weights.astype(np.float32), (target_mean - feature_mean @ weights).astype(np.float32), strength)
+        if (cosine := means(store, validation, ridge).cosine) > best_cosine:
+            best, best_cosine = ridge, cosine
+    assert best is not None, "a cosine is more than minus infinity"
+    return best
+
+
+@dataclass(frozen=True)
+class Means:
+    """A predictor on windows of a store."""
+
+    cosine: float
+    """Mean cosine with the next vector."""
+    margin: float
+    """That less the mean cosine with the last context vector."""
+    spread: float
+    """1 - length of the mean unit prediction: 0 if all are the same."""
+
+
+def means(store: Store, starts: Integers, predict: Predictor) -> Means:
+    """Judge a predictor on windows in ascending order, with flat memory."""
+    next_, last, total = 0.0, 0.0, np.zeros(store.facts.dim)
+    for contexts, targets in store.windows(starts):
+        predicted = unit(predict(contexts))
+        next_ += float(np.einsum("nd,nd->", predicted, targets, dtype=np.float64))
+        last += float(np.einsum("nd,nd->", predicted, contexts[:, -1], dtype=np.float64))
+        total += predicted.sum(axis=0, dtype=np.float64)
+    windows = len(starts)
+    return Means(next_ / windows, (next_ - last) / windows, 1 - float(np.linalg.norm(total)) / windows)
+
+
+# --------------------------------------------------------------------------------------------------- all of an arm
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the baselines learned from an arm's training windows."""
+
+    recency_weights: npt.NDArray[np.float64]
+    constant: Floats
+    ridge: Ridge | None
+    """None where the vectors are too wide for it."""
+
+    @property
+    def predictors(self) -> dict[str, Predictor]:
+        """By name, in the order of TRIVIAL."""
+        all_: dict[str, Predictor] = {
+            "copy_last": copy_last,
+            "mean": context_mean,
+            "recency_mean": weighted_mean(self.recency_weights),
+            "constant_mean": constant(self.constant),
+        }
+        return all_ if self.ridge is None else all_ | {"ridge": self.ridge}
+
+
+def fit(store: Store, windows: ArmWindows) -> Fitted:
+    """Fit the baselines of an arm."""
+    narrow = CONTEXT * store.facts.dim <= LARGEST_RIDGE
+    return Fitted(
+        recency_weights(store, windows.train),
+        mean_target(store, windows.train),
+        fit_ridge(store, windows.train, windows.validation) if narrow else None,
+    )
+
+
+def score_baseline(predict: Predictor, vectors: Floats, starts: Integers, rows: int = 2048) -> Scores:
+    """Score a baseline on windows of `vectors` (M, D) as a model is scored."""
+    pieces = [predict(gather(vectors, starts[i : i + rows])[0]) for i in range(0, len(starts), rows)]
+    return score(np.concatenate(pieces), vectors, starts)
+
+
+def measure(
+    name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, key: str = ""
+) -> tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]:
+    """Fit and score the baselines of an arm: the document (its checksum still empty) and the arrays beside it."""
+    began = time.monotonic()
+    fitted = fit(store, windows)
+    arrays: dict[str, npt.NDArray[np.generic]] = {"cluster": heldout.cluster, "stratum": heldout.stratum}
+    scored, validated = {}, {}
+    for title, predict in fitted.predictors.items():
+        scores = score_baseline(predict, heldout.vectors, heldout.starts)
+        arrays |= {
+            f"{title}_cosine": scores.cosine_next,
+            f"{title}_last_cosine": scores.cosine_last,
+            f"{title}_rank": scores.rank,
+        }
+        scored[title] = TrivialScore(scores.cosine, scores.margin, scores.hit(1), scores.hit(5), scores.hit(10))
+        validated[title] = means(store, windows.validation, predict)
+    document = ArmBaselines(
+        arm=name,
+        fingerprint=heldout.fingerprint,
+        windows=len(heldout.starts),
+        scores=scored,
+        validation_mean=validated["mean"].cosine,
+        recency_weights=tuple(fitted.recency_weights.tolist()),
+        seconds=time.monotonic() - began,
+        spread_mean=validated["mean"].spread,
+        echo_margin=validated["copy_last"].margin,
+        mean_margin=validated["mean"].margin,
+        key=key,
+        ridge_strength=None if fitted.ridge is None else fitted.ridge.strength,
+        train_windows=len(windows.train),
+        validation_windows=len(windows.validation),
+        validation_cosines={title: of.cosine for title, of in validated.items()},
+    )
+    return document, arrays
+
+
+# -------------------------------------------------------------------------------------------------------- files
+
+
+def read_baselines(path: Path) -> ArmBaselines | None:
+    """Read `<arm>.json`; None if it is not there, not ours, or its arrays are not those it was written with."""
+    try:
+        found = decode(ArmBaselines, json.loads(path.read_bytes()))
+    except (OSError, ValueError, DecodeError):
+        return None
+    whole = found.version == VERSION and sealed_digest(path.with_suffix(".npz")) == found.checksum
+    return found if whole else None
+
+
+def write_baselines(folder: CampaignDir, name: ArmName) -> ArmBaselines:
+    """Compute the baselines of a campaign's arm, or return them where they are done. Raises UserError, OSError."""
+    data = read_campaign(folder.campaign).arm(name).data
+    windows, heldout = read_arm_windows(folder.split, name), read_heldout(folder.split)
+    key = _key(f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}", (windows.train, windows.validation))
+    path = folder.baseline_scores(name)
+    found = read_baselines(path)
+    if found is not None and found.key == key:
+        return found
+    store = arm_from_data(name, data, folder.path.resolve().parents[3]).open()
+    document, arrays = measure(name, store, windows, heldout, key)
+    path.parent.mkdir(exist_ok=True)
+    with written_beside(path.with_suffix(".npz")) as beside:
+        with beside.open("wb") as file:
+            np.savez(file, allow_pickle=False, version=np.int64(VERSION), **arrays)
+        document = replace(document, checksum=seal_archive(beside))
+    replace_file(path, dump_document(encode(document)))
+    return document
+
+
+def _key(facts: str, arrays: Iterable[Integers]) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for array in arrays:
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def main(arguments: list[str]) -> int:
+    """`CAMPAIGN_DIR ARM`: exit code 2 and one line on stderr for what a person can mend."""
+    try:
+        match arguments:
+            case [folder, ("baseline" | "expanded") as name]:
+                write_baselines(CampaignDir(Path(folder)), name)
+            case _:
+                raise UserError(f"usage: python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR {'|'.join(ARMS)}")
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{arguments[0]}: the baselines cannot be written ({error.strerror})", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""How good predictions are on the held-out windows: the same three numbers a window for models and baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+
+TIE = 1e-6
+"""Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""
+ROWS = 512
+"""Windows that are compared with all candidates at a time."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One entry a window, in the order of the windows."""
+
+    cosine_next: Floats
+    """Of the prediction with the vector that follows."""
+    cosine_last: Floats
+    """Of the prediction with the last context vector: near 1, the model echoes."""
+    rank: npt.NDArray[np.int32]
+    """Place of the true next vector among the candidates, from 1."""
+
+    @property
+    def cosine(self) -> float:
+        return float(self.cosine_next.mean(dtype=np.float64))
+
+    @property
+    def margin(self) -> float:
+        """How much nearer the prediction is to the next vector than to the last one."""
+        return self.cosine - float(self.cosine_last.mean(dtype=np.float64))
+
+    def hit(self, k: int) -> float:
+        """Share of windows whose true next vector is among the first k."""
+        return float((self.rank <= k).mean())
+
+
+def unit(rows: Floats) -> Floats:
+    """The rows at length 1; a row of zeros stays one, so that its cosine with anything is 0."""
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))[:, None]
+    return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def score(predictions: Floats, vectors: Floats, starts: Integers) -> Scores:
+    """Score one prediction (W, D), of any length, a window; window w starts at row starts[w] of `vectors` (M, D, unit).
+
+    The candidates of a rank are the vectors that follow some window, each row once, less those in the window's own
+    context; the rank is 1 + the number of candidates nearer to the prediction than the true next vector is (by more
+    than TIE). Raises ValueError for predictions that are not finite.
+    """
+    if not np.isfinite(predictions).all():
+        raise ValueError("predictions hold NaN or infinite numbers")
+    targets = starts + CONTEXT
+    candidates = np.unique(targets)
+    place = np.full(len(vectors), -1, np.int64)
+    place[candidates] = np.arange(len(candidates))
+    pool = np.ascontiguousarray(vectors[candidates].T)
+    windows = len(starts)
+    scores = Scores(np.empty(windows, np.float32), np.empty(windows, np.float32), np.empty(windows, np.int32))
+    for first in range(0, windows, ROWS):
+        block = slice(first, first + ROWS)
+        predicted = unit(predictions[block])
+        cosines = predicted @ pool
+        row = np.arange(len(predicted))[:, None]
+        bar = cosines[row, place[targets[block]][:, None]] + np.float32(TIE)
+        own = place[starts[block, None] + np.arange(CONTEXT)]
+        own_nearer = ((own >= 0) & (cosines[row, own] > bar)).sum(axis=1)
+        scores.rank[block] = 1 + (cosines > bar).sum(axis=1) - own_nearer
+        for out, rows in ((scores.cosine_next, targets), (scores.cosine_last, targets - 1)):
+            out[block] = np.einsum("nd,nd->n", predicted, vectors[rows[block]])
+    return scores

@@ -1,0 +1,131 @@
+"""What `lvmtui check` says of files made to be known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvmtui.contract.errors import UserError
+from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
+from lvmtui.datasets.split import draw_split
+from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
+from tests.datasets.test_baselines import campaign_of
+
+ARTICLES = library(30)
+VECTORS = np.concatenate(ARTICLES)
+
+
+def test_the_facts_of_one_file(tmp_path: Path) -> None:
+    path = save_articles(tmp_path / "a.npz", [*ARTICLES, ARTICLES[3]])
+    checked = check_files([path], tmp_path)
+    assert checked.pair is None and not checked.faults and not checked.notes
+    (facts,) = checked.files
+    lengths = [len(a) for a in [*ARTICLES, ARTICLES[3]]]
+    total, inside = sum(lengths), sum(n - 5 for n in lengths)
+    assert (facts.file, facts.vectors, facts.dim, facts.articles) == ("a.npz", total, 24, 31)
+    assert (facts.windows, facts.bytes, facts.duplicates) == (inside, path.stat().st_size, len(ARTICLES[3]))
+    assert facts.crossing == pytest.approx(1 - inside / (total - 5))
+    neighbours = [float(a[i] @ a[i + 1]) for a in [*ARTICLES, ARTICLES[3]] for i in range(len(a) - 1)]
+    assert facts.coherence == pytest.approx(np.mean(neighbours), abs=1e-5)
+    signal = [
+        float(a[i + 4] @ a[i + 5] - a[i + 3] @ a[i + 5]) for a in [*ARTICLES, ARTICLES[3]] for i in range(len(a) - 5)
+    ]
+    assert facts.forward_signal == pytest.approx(np.mean(signal), abs=1e-5)
+    assert facts.random_leak > 0.9
+    crossing = check_files([path], tmp_path, cross_articles=True)
+    assert crossing.files[0].windows == total - 5 and crossing.files[0].crossing == facts.crossing
+
+
+def test_every_fact_of_a_large_file_is_made_from_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_sequence(tmp_path / "a.npz", walk(700))
+    whole = check_files([path], tmp_path)
+    monkeypatch.setattr("lvmtui.datasets.formats.BLOCK_BYTES", 700)
+    monkeypatch.setattr("lvmtui.datasets.store.RELEASE_BYTES", 2000)
+    pieces = check_files([path], tmp_path)
+    assert pieces.files == whole.files and whole.files[0].kind == "sequence" and whole.files[0].crossing is None
+
+
+PAIRS = {
+    "a part": (ARTICLES[5:15], "float32", 1.0, "yes"),
+    "a part, quantised": (ARTICLES[5:15], "int8", 1.0, "yes"),
+    "half of it": ([*ARTICLES[:5], walk(sum(len(a) for a in ARTICLES[:5]), 77)], "float16", 0.5, "yes"),
+    "something else": ([walk(200, 77)], "float32", 0.0, "unknown"),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_what_two_files_have_in_common(tmp_path: Path, case: str) -> None:
+    articles, form, shared, space = PAIRS[case]
+    paths = save_articles(tmp_path / "b.npz", articles, form), save_articles(tmp_path / "e.npz", ARTICLES)
+    pair = check_files(paths, tmp_path).pair
+    assert pair is not None
+    assert pair.ratio == pytest.approx(len(VECTORS) / sum(len(a) for a in articles))
+    assert pair.shared == pytest.approx(shared) and pair.baseline_is_part == (shared == 1)
+    assert pair.same_space == space
+    assert (pair.random_leak_across > 0.9) if shared == 1 else (pair.random_leak_across <= shared + 0.25)
+
+
+def test_faults_of_a_pair(tmp_path: Path) -> None:
+    small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
+    np.save(tmp_path / "wide.npy", walk(3000, dim=32))
+    assert not check_files([small, large], tmp_path).faults
+    assert "swap the two" in check_files([large, small], tmp_path).faults[0]
+    assert "are the same vectors" in check_files([large, large], tmp_path).faults[0]
+    wide = check_files([small, tmp_path / "wide.npy"], tmp_path)
+    assert "24 numbers and --expanded of 32" in wide.faults[0]
+    assert wide.pair is not None and wide.pair.same_space == "no"
+    with pytest.raises(UserError, match="3 files given"):
+        check_files([small, large, large], tmp_path)
+
+
+def test_faults_of_the_files_do_not_hide_each_other(tmp_path: Path) -> None:
+    broken = VECTORS.copy()
+    broken[7] = np.nan
+    np.savez(tmp_path / "b.npz", vectors=broken)
+    checked = check_files([tmp_path / "b.npz", tmp_path / "missing.npz"], tmp_path)
+    assert not checked.files and len(checked.faults) == 2
+    assert "b.npz: 1 of" in checked.faults[0] and "missing.npz: no such file" in checked.faults[1]
+    assert check_as_text(checked).splitlines() == [f"fault: {fault}" for fault in checked.faults]
+
+
+def test_notes_say_what_stops_nothing(tmp_path: Path) -> None:
+    long = save_articles(tmp_path / "long.npz", ARTICLES, "long")
+    assert "--normalise" in check_files([long], tmp_path).faults[0]
+    assert "scaled to length 1" in check_files([long], tmp_path, normalise=True).notes[0]
+    contexts, targets = windows_of(walk(3000))
+    order = np.random.default_rng(0).permutation(len(targets))
+    loose = save_sequences(tmp_path / "loose.npz", contexts[order], targets[order])
+    assert "hardly follow each other" in check_files([loose], tmp_path).notes[0]
+    np.save(tmp_path / "other.npy", walk(20_000, 8))
+    assert "no vector in common" in check_files([loose, tmp_path / "other.npy"], tmp_path).notes[-1]
+
+
+def test_words_and_json_say_the_same(tmp_path: Path) -> None:
+    small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
+    checked = check_files([small, large], tmp_path)
+    document = json.loads(json.dumps(check_as_json(checked)))
+    words = check_as_text(checked)
+    assert document["files"][1]["vectors"] == len(VECTORS) and f"{len(VECTORS):,} of 24 numbers" in words
+    assert document["pair"]["baseline_is_part"] and "a part of it" in words
+    assert words.endswith("no faults") and "\x1b" not in words
+    assert document["files"][0]["articles"] == 10 and document["version"] == 1
+
+
+def test_the_bundled_arms_need_no_file(tmp_path: Path) -> None:
+    checked = check_files([Path("bundled")], tmp_path)
+    assert [f.label for f in checked.files] == ["8k", "23k"] and not checked.faults
+    assert [f.windows for f in checked.files] == [8_075, 18_815]
+    assert checked.pair is not None and checked.pair.shared == 1
+
+
+def test_the_proof_of_a_campaign(tmp_path: Path) -> None:
+    paths = save_articles(tmp_path / "b.npz", ARTICLES[:15]), save_articles(tmp_path / "e.npz", ARTICLES)
+    pair = arms(tmp_path, *paths)
+    folder = campaign_of(tmp_path, draw_split(*pair, seed=0), pair)
+    words, holds = check_split(folder)
+    assert holds and words.startswith("no leak: none of")
+    with pytest.raises(UserError, match=r"campaign\.json"):
+        check_split(type(folder)(tmp_path))
