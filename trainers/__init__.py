@@ -1,0 +1,1 @@
+"""The programs that train: one process a run, `python -P -m trainers RUN_DIR`."""

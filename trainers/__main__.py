@@ -1,0 +1,41 @@
+"""`python -P -m trainers RUN_DIR`: train, evaluate and leave everything in the run folder.
+
+The exit code repeats what `events.jsonl` says, for who started the process: see `Exit`. Signals are taken in hand and
+the folder is locked before torch is imported, which takes seconds: an order that comes meanwhile is not missed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from lvmtui.contract.files import try_lock
+from lvmtui.contract.rundir import RunDir
+from trainers.orders import Exit, Orders
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -P -m trainers RUN_DIR", file=sys.stderr)
+        return Exit.USAGE
+    folder = RunDir(Path(arguments[0]).resolve())
+    if not folder.spec.exists():
+        print(f"{folder.spec}: no such file; RUN_DIR is a folder that lvmtui planned", file=sys.stderr)
+        return Exit.USAGE
+    began = time.monotonic()
+    orders = Orders(folder.intent)
+    lock = try_lock(folder.lock)
+    if lock is None:
+        print(f"{folder.path}: another process trains this run; nothing was started", file=sys.stderr)
+        return Exit.LOCKED
+    from trainers.train import train
+
+    try:
+        return train(folder, orders, began)
+    finally:
+        lock.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

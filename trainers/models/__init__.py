@@ -1,0 +1,32 @@
+"""The architectures, one file each. `build` finds them by the names in `lvmtui.contract.recipe.TITLES`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lvmtui.contract.errors import unknown
+from lvmtui.contract.recipe import MODELS
+
+
+def build(name: str, dim: int, size: str) -> nn.Module:
+    """The model `name` for vectors of `dim` numbers, untrained: (B, 5, D) context -> (B, D) raw prediction.
+
+    A model's file has `SIZES`, its configurations by size, and `create(dim, config)`. The weights are drawn from
+    torch's global generator: seed it first for the same weights again. Raises UserError for an unknown name or size,
+    or a `dim` that the model cannot have.
+    """
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    module = import_module(f"{__name__}.{name}")
+    if size not in module.SIZES:
+        raise unknown("size", size, module.SIZES)
+    model: nn.Module = module.create(dim, module.SIZES[size])
+    return model
+
+
+def unit(raw: Tensor) -> Tensor:
+    """Raw predictions (B, D) at length 1: cosines are then dot products."""
+    return functional.normalize(raw, dim=-1)

@@ -1,0 +1,80 @@
+"""What the trainer is asked to do, looked at once a step: the intent file and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+
+from lvmtui.contract.events import Started, decode_event
+from lvmtui.contract.intent import Intent, read_intent
+
+
+class Exit(IntEnum):
+    """How a trainer leaves."""
+
+    FINISHED = 0
+    FAILED = 1
+    USAGE = 2
+    LOCKED = 3
+    PAUSED = 10
+    INTERRUPTED = 11
+    CANCELLED = 12
+    NO_SPACE = 28
+
+
+class Leave(Exception):
+    """Raised between two batches when somebody wants the trainer to go."""
+
+    def __init__(self, how: Exit, signal_name: str = "") -> None:
+        super().__init__(how.name)
+        self.how = how
+        self.signal_name = signal_name
+
+
+class Orders:
+    """Reads the intent again only when its file has changed: a look costs a microsecond."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._signal: str = ""
+        self.intent = Intent()
+        self._look()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, self._note)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go; the run stays
+
+    def asks_restart(self, events: Path) -> bool:
+        """True if a start from scratch was asked for and no attempt logged in `events` has obeyed it yet."""
+        try:
+            lines = events.read_bytes().splitlines()
+        except OSError:
+            lines = []
+        obeyed = [e.generation for e in map(decode_event, lines) if isinstance(e, Started)]
+        return self.intent.restart > max(obeyed, default=0)
+
+    def check(self) -> None:
+        """Raise Leave if the trainer should go."""
+        self._look()
+        if self.intent.want == "cancel":
+            raise Leave(Exit.CANCELLED)
+        if self.intent.want == "pause":
+            raise Leave(Exit.PAUSED)
+        if self._signal:
+            raise Leave(Exit.INTERRUPTED, self._signal)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._signal = signal.Signals(number).name.removeprefix("SIG")
+
+    def _look(self) -> None:
+        try:
+            stat = os.stat(self._path)
+        except OSError:
+            return  # taken away in mid-run: what was wanted last is still wanted
+        seen = (stat.st_ino, stat.st_mtime_ns)
+        if seen != self._seen:
+            self._seen = seen
+            self.intent = read_intent(self._path)

@@ -1,0 +1,144 @@
+"""All that a resume needs, in one object: what is in a checkpoint and nowhere else."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lvmtui.contract.recipe import Recipe
+from trainers.correction import Correction
+from trainers.data import Windows
+from trainers.models import build
+
+SAMPLE = 4096
+"""Training windows from which a correction's start is taken: six numbers need no more."""
+
+
+@dataclass
+class Mean:
+    """Running means of loss and cosine, added up one step at a time so that a pause cannot change them."""
+
+    loss: float = 0.0
+    cosine: float = 0.0
+    steps: int = 0
+
+    def add(self, loss: float, cosine: float) -> None:
+        self.loss += loss
+        self.cosine += cosine
+        self.steps += 1
+
+    def take(self) -> tuple[float | None, float | None]:
+        """The means so far; begins anew."""
+        taken = (self.loss / self.steps, self.cosine / self.steps) if self.steps else (None, None)
+        self.loss, self.cosine, self.steps = 0.0, 0.0, 0
+        return taken
+
+
+@dataclass
+class Place:
+    """Where a run is: plain numbers."""
+
+    step: int = 0
+    evaluated_step: int = 0
+    """Step of the last evaluation that was completed."""
+    best_loss: float = math.inf
+    best_cosine: float = math.nan
+    best_step: int = 0
+    best_digest: str = ""
+    since_best: int = 0
+    """Evaluations since the best one."""
+    plateau: int = 0
+    """Evaluations without a better loss since the rate was last halved."""
+    factor: float = 1.0
+    """What the plateau schedule has made of the rate."""
+    active: float = 0.0
+    train_seconds: float = 0.0
+    since_point: Mean = field(default_factory=Mean)
+    since_evaluation: Mean = field(default_factory=Mean)
+
+
+class TrainState:
+    """Model, optimizer, average, best weights, random state and place of a run."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        self.model = model
+        self.averaged = copy.deepcopy(model) if recipe.average is not None else model
+        """What is evaluated and kept."""
+        fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
+        self.optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.rate, fused=fused)
+        self.place = Place()
+        self.best: dict[str, Tensor] = {}
+
+    def average(self, decay: float) -> None:
+        """Move the average towards the weights; young averages follow faster."""
+        weight = 1 - min(decay, (1 + self.place.step) / (10 + self.place.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), weight)
+
+    def keep_best(self) -> None:
+        self.best = {name: value.detach().cpu().clone() for name, value in self.averaged.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "place": asdict(self.place),
+            "random": torch.get_rng_state(),
+        }
+        if self.averaged is not self.model:
+            state["averaged"] = self.averaged.state_dict()
+        if torch.cuda.is_available():
+            state["random_cuda"] = torch.cuda.get_rng_state()
+        return state
+
+    @property
+    def nbytes(self) -> int:
+        """About the size of a checkpoint: weights, their average and best, and AdamW's two moments."""
+        return 5 * sum(p.nbytes for p in self.model.parameters())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.averaged is not self.model:
+            self.averaged.load_state_dict(state["averaged"])
+        self.best = dict(state["best"])
+        place = dict(state["place"])
+        for name in ("since_point", "since_evaluation"):
+            place[name] = Mean(**place[name])
+        self.place = Place(**place)
+        torch.set_rng_state(state["random"])
+        if torch.cuda.is_available() and "random_cuda" in state:
+            torch.cuda.set_rng_state(state["random_cuda"])
+
+
+def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: int, train: Windows | None) -> nn.Module:
+    """The model as the recipe trains it: itself, or as the correction of a weighted context mean.
+
+    `train` gives the start of the weights; None where they are loaded afterwards.
+    """
+    model = build(name, dim, size)
+    if recipe.correction is None:
+        return model
+    forecaster = Correction(model, context, recipe.input_dropout, recipe.feature_dropout)
+    if train is not None:
+        spread = torch.linspace(0, len(train) - 1, min(len(train), SAMPLE)).long()
+        contexts, targets = train.batch(spread.to(train.starts.device))
+        forecaster.start_from(contexts.cpu(), targets.cpu(), recipe.correction)
+    return forecaster
+
+
+def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """The network's weights decay; the five mixing weights and the scale of a correction do not."""
+    if not isinstance(model, Correction):
+        return [{"params": list(model.parameters()), "weight_decay": recipe.weight_decay}]
+    return [
+        {"params": list(model.model.parameters()), "weight_decay": recipe.weight_decay},
+        {"params": [model.logits, model.log_scale], "weight_decay": 0.0},
+    ]

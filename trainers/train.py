@@ -1,0 +1,454 @@
+"""The training of one run, the same loop for every model, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import sys
+import time
+import traceback
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.events import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Failed,
+    Finished,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+)
+from lvmtui.contract.files import sealed_digest
+from lvmtui.contract.identity import own_identity
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.spec import RunSpec, read_spec
+from lvmtui.contract.text import sanitise
+from trainers.checkpoint import (
+    digest_of,
+    find_checkpoint,
+    remove_checkpoints,
+    remove_leftovers,
+    save_archive,
+    save_checkpoint,
+)
+from trainers.data import RunData, open_data, order_of
+from trainers.evaluate import evaluate, latency, loss_of, predict
+from trainers.heldout import write_heldout
+from trainers.journal import Journal
+from trainers.machine import choose_device, device_name, peak_memory, versions
+from trainers.models import unit
+from trainers.orders import Exit, Leave, Orders
+from trainers.schedule import rate_at
+from trainers.state import TrainState, build_forecaster
+
+POINTS = 400
+"""Points of the training curve a run logs at most; a chart shows fewer, and each one waits for the device."""
+CHECKPOINT_SECONDS = 10.0
+"""Shortest time between two checkpoints."""
+CHECKPOINT_SHARE = 50
+"""A checkpoint may cost at most this fraction of the time between two."""
+
+
+class Diverged(Exception):
+    """The loss is no longer a number."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(f"the loss became {loss} at step {step}")
+        self.step = step
+
+
+def train(folder: RunDir, orders: Orders, began: float) -> Exit:
+    """Train the run in `folder` to its end, or until an order; `began` is when the process began (monotonic)."""
+    journal = Journal(folder, began)
+    training = Training(folder, orders, journal)
+    try:
+        training.prepare()
+        training.run()
+        training.finish()
+        return Exit.FINISHED
+    except Leave as leave:
+        return training.leave(leave)
+    except Exception as error:
+        return training.fail(error)
+    finally:
+        journal.close()
+
+
+class Training:
+    """One attempt at a run."""
+
+    def __init__(self, folder: RunDir, orders: Orders, journal: Journal) -> None:
+        self.folder = folder
+        self.orders = orders
+        self.journal = journal
+        self.spec: RunSpec
+        self.data: RunData
+        self.state: TrainState | None = None
+        self.pending: list[Tensor] = []
+        """Loss and cosine of the steps that have not been read from the device."""
+        self.next_checkpoint = math.inf
+
+    # -- before the first step ---------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Open the data, build the model, take up the newest whole checkpoint, say so."""
+        spec = self.spec = read_spec(self.folder.spec)
+        self.device = choose_device(spec)
+        remove_leftovers(self.folder)
+        self.data = open_data(spec, self.folder.workspace, self.device)
+        torch.manual_seed(spec.seed)
+        model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train)
+        state = TrainState(model.to(self.device), spec.recipe)
+        if self.orders.asks_restart(self.folder.events):
+            remove_checkpoints(self.folder)
+        found = find_checkpoint(self.folder)
+        if found.state is not None:
+            state.load_state_dict(found.state)
+        self.state = state
+        self.journal.active_before = state.place.active
+        self.train_seconds_before = state.place.train_seconds
+        self.order_epoch, self.order = -1, np.empty(0, np.int64)
+        self.point_every = math.ceil(spec.total_steps / POINTS)
+        self.point_mark = (state.place.step, 0.0)
+        self.journal.event(
+            Started(
+                time=time.time(),
+                process=own_identity(),
+                generation=self.orders.intent.generation,
+                resumed_from=state.place.step,
+                checkpoint=found.file,
+                passed_over=found.passed_over,
+                active=state.place.active,
+                parameters=sum(p.numel() for p in model.parameters()),
+                device=device_name(self.device),
+                versions=versions(),
+            ),
+            durable=True,
+        )
+        for name in found.passed_over:
+            self.journal.say(f"{name} is damaged and was passed over")
+        start = f"from step {state.place.step} ({found.file})" if found.file else "from the start"
+        self.journal.say(f"{spec.model} {spec.label} seed {spec.seed} on {device_name(self.device)}, {start}")
+        self.show()
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Step, evaluate and save until the last step, or until nothing is gained any more."""
+        spec, place = self.spec, self.place
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        while True:
+            self.orders.check()
+            due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
+            if due and place.evaluated_step < place.step:
+                self.evaluate()
+            if place.step == spec.total_steps or self.out_of_patience():
+                break
+            self.journal.clock.enter("training")
+            self.step()
+            if place.step % self.point_every == 0:
+                self.log_point()
+            if self.journal.progress_due():
+                self.read_pending()
+                self.show()
+            if time.monotonic() >= self.next_checkpoint:
+                self.save()
+
+    def step(self) -> None:
+        """One batch: forward, backward, update. Nothing here waits for the device."""
+        state, recipe, place = self.known, self.spec.recipe, self.place
+        context, target = self.data.train.batch(self.batch_of(place.step))
+        state.model.train()
+        raw = state.model(context)
+        loss = loss_of(recipe.loss, raw, target)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
+        rate = self.rate
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
+        place.step += 1
+        self.journal.steps += 1
+        if recipe.average is not None:
+            state.average(recipe.average)
+        with torch.no_grad():
+            self.pending.append(torch.stack([loss, (unit(raw) * target).sum(-1).mean()]))
+
+    def batch_of(self, step: int) -> Tensor:
+        """Which training windows a step takes: every window once an epoch, in an order of that epoch."""
+        windows, size = len(self.data.train), min(self.spec.recipe.batch_size, len(self.data.train))
+        epoch, index = divmod(step, windows // size)
+        if epoch != self.order_epoch:
+            self.order_epoch, self.order = epoch, order_of(epoch, windows, self.spec.seed)
+        chosen = torch.from_numpy(self.order[index * size : (index + 1) * size])
+        return chosen.to(self.data.train.starts.device)
+
+    def evaluate(self) -> None:
+        """Score the validation windows; keep the weights if they are the best so far."""
+        self.read_pending()
+        state, place, recipe, clock = self.known, self.place, self.spec.recipe, self.journal.clock
+        before = clock.of("evaluating")
+        clock.enter("evaluating")
+        scores = evaluate(state.averaged, self.data.validation, recipe.loss, self.between)
+        if not math.isfinite(scores.loss):
+            raise Diverged(place.step, scores.loss)
+        place.evaluated_step = place.step
+        train_loss, train_cosine = place.since_evaluation.take()
+        best = scores.loss < place.best_loss
+        if best:
+            place.best_loss, place.best_cosine = scores.loss, scores.cosine
+            place.best_step, place.since_best, place.plateau = place.step, 0, 0
+            state.keep_best()
+            place.best_digest = self.save_best()
+        else:
+            place.since_best += 1
+            place.plateau += 1
+            if recipe.schedule == "plateau" and place.plateau >= recipe.plateau_patience:
+                place.factor, place.plateau = place.factor / 2, 0
+        self.journal.event(
+            Evaluated(
+                time=time.time(),
+                step=place.step,
+                epoch=self.epoch,
+                loss=scores.loss,
+                cosine=scores.cosine,
+                margin=scores.margin,
+                last_cosine=scores.last_cosine,
+                spread=scores.spread,
+                train_loss=train_loss,
+                train_cosine=train_cosine,
+                rate=self.rate,
+                best=best,
+                seconds=clock.of("evaluating") - before,
+                active=self.journal.active,
+            )
+        )
+        self.journal.say(
+            f"epoch {self.epoch:.1f}  step {place.step}/{self.spec.total_steps}  loss {scores.loss:.5f}  "
+            f"validation cosine {scores.cosine:.4f}"
+            + (f"  training {train_cosine:.4f}" if train_cosine is not None else "")
+            + ("  best so far" if best else "")
+        )
+        clock.enter("training")
+
+    def out_of_patience(self) -> bool:
+        patience = self.spec.recipe.patience
+        return patience is not None and self.place.since_best >= patience
+
+    # -- what is written on the way ----------------------------------------------------------------------------
+
+    def read_pending(self) -> None:
+        """Take the figures of the last steps from the device. Raises Diverged at the first that is not finite."""
+        if not self.pending:
+            return
+        figures = torch.stack(self.pending).tolist()
+        first = self.place.step - len(figures) + 1
+        self.pending.clear()
+        for step, (loss, cosine) in enumerate(figures, start=first):
+            if not math.isfinite(loss):
+                raise Diverged(step, loss)
+            self.place.since_point.add(loss, cosine)
+            self.place.since_evaluation.add(loss, cosine)
+        self.latest: tuple[float, float] = tuple(np.mean(figures, axis=0).tolist())
+
+    def log_point(self) -> None:
+        """A point of the training curve."""
+        self.read_pending()
+        step_before, seconds_before = self.point_mark
+        seconds = self.journal.clock.of("training")
+        self.point_mark = (self.place.step, seconds)
+        loss, cosine = self.place.since_point.take()
+        windows = (self.place.step - step_before) * self.spec.recipe.batch_size
+        self.journal.event(
+            Trained(
+                time=time.time(),
+                step=self.place.step,
+                loss=loss,
+                cosine=cosine,
+                rate=self.rate,
+                windows_per_second=windows / max(seconds - seconds_before, 1e-9),
+                active=self.journal.active,
+            )
+        )
+
+    def save(self) -> None:
+        """A checkpoint, and the time of the next one: the dearer it was, the later."""
+        self.read_pending()
+        clock, place = self.journal.clock, self.place
+        began = time.monotonic()
+        clock.enter("saving")
+        place.active = self.journal.active
+        place.train_seconds = self.train_seconds
+        digest, size = save_checkpoint(self.folder, self.known.state_dict())
+        clock.enter("training")
+        seconds = time.monotonic() - began
+        self.next_checkpoint = time.monotonic() + max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * seconds)
+        self.journal.event(
+            CheckpointSaved(
+                time=time.time(),
+                step=place.step,
+                bytes=size,
+                seconds=seconds,
+                digest=digest,
+                active=self.journal.active,
+            ),
+            durable=True,
+        )
+
+    def save_best(self) -> str:
+        """`best_model.pt`: the best weights so far, with all that is needed to use them."""
+        spec, place = self.spec, self.place
+        return save_archive(
+            self.folder.best_model,
+            {
+                "format": 1,
+                "run": spec.run,
+                "model": spec.model,
+                "size": spec.size,
+                "dim": spec.dim,
+                "context": spec.context,
+                "step": place.best_step,
+                "epoch": place.best_step / spec.steps_per_epoch,
+                "metrics": {"validation_loss": place.best_loss, "validation_cosine": place.best_cosine},
+                "recipe": asdict(spec.recipe),
+                "trained_on": asdict(spec.data),
+                "state_dict": self.known.best,
+            },
+        )
+
+    def between(self) -> None:
+        """Between two batches of an evaluation: obey orders, show life."""
+        self.orders.check()
+        if self.journal.progress_due():
+            self.show()
+
+    def show(self) -> None:
+        """The live digits."""
+        loss, cosine = getattr(self, "latest", (None, None))
+        self.journal.progress(
+            os.getpid(), self.place.step, self.epoch, loss, cosine, self.rate, self.spec.recipe.batch_size
+        )
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Judge the best weights on the held-out windows and say that the run is over."""
+        state, place, spec, clock = self.known, self.place, self.spec, self.journal.clock
+        train_seconds = self.train_seconds
+        weights_digest = digest_of(state.model.state_dict())
+        clock.enter("heldout")
+        state.averaged.load_state_dict(state.best)
+        if sealed_digest(self.folder.best_model) != place.best_digest:
+            place.best_digest = self.save_best()
+        heldout = self.data.heldout
+        predicted = predict(state.averaged, heldout.windows, self.between)
+        scores, digest = write_heldout(self.folder, heldout, predicted, spec.split_fingerprint)
+        self.orders.check()
+        p50, p95 = latency(state.averaged, heldout.windows.batch(slice(0, 1))[0])
+        self.journal.event(
+            Finished(
+                time=time.time(),
+                step=place.step,
+                stopped_early=place.step < spec.total_steps,
+                best_step=place.best_step,
+                best_epoch=place.best_step / spec.steps_per_epoch,
+                best_cosine=place.best_cosine,
+                heldout=scores,
+                latency_p50_ms=p50,
+                latency_p95_ms=p95,
+                train_seconds=train_seconds,
+                peak_memory_bytes=peak_memory(self.device),
+                weights_digest=weights_digest,
+                best_digest=place.best_digest,
+                heldout_digest=digest,
+                active=self.journal.active,
+            ),
+            durable=True,
+        )
+        self.journal.say(
+            f"finished after {self.journal.active:.0f} s: held-out cosine {scores.cosine:.4f}, "
+            f"best epoch {place.best_step / spec.steps_per_epoch:.1f}"
+        )
+        remove_checkpoints(self.folder)
+
+    def leave(self, leave: Leave) -> Exit:
+        """Carry out an order to go: a checkpoint unless the run is cancelled, a line, an end."""
+        if self.state is None:  # nothing was begun, so nothing is lost
+            return leave.how
+        try:
+            if leave.how is not Exit.CANCELLED:
+                self.save()
+        except Exception as error:
+            return self.fail(error)
+        step, active, now = self.place.step, self.journal.active, time.time()
+        match leave.how:
+            case Exit.PAUSED:
+                self.journal.event(Paused(now, step, active), durable=True)
+            case Exit.CANCELLED:
+                self.journal.event(Cancelled(now, step, active), durable=True)
+            case _:
+                self.journal.event(Interrupted(now, step, leave.signal_name, active), durable=True)
+        self.journal.say(f"{leave.how.name.lower()} at step {step}")
+        return leave.how
+
+    def fail(self, error: Exception) -> Exit:
+        """Say why the run cannot go on; the last checkpoint stays."""
+        step = self.state.place.step if self.state else 0
+        needed = None
+        reason: Any = "error"
+        code = Exit.FAILED
+        message = str(error) or type(error).__name__
+        if isinstance(error, Diverged):
+            reason, step = "diverged", error.step
+        elif isinstance(error, UserError):
+            reason = "data"
+        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason, code = "no_space", Exit.NO_SPACE
+            needed = 2 * self.state.nbytes if self.state else 1 << 20
+            message = f"the disk of {self.folder.path} is full; {needed / 1e6:.0f} MB are needed"
+        elif isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in message:
+            reason = "out_of_memory"
+        else:
+            message = f"{type(error).__name__}: {message}"
+            traceback.print_exc()
+        self.journal.say(f"failed at step {step}: {message}")
+        try:
+            self.journal.event(
+                Failed(time.time(), step, reason, sanitise(message, 500), self.journal.active, needed), durable=True
+            )
+        except OSError as full:  # the exit code still tells it
+            print(f"the ending could not be written: {full}", file=sys.stderr)
+        return code
+
+    # -- names for what is derived -----------------------------------------------------------------------------
+
+    @property
+    def known(self) -> TrainState:
+        assert self.state is not None, "prepare() comes first"
+        return self.state
+
+    @property
+    def place(self) -> Any:
+        return self.known.place
+
+    @property
+    def epoch(self) -> float:
+        return float(self.place.step / self.spec.steps_per_epoch)
+
+    @property
+    def rate(self) -> float:
+        return rate_at(self.spec.recipe, self.place.step, self.spec.total_steps, self.place.factor)
+
+    @property
+    def train_seconds(self) -> float:
+        return self.train_seconds_before + self.journal.clock.of("training")
