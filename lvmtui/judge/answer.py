@@ -1,0 +1,133 @@
+"""The answer in a sentence, and what a reader must know before believing it. Screen and report both say it. Pure."""
+
+from __future__ import annotations
+
+from lvmtui.format import percent
+from lvmtui.judge.ranking import Row, Table
+from lvmtui.judge.verdict import DOWN, UP, Word
+
+TRAINING_NOISE = 0.20
+"""Percent: standard deviation over seeds of the change where there is none to find, see `benchmarks/coverage.py`."""
+FEW_DF = 10.0
+"""Degrees of freedom under which the table says so: half-widths are then a sixth and more above the normal ones."""
+NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def answer(table: Table) -> str:
+    """Does the larger data set help? One sentence, of the rows as they stand."""
+    if table.histories:
+        return _histories(table)
+    if not table.ranked:
+        return _nothing(table)
+    if len(table.rows) == 1:
+        return _single(table.rows[0])
+    up, down = len(table.with_word(*UP)), len(table.with_word(*DOWN))
+    lead = _direction(up, down, len(table.rows), leans=not table.with_word(Word.IMPROVED, Word.REGRESSED))
+    average = f" (average {percent(table.average)})" if len(table.ranked) > 1 else ""
+    return "; ".join([lead + average, *_rest(table)]) + "."
+
+
+def _single(row: Row) -> str:
+    """The answer for one model that is ranked."""
+    change = f"{row.title} ({percent(row.change)})"
+    match row.verdict.word:
+        case Word.IMPROVED:
+            return f"More data helped {change}."
+        case Word.REGRESSED:
+            return f"More data hurt {change}."
+        case Word.LEANS_UP:
+            return f"More data seems to help {change}."
+        case Word.LEANS_DOWN:
+            return f"More data seems to hurt {change}."
+        case Word.NEGLIGIBLE:
+            return f"More data makes a negligible difference to {change}."
+        case Word.TOO_CLOSE:
+            return f"Whether more data helps {change} is too close to call."
+        case _:
+            return f"No verdict on {change}: there are too few held-out clusters."
+
+
+def _direction(up: int, down: int, models: int, *, leans: bool) -> str:
+    of = f" of {models} models"
+    help_, hurt = ("seems to help", "to hurt") if leans else ("helped", "hurt")
+    if up and down:
+        return f"More data {help_} {up} and {hurt} {down}{of}"
+    if up:
+        return f"More data {help_} {up}{of}"
+    if down:
+        return f"More data {'seems ' if leans else ''}{hurt} {down}{of}"
+    return f"More data is not known to help or to hurt any of {models} models"
+
+
+def _rest(table: Table) -> list[str]:
+    """What is true of the other rows, each in a clause."""
+    said = []
+    for word, one, several in (
+        (Word.NEGLIGIBLE, "for {n} the difference is negligible", "for {n} the difference is negligible"),
+        (Word.TOO_CLOSE, "too close to call for {n}", "too close to call for {n}"),
+        (Word.NO_VERDICT, "for {n} there are too few held-out clusters", "for {n} there are too few held-out clusters"),
+        (Word.NOT_COMPARABLE, "{n} is not a fair comparison", "{n} are not fair comparisons"),
+        (Word.POINT_ESTIMATE, "{n} has only its history", "{n} have only their histories"),
+        (Word.PROVISIONAL, "{n} is not finished", "{n} are not finished"),
+    ):
+        rows = table.with_word(word)
+        if rows:
+            number = "all" if len(rows) == len(table.rows) else _number(len(rows))
+            said.append((one if len(rows) == 1 else several).format(n=number))
+    return said
+
+
+def _nothing(table: Table) -> str:
+    models = len(table.rows)
+    waiting, unfair = table.with_word(Word.PROVISIONAL), table.with_word(Word.NOT_COMPARABLE)
+    if waiting:
+        one = "the model is" if models == 1 else f"none of {models} models is"
+        rest = f"; {_number(len(unfair))} cannot be compared" if unfair else ""
+        return f"No answer yet: {one} {'not yet compared' if models == 1 else 'compared yet'}{rest}."
+    if models == 1:
+        return f"No answer: {table.rows[0].title} allows no fair comparison ({table.rows[0].verdict.reason})."
+    return f"No answer: none of {models} models allows a fair comparison."
+
+
+def _histories(table: Table) -> str:
+    known = [row.change for row in table.rows if row.change is not None]
+    if not known:
+        return "No answer: no model has a history of both arms."
+    up, down = sum(change > 0 for change in known), sum(change < 0 for change in known)
+    of = f"{len(known)} {'model' if len(known) == 1 else 'models'}"
+    if up and down:
+        lead = f"more data raised the cosine of {up} and lowered that of {down} of {of}"
+    elif up or down:
+        lead = f"more data {'raised' if up else 'lowered'} the cosine of {up or down} of {of}"
+    else:
+        lead = f"more data changed the cosine of none of {of}"
+    average = f" (average {percent(table.average)})" if table.average is not None else ""
+    return (
+        f"By the runs' own histories {lead}{average}; validation sets that differ and point estimates without "
+        "intervals prove nothing."
+    )
+
+
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
+
+
+def caveats(table: Table) -> tuple[str, ...]:
+    """What a reader must know before believing the table, as sentences."""
+    said = []
+    ranked = [row for row in table.ranked if row.estimate is not None]
+    if any(row.seeds == 1 for row in ranked):
+        said.append(
+            "Single seed: the intervals do not cover training noise. On the bundled data the change between two "
+            f"trainings of one model on the same data has a standard deviation of {TRAINING_NOISE:.2f} %, so a change "
+            f"under {2 * TRAINING_NOISE:.1f} % there can be the seed alone."
+        )
+    if table.tested > 1:
+        said.append(
+            f"{table.tested} models are judged together: the words follow intervals widened after Holm, so that the "
+            "chance of any wrong direction among them stays under 5 %."
+        )
+    low = [row.estimate.df for row in ranked if row.estimate and row.estimate.df < FEW_DF]
+    if low:
+        said.append(f"The held-out clusters are few: {min(low):.1f} degrees of freedom at the least.")
+    return tuple(said)

@@ -1,0 +1,464 @@
+"""Earlier runs of the original experiment's trainers, taken in as a campaign of histories.
+
+A folder holds `training_history.json` or (GraphMERT-LVM) `benchmark_results.json`, and perhaps weights. It is only
+read. Each becomes a run folder of ours with the same events a trainer would have logged, so screen, health, ranking
+and report need no second way of looking at a run; `RunSpec.imported` says where it came from, and the ranking gives
+such runs a point estimate and the reason why it is no more. See `docs/decisions/0010-imported-runs-are-a-campaign.md`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import math
+import re
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lvmtui import __version__
+from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.events import Evaluated, Event, Failed, Finished, HeldoutScores, Started, encode_event
+from lvmtui.contract.files import create_file
+from lvmtui.contract.identity import Identity
+from lvmtui.contract.recipe import MODELS, REFERENCE
+from lvmtui.contract.spec import Arm, ArmData, Imported, RunSpec, write_spec
+from lvmtui.contract.text import sanitise
+from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.judge.report import write_report
+
+HISTORIES = ("training_history.json", "benchmark_results.json")
+WEIGHTS = ("best_model.pt", "benchmark_model.pt")
+LARGEST_HISTORY = 64 << 20
+"""Bytes; a history of a million epochs is smaller."""
+SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.IGNORECASE)
+"""`232k` in `gru_232k_20251017_090129`."""
+NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
+"""The process of a run that was not started by this program: never alive, on no host."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One entry of a history. None: missing or not finite."""
+
+    number: float
+    train_loss: float | None
+    train_cosine: float | None
+    loss: float | None
+    cosine: float | None
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a folder of the original trainers says."""
+
+    folder: Path
+    file: str
+    digest: str
+    """sha256 of the file."""
+    model: str
+    label: str | None
+    """Of the arm, as far as the folder tells: `232k`."""
+    vectors: int | None
+    train_windows: int
+    validation_windows: int
+    dim: int
+    """0: not said."""
+    batch_size: int
+    parameters: int
+    epochs: tuple[Epoch, ...]
+    ended: float
+    """Seconds since 1970."""
+    weights: str
+    """File of weights beside it; empty: none."""
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch whose weights were kept: lowest validation loss (GraphMERT-LVM: highest cosine)."""
+        known = [epoch for epoch in self.epochs if epoch.cosine is not None]
+        return min(known, key=self.badness) if known else None
+
+    def badness(self, epoch: Epoch) -> float:
+        by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
+        return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
+
+    @property
+    def seconds(self) -> float:
+        return sum(epoch.seconds for epoch in self.epochs)
+
+
+@dataclass(frozen=True)
+class Import:
+    """What became of the folders."""
+
+    campaign: CampaignDir
+    report: Path
+    notes: tuple[str, ...]
+    """What a person should know about it, in words."""
+
+
+def import_folders(
+    workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
+) -> tuple[str, ...]:
+    """`lvmtui import`: take in the folders, and say in lines what became of them. Raises UserError."""
+    taken = take_in(workspace, folders, arm, trained_on)
+    return (*taken.notes, f"campaign {taken.campaign.id}", f"report {taken.report}")
+
+
+def take_in(
+    workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
+) -> Import:
+    """Take in folders of earlier runs as one campaign and write its report. Raises UserError.
+
+    `arm`: label for folders that do not tell theirs. `trained_on`: vectors the runs were trained on; remembered with
+    the runs for whoever evaluates their weights.
+    """
+    if not folders:
+        raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
+    vectors = None if trained_on is None else Path(trained_on)
+    if vectors is not None and not vectors.is_file():
+        raise UserError(f"--trained-on {vectors}: no such file; name the vectors the runs were trained on")
+    histories = with_arms([read_history(folder) for folder in folders], arm)
+    return _write(workspace, histories, vectors)
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+def read_history(folder: Path) -> History:
+    """Read a folder. Raises UserError if there is no history in it that can be read."""
+    path = next((folder / name for name in HISTORIES if (folder / name).is_file()), None)
+    if path is None:
+        raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is there; name the folder of a finished run")
+    try:
+        if path.stat().st_size > LARGEST_HISTORY:
+            raise UserError(f"{path}: {path.stat().st_size:,} bytes is no training history; is this the right file?")
+        content = path.read_bytes()
+        document = json.loads(content)
+        entries = document["history"]
+        epochs = tuple(_epoch(entry, i) for i, entry in enumerate(entries, 1))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path}: not a training history ({type(error).__name__}: {error}); restore the file") from None
+    if not epochs:
+        raise UserError(f"{path}: its history has no epochs; import a run that trained for one at least")
+    vectors = _whole(document.get("dataset_size"))
+    kind = str(document.get("model_type") or document.get("model_name") or "")
+    dim = re.search(r"(\d{2,5})D\b", kind)
+    return History(
+        folder=folder.resolve(),
+        file=path.name,
+        digest=hashlib.sha256(content).hexdigest(),
+        model=_model_of(kind, folder.resolve().name),
+        label=_label_of(folder.resolve().name, vectors),
+        vectors=vectors,
+        train_windows=_whole(document.get("train_size")) or 0,
+        validation_windows=_whole(document.get("val_size")) or 0,
+        dim=int(dim.group(1)) if dim else 0,
+        batch_size=_whole(document.get("batch_size")) or 0,
+        parameters=_whole(document.get("final_params")) or _whole(document.get("parameters")) or 0,
+        epochs=_timed(epochs, document),
+        ended=_time_of(document.get("trained_at")) or path.stat().st_mtime,
+        weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
+    )
+
+
+def _epoch(entry: Mapping[str, Any], place: int) -> Epoch:
+    number = _number(entry.get("epoch"))
+    return Epoch(
+        number=float(place) if number is None else number,
+        train_loss=_number(entry.get("train_loss")),
+        train_cosine=_number(entry.get("train_cosine")),
+        loss=_number(entry.get("val_loss")),
+        cosine=_number(entry.get("val_cosine")),
+        rate=_number(entry.get("lr")) or 0.0,
+        seconds=max(0.0, _number(entry.get("epoch_time")) or 0.0),
+    )
+
+
+def _timed(epochs: tuple[Epoch, ...], document: Mapping[str, Any]) -> tuple[Epoch, ...]:
+    """The epochs; where only the total time is known, evenly spread."""
+    total = _number(document.get("total_training_time"))
+    if total is None or total <= 0 or any(epoch.seconds for epoch in epochs):
+        return epochs
+    return tuple(replace(epoch, seconds=total / len(epochs)) for epoch in epochs)
+
+
+def _model_of(kind: str, folder: str) -> str:
+    """Our name of a model, from what the history or else the folder calls it."""
+    for words in (kind, folder):
+        plain = re.sub(r"[^a-z0-9]", "", words.lower())
+        for model in sorted(MODELS, key=len, reverse=True):
+            if plain.startswith(model.replace("_", "")):
+                return model
+    name = re.sub(r"[^a-z0-9]+", "_", (kind or folder).lower()).strip("_")[:40]
+    if not name:
+        raise UserError(
+            f"{folder}: neither the history nor the folder names a model; rename the folder to <model>_<size>"
+        )
+    return name
+
+
+def _label_of(folder: str, vectors: int | None) -> str | None:
+    token = SIZE_TOKEN.search(folder)
+    if token:
+        return f"{token.group(1)}{token.group(2).lower()}"
+    return f"{vectors // 1000}k" if vectors else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and 0 < number < 1e15 else None
+
+
+def _time_of(value: object) -> float | None:
+    """`2025-10-16T13:34:27`, or seconds since 1970."""
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except ValueError:
+            return None
+    return _number(value)
+
+
+# Which arm ------------------------------------------------------------------------------------------------------------
+
+
+def with_arms(histories: Sequence[History], arm: str | None = None) -> tuple[History, ...]:
+    """The histories with a label each, of two in all. Raises UserError where the folders do not tell.
+
+    A size in the folder's name or the history decides, else the arm that the other folders of the model leave, else
+    `arm`.
+    """
+    if arm is not None and size_of(arm) is None:
+        raise UserError(f"--arm {sanitise(arm, 40)}: names no size; give one like 80k or 1.2m")
+    labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
+    if len(labels) > 2:
+        raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")
+    labelled = tuple(replace(history, label=_decided(history, histories, labels, arm)) for history in histories)
+    if len(labels) < 2:
+        raise UserError(
+            f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
+            "or say theirs by --arm"
+        )
+    return labelled
+
+
+def _decided(history: History, histories: Sequence[History], labels: set[str], arm: str | None) -> str:
+    if history.label:
+        return history.label
+    taken = {other.label for other in histories if other.model == history.model and other.label}
+    left = labels - taken
+    if len(labels) == 2 and len(left) == 1:
+        return next(iter(left))
+    if arm:
+        return arm
+    raise UserError(f"{history.folder}: does not tell the size it was trained on; say it by --arm, like --arm 80k")
+
+
+def size_of(label: str) -> float | None:
+    """Vectors that a label names: 80,000 for `80k`; None if it names no size."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
+    return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path | None) -> Import:
+    small, large = sorted({h.label for h in histories if h.label}, key=lambda label: size_of(label) or 0.0)
+    arms: dict[str, Arm] = {small: "baseline", large: "expanded"}
+    folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    models = sorted({h.model for h in histories}, key=lambda m: (MODELS.index(m) if m in MODELS else len(MODELS), m))
+    planned: list[PlannedRun] = []
+    for model in models:
+        for label, arm in arms.items():
+            same = sorted(
+                (h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder)
+            )
+            for seed, history in enumerate(same, 1):
+                name = f"{model}_{label}{f'_s{seed}' if len(same) > 1 else ''}_{stamp}"
+                run = PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed, trained_here=False)
+                _write_run(workspace, run, history, folder.id, trained_on)
+                planned.append(run)
+    campaign = _campaign(folder.id, histories, models, planned, arms, trained_on)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_campaign(folder.campaign, campaign)
+    return Import(folder, write_report(workspace, folder.id), campaign.notes)
+
+
+def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
+    """A campaign's folder that is not there yet, created, and its stamp."""
+    workspace.campaigns.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    while True:
+        stamp = time.strftime("%Y%m%d_%H%M%S", time.localtime(now))
+        folder = workspace.campaign(f"{title}_{stamp}")
+        try:
+            folder.path.mkdir()
+            return folder, stamp
+        except FileExistsError:
+            now += 1
+
+
+def _campaign(
+    id_: str,
+    histories: Sequence[History],
+    models: Sequence[str],
+    planned: Sequence[PlannedRun],
+    arms: Mapping[str, Arm],
+    trained_on: Path | None,
+) -> Campaign:
+    facts = {
+        arm: _arm_facts(label, [h for h in histories if h.label == label], trained_on) for label, arm in arms.items()
+    }
+    weights = sum(bool(history.weights) for history in histories)
+    notes = ["Histories of earlier runs; their folders were read, never changed."]
+    if weights:
+        notes.append(
+            f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that takes windows proven "
+            "absent from what they were trained on, and a trainer process; a history gives a point estimate."
+        )
+    return Campaign(
+        id=id_,
+        created=time.time(),
+        baseline=facts["baseline"],
+        expanded=facts["expanded"],
+        dim=max(history.dim for history in histories),
+        context=5,
+        models=tuple(models),
+        size="full",
+        recipe="imported",
+        seeds=tuple(sorted({run.seed for run in planned})),
+        heldout_windows=0,
+        heldout_clusters=0,
+        split_fingerprint="",
+        jobs=1,
+        threads=1,
+        device="unknown",
+        runs=tuple(planned),
+        by=f"{getpass.getuser()}@{socket.gethostname()}",
+        versions={"lvmtui": __version__},
+        notes=tuple(notes),
+    )
+
+
+def _arm_facts(label: str, histories: Sequence[History], trained_on: Path | None) -> ArmFacts:
+    vectors = next((h.vectors for h in histories if h.vectors), None)
+    return ArmFacts(
+        label=label,
+        data=_data(trained_on),
+        vectors=vectors or int(size_of(label) or 0),
+        articles=None,
+        train_windows=max((h.train_windows for h in histories), default=0),
+        validation_windows=max((h.validation_windows for h in histories), default=0),
+        dropped_windows=0,
+    )
+
+
+def _data(trained_on: Path | None) -> ArmData:
+    return ArmData(str(trained_on.resolve()) if trained_on else "not known", "", (0, 0), "")
+
+
+def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign: str, trained_on: Path | None) -> None:
+    """The run folder: its spec, and the events its trainer would have logged."""
+    folder = workspace.run(run)
+    folder.path.mkdir()
+    batch = history.batch_size or REFERENCE.batch_size
+    spec = RunSpec(
+        run=run.run,
+        campaign=campaign,
+        model=run.model,
+        size="full",
+        arm=run.arm,
+        label=history.label or "",
+        seed=run.seed,
+        dim=history.dim,
+        context=5,
+        recipe=replace(REFERENCE, name="imported", epochs=float(len(history.epochs)), batch_size=batch),
+        data=_data(trained_on),
+        split="",
+        split_fingerprint="",
+        train_windows=history.train_windows,
+        validation_windows=history.validation_windows,
+        heldout_windows=0,
+        total_steps=len(history.epochs),
+        evaluate_every=1,
+        device="unknown",
+        threads=1,
+        deterministic=False,
+        imported=Imported(str(history.folder), history.file, history.digest, history.weights),
+    )
+    create_file(folder.events, b"".join(map(encode_event, events_of(history))))
+    write_spec(folder.spec, spec)
+
+
+def events_of(history: History) -> tuple[Event, ...]:
+    """The history as our log: a step an epoch."""
+    began = history.ended - history.seconds
+    events: list[Event] = [
+        Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}),
+    ]
+    active, best = 0.0, math.inf
+    for step, epoch in enumerate(history.epochs, 1):
+        active += epoch.seconds
+        better = epoch.cosine is not None and history.badness(epoch) < best
+        best = history.badness(epoch) if better else best
+        events.append(
+            Evaluated(
+                time=began + active,
+                step=step,
+                epoch=epoch.number,
+                loss=epoch.loss,
+                cosine=epoch.cosine,
+                margin=None,
+                last_cosine=None,
+                spread=None,
+                train_loss=epoch.train_loss,
+                train_cosine=epoch.train_cosine,
+                rate=epoch.rate,
+                best=better,
+                seconds=0.0,
+                active=active,
+            )
+        )
+    return (*events, _ending(history, active))
+
+
+def _ending(history: History, active: float) -> Event:
+    best, steps = history.best, len(history.epochs)
+    if best is None or best.cosine is None:
+        return Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
+    return Finished(
+        time=history.ended,
+        step=steps,
+        stopped_early=False,
+        best_step=1 + history.epochs.index(best),
+        best_epoch=best.number,
+        best_cosine=best.cosine,
+        heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        latency_p50_ms=0.0,
+        latency_p95_ms=0.0,
+        train_seconds=active,
+        peak_memory_bytes=0,
+        weights_digest="",
+        best_digest="",
+        heldout_digest="",
+        active=active,
+    )

@@ -1,0 +1,358 @@
+"""What else the figures answer, and what to do about it. Pure; every sentence is computed from the table.
+
+A question the figures cannot carry is answered by saying so: five models are a small sample, and histories are not
+evidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from statistics import fmean
+
+from lvmtui.format import cosine, count, percent, plural
+from lvmtui.judge.estimate import ALPHA
+from lvmtui.judge.ranking import Row, Table, trivial_title
+from lvmtui.judge.student import two_sided_p
+from lvmtui.judge.verdict import DOWN, UP, Word, skill_words
+
+LEAST_MODELS = 5
+"""Models below which no order of theirs can be told from chance: four have 24 orders, the best two of them 8 %."""
+EXACT = 7
+"""Models up to which all orders are tried."""
+NEAR_BEST = 0.01
+"""Share of the best cosine that a model may be below it and still be a balanced choice."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question people ask of such a table."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to do, with the figures that say so."""
+
+    what: str
+    models: tuple[str, ...]
+    """Names; empty: none is recommended."""
+    words: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs to use."""
+
+    parameters: int | None
+    latency_ms: float | None
+    """Median of one prediction, batch 1, of the expanded arm's run."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model as one weighs quality against cost: its expanded arm."""
+
+    model: str
+    title: str
+    cosine: float
+    cost: Cost
+    on_front: bool
+    """No other model is as good and as cheap, and better in one of them."""
+
+
+def choices(table: Table, costs: Mapping[str, Cost]) -> tuple[Choice, ...]:
+    """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
+    usable = [row for row in table.rows if row.expanded.cosine is not None and not _alarmed(row)]
+    found = [(row, _axes(row, costs)) for row in usable]
+    chosen = [
+        Choice(
+            model=row.model,
+            title=row.title,
+            cosine=row.expanded.cosine or 0.0,
+            cost=costs.get(row.model, Cost(None, None)),
+            on_front=not any(_dominates(other, axes) for _, other in found),
+        )
+        for row, axes in found
+    ]
+    return tuple(sorted(chosen, key=lambda choice: -choice.cosine))
+
+
+def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
+    """The questions these figures can say something about."""
+    found = [
+        Question("Which models gain most from more data?", _gains(table)),
+        Question("Do larger models gain more?", _scaling(table, costs)),
+        Question("Does the largest model pay for itself?", _largest(table, costs)),
+        Question("Does the baseline's champion still lead?", _champion(table)),
+    ]
+    if any(row.strata for row in table.ranked):
+        found.append(Question("Where does the change come from?", _sources(table)))
+    if any(row.expanded.skill for row in table.rows):
+        found.append(Question("Do the models beat what needs no training?", _skills(table)))
+    return tuple(found)
+
+
+def recommendations(table: Table, costs: Mapping[str, Cost]) -> tuple[Recommendation, ...]:
+    """Highest accuracy, best scaler, best balance, what not to use."""
+    usable = choices(table, costs)
+    label = table.labels[1]
+    if not usable:
+        words = f"no {label} model is finished and free of alarms"
+        return (Recommendation("Highest accuracy", (), words), *_avoid(table))
+    return (_accurate(table, usable), _scaler(table), _balanced(usable), *_avoid(table))
+
+
+# Questions ----------------------------------------------------------------------------------------------------------
+
+
+def _gains(table: Table) -> str:
+    if table.histories:
+        up = [row for row in table.ranked if (row.change or 0) > 0]
+        return (
+            f"By their histories {_named(up)}; without an interval that is no evidence."
+            if up
+            else "None: by their histories every model has a lower validation cosine with more data."
+        )
+    up = [row for row in table.ranked if row.verdict.word in UP]
+    if not up:
+        return "None is known to gain."
+    words = f"{_named(up)}{' (single seed: leaning only)' if up[0].verdict.word is Word.LEANS_UP else ''}."
+    if len(up) > 1 and up[0].interval and up[1].interval and up[0].interval[0] < up[1].interval[1]:
+        words += f" The intervals of {up[0].title} and {up[1].title} overlap, so their order is not certain."
+    return words
+
+
+def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
+    points = [
+        (float(cost.parameters), row.change)
+        for row in table.ranked
+        if row.change is not None and (cost := costs.get(row.model)) and cost.parameters
+    ]
+    if len(points) < LEAST_MODELS:
+        return f"Cannot be said from {plural(len(points), 'model')}; an order of fewer than {LEAST_MODELS} is chance."
+    if table.histories:
+        return "Cannot be said: the changes are point estimates from validation sets that differ."
+    rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
+    figures = f"rank correlation of parameters and change {_signed(rho)} over {len(points)} models, p = {p:.2g}"
+    if p > ALPHA:
+        return f"Not shown by these figures: {figures}."
+    return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
+
+
+def _largest(table: Table, costs: Mapping[str, Cost]) -> str:
+    sized = [(cost.parameters, row) for row in table.rows if (cost := costs.get(row.model)) and cost.parameters]
+    if len(sized) < 2:
+        return "Cannot be said: the sizes of fewer than two models are known."
+    parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
+    if _alarmed(largest):
+        return f"No: {largest.title} ({count(parameters)} parameters) {_in_short(_alarmed(largest)[0])}."
+    usable = choices(table, costs)
+    mine = next((choice for choice in usable if choice.model == largest.model), None)
+    others = [choice for choice in usable if choice.model != largest.model]
+    if mine is None or not others:
+        return f"Cannot be said: {largest.title} or all others have no figure for {table.labels[1]} yet."
+    best = others[0]
+    gain = mine.cosine - best.cosine
+    figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
+    ratio = _cost_ratio(mine, best)
+    price = f", and it takes {ratio}" if ratio else ""
+    if gain <= 0:
+        return f"No: {figures}{price}."
+    return f"It has the highest cosine, by {cosine(gain)}: {figures}{price}."
+
+
+def _champion(table: Table) -> str:
+    both = [row for row in table.rows if row.baseline.cosine is not None and row.expanded.cosine is not None]
+    if len(both) < 2:
+        return "Cannot be said: fewer than two models have both arms."
+    before = max(both, key=lambda row: row.baseline.cosine or -2)
+    after = max(both, key=lambda row: row.expanded.cosine or -2)
+    first, second = table.labels
+    if before is after:
+        return (
+            f"Yes: {before.title} is first with {first} ({cosine(before.baseline.cosine)}) and with {second} "
+            f"({cosine(before.expanded.cosine)})."
+        )
+    return (
+        f"No: {before.title} leads with {first} ({cosine(before.baseline.cosine)}), {after.title} with {second} "
+        f"({cosine(after.expanded.cosine)}; {before.title} {cosine(before.expanded.cosine)})."
+    )
+
+
+def _sources(table: Table) -> str:
+    names = {"own": "articles of the baseline's source", "new": "articles of the new source"}
+    said = []
+    for name, title in names.items():
+        found = [s.change for row in table.ranked for s in row.strata if s.name == name]
+        if found:
+            clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
+            mean = percent(fmean(change.value for change in found))
+            said.append(f"on {title} {mean} on average, clear of zero for {clear} of {plural(len(found), 'model')}")
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else "Cannot be said."
+
+
+def _skills(table: Table) -> str:
+    skilled = [(row, row.expanded.skill) for row in table.rows if row.expanded.skill]
+    groups: dict[str, list[str]] = {}
+    for row, skill in skilled:
+        assert skill is not None
+        groups.setdefault(skill_words(skill.gain) or "not known against", []).append(row.title)
+    against = max(skilled, key=lambda pair: pair[1].cosine if pair[1] else -2)[1]
+    assert against is not None
+    bar = f"the {trivial_title(against.against)} ({cosine(against.cosine)})"
+    phrases = {"better": "better than", "no better": "no better than", "below": "below"}
+    said = [f"{', '.join(titles)} {phrases.get(word, word)} {bar}" for word, titles in groups.items()]
+    return f"With {table.labels[1]}: {'; '.join(said)}."
+
+
+# Recommendations ------------------------------------------------------------------------------------------------------
+
+
+def _accurate(table: Table, usable: Sequence[Choice]) -> Recommendation:
+    best = usable[0]
+    row = table.row(best.model)
+    skill = row.expanded.skill_words if row else ""
+    words = f"{best.title} trained on {table.labels[1]}, cosine {cosine(best.cosine)}"
+    words += " on its own validation set" if table.histories else ""
+    if skill in ("below", "no better") and row and row.expanded.skill:
+        words += f"; the {trivial_title(row.expanded.skill.against)} does as well or better without training"
+    return Recommendation("Highest accuracy", (best.model,), words)
+
+
+def _scaler(table: Table) -> Recommendation:
+    rows = [row for row in table.ranked if row.verdict.word in UP and not _alarmed(row)]
+    if table.histories:
+        rows = [row for row in table.ranked if (row.change or 0) > 0 and not _alarmed(row)]
+    if not rows:
+        return Recommendation("Best scaler", (), "no model is known to gain from more data")
+    doubt = " by its history, which is no evidence" if table.histories else ""
+    return Recommendation("Best scaler", (rows[0].model,), f"{rows[0].title}, {_change_words(rows[0])}{doubt}")
+
+
+def _balanced(usable: Sequence[Choice]) -> Recommendation:
+    near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
+    priced = [choice for choice in near if _price(choice) is not None]
+    if not priced:
+        return Recommendation("Best balance", (), "neither parameters nor latencies are known")
+    best = min(priced, key=lambda choice: (_price(choice) or 0.0, -choice.cosine))
+    words = f"{best.title}: cosine {cosine(best.cosine)} with {_cost_words(best.cost)}"
+    if best.model == usable[0].model:
+        words += "; none within 1 % of its cosine costs less" if len(usable) > 1 else ""
+    else:
+        words += (
+            f", within 1 % of the best ({usable[0].title}, {cosine(usable[0].cosine)}, {_cost_words(usable[0].cost)})"
+        )
+    return Recommendation("Best balance", (best.model,), words)
+
+
+def _avoid(table: Table) -> tuple[Recommendation, ...]:
+    """Expanded models that should not be used, each with its reason."""
+    named, reasons = [], []
+    for row in table.rows:
+        reason = ""
+        if _alarmed(row):
+            reason = _in_short(_alarmed(row)[0])
+        elif row.verdict.word in DOWN:
+            reason = f"{_change_words(row)}; the {table.labels[0]} model is the better one"
+        elif row.expanded.skill_words == "below" and row.expanded.skill:
+            reason = f"below the {trivial_title(row.expanded.skill.against)}"
+        elif row.history and (row.change or 0) < 0:
+            reason = f"{_change_words(row)} by its history"
+        if reason:
+            named.append(row.model)
+            reasons.append(f"{row.title} ({reason})")
+    if not named:
+        return ()
+    return (Recommendation(f"Do not use with {table.labels[1]}", tuple(named), "; ".join(reasons)),)
+
+
+# Small parts ----------------------------------------------------------------------------------------------------------
+
+
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """Spearman's rank correlation and its two-sided p-value: over all orders for few points, else by Student's t."""
+    a, b = _ranks(x), _ranks(y)
+    rho = _pearson(a, b)
+    if len(a) > EXACT:
+        if abs(rho) >= 1:
+            return rho, 0.0
+        return rho, two_sided_p(rho * math.sqrt((len(a) - 2) / (1 - rho * rho)), len(a) - 2)
+    orders = list(permutations(b))
+    return rho, sum(abs(_pearson(a, order)) >= abs(rho) - 1e-12 for order in orders) / len(orders)
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """Ranks from 1, the mean rank for ties."""
+    return [
+        sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2 for value in values
+    ]
+
+
+def _pearson(a: Sequence[float], b: Sequence[float]) -> float:
+    mean_a, mean_b = fmean(a), fmean(b)
+    cross = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
+    scale = math.sqrt(sum((x - mean_a) ** 2 for x in a) * sum((y - mean_b) ** 2 for y in b))
+    return cross / scale if scale else 0.0
+
+
+def _alarmed(row: Row) -> tuple[str, ...]:
+    """Words of the alarms of the row's expanded arm."""
+    return tuple(finding.words for finding in row.expanded.findings if finding.alarm)
+
+
+def _in_short(words: str) -> str:
+    """A finding without the figures that follow its first words; they stand under Health."""
+    return words.split(": ")[0]
+
+
+def _axes(row: Row, costs: Mapping[str, Cost]) -> tuple[float, float, float]:
+    """Cosine and costs, each the better the lower; what is not known counts as endless."""
+    cost = costs.get(row.model, Cost(None, None))
+    return (
+        -(row.expanded.cosine or 0.0),
+        float(cost.parameters) if cost.parameters else math.inf,
+        cost.latency_ms if cost.latency_ms else math.inf,
+    )
+
+
+def _dominates(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
+def _price(choice: Choice) -> float | None:
+    """What is paid each time the model is used: latency, or parameters where that is not known."""
+    return choice.cost.latency_ms or choice.cost.parameters
+
+
+def _cost_words(cost: Cost) -> str:
+    parts = [f"{count(cost.parameters)} parameters"] if cost.parameters else []
+    parts += [f"{cost.latency_ms:.2f} ms a prediction"] if cost.latency_ms else []
+    return " and ".join(parts) or "a cost that is not known"
+
+
+def _cost_ratio(mine: Choice, other: Choice) -> str:
+    """`4.3 times the parameters and 1.8 times the latency`; empty where neither is known."""
+    parts = []
+    if mine.cost.parameters and other.cost.parameters:
+        parts.append(f"{mine.cost.parameters / other.cost.parameters:.1f} times the parameters")
+    if mine.cost.latency_ms and other.cost.latency_ms:
+        parts.append(f"{mine.cost.latency_ms / other.cost.latency_ms:.1f} times the latency")
+    return " and ".join(parts)
+
+
+def _named(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{row.title} ({percent(row.change)})" for row in rows)
+
+
+def _change_words(row: Row) -> str:
+    return f"{row.verdict.words} ({percent(row.change)})" if not row.history else percent(row.change)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")

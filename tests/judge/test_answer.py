@@ -1,0 +1,68 @@
+"""The answer in a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.judge.answer import answer, caveats
+from lvmtui.judge.ranking import Table, ranked
+from lvmtui.judge.verdict import Word
+from tests.judge.test_insights import row
+
+HELPED, HURT, UP, DOWN = Word.IMPROVED, Word.REGRESSED, Word.LEANS_UP, Word.LEANS_DOWN
+CLOSE, SMALL, UNFAIR, OPEN = Word.TOO_CLOSE, Word.NEGLIGIBLE, Word.NOT_COMPARABLE, Word.PROVISIONAL
+
+
+def table(words: list[Word], seeds: int = 3) -> Table:
+    rows = ranked([row(f"m{i}", 1.0, 0.5, word) for i, word in enumerate(words)])
+    changes = [r.change for r in rows if r.rank is not None and r.change is not None]
+    return Table(("8k", "23k"), tuple(rows), (), sum(changes) / len(changes) if changes else None, seeds, len(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([HELPED, HELPED, HELPED], "More data helped 3 of 3 models (average +1.00 %)."),
+        ([HURT, HURT], "More data hurt 2 of 2 models (average +1.00 %)."),
+        (
+            [HELPED, HURT, CLOSE],
+            "More data helped 1 and hurt 1 of 3 models (average +1.00 %); too close to call for one.",
+        ),
+        (
+            [HELPED, HELPED, HELPED, CLOSE, UNFAIR],
+            "More data helped 3 of 5 models (average +1.00 %); too close to call for one; one is not a fair "
+            "comparison.",
+        ),
+        ([UP, DOWN], "More data seems to help 1 and to hurt 1 of 2 models (average +1.00 %)."),
+        ([DOWN, CLOSE], "More data seems to hurt 1 of 2 models (average +1.00 %); too close to call for one."),
+        ([Word.NO_VERDICT], "No verdict on m0 (+1.00 %): there are too few held-out clusters."),
+        ([HELPED], "More data helped m0 (+1.00 %)."),
+        ([DOWN], "More data seems to hurt m0 (+1.00 %)."),
+        ([CLOSE], "Whether more data helps m0 (+1.00 %) is too close to call."),
+        ([SMALL], "More data makes a negligible difference to m0 (+1.00 %)."),
+        (
+            [SMALL, SMALL],
+            "More data is not known to help or to hurt any of 2 models (average +1.00 %); for all the difference is "
+            "negligible.",
+        ),
+        ([OPEN, OPEN], "No answer yet: none of 2 models is compared yet."),
+        ([OPEN, UNFAIR, UNFAIR], "No answer yet: none of 3 models is compared yet; two cannot be compared."),
+        ([UNFAIR, UNFAIR], "No answer: none of 2 models allows a fair comparison."),
+        ([HELPED, OPEN, OPEN], "More data helped 1 of 3 models; two are not finished."),
+    ],
+)
+def test_sentences(words: list[Word], expected: str) -> None:
+    assert answer(table(words)) == expected
+
+
+@given(st.lists(st.sampled_from(Word), max_size=31))
+def test_any_table_has_an_answer_of_one_sentence(words: list[Word]) -> None:
+    said = answer(table(words))
+    assert said.endswith(".") and "\n" not in said and "None" not in said and said[0].isupper()
+
+
+def test_caveats() -> None:
+    assert caveats(table([HELPED])) == ()
+    assert caveats(table([HELPED, HURT]))[0].startswith("2 models are judged together")

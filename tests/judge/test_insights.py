@@ -1,0 +1,171 @@
+"""Questions and recommendations: said only where the figures carry them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.judge.estimate import Estimate
+from lvmtui.judge.health import Finding
+from lvmtui.judge.insights import Cost, Question, choices, questions, rank_correlation, recommendations
+from lvmtui.judge.ranking import ArmCell, Row, Table, ranked
+from lvmtui.judge.verdict import Verdict, Word
+
+
+def row(model: str, change: float, expanded: float, word: Word = Word.IMPROVED, *findings: Finding) -> Row:
+    estimate = Estimate(change, 0.1, 30, 2000, 60, 40)
+    return Row(
+        model=model,
+        rank=None,
+        baseline=ArmCell("8k", "finished", expanded / (1 + change / 100), None, None, ()),
+        expanded=ArmCell("23k", "finished", expanded, None, None, findings),
+        change=change,
+        estimate=estimate,
+        interval=estimate.interval(),
+        adjusted=None,
+        strata=(),
+        verdict=Verdict(word),
+        seeds=3,
+        seeds_missing=0,
+        history=word is Word.POINT_ESTIMATE,
+        notes=(),
+    )
+
+
+def table(*rows: Row) -> Table:
+    return Table(("8k", "23k"), tuple(ranked(rows)), (), 0.0, 3, len(rows))
+
+
+def answers(found: tuple[Question, ...]) -> dict[str, str]:
+    return {question.question: question.answer for question in found}
+
+
+MODELS = ("a", "b", "c", "d", "e")
+COSTS = {model: Cost(1000 * 2**i, 1.0 + i) for i, model in enumerate(MODELS)}
+
+
+def test_a_perfect_order_of_five_is_the_least_that_carries_it() -> None:
+    up = table(*(row(m, i + 1.0, 0.5) for i, m in enumerate(MODELS)))
+    assert answers(questions(up, COSTS))["Do larger models gain more?"].startswith("Yes: rank correlation")
+    down = table(*(row(m, 5.0 - i, 0.5) for i, m in enumerate(MODELS)))
+    assert answers(questions(down, COSTS))["Do larger models gain more?"].startswith("No, smaller ones do: ")
+    one_swap = table(*(row(m, c, 0.5) for m, c in zip(MODELS, (2.0, 1.0, 3.0, 4.0, 5.0), strict=True)))
+    assert answers(questions(one_swap, COSTS))["Do larger models gain more?"].startswith("Not shown by these figures")
+    four = table(*(row(m, i + 1.0, 0.5) for i, m in enumerate(MODELS[:4])))
+    assert answers(questions(four, COSTS))["Do larger models gain more?"].startswith("Cannot be said from 4 models")
+
+
+def test_the_largest_model_is_weighed_against_the_best_other() -> None:
+    found = answers(questions(table(row("a", 1, 0.52), row("e", 1, 0.51)), COSTS))
+    assert found["Does the largest model pay for itself?"] == (
+        "No: e has .5100, a .5200, and it takes 16.0 times the parameters and 5.0 times the latency."
+    )
+    found = answers(questions(table(row("a", 1, 0.51), row("e", 1, 0.52)), COSTS))
+    assert found["Does the largest model pay for itself?"].startswith(
+        "It has the highest cosine, by .0100: e has .5200"
+    )
+
+
+def test_an_alarm_speaks_before_a_score() -> None:
+    dead = Finding("collapsed", True, "collapsed at epoch 3: all predictions are one vector")
+    one = table(row("a", 1, 0.50), row("e", 1, 0.55, Word.IMPROVED, dead))
+    assert answers(questions(one, COSTS))["Does the largest model pay for itself?"] == (
+        "No: e (16.0 k parameters) collapsed at epoch 3."
+    )
+    found = {r.what: r for r in recommendations(one, COSTS)}
+    assert found["Highest accuracy"].models == ("a",)
+    assert found["Do not use with 23k"].words == "e (collapsed at epoch 3)"
+
+
+def test_the_champion() -> None:
+    same = table(row("a", 1, 0.52), row("b", 1, 0.51))
+    assert answers(questions(same, COSTS))["Does the baseline's champion still lead?"].startswith("Yes: a is first")
+    other = table(row("a", 0.1, 0.51), row("b", 4, 0.52))
+    assert answers(questions(other, COSTS))["Does the baseline's champion still lead?"].startswith(
+        "No: a leads with 8k"
+    )
+
+
+def test_gainers_in_order_with_the_doubt_about_it() -> None:
+    found = answers(
+        questions(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 0.1, 0.5, Word.NEGLIGIBLE)), COSTS)
+    )
+    assert found["Which models gain most from more data?"] == (
+        "b (+1.10 %), a (+1.00 %). The intervals of b and a overlap, so their order is not certain."
+    )
+
+
+def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
+    found = {
+        r.what: r for r in recommendations(table(row("a", 1, 0.517), row("c", 1, 0.520), row("b", 1, 0.49)), COSTS)
+    }
+    assert found["Best balance"].models == ("a",)
+    assert found["Best balance"].words == (
+        "a: cosine .5170 with 1000 parameters and 1.00 ms a prediction, within 1 % of the best "
+        "(c, .5200, 4000 parameters and 3.00 ms a prediction)"
+    )
+
+
+def test_nothing_is_recommended_of_nothing() -> None:
+    empty = table()
+    assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished and free of alarms"]
+    assert answers(questions(empty, {}))["Which models gain most from more data?"] == "None is known to gain."
+
+
+costs = st.builds(
+    Cost, st.one_of(st.none(), st.integers(1, 10**9)), st.one_of(st.none(), st.floats(0.01, 1000, allow_nan=False))
+)
+models = st.lists(st.tuples(st.floats(0.01, 1), costs), min_size=1, max_size=12)
+
+
+@given(models)
+def test_the_pareto_front_is_what_nothing_beats(given_models: list[tuple[float, Cost]]) -> None:
+    named = {f"m{i}": cost for i, (_, cost) in enumerate(given_models)}
+    chosen = choices(table(*(row(f"m{i}", 1.0, c) for i, (c, _) in enumerate(given_models))), named)
+    assert any(choice.on_front for choice in chosen)
+    assert [c.cosine for c in chosen] == sorted((c.cosine for c in chosen), reverse=True)
+
+    def axes(choice: object) -> tuple[float, float, float]:
+        cost = choice.cost  # type: ignore[attr-defined]
+        return (-choice.cosine, cost.parameters or math.inf, cost.latency_ms or math.inf)  # type: ignore[attr-defined]
+
+    for one in chosen:
+        beaten = any(
+            axes(other) != axes(one) and all(a <= b for a, b in zip(axes(other), axes(one), strict=True))
+            for other in chosen
+        )
+        assert one.on_front is not beaten
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "rho", "p"),
+    [
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 1.0, 2 / 120),
+        ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], -1.0, 2 / 120),
+        ([1, 2, 3, 4, 5], [2, 1, 3, 4, 5], 0.9, 10 / 120),
+        ([1, 1, 1, 1, 1], [1, 2, 3, 4, 5], 0.0, 1.0),
+    ],
+)
+def test_rank_correlation_over_all_orders(x: list[float], y: list[float], rho: float, p: float) -> None:
+    assert rank_correlation(x, y) == (pytest.approx(rho), pytest.approx(p))
+
+
+def test_rank_correlation_of_many_points() -> None:
+    x = list(map(float, range(20)))
+    rho, p = rank_correlation(x, [v + (5 if i % 2 else -5) for i, v in enumerate(x)])
+    assert 0.5 < rho < 1 and p < 0.01
+    assert rank_correlation(x, x) == (pytest.approx(1), pytest.approx(0, abs=1e-9))
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0.1, 0.9), st.sampled_from(Word)), max_size=8))
+def test_any_table_is_answered_in_whole_sentences(given_rows: list[tuple[float, float, Word]]) -> None:
+    rows = [row(f"m{i}", change, cosine, word) for i, (change, cosine, word) in enumerate(given_rows)]
+    rows = [replace(r, change=None) if r.verdict.word is Word.NOT_COMPARABLE else r for r in rows]
+    one = table(*rows)
+    for question in questions(one, {r.model: Cost(1000 + i, None) for i, r in enumerate(rows)}):
+        assert question.answer.endswith(".") and question.answer.split()[-1] != "None" and "nan" not in question.answer
+    assert all(r.words and not r.words.endswith(".") for r in recommendations(one, {}))

@@ -1,0 +1,48 @@
+"""When a curve counts as at its plateau."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.judge.trend import at_plateau, late_gain, peak
+from tests.judge.series import evaluated
+
+
+def curve(*cosines: float | None) -> tuple:  # type: ignore[type-arg]
+    return tuple(evaluated(i, c) for i, c in enumerate(cosines, start=1))
+
+
+def test_a_rising_curve_is_not_at_its_plateau_and_a_flat_one_is() -> None:
+    assert not at_plateau(curve(0.40, 0.45, 0.48, 0.49, 0.50, 0.51, 0.52, 0.53))
+    assert at_plateau(curve(0.40, 0.48, 0.51, 0.515, 0.5165, 0.5170, 0.5171, 0.5172))
+
+
+def test_what_falls_is_past_its_plateau() -> None:
+    falling = curve(0.50, 0.52, 0.53, 0.525, 0.52, 0.51, 0.50, 0.49)
+    assert at_plateau(falling)
+    best = peak(falling)
+    assert best is not None and best.step == 300
+
+
+def test_too_few_evaluations_are_not_known_to_be() -> None:
+    assert not at_plateau(())
+    assert not at_plateau(curve(0.5, 0.5, 0.5))
+    assert not at_plateau(curve(0.5, None, 0.5, None, 0.5))
+
+
+def test_the_gain_is_that_of_the_last_quarter() -> None:
+    gain = late_gain(curve(0.40, 0.45, 0.48, 0.49, 0.50, 0.51, 0.52, 0.53))
+    assert gain is not None and abs(gain - 0.02) < 1e-9  # .51 stands at three quarters
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1, 1)), max_size=20), st.floats(-1, 1))
+def test_more_of_the_same_keeps_a_plateau(cosines: list[float | None], last: float) -> None:
+    """Evaluations that bring no better cosine cannot end a plateau."""
+    evaluations = curve(*cosines)
+    gain = late_gain(evaluations)
+    assert gain is None or gain >= 0
+    best = peak(evaluations)
+    if at_plateau(evaluations) and best is not None:
+        longer = (*evaluations, evaluated(len(cosines) + 1, min(last, best.cosine or 0)))
+        assert at_plateau(longer)
