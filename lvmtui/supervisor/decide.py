@@ -1,0 +1,416 @@
+"""What to do about what was observed: pure, so that what people argue about can be read and tested without a process.
+
+`decide` looks at one moment and returns actions; it remembers nothing. What must be remembered (when somebody was
+asked to leave) is part of the observation. An action is a small step, and the next observation follows at once: a
+death is noted in one tick, the run started again in the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from lvmtui import format as words
+from lvmtui.contract.events import Failed, Finished
+from lvmtui.contract.identity import Identity
+from lvmtui.state.attempt import RETRIED, Attempt, newest_attempt
+from lvmtui.state.run_state import RunState
+from lvmtui.state.status import Life, Phase, Status, status_of
+from lvmtui.supervisor.engines import NOBODY, Member, Sight
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How patient the supervisor is. Seconds."""
+
+    cancel_wait: float = 10.0
+    """From asking to insisting: a trainer looks at its orders once a step, and the largest model on a slow machine
+    takes seconds for one."""
+    insist_again: float = 1.0
+    """A killed process can take a moment to go, and one in the kernel's hands (a dead disk) does not go at all."""
+    leave_wait: float = 30.0
+    """From a trainer's last word to insisting that it leaves: an interpreter with torch needs a second or two."""
+    retries: int = 2
+    """Times a run is started again after it died at the same checkpoint under the same order."""
+    space_wait: float = 15.0
+    """Between two tries of a run that found the disk full, or its folder locked: a quota may say no where the disk
+    seems to have room."""
+    startup: float = 120.0
+    """A trainer that has not made its first step is not stalled before: on a busy disk the imports alone take long."""
+
+
+SPARE = 1 << 20
+"""Bytes that must be free beyond what a write needed: logs grow too."""
+NEEDED = 16 << 20
+"""Bytes a run that found the disk full waits for, where it could not say what it needs."""
+
+STALLED = "stalled"
+RESTART = "to be started again, as ordered"
+REMAINS = "left behind by its trainer"
+NO_FOLDER = "the run folder is gone"
+CANCEL = "cancelled"
+
+LEFT = {
+    3: "another process trains this run",
+    10: "left as asked before it began",
+    11: "left on a signal before it began",
+    12: "left as asked before it began",
+    28: "the disk is full",
+}
+"""Exit codes with which a trainer leaves that could not, or need not, write its last word. None counts as a death."""
+LATER = (3, 28)
+"""Of these, the ones that would only repeat themselves at once."""
+
+
+# What was observed ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody was asked to leave."""
+
+    seconds: float
+    """How long ago."""
+    insisted: float | None
+    """How long ago it was killed; None: not yet."""
+
+
+@dataclass(frozen=True)
+class RunSeen:
+    """One run at one moment."""
+
+    name: str
+    state: RunState | None
+    """What its folder says; None: the folder cannot be read."""
+    host: str
+    boot: str
+    """Of the machine the supervisor runs on."""
+    sight: Sight = NOBODY
+    stalled: bool = False
+    still: float = 0.0
+    """Seconds without a sign of progress."""
+    overtime: float | None = None
+    """Seconds since its last word was seen while it lives."""
+    quiet: float = 0.0
+    """Seconds without a process."""
+    later: bool = False
+    """It was tried moments ago and could not go."""
+    room: int | None = None
+    """Bytes free on its disk, looked at only while it waits for them."""
+    last_words: str = ""
+    """The last line of its log, looked at only when it died."""
+    asked: Asked | None = None
+
+    @cached_property
+    def attempt(self) -> Attempt | None:
+        return newest_attempt(self.state) if self.state else None
+
+    @cached_property
+    def trainer(self) -> Member | None:
+        """The living process that trains, or starts to."""
+        if self.state is None or not self.sight.members:
+            return None
+        started, supervision = self.state.trainer.started, self.state.supervision
+        named = {supervision.process, started.process if started else None}
+        leaders = [m for m in self.sight.members if m.identity in named]
+        if leaders:
+            return max(leaders, key=lambda m: m.identity.start_ticks)
+        # nobody the logs name lives: a start that was not written down, or children that outlived their trainer
+        attempt = self.attempt
+        if attempt is not None and not attempt.accounted:
+            return None
+        fresh = [m for m in self.sight.members if m.leader and m.launch != supervision.launch]
+        return min(fresh, key=lambda m: m.identity.start_ticks, default=None)
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.sight.members)
+
+    @cached_property
+    def life(self) -> Life:
+        if self.alive:
+            return Life.STALLED if self.stalled else Life.ALIVE
+        attempt = self.attempt
+        if attempt and attempt.process.host != self.host and attempt.ending is None and not attempt.accounted:
+            return Life.ELSEWHERE
+        return Life.NONE
+
+    @cached_property
+    def status(self) -> Status:
+        if self.state is None:
+            return Status(Phase.FAILED, NO_FOLDER)
+        return status_of(self.state, self.life)
+
+    @property
+    def untouchable(self) -> bool:
+        """Nobody here can say whether it runs."""
+        return not self.sight.known or self.life is Life.ELSEWHERE
+
+    @property
+    def wanted(self) -> bool:
+        """It waits for nothing but its turn."""
+        if self.state is None or self.alive or self.untouchable or self.later or self.state.intent.want != "run":
+            return False
+        return self.status.phase in (Phase.QUEUED, Phase.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class CampaignSeen:
+    """A campaign at one moment."""
+
+    id: str
+    jobs: int
+    """Runs side by side."""
+    runs: tuple[RunSeen, ...]
+    """Those trained here, in the order in which they are wanted."""
+    stall_timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All there is to know for a decision."""
+
+    campaigns: tuple[CampaignSeen, ...]
+    """The oldest first."""
+    strays: tuple[RunSeen, ...] = ()
+    """Processes of runs that no campaign knows and whose folder is gone."""
+    can_write: bool = True
+    """False: what is done could not be written down (the disk is full), so nothing new is begun."""
+
+
+# What is to be done ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start a trainer."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Write down that a living process is the run's."""
+
+    run: str
+    member: Member
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask everything of the run to leave."""
+
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Insist:
+    """Kill everything of the run."""
+
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lose:
+    """Write down a death."""
+
+    run: str
+    process: Identity | None
+    generation: int
+    reason: str
+    counts: bool
+    later: bool = False
+    """Do not try again at once."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Write down that a cancel was carried out."""
+
+    run: str
+    generation: int
+    killed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Write down that the run is not tried again."""
+
+    run: str
+    generation: int
+    reason: str
+
+
+Action = Start | Adopt | Ask | Insist | Lose | Close | GiveUp
+
+
+# The decision ---------------------------------------------------------------------------------------------------------
+
+
+def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ...]:
+    """What to do now, at most one action a run."""
+    actions: list[Action] = []
+    busy: set[str] = set()
+    for campaign in observation.campaigns:
+        for run in campaign.runs:
+            action = settle(run, rules, campaign.stall_timeout)
+            if action is not None:
+                actions.append(action)
+                busy.add(run.name)
+    for stray in observation.strays:
+        action = _stop(stray, NO_FOLDER, rules)
+        if action is not None:
+            actions.append(action)
+    if observation.can_write:
+        actions += [Start(run.name) for run in _to_start(observation, busy, rules)]
+    return tuple(actions)
+
+
+def active_campaign(observation: Observation, rules: Rules = Rules()) -> CampaignSeen | None:
+    """The campaign whose turn it is: the oldest with something that runs or could. The others wait."""
+    for campaign in observation.campaigns:
+        if any(run.alive or run.wanted or _has_room(run, rules) for run in campaign.runs):
+            return campaign
+    return None
+
+
+def something_left_to_do(observation: Observation) -> bool:
+    """True while a supervisor is needed without anybody giving an order."""
+    if observation.strays:
+        return True
+    for campaign in observation.campaigns:
+        for run in campaign.runs:
+            if run.alive or run.wanted:
+                return True
+            waits = run.later or not run.sight.known or run.status.phase is Phase.NO_SPACE
+            if waits and run.state is not None and run.state.intent.want == "run" and not run.status.over:
+                return True
+    return False
+
+
+def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[RunSeen]:
+    campaign = active_campaign(observation, rules)
+    if campaign is None:
+        return []
+    # whoever cannot be seen may be running: a place is kept for it, but not for what runs on another host
+    taken = sum(
+        run.alive or (not run.sight.known and not run.status.over)
+        for campaign in observation.campaigns
+        for run in campaign.runs
+    )
+    ready = [r for r in campaign.runs if r.name not in busy and (r.wanted or _has_room(r, rules))]
+    return ready[: max(0, campaign.jobs - taken)]
+
+
+def _has_room(run: RunSeen, rules: Rules) -> bool:
+    """True if a run that found the disk full can go on."""
+    if run.state is None or run.alive or run.later or run.state.intent.want != "run" or run.room is None:
+        return False
+    if run.status.phase is not Phase.NO_SPACE or run.quiet < rules.space_wait:
+        return False
+    ending = run.state.trainer.ending
+    needed = ending.needed_bytes if isinstance(ending, Failed) else None
+    return run.room >= (needed or NEEDED) + SPARE
+
+
+def settle(run: RunSeen, rules: Rules, stall_timeout: float | None = None) -> Action | None:
+    """What must be done about one run, apart from starting it."""
+    if run.untouchable:
+        return None
+    if run.state is None:
+        return _stop(run, NO_FOLDER, rules)
+    if run.trainer is not None:
+        return _about_trainer(run, run.trainer, run.state, rules, stall_timeout)
+    if run.alive:
+        cancelled = run.state.intent.want == "cancel"
+        return _stop(run, CANCEL if cancelled else REMAINS, rules, at_once=cancelled and run.state.intent.force)
+    return _about_dead(run, run.state, rules)
+
+
+def _about_trainer(
+    run: RunSeen, trainer: Member, state: RunState, rules: Rules, stall_timeout: float | None
+) -> Action | None:
+    intent = state.intent
+    if state.supervision.process != trainer.identity and not isinstance(state.trainer.ending, Finished):
+        return Adopt(run.name, trainer)
+    if run.overtime is not None:  # it has said its last word
+        return _stop(run, "does not leave", rules) if run.overtime >= rules.leave_wait else None
+    if intent.want == "cancel":
+        return _stop(run, CANCEL, rules, at_once=intent.force)
+    if intent.want == "pause" and trainer.stopped and run.asked is None:
+        return Ask(run.name, "stopped by a signal, and to be paused")
+    if stall_timeout is not None and run.still >= _patience(state, rules, stall_timeout):
+        return _stop(run, f"{STALLED} for {words.duration(run.still)}", rules)
+    started = state.trainer.started
+    if intent.want == "run" and started is not None and started.process == trainer.identity:
+        newer_order = intent.generation > started.generation
+        if intent.restart > started.generation or (newer_order and run.stalled):
+            return _stop(run, RESTART, rules)
+    return None
+
+
+def _patience(state: RunState, rules: Rules, stall_timeout: float) -> float:
+    """Seconds without progress after which a run is held to hang."""
+    live = state.live
+    if live is None or live.activity == "starting":
+        return max(stall_timeout, rules.startup)
+    return max(stall_timeout, 3 * live.evaluation_seconds, 3 * live.checkpoint_seconds)
+
+
+def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
+    intent, supervision = state.intent, state.supervision
+    if isinstance(state.trainer.ending, Finished):
+        return None
+    if intent.want == "cancel":
+        if supervision.stopped and supervision.stopped.generation >= intent.generation:
+            return None
+        return Close(run.name, intent.generation, supervision.insisted)
+    if run.attempt is not None and not run.attempt.accounted:
+        return _death(run, run.attempt, state)
+    if intent.want != "run" or run.status.phase not in (Phase.QUEUED, Phase.INTERRUPTED):
+        return None
+    deaths = [death for death in supervision.deaths if death.generation == intent.generation]
+    if len(deaths) > rules.retries:
+        reason = f"died {len(deaths)} times without getting further; the last time: {deaths[-1].reason}"
+        return GiveUp(run.name, intent.generation, reason)
+    return None
+
+
+def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
+    """How a process that is gone without an ending (or with one that is to be tried again) is written down."""
+    process, generation, ending = attempt.process, attempt.generation, attempt.ending
+    ended = run.sight.ended if run.sight.ended and run.sight.ended.process == process else None
+    signalled = state.supervision.signalled
+
+    def lose(reason: str, counts: bool = True, later: bool = False) -> Lose:
+        return Lose(run.name, process, generation, reason, counts, later)
+
+    if isinstance(ending, Failed) and ending.reason in RETRIED:
+        return lose(ending.message)
+    if process.boot_id != run.boot:
+        return lose("the machine restarted", counts=False)
+    if ended and ended.code in LEFT:
+        return lose(LEFT[ended.code], counts=False, later=ended.code in LATER)
+    if signalled is not None and state.supervision.insisted:
+        return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
+    started = state.trainer.started
+    if state.intent.want == "pause" and (started is None or started.process != process):
+        return lose("left as asked before it began", counts=False)
+    reason = ended.words if ended else "its process is gone"
+    told = ended is not None and ended.code is not None and run.last_words
+    return lose(f"{reason}: {run.last_words}" if told else reason)
+
+
+def _stop(run: RunSeen, reason: str, rules: Rules, *, at_once: bool = False) -> Action | None:
+    """The ladder: ask, wait, insist."""
+    if not run.alive:
+        return None
+    if run.asked is None and not at_once:
+        return Ask(run.name, reason)
+    if run.asked is not None and run.asked.insisted is not None:
+        return Insist(run.name, reason) if run.asked.insisted >= rules.insist_again else None
+    if at_once or (run.asked is not None and run.asked.seconds >= rules.cancel_wait):
+        return Insist(run.name, reason)
+    return None

@@ -1,0 +1,226 @@
+"""Runs as processes of this machine.
+
+A process is the run's if it carries the run's mark, descends from one that does, or is named by the run's logs. All
+processes are looked through only when something may have changed that single looks cannot see; in between, the known
+ones are checked one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lvmtui.contract.files import try_lock
+from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, host_name, identity_of
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.spec import RunSpec
+from lvmtui.supervisor import memory_kills
+from lvmtui.supervisor.engines import Begun, CannotStart, Ended, Member, Occupied, Place, Sight
+from lvmtui.supervisor.gpus import device_for, visible_gpus
+from lvmtui.supervisor.process import (
+    Process,
+    ask_to_leave,
+    ending_words,
+    kill_all,
+    marked_processes,
+    process_of,
+    start_detached,
+    state_of,
+)
+
+TRAINER = (sys.executable, "-P", "-m", "trainers")
+"""`-P`: a folder called `trainers` in the current directory must not be taken for ours."""
+LOOK_THROUGH_ALL = 30.0
+"""Seconds between two looks through all processes when nothing calls for one: a child that outlived a look at the
+moment its parent died is found this late."""
+GONE = "its process is gone"
+FOR_MEMORY = "killed for memory"
+
+
+class LocalEngine:
+    """Starts trainers here and finds them again, whoever started them."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        command: Sequence[str] = TRAINER,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        find: Callable[[], list[Process]] = marked_processes,
+    ) -> None:
+        self._command = tuple(command)
+        self._clock = clock
+        self._find = find
+        self._children: dict[Identity, subprocess.Popen[bytes]] = {}
+        self._known: dict[str, dict[Identity, Process]] = {}
+        """Mark -> who was alive at the last look."""
+        self._ended: dict[str, Ended] = {}
+        self._looked = float("-inf")
+        self._memory_kills = memory_kills.counter()
+        self._gpus: tuple[str, ...] | None = None
+        self._marks: dict[Path, str] = {}
+
+    # -- starting --
+
+    def start(self, folder: RunDir, spec: RunSpec) -> Begun:
+        """Start a trainer. Raises CannotStart and Occupied."""
+        try:
+            lock = try_lock(folder.lock)
+            if lock is None:
+                raise Occupied("its folder is locked by a process that cannot be found from here")
+            lock.close()
+            mark, launch, devices = self._mark(folder), secrets.token_hex(6), self._devices(spec.device)
+            child = start_detached(
+                (*self._command, str(folder.path)),
+                output=folder.log,
+                folder=folder.workspace,
+                environment=trainer_environment(mark, launch, spec.threads, devices),
+            )
+        except OSError as error:
+            raise CannotStart(f"could not be started: {error.strerror or error}") from None
+        identity = identity_of(child.pid)
+        assert identity is not None, "a child that was not waited for keeps its entry"
+        self._children[identity] = child
+        process = Process(identity, os.getpid(), True, False, mark, launch, devices)
+        self._known.setdefault(mark, {})[identity] = process
+        return Begun(identity, launch, devices)
+
+    def _devices(self, device: str) -> str:
+        if self._gpus is None:
+            self._gpus = visible_gpus()
+        if len(self._gpus) < 2:
+            return ""
+        living = [p for known in self._known.values() for p in known.values() if p.leader]
+        return device_for(device, self._gpus, [p.devices for p in living])
+
+    # -- looking --
+
+    def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
+        """What lives of each run."""
+        gone = self._check_known()
+        if gone or self._clock() - self._looked >= LOOK_THROUGH_ALL:
+            self._look_through_all()
+        if gone:  # one look can miss a child that was born during it
+            self._look_through_all()
+        return {place.folder.path: self._sight(place) for place in places}
+
+    def _sight(self, place: Place) -> Sight:
+        mark = self._mark(place.folder)
+        known = self._known.get(mark, {})
+        for identity in place.processes:  # started by hand, or before the workspace was moved: without our mark
+            if identity not in known and (process := process_of(identity)):
+                known = self._known.setdefault(mark, {})
+                known[identity] = process
+        return Sight(
+            tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in known.values()),
+            ended=self._ended.get(mark),
+        )
+
+    def _check_known(self) -> bool:
+        """Forget who is not alive any more, and learn how they ended. True if there were any."""
+        gone: list[tuple[str, Process]] = []
+        for mark, known in self._known.items():
+            for identity, process in known.items():
+                state = state_of(identity)
+                if state is None:
+                    gone.append((mark, process))
+                elif process.stopped != (state in "Tt"):
+                    known[identity] = replace(process, stopped=state in "Tt")
+        if gone:
+            self._note_ends(gone)
+        return bool(gone)
+
+    def _note_ends(self, gone: list[tuple[str, Process]]) -> None:
+        """Learn how those who left ended, and take our own children out of the process table."""
+        before, self._memory_kills = self._memory_kills, memory_kills.counter()
+        for_memory = before is not None and self._memory_kills is not None and self._memory_kills > before
+        for mark, process in gone:
+            del self._known[mark][process.identity]
+            child = self._children.pop(process.identity, None)
+            code = child.wait() if child else None
+            if process.leader:
+                self._ended[mark] = _ended(process.identity, code, for_memory)
+
+    def _look_through_all(self) -> None:
+        """Find everybody who carries a mark. Those known before stay until `_check_known` sees that they ended."""
+        found: dict[str, dict[Identity, Process]] = {}
+        for process in self._find():
+            found.setdefault(process.mark, {})[process.identity] = process
+        for mark, known in self._known.items():
+            for identity, process in known.items():
+                found.setdefault(mark, {}).setdefault(identity, process)
+        self._known = found
+        self._looked = self._clock()
+
+    def strays(self, models: Path) -> list[Place]:
+        """Runs of which processes live although their folder is gone."""
+        root = str(models.resolve()) + os.sep
+        marks = [mark for mark, known in self._known.items() if known and mark.startswith(root)]
+        return [Place(RunDir(Path(mark))) for mark in marks if not os.path.isdir(mark)]
+
+    # -- stopping --
+
+    def ask(self, place: Place) -> tuple[int, ...]:
+        """TERM to everything of the run, with CONT for the stopped."""
+        return ask_to_leave(self._members(place))
+
+    def insist(self, place: Place) -> tuple[int, ...]:
+        """KILL to everything of the run."""
+        return kill_all(lambda: self._members(place))
+
+    def _members(self, place: Place) -> list[Process]:
+        self._look_through_all()
+        self._sight(place)
+        return list(self._known.get(self._mark(place.folder), {}).values())
+
+    def describe(self, place: Place) -> str:
+        """`process 48213 and 2 children on node17`, `no process`."""
+        members = sorted(self._members(place), key=lambda p: (not p.leader, p.identity.start_ticks))
+        if not members:
+            return f"no process on {host_name()}"
+        children = len(members) - 1
+        family = "" if not children else " and 1 child" if children == 1 else f" and {children} children"
+        return f"process {members[0].identity.pid}{family} on {host_name()}"
+
+    def _mark(self, folder: RunDir) -> str:
+        mark = self._marks.get(folder.path)
+        if mark is None:
+            mark = self._marks[folder.path] = mark_of(folder)
+        return mark
+
+
+def mark_of(folder: RunDir) -> str:
+    """What the processes of a run carry: the folder's path without links, as every workspace spells it alike."""
+    return os.path.realpath(folder.path)
+
+
+def trainer_environment(mark: str, launch: str, threads: int, devices: str) -> dict[str, str]:
+    """Our environment with what makes runs that share a CPU not fight, and the mark."""
+    environment = {
+        **os.environ,
+        RUN_MARK: mark,
+        LAUNCH_MARK: launch,
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits must not burn the core of another run
+        "KMP_BLOCKTIME": "0",
+    }
+    if devices:
+        environment["CUDA_VISIBLE_DEVICES"] = devices
+    return environment
+
+
+def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:
+    """How a process ended in words; only our own children have an exit code."""
+    if (returncode in (None, -9)) and (for_memory or memory_kills.in_kernel_log(process)):
+        return Ended(process, FOR_MEMORY)
+    if returncode is None:
+        return Ended(process, GONE)
+    return Ended(process, ending_words(returncode), returncode if returncode >= 0 else None)

@@ -1,0 +1,50 @@
+"""Writes `supervision.jsonl`, and does not lose a line because the disk is full for a while."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from lvmtui.contract.files import append_line
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.supervision import Record, encode_record
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Journal:
+    """What was done to runs; each run's lines in the order in which they were written."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Path, list[Record]] = {}
+        self.disk_full = False
+        """The last try to write found no room."""
+
+    def write(self, folder: RunDir, record: Record) -> None:
+        """Append to the run's log, now or as soon as it can be."""
+        self._waiting.setdefault(folder.path, []).append(record)
+        self._write_out(folder)
+
+    def flush(self) -> None:
+        """Try what could not be written."""
+        for path in list(self._waiting):
+            self._write_out(RunDir(path))
+        if not self._waiting:
+            self.disk_full = False
+
+    def waiting(self, folder: RunDir) -> list[Record]:
+        """What is not in the run's log yet: whoever folds the log adds it."""
+        return self._waiting.get(folder.path, [])
+
+    def _write_out(self, folder: RunDir) -> None:
+        records = self._waiting[folder.path]
+        try:
+            while records:
+                append_line(folder.supervision, encode_record(records[0]))
+                del records[0]
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # the folder is gone and has no use for its lines
+        except OSError as error:
+            self.disk_full = error.errno in DISK_FULL
+            return
+        del self._waiting[folder.path]

@@ -1,0 +1,75 @@
+"""Was it the kernel, for want of memory? A process killed so cannot say it itself.
+
+Two witnesses: the kernel's log names the process but is mostly closed to users; the counter of our control group is
+open but only says that somebody in it was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from lvmtui.contract.identity import Identity
+
+_KILLED = re.compile(rb"(?:Killed process|task_memcg=.*?,pid=|oom-kill:.*?pid=)\s*(\d+)")
+
+
+def counter() -> int | None:
+    """Processes of our control group the kernel has killed for memory so far, None where it does not tell."""
+    for path in _counter_files():
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            name, _, value = line.partition(" ")
+            if name == "oom_kill" and value.isdigit():
+                return int(value)
+    return None
+
+
+def in_kernel_log(process: Identity, log: str = "/dev/kmsg") -> bool:
+    """True if the kernel's log, as far as it reaches back, says that it killed this process for memory."""
+    started = process.start_ticks / os.sysconf("SC_CLK_TCK")
+    try:
+        descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        while True:
+            try:
+                record = os.read(descriptor, 8192)  # /dev/kmsg gives one record a read
+            except BrokenPipeError:  # the oldest record was overwritten under us; the next read goes on
+                continue
+            except OSError:
+                return False
+            if not record:
+                return False
+            if _seconds(record) >= started - 1 and any(int(n) == process.pid for n in _KILLED.findall(record)):
+                return True
+    finally:
+        os.close(descriptor)
+
+
+def _seconds(record: bytes) -> float:
+    """When a record `level,number,microseconds,flags;text` was written, in seconds since the boot."""
+    fields = record.partition(b";")[0].split(b",")
+    return int(fields[2]) / 1e6 if len(fields) > 2 and fields[2].isdigit() else -1.0
+
+
+def _counter_files() -> list[Path]:
+    """Where version 2 and version 1 of control groups keep the counter, for the group we are in."""
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    root = Path("/sys/fs/cgroup")
+    files = []
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            files += [root / path.lstrip("/") / "memory.events", root / "memory.events"]
+        elif "memory" in controllers.split(","):
+            files += [root / "memory" / path.lstrip("/") / "memory.oom_control", root / "memory" / "memory.oom_control"]
+    return files

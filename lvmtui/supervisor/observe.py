@@ -1,0 +1,291 @@
+"""Looks: at run folders, at processes, at the disk. Builds the frozen observation that decisions are made on.
+
+The cost of a look is what hundreds of runs pay every second, so a run that rests (nobody runs for it, nothing is due)
+is only asked whether its intent changed: no other file of its folder can change without a process or without us.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from lvmtui.contract.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.identity import boot_id, host_name
+from lvmtui.contract.owners import StrangersOrder, read_order
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.text import sanitise
+from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.state.reader import RunReader, Signature, StallWatch, signature
+from lvmtui.state.run_state import RunState, fold_records
+from lvmtui.state.status import Phase, processes_of
+from lvmtui.supervisor.decide import Asked, CampaignSeen, Observation, RunSeen
+from lvmtui.supervisor.engines import NOBODY, Engine, Place, Sight
+from lvmtui.supervisor.journal import Journal
+
+LOOK_AGAIN = 10.0
+"""Seconds after which a resting run is looked at all the same: a look must not depend on a hint."""
+LAST_WORDS = 4096
+"""Bytes of the end of a log that are searched for its last line."""
+
+
+@dataclass
+class Track:
+    """A run with what this supervisor remembers of it. Times are of the supervisor's own clock."""
+
+    planned: PlannedRun
+    folder: RunDir
+    reader: RunReader
+    engine: str
+    seen: RunSeen
+    state: RunState | None = None
+    """What its folder says, lines that could not be written yet included."""
+    look_at: float = 0.0
+    """When it is looked at again at the latest."""
+    intent: Signature = (0, 0, 0)
+    spread: float = 0.5
+    """Between 0 and 1: runs that rest are not all looked at in the same tick."""
+    moved: tuple[object, float] = (None, 0.0)
+    """Its progress, and since when that has been the same."""
+    over_since: float | None = None
+    """Since when its trainer has been seen alive after its last word."""
+    quiet_since: float | None = None
+    asked: float | None = None
+    """When it was asked to leave,"""
+    asked_by: int = -1
+    """under which order,"""
+    insisted: float | None = None
+    """and when it was killed."""
+    later: float = float("-inf")
+    """Not to be started before."""
+
+    def touch(self) -> None:
+        """Something was done to it: look at it in the next tick."""
+        self.look_at = float("-inf")
+
+
+@dataclass
+class CampaignTrack:
+    """A campaign with its runs."""
+
+    dir: CampaignDir
+    campaign: Campaign
+    tracks: dict[str, Track]
+    intent: Signature | None = None
+    order: list[Track] = field(default_factory=list)
+    jobs: int = 1
+
+
+class Observer:
+    """Knows every campaign of a workspace and looks at them again and again."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        engines: Mapping[str, Engine],
+        journal: Journal,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] = print,
+        note: Callable[[str, str, float | None], None] = lambda run, words, when: None,
+    ) -> None:
+        """`say`: to the supervisor's own log. `note`: about a run, to its campaign's log; when: seconds since 1970."""
+        self.workspace = workspace
+        self.campaigns: list[CampaignTrack] = []
+        """The oldest first."""
+        self.tracks: dict[str, Track] = {}
+        """Every run that is trained here, by name."""
+        self.strays: dict[str, Track] = {}
+        """Processes whose run folder is gone, by the folder's path."""
+        self._engines = engines
+        self._journal = journal
+        self._clock = clock
+        self._say = say
+        self._note = note
+        self._stalls = StallWatch()
+        self._refused: set[str] = set()
+
+    def observe(self) -> Observation:
+        """One look at everything."""
+        now = self._clock()
+        self._find_campaigns(now)
+        due = [t for c in self.campaigns for t in c.tracks.values() if now >= t.look_at or self._ordered(t)]
+        for track, sight in self._look(due):
+            self._see(track, sight, now)
+        return Observation(
+            campaigns=tuple(
+                CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout)
+                for c in self.campaigns
+            ),
+            strays=tuple(self._find_strays(now)),
+            can_write=not self._journal.disk_full,
+        )
+
+    # -- campaigns --
+
+    def _find_campaigns(self, now: float) -> None:
+        known = {c.dir.id: c for c in self.campaigns}
+        try:
+            names = set(os.listdir(self.workspace.campaigns))
+        except OSError:
+            names = set()
+        for name in names - known.keys():
+            if (track := self._read_campaign(self.workspace.campaign(name), now)) is not None:
+                self.campaigns.append(track)
+                self.campaigns.sort(key=lambda c: (c.campaign.created, c.dir.id))
+        for name in known.keys() - names:
+            self._forget(known[name])
+        for campaign in self.campaigns:
+            if (intent := signature(campaign.dir.intent)) != campaign.intent:
+                campaign.intent = intent
+                wanted = read_campaign_intent(campaign.dir.intent)
+                campaign.jobs = max(1, wanted.jobs or campaign.campaign.jobs)
+                ordered = start_order(campaign.campaign, wanted)
+                campaign.order = [campaign.tracks[p.run] for p in ordered if p.trained_here]
+
+    def _read_campaign(self, folder: CampaignDir, now: float) -> CampaignTrack | None:
+        if folder.id in self._refused or not folder.campaign.exists():
+            return None
+        try:
+            campaign = read_campaign(folder.campaign)
+        except UserError as error:
+            self._refused.add(folder.id)
+            self._say(str(error))
+            return None
+        tracks: dict[str, Track] = {}
+        for index, planned in enumerate(campaign.runs):
+            place = self.workspace.run(planned)
+            reader = RunReader(place, curves=False)
+            seen = RunSeen(planned.run, None, host_name(), boot_id())
+            tracks[planned.run] = track = Track(planned, place, reader, campaign.engine, seen)
+            track.spread = index * 0.618 % 1
+            if planned.trained_here:
+                self.tracks[planned.run] = track
+        return CampaignTrack(folder, campaign, tracks)
+
+    def _forget(self, campaign: CampaignTrack) -> None:
+        """The campaign's folder is gone. Its runs' processes are strays as soon as their folders are gone too."""
+        self.campaigns.remove(campaign)
+        for name in campaign.tracks:
+            self.tracks.pop(name, None)
+        self._say(f"campaign {campaign.dir.id}: its folder is gone")
+
+    # -- runs --
+
+    def _ordered(self, track: Track) -> bool:
+        return signature(track.folder.intent) != track.intent
+
+    def _look(self, due: list[Track]) -> list[tuple[Track, Sight]]:
+        """Ask each engine once about all its runs. Before their folders are read: who is dead then has said all."""
+        sights: list[tuple[Track, Sight]] = []
+        for name in {track.engine for track in due}:
+            tracks = [track for track in due if track.engine == name]
+            engine = self._engines.get(name)
+            if engine is None:
+                sights += [(track, Sight(known=False)) for track in tracks]
+                continue
+            seen = engine.look([self.place_of(track) for track in tracks if track.planned.trained_here])
+            sights += [(track, seen.get(track.folder.path, NOBODY)) for track in tracks]
+        return sights
+
+    def place_of(self, track: Track) -> Place:
+        """The run as its engine is asked about it."""
+        return Place(track.folder, processes_of(track.state) if track.state else ())
+
+    def _see(self, track: Track, sight: Sight, now: float) -> None:
+        if (intent := signature(track.folder.intent)) != track.intent:
+            track.intent = intent
+            self._note_stranger(track)
+        asked_about = self.place_of(track).processes
+        state = track.reader.refresh()
+        if (state is None) != (track.state is None) and (track.state or sight.members):
+            self._note(track.planned.run, track.reader.fault or "the run folder is back", None)
+        if state is not None and (waiting := self._journal.waiting(track.folder)):
+            state = replace(state, supervision=fold_records(waiting, state.supervision))
+        track.state = state
+        newly_named = set(self.place_of(track).processes) - set(asked_about)
+        if newly_named and not sight.members:
+            sight = replace(sight, known=False)  # nobody has looked for these; the next look does
+        track.seen = seen = self._run_seen(track, state, sight, now)
+        rests = not (seen.alive or seen.untouchable or seen.later or seen.status.phase is Phase.NO_SPACE)
+        track.look_at = now + LOOK_AGAIN * (0.5 + track.spread) if rests and not newly_named else now
+
+    def _note_stranger(self, track: Track) -> None:
+        try:
+            read_order(track.folder.intent)
+        except StrangersOrder as error:
+            self._note(track.planned.run, f"an order is not followed: {error}", track.intent[2] / 1e9)
+        except OSError:
+            pass
+
+    def _run_seen(self, track: Track, state: RunState | None, sight: Sight, now: float) -> RunSeen:
+        seen = RunSeen(track.planned.run, state, host_name(), boot_id(), sight)
+        live = state.live if state else None
+        if not seen.alive:
+            track.quiet_since = now if track.quiet_since is None else track.quiet_since
+            track.over_since = track.asked = track.insisted = None
+        else:
+            track.quiet_since = None
+            mark = (seen.trainer and seen.trainer.identity, (live.step, live.activity, live.time) if live else None)
+            if track.moved[0] != mark:
+                track.moved = (mark, now)
+            last_word = bool(seen.trainer and seen.attempt and seen.attempt.ending)
+            track.over_since = (track.over_since or now) if last_word else None
+        generation = state.intent.generation if state else -1
+        if track.asked_by != generation:  # another order: the ladder begins anew
+            track.asked_by, track.asked, track.insisted = generation, None, None
+        dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
+        return replace(
+            seen,
+            stalled=seen.alive and self._stalls.stalled(track.planned.run, live, now),
+            still=now - track.moved[1] if seen.alive else 0.0,
+            overtime=None if track.over_since is None else now - track.over_since,
+            quiet=0.0 if track.quiet_since is None else now - track.quiet_since,
+            later=now < track.later or bool(self._journal.waiting(track.folder)),
+            room=room_at(track.folder) if state and seen.status.phase is Phase.NO_SPACE else None,
+            last_words=last_line(track.folder) if dead else "",
+            asked=None if track.asked is None else Asked(now - track.asked, _since(track.insisted, now)),
+        )
+
+    def _find_strays(self, now: float) -> list[RunSeen]:
+        """Processes below our folder of runs whose own folders are gone, and that no campaign speaks of."""
+        places = [(n, place) for n, e in self._engines.items() for place in e.strays(self.workspace.models)]
+        planned = {os.path.realpath(t.folder.path) for t in self.tracks.values()} if places else set()
+        found: dict[str, Track] = {}
+        for name, place in places:
+            key = str(place.folder.path)
+            if key not in planned:
+                seen = RunSeen(key, None, host_name(), boot_id())
+                spec = PlannedRun(key, key, "", "baseline", 0)
+                track = self.strays.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
+                sight = self._engines[name].look([place])[place.folder.path]
+                track.seen = self._run_seen(track, None, sight, now)
+                found[key] = track
+        self.strays = found
+        return [track.seen for track in found.values()]
+
+
+def _since(then: float | None, now: float) -> float | None:
+    return None if then is None else now - then
+
+
+def room_at(folder: RunDir) -> int | None:
+    """Bytes a run may still write, None if the disk cannot be asked."""
+    try:
+        disk = os.statvfs(folder.path)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
+
+
+def last_line(folder: RunDir) -> str:
+    """The last line of the run's log that says something."""
+    try:
+        with folder.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_WORDS))
+            lines = log.read().splitlines()
+    except OSError:
+        return ""
+    return next((text for line in reversed(lines) if (text := sanitise(line, 300).strip())), "")

@@ -1,0 +1,524 @@
+"""The decision: what holds of any observation, and what becomes of any history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.contract.events import (
+    Cancelled,
+    CheckpointSaved,
+    Event,
+    Failed,
+    Finished,
+    HeldoutScores,
+    Interrupted,
+    Paused,
+    Started,
+)
+from lvmtui.contract.identity import Identity
+from lvmtui.contract.intent import Intent, Want
+from lvmtui.contract.spec import RunSpec, read_spec
+from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.state.run_state import RunState, apply, apply_record, fold, fold_records
+from lvmtui.state.status import OVER, Life, Phase
+from lvmtui.supervisor.decide import (
+    Adopt,
+    Ask,
+    Asked,
+    CampaignSeen,
+    Close,
+    GiveUp,
+    Insist,
+    Lose,
+    Observation,
+    Rules,
+    RunSeen,
+    Start,
+    decide,
+    something_left_to_do,
+)
+from lvmtui.supervisor.engines import Ended, Member, Sight
+from tests.factory import make_campaign
+
+HOST, BOOT = "here", "boot-2"
+RULES = Rules(cancel_wait=10, space_wait=5)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> RunSpec:
+    root = tmp_path_factory.mktemp("spec")
+    campaign = make_campaign(root, models=("amn",))
+    return read_spec(Path(root, campaign.runs[0].folder, "spec.json"))
+
+
+def process(number: int, *, host: str = HOST, boot: str = BOOT) -> Identity:
+    return Identity(host, boot, 100 + number, 1000 * number)
+
+
+def finished(time: float, step: int) -> Finished:
+    scores = HeldoutScores(10, 0.5, 0.1, 0.4, 0.5, 0.1, 0.2, 0.3)
+    return Finished(time, step, False, step, 1.0, 0.5, scores, 1, 1, 1, 1, "w", "b", "h", 1.0)
+
+
+# Any observation ------------------------------------------------------------------------------------------------------
+
+numbers = st.integers(0, 3)
+processes = st.builds(
+    process,
+    st.integers(1, 4),
+    host=st.sampled_from([HOST, HOST, HOST, "there"]),
+    boot=st.sampled_from([BOOT, "boot-1"]),
+)
+generations = st.integers(0, 3)
+moments = st.floats(0, 100)
+steps = st.integers(0, 50)
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Started, moments, processes, generations, steps, st.none(), st.just(()), moments, st.just(1),
+              st.just("cpu"), st.just({})),
+    st.builds(CheckpointSaved, moments, steps, st.just(1), st.just(0.1), st.just("d"), moments),
+    st.builds(Paused, moments, steps, moments),
+    st.builds(Interrupted, moments, steps, st.just("TERM"), moments),
+    st.builds(Cancelled, moments, steps, moments),
+    st.builds(Failed, moments, steps, st.sampled_from(["diverged", "error", "no_space", "data", "out_of_memory"]),
+              st.just("why"), moments, st.sampled_from([None, 1000])),
+    st.builds(finished, moments, steps),
+)  # fmt: skip
+pids = st.tuples(st.integers(101, 104))
+launches = st.sampled_from(["", "a", "b"])
+records: st.SearchStrategy[Record] = st.one_of(
+    st.builds(Launched, moments, generations, processes, st.just("local"), st.just(""), launches),
+    st.builds(Adopted, moments, processes, launches),
+    st.builds(Signalled, moments, st.sampled_from(["TERM", "KILL"]), pids, st.sampled_from(["stalled", "cancelled"])),
+    st.builds(Lost, moments, generations, st.none() | processes, st.just("gone"), steps, st.booleans()),
+    st.builds(Stopped, moments, generations, st.just(())),
+    st.builds(GaveUp, moments, generations, st.just("why")),
+)
+intents = st.builds(Intent, st.sampled_from(["run", "run", "pause", "cancel"]), generations, generations, st.booleans())
+members = st.builds(Member, st.builds(process, st.integers(1, 4)), st.booleans(), launches, st.booleans())
+sights = st.builds(
+    Sight,
+    st.lists(members, max_size=3, unique_by=lambda m: m.identity).map(tuple),
+    st.sampled_from([True, True, True, False]),
+    st.none() | st.builds(Ended, processes, st.just("killed by signal 9"), st.sampled_from([None, 1, 3, 10, 28])),
+)
+asked = st.none() | st.builds(Asked, st.floats(0, 20), st.none() | st.floats(0, 3))
+
+
+@st.composite
+def observations(draw: st.DrawFn, spec: RunSpec) -> Observation:
+    campaigns = []
+    for c in range(draw(st.integers(1, 2))):
+        runs = []
+        for r in range(draw(st.integers(1, 4))):
+            state = None
+            if draw(st.integers(0, 9)):
+                trainer = fold(draw(st.lists(events, max_size=6)))
+                supervision = fold_records(draw(st.lists(records, max_size=6)))
+                state = RunState(spec, draw(intents), trainer, supervision)
+            runs.append(
+                RunSeen(
+                    f"run-{c}-{r}",
+                    state,
+                    HOST,
+                    BOOT,
+                    draw(sights),
+                    stalled=draw(st.booleans()),
+                    still=draw(st.sampled_from([0.0, 1000.0])),
+                    overtime=draw(st.sampled_from([None, 1.0, 60.0])),
+                    quiet=draw(st.sampled_from([0.0, 60.0])),
+                    later=draw(st.sampled_from([False, False, True])),
+                    room=draw(st.sampled_from([None, 10, 1 << 40])),
+                    asked=draw(asked),
+                )
+            )
+        timeout = draw(st.sampled_from([None, 300.0]))
+        campaigns.append(CampaignSeen(f"c{c}", draw(st.integers(1, 3)), tuple(runs), timeout))
+    return Observation(tuple(campaigns), (), draw(st.sampled_from([True, True, False])))
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> None:
+    seen = data.draw(observations(spec))
+    runs = {run.name: (run, campaign) for campaign in seen.campaigns for run in campaign.runs}
+    actions = decide(seen, RULES)
+    assert len({action.run for action in actions}) == len(actions), "at most one action a run"
+    assert decide(seen, RULES) == actions, "the same for the same"
+
+    starts = [action.run for action in actions if isinstance(action, Start)]
+    alive = sum(run.alive for run, _ in runs.values())
+    if starts:
+        campaign = runs[starts[0]][1]
+        assert alive + len(starts) <= campaign.jobs, "never more side by side than allowed"
+        assert {runs[name][1].id for name in starts} == {campaign.id}, "one campaign at a time"
+        assert seen.can_write, "nothing is begun that could not be written down"
+        places = [run.name for run in campaign.runs]
+        assert starts == sorted(starts, key=places.index)
+        passed_over = [
+            run for run in campaign.runs[: places.index(starts[-1])] if run.name not in starts and run.wanted
+        ]
+        acted_on = {action.run for action in actions}
+        assert all(run.name in acted_on for run in passed_over), "no run is passed over that could start"
+    for name in starts:
+        run, _ = runs[name]
+        assert run.state is not None and not run.alive, "never two processes for a run"
+        assert run.sight.known and run.life is not Life.ELSEWHERE, "what may run elsewhere is not started here"
+        assert run.state.intent.want == "run", "an order to pause or cancel is kept"
+        assert run.status.phase not in OVER, "what is over stays so"
+
+    for action in actions:
+        run, _ = runs[action.run]
+        assert not run.untouchable, "what cannot be seen is not touched"
+        match action:
+            case Ask() | Insist():
+                assert run.alive
+            case Adopt(member=member):
+                assert member in run.sight.members
+            case Close() | Lose() | GiveUp():
+                assert not run.alive and run.state is not None and run.trainer is None
+        if isinstance(action, Insist) and run.state is not None:
+            forced = run.state.intent.want == "cancel" and run.state.intent.force
+            assert forced or run.asked is not None, "nobody is killed who was not asked"
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_an_order_to_cancel_is_carried_out_or_under_way(data: st.DataObject, spec: RunSpec) -> None:
+    seen = data.draw(observations(spec))
+    actions = {action.run: action for action in decide(seen, RULES)}
+    for campaign in seen.campaigns:
+        for run in campaign.runs:
+            if run.state is None or run.state.intent.want != "cancel" or run.untouchable:
+                continue
+            if isinstance(run.state.trainer.ending, Finished):
+                continue
+            action = actions.get(run.name)
+            if run.alive:
+                patient = run.asked is not None and (
+                    run.asked.seconds < RULES.cancel_wait if run.asked.insisted is None else run.asked.insisted < 1
+                )
+                leaving = run.overtime is not None and run.overtime < RULES.leave_wait
+                assert isinstance(action, (Adopt, Ask, Insist)) or patient or leaving
+            else:
+                assert isinstance(action, Close) or run.status.phase is Phase.CANCELLED
+
+
+# Any history ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Simulated:
+    """One run in a world of numbers: the logs as they would be, and who lives."""
+
+    name: str
+    state: RunState
+    total: int = 30
+    step: int = 0
+    saved: int = 0
+    alive: Identity | None = None
+    launch: str = ""
+    deaf: bool = False
+    asked: float | None = None
+    asked_by: int = -1
+    insisted: float | None = None
+    ended: Ended | None = None
+    quiet_since: float = 0.0
+    trainings: list[tuple[int, int]] = field(default_factory=list)
+
+    def say(self, event: Event) -> None:
+        self.state = replace(self.state, trainer=apply(self.state.trainer, event))
+
+    def note(self, record: Record) -> None:
+        self.state = replace(self.state, supervision=apply_record(self.state.supervision, record))
+
+
+@dataclass
+class SimulatedWorld:
+    """Runs, a clock, and a supervisor that does what is decided."""
+
+    runs: list[Simulated]
+    jobs: int
+    now: float = 0.0
+    processes: int = 0
+    boot: int = 1
+    room: int = 1 << 40
+    starts: list[str] = field(default_factory=list)
+
+    def seen(self, run: Simulated) -> RunSeen:
+        alive = (Member(run.alive, True, run.launch),) if run.alive else ()
+        asked = None
+        if run.asked is not None and run.asked_by == run.state.intent.generation:
+            asked = Asked(self.now - run.asked, None if run.insisted is None else self.now - run.insisted)
+        ended = run.state.trainer.ending is not None and run.alive is not None
+        return RunSeen(
+            run.name, run.state, HOST, f"boot-{self.boot}", Sight(alive, True, run.ended),
+            overtime=0.0 if ended and self._is_current(run) else None,
+            quiet=self.now - run.quiet_since, room=self.room, asked=asked,
+        )  # fmt: skip
+
+    @staticmethod
+    def _is_current(run: Simulated) -> bool:
+        started = run.state.trainer.started
+        return started is not None and started.process == run.alive
+
+    def tick(self) -> bool:
+        """The supervisor's part. True if it did anything."""
+        observation = Observation((CampaignSeen("c", self.jobs, tuple(map(self.seen, self.runs))),))
+        actions = decide(observation, RULES)
+        by_name = {run.name: run for run in self.runs}
+        for action in actions:
+            run = by_name[action.run]
+            generation = run.state.intent.generation
+            match action:
+                case Start():
+                    assert run.alive is None
+                    self.processes += 1
+                    run.alive = Identity(HOST, f"boot-{self.boot}", 1000 + self.processes, self.processes * 10)
+                    run.launch, run.ended = f"launch-{self.processes}", None
+                    run.note(Launched(self.now, generation, run.alive, "local", "", run.launch))
+                    self.starts.append(run.name)
+                case Adopt(member=member):
+                    run.note(Adopted(self.now, member.identity, member.launch))
+                case Ask(reason=reason):
+                    run.asked, run.asked_by, run.insisted = self.now, generation, None
+                    run.note(Signalled(self.now, "TERM", (1,), reason))
+                    if not run.deaf:
+                        self.leave(run, signal="TERM")
+                case Insist(reason=reason):
+                    run.asked, run.asked_by, run.insisted = run.asked or self.now, generation, self.now
+                    run.note(Signalled(self.now, "KILL", (1,), reason))
+                    self.die(run)
+                case Lose():
+                    run.note(Lost(self.now, action.generation, action.process, action.reason, run.saved, action.counts))
+                case Close():
+                    run.note(Stopped(self.now, action.generation, action.killed))
+                case GiveUp():
+                    run.note(GaveUp(self.now, action.generation, action.reason))
+        assert sum(run.alive is not None for run in self.runs) <= max(self.jobs, self.most_before)
+        return bool(actions)
+
+    most_before: int = 0
+
+    # -- what processes do --
+
+    def work(self, run: Simulated) -> None:
+        """A moment in the life of a trainer."""
+        if run.alive is None:
+            return
+        intent, started = run.state.intent, run.state.trainer.started
+        if not self._is_current(run):
+            if started is None or intent.restart > started.generation:
+                run.saved = run.saved if intent.restart == 0 else 0
+            run.step = run.saved
+            run.say(Started(self.now, run.alive, intent.generation, run.saved, None, (), 0.0, 1, "cpu", {}))
+            return
+        if run.deaf:
+            return
+        if intent.want != "run":
+            self.leave(run)
+            return
+        run.step += 10
+        if run.step >= run.total:
+            run.say(finished(self.now, run.step))
+            self.gone(run, 0)
+        elif run.step % 20 == 0:
+            self.save(run)
+
+    def save(self, run: Simulated) -> None:
+        run.saved = run.step
+        run.say(CheckpointSaved(self.now, run.step, 1, 0.1, "d", 0.0))
+
+    def leave(self, run: Simulated, signal: str = "") -> None:
+        if not self._is_current(run):
+            self.gone(run, 11 if signal else 10)
+            return
+        if run.state.intent.want == "cancel":
+            run.say(Cancelled(self.now, run.step, 0.0))
+        else:
+            self.save(run)
+            pausing = run.state.intent.want == "pause"
+            run.say(Paused(self.now, run.step, 0.0) if pausing else Interrupted(self.now, run.step, "TERM", 0.0))
+        self.gone(run, 10)
+
+    def fail(self, run: Simulated, reason: str) -> None:
+        if run.alive and self._is_current(run):
+            run.say(Failed(self.now, run.step, reason, "why", 0.0, 1000))  # type: ignore[arg-type]
+            self.gone(run, 1)
+
+    def die(self, run: Simulated) -> None:
+        if run.alive:
+            self.gone(run, None)
+
+    def gone(self, run: Simulated, code: int | None) -> None:
+        assert run.alive is not None
+        run.ended = Ended(run.alive, "killed by signal 9" if code is None else f"left with exit code {code}", code)
+        run.alive, run.quiet_since, run.asked, run.insisted = None, self.now, None, None
+
+    def restart_machine(self) -> None:
+        for run in self.runs:
+            if run.alive:
+                run.alive, run.ended, run.quiet_since, run.asked = None, None, self.now, None
+        self.boot += 1
+
+    def order(self, run: Simulated, want: Want, *, force: bool = False, from_start: bool = False) -> None:
+        before = run.state.intent
+        generation = before.generation + 1
+        intent = Intent(want, generation, generation if from_start else before.restart, force)
+        run.state = replace(run.state, intent=intent)
+
+
+MISCHIEF: list[tuple[str, Callable[[SimulatedWorld, Simulated], None]]] = [
+    ("die", SimulatedWorld.die),
+    ("error", lambda world, run: world.fail(run, "error")),
+    ("diverge", lambda world, run: world.fail(run, "diverged")),
+    ("fill the disk", lambda world, run: world.fail(run, "no_space")),
+    ("pause", lambda world, run: world.order(run, "pause")),
+    ("resume", lambda world, run: world.order(run, "run")),
+    ("cancel", lambda world, run: world.order(run, "cancel")),
+    ("force", lambda world, run: world.order(run, "cancel", force=True)),
+    ("from start", lambda world, run: world.order(run, "run", from_start=True)),
+    ("go deaf", lambda world, run: setattr(run, "deaf", True)),
+    ("restart", lambda world, run: world.restart_machine()),
+    ("forget", lambda world, run: setattr(run, "ended", None)),
+    ("new supervisor", lambda world, run: setattr(run, "asked", None)),
+]
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    number=st.integers(1, 4),
+    jobs=st.integers(1, 3),
+    script=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(MISCHIEF), st.integers(0, 3)), max_size=25),
+    cancel=st.lists(st.integers(0, 3), max_size=2),
+)
+def test_whatever_happened_everything_wanted_comes_to_its_end(
+    number: int, jobs: int, script: list, cancel: list[int], spec: RunSpec
+) -> None:
+    world = SimulatedWorld([Simulated(f"run-{i}", RunState(spec)) for i in range(number)], jobs)
+    for which, (_, mischief), ticks in script:
+        mischief(world, world.runs[which % number])
+        for _ in range(ticks):
+            world.now += 1
+            world.tick()
+            for run in world.runs:
+                world.work(run)
+    # then nobody does anything bad any more, and everything is ordered to run but what is ordered to be cancelled
+    for index, run in enumerate(world.runs):
+        run.deaf = False
+        world.order(run, "cancel" if index in cancel else "run")
+    for _ in range(400):
+        world.now += 1
+        acted = world.tick()
+        for run in world.runs:
+            world.work(run)
+        observation = Observation((CampaignSeen("c", jobs, tuple(map(world.seen, world.runs))),))
+        if not acted and not something_left_to_do(observation) and not any(run.alive for run in world.runs):
+            break
+    for index, run in enumerate(world.runs):
+        phase = world.seen(run).status.phase
+        if index in cancel:
+            assert phase in (Phase.CANCELLED, Phase.FINISHED), world.seen(run)
+        else:
+            assert phase is Phase.FINISHED, (phase, world.seen(run))
+    settled = len(world.starts)
+    for _ in range(30):
+        world.now += 1
+        world.tick()
+    assert len(world.starts) == settled, "what is over stays over"
+
+
+# Particular moments ---------------------------------------------------------------------------------------------------
+
+
+def seen_with(
+    spec: RunSpec, intent: Intent, *records: Record | Event, sight: Sight = Sight(), **facts: object
+) -> RunSeen:
+    trainer = fold(r for r in records if not isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled)))  # type: ignore[misc]
+    supervision = fold_records(
+        r for r in records if isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled))
+    )
+    return RunSeen("run", RunState(spec, intent, trainer, supervision), HOST, BOOT, sight, **facts)  # type: ignore[arg-type]
+
+
+def decided(run: RunSeen, **options: object) -> object:
+    actions = decide(Observation((CampaignSeen("c", 1, (run,), **options),)), RULES)  # type: ignore[arg-type]
+    return actions[0] if actions else None
+
+
+def launched(number: int = 1, generation: int = 0) -> Launched:
+    return Launched(float(number), generation, process(number), "local", "", f"launch-{number}")
+
+
+def started(number: int = 1, generation: int = 0) -> Started:
+    return Started(float(number), process(number), generation, 0, None, (), 0.0, 1, "cpu", {})
+
+
+def alive(number: int = 1, *, leader: bool = True, launch: str | None = None, stopped: bool = False) -> Sight:
+    return Sight((Member(process(number), leader, launch or f"launch-{number}", stopped),))
+
+
+def test_a_clock_that_jumps_back_hides_no_process(spec: RunSpec) -> None:
+    second = replace(launched(2), time=-1000.0)
+    run = seen_with(spec, Intent(), launched(1), started(1), second, sight=Sight())
+    assert run.attempt is not None and run.attempt.process == process(2)
+    decision = decided(run)
+    assert isinstance(decision, Lose) and decision.process == process(2)
+
+
+def test_a_start_that_was_not_written_down_is_adopted(spec: RunSpec) -> None:
+    old = (launched(1), started(1), Paused(2.0, 10, 1.0))
+    run = seen_with(spec, Intent("run", 2), *old, sight=alive(3))
+    assert decided(run) == Adopt("run", alive(3).members[0])
+
+
+def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> None:
+    old = (launched(1), started(1), Paused(2.0, 10, 1.0))
+    run = seen_with(spec, Intent("run", 2), *old, sight=alive(3, launch="launch-1"))
+    assert isinstance(decided(run), Ask)
+
+
+def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent("cancel", 1), launched(1), started(1), Signalled(3.0, "KILL", (101,), "cancelled"))
+    assert decided(run) == Close("run", 1, (101,))
+    closed = seen_with(spec, Intent("run", 2), launched(1), started(1), Stopped(4.0, 1, (101,)))
+    assert decided(closed) == Start("run")
+
+
+def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec) -> None:
+    for reason, counts in (("stalled for 5 m 00 s", True), ("to be started again, as ordered", False)):
+        run = seen_with(spec, Intent(), launched(1), started(1), Signalled(3.0, "KILL", (101,), reason))
+        decision = decided(run)
+        assert isinstance(decision, Lose) and decision.counts is counts and reason in decision.reason
+
+
+def test_a_trainer_told_to_begin_anew_is_stopped_for_it(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent("run", 2, restart=2), launched(1), started(1), sight=alive())
+    assert isinstance(decided(run), Ask)
+    assert decided(seen_with(spec, Intent("run", 2), launched(1), started(1), sight=alive())) is None
+
+
+def test_a_retry_of_a_run_that_hangs_ends_it(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent("run", 1), launched(1), started(1), sight=alive(), stalled=True)
+    assert isinstance(decided(run), Ask)
+
+
+def test_a_full_disk_is_waited_for_and_a_paused_run_does_not_wait(spec: RunSpec) -> None:
+    failed = Failed(2.0, 5, "no_space", "full", 1.0, 1000)
+    history = (launched(1), started(1), failed)
+    assert decided(seen_with(spec, Intent(), *history, room=10, quiet=100.0)) is None
+    assert decided(seen_with(spec, Intent(), *history, room=1 << 30, quiet=1.0)) is None
+    assert decided(seen_with(spec, Intent(), *history, room=1 << 30, quiet=100.0)) == Start("run")
+    assert decided(seen_with(spec, Intent("pause", 1), *history, room=1 << 30, quiet=100.0)) is None
+
+
+def test_nothing_is_started_while_the_cluster_does_not_answer(spec: RunSpec) -> None:
+    unseen = seen_with(spec, Intent(), launched(1), started(1), sight=Sight(known=False))
+    queued = replace(seen_with(spec, Intent()), name="other")
+    assert decide(Observation((CampaignSeen("c", 1, (unseen, queued)),)), RULES) == ()
+    assert something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
