@@ -1,0 +1,368 @@
+"""The commands: each one reads its options, calls the room that knows, prints, and returns an exit code.
+
+Data goes to stdout, words about it to stderr. Imports stand inside the commands: `lvmtui status` must answer at once,
+and only the screen may import Textual.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn
+
+import lvmtui
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.planning.options import Options
+
+
+class Exit(IntEnum):
+    """What the shell is told."""
+
+    OK = 0
+    RUNS_FAILED = 1
+    """The campaign is over, and a run of it failed, diverged or was cancelled."""
+    USAGE = 2
+    """An option, a file or the machine is not as it must be; one line on stderr says what."""
+    LEFT = 130
+    """Ctrl-C: the runs go on."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = build_parser()
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.handler(given))
+    except UserError as error:
+        print(f"lvmtui: {error}", file=sys.stderr)
+        return Exit.USAGE
+    except BrokenPipeError:  # `lvmtui status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+# -- commands ------------------------------------------------------------------------------------------------------
+
+
+def screen(given: argparse.Namespace) -> int:
+    from lvmtui.ui.app import run
+
+    return run(workspace_of(given), campaign=given.campaign, read_only=given.read_only, poll=given.poll)
+
+
+def demo(given: argparse.Namespace) -> int:
+    from lvmtui.planning import options
+
+    return _start(given, options.demo())
+
+
+def run(given: argparse.Namespace) -> int:
+    from lvmtui.planning import options
+
+    start = options.Options()
+    if given.config:
+        start = options.read_campaign_file(Path(given.config), start)
+    return _start(given, start)
+
+
+def _start(given: argparse.Namespace, start: Any) -> int:
+    """Plan a campaign, show the plan, make sure somebody supervises it, follow it."""
+    from lvmtui.planning import options
+    from lvmtui.planning.describe import plan_as_json, plan_as_text
+    from lvmtui.planning.plan import make_plan, write_plan
+
+    workspace = workspace_of(given)
+    chosen = options.merge(start, {k: v for k, v in vars(given).items() if k in OPTION_NAMES and v is not None}, "")
+    say = _announcer()
+    plan = make_plan(chosen, workspace, say)
+    if given.plan:
+        say("")
+        print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan))
+        return Exit.OK
+    campaign = write_plan(plan, workspace, say)
+    say("")
+    print(plan_as_text(plan), flush=True)
+    return _follow(workspace, workspace.campaign(campaign.id), given)
+
+
+def attach(given: argparse.Namespace) -> int:
+    workspace = workspace_of(given)
+    return _follow(workspace, campaign_of(given, workspace), given)
+
+
+def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
+    from lvmtui.follow import follow
+    from lvmtui.supervisor.ensure import ensure_supervisor
+
+    print(ensure_supervisor(workspace), file=sys.stderr)
+    if given.detach:
+        print(f"campaign {folder.id} runs detached; come back with 'lvmtui' or 'lvmtui status'", file=sys.stderr)
+        return Exit.OK
+    return follow(workspace, folder, headless=given.headless)
+
+
+def status(given: argparse.Namespace) -> int:
+    from lvmtui.glance import status_as_json, status_as_text
+    from lvmtui.state.reader import CampaignReader, supervisor_of
+
+    workspace = workspace_of(given)
+    state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    supervisor = supervisor_of(workspace)
+    print(json.dumps(status_as_json(state, supervisor), indent=1) if given.json else status_as_text(state, supervisor))
+    return Exit.OK
+
+
+def report(given: argparse.Namespace) -> int:
+    from lvmtui.judge.report import render_report, write_report
+
+    workspace = workspace_of(given)
+    folder = campaign_of(given, workspace)
+    if given.output == "-":
+        print(render_report(workspace, folder.id, given.format), end="")
+        return Exit.OK
+    print(write_report(workspace, folder.id, given.format, Path(given.output) if given.output else None))
+    return Exit.OK
+
+
+def pause(given: argparse.Namespace) -> int:
+    from lvmtui import orders
+
+    return _order(given, orders.pause)
+
+
+def resume(given: argparse.Namespace) -> int:
+    from lvmtui import orders
+
+    return _order(given, orders.resume)
+
+
+def cancel(given: argparse.Namespace) -> int:
+    from lvmtui import orders
+
+    return _order(given, lambda views: orders.cancel(views, force=given.force))
+
+
+def retry(given: argparse.Namespace) -> int:
+    from lvmtui import orders
+
+    return _order(given, lambda views: orders.retry(views, from_start=given.from_start))
+
+
+def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> int:
+    from lvmtui import orders
+    from lvmtui.state.reader import CampaignReader
+    from lvmtui.supervisor.ensure import ensure_supervisor
+
+    workspace = workspace_of(given)
+    state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    for line in order(orders.select(state, given.runs)):
+        print(line)
+    ensure_supervisor(workspace)
+    return Exit.OK
+
+
+def queue(given: argparse.Namespace) -> int:
+    from lvmtui import orders
+    from lvmtui.state.reader import CampaignReader
+    from lvmtui.supervisor.ensure import ensure_supervisor
+
+    workspace = workspace_of(given)
+    state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    if given.jobs is None and not given.first:
+        raise UserError("queue: nothing to change; give --jobs N or --first RUN...")
+    if given.jobs is not None:
+        print(orders.set_jobs(state, given.jobs))
+    if given.first:
+        print(orders.set_order(state, orders.select(state, given.first)))
+    ensure_supervisor(workspace)
+    return Exit.OK
+
+
+def check(given: argparse.Namespace) -> int:
+    from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
+
+    workspace = workspace_of(given)
+    if given.split is not None:
+        folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
+        words, holds = check_split(folder)
+        print(words)
+        return Exit.OK if holds else Exit.RUNS_FAILED
+    if not given.files:
+        raise UserError("check: name one or two vector files, or --split for a campaign's proof")
+    say = _announcer()
+    found = check_files(
+        [Path(f) for f in given.files],
+        workspace.root,
+        normalise=given.normalise,
+        cross_articles=given.cross_articles,
+        progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
+    )
+    say("")
+    print(json.dumps(check_as_json(found), indent=1) if given.json else check_as_text(found))
+    return Exit.USAGE if found.faults else Exit.OK
+
+
+def import_runs(given: argparse.Namespace) -> int:
+    from lvmtui.judge.importer import import_folders
+
+    for line in import_folders(
+        workspace_of(given), [Path(f) for f in given.folders], arm=given.arm, trained_on=given.trained_on
+    ):
+        print(line)
+    return Exit.OK
+
+
+def supervise(given: argparse.Namespace) -> int:
+    from lvmtui.supervisor.supervisor import main as supervise_workspace
+
+    return supervise_workspace(workspace_of(given))
+
+
+# -- options -------------------------------------------------------------------------------------------------------
+
+OPTION_NAMES = frozenset(f.name for f in dataclasses.fields(Options))
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for a wrong option, not the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, f"lvmtui: {message}; '{self.prog} --help' shows the options\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    common = Parser(add_help=False)
+    common.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
+    chosen = Parser(add_help=False)
+    chosen.add_argument(
+        "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; a part of the id will do"
+    )
+
+    parser = Parser(prog="lvmtui", description=lvmtui.__doc__, parents=[common, chosen])
+    parser.set_defaults(workspace=".", campaign=None, handler=screen)
+    parser.add_argument("--version", action="version", version=f"lvmtui {lvmtui.__version__}")
+    parser.add_argument("--read-only", action="store_true", help="the screen shows, and changes nothing")
+    parser.add_argument("--poll", action="store_true", help="look for changes instead of waiting for the kernel's word")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, handler: Callable[[argparse.Namespace], int], words: str, *parents: Parser) -> Parser:
+        added: Parser = commands.add_parser(name, help=words, description=words, parents=[common, *parents])
+        added.set_defaults(handler=handler)
+        return added
+
+    watching = Parser(add_help=False)
+    watching.add_argument("--detach", action="store_true", help="start and return at once")
+    watching.add_argument("--headless", action="store_true", help="plain lines instead of a live table")
+
+    starting = _starting_options(watching)
+    command("demo", demo, "train five small models on the bundled Wikipedia vectors and compare", starting)
+    added = command("run", run, "plan a campaign on two vector files, start it and follow it", starting)
+    added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options given beside it win")
+    command("attach", attach, "follow the campaign that runs here", chosen, watching)
+
+    added = command("status", status, "what every run is doing", chosen)
+    added.add_argument("--json", action="store_true")
+
+    added = command("report", report, "write the comparison again, also while runs are missing", chosen)
+    added.add_argument("--format", choices=("md", "json", "csv"), default="md")
+    added.add_argument("--output", metavar="FILE", help="instead of the usual place; - for stdout")
+
+    runs = Parser(add_help=False)
+    runs.add_argument("runs", nargs="+", metavar="RUN", help="model, model/arm, name of the run folder, or all")
+    command("pause", pause, "checkpoint, free the memory, leave; survives a reboot", chosen, runs)
+    command("resume", resume, "go on where it was paused", chosen, runs)
+    added = command("cancel", cancel, "end a run; what it has achieved stays readable", chosen, runs)
+    added.add_argument("--force", action="store_true", help="do not wait for it to leave by itself")
+    added = command("retry", retry, "try a failed or cancelled run again, from its last good checkpoint", chosen, runs)
+    added.add_argument("--from-start", action="store_true", help="forget what it has learned")
+    added = command("queue", queue, "change how many runs go side by side, or which come first", chosen)
+    added.add_argument("--jobs", type=int, metavar="N")
+    added.add_argument("--first", nargs="+", metavar="RUN")
+
+    added = command("check", check, "facts and faults of vector files, or the proof of a campaign's split", chosen)
+    added.add_argument("files", nargs="*", metavar="FILE")
+    added.add_argument("--json", action="store_true")
+    added.add_argument("--cross-articles", action="store_true")
+    added.add_argument("--normalise", action="store_true")
+    added.add_argument("--split", nargs="?", const="", metavar="CAMPAIGN")
+
+    added = command("import", import_runs, "take in runs of the original experiment's trainers")
+    added.add_argument("folders", nargs="+", metavar="FOLDER")
+    added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not tell")
+    added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+
+    command("supervise", supervise, "see to the campaigns of the workspace; started by itself when needed")
+    return parser
+
+
+def _starting_options(watching: Parser) -> Parser:
+    options = Parser(add_help=False, parents=[watching])
+    add = options.add_argument
+    add("--baseline", metavar="FILE", help="vectors of the small arm (.npz, .npy)")
+    add("--expanded", metavar="FILE", help="vectors of the large arm")
+    add("--models", nargs="+", metavar="MODEL", help="default: all five")
+    add("--size", metavar="small|full")
+    add("--recipe", metavar="reference|tuned")
+    add("--epochs", type=float, metavar="N")
+    add("--batch-size", type=int, metavar="N")
+    add("--rate", type=float, metavar="LR", help="AdamW's learning rate at its peak")
+    add("--seeds", type=int, nargs="+", metavar="N", help="each seed trains every model on both arms")
+    add("--split-seed", type=int, metavar="N", help="another draw of the held-out windows")
+    add("--device", metavar="auto|cpu|cuda|mps")
+    add("--jobs", type=int, metavar="N", help="runs side by side")
+    add("--threads", type=int, metavar="N", help="CPU threads of a run")
+    add("--labels", nargs=2, metavar=("SMALL", "LARGE"), help="names of the arms; default: 80k for 80,634 vectors")
+    add("--arms", metavar="both|expanded", help="expanded: compare with --baseline-runs")
+    add("--baseline-runs", nargs="+", metavar="FOLDER", help="finished runs that serve as the baseline")
+    add("--cross-articles", action="store_true", default=None, help="windows may cross from article to article")
+    add("--normalise", action="store_true", default=None, help="scale rows that are not of unit length")
+    add("--stall-timeout", type=float, metavar="S", help="start a run again that makes no step for S seconds")
+    add("--plan", action="store_true", help="show the plan and stop")
+    add("--json", action="store_true", help="with --plan: as JSON")
+    return options
+
+
+# -- what the commands share ---------------------------------------------------------------------------------------
+
+
+def workspace_of(given: argparse.Namespace) -> Workspace:
+    """The workspace named; it need not hold anything yet. Raises UserError if it is no folder."""
+    root = Path(given.workspace).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--workspace {given.workspace}: no such folder; make it or name another")
+    return Workspace(root.resolve())
+
+
+def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
+    """The campaign named by its id or a part of it, or the newest. Raises UserError."""
+    from lvmtui.state.reader import newest_campaign
+
+    if given.campaign is None:
+        return newest_campaign(workspace)
+    folders = workspace.campaign_dirs()
+    exact = [f for f in folders if f.id == given.campaign]
+    found = exact or [f for f in folders if given.campaign in f.id]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f.id for f in (found or folders)) or "none"
+    what = "means more than one" if found else "is not here"
+    raise UserError(f"--campaign {given.campaign} {what}; campaigns: {known}")
+
+
+def _announcer() -> Callable[[str], None]:
+    """Says on stderr what takes a while; on a terminal in one line that is overwritten."""
+    terminal = sys.stderr.isatty()
+
+    def say(words: str) -> None:
+        if terminal:
+            print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+
+    return say

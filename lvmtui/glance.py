@@ -1,0 +1,141 @@
+"""A campaign at a glance, for `lvmtui status` and for those who follow without a screen. Pure but for the state given.
+
+One row a run, the same words as on the screen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from lvmtui import format as words
+from lvmtui.contract.campaign import Campaign
+from lvmtui.contract.codec import encode
+from lvmtui.contract.identity import Identity
+from lvmtui.contract.recipe import title_of
+from lvmtui.contract.text import sanitise
+from lvmtui.judge.eta import CampaignEta, campaign_eta
+from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.status import ALIVE, Phase
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run in words."""
+
+    model: str
+    arm: str
+    seed: str
+    state: str
+    epoch: str
+    best: str
+    time: str
+    note: str
+
+
+def rows_of(state: CampaignState, eta: CampaignEta, now: float) -> list[Row]:
+    """A row a run, in the order of the campaign."""
+    many = len(state.campaign.seeds) > 1
+    return [_row(state.campaign, view, eta, now, many) for view in state.runs]
+
+
+def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: bool) -> Row:
+    run, status, planned = view.state, view.status, view.planned
+    label = campaign.arm(planned.arm).label
+    seed = f"s{planned.seed}" if many else ""
+    if run is None:
+        return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 200))
+    best = run.trainer.best
+    epochs = run.spec.total_steps / run.spec.steps_per_epoch
+    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.0f}" if run.step else ""
+    expected = eta.runs.get(planned.run)
+    if status.phase in ALIVE and expected and expected.eta:
+        spent = f"{words.duration(expected.eta.seconds)} left"
+    elif status.phase is Phase.QUEUED and expected and expected.start_in is not None:
+        spent = f"in {words.duration(expected.start_in.seconds)}"
+    else:
+        spent = words.duration(run.trainer.active) if run.trainer.attempts else ""
+    note = status.reason if status.phase is not Phase.RUNNING or status.reason != "training" else ""
+    return Row(
+        title_of(planned.model),
+        label,
+        seed,
+        status.phase.value,
+        epoch,
+        words.cosine(best.cosine) if best else "",
+        spent,
+        sanitise(note, 200),
+    )
+
+
+def headline(state: CampaignState, eta: CampaignEta, now: float) -> str:
+    """`8k vs 23k: 4 of 10 runs done, 6 m 10 s left (5 m to 8 m), ends 14:32`."""
+    done = sum(view.status.phase is Phase.FINISHED for view in state.runs)
+    text = f"{state.campaign.title}: {done} of {words.plural(len(state.runs), 'run')} done"
+    if state.settled or eta.eta is None:
+        return text + ("" if state.settled else ", calibrating")
+    left = eta.eta
+    return (
+        f"{text}, {words.duration(left.seconds)} left ({words.duration(left.low)} to {words.duration(left.high)}), "
+        f"ends {words.clock(now + left.seconds)}"
+    )
+
+
+def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
+    """What `lvmtui status` prints."""
+    now = time.time()
+    eta = campaign_eta(state, now)
+    rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta, now)]
+    columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [f"campaign {state.campaign.id}", headline(state, eta, now), ""]
+    for cells in zip(*columns, strict=True):
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width)
+        lines.append("  ".join(padded).rstrip())
+    lines.append("")
+    if supervisor:
+        lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
+    elif state.settled:
+        lines.append("nothing is left to do; nobody supervises")
+    else:
+        lines.append("nobody supervises: nothing new is started; 'lvmtui attach' goes on")
+    return "\n".join(lines)
+
+
+def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
+    """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
+    now = time.time()
+    eta = campaign_eta(state, now)
+    return {
+        "version": 1,
+        "campaign": state.campaign.id,
+        "time": now,
+        "supervisor": encode(supervisor),
+        "settled": state.settled,
+        "eta": encode(eta.eta),
+        "runs": [_run_as_json(view, eta) for view in state.runs],
+    }
+
+
+def _run_as_json(view: RunView, eta: CampaignEta) -> dict[str, Any]:
+    planned, run = view.planned, view.state
+    finished = run.trainer.finished if run else None
+    expected = eta.runs.get(planned.run)
+    return {
+        "run": planned.run,
+        "folder": planned.folder,
+        "model": planned.model,
+        "arm": planned.arm,
+        "seed": planned.seed,
+        "phase": view.status.phase.value,
+        "reason": sanitise(view.status.reason),
+        "since": view.status.since,
+        "want": run.intent.want if run else None,
+        "step": run.step if run else None,
+        "total_steps": run.spec.total_steps if run else None,
+        "active_seconds": run.trainer.active if run else None,
+        "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
+        "heldout_cosine": finished.heldout.cosine if finished else None,
+        "eta": encode(expected) if expected else None,
+    }

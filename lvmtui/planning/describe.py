@@ -1,0 +1,63 @@
+"""A plan in words, before it starts: models, data, held-out windows, expected time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lvmtui import format as words
+from lvmtui.contract.campaign import ArmFacts
+from lvmtui.contract.codec import encode
+from lvmtui.contract.recipe import title_of
+from lvmtui.datasets.check import check_as_json
+from lvmtui.planning.plan import Plan
+
+
+def plan_as_text(plan: Plan) -> str:
+    """The plan as `lvmtui run` shows it."""
+    campaign, split = plan.campaign, plan.split.facts
+    models = ", ".join(title_of(m) for m in campaign.models)
+    recipe = plan.specs[0].recipe
+    steps = sorted({spec.total_steps for spec in plan.specs})
+    lines = [
+        f"campaign   {campaign.id}",
+        f"models     {models} ({campaign.size}); {words.plural(len(plan.specs), 'run')}"
+        + (f", seeds {', '.join(map(str, campaign.seeds))}" if len(campaign.seeds) > 1 else ""),
+        f"recipe     {campaign.recipe}: {' or '.join(f'{s:,}' for s in steps)} updates of {recipe.batch_size} windows"
+        + (", the same for both arms" if recipe.equal_updates else ""),
+        _arm_line("baseline", campaign.baseline, campaign.dim),
+        _arm_line("expanded", campaign.expanded, campaign.dim),
+        f"held out   {split.windows:,} windows of {split.clusters} whole articles or blocks, the same for both arms "
+        f"(as good as {split.effective_clusters:.0f} equal ones)",
+        f"machine    {campaign.device}, {words.plural(campaign.jobs, 'run')} side by side, "
+        f"{words.plural(campaign.threads, 'thread')} each",
+    ]
+    expected = plan.expected
+    lines.append(
+        f"expected   about {words.duration(expected.seconds)} "
+        f"({words.duration(expected.low)} to {words.duration(expected.high)})"
+    )
+    lines.extend(f"note       {note}" for note in (*plan.check.notes, *campaign.notes))
+    return "\n".join(lines)
+
+
+def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
+    articles = f" of {arm.articles:,} articles" if arm.articles is not None else ""
+    return (
+        f"{name:<11}{arm.label}: {arm.vectors:,} vectors{articles}, {dim}-d; {arm.train_windows:,} windows to train, "
+        f"{arm.validation_windows:,} to validate, {arm.dropped_windows:,} left out"
+    )
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """The plan for programs, the new-campaign view among them."""
+    return {
+        "version": 1,
+        "campaign": encode(plan.campaign),
+        "split": encode(plan.split.facts),
+        "check": check_as_json(plan.check),
+        "expected": encode(plan.expected),
+        "runs": [
+            {"run": s.run, "model": s.model, "arm": s.arm, "seed": s.seed, "total_steps": s.total_steps}
+            for s in plan.specs
+        ],
+    }

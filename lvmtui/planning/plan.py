@@ -1,0 +1,265 @@
+"""From options to a campaign: draw the held-out windows, prove them, and write down every run before any starts."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import lvmtui
+from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.contract.codec import dump_document
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.files import replace_file, sync_folder
+from lvmtui.contract.identity import host_name
+from lvmtui.contract.recipe import Recipe, recipe_for
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.spec import ARMS, Arm, RunSpec, write_spec
+from lvmtui.contract.workspace import Workspace
+from lvmtui.datasets.arm import Arm as ArmRows
+from lvmtui.datasets.arm import bundled_arms, file_arm
+from lvmtui.datasets.check import Check, check_arms, check_as_json
+from lvmtui.datasets.formats import CONTEXT
+from lvmtui.datasets.proof import prove
+from lvmtui.datasets.split import Split, draw_split
+from lvmtui.judge.cost import work_of
+from lvmtui.judge.eta import Eta, expected
+from lvmtui.judge.pace import Machine, machine_of
+from lvmtui.planning.machine import cores, default_jobs, default_threads, gpu_count
+from lvmtui.planning.options import BUNDLED, Options
+from lvmtui.state.reader import CampaignReader
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign that could start: everything but its files is there."""
+
+    campaign: Campaign
+    """With its runs; their folders do not exist yet."""
+    specs: tuple[RunSpec, ...]
+    """Of the runs trained here, in the order of `campaign.runs`."""
+    split: Split
+    arms: Mapping[Arm, ArmRows]
+    check: Check
+    """Facts of the data; without faults, or there would be no plan."""
+    expected: Eta
+    """Of the whole campaign."""
+
+
+def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
+    """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError."""
+    baseline, expanded = open_arms(options, workspace, say)
+    say("checking the vectors")
+    check = check_arms(baseline, expanded, cross_articles=options.cross_articles)
+    if check.faults:
+        raise UserError(check.faults[0])
+    say("drawing the held-out windows")
+    split = draw_split(baseline, expanded, seed=options.split_seed, cross_articles=options.cross_articles)
+    labels = options.labels or (baseline.label, expanded.label)
+    if labels[0] == labels[1]:
+        raise UserError(f"both arms would be called {labels[0]}; tell them apart with --labels SMALL LARGE")
+    stamp = time.strftime("%Y%m%d_%H%M%S")
+    campaign_id = f"{labels[0]}_vs_{labels[1]}_{stamp}"
+    facts = {
+        name: _arm_facts(arm, label, split, name, workspace)
+        for name, arm, label in zip(ARMS, (baseline, expanded), labels, strict=True)
+    }
+    jobs = options.jobs or default_jobs(options, gpu_count(), cores())
+    threads = options.threads or default_threads(jobs, cores())
+    specs = tuple(
+        _spec(options, campaign_id, model, arm, facts, split, seed, threads, baseline.open().facts.dim, stamp)
+        for seed in options.seeds
+        for model in options.models
+        for arm in ARMS
+        if arm == "expanded" or options.arms == "both"
+    )
+    for spec in specs:
+        if spec.train_windows < spec.recipe.batch_size:
+            raise UserError(
+                f"--batch-size {spec.recipe.batch_size}: the {spec.label} arm has only {spec.train_windows:,} "
+                "training windows; give a smaller batch or a larger file"
+            )
+    campaign = Campaign(
+        id=campaign_id,
+        created=time.time(),
+        baseline=facts["baseline"],
+        expanded=facts["expanded"],
+        dim=specs[0].dim,
+        context=CONTEXT,
+        models=options.models,
+        size=options.size,
+        recipe=options.recipe_name,
+        seeds=options.seeds,
+        heldout_windows=split.facts.windows,
+        heldout_clusters=split.facts.clusters,
+        split_fingerprint=split.facts.fingerprint,
+        jobs=jobs,
+        threads=threads,
+        device=options.device,
+        runs=tuple(PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed) for s in specs),
+        by=f"{_user()}@{host_name()}",
+        versions={
+            "lvmtui": lvmtui.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        stall_timeout=options.stall_timeout,
+    )
+    arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
+    return Plan(campaign, specs, split, arms, check, expected([work_of(s) for s in specs], jobs, shown_in(workspace)))
+
+
+def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
+    """Write the campaign; `campaign.json` comes last, and with it the campaign exists.
+
+    Before that the split is proven on the files as written. Raises UserError (the proof failed, the disk is full),
+    and then nothing is left behind.
+    """
+    campaign = plan.campaign
+    folder = workspace.campaign(campaign.id)
+    made: list[Path] = []
+    try:
+        for parent in (workspace.models, workspace.campaigns, workspace.logs):
+            parent.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir()
+        made.append(folder.path)
+        plan.split.write(folder.split)
+        replace_file(folder.check, dump_document(check_as_json(plan.check)))
+        say("proving that no held-out vector is trained or validated on")
+        proof = prove(folder.split, {name: plan.arms[name].open() for name in ARMS})
+        if not proof.holds:
+            raise UserError(f"{folder.split}: {proof}; nothing was started, please report this fault of lvmtui")
+        for spec in plan.specs:
+            run = RunDir(workspace.models / spec.run)
+            run.path.mkdir()
+            made.append(run.path)
+            write_spec(run.spec, spec)
+        sync_folder(workspace.models)
+        write_campaign(folder.campaign, campaign)
+    except FileExistsError as error:
+        _remove(made)
+        raise UserError(f"{error.filename}: another campaign was planned in this second; try again") from None
+    except OSError as error:
+        _remove(made)
+        raise UserError(f"{error.filename or workspace.lvm}: cannot be written ({error.strerror})") from None
+    except BaseException:
+        _remove(made)
+        raise
+    return campaign
+
+
+def open_arms(options: Options, workspace: Workspace, say: Say) -> tuple[ArmRows, ArmRows]:
+    """The two arms; their compact stores are made where they are not there yet. Raises UserError."""
+
+    def shown(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
+
+    if options.baseline == BUNDLED:
+        return bundled_arms(workspace.root, shown("the bundled vectors"))
+
+    def opened(name: Arm, file: str) -> ArmRows:
+        path = Path(file).expanduser()
+        return file_arm(name, path, workspace.root, normalise=options.normalise, progress=shown(file))
+
+    return opened("baseline", options.baseline), opened("expanded", options.expanded)
+
+
+def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace) -> ArmFacts:
+    store = arm.open()
+    windows = split.arm(name)
+    counts = split.facts.baseline if name == "baseline" else split.facts.expanded
+    articles = None
+    if store.facts.kind == "articles" and store.article_of is not None:
+        articles = len(np.unique(store.article_of[slice(*arm.rows)]))
+    return ArmFacts(
+        label=label,
+        data=arm.data(workspace.root),
+        vectors=arm.vectors,
+        articles=articles,
+        train_windows=len(windows.train),
+        validation_windows=len(windows.validation),
+        dropped_windows=counts.gap + counts.equal_to_held_out + counts.equal_to_validation,
+    )
+
+
+def recipe_of(options: Options, model: str) -> Recipe:
+    """The recipe of a model with what the options change."""
+    recipe = recipe_for(options.recipe_name, model)
+    return replace(
+        recipe,
+        epochs=options.epochs or recipe.epochs,
+        batch_size=options.batch_size or recipe.batch_size,
+        rate=options.rate or recipe.rate,
+    )
+
+
+def _spec(
+    options: Options,
+    campaign_id: str,
+    model: str,
+    arm: Arm,
+    facts: dict[Arm, ArmFacts],
+    split: Split,
+    seed: int,
+    threads: int,
+    dim: int,
+    stamp: str,
+) -> RunSpec:
+    recipe = recipe_of(options, model)
+    own = facts[arm].train_windows
+    counted = max(f.train_windows for f in facts.values()) if recipe.equal_updates else own
+    steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
+    seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
+    return RunSpec(
+        run=f"{model}_{facts[arm].label}{seeded}_{stamp}",
+        campaign=campaign_id,
+        model=model,
+        size="small" if options.size == "small" else "full",
+        arm=arm,
+        label=facts[arm].label,
+        seed=seed,
+        dim=dim,
+        context=CONTEXT,
+        recipe=recipe,
+        data=facts[arm].data,
+        split=f"artifacts/lvm/campaigns/{campaign_id}/split",
+        split_fingerprint=split.facts.fingerprint,
+        train_windows=own,
+        validation_windows=facts[arm].validation_windows,
+        heldout_windows=split.facts.windows,
+        total_steps=steps,
+        evaluate_every=max(1, round(steps / recipe.evaluations)),
+        device=options.device,
+        threads=threads,
+        deterministic=options.deterministic,
+    )
+
+
+def shown_in(workspace: Workspace) -> Machine:
+    """What the runs of the newest campaign here have shown of this machine."""
+    folders = workspace.campaign_dirs()
+    if not folders:
+        return Machine()
+    state = CampaignReader(workspace, folders[-1]).refresh()
+    return machine_of(view.state for view in state.runs if view.state)
+
+
+def _remove(made: list[Path]) -> None:
+    for path in made:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a password file
+        return str(os.getuid())
