@@ -1,0 +1,51 @@
+"""`lvmtui demo` from start to report: wall and CPU seconds, when progress is first visible, what the time went to.
+
+    python benchmarks/demo.py [WORKSPACE] [OPTIONS OF lvmtui demo...]
+
+Goals: at most 6 minutes on two quiet cores, progress visible within 10 s, at most 10 % that is not training.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader, newest_campaign
+
+
+def main(arguments: list[str]) -> int:
+    root = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else Path(tempfile.mkdtemp())
+    root.mkdir(parents=True, exist_ok=True)
+    given = [a for a in arguments if a != str(root)]
+    command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--headless", "--workspace", str(root), *given]
+    began, first_line, first_progress = time.monotonic(), None, None
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        now = time.monotonic() - began
+        first_line = first_line or now
+        if "starting" in line or "running" in line:
+            first_progress = first_progress or now
+        print(f"{now:7.1f} s  {line}", end="")
+    code = process.wait()
+    wall = time.monotonic() - began
+    workspace = Workspace(root)
+    state = CampaignReader(workspace, newest_campaign(workspace)).refresh()
+    finished = [v.state.trainer.finished for v in state.runs if v.state and v.state.trainer.finished]
+    active, training = sum(f.active for f in finished), sum(f.train_seconds for f in finished)
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"\nexit code {code}; {len(finished)} of {len(state.runs)} runs finished; load now {os.getloadavg()[0]:.1f}")
+    print(f"wall {wall:.0f} s; plan shown after {first_line or 0:.1f} s, first run after {first_progress or 0:.1f} s")
+    print(f"runs: {active:.0f} s of work, {training:.0f} s of it training ({training / active:.0%})")
+    print(f"planning and following: {own.ru_utime + own.ru_stime:.1f} CPU s")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

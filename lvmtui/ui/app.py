@@ -1,0 +1,259 @@
+"""The program behind `lvmtui`: which view is open, which run is meant, and the way out.
+
+It draws and never decides. Runs belong to their supervisor; leaving, losing the line or crashing here changes nothing
+for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.status import Phase
+from lvmtui.ui.board_screen import BoardScreen
+from lvmtui.ui.orders import Orders
+from lvmtui.ui.snapshot import Snapshot
+from lvmtui.ui.source import Source
+from lvmtui.ui.terminal import Departure, TerminalDriver
+from lvmtui.ui.view import View
+
+SAID = 5.0
+"""Seconds that words stay on the last line."""
+
+
+class LvmApp(App[int], inherit_bindings=False):
+    """The screen."""
+
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    TITLE = "lvmtui"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "leave, runs go on"),
+        Binding("ctrl+c,ctrl+q", "leave", "leave", priority=True, show=False),
+        Binding("p", "pause", "pause or resume"),
+        Binding("x", "cancel", "cancel"),
+        Binding("X", "force", "cancel at once"),
+        Binding("r", "retry", "retry"),
+        Binding("v", "verdict", "verdict"),
+        Binding("e", "export", "export the report"),
+        Binding("n", "new", "new campaign"),
+        Binding("question_mark", "help", "help"),
+        Binding("escape", "back", "back"),
+    ]
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        campaign: str | None = None,
+        read_only: bool = False,
+        poll: bool = False,
+        clock: Callable[[], float] = time.time,
+        live: bool = True,
+    ) -> None:
+        """`live` False: nothing is watched and nothing measured; `look` is called by whoever drives the screen."""
+        super().__init__(driver_class=TerminalDriver if sys.platform != "win32" else None)
+        self.theme = "ansi-dark"
+        self.workspace = workspace
+        self.read_only = read_only
+        self.snapshot: Snapshot | None = None
+        self.selected = ""
+        self.words = ""
+        self.reading = False
+        """True until there is a first snapshot of a campaign that takes a while to read."""
+        self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, measure=live)
+        self.orders = Orders(self)
+        self._live = live
+        self._newest: Snapshot | None = None
+        self._waiting = False
+        self._saying = 0
+        self._judged: bool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.departure = Departure(self._depart)
+
+    # -- coming and going --------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        return BoardScreen()
+
+    def on_mount(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.reading = self._live and self.source.large
+        if not self.reading:
+            self._accept(self.source.look())
+        if self._live:
+            self.departure.watch()
+            self.call_after_refresh(self._begin)
+        if self.snapshot is None and not self.reading:
+            self.action_new()
+
+    def _begin(self) -> None:
+        """What can wait until something is to be seen."""
+        self.source.start()
+        if not self.read_only and self.snapshot is not None and not self.snapshot.settled:
+            self.orders.ensure_supervisor()
+
+    def _depart(self) -> None:
+        """Leave, called from a signal or another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.call_later, self.exit, 0)
+
+    def action_leave(self) -> None:
+        self.source.stop()
+        self.exit(0)
+
+    # -- snapshots ---------------------------------------------------------------------------------------------------
+
+    def _delivered(self, snapshot: Snapshot | None) -> None:
+        """Called by the reading thread. One message waits at most, however long the terminal stands still."""
+        self._newest = snapshot
+        if not self._waiting:
+            self._waiting = True
+            self.call_later(self._take)
+
+    def _take(self) -> None:
+        self._waiting = self.reading = False
+        self._accept(self._newest)
+        self.redraw()
+
+    def _accept(self, snapshot: Snapshot | None) -> None:
+        self.snapshot = snapshot
+        if snapshot is None:
+            return
+        if snapshot.run(self.selected) is None:
+            self.selected = most_interesting(snapshot)
+        if snapshot.judged and self._judged is False:
+            self._verdict_came()
+        self._judged = snapshot.judged
+
+    def redraw(self) -> None:
+        """Draw the view that is open."""
+        if isinstance(self.screen, View):
+            self.screen.redraw()
+
+    def attend(self, selected: str, visible: Iterable[str] = ()) -> None:
+        if self._live:
+            self.source.attend(selected, visible)
+
+    def _verdict_came(self) -> None:
+        """The campaign is over: show what came out, unless somebody is busy with something else."""
+        self.bell()
+        if isinstance(self.screen, View) and type(self.screen).__name__ in ("BoardScreen", "RunScreen"):
+            self.action_verdict()
+        else:
+            self.say("the campaign is over; v shows the verdict")
+
+    # -- words -------------------------------------------------------------------------------------------------------
+
+    def say(self, words: str) -> None:
+        """Words on the last line, for a moment."""
+        self.words = words
+        self._saying += 1
+        self.set_timer(SAID, partial(self.hush, self._saying))
+        self.redraw()
+
+    def hush(self, which: int | None = None) -> None:
+        """Take words off the last line; `which`: only if nothing was said since."""
+        if self.words and which in (None, self._saying):
+            self.words = ""
+            self.redraw()
+
+    # -- views -------------------------------------------------------------------------------------------------------
+
+    def open_run(self) -> None:
+        from lvmtui.ui.run_screen import RunScreen
+
+        if self.snapshot is not None and not isinstance(self.screen, RunScreen):
+            self.push_screen(RunScreen())
+
+    def open_campaign(self, campaign: str | None) -> None:
+        """Show another campaign of the workspace; None: the newest."""
+        self.source.open(campaign)
+        self.selected = ""
+
+    def opener(self, campaign: str) -> Callable[[], None]:
+        return lambda: self.open_campaign(campaign)
+
+    def action_verdict(self) -> None:
+        from lvmtui.ui.verdict_screen import VerdictScreen
+
+        if self.snapshot is not None and not isinstance(self.screen, VerdictScreen):
+            self.push_screen(VerdictScreen())
+
+    def action_new(self) -> None:
+        from lvmtui.ui.new_screen import NewScreen
+
+        if self.read_only:
+            self.say("read-only: nothing is started from here")
+        elif not isinstance(self.screen, NewScreen):
+            self.push_screen(NewScreen())
+
+    def action_help(self) -> None:
+        from lvmtui.ui.help import Help
+
+        self.push_screen(Help())
+
+    def action_export(self) -> None:
+        from lvmtui.ui.export import Export
+
+        if self.snapshot is not None:
+            self.push_screen(Export(self.workspace, self.snapshot.state.campaign), self._exported)
+
+    def _exported(self, words: str | None) -> None:
+        if words:
+            self.say(words)
+
+    async def action_back(self) -> None:
+        """Close what is on top; the board stays."""
+        if isinstance(self.screen, View) and self.screen.stop_prompt():
+            return
+        if len(self.screen_stack) > 1 and (self.snapshot is not None or len(self.screen_stack) > 2):
+            self.pop_screen()
+
+    # -- orders ------------------------------------------------------------------------------------------------------
+
+    def action_pause(self) -> None:
+        self.orders.pause_or_resume()
+
+    def action_cancel(self) -> None:
+        self.orders.cancel(force=False)
+
+    def action_force(self) -> None:
+        self.orders.cancel(force=True)
+
+    def action_retry(self) -> None:
+        self.orders.retry()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        from lvmtui.ui.palette import commands
+
+        return commands(self)
+
+
+def most_interesting(snapshot: Snapshot) -> str:
+    """The run to look at first: one that goes on, else the first."""
+    runs = snapshot.runs
+    going = next((run for run in runs if run.phase in (Phase.RUNNING, Phase.STALLED, Phase.STARTING)), None)
+    chosen = going or (runs[0] if runs else None)
+    return chosen.name if chosen else ""
+
+
+def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bool) -> int:
+    """Show the screen until its user leaves. Returns the command's exit code."""
+    app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
+    app.run()
+    app.source.stop()
+    if app.departure.signal is not None:
+        return 128 + app.departure.signal
+    if app.snapshot is not None and not app.snapshot.settled:
+        print("the runs go on; come back with 'lvmtui'", file=sys.stderr)
+    return app.return_code or 0

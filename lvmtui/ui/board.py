@@ -1,0 +1,97 @@
+"""The board: which layout fits, where everything stands. Pure; `board_screen.py` gives it keys and a terminal."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from lvmtui.judge.verdict import Word, interval_words
+from lvmtui.ui import glyphs
+from lvmtui.ui.board_panels import Grid, grid_for, panels
+from lvmtui.ui.board_rows import rows
+from lvmtui.ui.header import Key, alarms, header, keys
+from lvmtui.ui.line import Drawing, Hit, Line, cut
+from lvmtui.ui.snapshot import Snapshot
+
+MANY = 12
+"""Models past which the board is a list."""
+PANEL_WIDTH, PANEL_HEIGHT = 100, 28
+"""Cells of the terminal from which there are panels."""
+LEAST_LOG, MOST_LOG = 2, 12
+"""Lines of the log, its title included."""
+
+KEYS: tuple[Key, ...] = (
+    ("enter", "open", "open"),
+    ("p", "pause", "pause"),
+    ("x", "cancel", "cancel"),
+    ("v", "verdict", "verdict"),
+    ("e", "export", "export"),
+    ("?", "help", "help"),
+    ("r", "retry", "retry"),
+    ("/", "find", "find"),
+    ("n", "new", "new"),
+)
+QUIT: Key = ("q", "leave, runs go on", "leave")
+
+
+def board(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
+    """The whole screen. `top`: first run of the list that is shown, where there is a list."""
+    grid = panel_grid(snapshot, width, height)
+    below = _below(snapshot, selected, width, grid)
+    room = height - 2 - len(below)
+    if grid is not None:
+        body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid)
+    else:
+        body = rows(snapshot, selected, top, width, min(room - LEAST_LOG, len(snapshot.runs) + 1))
+    lines: list[Line] = [header(snapshot, width), *body.lines]
+    hits = [Hit(h.x, h.y + 1, h.width, h.height, f"run:{h.target}") for h in body.hits]
+    log = min(MOST_LOG, room - len(body.lines))
+    lines.extend([()] * (room - len(body.lines) - log))
+    lines.extend(below)
+    lines.extend(_log(snapshot, selected, width, log))
+    last, key_hits = keys(KEYS, QUIT, width)
+    hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in key_hits)
+    return Drawing((*lines[: height - 1], last), tuple(hits))
+
+
+def list_height(snapshot: Snapshot, selected: str, width: int, height: int) -> int:
+    """Runs that the list shows at once; all of them where there are panels."""
+    if panel_grid(snapshot, width, height) is not None:
+        return len(snapshot.runs)
+    return max(1, height - 3 - LEAST_LOG - len(_below(snapshot, selected, width, None)))
+
+
+def panel_grid(snapshot: Snapshot, width: int, height: int) -> Grid | None:
+    """How panels are laid out; None where there is a list."""
+    if width < PANEL_WIDTH or height < PANEL_HEIGHT or len(snapshot.models) > MANY:
+        return None
+    most = max((len(model.runs) for model in snapshot.models), default=2)
+    return grid_for(len(snapshot.models), most, width, height - 2 - min(MOST_LOG, 5 + (height - 28) // 4))
+
+
+def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> list[Line]:
+    """Between the runs and the log, where no panel says it: the selected model's change, and what to watch."""
+    if grid is not None and grid.spare:
+        return []
+    lines: list[Line] = []
+    model = snapshot.model(selected)
+    if grid is None and model is not None and model.row is not None and model.row.change is not None:
+        row = model.row
+        interval = f" {interval_words(row.interval)}" if row.interval else ""
+        word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
+        lines.append((("change    ", "dim"), (f"{model.title} {row.change:+.2f} %{interval} {word}", "")))
+    lines.extend(alarms(snapshot)[:3])
+    return [((" ", ""), *line) for line in lines]
+
+
+def _log(snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
+    run = snapshot.run(selected)
+    title = f" {run.title} {run.label} " if run else " "
+    rule = glyphs.ACROSS * 2
+    lines: list[Line] = [
+        ((f" {rule}", "dim"), (title, "bold"), (f"{rule} log {glyphs.ACROSS * (width - 11 - cell_len(title))}", "dim")),
+    ]
+    newest = snapshot.log[-(height - 1) :] if snapshot.log_run == selected and height > 1 else ()
+    lines.extend(((("  " + cut(text, width - 3), ""),)) for text in newest)
+    if not newest:
+        lines.append((("  nothing logged yet", "dim"),))
+    return lines[:height] + [()] * (height - len(lines))

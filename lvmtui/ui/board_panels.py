@@ -1,0 +1,197 @@
+"""The board with room: a panel a model, with its runs, both curves and what the data changed. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lvmtui import format as words
+from lvmtui.judge.verdict import DOWN, UP, Word, interval_words
+from lvmtui.state.status import Phase
+from lvmtui.ui import glyphs
+from lvmtui.ui.chart import Level, Series, chart
+from lvmtui.ui.facts import RunFacts
+from lvmtui.ui.header import change_style, summary
+from lvmtui.ui.line import Drawing, Hit, Line, Piece, cut, fit, framed, left, right, wrapped
+from lvmtui.ui.snapshot import ModelFacts, Snapshot
+
+NARROWEST, LOWEST = 34, 8
+"""Cells of a panel that still says everything: frame, two runs, a chart of three lines, the change."""
+SHAPE = 3.0
+"""Width by height of a panel that is pleasant to look at; a cell is about twice as high as wide."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How panels are laid out."""
+
+    columns: int
+    spare: bool
+    """True if a place is left for the summary."""
+    width: int
+    height: int
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Left upper corner of a panel."""
+        return (index % self.columns) * (self.width + 1), (index // self.columns) * self.height
+
+
+def grid_for(models: int, runs: int, width: int, height: int) -> Grid | None:
+    """The grid whose panels have the best shape; None if panels would be too small for what they must say.
+
+    `runs`: of one model. A place that is left over shows the summary.
+    """
+    best: tuple[float, Grid] | None = None
+    lowest = max(LOWEST, runs + 6)
+    for columns in range(1, max(1, (width + 1) // (NARROWEST + 1)) + 1):
+        rows = math.ceil(models / columns)
+        spare = columns * rows - models
+        grid = Grid(columns, spare > 0, (width + 1) // columns - 1, height // rows)
+        if grid.width < NARROWEST or grid.height < lowest:
+            continue
+        badness = abs(math.log(grid.width / grid.height / SHAPE)) + (0.0 if spare else 0.15) + 0.3 * max(0, spare - 1)
+        if best is None or badness < best[0]:
+            best = badness, grid
+    return best[1] if best else None
+
+
+def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid) -> Drawing:
+    """All panels, and the summary where there is a place left."""
+    lines: list[Line] = []
+    hits: list[Hit] = []
+    blocks = [panel(model, snapshot, selected, grid.width, grid.height) for model in snapshot.models]
+    if grid.spare:
+        blocks.append([(), *((((" ", ""), *line)) for line in summary(snapshot, grid.width - 2))])
+    for first in range(0, len(blocks), grid.columns):
+        row = blocks[first : first + grid.columns]
+        for y in range(grid.height):
+            pieces: list[Piece] = []
+            for i, block in enumerate(row):
+                if i:
+                    pieces.append((" ", ""))
+                pieces.extend(fit(block[y] if y < len(block) else (), grid.width))
+            lines.append(tuple(pieces))
+    for i, model in enumerate(snapshot.models):
+        x, y = grid.place(i)
+        hits.append(Hit(x, y, grid.width, grid.height, model.runs[0].name if model.runs else ""))
+        hits.extend(Hit(x, y + 1 + j, grid.width, 1, run.name) for j, run in enumerate(model.runs))
+    return Drawing(tuple(lines[:height]), tuple(hits))
+
+
+def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
+    """One model."""
+    inner = width - 4
+    chosen = any(run.name == selected for run in model.runs)
+    body: list[Line] = [run_line(run, inner, selected=run.name == selected) for run in model.runs]
+    tail = _troubles(model, inner, 2)
+    if change := change_line(model, inner):
+        tail.append(change)
+    room = height - 2 - len(body) - len(tail)
+    if room >= 3 and any(run.curve for run in model.runs):
+        body.extend(curves(model, snapshot, inner, room))
+    body.extend([()] * (height - 2 - len(body) - len(tail)))
+    body.extend(tail)
+    title: list[Piece] = [(model.title, "selected" if chosen else "heading")]
+    side: list[Piece] = [(words.count(model.parameters), "dim")] if model.parameters else []
+    return framed(title, side, body[: height - 2], width, heavy=chosen)
+
+
+def run_line(run: RunFacts, width: int, *, selected: bool) -> Line:
+    """Arm, state with bar, best cosine, time."""
+    name = left(run.label, max(4, min(len(run.label), 8)))
+    start: list[Piece] = [
+        (glyphs.SELECTED if selected else " ", "selected"),
+        (f"{name} ", "bold" if selected else ""),
+        (f"{run.glyph} ", run.style),
+    ]
+    best = right(words.cosine(run.best), 6) if run.best is not None else ""
+    time = right(run.time_words, 7)
+    room = width - len(name) - 4 - len(best) - len(time)
+    return (*start, *_state(run, room), (best, "bold" if run.phase is Phase.FINISHED else ""), (time, "dim"))
+
+
+def _state(run: RunFacts, room: int) -> list[Piece]:
+    """What the run does, in exactly `room` cells; a bar where it is under way."""
+    if run.phase is Phase.RUNNING and room >= 12:
+        word = run.epoch_words if run.word.startswith("epoch") else run.word
+        word = left(word + " ", min(room, max(6, len(word) + 1)))
+        return [(word, run.style), *bar(run.share, room - len(word) - 1, run.style), (" ", "")]
+    if run.start_words:
+        return [(cut(run.word, room), run.style), (left(f"  {run.start_words}", max(0, room - len(run.word))), "dim")]
+    return [(left(run.word, room), run.style)]
+
+
+def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
+    """A bar of `width` cells, half cells counted."""
+    halves = round(max(0.0, min(1.0, share)) * 2 * width)
+    full, half = divmod(halves, 2)
+    return [
+        (glyphs.BAR_FULL * full + glyphs.BAR_HALF * half, style),
+        (glyphs.BAR_EMPTY * (width - full - half), "dim"),
+    ]
+
+
+def curves(model: ModelFacts, snapshot: Snapshot, width: int, height: int) -> list[Line]:
+    """Validation cosines of the model's runs over their steps, with the context mean's."""
+    ordered = sorted(model.runs, key=lambda run: run.arm == "baseline")
+    series = [Series(run.curve, run.arm, run.label if run is _newest(model.runs, run.arm) else "") for run in ordered]
+    means = sorted(set(snapshot.context_mean.values()))
+    levels = [Level(mean, "mean " if i == 0 else "") for i, mean in enumerate(means)]
+    longest = max((run.state.spec.total_steps for run in model.runs if run.state), default=1)
+    return chart(
+        series,
+        width,
+        height,
+        levels=levels,
+        form=lambda y: words.cosine(y, 3),
+        x_range=(0, max([longest, *(x for run in model.runs for x, _ in run.curve)])),
+        focus=True,
+    )
+
+
+def _newest(runs: Sequence[RunFacts], arm: str) -> RunFacts | None:
+    """Of an arm's seeds the one that has come farthest: it carries the label."""
+    return max((run for run in runs if run.arm == arm), key=lambda run: len(run.curve), default=None)
+
+
+def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
+    """What is wrong with its runs, in at most `most` lines."""
+    lines: list[Line] = []
+    for run in model.runs:
+        words_ = run.trouble
+        if words_:
+            style = "alarm" if run.alarms or run.phase is not Phase.PAUSED else "note"
+            text = wrapped(f"{glyphs.WARNING} {run.label} {words_}", width)
+            lines.extend(((line, style),) for line in text)
+    if len(lines) > most:
+        text_, style = lines[most - 1][0]
+        lines = [*lines[: most - 1], ((cut(text_ + " " + glyphs.ELLIPSIS, width), style),)]
+    return lines
+
+
+def change_line(model: ModelFacts, width: int) -> Line:
+    """What the larger data set changed, as far as it is known."""
+    row = model.row
+    if row is None:
+        return ()
+    word = row.verdict.word
+    if word is Word.PROVISIONAL:
+        if row.change is None:
+            note = next((f for run in model.runs for f in run.findings if not f.alarm), None)
+            return ((cut(note.words, width), "note"),) if note else ()
+        return _ends(words.percent(row.change) + " so far", "dim", word.value, "dim", width)
+    if word is Word.NOT_COMPARABLE:
+        return ((cut(f"{word.value}: {row.verdict.reason}", width), "note"),)
+    interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
+    style = verdict_style(word)
+    return _ends(words.percent(row.change) + interval, change_style(row.change), row.verdict.words, style, width)
+
+
+def verdict_style(word: Word) -> str:
+    return "better" if word in UP else "worse" if word in DOWN else "note" if word is Word.NOT_COMPARABLE else ""
+
+
+def _ends(start: str, start_style: str, end: str, end_style: str, width: int) -> Line:
+    room = max(0, width - len(end) - 1)
+    return ((left(start, room), start_style), (" ", ""), (cut(end, width - room - 1), end_style))

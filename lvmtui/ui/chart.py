@@ -1,0 +1,151 @@
+"""Curves in braille: eight dots a character, so that a small panel still shows a shape. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from lvmtui.ui import glyphs
+from lvmtui.ui.line import Line, Piece, left, right
+
+Point = tuple[float, float]
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bit of a braille cell's dot by row and column (Unicode's order)."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A curve; points in the order of x, gaps (not finite) left out."""
+
+    points: tuple[Point, ...]
+    style: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line to compare with."""
+
+    y: float
+    label: str = ""
+    style: str = "level"
+
+
+def chart(
+    series: Sequence[Series],
+    width: int,
+    height: int,
+    *,
+    levels: Sequence[Level] = (),
+    form: Callable[[float], str] = "{:.3g}".format,
+    log: bool = False,
+    x_range: tuple[float, float] | None = None,
+    focus: bool = False,
+) -> list[Line]:
+    """Draw `series` in `width` x `height` cells: scale at the left, a curve's label where it ends.
+
+    The first series lies on top where curves meet. `log` puts y on a logarithmic scale, on which only positive
+    values can be shown. `focus` lets the steep beginning of the curves leave the picture, so that the end, where the
+    differences are, fills it.
+    """
+    transform: Callable[[float], float] = (lambda y: math.log10(y)) if log else (lambda y: y)
+    curves = [_usable(one.points, log) for one in series]
+    marks = [level for level in levels if math.isfinite(level.y) and (level.y > 0 or not log)]
+    if not any(curves):
+        return [((left("  no figures yet" if y == height // 2 else "", width), "dim"),) for y in range(height)]
+    shown = [points[len(points) // 3 :] for points in curves] if focus else curves
+    heights = [transform(y) for points in shown for _, y in points] + [transform(level.y) for level in marks]
+    low, high = _padded(min(heights), max(heights))
+    first, last = x_range or _span([x for points in curves for x, _ in points])
+    invert: Callable[[float], float] = (lambda y: 10**y) if log else (lambda y: y)
+    top, bottom = form(invert(high)), form(invert(low))
+    gutter = max(len(top), len(bottom))
+    tail = min(max([cell_len(one.label) for one in series], default=0), width // 4)
+    columns = max(1, width - gutter - 2 - (tail + 1 if tail else 0))
+
+    def row_of(y: float) -> float:
+        """Dot row of a height, 0 at the top."""
+        return (high - y) / (high - low) * (4 * height - 1)
+
+    cells: list[list[tuple[int, str]]] = [[(0, "")] * columns for _ in range(height)]
+    ends: dict[int, Piece] = {}
+    for one, points in reversed(list(zip(series, curves, strict=True))):
+        dots = [
+            (round((x - first) / (last - first) * (2 * columns - 1)), row_of(transform(y)))
+            for x, y in points
+            if first <= x <= last
+        ]
+        _draw(cells, _thinned(dots), one.style)
+        if dots and one.label:
+            _label(ends, round(dots[-1][1]) // 4, (one.label, one.style), height)
+    level_at = {min(height - 1, max(0, round(row_of(transform(level.y))) // 4)): level for level in marks}
+
+    lines: list[Line] = []
+    for y, row in enumerate(cells):
+        scale = top if y == 0 else bottom if y == height - 1 else ""
+        pieces: list[Piece] = [(right(scale, gutter) + " ", "dim"), (glyphs.TICK if scale else glyphs.AXIS, "dim")]
+        pieces.extend(_runs(row, level_at.get(y)))
+        label = ends.get(y, ("", ""))
+        pieces.append((" " + left(label[0], tail) if tail else "", label[1]))
+        lines.append(tuple(pieces))
+    return lines
+
+
+def _usable(points: Sequence[Point], log: bool) -> list[Point]:
+    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log)]
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low, low + 1)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    """A range with a little air; one of no height at all gets some."""
+    room = (high - low) * 0.04 or max(abs(high) * 0.01, 1e-6)
+    return low - room, high + room
+
+
+def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:
+    """One dot a column, the mean of the points that fall into it: a thousand points cost no more than a hundred."""
+    columns: dict[int, list[float]] = {}
+    for x, y in dots:
+        columns.setdefault(x, []).append(y)
+    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(columns.items())]
+
+
+def _draw(cells: list[list[tuple[int, str]]], dots: Sequence[tuple[int, int]], style: str) -> None:
+    """Join the dots by straight lines."""
+    for (x0, y0), (x1, y1) in zip(dots, [*dots[1:], dots[-1]] if dots else [], strict=True):
+        steps = max(abs(x1 - x0), abs(y1 - y0), 1)
+        for i in range(steps + 1):
+            x, y = x0 + round((x1 - x0) * i / steps), y0 + round((y1 - y0) * i / steps)
+            if 0 <= y < 4 * len(cells) and 0 <= x < 2 * len(cells[0]):
+                bits, _ = cells[y // 4][x // 2]
+                cells[y // 4][x // 2] = (bits | _DOTS[y % 4][x % 2], style)
+
+
+def _label(ends: dict[int, Piece], row: int, label: Piece, height: int) -> None:
+    """Put a label at its row, or the nearest free one."""
+    if not label[0]:
+        return
+    free = sorted((r for r in range(height) if r not in ends), key=lambda r: abs(r - row))
+    if free:
+        ends[free[0]] = label
+
+
+def _runs(row: Sequence[tuple[int, str]], level: Level | None) -> list[Piece]:
+    """A row of cells as pieces of one style each; a level fills the cells that no curve passes."""
+    pieces: list[Piece] = []
+    filling = level.label + glyphs.LEVEL * len(row) if level else " " * len(row)
+    for (bits, style), blank in zip(row, filling, strict=False):
+        text = chr(0x2800 + bits) if bits else blank
+        style = style if bits else level.style if level else ""
+        if pieces and pieces[-1][1] == style:
+            pieces[-1] = (pieces[-1][0] + text, style)
+        else:
+            pieces.append((text, style))
+    return pieces

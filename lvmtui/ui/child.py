@@ -1,0 +1,77 @@
+"""Our own commands, run for the screen: they load numpy and may take a while, the screen never does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lvmtui.contract.text import sanitise
+
+
+class Child:
+    """One command at a time: a new one ends the one before."""
+
+    def __init__(self, workspace: str) -> None:
+        self._workspace = workspace
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = 0
+        self._guard = threading.Lock()
+
+    def run(self, arguments: Sequence[str], done: Callable[[str, str, int], None]) -> None:
+        """Start `lvmtui ARGUMENTS`; `done(stdout, words, exit code)` is called from a thread when it has ended.
+
+        `words`: the last line it said on stderr. A command that was replaced by a newer one says nothing.
+        """
+        with self._guard:
+            self._turn += 1
+            turn = self._turn
+            self._end()
+            command = [sys.executable, "-P", "-m", "lvmtui", *arguments, "--workspace", self._workspace]
+            environment = {**os.environ, "TERM": "dumb"}
+            self._process = process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,
+            )
+
+        def wait() -> None:
+            out, err = process.communicate()
+            with self._guard:
+                current = turn == self._turn
+            if current:
+                done(out.decode("utf-8", "replace"), last_line(err), process.returncode)
+
+        threading.Thread(target=wait, name="lvmtui-child", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the command that runs; it says nothing any more."""
+        with self._guard:
+            self._turn += 1
+            self._end()
+
+    def _end(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+
+def last_line(said: bytes) -> str:
+    """The last line of what a command said, made harmless."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return sanitise(lines[-1], 300).removeprefix("lvmtui: ") if lines else ""
+
+
+def document(text: str) -> dict[str, Any] | None:
+    """The JSON object in `text`, None if there is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

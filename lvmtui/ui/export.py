@@ -1,0 +1,106 @@
+"""Where the report goes: a format and a path, both to be changed before it is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from textual import events
+
+from lvmtui.contract.campaign import Campaign
+from lvmtui.contract.workspace import Workspace
+from lvmtui.ui.child import Child
+from lvmtui.ui.line import Line, Piece, plain
+from lvmtui.ui.modal import Dialog
+from lvmtui.ui.textfield import TextField
+
+FORMATS = {"md": "Markdown", "json": "JSON", "csv": "CSV"}
+
+
+class Export(Dialog[str]):
+    """Writes the report with `lvmtui report`; answers with what was written, with "" if nothing was."""
+
+    def __init__(self, workspace: Workspace, campaign: Campaign) -> None:
+        super().__init__()
+        self._campaign = campaign
+        self._format = "md"
+        self._field = TextField(self._proposed("md")).at_end()
+        self._said = ""
+        self._child = Child(str(workspace.root))
+        self._writing = False
+
+    def _proposed(self, form: str) -> str:
+        title = plain(self._campaign.title).replace(" ", "_").replace("/", "_").upper()
+        return f"{title}_{self._campaign.stamp}.{form}"
+
+    def heading(self) -> str:
+        return "Export the report"
+
+    def body(self, width: int, height: int) -> list[Line]:
+        formats: list[Piece] = [("format  ", "dim")]
+        for form, name in FORMATS.items():
+            formats += [(f" {name} ", "cursor" if form == self._format else ""), ("  ", "")]
+        path: list[Piece] = [("path    ", "dim"), *self._field.pieces(width - 8, focused=True)]
+        target = Path(self._field.text).expanduser()
+        there = "this file is there already and will be replaced" if target.is_file() else f"in {_folder(target)}"
+        return [
+            tuple(formats),
+            tuple(path),
+            (("        " + there, "note" if target.is_file() else "dim"),),
+            (),
+            ((self._said, "alarm"),) if self._said else (),
+            (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
+        ]
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        match event.key:
+            case "escape":
+                self._child.stop()
+                self.dismiss("")
+                return
+            case "enter":
+                self._write()
+            case "tab" | "shift+tab":
+                names = list(FORMATS)
+                before = self._format
+                self._format = names[(names.index(before) + (1 if event.key == "tab" else -1)) % len(names)]
+                stem = self._field.text.removesuffix(f".{before}")
+                if stem != self._field.text:
+                    self._field = TextField(f"{stem}.{self._format}").at_end()
+            case _:
+                self._field = self._field.typed(event.key, event.character) or self._field
+                self._said = ""
+        self.redraw()
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self._field = self._field.pasted(event.text)
+        self.redraw()
+
+    def _write(self) -> None:
+        if self._writing or not self._field.text.strip():
+            return
+        target = Path(self._field.text).expanduser()
+        suffix = target.suffix.removeprefix(".").lower()
+        form = suffix if suffix in FORMATS else self._format
+        self._writing, self._said = True, "writing…"
+        arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", os.fspath(target)]
+
+        def done(out: str, words: str, code: int) -> None:
+            self.app.call_later(self._written, target, words, code)
+
+        self._child.run(arguments, done)
+
+    def _written(self, target: Path, words: str, code: int) -> None:
+        self._writing = False
+        if code == 0:
+            self.dismiss(f"report written to {target.absolute()}")
+        else:
+            self._said = words or f"lvmtui report ended with code {code}"
+            self.redraw()
+
+
+def _folder(target: Path) -> str:
+    return os.fspath(target.absolute().parent)

@@ -1,0 +1,139 @@
+"""The first lines of the board: how far, how long, who leads, what is wrong; and the last one, the keys. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lvmtui import format as words
+from lvmtui.judge.eta import Eta
+from lvmtui.state.status import Phase
+from lvmtui.ui import glyphs
+from lvmtui.ui.facts import RunFacts
+from lvmtui.ui.line import Hit, Line, Piece, fit, spread, width_of, wrapped
+from lvmtui.ui.machine import MachineFigures
+from lvmtui.ui.snapshot import Snapshot
+
+WIDE = 100
+"""Columns from which words are written out."""
+
+
+def header(snapshot: Snapshot, width: int) -> Line:
+    """Campaign, runs done, time left with its range, end; at the right the machine."""
+    start: list[Piece] = [(" ", ""), (snapshot.title, "heading"), ("   ", "")]
+    start.append((f"{snapshot.done} of {len(snapshot.runs)} done", ""))
+    start.append(("   ", ""))
+    start.extend(_time_left(snapshot, wide=width >= WIDE))
+    return spread(start, _machine(snapshot.machine, wide=width >= WIDE), width)
+
+
+def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
+    if snapshot.settled:
+        paused = sum(run.phase is Phase.PAUSED for run in snapshot.runs)
+        return [(f"{words.plural(paused, 'run')} paused", "waiting")] if paused else [("all over", "done")]
+    eta = snapshot.eta.eta
+    if eta is None:
+        return [("calibrating" + glyphs.ELLIPSIS, "dim")]
+    form = words.duration if wide else words.short_duration
+    pieces: list[Piece] = [(f"{form(eta.seconds)} left", "bold"), (f" ({range_words(eta)})", "dim")]
+    return [*pieces, (f"   ends {words.clock(snapshot.eta.ends)}", "")]
+
+
+def range_words(eta: Eta) -> str:
+    """`5 to 8 m`, `40 s to 2 m`: a range needs no more digits than it is sure of."""
+    low, high = _coarse(eta.low), _coarse(eta.high)
+    unit = high.rpartition(" ")[2]
+    return f"{low.removesuffix(' ' + unit)} to {high}" if low != high else f"about {high}"
+
+
+def _coarse(seconds: float) -> str:
+    for limit, unit, length in ((90, "s", 1), (90 * 60, "m", 60), (48 * 3600, "h", 3600)):
+        if seconds < limit:
+            value = seconds / length
+            return f"{value:.1f} {unit}" if unit == "h" and value < 10 else f"{value:.0f} {unit}"
+    return f"{seconds / 86400:.1f} d"
+
+
+def _machine(machine: MachineFigures | None, *, wide: bool) -> list[Piece]:
+    if machine is None:
+        return []
+    gigabyte = 2**30
+    pieces: list[Piece] = [(" cpu ", "dim"), (f"{machine.cpu:3.0f} %", "")]
+    if wide:
+        pieces += [("  mem ", "dim"), (f"{machine.used / gigabyte:.1f} of {machine.total / gigabyte:.0f} G", "")]
+    if machine.gpus:
+        use = sum(gpu.use for gpu in machine.gpus) / len(machine.gpus)
+        used, total = (sum(getattr(gpu, name) for gpu in machine.gpus) / gigabyte for name in ("used", "total"))
+        count = f"{len(machine.gpus)} gpus" if len(machine.gpus) > 1 else "gpu"
+        pieces += [(f"  {count} ", "dim"), (f"{use:3.0f} %", "")]
+        if wide:
+            pieces.append((f" {used:.1f} of {total:.0f} G", ""))
+    return [*pieces, (" ", "")]
+
+
+def summary(snapshot: Snapshot, width: int) -> list[Line]:
+    """The answer once there is one; who leads, who gains, what to watch; only where there is something to say."""
+    lines: list[Line] = []
+    if snapshot.settled and snapshot.table.ranked:
+        lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width))
+        lines += [(("v", "key"), (" shows the verdict", "dim")), ()]
+    scored = [(run.best, run) for run in snapshot.runs if run.best is not None and not run.alarms]
+    if scored:
+        best, run = max(scored, key=lambda one: one[0])
+        lines.append((("best now  ", "dim"), (f"{run.title} {run.label} ", ""), (words.cosine(best), "bold")))
+    gains = [row for row in snapshot.table.rows if row.change is not None]
+    if gains:
+        gains.sort(key=lambda row: -(row.change or 0.0))
+        pieces: list[Piece] = [("gains     ", "dim")]
+        for row in gains[:4]:
+            provisional = row.rank is None
+            style = "dim" if provisional else change_style(row.change)
+            pieces += [(f"{row.title} ", ""), (words.percent(row.change, 1), style), ("  ", "")]
+        lines.append(tuple(pieces))
+    lines.extend(alarms(snapshot))
+    return lines
+
+
+def alarms(snapshot: Snapshot) -> list[Line]:
+    """What needs a person, most urgent first."""
+    lines: list[Line] = []
+    if not snapshot.supervised:
+        lines.append((("watch     ", "dim"), ("no supervisor: the queue stands still", "alarm")))
+    for run in snapshot.runs:
+        if trouble := _short_trouble(run):
+            lines.append((("watch     ", "dim"), (f"{run.title} {run.label} ", ""), (trouble, "alarm")))
+    lines.extend((("note      ", "dim"), (note, "note")) for note in snapshot.notes)
+    return lines
+
+
+def _short_trouble(run: RunFacts) -> str:
+    """One word or two; the panel has the sentence."""
+    if run.alarms:
+        return run.alarms[0].kind.replace("_", " ")
+    if run.phase in (Phase.FAILED, Phase.DIVERGED, Phase.STALLED, Phase.NO_SPACE, Phase.UNKNOWN):
+        return run.word
+    return ""
+
+
+def change_style(change: float | None) -> str:
+    """Better or worse, of a change in percent."""
+    return "" if change is None or change == 0 else "better" if change > 0 else "worse"
+
+
+Key = tuple[str, str, str]
+"""Key, what it does, and the action a click on it runs."""
+
+
+def keys(shown: Sequence[Key], end: Key, width: int) -> tuple[Line, list[Hit]]:
+    """The last line: as many keys as fit, in their order, and at the right the way out."""
+    tail: list[Piece] = [(f"{end[0]} ", "key"), (f"{end[1]} ", "dim")]
+    room = width - width_of(tail) - 1
+    pieces: list[Piece] = [(" ", "")]
+    hits: list[Hit] = []
+    for key, does, action in shown:
+        one: list[Piece] = [(f"{key} ", "key"), (f"{does}  ", "dim")]
+        if width_of(pieces) + width_of(one) > room:
+            break
+        hits.append(Hit(width_of(pieces), 0, width_of(one) - 2, 1, action))
+        pieces.extend(one)
+    hits.append(Hit(width - width_of(tail), 0, width_of(tail), 1, end[2]))
+    return spread(fit(pieces, max(0, width - width_of(tail))), tail, width), hits

@@ -1,0 +1,113 @@
+"""A window onto a log: where it stands, whether it follows, wraps, and what was searched for. No terminal needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.cells import cell_len, chop_cells
+
+from lvmtui.ui.line import Line, Piece, cut
+from lvmtui.ui.logfile import LogFile, LogLine
+
+Top = tuple[int, int]
+"""Offset of the first line shown, and which of its rows comes first."""
+
+
+@dataclass
+class LogPane:
+    """The part of a log that is shown. Everything is asked of the file anew: it may have grown or been replaced."""
+
+    path: Path
+    follow: bool = True
+    wrap: bool = False
+    needle: str = ""
+    _top: Top = (0, 0)
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """What is shown in `width` x `height` cells."""
+        log = LogFile(self.path)
+        size = log.size()
+        if size == 0:
+            return [(("  nothing logged yet", "dim"),)]
+        if self.follow or self._top[0] >= size:
+            rows = self._rows(log.before(size, height), width)[-height:]
+            if rows:
+                self._top = rows[0][0]
+        else:
+            rows = self._rows(log.after(self._top[0], height + 1), width)[self._top[1] :][:height]
+        return [self._marked(text, width) for _, text in rows]
+
+    @property
+    def place(self) -> str:
+        """Where the window stands: `following`, `40 %`."""
+        size = LogFile(self.path).size()
+        return "following" if self.follow else f"{100 * self._top[0] / size:.0f} %" if size else ""
+
+    # -- moving ------------------------------------------------------------------------------------------------------
+
+    def scroll(self, by: int, width: int, height: int) -> None:
+        """Move by so many rows, down where `by` is positive; at the end it follows again."""
+        log = LogFile(self.path)
+        self.lines(width, height)  # where it stands now, if it followed
+        if by < 0:
+            self.follow = False
+            offset, row = self._top
+            above = self._rows(log.before(offset, -by), width)
+            own = self._rows(log.after(offset, 1), width)[:row]
+            rows = [*above, *own]
+            if rows:
+                self._top = rows[max(0, len(rows) + by)][0]
+            return
+        ahead = self._rows(log.after(self._top[0], by + height + 1), width)[self._top[1] :]
+        if len(ahead) <= by + height:
+            self.follow = True
+        else:
+            self._top = ahead[by][0]
+
+    def to_start(self) -> None:
+        self.follow, self._top = False, (0, 0)
+
+    def to_end(self) -> None:
+        self.follow = True
+
+    def go_to(self, offset: int) -> None:
+        """Show the line that begins at `offset` at the top."""
+        self.follow, self._top = False, (offset, 0)
+
+    # -- searching ---------------------------------------------------------------------------------------------------
+
+    def search(self, forwards: bool, going: Callable[[float], bool]) -> int | None:
+        """Where the next line begins that holds the needle, below or above the first one shown. Takes its time."""
+        log = LogFile(self.path)
+        if forwards:
+            here = log.after(self._top[0], 1)
+            return log.search(self.needle, here[0].end if here else 0, forwards=True, going=going)
+        return log.search(self.needle, self._top[0], forwards=False, going=going)
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def _rows(self, lines: list[LogLine], width: int) -> list[tuple[Top, str]]:
+        """Lines as rows of the screen, each with its place."""
+        rows: list[tuple[Top, str]] = []
+        for line in lines:
+            if not self.wrap or cell_len(line.text) <= width:
+                rows.append(((line.offset, 0), line.text))
+            else:
+                rows.extend(((line.offset, i), part) for i, part in enumerate(chop_cells(line.text, width)))
+        return rows
+
+    def _marked(self, text: str, width: int) -> Line:
+        """A row with what was searched for set off."""
+        text = cut(text, width)
+        if not self.needle:
+            return ((text, ""),)
+        hay = text.lower() if self.needle == self.needle.lower() else text
+        pieces: list[Piece] = []
+        at = 0
+        while (found := hay.find(self.needle, at)) >= 0 and len(hay) == len(text):
+            end = found + len(self.needle)
+            pieces += [(text[at:found], ""), (text[found:end], "match")]
+            at = end
+        return (*pieces, (text[at:], ""))

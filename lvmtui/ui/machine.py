@@ -1,0 +1,98 @@
+"""How busy the machine is: processor, memory, and the GPUs where there are some."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+
+EVERY = 2
+"""Seconds between two looks."""
+QUERY = "--query-gpu=index,utilization.gpu,memory.used,memory.total"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU."""
+
+    use: float
+    """Percent of the last interval in which it computed."""
+    used: float
+    """Bytes."""
+    total: float
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class MachineFigures:
+    """What was measured last."""
+
+    cpu: float
+    """Percent of all processors."""
+    used: float
+    """Bytes of memory."""
+    total: float
+    """Bytes of memory."""
+    gpus: tuple[Gpu, ...] = ()
+
+
+class MachineWatch:
+    """Measures every two seconds, in threads: a GPU may take a second to answer."""
+
+    def __init__(self) -> None:
+        self._base: MachineFigures | None = None
+        self._gpus: dict[int, Gpu] = {}
+        self._stop = threading.Event()
+        self._tool: subprocess.Popen[str] | None = None
+
+    @property
+    def figures(self) -> MachineFigures | None:
+        """What was measured last; None until the first look is over."""
+        base = self._base
+        if base is None or not self._gpus:
+            return base
+        return MachineFigures(base.cpu, base.used, base.total, tuple(gpu for _, gpu in sorted(self._gpus.items())))
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="lvmtui-machine", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._tool is not None:
+            self._tool.terminate()
+
+    def _run(self) -> None:
+        import psutil
+
+        psutil.cpu_percent()
+        if path := shutil.which("nvidia-smi"):
+            threading.Thread(target=self._ask_gpus, args=(path,), name="lvmtui-gpu", daemon=True).start()
+        while not self._stop.wait(EVERY if self._base else 0.5):
+            memory = psutil.virtual_memory()
+            self._base = MachineFigures(psutil.cpu_percent(), memory.total - memory.available, memory.total)
+
+    def _ask_gpus(self, path: str) -> None:
+        """Read what one process says again and again; to start one each time would cost more than the screen."""
+        command = [path, QUERY, "--format=csv,noheader,nounits", f"--loop={EVERY}"]
+        try:
+            self._tool = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+        except OSError:
+            return
+        with self._tool as tool:
+            assert tool.stdout is not None
+            for line in tool.stdout:
+                if found := parse_gpu(line):
+                    self._gpus[found[0]] = found[1]
+        self._gpus.clear()
+
+
+def parse_gpu(line: str) -> tuple[int, Gpu] | None:
+    """`0, 97, 2145, 143771`: index, percent, MiB, MiB; None for a line that says anything else."""
+    try:
+        index, use, used, total = (float(part) for part in line.split(","))
+    except ValueError:
+        return None
+    return int(index), Gpu(use, used * 2**20, total * 2**20)

@@ -1,0 +1,221 @@
+"""A new campaign as it is being put together: its fields, what they mean to the command line, how they look. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lvmtui import format as words
+from lvmtui.contract.recipe import MODELS, title_of
+from lvmtui.contract.text import sanitise
+from lvmtui.ui import glyphs
+from lvmtui.ui.line import Line, Piece, fit, left, wrapped
+from lvmtui.ui.textfield import TextField
+
+FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs")
+CHOICES = {"recipe": ("chosen", "tuned", "reference"), "size": ("chosen", "small", "full")}
+"""`chosen`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
+HINTS = {
+    "baseline": "bundled Wikipedia vectors, first 41 articles; or type a path, ctrl+o picks",
+    "expanded": "bundled Wikipedia vectors, all 890 articles; or type a path, ctrl+o picks",
+    "epochs": "as the recipe says",
+    "seeds": "1",
+    "jobs": "as many as this machine carries",
+}
+FILES = ("baseline", "expanded")
+NAME = 12
+
+
+@dataclass(frozen=True)
+class Form:
+    """What was chosen so far."""
+
+    texts: tuple[tuple[str, TextField], ...] = tuple((name, TextField()) for name in HINTS)
+    ticked: frozenset[str] = frozenset(MODELS)
+    chosen: tuple[tuple[str, int], ...] = (("recipe", 0), ("size", 0))
+    focus: int = 0
+    model: int = 0
+    """Which model the cursor is on."""
+
+    @property
+    def field(self) -> str:
+        return FIELDS[self.focus]
+
+    def text(self, name: str) -> TextField:
+        return dict(self.texts)[name]
+
+    def with_text(self, name: str, field: TextField) -> Form:
+        return replace(self, texts=tuple((n, field if n == name else old) for n, old in self.texts))
+
+    def choice(self, name: str) -> str:
+        return CHOICES[name][dict(self.chosen)[name]]
+
+    def moved(self, by: int) -> Form:
+        """The next field or the one before."""
+        return replace(self, focus=(self.focus + by) % len(FIELDS))
+
+    def turned(self, by: int) -> Form:
+        """The next model, or the next of what can be chosen."""
+        if self.field == "models":
+            return replace(self, model=(self.model + by) % len(MODELS))
+        chosen = tuple((n, (value + by) % len(CHOICES[n]) if n == self.field else value) for n, value in self.chosen)
+        return replace(self, chosen=chosen)
+
+    def toggled(self) -> Form:
+        """The model under the cursor ticked or not."""
+        return replace(self, ticked=self.ticked ^ {MODELS[self.model]})
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files named; none for the bundled vectors."""
+        return tuple(text for name in FILES if (text := self.text(name).text.strip()))
+
+    def arguments(self) -> list[str]:
+        """What `lvmtui` is told: `demo` for the bundled vectors, `run` for files."""
+        arguments = ["run" if self.files else "demo"]
+        for name in FILES:
+            if text := self.text(name).text.strip():
+                arguments += [f"--{name}", text]
+        if self.ticked != frozenset(MODELS):
+            arguments += ["--models", *(model for model in MODELS if model in self.ticked)]
+        for name in CHOICES:
+            if self.choice(name) != "chosen":
+                arguments += [f"--{name}", self.choice(name)]
+        for name in ("epochs", "seeds", "jobs"):
+            if values := self.text(name).text.replace(",", " ").split():
+                arguments += [f"--{name}", *values]
+        return arguments
+
+    @property
+    def command(self) -> str:
+        """The same as typed in a shell."""
+        return shlex.join(["lvmtui", *self.arguments()])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What our commands said of the form as it is."""
+
+    facts: dict[str, Any] | None = None
+    """`lvmtui check --json`"""
+    plan: dict[str, Any] | None = None
+    """`lvmtui run --plan --json`"""
+    fault: str = ""
+    busy: str = ""
+
+
+def form_lines(form: Form, answers: Answers, width: int, height: int) -> list[Line]:
+    """The whole form, its answers below."""
+    lines: list[Line] = [((" New campaign", "heading"),), ()]
+    for i, name in enumerate(FIELDS):
+        focused = i == form.focus
+        start: list[Piece] = [
+            (glyphs.SELECTED if focused else " ", "selected"),
+            (left(f" {name}", NAME), "selected" if focused else "dim"),
+        ]
+        lines.append(fit([*start, *_value(form, name, width - NAME - 2, focused)], width))
+    lines += [(), ((" " + glyphs.ACROSS * (width - 2), "dim"),)]
+    said: list[Line] = []
+    if answers.fault:
+        said.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(answers.fault, width - 5))
+    said.extend(_plan_lines(answers.plan, width) if answers.plan and not answers.fault else [])
+    said.extend(_fact_lines(answers.facts, width))
+    if answers.busy:
+        said.insert(0, ((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
+    room = height - len(lines) - 2
+    lines.extend(said[:room])
+    lines.extend([()] * (height - 1 - len(lines)))
+    lines.append(((f" {form.command}", "dim"),))
+    return lines[:height]
+
+
+def _value(form: Form, name: str, width: int, focused: bool) -> list[Piece]:
+    if name == "models":
+        pieces: list[Piece] = []
+        for i, model in enumerate(MODELS):
+            box = glyphs.TICKED if model in form.ticked else glyphs.UNTICKED
+            here = focused and i == form.model
+            pieces += [(f"{box} {title_of(model)}", "cursor" if here else ""), ("  ", "")]
+        return pieces
+    if name in CHOICES:
+        pieces = []
+        for option in CHOICES[name]:
+            chosen = option == form.choice(name)
+            pieces += [(f" {option} ", "cursor" if chosen and focused else "bold" if chosen else "dim"), (" ", "")]
+        return pieces
+    return form.text(name).pieces(width, focused=focused, hint=HINTS[name])
+
+
+def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
+    """Runs, held-out windows, time."""
+    if plan is None:
+        return []
+    campaign = _mapping(plan.get("campaign"))
+    split = _mapping(plan.get("split"))
+    runs = plan.get("runs")
+    count = len(runs) if isinstance(runs, list) else 0
+    said = [
+        (
+            "plan",
+            f"{words.plural(count, 'run')}, {_number(campaign.get('jobs'))} side by side, "
+            f"{campaign.get('size')} models, recipe {campaign.get('recipe')}, device {campaign.get('device')}",
+        ),
+        ("held out", f"{_number(split.get('windows'))} windows of {_number(split.get('clusters'))} articles or blocks"),
+    ]
+    expected = _mapping(plan.get("expected") or plan.get("eta"))
+    if isinstance(seconds := expected.get("seconds"), (int, float)):
+        low, high = expected.get("low"), expected.get("high")
+        span = f" ({words.duration(low)} to {words.duration(high)})" if low and high else ""
+        said.append(("expected", words.duration(float(seconds)) + span))
+    lines = _pairs(said, width)
+    notes = campaign.get("notes")
+    lines.extend(_notes(notes if isinstance(notes, list) else [], width))
+    return lines
+
+
+def _fact_lines(facts: dict[str, Any] | None, width: int) -> list[Line]:
+    """What was found in the files."""
+    if facts is None:
+        return []
+    lines: list[Line] = []
+    files = facts.get("files")
+    for file in files if isinstance(files, list) else []:
+        one = _mapping(file)
+        said = (
+            f"{_number(one.get('vectors'))} vectors of {_number(one.get('dim'))} numbers, "
+            f"{_number(one.get('articles'))} articles or pieces, {_number(one.get('windows'))} windows"
+        )
+        if isinstance(duplicates := one.get("duplicates"), int) and duplicates:
+            said += f", {duplicates:,} duplicates"
+        if isinstance(coherence := one.get("coherence"), float):
+            said += f", coherence {coherence:.2f}"
+        lines.extend(_pairs([(str(one.get("label", "")), said)], width))
+    faults = facts.get("faults")
+    for fault in faults if isinstance(faults, list) else []:
+        lines.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(sanitise(str(fault)), width - 5))
+    notes = facts.get("notes")
+    lines.extend(_notes(notes if isinstance(notes, list) else [], width))
+    return lines
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for name, value in pairs:
+        first, *more = wrapped(sanitise(value, 600), max(20, width - NAME - 3))
+        lines.append(((left(f" {sanitise(name, 20)}", NAME + 1), "dim"), (first, "")))
+        lines.extend(((" " * (NAME + 1), ""), (part, "")) for part in more)
+    return lines
+
+
+def _notes(notes: Sequence[Any], width: int) -> list[Line]:
+    return [((part, "note"),) for note in notes for part in wrapped(" " + sanitise(str(note), 400), width - 2)]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "–"

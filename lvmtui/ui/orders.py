@@ -1,0 +1,214 @@
+"""What a person wants of the selected run: asked where it cannot be undone, written by a thread, said in a line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from lvmtui import format as words
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.identity import Identity
+from lvmtui.state.reader import RunView
+from lvmtui.state.status import Phase, processes_of
+from lvmtui.ui.ask import Ask
+from lvmtui.ui.facts import RunFacts
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
+
+Order = Callable[[], Sequence[str]]
+"""Writes what is wanted, and says it."""
+
+
+class Orders:
+    """Orders from the keyboard. The supervisor carries them out; nothing here touches a process."""
+
+    def __init__(self, app: LvmApp) -> None:
+        self._app = app
+
+    # -- one run -----------------------------------------------------------------------------------------------------
+
+    def pause_or_resume(self) -> None:
+        from lvmtui import orders
+
+        run = self._selected()
+        if run is None or run.state is None:
+            return
+        if run.phase in (Phase.PAUSED, Phase.PAUSING) or run.state.intent.want == "pause":
+            self.give(lambda: orders.resume([run.view]))
+        elif run.view.status.over:
+            self._app.say(f"{run.title} {run.label} is {run.word}; there is nothing to pause")
+        else:
+            self.give(lambda: orders.pause([run.view]))
+
+    def cancel(self, *, force: bool) -> None:
+        from lvmtui import orders
+
+        run = self._selected()
+        if run is None or run.state is None:
+            return
+        if run.view.status.over:
+            self._app.say(f"{run.title} {run.label} is {run.word}; there is nothing to cancel")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.give(lambda: orders.cancel([run.view], force=force))
+
+        title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
+        how = "kill it now" if force else "cancel it"
+        self._app.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
+
+    def retry(self) -> None:
+        from lvmtui import orders
+
+        run = self._selected()
+        if run is None or run.state is None:
+            return
+        if run.alive or run.phase is Phase.QUEUED:
+            self._app.say(f"{run.title} {run.label} is {run.word}; retry is for runs that have ended")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer in ("c", "s"):
+                self.give(lambda: orders.retry([run.view], from_start=answer == "s"))
+
+        checkpoint = run.state.trainer.checkpoint
+        body = [f"It is {run.word}."]
+        choices = [("s", "from the start")]
+        if checkpoint is not None:
+            epoch = checkpoint.step / run.state.spec.steps_per_epoch
+            body.append(f"Its last checkpoint is of step {checkpoint.step:,}, epoch {epoch:.1f}.")
+            choices.insert(0, ("c", "from the checkpoint"))
+        body.append("From the start, what it has learned does not count any more.")
+        self._app.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
+
+    # -- many --------------------------------------------------------------------------------------------------------
+
+    def pause_all(self) -> None:
+        from lvmtui import orders
+
+        views = self._views(lambda run: not run.view.status.over and run.phase is not Phase.PAUSED)
+        self.give(lambda: orders.pause(views))
+
+    def resume_all(self) -> None:
+        from lvmtui import orders
+
+        views = self._views(lambda run: run.state is not None and run.state.intent.want == "pause")
+        self.give(lambda: orders.resume(views))
+
+    def cancel_queued(self) -> None:
+        from lvmtui import orders
+
+        views = self._views(lambda run: run.phase is Phase.QUEUED)
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.give(lambda: orders.cancel(views, force=False))
+
+        body = [f"{words.plural(len(views), 'run')} that wait will not be trained; what runs goes on."]
+        self._app.push_screen(Ask("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered)
+
+    def change_jobs(self, by: int) -> None:
+        """So many more runs side by side."""
+        from lvmtui import orders
+
+        snapshot = self._app.snapshot
+        if snapshot is None:
+            return
+        state = snapshot.state
+        jobs = max(1, (state.intent.jobs or state.campaign.jobs) + by)
+        self.give(lambda: [orders.set_jobs(state, jobs)])
+
+    def start_next(self) -> None:
+        """The selected run before all others that wait."""
+        from lvmtui import orders
+
+        snapshot, run = self._app.snapshot, self._selected()
+        if snapshot is not None and run is not None:
+            self.give(lambda: [orders.set_order(snapshot.state, [run.view])])
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    def ensure_supervisor(self) -> None:
+        """Make sure somebody carries out what is wanted."""
+        self._in_thread(self._ensure)
+
+    def give(self, order: Order) -> None:
+        """Write the order and make sure that it is carried out; say what was written, or why it could not be."""
+        if self._app.read_only:
+            self._app.say("read-only: this screen only looks")
+            return
+
+        def write() -> list[str]:
+            said = list(order())
+            self._ensure()
+            return said
+
+        self._in_thread(write)
+
+    def _ensure(self) -> list[str]:
+        from lvmtui.supervisor.ensure import ensure_supervisor
+
+        ensure_supervisor(self._app.workspace)
+        return []
+
+    def _in_thread(self, work: Callable[[], list[str]]) -> None:
+        """Files and processes can take their time; the screen does not wait for them."""
+
+        def run() -> None:
+            try:
+                said = work()
+            except UserError as error:
+                said = [str(error)]
+            except Exception as error:
+                said = [f"that did not work: {type(error).__name__}: {error}"]
+            self._app.source.look_now()
+            if said:
+                self._app.call_later(self._app.say, "; ".join(said))
+
+        threading.Thread(target=run, name="lvmtui-order", daemon=True).start()
+
+    def _selected(self) -> RunFacts | None:
+        snapshot = self._app.snapshot
+        return snapshot.run(self._app.selected) if snapshot else None
+
+    def _views(self, which: Callable[[RunFacts], bool]) -> list[RunView]:
+        snapshot = self._app.snapshot
+        return [run.view for run in snapshot.runs if which(run)] if snapshot else []
+
+
+def cancel_words(run: RunFacts, force: bool) -> list[str]:
+    """What a cancel would cost: work, checkpoint, processes."""
+    state = run.state
+    assert state is not None
+    lines = []
+    if state.step:
+        done, planned = run.epochs or (0.0, 0.0)
+        kept = state.trainer.checkpoint
+        stays = (
+            f"the checkpoint of epoch {kept.step / state.spec.steps_per_epoch:.1f} stays" if kept else "no checkpoint"
+        )
+        spent = words.duration(state.live.active if state.live else state.trainer.active)
+        lines.append(f"epoch {done:.1f} of {planned:.0f}, {spent} of work; {stays}")
+    else:
+        lines.append("it has not started")
+    lines.extend(_process_words(identity) for identity in processes_of(state) if identity.alive() or not identity.here)
+    if force:
+        lines.append("it is not asked to leave first, and cannot close its files")
+    return lines
+
+
+def _process_words(identity: Identity) -> str:
+    """`process 48213 and 2 children on this machine`."""
+    if not identity.here:
+        return f"process {identity.pid} on {identity.host}"
+    import psutil
+
+    try:
+        children = len(psutil.Process(identity.pid).children(recursive=True))
+    except psutil.Error:
+        children = 0
+    others = f" and {words.plural(children, 'child').replace('childs', 'children')}" if children else ""
+    return f"process {identity.pid}{others} on this machine ({identity.host})"

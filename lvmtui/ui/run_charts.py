@@ -1,0 +1,101 @@
+"""The curves of one run, large: cosine, loss, rate, speed; the other arm's over it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lvmtui import format as words
+from lvmtui.ui.chart import Level, Series, chart
+from lvmtui.ui.facts import RunFacts
+from lvmtui.ui.line import Line, Piece, beside, fit
+from lvmtui.ui.snapshot import Snapshot
+
+
+def charts(snapshot: Snapshot, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int) -> list[Line]:
+    """As many charts as there is room for, the cosine's the largest."""
+    if height < 5:
+        return []
+    if width < 100:
+        half = (width - 1) // 2
+        if height < 14:
+            return beside(
+                [_cosine(snapshot, run, other, log, half, height), _loss(run, log, half, height)], [half, half]
+            )
+        upper, lower = height - height * 2 // 5, height * 2 // 5
+        top = [_cosine(snapshot, run, other, log, half, upper), _loss(run, log, half, upper)]
+        bottom = [_rate(run, log, half, lower), _speed(run, log, half, lower)]
+        return [*beside(top, [half, half]), *beside(bottom, [half, half])]
+    large = width * 3 // 5
+    small = width - large - 1
+    cosine = _cosine(snapshot, run, other, log, large, height)
+    if height < 15:
+        return beside([cosine, _loss(run, log, small, height)], [large, small])
+    upper = height - 2 * (height * 3 // 10)
+    lower = height * 3 // 10
+    right = [*_loss(run, log, small, upper), *_rate(run, log, small, lower), *_speed(run, log, small, lower)]
+    return beside([cosine, right], [large, small])
+
+
+def _range(run: RunFacts) -> tuple[float, float]:
+    steps = run.state.spec.total_steps if run.state else 1
+    return 0, max([steps, *(x for x, _ in run.curve)])
+
+
+def _cosine(
+    snapshot: Snapshot, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int
+) -> list[Line]:
+    points = run.state.trainer.points if run.state else ()
+    training = tuple((p.step, p.cosine) for p in points if p.cosine is not None)
+    series = [Series(run.curve, run.arm, "val")]
+    title: list[Piece] = [(" cosine  ", "heading"), (f"{run.label} validation", run.arm), ("  training", "note")]
+    if other is not None and other.curve:
+        series.append(Series(other.curve, other.arm, other.label))
+        title.append((f"  {other.label} validation", other.arm))
+    series.append(Series(training, "note", "train"))
+    mean = snapshot.context_mean.get(run.arm)
+    levels = [Level(mean, "mean of the context ")] if mean is not None else []
+    drawn = chart(
+        series,
+        width,
+        height - 1,
+        levels=levels,
+        form=lambda y: words.cosine(y, 3),
+        log=log,
+        x_range=_range(run),
+        focus=True,
+    )
+    return [fit(title, width), *drawn]
+
+
+def _loss(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
+    trainer = run.state.trainer if run.state else None
+    validation = tuple((e.step, e.loss) for e in trainer.evaluations if e.loss is not None) if trainer else ()
+    training = tuple((p.step, p.loss) for p in trainer.points if p.loss is not None) if trainer else ()
+    series = [Series(validation, run.arm, "val"), Series(training, "note", "train")]
+    return _titled("loss", series, run, log, width, height)
+
+
+def _rate(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
+    points = run.state.trainer.points if run.state else ()
+    return _titled("learning rate", [Series(tuple((p.step, p.rate) for p in points), "done")], run, log, width, height)
+
+
+def _speed(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
+    points = run.state.trainer.points if run.state else ()
+    series = [Series(tuple((p.step, p.windows_per_second) for p in points), "done")]
+    return _titled("windows a second", series, run, log, width, height, form=words.count)
+
+
+def _titled(
+    title: str,
+    series: list[Series],
+    run: RunFacts,
+    log: bool,
+    width: int,
+    height: int,
+    form: Callable[[float], str] = "{:.2g}".format,
+) -> list[Line]:
+    """A chart with its name above."""
+    scale = "  log scale" if log else ""
+    drawn = chart(series, width, height - 1, form=form, log=log, x_range=_range(run))
+    return [fit([(f" {title}", "heading"), (scale, "dim")], width), *drawn]

@@ -1,0 +1,202 @@
+"""Everything the screens show at one moment, frozen. Built by a thread, drawn by views, pure in between.
+
+This is the only module of the room that knows how time, health, ranking and words are come by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lvmtui.contract.recipe import title_of
+from lvmtui.contract.scores import TrivialBaselines, read_trivial
+from lvmtui.contract.spec import ARMS, Arm
+from lvmtui.contract.text import sanitise
+from lvmtui.judge.answer import answer, caveats
+from lvmtui.judge.comparison import Comparison, read_comparisons
+from lvmtui.judge.cost import parameters_of
+from lvmtui.judge.eta import CampaignEta, campaign_eta
+from lvmtui.judge.health import Finding, health_of
+from lvmtui.judge.ranking import Row, Table, table_of
+from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.run_state import TrainerState
+from lvmtui.state.status import Phase
+from lvmtui.ui.facts import NAME, RunFacts, run_facts
+from lvmtui.ui.machine import MachineFigures
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The runs of one model."""
+
+    model: str
+    title: str
+    parameters: int | None
+    runs: tuple[RunFacts, ...]
+    """The baseline arm's and the expanded arm's, seed by seed."""
+    row: Row | None
+    """Its row of the ranked table."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment."""
+
+    now: float
+    state: CampaignState
+    models: tuple[ModelFacts, ...]
+    eta: CampaignEta
+    table: Table
+    answer: str
+    """Does the larger data set help? In a sentence."""
+    caveats: tuple[str, ...]
+    """What must be known before believing it."""
+    context_mean: Mapping[Arm, float]
+    """Validation cosine of the context mean, where it is known."""
+    machine: MachineFigures | None
+    supervised: bool
+    """False: nobody is there who would start what waits."""
+    log: tuple[str, ...] = ()
+    """Newest lines of the selected run's log."""
+    log_run: str = ""
+    notes: tuple[str, ...] = ()
+    """What a person must know about the screen itself: that it polls, that a folder is gone."""
+
+    @property
+    def title(self) -> str:
+        return sanitise(self.state.campaign.title, 2 * NAME)
+
+    @property
+    def runs(self) -> tuple[RunFacts, ...]:
+        return tuple(run for model in self.models for run in model.runs)
+
+    def run(self, name: str) -> RunFacts | None:
+        return next((run for run in self.runs if run.name == name), None)
+
+    def model(self, name: str) -> ModelFacts | None:
+        """The model a run belongs to."""
+        return next((model for model in self.models if any(run.name == name for run in model.runs)), None)
+
+    @property
+    def done(self) -> int:
+        return sum(run.phase is Phase.FINISHED for run in self.runs)
+
+    @property
+    def settled(self) -> bool:
+        """True if nothing goes on and nothing will by itself."""
+        return self.state.settled
+
+    @property
+    def judged(self) -> bool:
+        """True if the campaign is over and its last word has been written."""
+        over = all(run.view.status.over for run in self.runs)
+        return over and self.state.dir.report.exists()
+
+
+@dataclass
+class Builder:
+    """Makes snapshots, and keeps what has not changed since the one before: five hundred runs cost what changes."""
+
+    _health: dict[str, tuple[TrainerState, TrivialBaselines | None, tuple[Finding, ...]]] = field(default_factory=dict)
+    _facts: dict[str, tuple[RunView, object, RunFacts]] = field(default_factory=dict)
+    _trivial: dict[Arm, TrivialBaselines | None] = field(default_factory=dict)
+    _comparisons: dict[str, Comparison] = field(default_factory=dict)
+    _table: Table | None = None
+    _eta: CampaignEta | None = None
+    _said: tuple[str, ...] = ("",)
+
+    def read(self, state: CampaignState) -> None:
+        """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
+        self._trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+        self._comparisons = read_comparisons(state)
+        self._facts.clear()
+
+    def weigh(self, state: CampaignState, now: float) -> None:
+        """Reckon anew what all runs together say: the ranked table, and how long everything takes."""
+        health = {view.planned.run: self._health_of(view) for view in state.runs}
+        self._table = table_of(state, self._comparisons, self._trivial, health)
+        self._said = (answer(self._table), *caveats(self._table))
+        self._eta = campaign_eta(state, now)
+
+    def build(
+        self,
+        state: CampaignState,
+        now: float,
+        *,
+        machine: MachineFigures | None = None,
+        supervised: bool = True,
+        log: tuple[str, ...] = (),
+        log_run: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> Snapshot:
+        """The snapshot of `state`. What `read` and `weigh` found before is used again."""
+        if self._table is None or self._eta is None:
+            self._table = Table(("", ""), (), (), None, len(state.campaign.seeds), 0)
+            self._eta = CampaignEta(now, None, {}, ())
+        return Snapshot(
+            now=now,
+            state=state,
+            models=self._models(state, now, self._table, self._eta),
+            eta=self._eta,
+            table=self._table,
+            answer=self._said[0],
+            caveats=self._said[1:],
+            context_mean={arm: t.validation_mean for arm, t in self._trivial.items() if t is not None},
+            machine=machine,
+            supervised=supervised,
+            log=log,
+            log_run=log_run,
+            notes=notes,
+        )
+
+    def _models(self, state: CampaignState, now: float, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
+        campaign = state.campaign
+        views: dict[str, list[RunView]] = {model: [] for model in campaign.models}
+        for view in state.runs:
+            views.setdefault(view.planned.model, []).append(view)
+        found = []
+        for model, runs in views.items():
+            known = [v.state.trainer.started.parameters for v in runs if v.state and v.state.trainer.started]
+            parameters = known[0] if known else parameters_of(model, campaign.size, campaign.dim)
+            runs.sort(key=lambda view: (view.planned.seed, ARMS.index(view.planned.arm)))
+            facts = tuple(self._run(state, view, eta, parameters, now) for view in runs)
+            found.append(ModelFacts(model, sanitise(title_of(model), NAME), parameters, facts, table.row(model)))
+        return tuple(found)
+
+    def _run(
+        self, state: CampaignState, view: RunView, eta: CampaignEta, parameters: int | None, now: float
+    ) -> RunFacts:
+        name = view.planned.run
+        expected = eta.runs.get(name)
+        before = self._facts.get(name)
+        if before is not None and before[0] is view and before[1] == (expected, parameters):
+            return before[2]
+        facts = run_facts(
+            view,
+            state.campaign.arm(view.planned.arm).label,
+            seeds=len(state.campaign.seeds),
+            expected=expected,
+            findings=self._health_of(view),
+            parameters=parameters,
+            now=now,
+        )
+        self._facts[name] = (view, (expected, parameters), facts)
+        return facts
+
+    def _health_of(self, view: RunView) -> tuple[Finding, ...]:
+        if view.state is None:
+            return ()
+        name, trainer, trivial = view.planned.run, view.state.trainer, self._trivial.get(view.planned.arm)
+        before = self._health.get(name)
+        if before is None or before[0] is not trainer or before[1] != trivial:
+            before = (trainer, trivial, health_of(view.state, trivial))
+            self._health[name] = before
+        return before[2]
+
+
+def report_text(snapshot: Snapshot) -> str:
+    """The report as it would be exported now, in Markdown. Reads small files; writes nothing, loads no numpy."""
+    from lvmtui.judge.markdown import markdown
+    from lvmtui.judge.report import read_report
+
+    return markdown(read_report(snapshot.state, now=snapshot.now))

@@ -1,0 +1,40 @@
+"""What the screens' styles look like. Drawing code names a meaning; this table gives it a look.
+
+Only the terminal's own sixteen colours are used: they follow its light or dark theme, every terminal has them, and
+they take a sixth of the bytes of 24-bit ones. A state is always told by a word and a glyph as well.
+"""
+
+from __future__ import annotations
+
+from rich.style import Style
+
+STYLES: dict[str, Style] = {
+    "": Style(),
+    "dim": Style(dim=True),
+    "bold": Style(bold=True),
+    "heading": Style(bold=True),
+    "key": Style(bold=True, color="cyan"),
+    "selected": Style(bold=True, color="cyan"),
+    "cursor": Style(reverse=True),
+    "match": Style(reverse=True, color="yellow"),
+    "done": Style(color="green"),
+    "running": Style(bold=True, color="cyan"),
+    "waiting": Style(color="yellow"),
+    "queued": Style(dim=True),
+    "failed": Style(bold=True, color="red"),
+    "alarm": Style(bold=True, color="red"),
+    "note": Style(color="yellow"),
+    "better": Style(bold=True, color="green"),
+    "worse": Style(bold=True, color="red"),
+    "baseline": Style(color="blue"),
+    "expanded": Style(color="magenta"),
+    "level": Style(dim=True),
+    "bar": Style(color="cyan"),
+}
+"""`baseline` and `expanded` are the arms' curves: blue and magenta stay apart for colour-blind eyes, and each curve
+carries its label."""
+
+
+def style(name: str) -> Style:
+    """The look of a meaning; a name that is not known is plain."""
+    return STYLES.get(name, STYLES[""])

@@ -1,0 +1,154 @@
+"""The verdict on the terminal: the table, and the report as it would be exported."""
+
+from __future__ import annotations
+
+import threading
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from lvmtui.ui.header import Key, header, keys
+from lvmtui.ui.line import Drawing, Hit, Line
+from lvmtui.ui.markdown import render
+from lvmtui.ui.snapshot import Snapshot, report_text
+from lvmtui.ui.verdict_view import SORTS, sorted_rows, verdict_view
+from lvmtui.ui.view import View, trouble
+
+KEYS: tuple[Key, ...] = (
+    ("e", "export", "export"),
+    ("s", "sort", "sort"),
+    ("enter", "details", "open"),
+    ("tab", "report text", "turn"),
+    ("?", "help", "help"),
+)
+BACK: Key = ("esc", "board", "back")
+
+
+class VerdictScreen(View):
+    """What came out, or has so far."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "turn", "table or report"),
+        Binding("s", "sort", "sort by the next column"),
+        Binding("down,j", "move(1)", "down"),
+        Binding("up,k", "move(-1)", "up"),
+        Binding("pagedown,space", "page(1)", "a page down"),
+        Binding("pageup,b", "page(-1)", "a page up"),
+        Binding("right,l", "shift(8)", "to the right"),
+        Binding("left,h", "shift(-8)", "to the left"),
+        Binding("g,home", "edge(0)", "start"),
+        Binding("G,end", "edge(1)", "end"),
+        Binding("enter", "open", "open the run"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by = SORTS[0]
+        self._model = ""
+        self._report = False
+        self._text: str | None = None
+        self._text_of: Snapshot | None = None
+        self._top = self._across = 0
+        self._reading = False
+
+    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
+        rows = sorted_rows(snapshot, self._by)
+        if rows and self._model not in [row.model for row in rows]:
+            self._model = rows[0].model
+        lines: list[Line] = [header(snapshot, width), ()]
+        hits: list[Hit] = []
+        if self._report:
+            lines.extend(self._report_lines(snapshot, width, height - 3))
+        else:
+            body = verdict_view(snapshot, self._model, self._by, width, height - 3)
+            lines.extend(body.lines)
+            hits.extend(Hit(h.x, h.y + 2, h.width, h.height, h.target) for h in body.hits)
+        lines.extend([()] * (height - 1 - len(lines)))
+        last, found = keys(KEYS, BACK, width)
+        hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
+        return Drawing((*lines[: height - 1], last), tuple(hits))
+
+    # -- the report --------------------------------------------------------------------------------------------------
+
+    def _report_lines(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
+        if self._text is None or (self._text_of is not None and self._text_of.table is not snapshot.table):
+            self._read(snapshot)
+        if self._text is None:
+            return [((" reading" + "…", "dim"),)]
+        lines = render(self._text, width)
+        self._top = max(0, min(self._top, len(lines) - height))
+        shown = lines[self._top : self._top + height]
+        return [_shifted(line, self._across) for line in shown] if self._across else shown
+
+    def _read(self, snapshot: Snapshot) -> None:
+        """Write the report's text in a thread; it reads files."""
+        if self._reading:
+            return
+        self._reading = True
+
+        def read() -> None:
+            try:
+                text = report_text(snapshot)
+            except Exception as error:
+                text = trouble(error)[0]
+            self.ui.call_later(self._take, text, snapshot)
+
+        threading.Thread(target=read, name="lvmtui-report", daemon=True).start()
+
+    def _take(self, text: str, snapshot: Snapshot) -> None:
+        self._reading, self._text, self._text_of = False, text, snapshot
+        self.redraw()
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+
+    def action_turn(self) -> None:
+        self._report, self._top, self._across = not self._report, 0, 0
+        self.redraw()
+
+    def action_sort(self) -> None:
+        self._by = SORTS[(SORTS.index(self._by) + 1) % len(SORTS)]
+        self.ui.say(f"sorted by {self._by}")
+
+    def action_move(self, by: int) -> None:
+        if self._report:
+            self._top += by
+        elif self.snapshot is not None:
+            models = [row.model for row in sorted_rows(self.snapshot, self._by)]
+            if self._model in models:
+                self._model = models[max(0, min(len(models) - 1, models.index(self._model) + by))]
+        self.redraw()
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * max(1, self.size.height - 5))
+
+    def action_edge(self, end: int) -> None:
+        self.action_move((1 << 30) * (1 if end else -1))
+
+    def action_shift(self, by: int) -> None:
+        self._across = max(0, self._across + by) if self._report else 0
+        self.redraw()
+
+    def action_open(self) -> None:
+        snapshot = self.snapshot
+        model = next((m for m in snapshot.models if m.model == self._model), None) if snapshot else None
+        if model is not None and model.runs:
+            self.ui.selected = model.runs[-1].name
+            self.ui.open_run()
+
+    def wheeled(self, by: int) -> None:
+        self.action_move(by)
+
+    def pressed(self, target: str, again: bool) -> None:
+        kind, _, name = target.partition(":")
+        if kind == "row":
+            self._model = name
+            self.action_open() if again else self.redraw()
+
+
+def _shifted(line: Line, by: int) -> Line:
+    """The line without its first `by` cells, for tables wider than the screen."""
+    pieces = []
+    for text, style in line:
+        pieces.append((text[by:], style))
+        by = max(0, by - len(text))
+    return tuple(pieces)

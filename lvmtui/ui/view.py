@@ -1,0 +1,130 @@
+"""What all views have in common: one canvas, drawn from the newest snapshot; a line for words; the mouse.
+
+An error while drawing is a line on the canvas. The next snapshot may draw well again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from lvmtui.contract.text import sanitise
+from lvmtui.ui.canvas import Canvas
+from lvmtui.ui.line import Drawing, Line
+from lvmtui.ui.prompt import Prompt
+from lvmtui.ui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
+
+
+class View(Screen[None]):
+    """A screen of one canvas. Subclasses say what it looks like in `paint`."""
+
+    AUTO_FOCUS = ""
+    ALLOW_SELECT = False
+    _drawing = Drawing(())
+    _pressed = ""
+
+    @property
+    def ui(self) -> LvmApp:
+        return cast("LvmApp", self.app)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        return self.ui.snapshot
+
+    def compose(self) -> ComposeResult:
+        yield Canvas()
+
+    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
+        """What the view looks like."""
+        raise NotImplementedError
+
+    def paint_without(self, width: int, height: int) -> Drawing:
+        """What it looks like where there is no campaign."""
+        words = "reading the runs…" if self.ui.reading else "no campaign here yet; n starts one, q leaves"
+        return Drawing(((), ((" " + words, "dim"),)))
+
+    def redraw(self) -> None:
+        """Draw what differs."""
+        canvas = self.query_one(Canvas)
+        width, height = canvas.size
+        if not self.is_attached or width < 2 or height < 2:
+            return
+        try:
+            snapshot = self.snapshot
+            self._drawing = (
+                self.paint_without(width, height) if snapshot is None else self.paint(snapshot, width, height)
+            )
+            lines = list(self._drawing.lines)
+        except Exception as error:
+            self.log.error(error)
+            self._drawing = Drawing(())
+            lines = [(), (trouble(error),)]
+        lines = lines[:height] + [()] * (height - len(lines))
+        if words := self.ui.words:
+            lines[-1] = ((" " + words, "note"),)
+        canvas.draw(lines)
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    def on_screen_resume(self) -> None:
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def ask_for(self, question: str, answer: Callable[[str], None]) -> None:
+        """A line at the bottom to type into; `answer` gets what was typed."""
+        if not self.query(Prompt):
+            self.mount(Prompt(question, answer))
+
+    def stop_prompt(self) -> bool:
+        """Take the line away again; False if there is none."""
+        prompts = self.query(Prompt)
+        prompts.remove()
+        return bool(prompts)
+
+    # -- the mouse ---------------------------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        target = self._drawing.target(event.screen_x, event.screen_y)
+        if target is None:
+            return
+        event.stop()
+        if target.startswith("do:"):
+            action = target.removeprefix("do:")
+            own = hasattr(self, f"action_{action.partition('(')[0]}")
+            self.call_later(self.run_action, action if own else f"app.{action}")
+            return
+        again, self._pressed = self._pressed == target, target
+        self.pressed(target, again)
+
+    def pressed(self, target: str, again: bool) -> None:
+        """The mouse was pressed on something drawn; `again`: it was the last thing pressed before, too."""
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.wheeled(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.wheeled(-1)
+
+    def wheeled(self, by: int) -> None:
+        """The wheel was turned, down for 1."""
+
+
+def trouble(error: Exception) -> tuple[str, str]:
+    """An error as one line."""
+    return f" this cannot be shown: {type(error).__name__}: {sanitise(str(error), 200)}", "alarm"
+
+
+def as_line(text: str, style: str = "") -> Line:
+    return ((text, style),)

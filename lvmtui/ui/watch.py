@@ -1,0 +1,135 @@
+"""What changed on the disk, as hints: which runs, whether the campaign, whether there is a new one.
+
+Events may be lost, doubled or late; whoever acts on a hint reads from its own offset, and looks at everything now and
+then without one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.workspace import Workspace
+
+STEP = 50
+"""Milliseconds that events are gathered for; it decides how late a change is seen."""
+POLL = 500
+"""Milliseconds between two looks where the file system tells nothing."""
+RETRY = 1.0
+"""Seconds until a folder that is not there yet is looked for again."""
+
+
+@dataclass
+class Hints:
+    """What may have changed since the last look. Sets of names: a storm of events takes no more room than a breeze."""
+
+    runs: set[str] = field(default_factory=set)
+    """Run folders in which something happened that is shown at once."""
+    digits: set[str] = field(default_factory=set)
+    """Run folders of which only live digits or the log changed: those wait for the next second."""
+    campaign: bool = False
+    campaigns: bool = False
+    """A folder appeared or went."""
+
+    @property
+    def urgent(self) -> bool:
+        return bool(self.runs) or self.campaign or self.campaigns
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which folder means what."""
+
+    workspace: Workspace
+    campaign: Path | None
+    runs: dict[str, str]
+    """Path of a run folder -> name of the run."""
+
+    @property
+    def roots(self) -> list[Path]:
+        """Folders to watch; run folders of other workspaces among them."""
+        lvm = self.workspace.lvm
+        elsewhere = {Path(p) for p in self.runs if not Path(p).is_relative_to(lvm)}
+        return [lvm, *sorted(elsewhere)]
+
+    def sort(self, paths: Iterable[str], hints: Hints) -> None:
+        """Add what `paths` mean to `hints`."""
+        campaign = str(self.campaign) if self.campaign else None
+        campaigns, models = str(self.workspace.campaigns), str(self.workspace.models)
+        supervisor = str(self.workspace.supervisor)
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            run = self.runs.get(folder)
+            if run is not None:
+                if name in _DIGITS:
+                    hints.digits.add(run)
+                elif not name.startswith(".") and name in _TOLD:
+                    hints.runs.add(run)
+            elif path in self.runs:
+                hints.runs.add(self.runs[path])
+            elif folder in (models, campaigns) or name == "campaign.json":
+                hints.campaigns = True
+            elif path == supervisor or (campaign and path.startswith(campaign) and not name.startswith(".")):
+                hints.campaign = True
+
+
+_NAMES = RunDir(Path())
+_DIGITS = {_NAMES.progress.name, _NAMES.log.name}
+_TOLD = {_NAMES.events.name, _NAMES.supervision.name, _NAMES.intent.name, _NAMES.spec.name}
+
+
+class Watcher:
+    """A thread that calls `tell(paths)` when files below the roots change."""
+
+    def __init__(self, tell: Callable[[Iterable[str]], None], warn: Callable[[str], None], *, poll: bool) -> None:
+        self._tell, self._warn, self._poll = tell, warn, poll
+        self._stop = threading.Event()
+        self._again = threading.Event()
+        self._roots: list[Path] = []
+
+    def start(self, roots: list[Path]) -> None:
+        self._roots = roots
+        threading.Thread(target=self._run, name="lvmtui-watch", daemon=True).start()
+
+    def look_at(self, roots: list[Path]) -> None:
+        """Watch other folders, or the same ones anew: one that was deleted and made again is another."""
+        self._roots = roots
+        self._again.set()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._again.set()
+
+    def _run(self) -> None:
+        from watchfiles import watch
+
+        while not self._stop.is_set():
+            self._again.clear()
+            there = [root for root in self._roots if root.is_dir()]
+            if not there:
+                self._again.wait(RETRY)
+                continue
+            try:
+                for changes in watch(
+                    *there,
+                    watch_filter=None,
+                    debounce=STEP,
+                    step=STEP,
+                    stop_event=self._again,
+                    rust_timeout=1000,
+                    raise_interrupt=False,
+                    force_polling=self._poll,
+                    poll_delay_ms=POLL,
+                ):
+                    self._tell(path for _, path in changes)
+            except FileNotFoundError:
+                self._again.wait(RETRY)
+            except OSError as error:  # the kernel's watches are used up: look for changes instead
+                if self._poll:
+                    self._warn(f"changes cannot be watched ({error.strerror}); every second all is looked at")
+                    return
+                self._poll = True
+                self._warn("the system has no file watches left; looking for changes instead")

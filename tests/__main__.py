@@ -1,0 +1,30 @@
+"""`python -m tests`: everything a change must pass, the cheap checks first. Further arguments go to pytest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKED = ("lvmtui", "trainers", "tests", "benchmarks", "docs")
+STEPS = (
+    ("ruff", "check", *CHECKED),
+    ("ruff", "format", "--check", *CHECKED),
+    ("mypy",),
+    ("pytest", "-n", "2", "--dist", "worksteal"),
+)
+
+
+def main(arguments: list[str]) -> int:
+    for step in STEPS:
+        command = [sys.executable, "-m", *step, *(arguments if step[0] == "pytest" else ())]
+        print("$", *command[1:], flush=True)
+        code = subprocess.run(command, cwd=ROOT).returncode
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

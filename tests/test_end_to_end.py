@@ -1,0 +1,171 @@
+"""The main job as a person does it: the real command, real processes, real vectors, and things that get killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from lvmtui.contract.identity import RUN_MARK
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
+from lvmtui.state.status import Phase
+from tests.trainers.tiny import write_walk
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace with two vector files; whatever still runs in it at the end of the test is killed."""
+    write_walk(tmp_path / "large.npz", 60)
+    write_walk(tmp_path / "small.npz", 24)
+    workspace = Workspace(tmp_path)
+    yield workspace
+    kill_all(workspace)
+
+
+def kill_all(workspace: Workspace) -> None:
+    supervisor = supervisor_of(workspace)
+    if supervisor:
+        os.kill(supervisor.pid, signal.SIGKILL)
+    for pid in marked(workspace):
+        os.kill(pid, signal.SIGKILL)
+
+
+def marked(workspace: Workspace) -> list[int]:
+    """Processes that carry the mark of a run of this workspace."""
+    mark = f"{RUN_MARK}={workspace.root}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def lvmtui(workspace: Workspace, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "lvmtui", *arguments, "--workspace", str(workspace.root)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def options(workspace: Workspace, *models: str, epochs: int = 1) -> list[str]:
+    root = workspace.root
+    return [
+        *("run", "--baseline", f"{root}/small.npz", "--expanded", f"{root}/large.npz", "--models", *models),
+        *("--size", "small", "--recipe", "tuned", "--epochs", str(epochs), "--batch-size", "32", "--device", "cpu"),
+        *("--jobs", "2", "--threads", "1", "--labels", "small", "large"),
+    ]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def phases(workspace: Workspace) -> dict[str, Phase]:
+    state = CampaignReader(workspace, newest_campaign(workspace)).refresh()
+    return {f"{v.planned.model}/{v.planned.arm}": v.status.phase for v in state.runs}
+
+
+def test_one_command_ends_in_a_report(workspace: Workspace) -> None:
+    done = lvmtui(workspace, *options(workspace, "amn", "gru"), "--headless")
+    assert done.returncode == 0, done.stderr
+    assert "held out" in done.stdout and "finished" in done.stdout
+    campaign = CampaignReader(workspace, newest_campaign(workspace)).refresh().campaign
+    report = workspace.final_comparison(campaign)
+    text = report.read_text()
+    assert report.name == "SMALL_VS_LARGE_FINAL_COMPARISON.md" and campaign.id in text
+    for word in ("AMN", "GRU", "recency", "copy", "small", "large"):
+        assert word in text
+    assert (workspace.results(campaign) / "amn.txt").exists() and (workspace.results(campaign) / "gru.txt").exists()
+    for planned in campaign.runs:
+        kept = torch.load(workspace.run(planned).best_model, weights_only=True)
+        assert kept["model"] == planned.model
+    for arm in ("small", "large"):
+        assert "finished" in workspace.retrain_log(campaign, arm).read_text()
+    assert workspace.monitor_log(campaign).stat().st_size
+    status = json.loads(lvmtui(workspace, "status", "--json").stdout)
+    assert [run["phase"] for run in status["runs"]] == ["finished"] * 4 and status["settled"]
+    again = lvmtui(workspace, "report")
+    assert again.returncode == 0 and again.stdout.strip() == str(report)
+
+
+def test_everything_may_be_killed_and_nothing_is_lost(workspace: Workspace) -> None:
+    command = [sys.executable, "-P", "-m", "lvmtui", *options(workspace, "amn", epochs=60), "--headless"]
+    following = subprocess.Popen(
+        [*command, "--workspace", str(workspace.root)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(lambda: workspace.campaign_dirs() and Phase.RUNNING in phases(workspace).values())
+    following.kill()
+    following.wait()
+    assert Phase.RUNNING in phases(workspace).values()
+
+    supervisor = supervisor_of(workspace)
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    trainers = marked(workspace)
+    assert trainers
+    os.kill(trainers[0], signal.SIGKILL)
+    assert "nobody supervises" in lvmtui(workspace, "status").stdout
+
+    done = lvmtui(workspace, "attach", "--headless")
+    assert done.returncode == 0, done.stderr
+    assert set(phases(workspace).values()) == {Phase.FINISHED}
+    assert not marked(workspace)
+
+
+def test_single_runs_are_paused_resumed_and_cancelled(workspace: Workspace) -> None:
+    started = lvmtui(workspace, *options(workspace, "amn", "gru", epochs=2000), "--detach")
+    assert started.returncode == 0, started.stderr
+    wait_for(lambda: phases(workspace)["amn/baseline"] is Phase.RUNNING)
+    assert lvmtui(workspace, "pause", "amn/baseline").returncode == 0
+    wait_for(lambda: phases(workspace)["amn/baseline"] is Phase.PAUSED)
+    wait_for(lambda: phases(workspace)["gru/baseline"] is Phase.RUNNING)  # the next one takes its place
+    cancelled = lvmtui(workspace, "cancel", "gru", "amn/large")
+    assert cancelled.returncode == 0
+    wait_for(lambda: list(phases(workspace).values()).count(Phase.CANCELLED) == 3)
+    assert not marked(workspace)
+    assert lvmtui(workspace, "resume", "amn/small").returncode == 0
+    wait_for(lambda: phases(workspace)["amn/baseline"] is Phase.RUNNING)
+    assert lvmtui(workspace, "cancel", "all", "--force").returncode == 0
+    wait_for(lambda: set(phases(workspace).values()) == {Phase.CANCELLED} and not marked(workspace))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["status"], "no campaign"),
+        (["run", "--baseline", "none.npz", "--expanded", "none2.npz"], "none.npz"),
+        (["run", "--models", "grru"], "did you mean 'gru'"),
+        (["run", "campaign.toml"], "campaign.toml"),
+        (["demo", "--jobs", "many"], "--jobs"),
+        (["pause", "gru"], "no campaign"),
+        (["status", "--campaign", "nothing"], "--campaign nothing"),
+        (["no-such-command"], "no-such-command"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = lvmtui(Workspace(tmp_path), *arguments)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert not (tmp_path / "artifacts" / "lvm" / "campaigns").exists()
+
+
+def test_a_workspace_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    done = lvmtui(Workspace(tmp_path / "none"), "status")
+    assert done.returncode == 2 and "--workspace" in done.stderr
