@@ -59,22 +59,22 @@ class Look:
         return self.eta is not None and self.eta.low <= self.truth <= self.eta.high
 
 
-def looks_at(recorded: Recorded) -> Iterator[Look]:
-    """All looks at a campaign."""
+def looks_at(recorded: Recorded, looks: int = LOOKS) -> Iterator[Look]:
+    """All looks at a campaign: so many a run, and twice as many at the whole."""
     for name, history in recorded.runs.items():
         if history.finished is None:
             continue
         lives = history.lives()
         total = sum(end - begin for begin, end in lives)
-        for i in range(LOOKS):
-            share = (i + 0.5) / LOOKS
+        for i in range(looks):
+            share = (i + 0.5) / looks
             now = _moment(lives, share * total)
             truth = history.work_after(now)
             if truth >= LAST:
                 yield Look("run", share, campaign_eta(recorded.state_at(now), now).runs[name].eta, truth)
     began, ended = recorded.began, recorded.ended
-    for i in range(2 * LOOKS):
-        share = (i + 0.5) / (2 * LOOKS)
+    for i in range(2 * looks):
+        share = (i + 0.5) / (2 * looks)
         now = began + share * (ended - began)
         found = campaign_eta(recorded.state_at(now), now)
         if found.left_out:  # a paused run: the estimate says that it leaves it out

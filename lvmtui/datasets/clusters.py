@@ -98,7 +98,7 @@ def union_of(baseline: Arm, expanded: Arm, cross_articles: bool) -> tuple[Side, 
         for cluster, members in _members(side.cluster_of):
             if here[cluster]:
                 content[cluster] = hashlib.sha256(side.vectors[members].data).digest()
-        release()
+                release()
     union = Union(
         windows=np.where(in_expanded, windows[1], windows[0]),
         in_expanded=in_expanded,

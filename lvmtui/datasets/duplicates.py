@@ -151,4 +151,8 @@ def _directions(rows: Floats, among: Floats) -> Floats:
 
 
 def _spread(rows: Floats) -> Floats:
-    return rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+    """SAMPLE of the rows in 64 stretches: single rows would draw all of a mapped file into memory."""
+    if len(rows) <= SAMPLE:
+        return rows
+    stretches = np.linspace(0, len(rows) - SAMPLE // 64, 64).astype(int)
+    return np.concatenate([rows[first : first + SAMPLE // 64] for first in stretches.tolist()])

@@ -188,6 +188,29 @@ def draw_split(baseline: Arm, expanded: Arm, *, seed: int, cross_articles: bool 
     return Split(heldout, base_windows, full_windows, facts)
 
 
+def keep_held_out(earlier: Split, own: ArmName, baseline: Arm, expanded: Arm, *, seed: int) -> Split:
+    """The split for another expanded arm against runs that are trained already: their held-out windows stay.
+
+    `own`: which arm of the `earlier` split those runs were trained on; `baseline` is that arm, opened here. Clusters of
+    the expanded arm that have a held-out vector are left out of it as a whole. Raises UserError where too little stays.
+    """
+    _, full, union = union_of(baseline, expanded, earlier.facts.cross_articles)
+    known = _equal(full, earlier.heldout.vectors, np.ones(len(full.cluster_of), bool))
+    held = np.zeros(len(union.windows), bool)
+    held[full.cluster_of[known]] = True
+    left = np.where(held | ~union.in_expanded, 0, union.windows)
+    validation = _draw(union, left, VALIDATION_SHARE, f"validation {seed}")
+    windows, counts = _arm_windows(full, held, validation, earlier.heldout.vectors)
+    if not counts.train or not counts.validation:
+        raise UserError(
+            f"{expanded.title}: beside the held-out windows of the baseline runs {counts.train:,} training and "
+            f"{counts.validation:,} validation windows are left; give a larger file"
+        )
+    own_counts = earlier.facts.baseline if own == "baseline" else earlier.facts.expanded
+    facts = replace(earlier.facts, baseline=own_counts, expanded=counts)
+    return Split(earlier.heldout, earlier.arm(own), windows, facts)
+
+
 def effective_clusters(cluster: npt.NDArray[np.integer]) -> float:
     """Kish's effective number of clusters, from the cluster of each window."""
     return _effective(np.unique(cluster, return_counts=True)[1])

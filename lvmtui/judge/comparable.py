@@ -13,6 +13,7 @@ from statistics import median
 from lvmtui.contract.campaign import Campaign
 from lvmtui.format import cosine
 from lvmtui.judge.comparison import METRIC, Check
+from lvmtui.judge.datafacts import PairFacts
 from lvmtui.judge.trend import at_plateau, late_gain
 from lvmtui.state.run_state import RunState
 
@@ -39,8 +40,8 @@ class Side:
         return self.state.spec.label
 
 
-def checks_of(campaign: Campaign, baseline: Side, expanded: Side) -> tuple[Check, ...]:
-    """All conditions of a fair comparison, in the order in which people ask for them."""
+def checks_of(campaign: Campaign, baseline: Side, expanded: Side, data: PairFacts | None = None) -> tuple[Check, ...]:
+    """All conditions of a fair comparison, in the order in which people ask for them. `data`: of both data sets."""
     sides = (baseline, expanded)
     return (
         _check_scores(sides),
@@ -48,7 +49,7 @@ def checks_of(campaign: Campaign, baseline: Side, expanded: Side) -> tuple[Check
         _check_disjoint(campaign, sides),
         _check_recipe(baseline.state, expanded.state),
         _check_metric(sides),
-        _check_space(baseline.state, expanded.state),
+        _check_space(baseline.state, expanded.state, data),
         _check_start(sides),
         _check_chance(baseline.state, expanded.state),
     )
@@ -143,16 +144,16 @@ def _check_metric(sides: tuple[Side, Side]) -> Check:
     )
 
 
-def _check_space(baseline: RunState, expanded: RunState) -> Check:
+def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None) -> Check:
     shapes = {(s.spec.dim, s.spec.context) for s in (baseline, expanded)}
-    (dim, context), *other = shapes
-    return Check(
-        "vector space",
-        not other,
-        "vectors of different dimension or contexts of different length"
-        if other
-        else f"both of {dim} dimensions, contexts of {context}",
-    )
+    if len(shapes) > 1:
+        return Check("vector space", False, "vectors of different dimension or contexts of different length")
+    ((dim, context),) = shapes
+    words = f"both of {dim} dimensions, contexts of {context}"
+    if data is not None:
+        known = {"yes": ", with vectors in common", "unknown": ", and nothing proves that one encoder made both"}
+        words += known.get(data.same_space, "")
+    return Check("vector space", True, words)
 
 
 def _check_start(sides: tuple[Side, Side]) -> Check:

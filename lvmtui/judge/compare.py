@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from lvmtui.judge.comparison import (
     inputs_of,
     is_current,
 )
+from lvmtui.judge.datafacts import read_data_facts
 from lvmtui.judge.estimate import Estimate
 from lvmtui.judge.interval import Floats, Integers, estimate
 from lvmtui.judge.report import write_texts
@@ -93,14 +94,14 @@ def write_comparison(state: CampaignState, model: str) -> None:
 
 def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
     """The comparison over the seeds that are complete."""
-    inputs = inputs_of(state, model)
+    inputs, data = inputs_of(state, model), read_data_facts(state.dir.check)
     pairs: list[Pair] = []
     scored: list[ScoredPair] = []
     checks: list[tuple[Check, ...]] = []
     notes: list[str] = []
     for seed, *views in complete_pairs(state, model):
         scores, sides = zip(*(_side(view) for view in views), strict=True)
-        found = checks_of(state.campaign, *sides)
+        found = checks_of(state.campaign, *sides, data.pair if data else None)
         checks.append(for_seed(found, seed) if len(state.campaign.seeds) > 1 else found)
         notes.extend(contention_notes(sides[0].state, sides[1].state))
         digests = [v.state.trainer.finished.heldout_digest for v in views]  # type: ignore[union-attr]
@@ -259,15 +260,10 @@ def _trivial(state: CampaignState) -> dict[Arm, dict[str, Floats]]:
             continue
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                found[arm] = {name: arrays[key] for name in facts.scores if (key := _key(name, arrays.files))}
+                found[arm] = {n: arrays[f"{n}_cosine"] for n in facts.scores if f"{n}_cosine" in arrays.files}
         except (ValueError, OSError, zipfile.BadZipFile):
             continue
     return found
-
-
-def _key(name: str, keys: Sequence[str]) -> str | None:
-    """The array that holds a trivial baseline's cosines."""
-    return next((key for key in (name, f"{name}_cosine") if key in keys), None)
 
 
 def main(arguments: list[str]) -> int:

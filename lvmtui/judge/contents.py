@@ -17,6 +17,7 @@ from lvmtui.contract.text import sanitise
 from lvmtui.judge.answer import answer, caveats
 from lvmtui.judge.comparison import Comparison
 from lvmtui.judge.curves import Curve, curve_of
+from lvmtui.judge.datafacts import DataFacts
 from lvmtui.judge.health import Finding
 from lvmtui.judge.insights import Choice, Cost, Question, Recommendation, choices, questions, recommendations
 from lvmtui.judge.ranking import Table, mean_of, table_of
@@ -132,6 +133,8 @@ class Report:
     """The figures behind the table."""
     baseline: ArmFacts
     expanded: ArmFacts
+    data: DataFacts | None
+    """What the check of both data sets found; None: not known."""
     heldout: Heldout
     validation_mean: dict[str, float]
     """Cosine of the context mean on each arm's validation windows, by arm, where known."""
@@ -151,6 +154,7 @@ def report_of(
     trivial: Mapping[Arm, TrivialBaselines | None],
     health: Mapping[str, tuple[Finding, ...]],
     heldout: Heldout,
+    data: DataFacts | None,
     *,
     now: float,
     version: str,
@@ -175,6 +179,7 @@ def report_of(
         comparisons=tuple(comparisons[model] for model in campaign.models if model in comparisons),
         baseline=campaign.baseline,
         expanded=campaign.expanded,
+        data=data,
         heldout=heldout,
         validation_mean={arm: t.validation_mean for arm in ARMS if (t := trivial.get(arm))},
         runs=runs,

@@ -35,6 +35,8 @@ NOT_OVER = 0.9
 """Share of what a run is doing that can be taken as done before it says so itself."""
 LEAST = 0.05
 """Seconds; a run that is not over has some left."""
+UNKNOWN_SHARE = 0.5
+"""Of a campaign's time that may be of runs which are calibrating: beyond that the whole is not known either."""
 STOPPING = 2.0
 """Seconds in which a process that was told to pause or to end has made room."""
 BETWEEN_RUNS = 1.5
@@ -113,7 +115,10 @@ class Left:
     """What a run still has to do."""
 
     steps: int
+    """At most: patience may end it earlier."""
     evaluations: int
+    to_next: int
+    """Steps to the next evaluation."""
     doing: Literal["waiting", "starting", "training", "evaluating", "heldout"] = "waiting"
     spent: float = 0.0
     """Seconds in what it is doing now, since the figures above were taken."""
@@ -136,11 +141,16 @@ class Time:
         return Eta(self.median, self.median * math.exp(-RANGE * self.down), self.median * math.exp(RANGE * self.up))
 
 
+def all_of(work: Work) -> Left:
+    """What a run has to do that has not begun."""
+    return Left(work.steps, work.evaluations, min(work.steps, work.evaluate_every))
+
+
 def left_of(work: Work, view: RunView, now: float) -> Left:
     """What a run of the campaign still has to do."""
     state = view.state
     if state is None:
-        return Left(work.steps, work.evaluations)
+        return all_of(work)
     alive = view.status.phase in RUNS
     step = min(work.steps, state.step if alive else _resumes_from(state))
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
@@ -151,7 +161,8 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
         work.patience is not None and worse is not None and worse >= work.patience
     ):  # patience is at its end: what is left is the end
         step, evaluations = work.steps, 0
-    left = Left(work.steps - step, evaluations, without_better=worse)
+    to_next = min(last + work.evaluate_every, work.steps) - step
+    left = Left(work.steps - step, evaluations, max(0, to_next), without_better=worse)
     if not alive:
         return left
     live, launched, started = state.live, state.supervision.launched, state.trainer.started
@@ -161,7 +172,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     spent = max(0.0, now - live.time)
     match live.activity:
         case "heldout":
-            return Left(0, 0, "heldout", spent)
+            return Left(0, 0, 0, "heldout", spent)
         case "evaluating":
             return replace(left, doing="evaluating", spent=spent)
         case _:
@@ -193,7 +204,7 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
 
     def seconds(evaluations: int) -> float:
         """To the end, if that comes after so many more evaluations."""
-        steps = max(0, left.steps - (left.evaluations - evaluations) * work.evaluate_every)
+        steps = min(left.steps, left.to_next + (evaluations - 1) * work.evaluate_every) if evaluations else left.steps
         return max(steps * step + evaluations * evaluation + rest, LEAST)
 
     ends = ends_of(left.evaluations, work.patience, left.without_better, chance)
@@ -243,7 +254,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     queue = [run for run in order if run in times and phases[run] not in RUNS]
     starts, total = _play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
     down, up = _deviations(list(times.values()), SHARED)
-    known = bool(machine.shown) and max(down, up) <= CALIBRATING
+    known = bool(machine.shown) and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     start_in = {run: _range(start, down, up) if known else None for run, start in zip(queue, starts, strict=True)}
     return CampaignEta(
         now=now,
@@ -258,7 +269,7 @@ def expected(works: Sequence[Work], jobs: int, machine: Machine = NOTHING_SHOWN)
 
     `machine`: what earlier runs have shown of it; without any the built-in table answers, with a wide range.
     """
-    times = [time_of(work, Left(work.steps, work.evaluations), machine) for work in works]
+    times = [time_of(work, all_of(work), machine) for work in works]
     _, total = _play([t.mean for t in times], [], jobs)
     return _range(total, *_deviations(times, SHARED if machine.shown else 1.0))
 

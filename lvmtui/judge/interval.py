@@ -18,6 +18,8 @@ from lvmtui.judge.estimate import Estimate
 
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.integer]
+ROWS = 512
+"""Of a matrix over clusters that is never held whole."""
 
 
 def estimate(scores: Floats, cluster: Integers, seed_means: Sequence[Floats] = (), unit: float = 1.0) -> Estimate:
@@ -75,17 +77,18 @@ def cr2(scores: Floats, cluster: Integers) -> tuple[float, float, float, int, fl
 def bell_mccaffrey(share: Floats) -> float:
     """Degrees of freedom tr(A)^2 / tr(A^2) of the CR2 variance of a mean over clusters of shares w (G,), G >= 2.
 
-    A = M' diag(a) M with a = w^2 / (1 - w) and M = I - 1 w'; equal shares give G - 1. A is never formed:
-    A_ij = [i = j] a_i - w_i a_j - a_i w_j + sum(a) w_i w_j, so both traces are sums over clusters.
+    A = M' diag(a) M with a = w^2 / (1 - w) and M = I - 1 w'; equal shares give G - 1. The traces are those of
+    diag(a) P with P = M M', P_ij = [i = j] - w_i - w_j + w'w: sums of terms that are not negative, taken some rows
+    at a time because ten thousand clusters are possible.
     """
     w = np.asarray(share, np.float64)
     a = w**2 / (1 - w)
-    s, ww, wa, aa = float(a.sum()), float(w @ w), float(w @ a), float(a @ a)
-    trace = s - 2 * wa + s * ww
-    of_square = aa + 2 * float(np.sum(a * (s * w**2 - 2 * w * a))) + _off_diagonal(s, ww, wa, aa)
+    squares = float(w @ w)
+    trace = float(a @ ((1 - w) ** 2 + squares - w**2))
+    of_square = 0.0
+    for first in range(0, len(w), ROWS):
+        rows = np.arange(first, min(first + ROWS, len(w)))
+        p = squares - w[rows, None] - w
+        p[rows - first, rows] += 1
+        of_square += float(a[rows] @ p**2 @ a)
     return trace**2 / of_square
-
-
-def _off_diagonal(s: float, ww: float, wa: float, aa: float) -> float:
-    """Sum of squares of B = -w a' - a w' + s w w', the part of A that is not diag(a)."""
-    return 2 * ww * aa + 2 * wa**2 + s**2 * ww**2 - 4 * s * ww * wa

@@ -281,21 +281,27 @@ def _curves(report: Report, curves: str) -> list[str]:
 def _data(report: Report) -> list[str]:
     columns = ["", report.table.labels[0], report.table.labels[1]]
     arms = (report.baseline, report.expanded)
-
-    def facts(name: str, of: Iterable[str]) -> list[str]:
-        return [name, *of]
-
+    known = report.heldout.windows
     rows = [
-        facts("file", (text(arm.data.file) for arm in arms)),
-        facts("vectors", (f"{arm.vectors:,}" for arm in arms)),
-        facts("articles", (_or_dash(arm.articles) for arm in arms)),
-        facts("training windows", (_or_dash(arm.train_windows or None) for arm in arms)),
-        facts("validation windows", (_or_dash(arm.validation_windows or None) for arm in arms)),
-        facts("left out", (_or_dash(arm.dropped_windows if report.heldout.windows else None) for arm in arms)),
+        ["file", *(text(arm.data.file) for arm in arms)],
+        ["vectors", *(f"{arm.vectors:,}" for arm in arms)],
+        ["articles", *(_or_dash(arm.articles) for arm in arms)],
+        ["training windows", *(_or_dash(arm.train_windows or None) for arm in arms)],
+        ["validation windows", *(_or_dash(arm.validation_windows or None) for arm in arms)],
+        ["left out", *(_or_dash(arm.dropped_windows if known else None) for arm in arms)],
     ]
-    held = report.heldout
-    facts_ = report.campaign_facts
-    said = [f"Vectors of {facts_.dim:,} numbers, contexts of {facts_.context}."]
+    held, plan, data = report.heldout, report.campaign_facts, report.data
+    said = [f"Vectors of {plan.dim:,} numbers, contexts of {plan.context}."]
+    if data and len(data.files) == 2:
+        rows.append(["equal to an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
+        rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
+    if data and data.pair:
+        part = (
+            "is a part of"
+            if data.pair.baseline_is_part
+            else f"has {data.pair.shared:.0%} of its vectors in common with"
+        )
+        said.append(f"{report.table.labels[0]} {part} {report.table.labels[1]}.")
     if held.windows:
         effective = f", which weigh like {held.effective_clusters:.1f} equal ones" if held.effective_clusters else ""
         own = (
@@ -306,7 +312,7 @@ def _data(report: Report) -> list[str]:
         )
         said.append(f"Held out: {held.windows:,} windows in {held.clusters} clusters{effective}{own}.")
         said.append("Left out: windows that hold a held-out or validation vector, in whatever copy, or lie beside one.")
-    said += [sanitise(note) for note in facts_.notes]
+    said += [sanitise(note) for note in (*plan.notes, *(data.notes if data else ()))]
     return ["## Data", "", *grid(columns, rows, right=(1, 2)), "", *_items(said)]
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lvmtui import __version__
@@ -23,6 +24,7 @@ from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.judge.comparison import complete_pairs, is_current, read_comparisons
 from lvmtui.judge.contents import Heldout, Report, report_of
 from lvmtui.judge.curves import svg
+from lvmtui.judge.datafacts import read_data_facts
 from lvmtui.judge.markdown import comparison_text, file_name, markdown, table_csv
 from lvmtui.judge.ranking import health_by_run
 from lvmtui.state.reader import CampaignReader, CampaignState
@@ -93,6 +95,7 @@ def read_report(state: CampaignState, *, now: float) -> Report:
         trivial,
         health_by_run(state, trivial),
         _heldout(state),
+        read_data_facts(state.dir.check),
         now=now,
         version=__version__,
     )
@@ -111,7 +114,8 @@ def publish(path: Path, content: str, campaign: Campaign) -> Path:
         if other and theirs > campaign.stamp:
             path = _stamped(path, campaign.stamp)
         else:
-            os.replace(path, _stamped(path, theirs))
+            with suppress(FileNotFoundError):  # another writer has moved it meanwhile
+                os.replace(path, _stamped(path, theirs))
     replace_file(path, content.encode())
     return path
 

@@ -32,6 +32,7 @@ from lvmtui.datasets.split import Split, draw_split
 from lvmtui.judge.cost import work_of
 from lvmtui.judge.eta import Eta, expected
 from lvmtui.judge.pace import Machine, machine_of
+from lvmtui.planning.earlier import Earlier, read_earlier
 from lvmtui.planning.machine import cores, default_jobs, default_threads, gpu_count
 from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
@@ -57,14 +58,21 @@ class Plan:
 
 def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
     """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError."""
-    baseline, expanded = open_arms(options, workspace, say)
+    earlier = None
+    if options.arms == "expanded":
+        earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
+    baseline, expanded = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
     check = check_arms(baseline, expanded, cross_articles=options.cross_articles)
     if check.faults:
         raise UserError(check.faults[0])
     say("drawing the held-out windows")
-    split = draw_split(baseline, expanded, seed=options.split_seed, cross_articles=options.cross_articles)
-    labels = options.labels or (baseline.label, expanded.label)
+    notes: tuple[str, ...] = ()
+    if earlier is None:
+        split = draw_split(baseline, expanded, seed=options.split_seed, cross_articles=options.cross_articles)
+    else:
+        split, notes = earlier.split(baseline, expanded, options.split_seed, options.cross_articles)
+    labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
         raise UserError(f"both arms would be called {labels[0]}; tell them apart with --labels SMALL LARGE")
     stamp = time.strftime("%Y%m%d_%H%M%S")
@@ -76,7 +84,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     jobs = options.jobs or default_jobs(options, gpu_count(), cores())
     threads = options.threads or default_threads(jobs, cores())
     specs = tuple(
-        _spec(options, campaign_id, model, arm, facts, split, seed, threads, baseline.open().facts.dim, stamp)
+        _spec(options, earlier, campaign_id, model, arm, facts, split, seed, threads, check.files[0].dim, stamp)
         for seed in options.seeds
         for model in options.models
         for arm in ARMS
@@ -88,6 +96,11 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
                 f"--batch-size {spec.recipe.batch_size}: the {spec.label} arm has only {spec.train_windows:,} "
                 "training windows; give a smaller batch or a larger file"
             )
+    planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
+    planned |= {
+        (s.model, s.arm, s.seed): PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed)
+        for s in specs
+    }
     campaign = Campaign(
         id=campaign_id,
         created=time.time(),
@@ -105,7 +118,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         jobs=jobs,
         threads=threads,
         device=options.device,
-        runs=tuple(PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed) for s in specs),
+        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in ARMS),
         by=f"{_user()}@{host_name()}",
         versions={
             "lvmtui": lvmtui.__version__,
@@ -113,6 +126,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
             "numpy": np.__version__,
         },
         stall_timeout=options.stall_timeout,
+        notes=notes,
     )
     arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
     return Plan(campaign, specs, split, arms, check, expected([work_of(s) for s in specs], jobs, shown_in(workspace)))
@@ -157,20 +171,20 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
     return campaign
 
 
-def open_arms(options: Options, workspace: Workspace, say: Say) -> tuple[ArmRows, ArmRows]:
+def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[ArmRows, ArmRows]:
     """The two arms; their compact stores are made where they are not there yet. Raises UserError."""
 
     def shown(name: str) -> Callable[[int, int], None]:
         return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
 
-    if options.baseline == BUNDLED:
-        return bundled_arms(workspace.root, shown("the bundled vectors"))
-
     def opened(name: Arm, file: str) -> ArmRows:
+        if file == BUNDLED:
+            return bundled_arms(workspace.root, shown("the bundled vectors"))[ARMS.index(name)]
         path = Path(file).expanduser()
         return file_arm(name, path, workspace.root, normalise=options.normalise, progress=shown(file))
 
-    return opened("baseline", options.baseline), opened("expanded", options.expanded)
+    baseline = earlier.arm(workspace) if earlier else opened("baseline", options.baseline)
+    return baseline, opened("expanded", options.expanded)
 
 
 def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace) -> ArmFacts:
@@ -204,6 +218,7 @@ def recipe_of(options: Options, model: str) -> Recipe:
 
 def _spec(
     options: Options,
+    earlier: Earlier | None,
     campaign_id: str,
     model: str,
     arm: Arm,
@@ -218,6 +233,8 @@ def _spec(
     own = facts[arm].train_windows
     counted = max(f.train_windows for f in facts.values()) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
+    if earlier and recipe.equal_updates and options.epochs is None:
+        steps = next(s.total_steps for s in earlier.specs if (s.model, s.seed) == (model, seed))
     seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
     return RunSpec(
         run=f"{model}_{facts[arm].label}{seeded}_{stamp}",

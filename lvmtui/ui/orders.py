@@ -35,12 +35,10 @@ class Orders:
         run = self._selected()
         if run is None or run.state is None:
             return
-        if run.phase in (Phase.PAUSED, Phase.PAUSING) or run.state.intent.want == "pause":
-            self.give(lambda: orders.resume([run.view]))
-        elif run.view.status.over:
-            self._app.say(f"{run.title} {run.label} is {run.word}; there is nothing to pause")
-        else:
-            self.give(lambda: orders.pause([run.view]))
+        if run.state.intent.want == "pause" and not orders.why_not_resume(run.view):
+            self._give_one(run, lambda: orders.resume([run.view]))
+        elif not self._refused(run, orders.why_not_pause(run.view)):
+            self._give_one(run, lambda: orders.pause([run.view]))
 
     def cancel(self, *, force: bool) -> None:
         from lvmtui import orders
@@ -48,13 +46,12 @@ class Orders:
         run = self._selected()
         if run is None or run.state is None:
             return
-        if run.view.status.over:
-            self._app.say(f"{run.title} {run.label} is {run.word}; there is nothing to cancel")
+        if self._refused(run, orders.why_not_cancel(run.view, force=force)):
             return
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.give(lambda: orders.cancel([run.view], force=force))
+                self._give_one(run, lambda: orders.cancel([run.view], force=force))
 
         title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
         how = "kill it now" if force else "cancel it"
@@ -64,24 +61,25 @@ class Orders:
         from lvmtui import orders
 
         run = self._selected()
-        if run is None or run.state is None:
+        if run is None:
             return
-        if run.alive or run.phase is Phase.QUEUED:
-            self._app.say(f"{run.title} {run.label} is {run.word}; retry is for runs that have ended")
+        not_on, not_anew = orders.why_not_retry(run.view), orders.why_not_retry(run.view, from_start=True)
+        if self._refused(run, not_on if not_anew else "") or run.state is None:
             return
 
         def answered(answer: str | None) -> None:
             if answer in ("c", "s"):
-                self.give(lambda: orders.retry([run.view], from_start=answer == "s"))
+                self._give_one(run, lambda: orders.retry([run.view], from_start=answer == "s"))
 
+        body, choices = [f"It is {run.word}."], []
         checkpoint = run.state.trainer.checkpoint
-        body = [f"It is {run.word}."]
-        choices = [("s", "from the start")]
-        if checkpoint is not None:
+        if not not_on and checkpoint is not None:
             epoch = checkpoint.step / run.state.spec.steps_per_epoch
             body.append(f"Its last checkpoint is of step {checkpoint.step:,}, epoch {epoch:.1f}.")
-            choices.insert(0, ("c", "from the checkpoint"))
-        body.append("From the start, what it has learned does not count any more.")
+            choices.append(("c", "from the checkpoint"))
+        if not not_anew:
+            body.append("From the start, what it has learned does not count any more.")
+            choices.append(("s", "from the start"))
         self._app.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
 
     # -- many --------------------------------------------------------------------------------------------------------
@@ -135,6 +133,11 @@ class Orders:
         """Make sure somebody carries out what is wanted."""
         self._in_thread(self._ensure)
 
+    def _give_one(self, run: RunFacts, order: Order) -> None:
+        """An order for one run, said with the name it has on the screen."""
+        name = f"{run.title} {run.label}"
+        self.give(lambda: [f"{name} {line.removeprefix(run.name + ':').strip()}" for line in order()])
+
     def give(self, order: Order) -> None:
         """Write the order and make sure that it is carried out; say what was written, or why it could not be."""
         if self._app.read_only:
@@ -169,6 +172,14 @@ class Orders:
                 self._app.call_later(self._app.say, "; ".join(said))
 
         threading.Thread(target=run, name="lvmtui-order", daemon=True).start()
+
+    def _refused(self, run: RunFacts, why: str) -> bool:
+        """Say why an order makes no sense, before anything is asked; False if it does."""
+        if self._app.read_only:
+            why = "is only looked at: this screen is read-only"
+        if why:
+            self._app.say(f"{run.title} {run.label} {why}")
+        return bool(why)
 
     def _selected(self) -> RunFacts | None:
         snapshot = self._app.snapshot

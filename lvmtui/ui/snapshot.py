@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lvmtui.contract.recipe import title_of
 from lvmtui.contract.scores import TrivialBaselines, read_trivial
@@ -66,16 +67,22 @@ class Snapshot:
     def title(self) -> str:
         return sanitise(self.state.campaign.title, 2 * NAME)
 
-    @property
+    @cached_property
     def runs(self) -> tuple[RunFacts, ...]:
         return tuple(run for model in self.models for run in model.runs)
 
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[ModelFacts, RunFacts]]:
+        return {run.name: (model, run) for model in self.models for run in model.runs}
+
     def run(self, name: str) -> RunFacts | None:
-        return next((run for run in self.runs if run.name == name), None)
+        found = self._by_name.get(name)
+        return found[1] if found else None
 
     def model(self, name: str) -> ModelFacts | None:
         """The model a run belongs to."""
-        return next((model for model in self.models if any(run.name == name for run in model.runs)), None)
+        found = self._by_name.get(name)
+        return found[0] if found else None
 
     @property
     def done(self) -> int:
@@ -99,6 +106,7 @@ class Builder:
 
     _health: dict[str, tuple[TrainerState, TrivialBaselines | None, tuple[Finding, ...]]] = field(default_factory=dict)
     _facts: dict[str, tuple[RunView, object, RunFacts]] = field(default_factory=dict)
+    _known: dict[str, tuple[list[RunView], Row | None, CampaignEta, ModelFacts]] = field(default_factory=dict)
     _trivial: dict[Arm, TrivialBaselines | None] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
     _table: Table | None = None
@@ -110,6 +118,7 @@ class Builder:
         self._trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
         self._comparisons = read_comparisons(state)
         self._facts.clear()
+        self._known.clear()
 
     def weigh(self, state: CampaignState, now: float) -> None:
         """Reckon anew what all runs together say: the ranked table, and how long everything takes."""
@@ -150,18 +159,28 @@ class Builder:
         )
 
     def _models(self, state: CampaignState, now: float, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
-        campaign = state.campaign
+        campaign, rows = state.campaign, {row.model: row for row in table.rows}
         views: dict[str, list[RunView]] = {model: [] for model in campaign.models}
         for view in state.runs:
             views.setdefault(view.planned.model, []).append(view)
-        found = []
-        for model, runs in views.items():
-            known = [v.state.trainer.started.parameters for v in runs if v.state and v.state.trainer.started]
-            parameters = known[0] if known else parameters_of(model, campaign.size, campaign.dim)
-            runs.sort(key=lambda view: (view.planned.seed, ARMS.index(view.planned.arm)))
-            facts = tuple(self._run(state, view, eta, parameters, now) for view in runs)
-            found.append(ModelFacts(model, sanitise(title_of(model), NAME), parameters, facts, table.row(model)))
-        return tuple(found)
+        return tuple(self._model(state, model, runs, rows.get(model), eta, now) for model, runs in views.items())
+
+    def _model(
+        self, state: CampaignState, model: str, views: list[RunView], row: Row | None, eta: CampaignEta, now: float
+    ) -> ModelFacts:
+        before = self._known.get(model)
+        if before is not None:
+            seen, seen_row, seen_eta, facts = before
+            if seen_row is row and seen_eta is eta and all(a is b for a, b in zip(seen, views, strict=True)):
+                return facts
+        started = (v.state.trainer.started for v in views if v.state)
+        parameters = next((s.parameters for s in started if s), None)
+        parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
+        runs = [self._run(state, view, eta, parameters, now) for view in views]
+        runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
+        facts = ModelFacts(model, sanitise(title_of(model), NAME), parameters, tuple(runs), row)
+        self._known[model] = views, row, eta, facts
+        return facts
 
     def _run(
         self, state: CampaignState, view: RunView, eta: CampaignEta, parameters: int | None, now: float

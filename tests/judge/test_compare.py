@@ -200,7 +200,11 @@ def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
     with np.load(workspace.run(planned_run(campaign, "amn", "baseline")).heldout) as arrays:
         cosine = arrays["cosine"]
     for arm in ("baseline", "expanded"):
-        np.savez(folder.baseline_scores(arm).with_suffix(".npz"), mean=cosine - 0.02, recency_mean=cosine - 0.01)
+        np.savez(
+            folder.baseline_scores(arm).with_suffix(".npz"),
+            mean_cosine=cosine - 0.02,
+            recency_mean_cosine=cosine - 0.01,
+        )
     compare(folder, "amn")
     found = read_comparison(folder.comparison("amn"))
     assert found and found.baseline and found.baseline.skill and found.expanded and found.expanded.skill

@@ -490,6 +490,24 @@ def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:
     assert decided(closed) == Start("run")
 
 
+def deaths(number: int, generation: int = 0) -> list[Record]:
+    return [
+        record
+        for i in range(1, number + 1)
+        for record in (launched(i, generation), Lost(float(i), generation, process(i), "gone", 20, True))
+    ]
+
+
+def test_the_third_death_at_one_place_is_the_last(spec: RunSpec) -> None:
+    assert decided(seen_with(spec, Intent(), *deaths(2))) == Start("run")
+    third = decided(seen_with(spec, Intent(), *deaths(3)))
+    assert isinstance(third, GiveUp) and "died 3 times" in third.reason
+    assert decided(seen_with(spec, Intent("run", 1), *deaths(3))) == Start("run")  # a new order, a new count
+    assert decided(seen_with(spec, Intent("pause", 1), *deaths(3))) is None
+    further = (launched(4), Lost(4.0, 0, process(4), "gone", 40, True))
+    assert decided(seen_with(spec, Intent(), *deaths(2), *further)) == Start("run")  # it got further: a new count
+
+
 def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec) -> None:
     for reason, counts in (("stalled for 5 m 00 s", True), ("to be started again, as ordered", False)):
         run = seen_with(spec, Intent(), launched(1), started(1), Signalled(3.0, "KILL", (101,), reason))

@@ -1,0 +1,141 @@
+"""From options to a campaign on disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvmtui.contract.campaign import read_campaign
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.spec import read_spec
+from lvmtui.contract.workspace import Workspace
+from lvmtui.datasets.split import read_split
+from lvmtui.planning import plan as planning
+from lvmtui.planning.describe import plan_as_json, plan_as_text
+from lvmtui.planning.earlier import APART
+from lvmtui.planning.options import Options
+from lvmtui.planning.plan import make_plan, write_plan
+from tests.trainers.tiny import plan_campaign, train_here, write_walk
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    write_walk(tmp_path / "large.npz", 60)
+    write_walk(tmp_path / "small.npz", 24)
+    return Options(
+        baseline=str(tmp_path / "small.npz"),
+        expanded=str(tmp_path / "large.npz"),
+        size="small",
+        recipe="tuned",
+        models=("amn", "gru"),
+        batch_size=32,
+        labels=("small", "large"),
+    )
+
+
+def test_a_campaign_is_written_whole(tmp_path: Path, options: Options) -> None:
+    workspace = Workspace(tmp_path)
+    plan = make_plan(replace(options, seeds=(1, 2)), workspace)
+    assert not workspace.campaigns.exists()
+    campaign = write_plan(plan, workspace)
+    assert read_campaign(workspace.campaign(campaign.id).campaign) == campaign
+    assert [(p.seed, p.model, p.arm) for p in campaign.runs] == [
+        (seed, model, arm) for seed in (1, 2) for model in ("amn", "gru") for arm in ("baseline", "expanded")
+    ]
+    for planned in campaign.runs:
+        spec = read_spec(workspace.run(planned).spec)
+        assert spec.split_fingerprint == campaign.split_fingerprint and f"_s{planned.seed}_" in spec.run
+    assert len({read_spec(workspace.run(p).spec).total_steps for p in campaign.runs}) == 1  # equal updates
+    assert json.loads(workspace.campaign(campaign.id).check.read_text())["files"]
+
+
+def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options: Options) -> None:
+    plan = make_plan(replace(options, recipe="reference", epochs=3), Workspace(tmp_path))
+    for spec in plan.specs:
+        assert spec.total_steps == 3 * (spec.train_windows // 32)
+        assert spec.total_steps // spec.evaluate_every >= 3
+
+
+def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:
+    plan = make_plan(options, Workspace(tmp_path))
+    text = plan_as_text(plan)
+    for word in ("small", "large", "AMN, GRU", "held out", "expected", "16-d"):
+        assert word in text
+    told = json.loads(json.dumps(plan_as_json(plan)))
+    assert told["campaign"]["id"] == plan.campaign.id and len(told["runs"]) == 4 and told["expected"]["seconds"] > 0
+
+
+def test_a_plan_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path)
+    plan = make_plan(options, workspace)
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device", "spec.json")
+
+    monkeypatch.setattr(planning, "write_spec", full)
+    with pytest.raises(UserError, match="No space left"):
+        write_plan(plan, workspace)
+    assert not list(workspace.models.iterdir()) and not list(workspace.campaigns.iterdir())
+
+
+def test_equal_labels_are_refused(tmp_path: Path, options: Options) -> None:
+    write_walk(tmp_path / "large.npz", 40)  # 960 vectors: both arms would be 0k
+    with pytest.raises(UserError, match="--labels"):
+        make_plan(replace(options, labels=()), Workspace(tmp_path))
+
+
+def test_a_batch_larger_than_the_arm_is_refused(tmp_path: Path, options: Options) -> None:
+    with pytest.raises(UserError, match="--batch-size"):
+        make_plan(replace(options, batch_size=5000), Workspace(tmp_path))
+
+
+def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
+    """Only the expanded arm is trained; the held-out windows of the earlier campaign stay, and nothing leaks."""
+    workspace, runs = plan_campaign(tmp_path)
+    train_here(runs[0])
+    write_walk(tmp_path / "larger.npz", 90, seed=0)
+    options = Options(
+        expanded=str(tmp_path / "larger.npz"),
+        size="small",
+        recipe="tuned",
+        models=("amn",),
+        batch_size=32,
+        labels=("small", "larger"),
+        arms="expanded",
+        baseline_runs=(str(runs[0].path),),
+    )
+    plan = make_plan(options, workspace)
+    campaign = write_plan(plan, workspace)  # runs the proof on the files as written
+    old, new = read_spec(runs[0].spec), plan.specs[0]
+    assert len(plan.specs) == 1 and new.arm == "expanded" and new.total_steps == old.total_steps
+    assert campaign.split_fingerprint == old.split_fingerprint and not campaign.notes
+    baseline = campaign.runs[0]
+    assert not baseline.trained_here and workspace.run(baseline).path == runs[0].path
+    kept = read_split(workspace.campaign(campaign.id).split)
+    before = read_split(workspace.root / old.split)
+    assert np.array_equal(kept.heldout.vectors, before.heldout.vectors)
+    assert np.array_equal(kept.baseline.train, before.baseline.train)
+    assert kept.facts.expanded.held_out + kept.facts.expanded.equal_to_held_out > 0
+
+    shutil.rmtree(workspace.root / old.split)
+    apart = make_plan(options, workspace)
+    assert apart.campaign.notes == (APART,) and apart.campaign.split_fingerprint != old.split_fingerprint
+
+
+def test_runs_that_cannot_serve_are_refused(tmp_path: Path) -> None:
+    workspace, runs = plan_campaign(tmp_path)
+    options = Options(arms="expanded", baseline_runs=(str(runs[0].path),), expanded=str(tmp_path / "large.npz"))
+    with pytest.raises(UserError, match="not finished"):
+        make_plan(options, workspace)
+    train_here(runs[0])
+    with pytest.raises(UserError, match="no run of"):
+        make_plan(options, workspace)
+    with pytest.raises(UserError, match=r"spec\.json"):
+        make_plan(replace(options, baseline_runs=(str(tmp_path),)), workspace)
