@@ -21,12 +21,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorded import Recorded, read_recorded
+from simulated import simulated
+
 from lvmtui.contract.codec import dump_line, encode
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.eta import Eta, campaign_eta
 from lvmtui.state.reader import CampaignReader, newest_campaign
-from recorded import Recorded, read_recorded
-from simulated import simulated
 
 LOOKS = 24
 """Moments of a run, or of a campaign, at which the estimate is taken."""

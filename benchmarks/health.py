@@ -1,6 +1,6 @@
 """Does health speak up in time, and only then? Real trainings on the bundled vectors, healthy and with a planted fault.
 
-    python benchmarks/health.py planted [--steps N]     six faults, real trainer, each must be named within two evaluations
+    python benchmarks/health.py planted [--steps N]     six kinds of fault, the real trainer: each must be named rightly
     python benchmarks/health.py runs WORKSPACE...       every run of every campaign there: what was said, and when
 
 The 30 healthy runs of the claim are the campaigns of `lvmtui demo --seeds 3`, judged by the second form at each of

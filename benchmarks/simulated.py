@@ -10,6 +10,8 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 
+from recorded import History, Recorded
+
 from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun
 from lvmtui.contract.events import Evaluated, Finished, HeldoutScores, Paused, Started, Trained
 from lvmtui.contract.identity import Identity
@@ -18,7 +20,6 @@ from lvmtui.contract.recipe import MODELS, recipe_for
 from lvmtui.contract.spec import ARMS, ArmData, RunSpec
 from lvmtui.contract.supervision import Launched
 from lvmtui.judge.cost import closing_cost, evaluation_cost, step_cost, work_of
-from recorded import History, Recorded
 
 START = 1_795_355_100.0
 
@@ -28,20 +29,20 @@ class Noise:
     """Log standard deviations and chances of what goes on."""
 
     machine: float = 0.5
-    kind: float = 0.3
+    kind: float = 0.2
     run: float = 0.04
-    drift: float = 0.12
+    drift: float = 0.1
     """Of the speed, which forgets itself over `drift_share` of the campaign."""
     drift_share: float = 0.05
-    other_jobs: float = 0.15
+    other_jobs: float = 0.1
     """Share of the time in which somebody else's job takes a third of the speed."""
-    beside: float = 0.2
+    beside: float = 0.1
     """How much slower two runs are side by side."""
     pauses: float = 0.1
     """Chance of a run to be paused once."""
-    worse_small: tuple[float, float] = (0.35, 0.75)
+    worse_small: tuple[float, float] = (0.7, 0.95)
     """Chance that an evaluation of the small arm brings no better loss, after a better one and after a worse."""
-    worse_large: tuple[float, float] = (0.15, 0.4)
+    worse_large: tuple[float, float] = (0.2, 0.85)
 
 
 @dataclass

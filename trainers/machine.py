@@ -38,7 +38,11 @@ def device_name(device: torch.device) -> str:
     """`NVIDIA H200`, `Apple GPU`, `CPU, 2 threads`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return "Apple GPU" if device.type == "mps" else f"CPU, {torch.get_num_threads()} threads"
+    return (
+        "Apple GPU"
+        if device.type == "mps"
+        else f"CPU, {torch.get_num_threads()} thread" + ("s" if torch.get_num_threads() > 1 else "")
+    )
 
 
 def versions() -> dict[str, str]:

@@ -33,7 +33,7 @@ from lvmtui.contract.spec import Arm as ArmName
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import BLOCK, Side, Union, union_of
 from lvmtui.datasets.duplicates import equal_row
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Integers
 from lvmtui.datasets.windows import Mask, covered, touches
 
 VERSION = 1
@@ -192,12 +192,12 @@ def keep_held_out(earlier: Split, own: ArmName, baseline: Arm, expanded: Arm, *,
     """The split for another expanded arm against runs that are trained already: their held-out windows stay.
 
     `own`: which arm of the `earlier` split those runs were trained on; `baseline` is that arm, opened here. Clusters of
-    the expanded arm that have a held-out vector are left out of it as a whole. Raises UserError where too little stays.
+    the expanded arm with a window's worth of held-out vectors are left out of it as a whole; where there are fewer (a
+    sentence that stands in many articles) only the windows that hold them. Raises UserError where too little stays.
     """
     _, full, union = union_of(baseline, expanded, earlier.facts.cross_articles)
     known = _equal(full, earlier.heldout.vectors, np.ones(len(full.cluster_of), bool))
-    held = np.zeros(len(union.windows), bool)
-    held[full.cluster_of[known]] = True
+    held = np.bincount(full.cluster_of[known], minlength=len(union.windows)) >= WIDTH
     left = np.where(held | ~union.in_expanded, 0, union.windows)
     validation = _draw(union, left, VALIDATION_SHARE, f"validation {seed}")
     windows, counts = _arm_windows(full, held, validation, earlier.heldout.vectors)

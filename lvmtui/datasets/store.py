@@ -294,8 +294,9 @@ def _remember(datasets: Path, identity: Identity, folder: Path) -> None:
 
 # ---------------------------------------------------------------------------------------------------- writing
 
-STUCK_SECONDS = 60.0
-"""Another process that converts writes many times a second; one that does not write for this long is not at work."""
+STUCK_SECONDS = 180.0
+"""Another process that converts writes many times a second, and at the end waits for the disk; one that does not write
+for this long is not at work."""
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
     notes: list[str] = []
     for seed, *views in complete_pairs(state, model):
         scores, sides = zip(*(_side(view) for view in views), strict=True)
-        found = checks_of(state.campaign, *sides, data.pair if data else None)
+        found = checks_of(state.campaign, sides[0], sides[1], data.pair if data else None)
         checks.append(for_seed(found, seed) if len(state.campaign.seeds) > 1 else found)
         notes.extend(contention_notes(sides[0].state, sides[1].state))
         digests = [v.state.trainer.finished.heldout_digest for v in views]  # type: ignore[union-attr]

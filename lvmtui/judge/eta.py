@@ -248,7 +248,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
             key = (work, left, spec.arm)
             times[view.planned.run] = alike.get(key) or alike.setdefault(key, time_of(work, left, machine, chance))
     phases = {view.planned.run: view.status.phase for view in state.runs}
-    slots = [times[run].mean for run in times if phases[run] in RUNS]
+    slots = [times[run].median for run in times if phases[run] in RUNS]  # one run left: both say the same
     slots += [STOPPING for phase in phases.values() if phase in ENDING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]

@@ -1,20 +1,18 @@
-"""The report as a person reads it: Markdown that is also legible in a terminal, CSV for a spreadsheet. Pure."""
+"""The report as a person reads it: Markdown that is also legible in a terminal. Pure."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from lvmtui.contract.text import sanitise
 from lvmtui.format import cosine, count, date, duration, percent, plural
-from lvmtui.judge.comparison import Comparison
 from lvmtui.judge.contents import Report, RunDetail
 from lvmtui.judge.curves import sparkline
 from lvmtui.judge.health import Finding
-from lvmtui.judge.ranking import Row, Table, trivial_title
+from lvmtui.judge.markup import code, comment, file_name, grid, items, text
+from lvmtui.judge.plaintext import share, signed, skill_text
+from lvmtui.judge.ranking import Row, Table
 from lvmtui.judge.verdict import Word, interval_words
 
 MARK = "<!-- lvmtui campaign {id} -->"
@@ -38,7 +36,7 @@ def markdown(report: Report, *, curves: str = "curves") -> str:
         _runs(report),
         _provenance(report),
     )
-    lines = [MARK.format(id=_comment(report.campaign))]
+    lines = [MARK.format(id=comment(report.campaign))]
     for section in filter(None, sections):
         lines += ["", *section]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines).rstrip() + "\n")
@@ -59,12 +57,12 @@ def _head(report: Report) -> list[str]:
         "",
         f"**{text(report.answer)}**",
         "",
-        *_items(report.caveats),
+        *items(report.caveats),
         f"{progress.finished} of {plural(progress.runs, 'run')} finished; {span}. "
         f"Campaign {code(report.campaign)}, report of {date(report.made)}.",
     ]
     if progress.missing:
-        lines += ["", "**Provisional: runs are missing.**", "", *_items(progress.missing)]
+        lines += ["", "**Provisional: runs are missing.**", "", *items(progress.missing)]
     return lines
 
 
@@ -85,7 +83,7 @@ def _ranking(report: Report) -> list[str]:
             notes.setdefault(note, []).append(row.title)
     every = len(table.rows) > 1
     said = [f"{'All' if every and len(of) == len(table.rows) else ', '.join(of)}: {note}" for note, of in notes.items()]
-    return [*lines, *([""] if said else []), *_items(said)]
+    return [*lines, *([""] if said else []), *items(said)]
 
 
 def _ranking_row(row: Row, table: Table) -> list[str]:
@@ -107,16 +105,30 @@ def _skill_cell(row: Row) -> str:
     skill = row.expanded.skill
     if skill is None:
         return "–"
-    return f"{_signed(skill.gain.value)} {row.expanded.skill_words}".strip()
+    return f"{signed(skill.gain.value)} {row.expanded.skill_words}".strip()
 
 
 def _trivial(report: Report) -> list[str]:
     if not report.table.trivial:
         return []
     rows = [[text(row.title), cosine(row.baseline), cosine(row.expanded)] for row in report.table.trivial]
-    note = "What can be had without training a network; skill is a model's cosine less the best of these."
-    table = grid(["trivial baseline", *report.table.labels], rows, right=(1, 2))
-    return ["## Trivial baselines on the same windows", "", *table, "", note]
+    note = "What can be had without training a network."
+    lines = [
+        "## Trivial baselines on the same windows",
+        "",
+        *grid(["trivial baseline", *report.table.labels], rows, right=(1, 2)),
+        "",
+        note,
+    ]
+    skilled = [row for row in report.table.rows if row.baseline.skill or row.expanded.skill]
+    if skilled:
+        columns = ["model", *(f"skill with {label}" for label in report.table.labels)]
+        cells = [
+            [text(row.title), *(text(skill_text(cell)) for cell in (row.baseline, row.expanded))] for row in skilled
+        ]
+        lines += ["", "Skill: a model's cosine less the best trivial baseline's, with its 95 % interval.", ""]
+        lines += grid(columns, cells)
+    return lines
 
 
 def _interval(report: Report) -> list[str]:
@@ -140,7 +152,7 @@ def _interval(report: Report) -> list[str]:
         f"Change: mean held-out cosine of the {text(table.labels[1])} model less that of the {text(table.labels[0])} "
         f"model, in percent of the latter, over the same {first.windows:,} windows.",
         "",
-        *_items(
+        *items(
             (
                 f"Covered: which articles were held out. {first.windows:,} windows lie in {first.clusters} clusters "
                 f"that weigh like {first.effective_clusters:.1f} of equal size; windows of one article are not "
@@ -187,7 +199,7 @@ def _beside(report: Report) -> list[str]:
             text(row.title),
             *(cosine(cell.validation) for cell in (row.baseline, row.expanded)),
             *(
-                " / ".join(_share(getattr(cell.scores, f"hit_{k}") if cell.scores else None) for k in (1, 5, 10))
+                " / ".join(share(getattr(cell.scores, f"hit_{k}") if cell.scores else None) for k in (1, 5, 10))
                 for cell in (row.baseline, row.expanded)
             ),
             *(cosine(cell.scores.margin if cell.scores else None) for cell in (row.baseline, row.expanded)),
@@ -219,7 +231,7 @@ def _health(report: Report) -> list[str]:
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [*lines, f"No alarm and no note on {plural(seen, 'run')} with evaluations."]
-    return [*lines, *_items(_finding(same) for _, same in sorted(found.items(), key=lambda item: item[0][0]))]
+    return [*lines, *items(_finding(same) for _, same in sorted(found.items(), key=lambda item: item[0][0]))]
 
 
 def _finding(same: Sequence[tuple[RunDetail, Finding]]) -> str:
@@ -313,7 +325,7 @@ def _data(report: Report) -> list[str]:
         said.append(f"Held out: {held.windows:,} windows in {held.clusters} clusters{effective}{own}.")
         said.append("Left out: windows that hold a held-out or validation vector, in whatever copy, or lie beside one.")
     said += [sanitise(note) for note in (*plan.notes, *(data.notes if data else ()))]
-    return ["## Data", "", *grid(columns, rows, right=(1, 2)), "", *_items(said)]
+    return ["## Data", "", *grid(columns, rows, right=(1, 2)), "", *items(said)]
 
 
 def _runs(report: Report) -> list[str]:
@@ -433,157 +445,7 @@ def _same_versions(report: Report) -> list[tuple[str, str]]:
     return [(words, text(", ".join(names))) for words, names in groups.items()]
 
 
-# The comparison of one model as plain text ----------------------------------------------------------------------------
-
-
-def comparison_text(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> str:
-    """One model's comparison for people in a shell. `several`: other models are judged with it."""
-    cells = (row.baseline, row.expanded)
-    lines = [
-        f"{row.title}: {labels[0]} vs {labels[1]}",
-        f"campaign {sanitise(comparison.campaign)}",
-        "",
-        f"{row.verdict.sentence}"
-        + (f"; {percent(row.change)} {interval_words(row.interval)}" if row.change is not None else ""),
-        "",
-        f"{'':24}{labels[0]:>10}{labels[1]:>10}",
-    ]
-
-    def line(name: str, values: Sequence[str]) -> None:
-        lines.append(f"{name:24}" + "".join(f"{value:>10}" for value in values))
-
-    line("held-out cosine", [cosine(cell.cosine) for cell in cells])
-    line("own validation cosine", [cosine(cell.validation) for cell in cells])
-    if row.baseline.scores and row.expanded.scores:
-        scores = (row.baseline.scores, row.expanded.scores)
-        line("margin", [cosine(s.margin) for s in scores])
-        for k in (1, 5, 10):
-            line(f"hit@{k}", [_share(getattr(s, f"hit_{k}")) for s in scores])
-        if scores[0].seed_deviation is not None:
-            line("deviation over seeds", [cosine(s.seed_deviation) for s in scores])
-        for name, score in zip(labels, scores, strict=True):
-            if score.skill:
-                gain = score.skill.gain
-                low, high = gain.interval() or (None, None)
-                lines.append(
-                    f"skill with {name}: {_signed(gain.value)} [{_signed(low)}, {_signed(high)}] against the "
-                    f"{trivial_title(score.skill.against)} ({cosine(score.skill.cosine)})"
-                )
-    lines.append("")
-    if estimate := row.estimate:
-        lines += [
-            f"{estimate.windows:,} held-out windows in {estimate.clusters} clusters, which weigh like "
-            f"{estimate.effective_clusters:.1f} equal ones; {estimate.df:.1f} degrees of freedom",
-            f"95 % interval of this model alone {interval_words(row.interval)}"
-            + (f", among all models (Holm) {interval_words(row.adjusted)}" if several else ""),
-        ]
-    names = {"own": f"articles of {labels[0]}", "new": "new articles"}
-    lines += [
-        f"in {names.get(s.name, sanitise(s.name))}: {percent(s.change.value)} {interval_words(s.change.interval())}, "
-        f"{s.change.windows:,} windows"
-        for s in row.strata
-    ]
-    lines.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
-    lines += [f"note: {note}" for note in row.notes]
-    lines += ["", *(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.words}" for check in comparison.checks)]
-    return "\n".join(sanitise(line) for line in lines) + "\n"
-
-
-# CSV ------------------------------------------------------------------------------------------------------------------
-
-
-def table_csv(report: Report) -> str:
-    """The ranked table, a line a model, and the trivial baselines; figures unrounded, empty where not known."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n").writerow
-    columns = (
-        "kind", "rank", "model", "baseline_label", "expanded_label", "baseline_cosine", "expanded_cosine",
-        "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",
-        "clusters", "effective_clusters", "windows", "seeds", "baseline_validation", "expanded_validation",
-        "baseline_hit_10", "expanded_hit_10", "baseline_margin", "expanded_margin", "baseline_skill", "expanded_skill",
-        "verdict", "degree", "reason",
-    )  # fmt: skip
-    write(columns)
-    base, expanded = report.table.labels
-    for row in report.table.rows:
-        cells = (row.baseline, row.expanded)
-        e = row.estimate
-        write(
-            [
-                "model", row.rank, _plain(row.title), _plain(base), _plain(expanded), *(c.cosine for c in cells),
-                row.change, *(row.interval or ("", "")), *(row.adjusted or ("", "")),
-                *((e.df, e.clusters, e.effective_clusters, e.windows) if e else ("",) * 4), row.seeds,
-                *(c.validation for c in cells),
-                *(c.scores.hit_10 if c.scores else "" for c in cells),
-                *(c.scores.margin if c.scores else "" for c in cells),
-                *(c.skill.gain.value if c.skill else "" for c in cells),
-                row.verdict.word.value, row.verdict.degree, _plain(row.verdict.reason),
-            ]
-        )  # fmt: skip
-    for trivial in report.table.trivial:
-        name = _plain(trivial.title)
-        filled = ["trivial", "", name, _plain(base), _plain(expanded), trivial.baseline, trivial.expanded]
-        write([*filled, *[""] * (len(columns) - len(filled))])
-    return out.getvalue()
-
-
-def _plain(value: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value
-
-
 # Parts ----------------------------------------------------------------------------------------------------------------
-
-
-def text(value: str) -> str:
-    """Text from wherever, as Markdown that shows exactly it, in a table cell too. A backtick becomes an entity, so
-    that every one that is left is from `code`."""
-    value = sanitise(value).replace("\\", "\\\\").replace("&", "&amp;")
-    value = value.replace("<", "&lt;").replace(">", "&gt;").replace("`", "&#96;")
-    value = re.sub(r"([|*~#])", r"\\\1", value).replace("](", "]\\(").replace("][", "]\\[")
-    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", value)
-
-
-def code(value: str) -> str:
-    """An identifier or path, as it would be typed."""
-    return "`" + sanitise(value).replace("`", "'").replace("|", "\\|") + "`"
-
-
-def _comment(value: str) -> str:
-    """Text that cannot end the comment it stands in."""
-    return re.sub(r"-{2,}|[<>]", "-", sanitise(value, 200))
-
-
-def file_name(model: str) -> str:
-    """A model's name as the name of a file."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", model)[:80] or "_"
-
-
-def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """A Markdown table with padded columns; those in `right` are aligned to the right."""
-    cells = [[text(column) for column in columns], *[list(row) for row in rows]]
-    widths = [max(3, *(_width(row[i]) for row in cells)) for i in range(len(columns))]
-
-    def line(row: Sequence[str]) -> str:
-        padded = [
-            " " * (widths[i] - _width(value)) + value if i in right else value + " " * (widths[i] - _width(value))
-            for i, value in enumerate(row)
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    rule = [("-" * (w - 1) + ":") if i in right else "-" * w for i, w in enumerate(widths)]
-    return [line(cells[0]), line(rule), *(line(row) for row in cells[1:])]
-
-
-def _width(value: str) -> int:
-    """Columns on a terminal."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in value)
-
-
-def _items(lines: Iterable[str]) -> list[str]:
-    """A list followed by a blank line; nothing for no lines."""
-    found = [f"- {text(line)}" for line in lines]
-    return [*found, ""] if found else []
 
 
 def _run_name(run: RunDetail) -> str:
@@ -598,16 +460,6 @@ def _latency(run: RunDetail) -> str:
 
 def _milliseconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} ms"
-
-
-def _share(value: float | None) -> str:
-    return cosine(value, 3)
-
-
-def _signed(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return ("+" if value >= 0 else "−") + cosine(abs(value))
 
 
 def _or_dash(value: int | None) -> str:

@@ -23,7 +23,7 @@ from lvmtui.state.run_state import RunState
 
 UNSEEN = 0.7
 """Log standard deviation of a machine's speed against the reference: four in five are within 2.5 times of it."""
-BETWEEN = 0.3
+BETWEEN = 0.25
 """Of a kind's cost in proportion to the table, on one machine."""
 GUESSED = 0.8
 """The same where not even the number of parameters is known."""

@@ -25,8 +25,11 @@ from lvmtui.judge.comparison import complete_pairs, is_current, read_comparisons
 from lvmtui.judge.contents import Heldout, Report, report_of
 from lvmtui.judge.curves import svg
 from lvmtui.judge.datafacts import read_data_facts
-from lvmtui.judge.markdown import comparison_text, file_name, markdown, table_csv
+from lvmtui.judge.markdown import markdown
+from lvmtui.judge.markup import file_name
+from lvmtui.judge.plaintext import comparison_text
 from lvmtui.judge.ranking import health_by_run
+from lvmtui.judge.spreadsheet import table_csv
 from lvmtui.state.reader import CampaignReader, CampaignState
 
 CURVES = "curves"

@@ -20,6 +20,7 @@ from textual.screen import Screen
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.status import Phase
 from lvmtui.ui.board_screen import BoardScreen
+from lvmtui.ui.machine import MachineFigures
 from lvmtui.ui.orders import Orders
 from lvmtui.ui.snapshot import Snapshot
 from lvmtui.ui.source import Source
@@ -58,9 +59,11 @@ class LvmApp(App[int], inherit_bindings=False):
         read_only: bool = False,
         poll: bool = False,
         clock: Callable[[], float] = time.time,
+        machine: Callable[[], MachineFigures | None] | None = None,
         live: bool = True,
     ) -> None:
-        """`live` False: nothing is watched and nothing measured; `look` is called by whoever drives the screen."""
+        """`live` False: nothing is watched; whoever drives the screen calls `look`. `clock` and `machine` can be
+        replaced by ones that stand still."""
         super().__init__(driver_class=TerminalDriver if sys.platform != "win32" else None)
         self.theme = "ansi-dark"
         self.workspace = workspace
@@ -70,7 +73,7 @@ class LvmApp(App[int], inherit_bindings=False):
         self.words = ""
         self.reading = False
         """True until there is a first snapshot of a campaign that takes a while to read."""
-        self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, measure=live)
+        self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, machine=machine)
         self.orders = Orders(self)
         self._live = live
         self._newest: Snapshot | None = None
@@ -125,6 +128,11 @@ class LvmApp(App[int], inherit_bindings=False):
         self._accept(self._newest)
         self.redraw()
 
+    def look(self) -> None:
+        """Look at everything now, and draw it."""
+        self._accept(self.source.look())
+        self.redraw()
+
     def _accept(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
         if snapshot is None:
@@ -141,8 +149,7 @@ class LvmApp(App[int], inherit_bindings=False):
             self.screen.redraw()
 
     def attend(self, selected: str, visible: Iterable[str] = ()) -> None:
-        if self._live:
-            self.source.attend(selected, visible)
+        self.source.attend(selected, visible)
 
     def _verdict_came(self) -> None:
         """The campaign is over: show what came out, unless somebody is busy with something else."""

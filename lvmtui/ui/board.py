@@ -9,7 +9,7 @@ from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import Grid, grid_for, panels
 from lvmtui.ui.board_rows import rows
 from lvmtui.ui.header import Key, alarms, header, keys
-from lvmtui.ui.line import Drawing, Hit, Line, cut
+from lvmtui.ui.line import Drawing, Hit, Line, cut, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
 MANY = 12
@@ -73,6 +73,8 @@ def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> 
     if grid is not None and grid.spare:
         return []
     lines: list[Line] = []
+    if snapshot.settled and snapshot.table.ranked:
+        lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width - 2)[:2])
     model = snapshot.model(selected)
     if grid is None and model is not None and model.row is not None and model.row.change is not None:
         row = model.row

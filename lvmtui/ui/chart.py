@@ -100,7 +100,7 @@ def _usable(points: Sequence[Point], log: bool) -> list[Point]:
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
-    return (low, high) if high > low else (low, low + 1)
+    return (low, high) if high > low else (low, low + max(1.0, abs(low) * 1e-6))
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:

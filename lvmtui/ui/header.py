@@ -84,10 +84,13 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
     if gains:
         gains.sort(key=lambda row: -(row.change or 0.0))
         pieces: list[Piece] = [("gains     ", "dim")]
-        for row in gains[:4]:
-            provisional = row.rank is None
-            style = "dim" if provisional else change_style(row.change)
-            pieces += [(f"{row.title} ", ""), (words.percent(row.change, 1), style), ("  ", "")]
+        for row in gains:
+            style = "dim" if row.rank is None else change_style(row.change)
+            one: list[Piece] = [(f"{row.title} ", ""), (words.percent(row.change, 1), style), ("  ", "")]
+            if len(pieces) > 1 and width_of(pieces) + width_of(one) - 2 > width:
+                lines.append(tuple(pieces))
+                pieces = [("          ", "")]
+            pieces.extend(one)
         lines.append(tuple(pieces))
     lines.extend(alarms(snapshot))
     return lines
@@ -126,14 +129,15 @@ Key = tuple[str, str, str]
 def keys(shown: Sequence[Key], end: Key, width: int) -> tuple[Line, list[Hit]]:
     """The last line: as many keys as fit, in their order, and at the right the way out."""
     tail: list[Piece] = [(f"{end[0]} ", "key"), (f"{end[1]} ", "dim")]
-    room = width - width_of(tail) - 1
+    room = width - width_of(tail)
     pieces: list[Piece] = [(" ", "")]
     hits: list[Hit] = []
     for key, does, action in shown:
         one: list[Piece] = [(f"{key} ", "key"), (f"{does}  ", "dim")]
-        if width_of(pieces) + width_of(one) > room:
+        if width_of(pieces) + width_of(one) - 2 > room:
             break
         hits.append(Hit(width_of(pieces), 0, width_of(one) - 2, 1, action))
         pieces.extend(one)
+    pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
     hits.append(Hit(width - width_of(tail), 0, width_of(tail), 1, end[2]))
     return spread(fit(pieces, max(0, width - width_of(tail))), tail, width), hits

@@ -63,7 +63,7 @@ class Help(Dialog[None]):
     _top = 0
 
     def heading(self) -> str:
-        return "Keys"
+        return "Keys (esc closes)"
 
     def body(self, width: int, height: int) -> list[Line]:
         columns = [_column(GROUPS[:1]), _column(GROUPS[1:])]

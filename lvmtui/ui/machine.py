@@ -46,8 +46,7 @@ class MachineWatch:
         self._stop = threading.Event()
         self._tool: subprocess.Popen[str] | None = None
 
-    @property
-    def figures(self) -> MachineFigures | None:
+    def read(self) -> MachineFigures | None:
         """What was measured last; None until the first look is over."""
         base = self._base
         if base is None or not self._gpus:

@@ -15,8 +15,8 @@ from lvmtui.ui.line import Line, Piece, fit, left, wrapped
 from lvmtui.ui.textfield import TextField
 
 FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs")
-CHOICES = {"recipe": ("chosen", "tuned", "reference"), "size": ("chosen", "small", "full")}
-"""`chosen`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
+CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
+"""`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
 HINTS = {
     "baseline": "bundled Wikipedia vectors, first 41 articles; or type a path, ctrl+o picks",
     "expanded": "bundled Wikipedia vectors, all 890 articles; or type a path, ctrl+o picks",
@@ -81,7 +81,7 @@ class Form:
         if self.ticked != frozenset(MODELS):
             arguments += ["--models", *(model for model in MODELS if model in self.ticked)]
         for name in CHOICES:
-            if self.choice(name) != "chosen":
+            if self.choice(name) != "auto":
                 arguments += [f"--{name}", self.choice(name)]
         for name in ("epochs", "seeds", "jobs"):
             if values := self.text(name).text.replace(",", " ").split():
@@ -144,6 +144,8 @@ def _value(form: Form, name: str, width: int, focused: bool) -> list[Piece]:
         for option in CHOICES[name]:
             chosen = option == form.choice(name)
             pieces += [(f" {option} ", "cursor" if chosen and focused else "bold" if chosen else "dim"), (" ", "")]
+        if form.choice(name) == "auto":
+            pieces.append((f"  {CHOICES[name][2 if form.files else 1]} for these vectors", "dim"))
         return pieces
     return form.text(name).pieces(width, focused=focused, hint=HINTS[name])
 

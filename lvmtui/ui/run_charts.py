@@ -53,7 +53,7 @@ def _cosine(
         title.append((f"  {other.label} validation", other.arm))
     series.append(Series(training, "note", "train"))
     mean = snapshot.context_mean.get(run.arm)
-    levels = [Level(mean, "mean of the context ")] if mean is not None else []
+    levels = [Level(mean, "mean of the context " if width >= 60 else "mean ")] if mean is not None else []
     drawn = chart(
         series,
         width,
@@ -93,7 +93,7 @@ def _titled(
     log: bool,
     width: int,
     height: int,
-    form: Callable[[float], str] = "{:.2g}".format,
+    form: Callable[[float], str] = "{:.3g}".format,
 ) -> list[Line]:
     """A chart with its name above."""
     scale = "  log scale" if log else ""

@@ -30,7 +30,8 @@ def run_header(run: RunFacts, place: str, width: int) -> Line:
         start += [*bar(run.share, 12 if width < 100 else 24, run.style), (f" {100 * run.share:.0f} %   ", "")]
     eta = run.expected.eta if run.expected else None
     if run.phase in (Phase.RUNNING, Phase.STARTING, Phase.STALLED):
-        soon = f"{words.duration(eta.seconds)} left ({range_words(eta)})" if eta else f"calibrating{glyphs.ELLIPSIS}"
+        span = f" ({range_words(eta)})" if eta and width >= 100 else ""
+        soon = f"{words.duration(eta.seconds)} left{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
         start.append((f"{soon}   ", ""))
     elif run.waits and run.start_words:
         start.append((f"starts {run.start_words}, takes {run.time_words}   ", "dim"))

@@ -16,7 +16,7 @@ from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.state.reader import CampaignReader, CampaignState, RunView, Signature, signature, supervisor_of
 from lvmtui.state.status import ALIVE
 from lvmtui.ui.logfile import newest_lines
-from lvmtui.ui.machine import MachineWatch
+from lvmtui.ui.machine import MachineFigures, MachineWatch
 from lvmtui.ui.snapshot import Builder, Snapshot
 from lvmtui.ui.watch import Hints, Places, Watcher
 
@@ -51,14 +51,16 @@ class Source:
         poll: bool = False,
         deliver: Callable[[Snapshot | None], None] = lambda snapshot: None,
         clock: Callable[[], float] = time.time,
-        measure: bool = True,
+        machine: Callable[[], MachineFigures | None] | None = None,
     ) -> None:
+        """`machine`: where the machine's figures come from; None: they are measured."""
         self.workspace = workspace
         self._wanted = campaign
         self._deliver = deliver
         self._clock = clock
-        self._machine = MachineWatch()
-        self._measure = measure
+        self._watch = MachineWatch()
+        self._machine = machine or self._watch.read
+        self._measured = machine is None
         self._watcher = Watcher(self._on_paths, self._on_warning, poll=poll)
         self._polls = poll
         self._guard = threading.Condition()
@@ -82,13 +84,13 @@ class Source:
 
     def start(self) -> None:
         """Begin to watch and to deliver."""
-        if self._measure:
-            self._machine.start()
+        if self._measured:
+            self._watch.start()
         self._watcher.start(self._places.roots)
         threading.Thread(target=self._run, name="lvmtui-source", daemon=True).start()
 
     def stop(self) -> None:
-        self._machine.stop()
+        self._watch.stop()
         self._watcher.stop()
         with self._guard:
             self._stopping = True
@@ -198,7 +200,7 @@ class Source:
         return self._builder.build(
             state,
             self._now,
-            machine=self._machine.figures,
+            machine=self._machine(),
             supervised=self._supervised or state.settled,
             log=self._log[1] if selected else (),
             log_run=self._selected if selected else "",
@@ -263,9 +265,8 @@ class Source:
             self._builder.read(state)
         turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
         self._stale = self._stale or hints.campaign or bool(hints.runs) or (ticked and bool(runs))
-        if self._stale or hints.campaign:
-            if not self._weighed_lately and (ticked or turned or hints.campaign):
-                self._weigh(state)
+        if self._stale and not self._weighed_lately and (ticked or turned or hints.campaign):
+            self._weigh(state)
         return self._freeze(state)
 
     def _on_paths(self, paths: Iterable[str]) -> None:

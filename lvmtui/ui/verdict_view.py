@@ -12,7 +12,7 @@ from lvmtui.judge.verdict import Word, interval_words
 from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import verdict_style
 from lvmtui.ui.header import change_style
-from lvmtui.ui.line import Drawing, Hit, Line, Piece, cut, fit, left, right, wrapped
+from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, right, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
 SORTS = ("rank", "model", "change", "baseline", "expanded")

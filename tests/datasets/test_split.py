@@ -11,7 +11,8 @@ import pytest
 
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.spec import ARMS
-from lvmtui.datasets.arm import Arm, bundled_arms
+from lvmtui.contract.spec import Arm as ArmName
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import (
     SHARES,
@@ -20,6 +21,7 @@ from lvmtui.datasets.split import (
     Split,
     draw_split,
     effective_clusters,
+    keep_held_out,
     read_heldout,
     read_split,
 )
@@ -300,6 +302,24 @@ def test_few_or_no_clusters_are_refused(tmp_path: Path) -> None:
 def test_effective_clusters() -> None:
     assert effective_clusters(np.arange(10).repeat(7)) == pytest.approx(10)
     assert effective_clusters(np.array([0] * 97 + [1, 2, 3])) == pytest.approx(100**2 / (97**2 + 3))
+
+
+@pytest.mark.parametrize("own", ARMS)
+@pytest.mark.parametrize("files", [prefix, overlapping, duplicated, sequences_out_of_step], ids=lambda f: f.__name__)
+def test_an_earlier_held_out_set_serves_another_expanded_arm(tmp_path: Path, files: Files, own: ArmName) -> None:
+    first = draw_split(*(pair := arms(tmp_path, *files(tmp_path))), seed=0)
+    if files is sequences_out_of_step:
+        larger = save_sequence(tmp_path / "larger.npz", np.concatenate([walk(900, 8), walk(4000)[:3900], walk(900, 9)]))
+    else:
+        order = np.random.default_rng(2).permutation(80)
+        larger = save_articles(tmp_path / "larger.npz", library(40, 6) + [ARTICLES[i] for i in order], "float16")
+    trained = replace(pair[ARMS.index(own)], name="baseline")
+    expanded = file_arm("expanded", larger, tmp_path, normalise=True)
+    kept = keep_held_out(first, own, trained, expanded, seed=1)
+    assert kept.facts.fingerprint == kept.heldout.fingerprint == first.facts.fingerprint
+    assert np.array_equal(kept.baseline.train, first.arm(own).train)
+    assert kept.facts.expanded.held_out > 0 and len(kept.expanded.train) > len(kept.heldout.starts)
+    no_leak(kept, trained, expanded, tmp_path / "kept")
 
 
 # -- the bundled arms ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,7 +20,7 @@ from lvmtui.judge.compare import compare
 from lvmtui.judge.comparison import Comparison, is_current, read_comparison, read_comparisons
 from lvmtui.judge.interval import estimate
 from tests.factory import Curve, History, bring_to, make_campaign, planned_run
-from tests.judge.scenes import finished, state_of
+from tests.judge.scenes import finished, report_of, state_of
 
 ONE = {"amn": (0.5189, 0.5269)}
 
@@ -211,6 +212,11 @@ def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
     assert found.baseline.skill.against == "recency_mean"
     assert found.baseline.skill.gain.value == pytest.approx(0.01, abs=1e-6)
     assert found.expanded.skill.gain.value == pytest.approx(0.018, abs=1e-3)
+    report, md = report_of(workspace, campaign)
+    row = report.table.rows[0]
+    assert (row.baseline.skill_words, row.expanded.skill_words) == ("better", "better")
+    assert re.search(r"\| \+\.0100 \[\+\.0100, \+\.0100\] better than the recency mean \| \+\.018\d \[", md)
+    assert "skill with 8k: +.0100 [+" in (workspace.results(campaign) / "amn.txt").read_text()
 
 
 def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> None:

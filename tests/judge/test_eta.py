@@ -46,7 +46,7 @@ def work_left(run: History, steps: int) -> float:
     return steps * run.seconds_per_step + math.ceil(steps / run.spec.evaluate_every) * 0.5 + 2
 
 
-# One run ----------------------------------------------------------------------------------------------------------------
+# One run -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_steady_run_is_known_within_its_range(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_run_that_will_resume_is_counted_from_its_checkpoint(tmp_path: Path) -
     assert done.step == 1200
 
 
-# A pair, a campaign -----------------------------------------------------------------------------------------------------
+# A pair, a campaign --------------------------------------------------------------------------------------------------
 
 
 def test_paused_runs_are_left_out_and_named(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_the_queue_is_played_as_a_supervisor_would(queue: list[float], slots: li
         assert busy <= max(jobs, len(slots))
 
 
-# Evaluations without a better loss ----------------------------------------------------------------------------------------
+# Evaluations without a better loss -----------------------------------------------------------------------------------
 
 
 @given(
@@ -259,7 +259,7 @@ def test_runs_that_may_stop_early_have_a_wider_range_and_learn() -> None:
     assert soon.median < doubtful.median
 
 
-# What a machine has shown ---------------------------------------------------------------------------------------------------
+# What a machine has shown --------------------------------------------------------------------------------------------
 
 
 def shown(model: str, times: float, run: str = "", seconds: float = 60.0) -> Shown:
@@ -318,7 +318,7 @@ def test_dearer_work_costs_more() -> None:
     assert replace(WORK, device="CPU, 2 threads").kind == replace(WORK, device="auto").kind
 
 
-# A plan that has not started ------------------------------------------------------------------------------------------------
+# A plan that has not started -----------------------------------------------------------------------------------------
 
 
 def test_a_plan_has_a_wide_range_until_earlier_runs_narrow_it(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_a_sixth_model_is_guessed_more_widely(tmp_path: Path) -> None:
     )
 
 
-# And is it right? -----------------------------------------------------------------------------------------------------------
+# And is it right? ----------------------------------------------------------------------------------------------------
 
 
 def test_on_noisy_campaigns_it_is_right_within_its_range(monkeypatch: pytest.MonkeyPatch) -> None:

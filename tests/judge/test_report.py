@@ -21,8 +21,10 @@ from lvmtui.contract.recipe import MODELS
 from lvmtui.contract.spec import read_spec
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.contents import Report
-from lvmtui.judge.markdown import code, file_name, grid, markdown, table_csv, text
+from lvmtui.judge.markdown import markdown
+from lvmtui.judge.markup import code, file_name, grid, text
 from lvmtui.judge.report import publish, read_report, render_report, write_report
+from lvmtui.judge.spreadsheet import table_csv
 from tests.factory import Curve, bring_to, make_campaign, planned_run
 from tests.judge.scenes import NOW, finished, report_of, state_of, words
 
@@ -200,6 +202,21 @@ def test_every_asked_for_part_is_there(tmp_path: Path) -> None:
     assert "numpy 2.4.6, python 3.11.2, torch 2.13.0" in provenance
     assert all(run.best_digest[:16] in provenance for run in report.runs)
     assert "0.61 ms / 0.83 ms" in section(md, "Runs")
+
+
+def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    pair = {"shared": 0.25, "baseline_is_part": False, "same_space": "unknown", "ratio": 2.8}
+    files = [{"duplicates": 4, "coherence": 0.4132}, {"duplicates": 1026, "coherence": None}]
+    document = {"files": files, "pair": pair, "notes": ["rows were scaled | to length 1"], "faults": [], "version": 1}
+    workspace.campaign(campaign.id).check.write_text(json.dumps(document))
+    _, md = report_of(workspace, campaign)
+    facts = section(md, "Data")
+    assert re.search(r"\| equal to an earlier vector +\| +4 \| +1,026 \|", facts)
+    assert re.search(r"\| mean cosine of neighbours +\| +\.4132 \| +– \|", facts)
+    assert "8k has 25% of its vectors in common with 23k." in facts
+    assert "rows were scaled \\| to length 1" in facts
+    assert "contexts of 5, and nothing proves that one encoder made both" in section(md, "Provenance")
 
 
 def test_the_same_words_everywhere(tmp_path: Path) -> None:

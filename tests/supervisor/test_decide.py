@@ -483,6 +483,17 @@ def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> N
     assert isinstance(decided(run), Ask)
 
 
+def test_nobody_is_taken_for_a_trainer_while_a_death_is_not_written_down(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent(), launched(1), started(1), sight=alive(3))
+    assert run.trainer is None and isinstance(decided(run), Ask)
+
+
+def test_nothing_is_begun_that_could_not_be_written_down(spec: RunSpec) -> None:
+    queued = CampaignSeen("c", 1, (seen_with(spec, Intent()),))
+    assert decide(Observation((queued,), can_write=True), RULES) == (Start("run"),)
+    assert decide(Observation((queued,), can_write=False), RULES) == ()
+
+
 def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:
     run = seen_with(spec, Intent("cancel", 1), launched(1), started(1), Signalled(3.0, "KILL", (101,), "cancelled"))
     assert decided(run) == Close("run", 1, (101,))

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.files import append_line
-from lvmtui.contract.identity import Identity
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.files import append_line, replace_file
+from lvmtui.contract.identity import Identity, own_identity
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.compare import compare
 from tests.factory import START, Curve, bring_to, make_campaign, planned_run, write_trivial
@@ -81,3 +82,9 @@ def log_lines(workspace: Workspace, campaign: Campaign, model: str, arm: str, co
         text = f"{clock} step {10 * i}/1200  loss {1 / (i + 3):.5f}  cosine {0.52 - 0.2 / (i + 1):.4f}  412 windows/s"
         append_line(path, text.encode() + b"\n")
     return path
+
+
+def supervise(root: Path) -> None:
+    """As if the calling process supervised the workspace."""
+    workspace = Workspace(root)
+    replace_file(workspace.supervisor, dump_document({"version": 1, "process": encode(own_identity())}))

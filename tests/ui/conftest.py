@@ -1,0 +1,47 @@
+"""Screens with a clock that stands still, over campaigns made for the test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lvmtui.contract.workspace import Workspace
+from lvmtui.ui.app import LvmApp
+from lvmtui.ui.machine import MachineFigures
+from tests.ui.showcase import NOW
+
+MACHINE = MachineFigures(96.0, 3.1 * 2**30, 24 * 2**30)
+MakeApp = Callable[..., LvmApp]
+
+
+@pytest.fixture(autouse=True)
+def greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times on the screens are local; the tests' are UTC. What the outer terminal is must not matter either."""
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "LVMTUI_GLYPHS"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def make_app() -> MakeApp:
+    def make(root: Path, **options: object) -> LvmApp:
+        return LvmApp(
+            Workspace(root), clock=lambda: NOW, live=False, machine=lambda: MACHINE, **options  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+def shown(app: LvmApp) -> str:
+    """The text of what is on top of the screen."""
+    from lvmtui.ui.canvas import Canvas
+
+    return app.screen.query_one(Canvas).text

@@ -1,0 +1,71 @@
+"""A chart has the size it is told, and the shape of its figures."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.ui.chart import Level, Series, chart
+from lvmtui.ui.line import Line, width_of
+
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
+
+
+def text(lines: list[Line]) -> list[str]:
+    return ["".join(piece for piece, _ in line) for line in lines]
+
+
+def rows_with_dots(lines: list[Line]) -> list[int]:
+    return [y for y, line in enumerate(text(lines)) if any(0x2800 < ord(c) <= 0x28FF for c in line)]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(NUMBERS, NUMBERS), max_size=40),
+    st.integers(20, 90),
+    st.integers(3, 20),
+    st.booleans(),
+    st.booleans(),
+)
+def test_any_figures_fill_exactly_the_room(
+    points: list[tuple[float, float]], width: int, height: int, log: bool, focus: bool
+) -> None:
+    lines = chart([Series(tuple(points), "", "23k")], width, height, levels=[Level(0.5, "mean ")], log=log, focus=focus)
+    assert len(lines) == height
+    assert all(width_of(line) == width for line in lines)
+
+
+def test_a_rising_curve_rises() -> None:
+    lines = text(chart([Series(tuple((x, float(x)) for x in range(100)), "")], 40, 10))
+    columns = [[line[x] for line in lines] for x in range(8, 40)]
+    tops = [next((y for y, c in enumerate(column) if 0x2800 < ord(c) <= 0x28FF), 99) for column in columns]
+    drawn = [y for y in tops if y < 99]
+    assert drawn == sorted(drawn, reverse=True) and drawn[0] > drawn[-1]
+
+
+def test_a_thousand_points_draw_the_same_curve_as_a_hundred() -> None:
+    def curve(n: int) -> Series:
+        return Series(tuple((i / n, math.sin(3 * i / n)) for i in range(n + 1)), "")
+
+    few, many = (text(chart([curve(n)], 50, 8)) for n in (100, 1000))
+    assert sum(a != b for x, y in zip(few, many, strict=True) for a, b in zip(x, y, strict=True)) < 40
+
+
+def test_nothing_is_said_where_there_are_no_figures() -> None:
+    assert "no figures yet" in "\n".join(text(chart([Series((), "")], 30, 5)))
+    assert "no figures yet" in "\n".join(text(chart([Series(((1, -1.0),), "")], 30, 5, log=True)))
+
+
+def test_levels_and_labels() -> None:
+    lines = text(chart([Series(((0, 0.0), (9, 1.0)), "", "8k")], 40, 9, levels=[Level(0.5, "mean ")]))
+    assert lines[0].endswith("8k") and "mean ┄" in lines[4]
+    assert lines[0].startswith(" 1.04") and lines[-1].startswith("-0.04")
+
+
+def test_focus_leaves_the_steep_beginning_out() -> None:
+    points = tuple((float(x), 1 - math.exp(-x)) for x in range(30))
+    near, far = (chart([Series(points, "")], 60, 10, focus=focus) for focus in (True, False))
+    assert len(rows_with_dots(near)) >= len(rows_with_dots(far))
+    assert float(text(near)[-1].split()[0]) > 0.9 > float(text(far)[-1].split()[0])

@@ -1,0 +1,97 @@
+"""Every state has its own word, and alarms speak louder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lvmtui.contract.workspace import Workspace
+from lvmtui.ui.facts import last_words
+from lvmtui.ui.snapshot import Snapshot
+from lvmtui.ui.source import Source
+from tests.factory import bring_to, make_campaign, write_trivial
+from tests.ui.showcase import NOW, every_state
+
+WORDS = {
+    "queued": ("○", "queued"),
+    "starting": ("▸", "starting"),
+    "running": ("▸", "epoch"),
+    "evaluating": ("▸", "epoch"),
+    "pausing": ("◌", "pausing"),
+    "paused": ("‖", "paused"),
+    "cancelling": ("◌", "cancelling"),
+    "cancelled": ("✗", "cancelled"),
+    "interrupted": ("◌", "interrupted"),
+    "killed": ("◌", "interrupted"),
+    "no_space": ("!", "no space"),
+    "failed": ("✗", "failed"),
+    "gave_up": ("✗", "failed"),
+    "diverged": ("✗", "diverged"),
+    "collapsed": ("✗", "collapsed"),
+    "finished": ("✓", "done"),
+    "unknown": ("?", "unknown"),
+}
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    root = tmp_path_factory.mktemp("states")
+    every_state(root)
+    found = Source(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("state", WORDS)
+def test_a_state_is_told_by_word_and_glyph(snapshot: Snapshot, state: str) -> None:
+    run = next(run for run in snapshot.runs if run.view.planned.model == state and run.arm == "baseline")
+    glyph, word = WORDS[state]
+    assert (run.glyph, run.word.split(" ")[0] if state in ("running", "evaluating") else run.word) == (
+        glyph,
+        word if state not in ("paused", "pausing") else f"{word} {run.epoch_words}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("failed", "changed since the run was planned"),
+        ("gave_up", "Segmentation fault"),
+        ("diverged", "not finite"),
+        ("no_space", "disk is full"),
+        ("killed", "killed for memory"),
+        ("finished", ""),
+        ("running", ""),
+    ],
+)
+def test_last_words_of_what_went_wrong(snapshot: Snapshot, state: str, words: str) -> None:
+    run = next(run for run in snapshot.runs if run.view.planned.model == state and run.arm == "baseline")
+    said = last_words(run)
+    assert words in said if words else said == ""
+
+
+def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    run = bring_to(tmp_path, campaign, "amn", "baseline")
+    run.folder.spec.write_text("{")
+    snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert snapshot is not None
+    assert snapshot.runs[0].word == "failed" and "spec" in last_words(snapshot.runs[0])
+    assert snapshot.runs[1].word == "queued"
+
+
+def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    write_trivial(tmp_path, campaign, "baseline")
+    for model in campaign.models:
+        bring_to(tmp_path, campaign, model, "baseline", state="paused")
+    source = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None)
+    first, again = source.look(), source.look()
+    assert first is not None and again is not None
+    assert all(a.state is b.state for a, b in zip(first.runs, again.runs, strict=True))
+    bring_to(tmp_path, campaign, "gru", "expanded", state="finished")
+    third = source.look()
+    assert third is not None
+    assert third.run(first.runs[3].name).word == "done"  # type: ignore[union-attr]
+    assert third.runs[0].state is first.runs[0].state

@@ -1,0 +1,91 @@
+"""The window onto a log: it follows, stays where it is put, wraps, and finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lvmtui.ui.line import Line
+from lvmtui.ui.log_pane import LogPane
+
+WIDTH, HEIGHT = 20, 4
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"line {i}\n" for i in range(100)))
+    return path
+
+
+def text(lines: list[Line]) -> list[str]:
+    return ["".join(piece for piece, _ in line) for line in lines]
+
+
+def shown(pane: LogPane) -> list[str]:
+    return text(pane.lines(WIDTH, HEIGHT))
+
+
+def test_it_opens_at_the_end_and_follows(path: Path) -> None:
+    pane = LogPane(path)
+    assert shown(pane) == ["line 96", "line 97", "line 98", "line 99"]
+    with path.open("a") as file:
+        file.write("line 100\n")
+    assert shown(pane)[-1] == "line 100"
+    assert pane.place == "following"
+
+
+def test_it_stays_where_it_was_put(path: Path) -> None:
+    pane = LogPane(path)
+    pane.scroll(-10, WIDTH, HEIGHT)
+    assert shown(pane)[0] == "line 86" and not pane.follow
+    with path.open("a") as file:
+        file.write("more\n")
+    assert shown(pane)[0] == "line 86"
+    pane.scroll(3, WIDTH, HEIGHT)
+    assert shown(pane)[0] == "line 89"
+    pane.scroll(1000, WIDTH, HEIGHT)
+    assert pane.follow and shown(pane)[-1] == "more"
+    pane.to_start()
+    assert shown(pane)[0] == "line 0" and pane.place == "0 %"
+    pane.scroll(-5, WIDTH, HEIGHT)
+    assert shown(pane)[0] == "line 0"
+
+
+def test_long_lines_are_cut_or_wrapped_and_scrolled_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("a" * 50 + "\nb\n" + "c" * 45 + "\n")
+    pane = LogPane(path)
+    assert shown(pane) == ["a" * 19 + "…", "b", "c" * 19 + "…"]
+    pane.wrap = True
+    assert shown(pane) == ["b", "c" * 20, "c" * 20, "c" * 5]
+    pane.scroll(-1, WIDTH, HEIGHT)
+    assert shown(pane) == ["a" * 10, "b", "c" * 20, "c" * 20]
+    pane.scroll(-1, WIDTH, HEIGHT)
+    assert shown(pane)[:2] == ["a" * 20, "a" * 10]
+    pane.scroll(1, WIDTH, HEIGHT)
+    assert shown(pane) == ["a" * 10, "b", "c" * 20, "c" * 20]
+
+
+def test_it_finds_and_sets_off(path: Path) -> None:
+    pane = LogPane(path, needle="LINE 5".lower())
+    pane.to_start()
+    found = pane.search(True, lambda share: True)
+    assert found is not None
+    pane.go_to(found)
+    assert shown(pane)[0] == "line 5"
+    assert ("line 5", "match") in pane.lines(WIDTH, HEIGHT)[0]
+    pane.go_to(pane.search(True, lambda share: True) or 0)
+    assert shown(pane)[0] == "line 50"
+    pane.go_to(pane.search(False, lambda share: True) or 0)
+    assert shown(pane)[0] == "line 5"
+
+
+def test_a_log_that_was_replaced_by_a_shorter_one(path: Path) -> None:
+    pane = LogPane(path)
+    pane.scroll(-3, WIDTH, HEIGHT)
+    path.write_text("new\n")
+    assert shown(pane) == ["new"]
+    path.unlink()
+    assert "nothing logged" in shown(pane)[0]
