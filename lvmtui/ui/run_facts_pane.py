@@ -42,12 +42,12 @@ def _column(groups: list[Group], width: int) -> list[Line]:
 def _groups(run: RunFacts) -> list[Group]:
     state = run.state
     if state is None:
-        return [("run", [("folder", str(run.view.folder.path)), ("fault", run.view.fault)])]
+        return [("run", [("folder", run.view.planned.folder), ("fault", run.view.fault)])]
     spec, trainer = state.spec, state.trainer
     recipe = [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)]
     started = trainer.started
     life: list[tuple[str, str]] = [
-        ("folder", str(run.view.folder.path)),
+        ("folder", run.view.planned.folder),
         ("attempts", f"{trainer.attempts}, launched {words.plural(state.supervision.launches, 'time')}"),
         ("began", words.date(trainer.first_started)),
         ("work", words.duration(trainer.active)),
