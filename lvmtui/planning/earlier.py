@@ -20,6 +20,10 @@ APART = (
     "the held-out windows of the baseline runs are gone, so new ones were drawn: the baseline may have been trained on "
     "them, and no verdict will be given; each arm's own validation cosine is all there is to go by"
 )
+SOURCES = (
+    "the baseline runs were the expanded arm of their own campaign: what is told by source (own, new) means the sources "
+    "of that campaign, and the baseline has seen both"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Earlier:
             kept = read_split(self.folders[0].workspace / self.spec.split)
         except UserError:
             return draw_split(baseline, expanded, seed=seed, cross_articles=cross_articles), (APART,)
-        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed), ()
+        notes = () if self.spec.arm == "baseline" else (SOURCES,)
+        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed), notes
 
 
 def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[int]) -> Earlier:

@@ -1,0 +1,371 @@
+"""The screens under a person's fingers. Orders are read back from the run folders: the screen carries nothing out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from lvmtui.contract.intent import Intent, read_intent
+from lvmtui.contract.workspace import Workspace
+from lvmtui.ui.app import LvmApp
+from lvmtui.ui.ask import Ask
+from lvmtui.ui.board_screen import BoardScreen
+from lvmtui.ui.canvas import Canvas
+from lvmtui.ui.help import Help
+from lvmtui.ui.run_screen import RunScreen
+from lvmtui.ui.verdict_screen import VerdictScreen
+from tests.factory import bring_to
+from tests.ui.conftest import MakeApp, shown
+from tests.ui.showcase import end, log_lines, many, middle
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    middle(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def ensured(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Workspace]]:
+    """No supervisor is started; how often one was wished for is noted."""
+    wished: list[Workspace] = []
+    monkeypatch.setattr("lvmtui.supervisor.ensure.ensure_supervisor", lambda workspace: wished.append(workspace))
+    yield wished
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Wait for what threads and timers do."""
+    for _ in range(400):
+        await pilot.pause()
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it does not come true")
+
+
+def intent(app: LvmApp) -> Intent:
+    assert app.snapshot is not None
+    run = app.snapshot.run(app.selected)
+    assert run is not None
+    return read_intent(run.view.folder.intent)
+
+
+async def test_the_selection_moves_by_model_and_by_run(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.selected.startswith("gru_8k"), "what runs is looked at first"
+        for keys, name in (
+            ("down", "transformer_8k"),
+            ("k", "gru_8k"),
+            ("l", "gru_23k"),
+            ("j", "transformer_23k"),
+            ("left", "transformer_8k"),
+            ("G", "graphmert_lvm_23k"),
+            ("down", "amn_23k"),
+            ("g", "amn_8k"),
+            ("up", "graphmert_lvm_8k"),
+        ):
+            await pilot.press(keys)
+            assert app.selected.startswith(name), keys
+
+
+async def test_views_open_and_close(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key, screen in (("enter", RunScreen), ("v", VerdictScreen), ("question_mark", Help)):
+            await pilot.press(key)
+            assert isinstance(app.screen, screen)
+            await pilot.press("escape")
+            await pilot.pause()
+            assert isinstance(app.screen, BoardScreen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, BoardScreen), "the board stays"
+
+
+async def test_a_click_selects_and_another_opens(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.click(offset=(20, 3))
+        assert app.selected.startswith("amn_23k")
+        await pilot.click(offset=(20, 3))
+        assert isinstance(app.screen, RunScreen)
+        await pilot.click(offset=(78, 23))
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen), "keys in the last line are buttons"
+
+
+async def test_finding_a_run(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"paus", "enter")
+        await pilot.pause()
+        assert app.selected.startswith("lstm_23k")
+        await pilot.press("slash", *"qqq", "enter")
+        await pilot.pause()
+        assert "no run matches 'qqq'" in shown(app)
+        await pilot.press("slash", "escape", "down")
+        assert app.selected.startswith("gru_23k"), "letters order again once the line is gone"
+
+
+async def test_pause_and_resume_write_what_is_wanted(
+    root: Path, make_app: MakeApp, ensured: list[Workspace]
+) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: intent(app).want == "pause")
+        await until(pilot, lambda: "GRU 8k is to be paused" in shown(app))
+        app.look()
+        await pilot.pause()
+        assert "pausing" in shown(app)
+        await pilot.press("p")
+        await until(pilot, lambda: intent(app).want == "run")
+        await until(pilot, lambda: len(ensured) == 2)
+
+
+async def test_cancel_asks_first(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("x")
+        await pilot.pause()
+        words = shown(app)
+        assert "Cancel GRU 8k?" in words and "checkpoint of epoch" in words and "on this machine" in words
+        await pilot.press("enter")
+        await pilot.pause()
+        assert not isinstance(app.screen, Ask) and intent(app).want == "run"
+        await pilot.press("x", "y")
+        await until(pilot, lambda: intent(app).want == "cancel" and not intent(app).force)
+        await pilot.press("X")
+        await pilot.pause()
+        assert "at once" in shown(app)
+        await pilot.press("y")
+        await until(pilot, lambda: intent(app).force)
+
+
+async def test_retry_asks_from_where(root: Path, make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(root)
+    assert app.source.look() is not None
+    bring_to(root, app.source.look().state.campaign, "transformer", "expanded", state="failed")  # type: ignore[union-attr]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("r")
+        await pilot.pause()
+        assert "pause or cancel it first" in shown(app), "what runs is not tried again"
+        await pilot.press("slash", *"failed", "enter", "r")
+        await pilot.pause()
+        assert "Try Transformer 23k again?" in shown(app) and "from the checkpoint" in shown(app)
+        await pilot.press("s")
+        await until(pilot, lambda: intent(app).restart > 0)
+
+
+async def test_who_only_looks_changes_nothing(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root, read_only=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key in ("p", "x", "X", "r", "n"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert "read-only" in shown(app) and isinstance(app.screen, BoardScreen)
+            app.hush()
+        app.orders.pause_all()
+        await until(pilot, lambda: "read-only" in shown(app))
+        assert intent(app) == Intent()
+
+
+async def test_the_log_is_followed_and_searched(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter", "2")
+        assert "step 600/1200" in shown(app) and "following" in shown(app)
+        assert app.snapshot is not None
+        log_lines(Workspace(root), app.snapshot.state.campaign, "gru", "baseline", 3)
+        app.look()
+        await pilot.pause()
+        assert shown(app).count("step 30/1200") == 1
+        await pilot.press("g", "slash", *"STEP 45".lower(), "enter")
+        await until(pilot, lambda: shown(app).splitlines()[2].startswith(" 13:45:45 step 450/1200"))
+        await pilot.press("n")
+        await until(pilot, lambda: "'step 45' is not below" in shown(app))
+        await pilot.press("f")
+        assert "following" in shown(app)
+
+
+async def test_panes_scales_and_other_runs(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        for name in ("log", "facts", "events", "charts"):
+            await pilot.press("tab")
+            await pilot.pause()
+            words = {"charts": "windows a second", "log": "following", "facts": "attempts", "events": "checkpoint of"}
+            assert words[name] in shown(app)
+        await pilot.press("y")
+        assert "log scale" in shown(app)
+        await pilot.press("right")
+        assert "GRU 23k" in shown(app).splitlines()[0]
+        await pilot.press("1", "left", "left")
+        assert "LSTM 23k" in shown(app).splitlines()[0]
+
+
+async def test_a_failed_run_shows_its_last_words_on_top(tmp_path: Path, make_app: MakeApp) -> None:
+    campaign = middle(tmp_path)
+    bring_to(tmp_path, campaign, "transformer", "baseline", state="failed")
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"failed", "enter", "enter")
+        await pilot.pause()
+        lines = shown(app).splitlines()
+        assert "failed" in lines[0] and "changed since the run was planned" in lines[1]
+
+
+async def test_the_verdict_is_sorted_and_told(tmp_path: Path, make_app: MakeApp) -> None:
+    end(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("v")
+
+        def models() -> list[str]:
+            lines = shown(app).splitlines()
+            first = next(i for i, line in enumerate(lines) if "95 % interval" in line)
+            return [line[10:30].strip() for line in lines[first + 1 : first + 6]]
+
+        assert models() == ["AMN", "Transformer", "GRU", "LSTM", "GraphMERT-LVM"]
+        await pilot.press("s")
+        assert models() == sorted(models(), key=str.lower)
+        assert "sorted by model" in shown(app)
+        assert "seems to help 4 of 5 models" in shown(app)
+        await pilot.press("tab")
+        await until(pilot, lambda: "does the larger data set help?" in shown(app))
+        top = shown(app)
+        await pilot.press("G")
+        assert shown(app) != top
+        await pilot.press("tab", "G", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_the_verdict_comes_up_once_with_a_bell(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = end(tmp_path)
+    report = Workspace(tmp_path).campaign(campaign.id).report
+    rung: list[int] = []
+    monkeypatch.setattr(LvmApp, "bell", lambda self: rung.append(1))
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert isinstance(app.screen, BoardScreen)
+        report.write_text("# done\n")
+        app.look()
+        await pilot.pause()
+        assert isinstance(app.screen, VerdictScreen) and rung == [1]
+        await pilot.press("escape")
+        app.look()
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen) and rung == [1]
+
+
+async def test_a_campaign_that_is_over_already_opens_quietly(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = end(tmp_path)
+    Workspace(tmp_path).campaign(campaign.id).report.write_text("# done\n")
+    monkeypatch.setattr(LvmApp, "bell", lambda self: pytest.fail("nothing came that was not there"))
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)):
+        assert isinstance(app.screen, BoardScreen)
+        assert "v shows the verdict" in shown(app)
+
+
+async def test_an_error_in_a_view_is_a_line(root: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        with monkeypatch.context() as patch:
+            patch.setattr("lvmtui.ui.board_screen.board", lambda *arguments: 1 / 0)
+            app.redraw()
+            await pilot.pause()
+            assert "cannot be shown: ZeroDivisionError" in shown(app)
+        app.redraw()
+        await pilot.pause()
+        assert "GRU" in shown(app), "the next picture may succeed"
+
+
+async def test_sizes_change_at_any_time(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for keys in ((), ("enter",), ("escape", "v"), ("escape", "x")):
+            await pilot.press(*keys)
+            for size in ((80, 24), (20, 5), (200, 60), (3, 2), (120, 40)):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+        assert "Cancel GRU 8k?" in shown(app)
+        await pilot.press("n")
+        await pilot.pause()
+        assert app.screen.query_one(Canvas).size == (120, 40) and "GRU" in shown(app)
+
+
+async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        names = [command.title for command in app.get_system_commands(app.screen)]
+        for wanted in ("Pause or resume GRU 8k", "Pause all", "Resume all", "Cancel queued", "New campaign", "Leave"):
+            assert wanted in names
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        await pilot.press(*"verdict")
+        await until(pilot, lambda: bool(app.screen.query("CommandList Option") or app.screen.query("CommandList")))
+        await asyncio.sleep(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, VerdictScreen))
+
+
+async def test_orders_for_many(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.snapshot is not None
+        folders = {run.name: run.view.folder for run in app.snapshot.runs}
+        app.orders.pause_all()
+        await until(pilot, lambda: read_intent(folders["gru_23k_20261122_134500"].intent).want == "pause")
+        app.look()
+        app.orders.resume_all()
+        await until(pilot, lambda: all(read_intent(f.intent).want == "run" for f in folders.values()))
+        app.look()
+        app.orders.cancel_queued()
+        await pilot.pause()
+        await pilot.press("y")
+        await until(pilot, lambda: read_intent(folders["transformer_8k_20261122_134500"].intent).want == "cancel")
+        assert read_intent(folders["gru_8k_20261122_134500"].intent).want == "run"
+        app.orders.change_jobs(1)
+        await until(pilot, lambda: "up to 3 side by side" in shown(app))
+        app.selected = "gru_23k_20261122_134500"
+        app.orders.start_next()
+        await until(pilot, lambda: "gru_23k_20261122_134500 first" in shown(app))
+
+
+async def test_five_hundred_runs_are_scrolled(tmp_path: Path, make_app: MakeApp) -> None:
+    many(tmp_path, 60, "paused")
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("G")
+        assert "model_059" in shown(app)
+        await pilot.press("pageup", "pageup")
+        assert "model_059" not in shown(app)
+        await pilot.press("g")
+        assert "model_000" in shown(app)
+
+
+async def test_without_a_campaign_a_new_one_is_offered(tmp_path: Path, make_app: MakeApp) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "New campaign" in shown(app)
+        middle(tmp_path)
+        app.look()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen) and "GRU" in shown(app)
+    reader = make_app(tmp_path / "none", read_only=True)
+    async with reader.run_test(size=(80, 24)):
+        assert "no campaign here" in shown(reader)
