@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -84,11 +85,11 @@ def _start(given: argparse.Namespace, start: Any) -> int:
     plan = make_plan(chosen, workspace, say)
     if given.plan:
         say("")
-        print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan))
+        print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))
         return Exit.OK
     campaign = write_plan(plan, workspace, say)
     say("")
-    print(plan_as_text(plan), flush=True)
+    print(plan_as_text(plan, _width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
 
 
@@ -355,6 +356,11 @@ def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
     known = ", ".join(f.id for f in (found or folders)) or "none"
     what = "means more than one" if found else "is not here"
     raise UserError(f"--campaign {given.campaign} {what}; campaigns: {known}")
+
+
+def _width() -> int:
+    """Characters of a line; pipes and files take any."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
 
 
 def _announcer() -> Callable[[str], None]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -76,17 +76,17 @@ def _table(reader: CampaignReader, console: Console) -> CampaignState:
     return state
 
 
-def _draw(state: CampaignState) -> Table:
+def _draw(state: CampaignState) -> Group:
     now = time.time()
     eta = campaign_eta(state, now)
-    table = Table(title=Text(headline(state, eta, now)), title_justify="left", box=None, padding=(0, 1))
+    table = Table(box=None, padding=(0, 1))
     for name in ("model", "arm", "seed", "state", "epoch", "best", "time", ""):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "best", "time") else "left")
     for row, view in zip(rows_of(state, eta, now), state.runs, strict=True):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.best, row.time, row.note)
         style = STYLES.get(view.status.phase, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
-    return table
+    return Group(Text(headline(state, eta, now)), table)
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from lvmtui import format as words
@@ -12,8 +13,8 @@ from lvmtui.datasets.check import check_as_json
 from lvmtui.planning.plan import Plan
 
 
-def plan_as_text(plan: Plan) -> str:
-    """The plan as `lvmtui run` shows it."""
+def plan_as_text(plan: Plan, width: int = 10_000) -> str:
+    """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign, split = plan.campaign, plan.split.facts
     models = ", ".join(title_of(m) for m in campaign.models)
     recipe = plan.specs[0].recipe
@@ -37,7 +38,7 @@ def plan_as_text(plan: Plan) -> str:
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
     )
     lines.extend(f"note       {note}" for note in (*plan.check.notes, *campaign.notes))
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
 
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:

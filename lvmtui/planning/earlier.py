@@ -21,7 +21,7 @@ APART = (
     "them, and no verdict will be given; each arm's own validation cosine is all there is to go by"
 )
 SOURCES = (
-    "the baseline runs were the expanded arm of their own campaign: what is told by source (own, new) means the sources "
+    "the baseline runs were the expanded arm of their own campaign: what is told by source means the sources "
     "of that campaign, and the baseline has seen both"
 )
 

@@ -38,6 +38,8 @@ from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 
 Say = Callable[[str], None]
+LEAST_EVALUATIONS = 4
+"""Of a run, however short: a curve and a best model need some."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
 def recipe_of(options: Options, model: str) -> Recipe:
     """The recipe of a model with what the options change."""
     recipe = recipe_for(options.recipe_name, model)
+    if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
+        recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
     return replace(
         recipe,
         epochs=options.epochs or recipe.epochs,

@@ -59,6 +59,8 @@ def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options:
     for spec in plan.specs:
         assert spec.total_steps == 3 * (spec.train_windows // 32)
         assert spec.total_steps // spec.evaluate_every >= 3
+    longer = make_plan(replace(options, recipe="reference", epochs=30), Workspace(tmp_path)).specs[1]
+    assert longer.evaluate_every == longer.total_steps // 30  # one an epoch
 
 
 def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:
