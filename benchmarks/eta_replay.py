@@ -169,10 +169,11 @@ def main() -> None:
         if options.json:
             options.json.write_text(json.dumps([encode(look) for look in looks]))
     else:
-        campaigns = [d for w in options.workspaces for d in Workspace(w).campaign_dirs()]
-        for folder in campaigns:
-            looks += looks_at(read_recorded(folder, options.digits))
-        print(f"{len(campaigns)} recorded campaigns: {', '.join(d.id for d in campaigns)}")
+        found = [read_recorded(d, options.digits) for w in options.workspaces for d in Workspace(w).campaign_dirs()]
+        over = [recorded for recorded in found if recorded.over]
+        for recorded in over:
+            looks += looks_at(recorded)
+        print(f"{len(over)} of {len(found)} campaigns are over and were supervised: {', '.join(r.name for r in over)}")
     print(table(looks))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import math
 import sys
 import tempfile
 import time
@@ -31,7 +32,8 @@ from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.scores import TrivialBaselines, TrivialScore, read_trivial
 from lvmtui.contract.spec import RunSpec, write_spec
 from lvmtui.contract.workspace import Workspace
-from lvmtui.judge.health import Finding, health_of
+from lvmtui.judge.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of
+from lvmtui.judge.trend import peak
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.reader import RunReader
@@ -149,9 +151,18 @@ class Fault:
     module: Callable[[int], nn.Module] | None = None
     """In place of the model, as a sixth one would be."""
     data: Callable[[RunData], RunData] = lambda data: data
+    or_collapsed: bool = False
+    """Predicting the mean vector is where such a run may as well end."""
+
+    @property
+    def kinds(self) -> set[str]:
+        return {self.kind, "collapsed"} if self.or_collapsed else {self.kind}
 
 
-TUNED, PLAIN = recipe_for("tuned", "amn"), replace(recipe_for("reference", "amn"), epochs=4, evaluations=12)
+EVALUATIONS = 12
+TUNED, PLAIN = recipe_for("tuned", "amn"), replace(recipe_for("reference", "amn"), epochs=4, evaluations=EVALUATIONS)
+FAST = replace(PLAIN, rate=3.0)
+FAILED = "failed_to_learn"
 ALONE = replace(TUNED, correction=None)
 """The tuned recipe without the mean that a model's output is added to."""
 NAKED = replace(TUNED, input_dropout=0.0, feature_dropout=0.0, weight_decay=0.0, patience=None, average=None)
@@ -159,12 +170,9 @@ FAULTS = (
     Fault("constant predictor", "collapsed", ALONE, module=Constant),
     Fault("copy-last predictor", "echoing", ALONE, module=CopyLast),
     Fault("mean predictor", "no_better", ALONE, module=ContextMean),
-    *(
-        Fault(f"shuffled targets, {m}, tuned", "failed", recipe_for("tuned", m), m, data=shuffled)
-        for m in ("amn", "gru")
-    ),
-    *(Fault(f"shuffled targets, {m}, plain", "failed", PLAIN, m, data=shuffled) for m in ("amn", "gru")),
-    *(Fault(f"rate 3, {m}, plain", "diverged", replace(PLAIN, rate=3.0), m) for m in ("amn", "lstm", "gru")),
+    *(Fault(f"shuffled targets, {m}, tuned", FAILED, TUNED, m, None, shuffled, True) for m in ("amn", "gru")),
+    *(Fault(f"shuffled targets, {m}, plain", FAILED, PLAIN, m, None, shuffled, True) for m in ("amn", "gru")),
+    *(Fault(f"rate 3, {m}, plain", "diverged", FAST, m, or_collapsed=True) for m in ("amn", "lstm", "gru")),
     *(Fault(f"rate 1e9, {m}, tuned", "diverged", replace(TUNED, rate=1e9), m) for m in ("amn", "gru")),
     *(Fault(f"500 windows, {m}, no dropout", "overfitting", NAKED, m, data=few) for m in ("amn", "lstm", "gru")),
 )
@@ -183,20 +191,38 @@ def planted(steps: int) -> bool:
             began = time.monotonic()
             run = train_one(fault, base, workspace, steps)
             said = [health_of(moment, trivial) for moment in moments(run)]
-            wanted = {"failed_to_learn", "collapsed"} if fault.kind == "failed" else {fault.kind}
-            first = next((n for n, found in enumerate(said, 1) if wanted & {f.kind for f in found}), None)
-            ok = first is not None
+            first = next((n for n, found in enumerate(said, 1) if fault.kinds & {f.kind for f in found}), None)
+            shows, total = visible(fault, run), len(run.trainer.evaluations)
+            ok = first is not None and first <= shows + 2 and bool(fault.kinds & {f.kind for f in said[-1]})
             right &= ok
-            total = len(run.trainer.evaluations)
+            names = " or ".join(sorted(fault.kinds))
             print(
-                f"{'ok   ' if ok else 'WRONG'} {fault.name}: {fault.kind} from look {first} of {len(said)}, "
-                f"{total} evaluations, {time.monotonic() - began:.0f} s"
+                f"{'ok   ' if ok else 'WRONG'} {fault.name}: {names}, shows at look {shows}, "
+                f"said at {first} of {len(said)}; {time.monotonic() - began:.0f} s"
             )
             for finding in said[-1]:
                 print(f"        {'ALARM' if finding.alarm else 'note '} {finding.words}")
             print("        " + " ".join(curve_point(e) for e in run.trainer.evaluations[:: max(1, total // 6)]))
             sys.stdout.flush()
     return right
+
+
+def visible(fault: Fault, run: RunState) -> int:
+    """The look (an evaluation, or the end after the last) at which the fault can be seen at all."""
+    evaluations = run.trainer.evaluations
+    match fault.kind:
+        case "echoing":
+            return 1
+        case "overfitting":
+            best = peak(evaluations)
+            assert best is not None
+            return evaluations.index(best) + 1 + OVERFIT_EVALUATIONS
+        case "diverged" if not run.trainer.finished:  # a loss that is no number ends the run
+            return len(evaluations) + 1
+        case "failed_to_learn":
+            return len(evaluations)
+        case _:  # nothing is held against a run's first quarter
+            return math.ceil(EARLY * EVALUATIONS)
 
 
 def curve_point(e: Evaluated) -> str:
@@ -209,7 +235,7 @@ def train_one(fault: Fault, base: RunSpec, workspace: Workspace, steps: int) -> 
     folder = RunDir(workspace.models / name)
     folder.path.mkdir()
     spec = replace(
-        base, run=name, model=fault.model, recipe=fault.recipe, total_steps=steps, evaluate_every=steps // 12
+        base, run=name, model=fault.model, recipe=fault.recipe, total_steps=steps, evaluate_every=steps // EVALUATIONS
     )
     write_spec(folder.spec, spec)
 

@@ -102,6 +102,11 @@ class Recorded:
     name: str
 
     @property
+    def over(self) -> bool:
+        """True if the supervisor started every run and each has an end."""
+        return bool(self.runs) and all(history.lives() and history.finished for history in self.runs.values())
+
+    @property
     def began(self) -> float:
         return min(h.lives()[0][0] for h in self.runs.values())
 

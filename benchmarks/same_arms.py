@@ -7,7 +7,7 @@ tell as much as a few dozen independent ones. Exits with 1 if more than 6 % are 
 
     python benchmarks/same_arms.py WORKSPACE [MODEL ...]
 
-Takes about an hour on one core for four models; run again, it goes on where it stopped.
+Takes half an hour to an hour on one core for four models; run again, it goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from lvmtui.contract.files import replace_file, sealed_digest
 from lvmtui.contract.scores import read_trivial
 from lvmtui.contract.spec import ARMS, Arm
 from lvmtui.contract.workspace import CampaignDir
+from lvmtui.format import plural
 from lvmtui.judge.comparable import Side, checks_of, contention_notes, for_seed, merged
 from lvmtui.judge.comparison import (
     ArmScores,
@@ -98,12 +99,12 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
     pairs: list[Pair] = []
     scored: list[ScoredPair] = []
     checks: list[tuple[Check, ...]] = []
-    notes: list[str] = []
+    shared: list[tuple[str, ...]] = []
     for seed, *views in complete_pairs(state, model):
         scores, sides = zip(*(_side(view) for view in views), strict=True)
         found = checks_of(state.campaign, sides[0], sides[1], data.pair if data else None)
         checks.append(for_seed(found, seed) if len(state.campaign.seeds) > 1 else found)
-        notes.extend(contention_notes(sides[0].state, sides[1].state))
+        shared.append(contention_notes(sides[0].state, sides[1].state))
         digests = [v.state.trainer.finished.heldout_digest for v in views]  # type: ignore[union-attr]
         means = [float(s.cosine.mean(dtype=np.float64)) if s else None for s in scores]
         pairs.append(
@@ -128,13 +129,21 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         split_fingerprint=state.campaign.split_fingerprint,
         pairs=tuple(pairs),
         checks=merged(tuple(checks)),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=_said_once([notes for notes in shared if notes]),
         baseline=figures.arm("baseline") if figures else None,
         expanded=figures.arm("expanded") if figures else None,
         change=figures.change() if figures else None,
         strata=figures.strata() if figures else (),
         made=now,
     )
+
+
+def _said_once(noted: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The first pair's notes, with the number of other pairs that gave some: the words differ by figures only."""
+    if not noted:
+        return ()
+    more = f" (likewise {plural(len(noted) - 1, 'other pair')})" if len(noted) > 1 else ""
+    return tuple(note + more for note in noted[0])
 
 
 def _alike(scored: list[ScoredPair], pairs: int) -> bool:

@@ -43,9 +43,9 @@ UPDATE = 3e-9
 FORWARD = 0.25
 """A window's share of the same in an evaluation: a third of the operations, in larger products. Measured: .18 to .3."""
 STARTUP = 6.0
-"""Seconds from the process's start to its first step, nearly all of it imports (docs: torch needs 4.6 to 6 s)."""
+"""Seconds from the process's start to its first step, nearly all of it imports: 4.6 to 6 s, 7 to 15 s beside others."""
 CLOSING = 0.5
-"""Seconds at the end besides the held-out windows: 220 single predictions, files, digests."""
+"""Seconds at the end besides the held-out windows and 220 single predictions: files and digests."""
 
 
 class Kind(NamedTuple):

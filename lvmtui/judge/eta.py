@@ -17,7 +17,7 @@ from typing import Literal
 from lvmtui.contract.campaign import start_order
 from lvmtui.judge.cost import Work, step_cost, work_of
 from lvmtui.judge.pace import NOTHING_SHOWN, Machine, Shown, latest_pace, machine_of
-from lvmtui.judge.stopping import UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
+from lvmtui.judge.stopping import UNKNOWN, Ends, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
@@ -25,12 +25,12 @@ from lvmtui.state.status import Phase
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
 SHARED = 0.4
-"""Correlation of two runs' errors: they share the machine."""
+"""Correlation of two runs' errors: they share the machine. Chosen so that the range of simulated campaigns holds."""
 ROUGH = 0.35
 """Log standard deviation of the seconds of start-up, evaluations and end, together a small part of a run."""
 CALIBRATING = 0.5
 """Log standard deviation above which nothing is shown: a range of 1 to 3.6 is no help. A machine of which nothing is
-known has .75, one that has shown some seconds of any model's training about .43."""
+known has .75, one that has shown some seconds of any model's training about .40."""
 NOT_OVER = 0.9
 """Share of what a run is doing that can be taken as done before it says so itself."""
 LEAST = 0.05
@@ -125,6 +125,10 @@ class Left:
     without_better: int | None = None
     """Evaluations without a better loss in a row; None before the first evaluation."""
 
+    def steps_until(self, evaluations: int, every: int) -> int:
+        """Steps until so many more evaluations are over; the last one may come sooner after the one before it."""
+        return min(self.steps, self.to_next + (evaluations - 1) * every) if evaluations else self.steps
+
 
 @dataclass(frozen=True)
 class Time:
@@ -204,10 +208,10 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
 
     def seconds(evaluations: int) -> float:
         """To the end, if that comes after so many more evaluations."""
-        steps = min(left.steps, left.to_next + (evaluations - 1) * work.evaluate_every) if evaluations else left.steps
+        steps = left.steps_until(evaluations, work.evaluate_every)
         return max(steps * step + evaluations * evaluation + rest, LEAST)
 
-    ends = ends_of(left.evaluations, work.patience, left.without_better, chance)
+    ends = _ends(work, left, chance)
     early, middle, late = (seconds(quantile(ends, share)) for share in (0.1, 0.5, 0.9))
     mean = sum(p * seconds(evaluations) for evaluations, p in ends)
     training = min(left.steps * step, middle)
@@ -221,11 +225,35 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
     )
 
 
+def _ends(work: Work, left: Left, chance: Worsening) -> Ends:
+    return ends_of(left.evaluations, work.patience, left.without_better, chance)
+
+
 # A campaign ---------------------------------------------------------------------------------------------------------
 
 
 def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     """The time left for a campaign and each of its runs; `now` in seconds since 1970."""
+    machine, times = _times(state, now)
+    phases = {view.planned.run: view.status.phase for view in state.runs}
+    slots = [times[run].median for run in times if phases[run] in RUNS]  # of the last run both say the same
+    slots += [STOPPING for phase in phases.values() if phase in ENDING]
+    order = [p.run for p in start_order(state.campaign, state.intent)]
+    queue = [run for run in order if run in times and phases[run] not in RUNS]
+    starts, total = _play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
+    down, up = _deviations(list(times.values()), SHARED)
+    known = bool(machine.shown) and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
+    start_in = {run: _range(start, down, up) if known else None for run, start in zip(queue, starts, strict=True)}
+    return CampaignEta(
+        now=now,
+        eta=_range(total, down, up) if known or not times else None,
+        runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
+        left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT),
+    )
+
+
+def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
+    """What the campaign's runs have shown, and the time of each that will go on by itself."""
     states = [v.state for v in state.runs if v.state is not None and v.planned.trained_here]
     machine, chances = machine_of(states), worsening_of(states)
     begun = {_kind(s): s.trainer.started for s in states if s.trainer.started}
@@ -243,25 +271,12 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
         left, chance = left_of(work, view, now), chances.get(spec.arm, UNKNOWN)
         own = shown.get(spec.run) if left.doing not in ("waiting", "starting") else None
         if own is not None:
-            times[view.planned.run] = time_of(work, left, machine, chance, latest_pace(run, own, left.steps))
+            ahead = left.steps_until(quantile(_ends(work, left, chance), 0.5), work.evaluate_every)
+            times[view.planned.run] = time_of(work, left, machine, chance, latest_pace(run, own, ahead))
         else:  # queued runs of many seeds are alike
             key = (work, left, spec.arm)
             times[view.planned.run] = alike.get(key) or alike.setdefault(key, time_of(work, left, machine, chance))
-    phases = {view.planned.run: view.status.phase for view in state.runs}
-    slots = [times[run].median for run in times if phases[run] in RUNS]  # one run left: both say the same
-    slots += [STOPPING for phase in phases.values() if phase in ENDING]
-    order = [p.run for p in start_order(state.campaign, state.intent)]
-    queue = [run for run in order if run in times and phases[run] not in RUNS]
-    starts, total = _play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
-    down, up = _deviations(list(times.values()), SHARED)
-    known = bool(machine.shown) and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
-    start_in = {run: _range(start, down, up) if known else None for run, start in zip(queue, starts, strict=True)}
-    return CampaignEta(
-        now=now,
-        eta=_range(total, down, up) if known or not times else None,
-        runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
-        left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT),
-    )
+    return machine, times
 
 
 def expected(works: Sequence[Work], jobs: int, machine: Machine = NOTHING_SHOWN) -> Eta:

@@ -24,7 +24,7 @@ from lvmtui.state.run_state import RunState
 UNSEEN = 0.7
 """Log standard deviation of a machine's speed against the reference: four in five are within 2.5 times of it."""
 BETWEEN = 0.25
-"""Of a kind's cost in proportion to the table, on one machine."""
+"""Of a kind's cost in proportion to the table, on one machine; the five models had .12 (quiet) to .28 (busy)."""
 GUESSED = 0.8
 """The same where not even the number of parameters is known."""
 WITHIN = 0.05
@@ -32,7 +32,8 @@ WITHIN = 0.05
 BRIEF = 0.3
 """Of a speed taken over one second of training; it shrinks with the root of the seconds."""
 UNREST = 0.1
-"""Log standard deviation of a run's later speed against its earlier, until runs here have shown their own."""
+"""Log standard deviation of a run's later speed against its earlier, until runs here have shown their own: .05 on a
+quiet machine, .1 to .5 on one shared with others' work."""
 UNREST_WEIGHT = 1
 """Runs that the figure above counts for."""
 LEAST_STEPS = 3

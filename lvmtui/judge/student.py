@@ -13,8 +13,11 @@ def two_sided_p(t: float, df: float) -> float:
     """Probability that |T| is at least |t|: I_x(df/2, 1/2) with x = df/(df + t^2) (DLMF 8.17, A&S 26.7.1)."""
     if df <= 0 or math.isnan(t):
         raise ValueError(f"no t distribution with {df} degrees of freedom at {t}")
-    if math.isinf(t):
+    if math.isinf(t * t):
         return 0.0
+    rest = t * t / (df + t * t)
+    if rest < 0.5:  # near zero, where 1 - rest would round the answer away
+        return 1 - incomplete_beta(0.5, df / 2, rest)
     return incomplete_beta(df / 2, 0.5, df / (df + t * t))
 
 

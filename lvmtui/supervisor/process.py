@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -218,10 +219,21 @@ def _table_proc() -> Iterator[Process]:
         state, parent, _group, session, *rest = stat[stat.rindex(b")") + 2 :].split(None, 20)
         if state in b"ZX" or parent == b"2":  # ended, or the kernel's own
             continue
-        pid, environment = int(name), _read(f"/proc/{name}/environ")
+        pid, environment = int(name), _environment(name, ticks=int(rest[15]))
         found = dict(_variables(environment)) if wanted in environment else {}
         identity = Identity(host, boot, pid, int(rest[15]))
         yield _process(identity, int(parent), int(session) == pid, state in b"Tt", found)
+
+
+def _environment(name: str, ticks: int) -> bytes:
+    """The environment of a process that started at `ticks`. One that is just being born has none for a moment."""
+    environment = _read(f"/proc/{name}/environ")
+    for _ in range(5):
+        if environment or time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") - ticks > 100:
+            break
+        time.sleep(0.001)
+        environment = _read(f"/proc/{name}/environ")
+    return environment
 
 
 def _table_psutil() -> Iterator[Process]:

@@ -51,7 +51,8 @@ class Waker:
         """Wait so long at most."""
         if select.select([self._read], [], [], max(0.0, seconds))[0]:
             with suppress(BlockingIOError):
-                os.read(self._read, 4096)
+                while os.read(self._read, 4096):  # many rings are one
+                    pass
 
     def _watch(self) -> None:
         said = ""

@@ -153,7 +153,7 @@ class Made:
     def __init__(self, folder: CampaignDir) -> None:
         self._path = folder.made
         self.results: dict[str, str] = {}
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
             document = json.loads(self._path.read_bytes())
             self.results = {str(key): str(value) for key, value in document["results"].items()}
 

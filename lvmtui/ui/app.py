@@ -17,6 +17,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from lvmtui.contract.errors import UserError
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.status import Phase
 from lvmtui.ui.board_screen import BoardScreen
@@ -64,7 +65,7 @@ class LvmApp(App[int], inherit_bindings=False):
     ) -> None:
         """`live` False: nothing is watched; whoever drives the screen calls `look`. `clock` and `machine` can be
         replaced by ones that stand still."""
-        super().__init__(driver_class=TerminalDriver if sys.platform != "win32" else None)
+        super().__init__(driver_class=TerminalDriver, ansi_color=True)
         self.theme = "ansi-dark"
         self.workspace = workspace
         self.read_only = read_only
@@ -96,7 +97,7 @@ class LvmApp(App[int], inherit_bindings=False):
         if self._live:
             self.departure.watch()
             self.call_after_refresh(self._begin)
-        if self.snapshot is None and not self.reading:
+        if self.snapshot is None and not self.reading and not self.read_only:
             self.action_new()
 
     def _begin(self) -> None:
@@ -221,7 +222,7 @@ class LvmApp(App[int], inherit_bindings=False):
 
     async def action_back(self) -> None:
         """Close what is on top; the board stays."""
-        if isinstance(self.screen, View) and self.screen.stop_prompt():
+        if isinstance(self.screen, View) and self.screen.stop():
             return
         if len(self.screen_stack) > 1 and (self.snapshot is not None or len(self.screen_stack) > 2):
             self.pop_screen()
@@ -255,7 +256,12 @@ def most_interesting(snapshot: Snapshot) -> str:
 
 
 def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bool) -> int:
-    """Show the screen until its user leaves. Returns the command's exit code."""
+    """Show the screen until its user leaves. Returns the command's exit code.
+
+    Raises UserError where there is no terminal to draw on.
+    """
+    if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
+        raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
     app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
     app.run()
     app.source.stop()

@@ -27,7 +27,7 @@ KEYS: tuple[Key, ...] = (
     ("e", "export", "export"),
     ("?", "help", "help"),
     ("r", "retry", "retry"),
-    ("/", "find", "find"),
+    ("/", "find", "ask"),
     ("n", "new", "new"),
 )
 QUIT: Key = ("q", "leave, runs go on", "leave")

@@ -17,6 +17,7 @@ from lvmtui.ui.view import View
 class BoardScreen(View):
     """Every model at a glance."""
 
+    QUESTION = "find a run"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "next model"),
         Binding("up,k", "move(-1)", "previous model"),
@@ -27,7 +28,6 @@ class BoardScreen(View):
         Binding("pagedown", "page(1)", "a page down"),
         Binding("pageup", "page(-1)", "a page up"),
         Binding("enter", "open", "open the run"),
-        Binding("slash", "find", "find"),
     ]
 
     def __init__(self) -> None:
@@ -84,10 +84,7 @@ class BoardScreen(View):
 
     # -- finding -----------------------------------------------------------------------------------------------------
 
-    def action_find(self) -> None:
-        self.ask_for("find a run", self._find)
-
-    def _find(self, needle: str) -> None:
+    def asked(self, needle: str) -> None:
         """The next run whose name or state holds the needle; an empty one means the last one again."""
         self._needle = needle.lower() or self._needle
         runs = self.snapshot.runs if self.snapshot else ()

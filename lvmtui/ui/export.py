@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from textual import events
@@ -10,7 +11,8 @@ from textual import events
 from lvmtui.contract.campaign import Campaign
 from lvmtui.contract.workspace import Workspace
 from lvmtui.ui.child import Child
-from lvmtui.ui.line import Line, Piece, plain
+from lvmtui.ui.files import typed_path
+from lvmtui.ui.line import Line, Piece
 from lvmtui.ui.modal import Dialog
 from lvmtui.ui.textfield import TextField
 
@@ -30,8 +32,8 @@ class Export(Dialog[str]):
         self._writing = False
 
     def _proposed(self, form: str) -> str:
-        title = plain(self._campaign.title).replace(" ", "_").replace("/", "_").upper()
-        return f"{title}_{self._campaign.stamp}.{form}"
+        title = re.sub(r"[^A-Z0-9.]+", "_", self._campaign.title.upper()).strip("_.")[:60]
+        return f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.{form}"
 
     def heading(self) -> str:
         return "Export the report"
@@ -41,12 +43,13 @@ class Export(Dialog[str]):
         for form, name in FORMATS.items():
             formats += [(f" {name} ", "cursor" if form == self._format else ""), ("  ", "")]
         path: list[Piece] = [("path    ", "dim"), *self._field.pieces(width - 8, focused=True)]
-        target = Path(self._field.text).expanduser()
-        there = "this file is there already and will be replaced" if target.is_file() else f"in {_folder(target)}"
+        target = typed_path(self._field.text)
+        exists = _exists(target)
+        there = "this file is there already and will be replaced" if exists else f"in {target.absolute().parent}"
         return [
             tuple(formats),
             tuple(path),
-            (("        " + there, "note" if target.is_file() else "dim"),),
+            (("        " + there, "note" if exists else "dim"),),
             (),
             ((self._said, "alarm"),) if self._said else (),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
@@ -82,7 +85,7 @@ class Export(Dialog[str]):
     def _write(self) -> None:
         if self._writing or not self._field.text.strip():
             return
-        target = Path(self._field.text).expanduser()
+        target = typed_path(self._field.text)
         suffix = target.suffix.removeprefix(".").lower()
         form = suffix if suffix in FORMATS else self._format
         self._writing, self._said = True, "writing…"
@@ -102,5 +105,8 @@ class Export(Dialog[str]):
             self.redraw()
 
 
-def _folder(target: Path) -> str:
-    return os.fspath(target.absolute().parent)
+def _exists(target: Path) -> bool:
+    try:
+        return target.is_file()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False

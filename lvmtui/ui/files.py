@@ -53,9 +53,17 @@ def entries(folder: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: (not entry.folder, entry.path.name.lower()))
 
 
+def typed_path(text: str) -> Path:
+    """The path that was typed, `~` understood; `~nobody` stays what it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def completed(text: str) -> str:
     """`text` with as much added as all names agree on that begin like it; unchanged where there are none."""
-    path = Path(text).expanduser()
+    path = typed_path(text)
     folder, start = (path, "") if text.endswith("/") else (path.parent, path.name)
     names = [e.path.name + ("/" if e.folder else "") for e in entries(folder) if e.path.name.startswith(start)]
     common = os.path.commonprefix(names)  # noqa: RUF071 - of characters, as a shell completes

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from textual import events
-from textual.screen import ModalScreen
 from textual.timer import Timer
 
 from lvmtui.ui.child import Child, document
-from lvmtui.ui.files import completed
+from lvmtui.ui.files import completed, typed_path
 from lvmtui.ui.header import Key, keys
 from lvmtui.ui.line import Drawing, Hit
 from lvmtui.ui.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines
@@ -33,8 +31,8 @@ KEYS: tuple[Key, ...] = (
 BACK: Key = ("esc", "back", "leave_form")
 
 
-class NewScreen(View, ModalScreen[None]):
-    """Modal, so that letters are typed and order nothing."""
+class NewScreen(View):
+    """Keys are typed here, and order nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +114,7 @@ class NewScreen(View, ModalScreen[None]):
 
     def action_pick(self) -> None:
         field = self._form.field if self._form.field in FILES else FILES[0]
-        typed = Path(self._form.text(field).text or self.ui.workspace.root).expanduser()
+        typed = typed_path(self._form.text(field).text or str(self.ui.workspace.root))
 
         def picked(path: str | None) -> None:
             if path:

@@ -1,36 +1,37 @@
-"""A line at the bottom of a view to type into."""
+"""A line to type into, at the bottom of a view. Pure.
+
+It is no widget: keys that are typed faster than a widget is mounted would be taken for orders.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
-from textual import events
-from textual.binding import Binding, BindingType
-from textual.widgets import Input
+from lvmtui.ui.line import Line
+from lvmtui.ui.textfield import TextField
 
 
-class Prompt(Input):
-    """Enter answers, Esc leaves; it goes either way."""
+@dataclass(frozen=True)
+class Prompt:
+    """A question, what was typed so far, and who is told."""
 
-    DEFAULT_CSS = "Prompt { dock: bottom; height: 1; border: none; padding: 0 1; background: ansi_default; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
+    question: str
+    answer: Callable[[str], None]
+    field: TextField = TextField()
 
-    def __init__(self, question: str, answer: Callable[[str], None]) -> None:
-        super().__init__(placeholder=question, compact=True, select_on_focus=False)
-        self._answer = answer
-        self.cursor_blink = False
+    def typed(self, key: str, character: str | None) -> Prompt | None:
+        """The prompt after a key; None once it is answered or left."""
+        if key == "escape" or (key == "backspace" and not self.field.text):
+            return None
+        if key == "enter":
+            self.answer(self.field.text)
+            return None
+        return replace(self, field=self.field.typed(key, character) or self.field)
 
-    def on_mount(self) -> None:
-        self.focus()
+    def pasted(self, text: str) -> Prompt:
+        return replace(self, field=self.field.pasted(text))
 
-    def on_blur(self, event: events.Blur) -> None:
-        self.remove()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.remove()
-        self._answer(event.value)
-
-    def action_leave(self) -> None:
-        self.remove()
+    def line(self, width: int) -> Line:
+        asked = f" {self.question}: "
+        return ((asked, "key"), *self.field.pieces(max(8, width - len(asked) - 1), focused=True))

@@ -24,7 +24,7 @@ KEYS: tuple[Key, ...] = (
     ("tab", "pane", "pane(1)"),
     ("f", "follow", "follow"),
     ("w", "wrap", "wrap"),
-    ("/", "search", "search"),
+    ("/", "search", "ask"),
     ("y", "log scale", "scale"),
     ("p", "pause", "pause"),
     ("x", "cancel", "cancel"),
@@ -36,6 +36,7 @@ BACK: Key = ("esc", "board", "back")
 class RunScreen(View):
     """The selected run."""
 
+    QUESTION = "search the log"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane"),
         Binding("shift+tab", "pane(-1)", "previous pane"),
@@ -50,7 +51,6 @@ class RunScreen(View):
         Binding("left,h", "run(-1)", "previous run"),
         Binding("f", "follow", "follow the log"),
         Binding("w", "wrap", "wrap long lines"),
-        Binding("slash", "search", "search the log"),
         Binding("n", "again(True)", "next match"),
         Binding("N", "again(False)", "previous match"),
         Binding("y", "scale", "logarithmic scale"),
@@ -205,10 +205,7 @@ class RunScreen(View):
 
     # -- searching ---------------------------------------------------------------------------------------------------
 
-    def action_search(self) -> None:
-        self.ask_for("search the log", self._sought)
-
-    def _sought(self, needle: str) -> None:
+    def asked(self, needle: str) -> None:
         if self._log is not None:
             self._log.needle = needle or self._log.needle
             self.action_again(True)
@@ -252,13 +249,13 @@ class RunScreen(View):
             self._search.set()
             self._search = None
 
-    def stop_prompt(self) -> bool:
+    def stop(self) -> bool:
         """Esc ends a search that goes on before it leaves the view."""
-        if self._search is not None and self.ui.words.startswith("searching"):
-            self._stop_search()
-            self.ui.hush()
-            return True
-        return super().stop_prompt()
+        if not self.ui.words.startswith("searching"):
+            return False
+        self._stop_search()
+        self.ui.hush()
+        return True
 
 
 def other_arm(snapshot: Snapshot, run: RunFacts) -> RunFacts | None:

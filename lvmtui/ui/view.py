@@ -5,7 +5,6 @@ An error while drawing is a line on the canvas. The next snapshot may draw well 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from textual import events
@@ -27,8 +26,11 @@ class View(Screen[None]):
 
     AUTO_FOCUS = ""
     ALLOW_SELECT = False
+    QUESTION = ""
+    """What `/` asks for; empty where it asks nothing."""
     _drawing = Drawing(())
     _pressed = ""
+    _prompt: Prompt | None = None
 
     @property
     def ui(self) -> LvmApp:
@@ -52,9 +54,12 @@ class View(Screen[None]):
 
     def redraw(self) -> None:
         """Draw what differs."""
-        canvas = self.query_one(Canvas)
+        canvases = self.query(Canvas)
+        if not canvases:  # not composed yet
+            return
+        canvas = canvases.first()
         width, height = canvas.size
-        if not self.is_attached or width < 2 or height < 2:
+        if width < 2 or height < 2:
             return
         try:
             snapshot = self.snapshot
@@ -67,7 +72,9 @@ class View(Screen[None]):
             self._drawing = Drawing(())
             lines = [(), (trouble(error),)]
         lines = lines[:height] + [()] * (height - len(lines))
-        if words := self.ui.words:
+        if self._prompt is not None:
+            lines[-1] = self._prompt.line(width)
+        elif words := self.ui.words:
             lines[-1] = ((" " + words, "note"),)
         canvas.draw(lines)
 
@@ -80,18 +87,39 @@ class View(Screen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.redraw)
 
-    # -- words ---------------------------------------------------------------------------------------------------
+    # -- a line to type into -----------------------------------------------------------------------------------------
 
-    def ask_for(self, question: str, answer: Callable[[str], None]) -> None:
-        """A line at the bottom to type into; `answer` gets what was typed."""
-        if not self.query(Prompt):
-            self.mount(Prompt(question, answer))
+    def asked(self, text: str) -> None:
+        """What was typed after `/`."""
 
-    def stop_prompt(self) -> bool:
-        """Take the line away again; False if there is none."""
-        prompts = self.query(Prompt)
-        prompts.remove()
-        return bool(prompts)
+    def on_key(self, event: events.Key) -> None:
+        """Keys belong to the line that is being typed, from the `/` on; then they are the views' again."""
+        if self._prompt is None and event.key == "slash" and self.QUESTION:
+            self._prompt = Prompt(self.QUESTION, self.asked)
+        elif self._prompt is not None:
+            before, self._prompt = self._prompt, None
+            after = before.typed(event.key, event.character)
+            self._prompt = self._prompt or after
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self.redraw()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._prompt is not None:
+            event.stop()
+            self._prompt = self._prompt.pasted(event.text)
+            self.redraw()
+
+    def action_ask(self) -> None:
+        """The same for the mouse."""
+        self._prompt = Prompt(self.QUESTION, self.asked)
+        self.redraw()
+
+    def stop(self) -> bool:
+        """End what goes on in the view, before Esc closes it; False if nothing does."""
+        return False
 
     # -- the mouse ---------------------------------------------------------------------------------------------------
 

@@ -219,6 +219,19 @@ def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
     assert "skill with 8k: +.0100 [+" in (workspace.results(campaign) / "amn.txt").read_text()
 
 
+def test_a_shared_machine_is_noted_once_for_all_seeds(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2, 3), states={("amn", "expanded"): "queued"})
+    for seed in (1, 2, 3):
+        bring_to(workspace, campaign, "amn", "expanded", seed, seconds_per_step=0.2, heldout=True)
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and not found.failed
+    assert found.notes == (
+        "8k trained at 2,560 windows/s, 23k at 640; the machine was not equally free, times are not comparable "
+        "(likewise 2 other pairs)",
+    )
+
+
 def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
     folder = workspace.campaign(campaign.id)

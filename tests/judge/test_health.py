@@ -184,6 +184,15 @@ def test_a_loss_that_explodes_has_diverged() -> None:
     assert found.kind == "diverged" and "epoch 4" in found.words and "41" in found.words
 
 
+def test_an_explosion_is_forgiven_once_an_evaluation_is_better_than_all_before() -> None:
+    spike = [evaluated(1, 0.5, loss=0.002), evaluated(2, 0.1, loss=41.0, best=False)]
+    spike = [replace(e, train_loss=None) for e in spike]
+    settling = [*spike, replace(evaluated(3, 0.4, loss=0.003, best=False), train_loss=None)]
+    for run in (spike, settling):
+        assert kinds(health_of(run_of(run), None)) == {"diverged"}
+    assert health_of(run_of([*settling, replace(evaluated(4, 0.52, loss=0.0019), train_loss=None)]), None) == ()
+
+
 def test_an_overfit_is_a_note_with_its_peak() -> None:
     """500 windows: validation has its peak at evaluation 4 and falls, training goes on rising."""
     validation = [0.49, 0.505, 0.513, 0.516, 0.5145, 0.511, 0.507, 0.504, 0.501, 0.499, 0.498, 0.497]

@@ -109,7 +109,7 @@ def test_one_seed_leans_and_says_what_is_not_covered(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
     assert set(words(report).values()) == {"leans up"}
     assert report.answer.startswith("More data seems to help 3 of 3 models")
-    assert "Single seed: the intervals do not cover training noise. On the bundled data" in md
+    assert "Single seed: the intervals do not cover training noise. On the bundled data another seed moves" in md
     assert "Not covered: training noise. With one seed a verdict only leans." in md
 
 

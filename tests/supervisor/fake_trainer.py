@@ -173,9 +173,10 @@ class Trainer:
         self.attempt += len(obeyed)
         if self.intent.restart > max(obeyed, default=0):
             self.folder.checkpoint.unlink(missing_ok=True)
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, KeyError, TypeError):
             saved = json.loads(self.folder.checkpoint.read_bytes())
-            self.step, self.digest = saved["step"], saved["digest"]
+            if saved["seal"] == _link(saved["digest"], saved["step"]):
+                self.step, self.digest = saved["step"], saved["digest"]
         file = self.folder.checkpoint.name if self.step else None
         self.event(
             Started(time.time(), own_identity(), self.intent.generation, self.step, file, (), self.active, 1, "cpu", {})
@@ -246,7 +247,8 @@ class Trainer:
         )
 
     def save(self) -> None:
-        replace_file(self.folder.checkpoint, json.dumps({"step": self.step, "digest": self.digest}).encode())
+        saved = {"step": self.step, "digest": self.digest, "seal": _link(self.digest, self.step)}
+        replace_file(self.folder.checkpoint, json.dumps(saved).encode())
         self.event(CheckpointSaved(time.time(), self.step, 100, 0.001, self.digest, self.active))
 
     def show(self, activity: Activity) -> None:

@@ -526,6 +526,19 @@ def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec
         assert isinstance(decision, Lose) and decision.counts is counts and reason in decision.reason
 
 
+def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
+    def at(asked: Asked | None, force: bool = False) -> object:
+        intent = Intent("cancel", 1, force=force)
+        return decided(seen_with(spec, intent, launched(1), started(1), sight=alive(), asked=asked))
+
+    assert isinstance(at(None), Ask)
+    assert at(Asked(9.0, None)) is None
+    assert isinstance(at(Asked(10.0, None)), Insist)
+    assert at(Asked(10.5, 0.5)) is None
+    assert isinstance(at(Asked(12.0, 2.0)), Insist)
+    assert isinstance(at(None, force=True), Insist) and isinstance(at(Asked(1.0, None), force=True), Insist)
+
+
 def test_a_trainer_told_to_begin_anew_is_stopped_for_it(spec: RunSpec) -> None:
     run = seen_with(spec, Intent("run", 2, restart=2), launched(1), started(1), sight=alive())
     assert isinstance(decided(run), Ask)

@@ -34,7 +34,11 @@ def greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def make_app() -> MakeApp:
     def make(root: Path, **options: object) -> LvmApp:
         return LvmApp(
-            Workspace(root), clock=lambda: NOW, live=False, machine=lambda: MACHINE, **options  # type: ignore[arg-type]
+            Workspace(root),
+            clock=lambda: NOW,
+            live=False,
+            machine=lambda: MACHINE,
+            **options,  # type: ignore[arg-type]
         )
 
     return make

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
 
 from lvmtui.contract.intent import Intent, read_intent
@@ -112,9 +113,7 @@ async def test_finding_a_run(root: Path, make_app: MakeApp) -> None:
         assert app.selected.startswith("gru_23k"), "letters order again once the line is gone"
 
 
-async def test_pause_and_resume_write_what_is_wanted(
-    root: Path, make_app: MakeApp, ensured: list[Workspace]
-) -> None:
+async def test_pause_and_resume_write_what_is_wanted(root: Path, make_app: MakeApp, ensured: list[Workspace]) -> None:
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("p")
@@ -230,7 +229,8 @@ async def test_the_verdict_is_sorted_and_told(tmp_path: Path, make_app: MakeApp)
         def models() -> list[str]:
             lines = shown(app).splitlines()
             first = next(i for i, line in enumerate(lines) if "95 % interval" in line)
-            return [line[10:30].strip() for line in lines[first + 1 : first + 6]]
+            left = lines[first].index("model")
+            return [line[left : left + 20].strip() for line in lines[first + 1 : first + 6]]
 
         assert models() == ["AMN", "Transformer", "GRU", "LSTM", "GraphMERT-LVM"]
         await pilot.press("s")
@@ -274,7 +274,8 @@ async def test_a_campaign_that_is_over_already_opens_quietly(
     Workspace(tmp_path).campaign(campaign.id).report.write_text("# done\n")
     monkeypatch.setattr(LvmApp, "bell", lambda self: pytest.fail("nothing came that was not there"))
     app = make_app(tmp_path)
-    async with app.run_test(size=(120, 40)):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
         assert isinstance(app.screen, BoardScreen)
         assert "v shows the verdict" in shown(app)
 
@@ -315,9 +316,9 @@ async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: Make
         await pilot.press("ctrl+p")
         await pilot.pause()
         await pilot.press(*"verdict")
-        await until(pilot, lambda: bool(app.screen.query("CommandList Option") or app.screen.query("CommandList")))
-        await asyncio.sleep(0.3)
-        await pilot.press("enter")
+        found = app.screen.query_one(CommandList)
+        await until(pilot, lambda: found.option_count and "Verdict" in str(found.get_option_at_index(0).prompt))
+        await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, VerdictScreen))
 
 
@@ -367,5 +368,6 @@ async def test_without_a_campaign_a_new_one_is_offered(tmp_path: Path, make_app:
         await pilot.pause()
         assert isinstance(app.screen, BoardScreen) and "GRU" in shown(app)
     reader = make_app(tmp_path / "none", read_only=True)
-    async with reader.run_test(size=(80, 24)):
+    async with reader.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
         assert "no campaign here" in shown(reader)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ def test_painting_the_spans_gives_the_new_line(before: Line, after: Line) -> Non
         old[start:end] = new[start:end]
     assert old == new
     assert all(start < end <= WIDTH for start, end in spans)
-    assert all(b[0] - a[1] > GAP for a, b in zip(spans, spans[1:], strict=False))
+    assert all(b[0] - a[1] > GAP for a, b in pairwise(spans))
 
 
 def test_a_counter_repaints_its_digits_only() -> None:

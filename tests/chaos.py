@@ -1,0 +1,337 @@
+"""Everything that may happen to a campaign, from a seed, and what must hold when it is over.
+
+The test lets it loose on trainers that train nothing, the benchmark on the real ones. Both end with every run
+ordered to go on, left in peace, and held against what a quiet campaign gives.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.contract.campaign import Campaign, PlannedRun, write_campaign_intent
+from lvmtui.contract.events import Evaluated, Event, Finished, Started, decode_event
+from lvmtui.contract.intent import Want, write_intent
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader, RunReader, supervisor_of
+from lvmtui.state.status import Phase
+from lvmtui.supervisor.process import Process, kill_all, marked_processes, send
+
+SMALL_DISK = 4 << 30
+"""Bytes of a disk that may be filled for a while."""
+
+
+@dataclass
+class Chaos:
+    """One campaign and its misfortunes."""
+
+    workspace: Workspace
+    campaign: Campaign
+    seed: int
+    start_supervisor: Callable[[Mapping[str, str]], subprocess.Popen[bytes]]
+    """With these variables added to its environment."""
+    say: Callable[[str], None] = lambda words: None
+    happened: Counter[str] = field(default_factory=Counter)
+    supervisors: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    torn: Counter[Path] = field(default_factory=Counter)
+    """Half lines that were put into logs."""
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.supervise()
+
+    # -- what may happen --
+
+    def events(self) -> dict[str, tuple[int, Callable[[], None]]]:
+        """Name -> (how often, relatively; what)."""
+        events: dict[str, tuple[int, Callable[[], None]]] = {
+            "a trainer is killed": (4, self.kill_trainer),
+            "a trainer is told to leave": (2, lambda: self.signal_trainer(signal.SIGTERM)),
+            "a trainer is stopped for a while": (2, self.stop_trainer),
+            "the supervisor is killed": (4, self.kill_supervisor),
+            "the supervisor is killed right after an order": (3, self.order_and_kill),
+            "everything is killed": (2, self.kill_everything),
+            "the machine restarts": (1, self.restart_machine),
+            "the terminal goes": (1, self.hang_up),
+            "a second supervisor is started": (2, lambda: self.supervise(rival=True)),
+            "a run is paused": (4, lambda: self.order("pause")),
+            "a run is resumed": (4, lambda: self.order("run")),
+            "all are paused and resumed": (1, self.pause_all),
+            "opposite orders": (2, self.opposite_orders),
+            "a run is cancelled and tried again": (3, self.cancel_and_retry),
+            "other jobs, another order": (2, self.change_queue),
+            "a log ends in half a line": (2, self.tear_log),
+            "a checkpoint is damaged": (2, self.damage_checkpoint),
+            "an order is damaged": (1, self.damage_intent),
+            "a run folder is moved away and back": (1, self.move_folder),
+        }
+        disk = os.statvfs(self.workspace.root)
+        if disk.f_blocks * disk.f_frsize < SMALL_DISK:
+            events["the disk is full for a while"] = (3, self.fill_disk)
+        return events
+
+    def go_on(self, number: int, pause: float) -> None:
+        """So many misfortunes, about `pause` seconds apart."""
+        events = self.events()
+        names, weights = list(events), [weight for weight, _ in events.values()]
+        for count in range(number):
+            time.sleep(pause * self.random.uniform(0.3, 1.7))
+            (name,) = self.random.choices(names, weights)
+            self.happened[name] += 1
+            self.say(f"{count + 1:4d}  {name}")
+            events[name][1]()
+            if self.supervisor is None:
+                self.supervise()
+            if self.finished:
+                self.say("      all runs are finished")
+                break
+
+    def kill_trainer(self) -> None:
+        self.signal_trainer(signal.SIGKILL)
+
+    def signal_trainer(self, number: signal.Signals) -> None:
+        if processes := self.trainers():
+            send(self.random.choice(processes).identity, number)
+
+    def stop_trainer(self) -> None:
+        if processes := self.trainers():
+            chosen = self.random.choice(processes).identity
+            send(chosen, signal.SIGSTOP)
+            time.sleep(self.random.uniform(0.1, 1.0))
+            if self.random.random() < 0.5:
+                self.kill_supervisor()
+            send(chosen, signal.SIGCONT)
+
+    def kill_supervisor(self) -> None:
+        if (process := self.supervisor) is not None:
+            process.kill()
+            process.wait()
+
+    def order_and_kill(self) -> None:
+        self.order(self.random.choice(["pause", "run", "run"]))
+        time.sleep(self.random.uniform(0, 0.15))  # the supervisor is woken, and starts or stops somebody just then
+        self.kill_supervisor()
+
+    def kill_everything(self) -> None:
+        self.kill_supervisor()
+        kill_all(self.trainers)
+
+    def restart_machine(self) -> None:
+        self.kill_everything()
+        self.restarts += 1
+
+    def hang_up(self) -> None:
+        if (process := self.supervisor) is not None:
+            process.send_signal(signal.SIGHUP)
+
+    def pause_all(self) -> None:
+        for planned in self.campaign.runs:
+            self.write(planned, "pause")
+        time.sleep(self.random.uniform(0.1, 2.0))
+        for planned in self.campaign.runs:
+            self.write(planned, "run")
+
+    def order(self, want: Want) -> None:
+        self.write(self.random.choice(self.campaign.runs), want)
+
+    def opposite_orders(self) -> None:
+        planned = self.random.choice(self.campaign.runs)
+        for want in self.random.sample(["pause", "run", "pause", "run"], 4):
+            self.write(planned, want)  # type: ignore[arg-type]
+
+    def cancel_and_retry(self) -> None:
+        planned = self.random.choice(self.campaign.runs)
+        self.write(planned, "cancel", force=self.random.random() < 0.5)
+        time.sleep(self.random.uniform(0, 1.0))
+        self.write(planned, "run", from_start=self.random.random() < 0.3)
+
+    def change_queue(self) -> None:
+        order = [planned.run for planned in self.campaign.runs]
+        self.random.shuffle(order)
+        with suppress(OSError):
+            write_campaign_intent(
+                self.workspace.campaign(self.campaign.id).intent,
+                by="chaos",
+                jobs=self.random.randint(1, 3),
+                order=tuple(order),
+            )
+
+    def tear_log(self) -> None:
+        """What a writer leaves that was killed in the middle of a line."""
+        folder = self.workspace.run(self.random.choice(self.campaign.runs))
+        if not self.trainers(folder):
+            path = self.random.choice([folder.events, folder.supervision])
+            if path.exists() and path.read_bytes().endswith(b"\n"):
+                with suppress(OSError), path.open("ab") as log:
+                    log.write(b'{"v":1,"kind":"star')
+                    self.torn[path] += 1
+
+    def damage_checkpoint(self) -> None:
+        folder = self.workspace.run(self.random.choice(self.campaign.runs))
+        if self.trainers(folder) or not folder.checkpoint.exists():
+            return
+        content = bytearray(folder.checkpoint.read_bytes())
+        if self.random.random() < 0.5:
+            del content[len(content) // 2 :]
+        elif content:
+            content[self.random.randrange(len(content))] ^= 1
+        with suppress(OSError):
+            folder.checkpoint.write_bytes(content)
+
+    def damage_intent(self) -> None:
+        folder = self.workspace.run(self.random.choice(self.campaign.runs))
+        with suppress(OSError):
+            folder.intent.write_bytes(b'{"want": "pau')
+
+    def move_folder(self) -> None:
+        """Its processes must be gone before it comes back, as they write where they began."""
+        folder = self.workspace.run(self.random.choice(self.campaign.runs))
+        away = self.workspace.root / "moved away"
+        folder.path.rename(away)
+        wait_until(lambda: not self.trainers(folder) or self.supervisor is None, 30)
+        kill_all(lambda: self.trainers(folder))
+        away.rename(folder.path)
+
+    def fill_disk(self) -> None:
+        filler = self.workspace.root / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"\0" * (1 << 20))
+        time.sleep(self.random.uniform(0.5, 4.0))
+        filler.unlink()
+
+    # -- who is there --
+
+    @property
+    def supervisor(self) -> subprocess.Popen[bytes] | None:
+        """The one that has the lock, or will."""
+        living = [process for process in self.supervisors if process.poll() is None]
+        named = supervisor_of(self.workspace)
+        return next((p for p in living if named and p.pid == named.pid), living[0] if living else None)
+
+    def supervise(self, *, rival: bool = False) -> None:
+        if rival or self.supervisor is None:
+            boot = {"LVMTUI_BOOT_ID": f"restart-{self.restarts}"} if self.restarts else {}
+            self.supervisors.append(self.start_supervisor(boot))
+
+    def trainers(self, folder: RunDir | None = None) -> list[Process]:
+        """Everything that carries a mark of the campaign, or of one run."""
+        if folder is not None:
+            mark = os.path.realpath(folder.path)
+            return [p for p in marked_processes() if p.mark == mark]
+        root = os.path.realpath(self.workspace.models) + os.sep
+        return [p for p in marked_processes() if p.mark.startswith(root)]
+
+    @property
+    def finished(self) -> bool:
+        state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
+        return all(view.status.phase is Phase.FINISHED for view in state.runs)
+
+    def write(self, planned: PlannedRun, want: Want, **options: bool) -> None:
+        with suppress(OSError):  # the disk is full, or the folder is elsewhere just now
+            write_intent(self.workspace.run(planned).intent, want, by="chaos", **options)
+
+    # -- the end --
+
+    def make_peace(self, seconds: float, jobs: int) -> None:
+        """Order every run to go on, and wait until all have finished and everybody has left."""
+        self.say("peace")
+        write_campaign_intent(self.workspace.campaign(self.campaign.id).intent, by="chaos", jobs=jobs)
+        for planned in self.campaign.runs:
+            self.write(planned, "run")
+        self.supervise()
+        until = time.monotonic() + seconds
+        while not self.finished:
+            assert time.monotonic() < until, self.describe()
+            self.supervise()
+            time.sleep(0.2)
+        supervisor = self.supervisor
+        if supervisor is not None:
+            wait_until(lambda: supervisor.poll() is not None, 60)  # with its last lines and results written
+        assert wait_until(lambda: not self.trainers(), 30), self.trainers()
+
+    def clean(self) -> None:
+        """Nobody stays behind, however the test ended."""
+        for process in self.supervisors:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        kill_all(self.trainers)
+        shutil.rmtree(self.workspace.root / "moved away", ignore_errors=True)
+
+    def describe(self) -> str:
+        state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
+        lines = [f"{view.planned.run}: {view.status}" for view in state.runs]
+        return "\n".join(["", *lines, *map(str, self.trainers()), f"seed {self.seed}"])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """True as soon as the condition is."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+# What must hold afterwards --------------------------------------------------------------------------------------------
+
+
+def faults(chaos: Chaos) -> list[str]:
+    """What is not as it must be: events lost or doubled, two trainers at once, lines that cannot be read."""
+    found: list[str] = []
+    for planned in chaos.campaign.runs:
+        folder = chaos.workspace.run(planned)
+        found += [f"{planned.run}: {fault}" for fault in _faults_of(folder, chaos)]
+        label = chaos.campaign.arm(planned.arm).label
+        retrain = chaos.workspace.retrain_log(chaos.campaign, label).read_text().splitlines()
+        told = [line for line in retrain if f" {planned.run}  " in line]
+        evaluated = [event for event in _events(folder) if isinstance(event, Evaluated)]
+        if len(set(told)) != len(told):
+            found.append(f"{planned.run}: lines of the log are doubled")
+        if sum("  epoch " in line for line in told) != len({_seconds(event) for event in evaluated}):
+            found.append(f"{planned.run}: evaluations are missing in the log, or doubled")
+    return found
+
+
+def _seconds(event: Evaluated) -> tuple[int, int, float | None]:
+    """What makes an evaluation a line of its own."""
+    return int(event.time), event.step, event.loss
+
+
+def _faults_of(folder: RunDir, chaos: Chaos) -> list[str]:
+    found: list[str] = []
+    events = _events(folder)
+    state = RunReader(folder).refresh()
+    assert state is not None
+    if state.trainer.unknown != chaos.torn[folder.events]:
+        found.append(f"{state.trainer.unknown} events cannot be read, {chaos.torn[folder.events]} were torn")
+    if state.supervision.unknown != chaos.torn[folder.supervision]:
+        found.append(f"{state.supervision.unknown} records cannot be read")
+    if (ends := sum(isinstance(event, Finished) for event in events)) != 1:
+        found.append(f"it finished {ends} times")
+    starts = [event for event in events if isinstance(event, Started)]
+    if len({event.process for event in starts}) != len(starts):
+        found.append("a process started twice")
+    steps = [evaluation.step for evaluation in state.trainer.evaluations]
+    last = state.trainer.step
+    due = sorted({*range(state.spec.evaluate_every, last + 1, state.spec.evaluate_every), last} - {0})
+    if not set(steps) <= set(due) or not set(due[:-1]) <= set(steps) or len(set(steps)) != len(steps):
+        found.append(f"evaluated at {steps}, due at {due}")
+    return found
+
+
+def _events(folder: RunDir) -> list[Event]:
+    return [decode_event(line) for line in folder.events.read_bytes().splitlines()]

@@ -1,0 +1,222 @@
+"""Orders: which runs are meant, what makes sense for them, and what is written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from lvmtui import orders
+from lvmtui.contract import owners
+from lvmtui.contract.campaign import Campaign, read_campaign_intent
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.intent import Intent, read_intent, write_intent
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader, CampaignState, RunView
+from tests.factory import State, bring_to, make_campaign
+
+
+class Bench:
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        self.campaign: Campaign = make_campaign(self.workspace, models=("amn", "gru"), seeds=(1, 2))
+
+    @property
+    def state(self) -> CampaignState:
+        return CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
+
+    def select(self, *names: str) -> list[RunView]:
+        return orders.select(self.state, names)
+
+    def bring(self, state: State) -> list[RunView]:
+        """The one run of `amn/8k/1`, in that state."""
+        bring_to(self.workspace, self.campaign, "amn", "baseline", 1, state=state)
+        return self.select("amn/8k/1")
+
+    def intent(self) -> Intent:
+        return read_intent(self.select("amn/8k/1")[0].folder.intent)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+# Which runs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["all"], 8),
+        (["gru"], 4),
+        (["gru/baseline"], 2),
+        (["gru/23k"], 2),
+        (["GRU/23K"], 2),
+        (["gru/23k/2"], 1),
+        (["amn", "amn/8k"], 4),
+        (["amn_8k_s2_20261122_134500"], 1),
+        (["amn_8k_s2_20261122_134500/"], 1),
+    ],
+)
+def test_names_of_runs(bench: Bench, names: list[str], expected: int) -> None:
+    found = bench.select(*names)
+    assert len(found) == expected == len({view.planned.run for view in found})
+
+
+def test_runs_come_in_the_order_of_the_names(bench: Bench) -> None:
+    found = [view.planned.model for view in bench.select("gru/8k/1", "amn/8k/1")]
+    assert found == ["gru", "amn"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("gur", "did you mean 'gru'"), ("gru/80k", "did you mean 'gru/8k'"), ("transformer", "known: ")]
+)
+def test_a_name_that_means_nothing(bench: Bench, name: str, hint: str) -> None:
+    with pytest.raises(UserError, match=hint):
+        bench.select(name)
+
+
+# What makes sense -----------------------------------------------------------------------------------------------------
+
+OVER = {"cancelled", "failed", "gave up", "diverged", "collapsed", "finished"}
+SENSE: dict[str, tuple[Callable[[list[RunView]], list[str]], set[str]]] = {
+    "pause": (orders.pause, set(get_args(State)) - OVER - {"pausing", "paused"}),
+    "resume": (orders.resume, {"pausing", "paused", "cancelling"}),
+    "cancel": (orders.cancel, set(get_args(State)) - OVER - {"cancelling"}),
+    "kill": (lambda views: orders.cancel(views, force=True), set(get_args(State)) - OVER),
+    "retry": (
+        orders.retry,
+        {"stalled", "cancelled", "interrupted", "restarted", "killed", "no space", "failed", "gave up", "diverged"},
+    ),
+    "start over": (
+        lambda views: orders.retry(views, from_start=True),
+        {"queued", "paused", "resumed", "stalled", "cancelled", "interrupted", "restarted", "killed", "no space",
+         "failed", "gave up", "diverged"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("order", SENSE)
+def test_an_order_is_written_where_it_makes_sense_and_refused_with_words_where_not(
+    bench: Bench, order: str, state: State
+) -> None:
+    if state == "stalled":
+        pytest.skip("a stall is seen in time; a reader that looks once sees a running run")
+    give, sensible = SENSE[order]
+    views = bench.bring(state)
+    before = bench.intent()
+    if state in sensible:
+        (line,) = give(views)
+        assert views[0].planned.run in line and "passed over" not in line
+        assert bench.intent().generation == before.generation + 1
+    else:
+        with pytest.raises(UserError, match=views[0].planned.run):
+            give(views)
+        assert bench.intent() == before
+
+
+def test_of_many_those_that_make_no_sense_are_passed_over_and_said(bench: Bench) -> None:
+    bench.bring("finished")
+    lines = orders.pause(bench.select("amn"))
+    assert len(lines) == 4 and sum("passed over, it has finished" in line for line in lines) == 1
+    assert bench.intent() == Intent()
+    assert all("passed over" in line for line in orders.pause(bench.select("amn")))
+
+
+def test_what_is_written(bench: Bench) -> None:
+    orders.cancel(bench.select("amn/8k/1"), force=True)
+    intent = bench.intent()
+    assert (intent.want, intent.generation, intent.force) == ("cancel", 1, True)
+    assert intent.by == orders.who() and "@" in intent.by
+    orders.resume(bench.select("amn/8k/1"))
+    assert (bench.intent().want, bench.intent().force, bench.intent().restart) == ("run", False, 0)
+    bench.bring("diverged")
+    orders.retry(bench.select("amn/8k/1"), from_start=True)
+    assert bench.intent().restart == bench.intent().generation == 3
+
+
+def test_a_run_of_another_host_is_not_retried_from_here(bench: Bench) -> None:
+    with pytest.raises(UserError, match="node17"):
+        orders.retry(bench.bring("unknown"))
+
+
+def test_runs_that_were_trained_before_take_no_orders(bench: Bench) -> None:
+    from dataclasses import replace
+
+    (view,) = bench.select("amn/8k/1")
+    earlier = replace(view, planned=replace(view.planned, trained_here=False))
+    for give, _ in SENSE.values():
+        with pytest.raises(UserError, match="trained before"):
+            give([earlier])
+
+
+# The queue ------------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_and_order(bench: Bench) -> None:
+    path = bench.workspace.campaign(bench.campaign.id).intent
+    assert "3 side by side" in orders.set_jobs(bench.state, 3)
+    orders.set_order(bench.state, bench.select("gru/23k/2", "gru/8k/1"))
+    orders.set_order(bench.state, bench.select("amn/23k/1"))
+    intent = read_campaign_intent(path)
+    assert intent.jobs == 3 and intent.generation == 3
+    names = [name.removesuffix("_20261122_134500") for name in intent.order]
+    assert names == ["amn_23k_s1", "gru_23k_s2", "gru_8k_s1"]
+    with pytest.raises(UserError, match="--jobs 0"):
+        orders.set_jobs(bench.state, 0)
+
+
+# Whose orders count ---------------------------------------------------------------------------------------------------
+
+STRANGER = 54321
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for other users")
+
+
+def test_the_owners_and_the_groups_where_the_mode_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, group = tmp_path.stat().st_uid, tmp_path.stat().st_gid
+    monkeypatch.setattr(owners, "_groups_of", lambda uid: [group] if uid == 7 else [])
+    tmp_path.chmod(0o755)
+    assert owners.may_order(owner, tmp_path) and owners.may_order(0, tmp_path)
+    assert not owners.may_order(7, tmp_path) and not owners.may_order(STRANGER, tmp_path)
+    tmp_path.chmod(0o775)
+    assert owners.may_order(7, tmp_path) and not owners.may_order(STRANGER, tmp_path)
+    tmp_path.chmod(0o777 | stat.S_ISVTX)
+    assert not owners.may_order(STRANGER, tmp_path)  # who may write is not by that who may order
+
+
+@root_only
+def test_a_strangers_order_changes_nothing(bench: Bench) -> None:
+    (view,) = bench.select("amn/8k/1")
+    path = view.folder.intent
+    orders.pause([view])
+    before = bench.intent()
+    write_intent(path, "cancel", by="stranger")
+    os.chown(path, STRANGER, STRANGER)
+    assert read_intent(path) == Intent()
+    assert read_intent(path, before) == before
+    with pytest.raises(owners.StrangersOrder, match=f"user {STRANGER}"):
+        owners.read_order(path)
+    write_intent(path, "pause", by="owner")  # generations only grow, whoever wrote
+    assert read_intent(path).generation == 3
+
+
+@root_only
+def test_who_may_not_order_is_told_before_anything_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
+    with pytest.raises(UserError, match="orders are taken from root"):
+        orders.pause(bench.select("amn/8k/1"))
+    assert not bench.select("amn/8k/1")[0].folder.intent.exists()
+
+
+def test_an_order_that_cannot_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    views = bench.select("amn/8k/1")
+    views[0].folder.spec.unlink()
+    views[0].folder.path.rmdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        orders.pause(views)

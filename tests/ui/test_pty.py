@@ -1,0 +1,152 @@
+"""The real program in a real pseudo-terminal, read through a terminal emulator."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lvmtui.contract.files import try_lock
+from lvmtui.contract.identity import identity_of
+from lvmtui.contract.intent import read_intent
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader, newest_campaign
+from tests.factory import planned_run
+from tests.ui.showcase import end, middle, supervise
+from tests.ui.terminal import Terminal
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """A campaign half way whose trainer is somebody who sleeps, and no supervisor who would carry out an order."""
+    trainer = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    middle(tmp_path, identity_of(trainer.pid))
+    supervise(tmp_path)
+    lock = try_lock(Workspace(tmp_path).supervisor_lock)
+    assert lock is not None
+    yield tmp_path
+    lock.close()
+    trainer.kill()
+    trainer.communicate()
+
+
+def test_a_visit(root: Path) -> None:
+    """Look at the board, look closer, search the log, leave; come back from another terminal and see the same."""
+    with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
+        text = terminal.wait_for("4 of 10 done")
+        for wanted in ("AMN", "GraphMERT-LVM", "‖ paused 6/9", "✗ collapsed", "+1.54 %", "13/24"):
+            assert wanted in text
+        terminal.wait_for("step 600/1200")
+        terminal.press("\r")
+        terminal.wait_for("learning rate")
+        terminal.press("/step 45\r")
+        terminal.wait_for(lambda text: "step 450/1200" in text and "step 600/1200" in text)
+        terminal.press("3")
+        terminal.wait_for("fingerprint")
+        terminal.press("\x1b")
+        terminal.wait_for("q leave, runs go on")
+        board = _steady(terminal.text)
+        terminal.press("q")
+        assert terminal.wait_end() == 0
+        assert "the runs go on; come back with 'lvmtui'" in terminal.text
+    with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
+        terminal.wait_for("step 600/1200")
+        assert _steady(terminal.text) == board
+
+
+def _steady(text: str) -> str:
+    """The board without the machine's figures and the clock's."""
+    lines = [line for line in text.splitlines()[1:] if "best now" not in line]
+    return re.sub(r"\b(in )?\d+m\d+|\b\d+s\b|next", "T", "\n".join(lines))
+
+
+def test_an_order_from_the_keyboard(root: Path) -> None:
+    workspace = Workspace(root)
+    with Terminal(["--workspace", str(root)], size=(80, 24)) as terminal:
+        terminal.wait_for("epoch 13/24")
+        terminal.press("x")
+        terminal.wait_for("Cancel GRU 8k?")
+        terminal.press("\r")
+        terminal.wait_for(lambda text: "Cancel" not in text)
+        terminal.press("X")
+        terminal.wait_for("at once")
+        terminal.press("y")
+        terminal.wait_for("cancelling")
+        terminal.press("q")
+        assert terminal.wait_end() == 0
+    campaign = CampaignReader(workspace, newest_campaign(workspace)).campaign
+    intent = read_intent(workspace.run(planned_run(campaign, "gru", "baseline")).intent)
+    assert (intent.want, intent.force) == ("cancel", True)
+
+
+def test_the_report_is_exported(tmp_path: Path) -> None:
+    end(tmp_path)
+    with Terminal(["--workspace", str(tmp_path)], size=(100, 30), cwd=tmp_path) as terminal:
+        terminal.wait_for("10 of 10 done")
+        terminal.press("v")
+        terminal.wait_for("seems to help 4 of 5 models")
+        terminal.press("e")
+        terminal.wait_for("Export the report")
+        terminal.press("\t")
+        terminal.wait_for(".json")
+        terminal.press("\x15", "out.json", "\r")
+        terminal.wait_for("report written to")
+        terminal.press("e")
+        terminal.wait_for("Export the report")
+        terminal.press("\x15", "/nowhere/report.md", "\r")
+        terminal.wait_for("cannot be written")
+        terminal.press("\x1b", "q")
+        assert terminal.wait_end() == 0
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["campaign"].startswith("8k_vs_23k")
+
+
+def test_resizing_to_and_fro(root: Path) -> None:
+    with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
+        terminal.wait_for("╭ LSTM")
+        terminal.resize(80, 24)
+        terminal.wait_for(lambda text: "model         arm" in text and "╭" not in text)
+        terminal.resize(200, 60)
+        terminal.wait_for(lambda text: "╭ LSTM" in text and len(text.splitlines()) == 60)
+
+
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C", "LANG": "C"}, {"LVMTUI_GLYPHS": "ascii"}])
+def test_without_utf8_only_ascii_leaves(root: Path, environment: dict[str, str]) -> None:
+    with Terminal(["--workspace", str(root), "--read-only"], environment=environment) as terminal:
+        assert "x collapsed" in terminal.wait_for("+ done")
+        terminal.press("v")
+        terminal.wait_for("rank")
+        terminal.press("\t")
+        terminal.wait_for("larger data set")
+        terminal.press("\x10")
+        terminal.wait_for("Search for commands")
+        terminal.read(0.5)
+        assert terminal.raw.isascii()
+
+
+def test_no_color_means_none(root: Path) -> None:
+    with Terminal(["--workspace", str(root), "--read-only"], environment={"NO_COLOR": "1"}) as terminal:
+        terminal.wait_for("4 of 10 done")
+        terminal.press("v", "?")
+        terminal.wait_for("Keys")
+        colours = {
+            code
+            for found in re.findall(rb"\x1b\[([0-9;]+)m", bytes(terminal.raw))
+            for code in found.split(b";")
+            if int(code or 0) in {*range(30, 39), *range(40, 49), *range(90, 108)}
+        }
+        assert not colours
+
+
+def test_only_the_terminals_own_sixteen_colours(root: Path) -> None:
+    with Terminal(["--workspace", str(root), "--read-only"], environment={"COLORTERM": "truecolor"}) as terminal:
+        terminal.wait_for("4 of 10 done")
+        terminal.press("v")
+        terminal.wait_for("rank")
+        assert b"[38;2" not in terminal.raw and b";38;2" not in terminal.raw and b"48;2;" not in terminal.raw
+        assert b"38;5" not in terminal.raw

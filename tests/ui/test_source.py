@@ -1,0 +1,186 @@
+"""The reading thread: sees what changes, whatever way it changes, and never waits for the screen."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lvmtui.contract.files import append_line
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.status import Phase
+from lvmtui.ui.snapshot import Snapshot
+from lvmtui.ui.source import Source
+from lvmtui.ui.watch import Hints, Places, Watcher
+from tests.factory import bring_to, make_campaign, planned_run
+
+PATIENCE = 15.0
+
+
+class Screen:
+    """Takes what is delivered."""
+
+    def __init__(self) -> None:
+        self.last: Snapshot | None = None
+        self.count = 0
+
+    def take(self, snapshot: Snapshot | None) -> None:
+        self.last, self.count = snapshot, self.count + 1
+
+    def word(self, model: str, arm: str) -> str:
+        runs = self.last.runs if self.last else ()
+        return next((run.word for run in runs if (run.view.planned.model, run.arm) == (model, arm)), "")
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it does not come true"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+@pytest.fixture(params=["watched", "polled"])
+def source(tmp_path: Path, screen: Screen, request: pytest.FixtureRequest) -> Iterator[Source]:
+    source = Source(Workspace(tmp_path), poll=request.param == "polled", deliver=screen.take, machine=lambda: None)
+    yield source
+    source.stop()
+
+
+def test_a_change_of_state_arrives(tmp_path: Path, source: Source, screen: Screen) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    assert source.look() is not None
+    source.start()
+    bring_to(tmp_path, campaign, "gru", "baseline", state="finished")
+    until(lambda: screen.word("gru", "baseline") == "done")
+    assert screen.word("gru", "expanded") == "queued"
+
+
+def test_a_campaign_that_begins_is_seen(tmp_path: Path, source: Source, screen: Screen) -> None:
+    assert source.look() is None
+    source.start()
+    make_campaign(tmp_path, models=("amn",))
+    until(lambda: screen.last is not None)
+    later = make_campaign(tmp_path, models=("gru",), stamp="20261123_080000")
+    until(lambda: screen.last and screen.last.state.campaign.id == later.id)
+
+
+def test_a_folder_that_goes_and_comes_back(tmp_path: Path, source: Source, screen: Screen) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    assert source.look() is not None
+    source.start()
+    folder = Workspace(tmp_path).run(planned_run(campaign, "amn", "baseline")).path
+    shutil.copytree(folder, tmp_path / "kept")
+    shutil.rmtree(folder)
+    source.look_now()
+    until(lambda: screen.word("amn", "baseline") == "failed")
+    shutil.copytree(tmp_path / "kept", folder)
+    source.look_now()
+    until(lambda: screen.word("amn", "baseline") == "queued")
+
+
+def test_the_selected_log_comes_along(tmp_path: Path, source: Source, screen: Screen) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    run = bring_to(tmp_path, campaign, "amn", "baseline", state="running")
+    assert source.look() is not None
+    source.start()
+    source.attend(run.folder.name)
+    append_line(run.folder.log, b"hello \x1b]0;title\x07there\n")
+    until(lambda: screen.last and screen.last.log == ("hello there",))
+
+
+def test_a_broken_campaign_is_a_note_and_not_the_end(tmp_path: Path, source: Source, screen: Screen) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    assert source.look() is not None
+    source.start()
+    Workspace(tmp_path).campaign(campaign.id).baselines.mkdir()
+    (Workspace(tmp_path).campaign(campaign.id).baseline_scores("baseline")).write_text("[1, 2")
+    bring_to(tmp_path, campaign, "amn", "expanded", state="cancelled")
+    until(lambda: screen.word("amn", "expanded") == "cancelled")
+
+
+def test_a_stopped_source_says_no_more(tmp_path: Path, screen: Screen) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    source = Source(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
+    assert source.look() is not None
+    source.start()
+    until(lambda: screen.count > 0)
+    source.stop()
+    time.sleep(0.5)
+    count = screen.count
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
+    time.sleep(0.5)
+    assert screen.count == count
+
+
+def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, screen: Screen) -> None:
+    import subprocess
+    import sys
+
+    from lvmtui.contract.identity import identity_of
+
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    campaign = make_campaign(tmp_path, models=("amn",))
+    bring_to(tmp_path, campaign, "amn", "baseline", state="running", process=identity_of(child.pid))
+    source = Source(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
+    try:
+        first = source.look()
+        assert first is not None and first.runs[0].phase is Phase.RUNNING
+        source.start()
+        child.kill()
+        child.wait()
+        until(lambda: screen.word("amn", "baseline") == "interrupted")
+    finally:
+        source.stop()
+        child.kill()
+        child.communicate()
+
+
+def test_what_a_path_means() -> None:
+    workspace = Workspace(Path("/w"))
+    run, campaign = workspace.models / "amn_8k", workspace.campaigns / "8k_vs_23k"
+    places = Places(workspace, campaign, {str(run): "amn_8k", "/other/gru_8k": "gru_8k"})
+    assert places.roots == [workspace.lvm, Path("/other/gru_8k")]
+
+    def hints(*paths: object) -> Hints:
+        found = Hints()
+        places.sort(map(str, paths), found)
+        return found
+
+    assert hints(run / "events.jsonl", "/other/gru_8k/intent.json").runs == {"amn_8k", "gru_8k"}
+    assert not hints(run / "progress.json", run / ".progress.json.x.part", run / "checkpoint.pt").urgent
+    assert hints(run / "progress.json", run / "train.log").digits == {"amn_8k"}
+    assert hints(campaign / "comparisons" / "amn.json").campaign
+    assert hints(workspace.supervisor).campaign
+    assert hints(workspace.campaigns / "new").campaigns and hints(workspace.models / "new").campaigns
+    assert not hints(workspace.datasets / "x" / "vectors.npy", workspace.models / "other" / "events.jsonl").urgent
+
+
+def test_watches_that_are_used_up_become_polling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import watchfiles
+
+    real, warned, told = watchfiles.watch, [], []  # type: ignore[var-annotated]
+
+    def watch(*arguments: object, force_polling: bool, **options: object) -> object:
+        if not force_polling:
+            raise OSError(28, "No space left on device")
+        return real(*arguments, force_polling=True, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(watchfiles, "watch", watch)
+    watcher = Watcher(told.extend, warned.append, poll=False)
+    watcher.start([tmp_path])
+    try:
+        until(lambda: warned)
+        assert "no file watches left" in warned[0]
+        time.sleep(1.0)
+        (tmp_path / "new").write_text("x")
+        until(lambda: any(path.endswith("new") for path in told))
+    finally:
+        watcher.stop()

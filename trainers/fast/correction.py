@@ -1,0 +1,28 @@
+"""The tuned recipe's correction with cheap masks, and with the input's two dropouts in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from trainers.correction import Correction
+from trainers.fast.dropout import keep_mask
+
+
+def forward(module: Correction, model: Callable[[Tensor], Tensor], context_BTD: Tensor) -> Tensor:
+    """(B, T, D) -> (B, D); `model` is the inner model's forward."""
+    mean_BD = torch.einsum("t,btd->bd", module.logits.softmax(0), context_BTD)
+    return mean_BD + module.log_scale.exp() * model(_drop(module, context_BTD))
+
+
+def _drop(module: Correction, context_BTD: Tensor) -> Tensor:
+    if not module.training:
+        return context_BTD
+    batch, _, dim = context_BTD.shape
+    if module.input_dropout:
+        context_BTD = context_BTD * keep_mask(tuple(context_BTD.shape), module.input_dropout)
+    if module.feature_dropout:
+        context_BTD = context_BTD * keep_mask((batch, 1, dim), module.feature_dropout)
+    return context_BTD

@@ -1,0 +1,51 @@
+"""Matrix products by oneDNN instead of MKL, for float32 on a CPU.
+
+torch sends float32 products to MKL, which uses half of the vector width of processors that are not Intel's; oneDNN
+uses all of it and costs the same elsewhere. torch reaches oneDNN for float32 only through the operator that its own
+compiler emits, which is why it is called here by its private name, and only if it is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def available() -> bool:
+    """True if this torch has oneDNN and the operator."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def product(a_MK: Tensor, b_NK: Tensor, bias_N: Tensor | None = None) -> Tensor:
+    """(M, K), (N, K) -> (M, N): `a @ b.T + bias`, outside of autograd.
+
+    Either may be a transposed view of a contiguous matrix; with any other stride oneDNN is a hundred times slower.
+    """
+    return torch.ops.mkldnn._linear_pointwise(a_MK, b_NK, bias_N, "none", [], "")
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_MK: Tensor, weight_NK: Tensor, bias_N: Tensor) -> Tensor:
+        ctx.save_for_backward(x_MK, weight_NK)
+        return product(x_MK, weight_NK, bias_N)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x_MK, weight_NK = ctx.saved_tensors
+        d_MN = gradients[0].contiguous()
+        d_x = product(d_MN, weight_NK.t()) if ctx.needs_input_grad[0] else None
+        return d_x, product(d_MN.t(), x_MK.t()), d_MN.sum(0)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(..., K), (N, K), (N,) -> (..., N): `torch.nn.functional.linear`."""
+    rows = x.reshape(-1, x.shape[-1]).contiguous()
+    return _Linear.apply(rows, weight, bias).view(*x.shape[:-1], -1)
+
+
+def apply(layer: nn.Linear, x: Tensor) -> Tensor:
+    """`layer(x)`."""
+    return linear(x, layer.weight, layer.bias)
