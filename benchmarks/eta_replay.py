@@ -4,6 +4,7 @@
     python benchmarks/eta_replay.py replay WORKSPACE...       every finished campaign there, from its events
     python benchmarks/eta_replay.py record WORKSPACE OUT      sample the live digits of the newest campaign as it runs
     python benchmarks/eta_replay.py replay WORKSPACE --digits OUT
+    python benchmarks/eta_replay.py replay WORKSPACE --steady    the same, had the machine been quiet
 
 Truth is the time of work that was still to come: for a run without its pauses, for a campaign until its last run
 ended. The error is that of the time left, in percent of the time left, at moments evenly spread over a run's (or the
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorded import Recorded, read_recorded
+from recorded import Recorded, read_recorded, steady
 from simulated import simulated
 
 from lvmtui.contract.codec import dump_line, encode
@@ -152,6 +153,7 @@ def main() -> None:
     replay = commands.add_parser("replay")
     replay.add_argument("workspaces", type=Path, nargs="+")
     replay.add_argument("--digits", type=Path)
+    replay.add_argument("--steady", action="store_true")
     recorder = commands.add_parser("record")
     recorder.add_argument("workspace", type=Path)
     recorder.add_argument("out", type=Path)
@@ -172,7 +174,7 @@ def main() -> None:
         found = [read_recorded(d, options.digits) for w in options.workspaces for d in Workspace(w).campaign_dirs()]
         over = [recorded for recorded in found if recorded.over]
         for recorded in over:
-            looks += looks_at(recorded)
+            looks += looks_at(steady(recorded) if options.steady else recorded)
         print(f"{len(over)} of {len(found)} campaigns are over and were supervised: {', '.join(r.name for r in over)}")
     print(table(looks))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lvmtui.contract.files import try_lock
 from lvmtui.contract.rundir import RunDir
+from trainers.memory import keep_memory
 from trainers.orders import Exit, Orders
 
 
@@ -29,6 +30,7 @@ def main(arguments: list[str]) -> int:
     if lock is None:
         print(f"{folder.path}: another process trains this run; nothing was started", file=sys.stderr)
         return Exit.LOCKED
+    keep_memory()
     from trainers.train import train
 
     try:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.data import Windows
+from trainers.fast import faster
 from trainers.models import unit
 
 BATCH = 512
@@ -34,32 +35,31 @@ class Scores:
     spread: float
 
 
-def loss_of(name: str, raw: Tensor, target: Tensor) -> Tensor:
-    """The training loss of raw predictions (B, D) against unit targets (B, D): () tensor."""
+def loss_and_cosine(name: str, raw: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Of raw predictions (B, D) against unit targets (B, D): the training loss, with its graph, and the mean cosine,
+    without; both ()."""
     if name == "mse":
-        return functional.mse_loss(raw, target)
-    return 1 - (unit(raw) * target).sum(-1).mean()
+        with torch.no_grad():
+            cosine = (unit(raw) * target).sum(-1).mean()
+        return functional.mse_loss(raw, target), cosine
+    cosine = (unit(raw) * target).sum(-1).mean()
+    return 1 - cosine, cosine.detach()
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, windows: Windows, loss: str, between: Callable[[], None]) -> Scores:
     """Scores of `model` on `windows`. `between` is called between batches and may raise to break off."""
-    model.eval()
+    forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)
     total = torch.zeros(windows.vectors.shape[1], dtype=torch.float64)
     for start in range(0, len(windows), BATCH):
         between()
         context, target = windows.batch(slice(start, start + BATCH))
-        raw = model(context)
+        raw = forward(context)
         predicted = unit(raw)
-        share = torch.stack(
-            [
-                loss_of(loss, raw, target) * len(target),
-                (predicted * target).sum(),
-                (predicted * context[:, -1]).sum(),
-            ]
-        )
-        sums += share.cpu().double()
+        batch_loss, batch_cosine = loss_and_cosine(loss, raw, target)
+        batch_last = (predicted * context[:, -1]).sum(-1).mean()
+        sums += torch.stack([batch_loss, batch_cosine, batch_last]).cpu().double() * len(target)
         total += predicted.sum(0).cpu().double()
     mean_loss, cosine, last = (sums / len(windows)).tolist()
     return Scores(mean_loss, cosine, cosine - last, last, 1 - float((total / len(windows)).norm()))
@@ -68,12 +68,12 @@ def evaluate(model: nn.Module, windows: Windows, loss: str, between: Callable[[]
 @torch.no_grad()
 def predict(model: nn.Module, windows: Windows, between: Callable[[], None]) -> np.ndarray:
     """Unit predictions for all windows, (W, D) float32 on the CPU."""
-    model.eval()
+    forward = faster(model.eval())
     parts = []
     for start in range(0, len(windows), BATCH):
         between()
         context, _ = windows.batch(slice(start, start + BATCH))
-        parts.append(unit(model(context)).cpu())
+        parts.append(unit(forward(context)).cpu())
     predicted: np.ndarray = torch.cat(parts).numpy()
     return predicted
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lvmtui.contract.recipe import Recipe
 from trainers.correction import Correction
 from trainers.data import Windows
+from trainers.fast import faster
 from trainers.models import build
 
 SAMPLE = 4096
@@ -68,12 +69,30 @@ class TrainState:
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self.model = model
+        self.forward = faster(model)
+        """What is trained: `model`, or its faster equal on the same parameters."""
         self.averaged = copy.deepcopy(model) if recipe.average is not None else model
         """What is evaluated and kept."""
-        fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
-        self.optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.rate, fused=fused)
+        self.fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
+        self.optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.rate, fused=self.fused)
         self.place = Place()
         self.best: dict[str, Tensor] = {}
+
+    def update(self, rate: float, clip: float) -> None:
+        """One AdamW step at `rate` with the gradient's norm clipped to `clip`; the gradient is gone afterwards."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if self.fused:
+            # AdamW divides the gradient while it reads it, so that clipping costs no pass of its own.
+            norms = torch._foreach_norm([p.grad for p in self.model.parameters()])
+            excess = (torch.linalg.vector_norm(torch.stack(norms)) + 1e-6) / clip
+            # On the CPU it costs nothing to look, and most gradients need no clipping; a GPU would be waited for.
+            needed = excess.device.type != "cpu" or excess > 1
+            self.optimizer.grad_scale = excess.clamp(min=1) if needed else None  # type: ignore[attr-defined]
+        else:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def average(self, decay: float) -> None:
         """Move the average towards the weights; young averages follow faster."""

@@ -41,11 +41,10 @@ from trainers.checkpoint import (
     save_checkpoint,
 )
 from trainers.data import RunData, open_data, order_of
-from trainers.evaluate import evaluate, latency, loss_of, predict
+from trainers.evaluate import evaluate, latency, loss_and_cosine, predict
 from trainers.heldout import write_heldout
 from trainers.journal import Journal
 from trainers.machine import choose_device, device_name, peak_memory, versions
-from trainers.models import unit
 from trainers.orders import Exit, Leave, Orders
 from trainers.schedule import rate_at
 from trainers.state import TrainState, build_forecaster
@@ -106,7 +105,7 @@ class Training:
         remove_leftovers(self.folder)
         self.data = open_data(spec, self.folder.workspace, self.device)
         torch.manual_seed(spec.seed)
-        model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train)
+        model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train).train()
         state = TrainState(model.to(self.device), spec.recipe)
         if self.orders.asks_restart(self.folder.events):
             remove_checkpoints(self.folder)
@@ -167,22 +166,14 @@ class Training:
         """One batch: forward, backward, update. Nothing here waits for the device."""
         state, recipe, place = self.known, self.spec.recipe, self.place
         context, target = self.data.train.batch(self.batch_of(place.step))
-        state.model.train()
-        raw = state.model(context)
-        loss = loss_of(recipe.loss, raw, target)
+        loss, cosine = loss_and_cosine(recipe.loss, state.forward(context), target)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip)
-        rate = self.rate
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        state.optimizer.step()
-        state.optimizer.zero_grad(set_to_none=True)
+        state.update(self.rate, recipe.clip)
         place.step += 1
         self.journal.steps += 1
         if recipe.average is not None:
             state.average(recipe.average)
-        with torch.no_grad():
-            self.pending.append(torch.stack([loss, (unit(raw) * target).sum(-1).mean()]))
+        self.pending.append(torch.stack([loss.detach(), cosine]))
 
     def batch_of(self, step: int) -> Tensor:
         """Which training windows a step takes: every window once an epoch, in an order of that epoch."""
@@ -200,6 +191,7 @@ class Training:
         before = clock.of("evaluating")
         clock.enter("evaluating")
         scores = evaluate(state.averaged, self.data.validation, recipe.loss, self.between)
+        state.model.train()
         if not math.isfinite(scores.loss):
             raise Diverged(place.step, scores.loss)
         place.evaluated_step = place.step

@@ -51,7 +51,7 @@ windows; small-arm runs that go on for half a dozen epochs after their peak lose
 ECHO_SHARE = 0.6
 """Of the way from the context mean's margin to copy-last's. The recency mean goes .28 of it, healthy runs .1 to .3."""
 ECHO_COSINE = 0.9
-"""Cosine with the last context vector; the context mean has .69 with it, the recency mean .81, healthy runs up to .82."""
+"""Cosine with the last context vector; the context mean has .69 with it, recency mean and healthy runs up to .82."""
 NO_BETTER = 0.001
 """Cosine by which a run must beat the context mean on the validation windows: what seeds differ by."""
 
