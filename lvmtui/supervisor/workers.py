@@ -94,11 +94,12 @@ def due(
     def wanted(task: Task) -> bool:
         return not given_up(task) and (made.get(task.key) != task.made_from or missing(task))
 
-    baselines = [Task(campaign.id, "baselines", arm, campaign.split_fingerprint) for arm in ARMS]
+    judged = campaign.heldout_windows > 0  # a campaign of imported histories has no windows to score anything on
+    baselines = [Task(campaign.id, "baselines", arm, campaign.split_fingerprint) for arm in ARMS if judged]
     comparisons = [
         Task(campaign.id, "comparison", model, _digest(*pairs))
         for model in campaign.models
-        if (pairs := complete_pairs(outcomes, model))
+        if judged and (pairs := complete_pairs(outcomes, model))
     ]
     tasks = [task for task in (*baselines, *comparisons) if wanted(task)]
     if not tasks and outcomes and all(outcome.over for outcome in outcomes):

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 
 from lvmtui.contract.errors import UserError
@@ -32,11 +33,18 @@ SAID = 5.0
 """Seconds that words stay on the last line."""
 
 
+def _actions() -> type[Provider]:
+    """Loaded when the palette is opened first."""
+    from lvmtui.ui.palette import Actions
+
+    return Actions
+
+
 class LvmApp(App[int], inherit_bindings=False):
     """The screen."""
 
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_actions}  # type: ignore[assignment]
     TITLE = "lvmtui"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "leave, runs go on"),
@@ -188,9 +196,6 @@ class LvmApp(App[int], inherit_bindings=False):
         self.source.open(campaign)
         self.selected = ""
 
-    def opener(self, campaign: str) -> Callable[[], None]:
-        return lambda: self.open_campaign(campaign)
-
     def action_verdict(self) -> None:
         from lvmtui.ui.verdict_screen import VerdictScreen
 
@@ -240,11 +245,6 @@ class LvmApp(App[int], inherit_bindings=False):
 
     def action_retry(self) -> None:
         self.orders.retry()
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        from lvmtui.ui.palette import commands
-
-        return commands(self)
 
 
 def most_interesting(snapshot: Snapshot) -> str:

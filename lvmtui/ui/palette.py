@@ -2,41 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
-from textual.app import SystemCommand
+from rich.text import Text
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from lvmtui.ui.line import plain
 
 if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
 
 
-def commands(app: LvmApp) -> Iterable[SystemCommand]:
+@dataclass(frozen=True)
+class Action:
+    """Something that can be done now."""
+
+    name: str
+    hint: str
+    """Its key, or a word more."""
+    do: Callable[[], object]
+
+
+class Actions(Provider):
+    """Offers the actions. Names hold words from files, so they are passed on as Text: as strings they were markup."""
+
+    async def discover(self) -> Hits:
+        for action in actions(cast("LvmApp", self.app)):
+            yield DiscoveryHit(Text(action.name), action.do, action.name, action.hint)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action in actions(cast("LvmApp", self.app)):
+            if (score := matcher.match(action.name)) > 0:
+                yield Hit(score, Text(action.name), action.do, action.name, action.hint)
+
+
+def actions(app: LvmApp) -> Iterator[Action]:
     """What can be done now."""
-    snapshot = app.snapshot
-    yield SystemCommand("Help: all keys", "?", app.action_help)
+    snapshot, orders = app.snapshot, app.orders
+    yield Action("Help: all keys", "?", app.action_help)
     if snapshot is not None:
-        yield SystemCommand("Verdict: the ranked table", "v", app.action_verdict)
-        yield SystemCommand("Export the report", "e", app.action_export)
+        yield Action("Verdict: the ranked table", "v", app.action_verdict)
+        yield Action("Export the report", "e", app.action_export)
         run = snapshot.run(app.selected)
         if run is not None:
-            name = f"{run.title} {run.label}"
-            yield SystemCommand(f"Open {name}", "enter: curves, log, facts, events", app.open_run)
+            name = plain(f"{run.title} {run.label}")
+            yield Action(f"Open {name}", "enter: curves, log, facts, events", app.open_run)
             if not app.read_only:
-                yield SystemCommand(f"Pause or resume {name}", "p", app.action_pause)
-                yield SystemCommand(f"Cancel {name}", "x, asks first", app.action_cancel)
-                yield SystemCommand(f"Cancel {name} at once", "X, asks first", app.action_force)
-                yield SystemCommand(f"Try {name} again", "r, from its checkpoint or the start", app.action_retry)
-                yield SystemCommand(f"Start {name} next", "before all others that wait", app.orders.start_next)
+                yield Action(f"Pause or resume {name}", "p", app.action_pause)
+                yield Action(f"Cancel {name}", "x, asks first", app.action_cancel)
+                yield Action(f"Cancel {name} at once", "X, asks first", app.action_force)
+                yield Action(f"Try {name} again", "r, from its checkpoint or the start", app.action_retry)
+                yield Action(f"Start {name} next", "before all others that wait", orders.start_next)
         if not app.read_only:
-            yield SystemCommand("Pause all", "each writes a checkpoint and leaves", app.orders.pause_all)
-            yield SystemCommand("Resume all", "all that were paused", app.orders.resume_all)
-            yield SystemCommand("Cancel queued", "all that wait, asks first", app.orders.cancel_queued)
-            yield SystemCommand("One more run side by side", "jobs + 1", lambda: app.orders.change_jobs(1))
-            yield SystemCommand("One run less side by side", "jobs - 1", lambda: app.orders.change_jobs(-1))
+            yield Action("Pause all", "each writes a checkpoint and leaves", orders.pause_all)
+            yield Action("Resume all", "all that were paused", orders.resume_all)
+            yield Action("Cancel queued", "all that wait, asks first", orders.cancel_queued)
+            yield Action("One more run side by side", "jobs + 1", partial(orders.change_jobs, 1))
+            yield Action("One run less side by side", "jobs - 1", partial(orders.change_jobs, -1))
     if not app.read_only:
-        yield SystemCommand("New campaign", "n", app.action_new)
+        yield Action("New campaign", "n", app.action_new)
     for folder in reversed(app.workspace.campaign_dirs()[-20:]):
         if snapshot is None or folder.id != snapshot.state.campaign.id:
-            yield SystemCommand(f"Open campaign {folder.id}", "another one of this workspace", app.opener(folder.id))
-    yield SystemCommand("Leave", "q, the runs go on", app.action_leave)
+            yield Action(f"Open campaign {plain(folder.id)}", "another one here", partial(app.open_campaign, folder.id))
+    yield Action("Leave", "q, the runs go on", app.action_leave)

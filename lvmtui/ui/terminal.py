@@ -24,6 +24,8 @@ PATIENCE = 0.7
 """Seconds an orderly end may take once the terminal has gone or somebody asked the program to end."""
 LEAVE = b"\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
 """Everything that was switched on, off again."""
+POINTER = "\x1b]22;"
+"""How Textual would change the shape of the mouse pointer."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -34,6 +36,8 @@ class TerminalDriver(LinuxDriver):
         self._plain = not has_utf8()
 
     def write(self, data: str) -> None:
+        if data.startswith(POINTER):  # a mouse pointer of another shape is not worth an OSC sequence
+            return
         if self._writer_thread is not None:
             self._writer_thread.write(to_ascii(data) if self._plain else data)
 

@@ -18,6 +18,7 @@ from lvmtui.ui.ask import Ask
 from lvmtui.ui.board_screen import BoardScreen
 from lvmtui.ui.canvas import Canvas
 from lvmtui.ui.help import Help
+from lvmtui.ui.palette import actions
 from lvmtui.ui.run_screen import RunScreen
 from lvmtui.ui.verdict_screen import VerdictScreen
 from tests.factory import bring_to
@@ -310,7 +311,7 @@ async def test_sizes_change_at_any_time(root: Path, make_app: MakeApp) -> None:
 async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
-        names = [command.title for command in app.get_system_commands(app.screen)]
+        names = [action.name for action in actions(app)]
         for wanted in ("Pause or resume GRU 8k", "Pause all", "Resume all", "Cancel queued", "New campaign", "Leave"):
             assert wanted in names
         await pilot.press("ctrl+p")
