@@ -22,6 +22,9 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.planning.options import Options
 
+LOOKED_BACK = 5
+"""Other campaigns that `status` looks at, the newest ones."""
+
 
 class Exit(IntEnum):
     """What the shell is told."""
@@ -44,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"lvmtui: {error}", file=sys.stderr)
         return Exit.USAGE
+    except KeyboardInterrupt:
+        print("\nlvmtui: interrupted; runs that were started go on", file=sys.stderr)
+        return Exit.LEFT
     except BrokenPipeError:  # `lvmtui status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
@@ -55,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def screen(given: argparse.Namespace) -> int:
     from lvmtui.ui.app import run
 
-    return run(workspace_of(given), campaign=given.campaign, read_only=given.read_only, poll=given.poll)
+    workspace = workspace_of(given)
+    campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None
+    return run(workspace, campaign=campaign, read_only=given.read_only, poll=given.poll)
 
 
 def demo(given: argparse.Namespace) -> int:
@@ -99,12 +107,12 @@ def attach(given: argparse.Namespace) -> int:
 
 
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
-    from lvmtui.follow import follow
+    from lvmtui.follow import follow, program
     from lvmtui.supervisor.ensure import ensure_supervisor
 
     print(ensure_supervisor(workspace), file=sys.stderr)
     if given.detach:
-        print(f"campaign {folder.id} runs detached; come back with 'lvmtui' or 'lvmtui status'", file=sys.stderr)
+        print(f"campaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
         return Exit.OK
     return follow(workspace, folder, headless=given.headless)
 
@@ -116,7 +124,14 @@ def status(given: argparse.Namespace) -> int:
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
     supervisor = supervisor_of(workspace)
-    print(json.dumps(status_as_json(state, supervisor), indent=1) if given.json else status_as_text(state, supervisor))
+    if given.json:
+        print(json.dumps(status_as_json(state, supervisor), indent=1))
+        return Exit.OK
+    print(status_as_text(state, supervisor))
+    others = [f for f in workspace.campaign_dirs() if f.id != state.campaign.id]
+    for other in others[-LOOKED_BACK:]:
+        if not CampaignReader(workspace, other).refresh().settled:
+            print(f"campaign {other.id} goes on here too: --campaign {other.id}")
     return Exit.OK
 
 
@@ -190,6 +205,8 @@ def check(given: argparse.Namespace) -> int:
     from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
 
     workspace = workspace_of(given)
+    if given.split is not None and given.files:
+        raise UserError("check: name vector files, or --split for a campaign's proof, not both")
     if given.split is not None:
         folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
         words, holds = check_split(folder)
@@ -248,7 +265,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     parser = Parser(prog="lvmtui", description=lvmtui.__doc__, parents=[common, chosen])
-    parser.set_defaults(workspace=".", campaign=None, handler=screen)
+    parser.set_defaults(handler=screen)
     parser.add_argument("--version", action="version", version=f"lvmtui {lvmtui.__version__}")
     parser.add_argument("--read-only", action="store_true", help="the screen shows, and changes nothing")
     parser.add_argument("--poll", action="store_true", help="look for changes instead of waiting for the kernel's word")
@@ -336,9 +353,10 @@ def _starting_options(watching: Parser) -> Parser:
 
 def workspace_of(given: argparse.Namespace) -> Workspace:
     """The workspace named; it need not hold anything yet. Raises UserError if it is no folder."""
-    root = Path(given.workspace).expanduser()
+    named = getattr(given, "workspace", ".")  # not set as a default: a command's would hide what stands before it
+    root = Path(named).expanduser()
     if not root.is_dir():
-        raise UserError(f"--workspace {given.workspace}: no such folder; make it or name another")
+        raise UserError(f"--workspace {named}: no such folder; make it or name another")
     return Workspace(root.resolve())
 
 
@@ -346,16 +364,17 @@ def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
     """The campaign named by its id or a part of it, or the newest. Raises UserError."""
     from lvmtui.state.reader import newest_campaign
 
-    if given.campaign is None:
+    named = getattr(given, "campaign", None)
+    if named is None:
         return newest_campaign(workspace)
     folders = workspace.campaign_dirs()
-    exact = [f for f in folders if f.id == given.campaign]
-    found = exact or [f for f in folders if given.campaign in f.id]
+    exact = [f for f in folders if f.id == named]
+    found = exact or [f for f in folders if named in f.id]
     if len(found) == 1:
         return found[0]
-    known = ", ".join(f.id for f in (found or folders)) or "none"
+    known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
     what = "means more than one" if found else "is not here"
-    raise UserError(f"--campaign {given.campaign} {what}; campaigns: {known}")
+    raise UserError(f"--campaign {named} {what}; campaigns: {known}")
 
 
 def _width() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         state = _lines(reader) if plain else _table(reader, console)
         report = _await_report(folder)
     except KeyboardInterrupt:
-        print("\nthe runs go on; come back with 'lvmtui', 'lvmtui attach' or 'lvmtui status'", file=sys.stderr)
+        print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
         return 130
     if report and state.finished:
         console.print(folder.report.read_text(), markup=False, highlight=False, soft_wrap=True)
@@ -100,15 +101,21 @@ def _lines(reader: CampaignReader) -> CampaignState:
             where = f"{title_of(view.planned.model)} {state.campaign.arm(view.planned.arm).label}"
             where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
             for e in evaluations[seen:]:
-                _say(f"{where}  epoch {e.epoch:.1f}  validation cosine {words.cosine(e.cosine)}")
+                _say(f"{where}  epoch {e.epoch:.1f}  validation cosine {words.cosine(e.cosine)}", e.time)
             if view.status.phase is not phase:
-                _say(f"{where}  {view.status.phase.value} {view.status.reason}".rstrip())
+                _say(f"{where}  {view.status.phase.value} {view.status.reason}".rstrip(), view.status.since)
             shown[name] = (view.status.phase, len(evaluations))
     return state
 
 
-def _say(text: str) -> None:
-    print(words.clock(time.time(), seconds=True), text, flush=True)
+def _say(text: str, when: float | None) -> None:
+    """A line with the time at which it became so, which may be long ago."""
+    print(words.clock(when or time.time(), seconds=True), text, flush=True)
+
+
+def program() -> str:
+    """How this program was called, for a person to call it again."""
+    return "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
 
 
 def _await_report(folder: CampaignDir) -> bool:

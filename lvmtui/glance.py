@@ -48,7 +48,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
         return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 200))
     best = run.trainer.best
     epochs = run.spec.total_steps / run.spec.steps_per_epoch
-    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.0f}" if run.step else ""
+    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.3g}" if run.step else ""
     expected = eta.runs.get(planned.run)
     if status.phase in ALIVE and expected and expected.eta:
         spent = f"{words.duration(expected.eta.seconds)} left"
@@ -57,6 +57,8 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
     else:
         spent = words.duration(run.trainer.active) if run.trainer.attempts else ""
     note = status.reason if status.phase is not Phase.RUNNING or status.reason != "training" else ""
+    if run.trainer.finished and run.trainer.finished.stopped_early:
+        note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
     return Row(
         title_of(planned.model),
         label,

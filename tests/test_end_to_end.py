@@ -127,7 +127,7 @@ def test_everything_may_be_killed_and_nothing_is_lost(workspace: Workspace) -> N
     done = lvmtui(workspace, "attach", "--headless")
     assert done.returncode == 0, done.stderr
     assert set(phases(workspace).values()) == {Phase.FINISHED}
-    assert not marked(workspace)
+    wait_for(lambda: not marked(workspace))  # the last one may still be on its way out
 
 
 def test_single_runs_are_paused_resumed_and_cancelled(workspace: Workspace) -> None:
@@ -140,7 +140,7 @@ def test_single_runs_are_paused_resumed_and_cancelled(workspace: Workspace) -> N
     cancelled = lvmtui(workspace, "cancel", "gru", "amn/large")
     assert cancelled.returncode == 0
     wait_for(lambda: list(phases(workspace).values()).count(Phase.CANCELLED) == 3)
-    assert not marked(workspace)
+    assert not marked(workspace)  # cancelled means that nobody is left
     assert lvmtui(workspace, "resume", "amn/small").returncode == 0
     wait_for(lambda: phases(workspace)["amn/baseline"] is Phase.RUNNING)
     assert lvmtui(workspace, "cancel", "all", "--force").returncode == 0
@@ -169,3 +169,24 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str],
 def test_a_workspace_that_is_no_folder_is_named(tmp_path: Path) -> None:
     done = lvmtui(Workspace(tmp_path / "none"), "status")
     assert done.returncode == 2 and "--workspace" in done.stderr
+
+
+def test_options_before_the_command_count(workspace: Workspace, tmp_path: Path) -> None:
+    """`lvmtui --workspace OTHER cancel all` must never cancel here."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for arguments in (["--workspace", str(empty), "status"], ["status", "--workspace", str(empty)]):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "lvmtui", *arguments], capture_output=True, text=True, cwd=workspace.root
+        )
+        assert done.returncode == 2 and str(empty) in done.stderr
+
+
+def test_ctrl_c_while_a_campaign_is_planned_is_no_traceback(workspace: Workspace) -> None:
+    command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--workspace", str(workspace.root)]
+    planning = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: workspace.datasets.exists())
+    planning.send_signal(signal.SIGINT)
+    _, said = planning.communicate(timeout=60)
+    assert planning.returncode == 130 and "Traceback" not in said and "interrupted" in said
+    assert not workspace.campaign_dirs()

@@ -6,6 +6,10 @@ import difflib
 from collections.abc import Iterable
 
 
+SHOWN = 12
+"""Known words that fit a line."""
+
+
 class UserError(Exception):
     """One line that names the file or option, says what is wrong and what to do. The command prints it, exits 2."""
 
@@ -14,5 +18,6 @@ def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     """The error for a word that is not one of `known`, with the nearest one suggested."""
     names = sorted(known)
     near = difflib.get_close_matches(given, names, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    some = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {some}"
     return UserError(f"{what} '{given}' is not known; {hint}")
