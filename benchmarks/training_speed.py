@@ -48,6 +48,9 @@ from lvmtui.supervisor.engines.local import trainer_environment
 LEAST_MFLOP = {"amn": 7.9, "lstm": 116, "gru": 180, "transformer": 440, "graphmert_lvm": 1989}
 """Of one sequence, forward and backward, size full, D = 768."""
 ADAMW_BYTES = 28
+HEAD = """\
+model         ms a step, CPU (clock)             times as fast    share of the limit, CPU (clock)
+              textbook          ours              CPU   clock     ours          textbook  by torch.mm"""
 TURN_SECONDS = 0.6
 WINDOWS = 6_000
 STREAMED = 1 << 23
@@ -71,20 +74,18 @@ def textbook(folder: RunDir) -> Callable[[int], None]:
     from torch.utils.data import DataLoader, TensorDataset
 
     from trainers.data import open_data
-    from trainers.machine import choose_device
     from trainers.state import build_forecaster
 
     spec = read_spec(folder.spec)
     recipe = spec.recipe
-    device = choose_device(spec)
-    windows = open_data(spec, folder.workspace, device).train
+    torch.set_num_threads(spec.threads)
+    windows = open_data(spec, folder.workspace, torch.device("cpu")).train
     contexts, targets = windows.batch(slice(None))
     arrays = TensorDataset(contexts.contiguous(), targets.contiguous())
     torch.manual_seed(spec.seed)
     model = build_forecaster(spec.model, spec.dim, spec.size, recipe, spec.context, windows)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average or 0.99)
-    )
+    follow = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average or 0.99)  # type: ignore[no-untyped-call]
+    averaged = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=follow)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
     mse = torch.nn.MSELoss()
     model.train()
@@ -176,7 +177,8 @@ def limit(_: RunDir) -> Callable[[str], float]:
 def worker(kind: str, folder: str) -> None:
     """Answer each line of stdin by work and its duration, as JSON."""
     with redirect_stdout(sys.stderr):
-        work: Callable[[Any], Any] = {"textbook": textbook, "ours": ours, "limit": limit}[kind](RunDir(Path(folder)))
+        kinds: dict[str, Callable[[RunDir], Any]] = {"textbook": textbook, "ours": ours, "limit": limit}
+        work = kinds[kind](RunDir(Path(folder)))
     for line in sys.stdin:
         order = json.loads(line)
         began, cpu_began = time.perf_counter(), time.process_time()
@@ -344,9 +346,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         runs = folders(Path(root).resolve(), arguments)
         for threads in arguments.threads:
-            print(f"\n{threads} thread{'s' if threads > 1 else ''}, batch {arguments.batch}, load {os.getloadavg()[0]:.1f}")
-            print("model          ms a step, CPU (clock)             times as fast   share of the limit, CPU (clock)")
-            print("               textbook         ours              CPU   clock     ours          textbook   by torch.mm")
+            print(f"\nthreads {threads}, batch {arguments.batch}, load {os.getloadavg()[0]:.1f}")
+            print(HEAD)
             speedups = []
             for model, folder in runs.items():
                 spec = replace(read_spec(folder.spec), threads=threads)

@@ -258,10 +258,21 @@ class Chaos:
             assert time.monotonic() < until, self.describe()
             self.supervise()
             time.sleep(0.2)
-        supervisor = self.supervisor
-        if supervisor is not None:
-            wait_until(lambda: supervisor.poll() is not None, 60)  # with its last lines and results written
+        assert wait_until(self.told, 60), "not every end is in the logs"
+        for process in self.supervisors:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
         assert wait_until(lambda: not self.trainers(), 30), self.trainers()
+
+    def told(self) -> bool:
+        """The supervisor has written down how every run ended."""
+        for arm in (self.campaign.baseline, self.campaign.expanded):
+            log = self.workspace.retrain_log(self.campaign, arm.label).read_text()
+            runs = [planned for planned in self.campaign.runs if self.campaign.arm(planned.arm) == arm]
+            if not all(f" {planned.run}  finished after" in log for planned in runs):
+                return False
+        return True
 
     def clean(self) -> None:
         """Nobody stays behind, however the test ended."""

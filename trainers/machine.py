@@ -21,6 +21,8 @@ def choose_device(spec: RunSpec) -> torch.device:
     if spec.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may not be repeatable
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # A help for debugging that writes all new memory once more. torch makes it an attribute by a class of its own.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     name = spec.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

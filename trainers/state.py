@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmtui.contract.recipe import Recipe
+from trainers.adamw import AdamW
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.fast import faster
@@ -73,32 +74,17 @@ class TrainState:
         """What is trained: `model`, or its faster equal on the same parameters."""
         self.averaged = copy.deepcopy(model) if recipe.average is not None else model
         """What is evaluated and kept."""
-        self.fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
-        self.optimizer = torch.optim.AdamW(_groups(model, recipe), lr=recipe.rate, fused=self.fused)
+        self.weights: list[Tensor] = list(model.parameters())
+        self.averages: list[Tensor] = list(self.averaged.parameters())
+        self.optimizer = AdamW(_groups(model, recipe))
         self.place = Place()
         self.best: dict[str, Tensor] = {}
-
-    def update(self, rate: float, clip: float) -> None:
-        """One AdamW step at `rate` with the gradient's norm clipped to `clip`; the gradient is gone afterwards."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        if self.fused:
-            # AdamW divides the gradient while it reads it, so that clipping costs no pass of its own.
-            norms = torch._foreach_norm([p.grad for p in self.model.parameters()])
-            excess = (torch.linalg.vector_norm(torch.stack(norms)) + 1e-6) / clip
-            # On the CPU it costs nothing to look, and most gradients need no clipping; a GPU would be waited for.
-            needed = excess.device.type != "cpu" or excess > 1
-            self.optimizer.grad_scale = excess.clamp(min=1) if needed else None  # type: ignore[attr-defined]
-        else:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
 
     def average(self, decay: float) -> None:
         """Move the average towards the weights; young averages follow faster."""
         weight = 1 - min(decay, (1 + self.place.step) / (10 + self.place.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), weight)
+            torch._foreach_lerp_(self.averages, self.weights, weight)
 
     def keep_best(self) -> None:
         self.best = {name: value.detach().cpu().clone() for name, value in self.averaged.state_dict().items()}
@@ -153,11 +139,8 @@ def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: in
     return forecaster
 
 
-def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """The network's weights decay; the five mixing weights and the scale of a correction do not."""
+def _groups(model: nn.Module, recipe: Recipe) -> list[tuple[list[nn.Parameter], float]]:
+    """Parameters and their weight decay: the five mixing weights and the scale of a correction have none."""
     if not isinstance(model, Correction):
-        return [{"params": list(model.parameters()), "weight_decay": recipe.weight_decay}]
-    return [
-        {"params": list(model.model.parameters()), "weight_decay": recipe.weight_decay},
-        {"params": [model.logits, model.log_scale], "weight_decay": 0.0},
-    ]
+        return [(list(model.parameters()), recipe.weight_decay)]
+    return [(list(model.model.parameters()), recipe.weight_decay), ([model.logits, model.log_scale], 0.0)]

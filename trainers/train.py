@@ -43,6 +43,7 @@ from trainers.checkpoint import (
 from trainers.data import RunData, open_data, order_of
 from trainers.evaluate import evaluate, latency, loss_and_cosine, predict
 from trainers.heldout import write_heldout
+from trainers.imported import take_over
 from trainers.journal import Journal
 from trainers.machine import choose_device, device_name, peak_memory, versions
 from trainers.orders import Exit, Leave, Orders
@@ -138,6 +139,8 @@ class Training:
         start = f"from step {state.place.step} ({found.file})" if found.file else "from the start"
         self.journal.say(f"{spec.model} {spec.label} seed {spec.seed} on {device_name(self.device)}, {start}")
         self.show()
+        if spec.imported is not None and state.place.step < spec.total_steps:
+            take_over(spec, self.folder.workspace, state, self.journal, self.between)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
@@ -168,7 +171,7 @@ class Training:
         context, target = self.data.train.batch(self.batch_of(place.step))
         loss, cosine = loss_and_cosine(recipe.loss, state.forward(context), target)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        state.update(self.rate, recipe.clip)
+        state.optimizer.update(self.rate, recipe.clip)
         place.step += 1
         self.journal.steps += 1
         if recipe.average is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """A run folder; who writes which file is in `docs/formats.md`."""
+    """A run folder; who writes which file is in `docs/formats.md`. Its paths are asked for many times a second."""
 
     path: Path
 
@@ -21,47 +22,47 @@ class RunDir:
         """The workspace the folder lies in: `artifacts/lvm/models/` stands between."""
         return self.path.resolve().parents[3]
 
-    @property
+    @cached_property
     def spec(self) -> Path:
         return self.path / "spec.json"
 
-    @property
+    @cached_property
     def intent(self) -> Path:
         return self.path / "intent.json"
 
-    @property
+    @cached_property
     def supervision(self) -> Path:
         return self.path / "supervision.jsonl"
 
-    @property
+    @cached_property
     def events(self) -> Path:
         return self.path / "events.jsonl"
 
-    @property
+    @cached_property
     def progress(self) -> Path:
         return self.path / "progress.json"
 
-    @property
+    @cached_property
     def log(self) -> Path:
         return self.path / "train.log"
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         """Held by the trainer as long as it lives."""
         return self.path / "run.lock"
 
-    @property
+    @cached_property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.pt"
 
-    @property
+    @cached_property
     def previous_checkpoint(self) -> Path:
         return self.path / "checkpoint.prev.pt"
 
-    @property
+    @cached_property
     def best_model(self) -> Path:
         return self.path / "best_model.pt"
 
-    @property
+    @cached_property
     def heldout(self) -> Path:
         return self.path / "heldout.npz"

@@ -43,6 +43,8 @@ class Imported:
     """sha256 of that file."""
     weights: str
     """Name of the file of weights beside it; empty: none."""
+    run: str = ""
+    """The run folder that holds the history as events, absolute, in the spec of a run that judges those weights."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,18 @@ class RunSpec:
     """CPU threads; part of what makes a run repeatable to the bit."""
     deterministic: bool
     imported: Imported | None = None
-    """Set for a history of another program: a point estimate on its own validation windows, nothing to start."""
+    """Set for a run of another program; one step is one epoch. With held-out windows its weights are judged on them
+    by a trainer that trains nothing; without, see `history`."""
     version: int = VERSION
 
     @property
+    def history(self) -> bool:
+        """A history and no more: a point estimate on its own validation windows, nothing to start."""
+        return self.imported is not None and not self.heldout_windows
+
+    @property
     def steps_per_epoch(self) -> float:
-        """Steps in which every training window is seen once; a history has one an epoch."""
+        """Steps in which every training window is seen once; of a run of another program one."""
         return 1.0 if self.imported else self.train_windows / self.recipe.batch_size
 
 

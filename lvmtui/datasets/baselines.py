@@ -242,6 +242,8 @@ def measure(
 ) -> tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]:
     """Fit and score the baselines of an arm: the document (its checksum still empty) and the arrays beside it."""
     began = time.monotonic()
+    if not len(windows.validation):  # another program trained on this arm: which windows it kept apart is not known
+        windows = ArmWindows(windows.train, windows.train)
     fitted = fit(store, windows)
     arrays: dict[str, npt.NDArray[np.generic]] = {"cluster": heldout.cluster, "stratum": heldout.stratum}
     scored, validated = {}, {}

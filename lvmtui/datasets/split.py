@@ -145,22 +145,32 @@ class Split:
         replace_file(folder / "split.json", dump_document(encode(self.facts)))
 
 
-def draw_split(baseline: Arm, expanded: Arm, *, seed: int, cross_articles: bool = False) -> Split:
-    """Draw the held-out and validation windows of a comparison. Raises UserError where the data are too few."""
+def draw_split(
+    baseline: Arm, expanded: Arm, *, seed: int, cross_articles: bool = False, baseline_used: bool = False
+) -> Split:
+    """Draw the held-out and validation windows of a comparison. Raises UserError where the data are too few.
+
+    `baseline_used`: another program has trained on the baseline, nobody knows on which of its windows. Then only
+    clusters are held out of which it has no vector, and all of its windows count as training windows.
+    """
     base, full, union = union_of(baseline, expanded, cross_articles)
-    share, held = _draw_held_out(union, seed)
+    free = _unused(base, full, union) if baseline_used else union
+    share, held = _draw_held_out(free, seed)
     if held.sum() < 2:
+        apart = f" that have no vector in common with {baseline.title}" if baseline_used else ""
         raise UserError(
-            f"{baseline.title} and {expanded.title}: only {int((union.windows > 0).sum())} articles, or blocks of "
-            f"{BLOCK} vectors, to hold out from; ten or more are needed, give larger files"
+            f"{baseline.title} and {expanded.title}: only {int((free.windows > 0).sum())} articles, or blocks of "
+            f"{BLOCK} vectors, to hold out from{apart}; ten or more are needed, give larger files"
         )
     validation = _draw(union, np.where(held, 0, union.windows), VALIDATION_SHARE, f"validation {seed}")
     heldout = _held_out_windows(base, full, union, held)
-    (base_windows, base_counts), (full_windows, full_counts) = (
-        _arm_windows(side, held, validation, heldout.vectors) for side in (base, full)
-    )
+    full_windows, full_counts = _arm_windows(full, held, validation, heldout.vectors)
+    if baseline_used:
+        base_windows, base_counts = _all_windows(base, baseline.rows)
+    else:
+        base_windows, base_counts = _arm_windows(base, held, validation, heldout.vectors)
     for arm, counts in ((baseline, base_counts), (expanded, full_counts)):
-        if not counts.train or not counts.validation:
+        if not counts.train or not (counts.validation or (baseline_used and arm is baseline)):
             raise UserError(
                 f"{arm.title}: of {counts.windows:,} windows no {'validation' if counts.train else 'training'} ones "
                 f"are left ({counts.held_out:,} are held out, {counts.equal_to_held_out:,} repeat a held-out vector); "
@@ -259,6 +269,13 @@ def _draw_held_out(union: Union, seed: int) -> tuple[float, Mask]:
     return share, held
 
 
+def _unused(base: Side, full: Side, union: Union) -> Union:
+    """The union with windows only where no vector of the cluster, in whatever copy, is one of the baseline's."""
+    used = _with_gap(_equal(full, base.vectors, np.ones(len(full.cluster_of), bool)), full.runs_on)
+    touched = np.bincount(full.cluster_of[used], minlength=len(union.windows)) > 0
+    return replace(union, windows=np.where(touched | ~union.in_expanded, 0, union.windows))
+
+
 def _draw(union: Union, windows: Integers, share: float, salt: str) -> Mask:
     """Draw clusters that hold about `share` of the `windows`, of each size and of both sources in proportion.
 
@@ -343,6 +360,12 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Floats) -> 
         equal_to_validation=len(equal_too),
     )
     return ArmWindows(train + side.first, chosen + side.first), counts
+
+
+def _all_windows(side: Side, rows: tuple[int, int]) -> tuple[ArmWindows, ArmCounts]:
+    """Every window of an arm as a training window, those too that run from one article into the next."""
+    starts = side.store.window_starts(rows, cross_articles=True)
+    return ArmWindows(starts, starts[:0]), ArmCounts(len(starts), len(starts), 0, 0, 0, 0, 0)
 
 
 def _equal(side: Side, among: Floats, rows: Mask) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lvmtui.format import percent
 from lvmtui.judge.ranking import Row, Table
+from lvmtui.judge.retrieval import against_the_cosine
 from lvmtui.judge.verdict import DOWN, UP, Word
 
 TRAINING_NOISE = 0.11
@@ -24,7 +25,7 @@ def answer(table: Table) -> str:
     if len(table.rows) == 1:
         return _single(table.rows[0])
     up, down = len(table.with_word(*UP)), len(table.with_word(*DOWN))
-    lead = _direction(up, down, len(table.rows), leans=not table.with_word(Word.IMPROVED, Word.REGRESSED))
+    lead = _direction(up, down, len(table.rows), leans=bool(table.with_word(Word.LEANS_UP, Word.LEANS_DOWN)))
     average = f" (average {percent(table.average)})" if len(table.ranked) > 1 else ""
     return "; ".join([lead + average, *_rest(table)]) + "."
 
@@ -50,6 +51,7 @@ def _single(row: Row) -> str:
 
 
 def _direction(up: int, down: int, models: int, *, leans: bool) -> str:
+    """`leans`: one of them only leans, so no more than that is said of all."""
     of = f" of {models} models"
     help_, hurt = ("seems to help", "to hurt") if leans else ("helped", "hurt")
     if up and down:
@@ -118,18 +120,28 @@ def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table, as sentences."""
     said = []
     ranked = [row for row in table.ranked if row.estimate is not None]
-    if any(row.seeds == 1 for row in ranked):
+    if against := against_the_cosine(table):
         said.append(
-            "Single seed: the intervals do not cover training noise. On the bundled data another seed moves a change "
-            f"by {TRAINING_NOISE:.2f} % (one standard deviation), so one under {2 * TRAINING_NOISE:.2f} % there can be "
-            "the seed alone."
+            f"Retrieval moved the other way than the cosine: {', '.join(hits.words for hits in against)} on the same "
+            "windows."
+        )
+    if single := [row.title for row in ranked if row.seeds == 1]:
+        which = "" if len(single) == len(ranked) else f" ({', '.join(single)})"
+        said.append(
+            f"Single seed{which}: the intervals do not cover training noise. On the bundled data another seed moves a "
+            f"change by {TRAINING_NOISE:.2f} % (one standard deviation), so one under {2 * TRAINING_NOISE:.2f} % there "
+            "can be the seed alone."
         )
     if table.tested > 1:
         said.append(
-            f"{table.tested} models are judged together: the words follow intervals widened after Holm, so that the "
-            "chance of any wrong direction among them stays under 5 %."
+            f"{table.tested} models are judged together, which gives chance {table.tested} tries: a word therefore "
+            "asks for more than the interval beside it, and the chance that any direction is wrong stays under 5 % "
+            "(Holm's adjustment)."
         )
     low = [row.estimate.df for row in ranked if row.estimate and row.estimate.df < FEW_DF]
     if low:
-        said.append(f"The held-out clusters are few: {min(low):.1f} degrees of freedom at the least.")
+        said.append(
+            "A few large articles make up much of the held-out windows, or there are few at all: other articles could "
+            f"well give other figures, and the intervals are wide for it (from {min(low):.1f} degrees of freedom)."
+        )
     return tuple(said)

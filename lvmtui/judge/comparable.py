@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from lvmtui.contract.campaign import Campaign
-from lvmtui.format import cosine
+from lvmtui.format import cosine, plural
 from lvmtui.judge.comparison import METRIC, Check
 from lvmtui.judge.datafacts import PairFacts
+from lvmtui.judge.stopping import without_better
 from lvmtui.judge.trend import at_plateau, late_gain
 from lvmtui.state.run_state import RunState
 
@@ -72,21 +73,24 @@ def settled(state: RunState) -> bool:
 
 
 def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:
-    """Signs in the training speeds that the machine did other work meanwhile; figures of time suffer, scores do not."""
+    """Training speeds that differ more than one run's own work explains; figures of time suffer, scores do not.
+
+    Why is not known: other programs, and the campaign's own runs side by side, both look like this.
+    """
     notes = []
     speeds = {s.spec.label: [p.windows_per_second for p in s.trainer.points] for s in (baseline, expanded)}
     for label, speed in speeds.items():
         if len(speed) >= 20 and median(speed) > SHARED_MACHINE * (slow := sorted(speed)[len(speed) // 10]) > 0:
             notes.append(
-                f"{label}: a tenth of the training ran at {slow:,.0f} windows/s or less, half of it above "
-                f"{median(speed):,.0f}; the machine was shared, times are not comparable"
+                f"{label}: uneven speed, a tenth of the training at {slow:,.0f} windows/s or less, half of it above "
+                f"{median(speed):,.0f}; times are rough"
             )
     if not notes and all(speeds.values()) and len(speeds) == 2:
         (slow, slow_label), (fast, fast_label) = sorted((median(speed), label) for label, speed in speeds.items())
         if fast > SHARED_MACHINE * slow > 0:
             notes.append(
-                f"{fast_label} trained at {fast:,.0f} windows/s, {slow_label} at {slow:,.0f}; "
-                "the machine was not equally free, times are not comparable"
+                f"{fast_label} trained at {fast:,.0f} windows/s, {slow_label} at {slow:,.0f}; times of the two are not "
+                "comparable"
             )
     return tuple(notes)
 
@@ -114,8 +118,14 @@ def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
         not unproven,
         f"{' and '.join(unproven)} may have trained on held-out vectors: its split is another campaign's"
         if unproven
-        else "no training or validation window of either arm holds a held-out vector",
+        else "no training or validation window of either arm holds a held-out vector" + _named_by_hand(sides),
     )
+
+
+def _named_by_hand(sides: tuple[Side, Side]) -> str:
+    """Another program's run: on which vectors it was trained is a person's word."""
+    foreign = [s.label for s in sides if s.state.spec.imported]
+    return f", {' and '.join(foreign)} being trained on the file named by --trained-on" if foreign else ""
 
 
 def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
@@ -158,27 +168,49 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
 
 def _check_start(sides: tuple[Side, Side]) -> Check:
     continued = [side.label for side in sides if not side.own_start]
+    foreign = [side.label for side in sides if side.state.spec.imported]
+    believed = f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
     return Check(
         "own start",
         not continued,
         f"{' and '.join(continued)} continued from another run's checkpoint"
         if continued
-        else "both started from random weights",
+        else f"both started from random weights{believed}",
     )
 
 
 def _check_chance(baseline: RunState, expanded: RunState) -> Check:
     name = "equal chance to learn"
     steps = baseline.spec.total_steps, expanded.spec.total_steps
-    if steps[0] == steps[1]:
-        early = [s.spec.label for s in (baseline, expanded) if s.trainer.finished and s.trainer.finished.stopped_early]
-        ended = f"; {' and '.join(early)} ended earlier, at the plateau" if early else ""
-        return Check(name, True, f"both were given {steps[0]:,} updates{ended}")
+    foreign = baseline.spec.imported or expanded.spec.imported
+    if steps[0] == steps[1] and not foreign:
+        early = [
+            f"; {_early_end(s)}"
+            for s in (baseline, expanded)
+            if s.trainer.finished and s.trainer.finished.stopped_early
+        ]
+        return Check(name, True, f"both were given {steps[0]:,} updates{''.join(early)}")
     rising = [state for state in (baseline, expanded) if not settled(state)]
     if not rising:
-        return Check(name, True, f"{steps[0]:,} and {steps[1]:,} updates, both at their plateau")
-    words = f"{steps[0]:,} and {steps[1]:,} updates, and {' and '.join(_rise(state) for state in rising)}"
+        return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
+    words = f"{_given(baseline)} and {_given(expanded)}, and {' and '.join(_rise(state) for state in rising)}"
     return Check(name, False, words)
+
+
+def _early_end(state: RunState) -> str:
+    """`8k ended early: best at epoch 0.57, its first evaluation, no better in 8 evaluations`."""
+    evaluations, best = state.trainer.evaluations, state.trainer.best
+    if best is None:
+        return f"{state.spec.label} ended early"
+    first = ", its first evaluation" if best is evaluations[0] else ""
+    worse = plural(without_better(evaluations) or 0, "evaluation")
+    return f"{state.spec.label} ended early: best at epoch {best.epoch:.3g}{first}, no better in {worse}"
+
+
+def _given(state: RunState) -> str:
+    """The training it was given; of another program's run the history counts epochs only."""
+    spec = state.spec
+    return f"{spec.total_steps:,} epochs (updates not known)" if spec.imported else f"{spec.total_steps:,} updates"
 
 
 def _rise(state: RunState) -> str:

@@ -22,6 +22,7 @@ from lvmtui.judge.health import Finding
 from lvmtui.judge.insights import Choice, Cost, Question, Recommendation, choices, questions, recommendations
 from lvmtui.judge.ranking import Table, mean_of, table_of
 from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.run_state import RunState
 
 VERSION = 1
 
@@ -89,6 +90,7 @@ class RunDetail:
     """Of work, over all attempts."""
     attempts: int
     started: float | None
+    """When its first process was started: its work counts from there on."""
     ended: float | None
     device: str
     threads: int | None
@@ -104,10 +106,12 @@ class RunDetail:
     data_fingerprint: str
     split_fingerprint: str
     imported_from: str
-    """Folder whose history this is; empty: trained by this program."""
+    """Folder whose run this is; empty: trained by this program."""
     history_digest: str
     """sha256 of that history."""
     curve: Curve
+    best_at_first: bool = False
+    """Its best evaluation is the first of several: it may have been better still before it."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,8 @@ def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, Cost]:
         mine = [run for run in runs if run.model == model]
         expanded = [run for run in mine if run.arm == "expanded"]
         parameters = next((run.parameters for run in [*expanded, *mine] if run.parameters), None)
-        found[model] = Cost(parameters, mean_of(run.latency_p50_ms for run in expanded))
+        again = mean_of(run.latency_p50_ms for run in mine if run.arm == "baseline")
+        found[model] = Cost(parameters, mean_of(run.latency_p50_ms for run in expanded), again)
     return found
 
 
@@ -235,7 +240,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     started = trainer.started if trainer else None
     finished = trainer.finished if trainer else None
     best = trainer.best if trainer else None
-    measured = finished if finished and not (spec and spec.imported) else None
+    measured = finished if finished and not (spec and spec.history) else None
     evaluations = [(e.epoch, e.cosine) for e in trainer.evaluations] if trainer else []
     label = sanitise(state.campaign.arm(planned.arm).label, 40)
     return RunDetail(
@@ -257,12 +262,12 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         heldout=measured.heldout.cosine if measured and measured.heldout.windows else None,
         latency_p50_ms=measured.latency_p50_ms if measured else None,
         latency_p95_ms=measured.latency_p95_ms if measured else None,
-        seconds=(trainer.active or None) if trainer else None,
+        seconds=_seconds(run) if run else None,
         attempts=trainer.attempts if trainer else 0,
-        started=trainer.first_started if trainer else None,
+        started=_first_start(run) if run else None,
         ended=view.status.since if view.status.over else None,
         device=sanitise(started.device, 60) if started else "",
-        threads=spec.threads if spec and not spec.imported else None,
+        threads=spec.threads if spec and not spec.history else None,
         recipe=sanitise(spec.recipe.name, 60) if spec else "",
         versions={sanitise(k, 40): sanitise(v, 60) for k, v in started.versions.items()} if started else {},
         folder=planned.folder,
@@ -275,12 +280,27 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
         curve=curve_of(planned.arm, _curve_label(state, view, label), evaluations),
+        best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )
+
+
+def _first_start(run: RunState) -> float | None:
+    """The trainer says `started` when its first step can begin; the start of its process counts as work already."""
+    times = (run.supervision.first_launched, run.trainer.first_started)
+    return min((time for time in times if time is not None), default=None)
+
+
+def _seconds(run: RunState) -> float | None:
+    """Of work, over all attempts; of another program's run what its history tells."""
+    evaluations = run.trainer.evaluations
+    if run.spec.imported:
+        return (evaluations[-1].active or None) if evaluations else None
+    return run.trainer.active or None
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:
     """The file with the weights: ours, or what lay beside an imported history."""
-    if spec and spec.imported:
+    if spec and spec.imported and spec.history:
         return f"{spec.imported.folder}/{spec.imported.weights}" if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"
 

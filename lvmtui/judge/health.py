@@ -18,6 +18,7 @@ from lvmtui.contract.scores import TrivialBaselines
 from lvmtui.contract.text import sanitise
 from lvmtui.format import cosine as words_of
 from lvmtui.judge.trend import at_plateau, cosine_of, finite, late_gain, peak, scored
+from lvmtui.judge.trivial import the_trivial
 from lvmtui.state.run_state import RunState, TrainerState
 
 Kind = Literal[
@@ -227,14 +228,14 @@ def _no_better(
         name, score = max(trivial.scores.items(), key=lambda item: item[1].cosine)
         if finished.heldout.cosine > score.cosine:
             return None
-        reached, bar, of = finished.heldout.cosine, score.cosine, f"{name.replace('_', ' ')} on the held-out windows"
+        reached, bar, of = finished.heldout.cosine, score.cosine, f"{the_trivial(name)} on the held-out windows"
     else:
         best = peak(evaluations)
         assert best is not None
         if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
             return None
-        reached, bar, of = cosine_of(best), trivial.validation_mean, "context mean so far"
-    return Finding("no_better", False, f"no better than the {of}: {words_of(reached)}, that has {words_of(bar)}")
+        reached, bar, of = cosine_of(best), trivial.validation_mean, "the context mean so far"
+    return Finding("no_better", False, f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}")
 
 
 def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import re
+import shlex
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.events import Evaluated, Event, Failed, Finished, HeldoutScores, Started, encode_event
 from lvmtui.contract.files import create_file
 from lvmtui.contract.identity import Identity
-from lvmtui.contract.recipe import MODELS, REFERENCE
+from lvmtui.contract.recipe import MODELS, recipe_for
 from lvmtui.contract.spec import Arm, ArmData, Imported, RunSpec, write_spec
 from lvmtui.contract.text import sanitise
 from lvmtui.contract.workspace import CampaignDir, Workspace
@@ -39,6 +40,10 @@ LARGEST_HISTORY = 64 << 20
 """Bytes; a history of a million epochs is smaller."""
 SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.IGNORECASE)
 """`232k` in `gru_232k_20251017_090129`."""
+RESTORE = "docs/judgement.md tells the format; restore the file, or name another folder"
+"""What to do about a history that is none."""
+NOT_KNOWN = "not known"
+"""In the place of a file of vectors that was not named."""
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
 """The process of a run that was not started by this program: never alive, on no host."""
 
@@ -108,7 +113,20 @@ class Import:
 def import_folders(
     workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
 ) -> tuple[str, ...]:
-    """`lvmtui import`: take in the folders, and say in lines what became of them. Raises UserError."""
+    """`lvmtui import`: take in the folders, and say in lines what became of them. Raises UserError.
+
+    Folders of one size, with the vectors they were trained on, become runs that can serve as a baseline; folders of
+    two sizes a campaign of their own.
+    """
+    histories = _read(folders, trained_on)
+    known = {history.label for history in histories if history.label}
+    if trained_on is not None and len(known | {arm} - {None}) < 2:
+        runs = take_in_baseline(workspace, histories, arm, trained_on)
+        named = " ".join(shlex.quote(str(run)) for run in runs)
+        return (
+            *(f"run {run}" for run in runs),
+            f"train the other arm: lvmtui run --arms expanded --baseline-runs {named} --expanded FILE",
+        )
     taken = take_in(workspace, folders, arm, trained_on)
     return (*taken.notes, f"campaign {taken.campaign.id}", f"report {taken.report}")
 
@@ -119,15 +137,39 @@ def take_in(
     """Take in folders of earlier runs as one campaign and write its report. Raises UserError.
 
     `arm`: label for folders that do not tell theirs. `trained_on`: vectors the runs were trained on; remembered with
-    the runs for whoever evaluates their weights.
+    the runs, so that they can serve as a baseline whose weights are judged (`lvmtui.planning.earlier`).
     """
+    histories = with_arms(_read(folders, trained_on), arm)
+    return _write(workspace, histories, None if trained_on is None else Path(trained_on))
+
+
+def take_in_baseline(
+    workspace: Workspace, histories: Sequence[History], arm: str | None, trained_on: str | Path
+) -> tuple[Path, ...]:
+    """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders.
+
+    Raises UserError if neither the histories nor `arm` tell that size.
+    """
+    arm = arm or next((history.label for history in histories if history.label), None)
+    if arm is None or size_of(arm) is None:
+        raise UserError(f"{histories[0].folder}: does not tell the size it was trained on; say it by --arm, like 80k")
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    histories = [replace(history, label=arm) for history in histories]
+    ended = max(history.ended for history in histories)  # they are called by their own time
+    while any(workspace.models.glob(f"*_{_stamp(ended)}")):
+        ended += 1
+    planned = [run for model in _models(histories) for run in _runs(histories, model, arm, "baseline", _stamp(ended))]
+    for run, history in planned:
+        _write_run(workspace, run, history, "", Path(trained_on))
+    return tuple(workspace.run(run).path for run, _ in planned)
+
+
+def _read(folders: Sequence[Path], trained_on: str | Path | None) -> tuple[History, ...]:
     if not folders:
         raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
-    vectors = None if trained_on is None else Path(trained_on)
-    if vectors is not None and not vectors.is_file():
-        raise UserError(f"--trained-on {vectors}: no such file; name the vectors the runs were trained on")
-    histories = with_arms([read_history(folder) for folder in folders], arm)
-    return _write(workspace, histories, vectors)
+    if trained_on is not None and not Path(trained_on).is_file():
+        raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
+    return tuple(read_history(folder) for folder in folders)
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -143,12 +185,11 @@ def read_history(folder: Path) -> History:
             raise UserError(f"{path}: {path.stat().st_size:,} bytes is no training history; is this the right file?")
         content = path.read_bytes()
         document = json.loads(content)
-        entries = document["history"]
-        epochs = tuple(_epoch(entry, i) for i, entry in enumerate(entries, 1))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path}: not a training history ({type(error).__name__}: {error}); restore the file") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: not a training history: it is no JSON; {RESTORE}") from None
+    epochs = tuple(_epoch(entry, i) for i, entry in enumerate(_entries(path, document), 1))
     if not epochs:
         raise UserError(f"{path}: its history has no epochs; import a run that trained for one at least")
     vectors = _whole(document.get("dataset_size"))
@@ -170,6 +211,18 @@ def read_history(folder: Path) -> History:
         ended=_time_of(document.get("trained_at")) or path.stat().st_mtime,
         weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
     )
+
+
+def _entries(path: Path, document: object) -> list[dict[str, Any]]:
+    """The epochs as they stand in the file. Raises UserError that says what is not as the format has it."""
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: not a training history: it is no JSON object; {RESTORE}")
+    if "history" not in document:
+        raise UserError(f"{path}: not a training history: the key 'history' is missing; {RESTORE}")
+    entries = document["history"]
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path}: not a training history: 'history' is no list of one object an epoch; {RESTORE}")
+    return entries
 
 
 def _epoch(entry: Mapping[str, Any], place: int) -> Epoch:
@@ -285,16 +338,11 @@ def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path 
     arms: dict[str, Arm] = {small: "baseline", large: "expanded"}
     folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
     workspace.models.mkdir(parents=True, exist_ok=True)
-    models = sorted({h.model for h in histories}, key=lambda m: (MODELS.index(m) if m in MODELS else len(MODELS), m))
+    models = _models(histories)
     planned: list[PlannedRun] = []
     for model in models:
         for label, arm in arms.items():
-            same = sorted(
-                (h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder)
-            )
-            for seed, history in enumerate(same, 1):
-                name = f"{model}_{label}{f'_s{seed}' if len(same) > 1 else ''}_{stamp}"
-                run = PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed, trained_here=False)
+            for run, history in _runs(histories, model, label, arm, stamp):
                 _write_run(workspace, run, history, folder.id, trained_on)
                 planned.append(run)
     campaign = _campaign(folder.id, histories, models, planned, arms, trained_on)
@@ -303,12 +351,33 @@ def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path 
     return Import(folder, write_report(workspace, folder.id), campaign.notes)
 
 
+def _models(histories: Sequence[History]) -> list[str]:
+    """Their models, ours first and in our order."""
+    return sorted({h.model for h in histories}, key=lambda m: (MODELS.index(m) if m in MODELS else len(MODELS), m))
+
+
+def _runs(
+    histories: Sequence[History], model: str, label: str, arm: Arm, stamp: str
+) -> list[tuple[PlannedRun, History]]:
+    """The runs that a model's histories of one size become; several count as seeds, the oldest first."""
+    same = sorted((h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder))
+    runs = []
+    for seed, history in enumerate(same, 1):
+        name = f"{model}_{label}{f'_s{seed}' if len(same) > 1 else ''}_{stamp}"
+        runs.append((PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed, trained_here=False), history))
+    return runs
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime("%Y%m%d_%H%M%S", time.localtime(seconds))
+
+
 def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
     """A campaign's folder that is not there yet, created, and its stamp."""
     workspace.campaigns.mkdir(parents=True, exist_ok=True)
     now = time.time()
     while True:
-        stamp = time.strftime("%Y%m%d_%H%M%S", time.localtime(now))
+        stamp = _stamp(now)
         folder = workspace.campaign(f"{title}_{stamp}")
         try:
             folder.path.mkdir()
@@ -333,7 +402,8 @@ def _campaign(
     if weights:
         notes.append(
             f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that takes windows proven "
-            "absent from what they were trained on, and a trainer process; a history gives a point estimate."
+            "absent from what they were trained on. Import them with --trained-on, train the other arm with "
+            "--baseline-runs, and they are judged on such windows; a history gives a point estimate."
         )
     return Campaign(
         id=id_,
@@ -373,14 +443,14 @@ def _arm_facts(label: str, histories: Sequence[History], trained_on: Path | None
 
 
 def _data(trained_on: Path | None) -> ArmData:
-    return ArmData(str(trained_on.resolve()) if trained_on else "not known", "", (0, 0), "")
+    return ArmData(str(trained_on.resolve()) if trained_on else NOT_KNOWN, "", (0, 0), "")
 
 
 def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign: str, trained_on: Path | None) -> None:
     """The run folder: its spec, and the events its trainer would have logged."""
     folder = workspace.run(run)
     folder.path.mkdir()
-    batch = history.batch_size or REFERENCE.batch_size
+    reference = recipe_for("reference", run.model)
     spec = RunSpec(
         run=run.run,
         campaign=campaign,
@@ -391,7 +461,14 @@ def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign
         seed=run.seed,
         dim=history.dim,
         context=5,
-        recipe=replace(REFERENCE, name="imported", epochs=float(len(history.epochs)), batch_size=batch),
+        recipe=replace(
+            reference,
+            name="imported",
+            epochs=float(len(history.epochs)),
+            evaluations=len(history.epochs),
+            batch_size=history.batch_size or reference.batch_size,
+            rate=max(0.0, *(epoch.rate for epoch in history.epochs)) or reference.rate,
+        ),
         data=_data(trained_on),
         split="",
         split_fingerprint="",

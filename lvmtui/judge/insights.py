@@ -7,16 +7,18 @@ evidence.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from statistics import fmean
 
 from lvmtui.format import cosine, count, percent, plural
 from lvmtui.judge.estimate import ALPHA
-from lvmtui.judge.ranking import Row, Table, trivial_title
+from lvmtui.judge.ranking import Row, Table
+from lvmtui.judge.retrieval import hits_of
 from lvmtui.judge.student import two_sided_p
-from lvmtui.judge.verdict import DOWN, UP, Word, skill_words
+from lvmtui.judge.trivial import the_trivial
+from lvmtui.judge.verdict import DOWN, NEGLIGIBLE, UP, Word, skill_words
 
 LEAST_MODELS = 5
 """Models below which no order of theirs can be told from chance: four have 24 orders, the best two of them 8 %."""
@@ -51,6 +53,18 @@ class Cost:
     parameters: int | None
     latency_ms: float | None
     """Median of one prediction, batch 1, of the expanded arm's run."""
+    latency_again_ms: float | None = None
+    """The same of the baseline arm's run: another measurement of the same architecture."""
+
+    @property
+    def latency_error_ms(self) -> float:
+        """By how much the two measurements differ; 0 where there is only one."""
+        if self.latency_ms is None or self.latency_again_ms is None:
+            return 0.0
+        return abs(self.latency_ms - self.latency_again_ms)
+
+
+NO_COST = Cost(None, None)
 
 
 @dataclass(frozen=True)
@@ -62,24 +76,40 @@ class Choice:
     cosine: float
     cost: Cost
     on_front: bool
-    """No other model is as good and as cheap, and better in one of them."""
+    """No other model is as good and as cheap, and better in one of them. False where `weighed` is."""
+    weighed: bool = True
+    """False: parameters or latency, known of other models or of none, are not known of it."""
 
 
 def choices(table: Table, costs: Mapping[str, Cost]) -> tuple[Choice, ...]:
     """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
     usable = [row for row in table.rows if row.expanded.cosine is not None and not _alarmed(row)]
     found = [(row, _axes(row, costs)) for row in usable]
+    weighed = _weighed(costs.get(row.model, NO_COST) for row in usable)
     chosen = [
         Choice(
             model=row.model,
             title=row.title,
             cosine=row.expanded.cosine or 0.0,
-            cost=costs.get(row.model, Cost(None, None)),
-            on_front=not any(_dominates(other, axes) for _, other in found),
+            cost=costs.get(row.model, NO_COST),
+            on_front=_known(costs.get(row.model, NO_COST)) == weighed
+            and not any(_dominates(other, axes) for _, other in found),
+            weighed=_known(costs.get(row.model, NO_COST)) == weighed,
         )
         for row, axes in found
     ]
     return tuple(sorted(chosen, key=lambda choice: -choice.cosine))
+
+
+def latency_doubt(chosen: Sequence[Choice]) -> str:
+    """That latencies are too uneven to order these models by, in a sentence; empty where they are not."""
+    if not any(_unsure_latency(a, b) for i, a in enumerate(chosen) for b in chosen[:i]):
+        return ""
+    worst = max(chosen, key=lambda choice: choice.cost.latency_error_ms)
+    return (
+        f"Latencies are rough: the same {worst.title} took {worst.cost.latency_ms:.2f} ms in one arm and "
+        f"{worst.cost.latency_again_ms:.2f} ms in the other, while some models differ by less than that."
+    )
 
 
 def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
@@ -92,6 +122,8 @@ def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))
+    if hits_of(table):
+        found.append(Question("Is the true next vector found more often?", _retrieval(table)))
     if any(row.expanded.skill for row in table.rows):
         found.append(Question("Do the models beat what needs no training?", _skills(table)))
     return tuple(found)
@@ -122,8 +154,8 @@ def _gains(table: Table) -> str:
     if not up:
         return "None is known to gain."
     words = f"{_named(up)}{' (single seed: leaning only)' if up[0].verdict.word is Word.LEANS_UP else ''}."
-    if len(up) > 1 and up[0].interval and up[1].interval and up[0].interval[0] < up[1].interval[1]:
-        words += f" The intervals of {up[0].title} and {up[1].title} overlap, so their order is not certain."
+    if equals := _as_good(up[0], up):
+        words += f" The interval of {up[0].title} overlaps with that of {_titles(equals)}: their order is not certain."
     return words
 
 
@@ -133,6 +165,8 @@ def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
         for row in table.ranked
         if row.change is not None and (cost := costs.get(row.model)) and cost.parameters
     ]
+    if not points:
+        return "Cannot be said: of no ranked model the parameters are known."
     if len(points) < LEAST_MODELS:
         return f"Cannot be said from {plural(len(points), 'model')}; an order of fewer than {LEAST_MODELS} is chance."
     if table.histories:
@@ -163,6 +197,8 @@ def _largest(table: Table, costs: Mapping[str, Cost]) -> str:
     price = f", and it takes {ratio}" if ratio else ""
     if gain <= 0:
         return f"No: {figures}{price}."
+    if _small(gain, mine.cosine):
+        return f"Hardly: {figures}, a lead too small to matter{price}."
     return f"It has the highest cosine, by {cosine(gain)}: {figures}{price}."
 
 
@@ -170,9 +206,19 @@ def _champion(table: Table) -> str:
     both = [row for row in table.rows if row.baseline.cosine is not None and row.expanded.cosine is not None]
     if len(both) < 2:
         return "Cannot be said: fewer than two models have both arms."
-    before = max(both, key=lambda row: row.baseline.cosine or -2)
-    after = max(both, key=lambda row: row.expanded.cosine or -2)
+    was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
+    now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
+    (before, runner_up), (after, next_best) = was[:2], now[:2]
     first, second = table.labels
+    rival = next_best if before is after else before
+    led = (before.baseline.cosine or 0.0) - (runner_up.baseline.cosine or 0.0)
+    leads = (after.expanded.cosine or 0.0) - (rival.expanded.cosine or 0.0)
+    if _small(led, before.baseline.cosine or 0.0) or _small(leads, after.expanded.cosine or 0.0):
+        return (
+            f"Too small a lead to tell: with {first} {before.title} ({cosine(before.baseline.cosine)}) is ahead of "
+            f"{runner_up.title} by {_lead(led)}, with {second} {after.title} ({cosine(after.expanded.cosine)}) ahead "
+            f"of {rival.title} by {_lead(leads)}; under {NEGLIGIBLE} % of the cosine is negligible."
+        )
     if before is after:
         return (
             f"Yes: {before.title} is first with {first} ({cosine(before.baseline.cosine)}) and with {second} "
@@ -197,6 +243,13 @@ def _sources(table: Table) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else "Cannot be said."
 
 
+def _retrieval(table: Table) -> str:
+    found = hits_of(table)
+    rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
+    verdict = "Yes" if rose and not fell else "No" if not rose else "Not by all"
+    return f"{verdict}: {', '.join(hits.words for hits in found)} on the same windows; these counts have no interval."
+
+
 def _skills(table: Table) -> str:
     skilled = [(row, row.expanded.skill) for row in table.rows if row.expanded.skill]
     groups: dict[str, list[str]] = {}
@@ -205,7 +258,7 @@ def _skills(table: Table) -> str:
         groups.setdefault(skill_words(skill.gain) or "not known against", []).append(row.title)
     against = max(skilled, key=lambda pair: pair[1].cosine if pair[1] else -2)[1]
     assert against is not None
-    bar = f"the {trivial_title(against.against)} ({cosine(against.cosine)})"
+    bar = f"{the_trivial(against.against)} ({cosine(against.cosine)})"
     phrases = {"better": "better than", "no better": "no better than", "below": "below"}
     said = [f"{', '.join(titles)} {phrases.get(word, word)} {bar}" for word, titles in groups.items()]
     return f"With {table.labels[1]}: {'; '.join(said)}."
@@ -220,8 +273,12 @@ def _accurate(table: Table, usable: Sequence[Choice]) -> Recommendation:
     skill = row.expanded.skill_words if row else ""
     words = f"{best.title} trained on {table.labels[1]}, cosine {cosine(best.cosine)}"
     words += " on its own validation set" if table.histories else ""
+    if near := [choice for choice in usable[1:] if _small(best.cosine - choice.cosine, best.cosine)]:
+        words += (
+            f"; {_titles(near)} {'is' if len(near) == 1 else 'are'} less than {NEGLIGIBLE} % below, which is negligible"
+        )
     if skill in ("below", "no better") and row and row.expanded.skill:
-        words += f"; the {trivial_title(row.expanded.skill.against)} does as well or better without training"
+        words += f"; {the_trivial(row.expanded.skill.against)} does as well or better without training"
     return Recommendation("Highest accuracy", (best.model,), words)
 
 
@@ -232,14 +289,17 @@ def _scaler(table: Table) -> Recommendation:
     if not rows:
         return Recommendation("Best scaler", (), "no model is known to gain from more data")
     doubt = " by its history, which is no evidence" if table.histories else ""
-    return Recommendation("Best scaler", (rows[0].model,), f"{rows[0].title}, {_change_words(rows[0])}{doubt}")
+    equals = _as_good(rows[0], rows)
+    doubt += f"; not told apart from {_titles(equals)}, whose intervals overlap with its own" if equals else ""
+    models = tuple(row.model for row in (rows[0], *equals))
+    return Recommendation("Best scaler", models, f"{rows[0].title}, {_change_words(rows[0])}{doubt}")
 
 
 def _balanced(usable: Sequence[Choice]) -> Recommendation:
     near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
     priced = [choice for choice in near if _price(choice) is not None]
     if not priced:
-        return Recommendation("Best balance", (), "neither parameters nor latencies are known")
+        return Recommendation("Best balance", (), "too little is known of parameters and latencies")
     best = min(priced, key=lambda choice: (_price(choice) or 0.0, -choice.cosine))
     words = f"{best.title}: cosine {cosine(best.cosine)} with {_cost_words(best.cost)}"
     if best.model == usable[0].model:
@@ -261,7 +321,7 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
         elif row.verdict.word in DOWN:
             reason = f"{_change_words(row)}; the {table.labels[0]} model is the better one"
         elif row.expanded.skill_words == "below" and row.expanded.skill:
-            reason = f"below the {trivial_title(row.expanded.skill.against)}"
+            reason = f"below {the_trivial(row.expanded.skill.against)}"
         elif row.history and (row.change or 0) < 0:
             reason = f"{_change_words(row)} by its history"
         if reason:
@@ -301,6 +361,26 @@ def _pearson(a: Sequence[float], b: Sequence[float]) -> float:
     return cross / scale if scale else 0.0
 
 
+def _as_good(best: Row, rows: Sequence[Row]) -> list[Row]:
+    """The rows whose change is not told apart from that of the best: their intervals overlap."""
+    mine = best.interval
+    return [row for row in rows if row is not best and mine and row.interval and row.interval[1] > mine[0]]
+
+
+def _small(lead: float, over: float) -> bool:
+    """A lead in cosine that matters as little as the change that a verdict calls negligible."""
+    return lead < NEGLIGIBLE / 100 * abs(over)
+
+
+def _lead(gap: float) -> str:
+    return cosine(gap) if gap >= 0.00005 else "less than .0001"
+
+
+def _titles(found: Sequence[Row | Choice]) -> str:
+    """`LSTM, GRU`; more than four are counted."""
+    return ", ".join(one.title for one in found) if len(found) <= 4 else f"{len(found)} other models"
+
+
 def _alarmed(row: Row) -> tuple[str, ...]:
     """Words of the alarms of the row's expanded arm."""
     return tuple(finding.words for finding in row.expanded.findings if finding.alarm)
@@ -313,12 +393,31 @@ def _in_short(words: str) -> str:
 
 def _axes(row: Row, costs: Mapping[str, Cost]) -> tuple[float, float, float]:
     """Cosine and costs, each the better the lower; what is not known counts as endless."""
-    cost = costs.get(row.model, Cost(None, None))
+    cost = costs.get(row.model, NO_COST)
     return (
         -(row.expanded.cosine or 0.0),
         float(cost.parameters) if cost.parameters else math.inf,
         cost.latency_ms if cost.latency_ms else math.inf,
     )
+
+
+def _known(cost: Cost) -> tuple[bool, bool]:
+    return bool(cost.parameters), bool(cost.latency_ms)
+
+
+def _weighed(costs: Iterable[Cost]) -> tuple[bool, bool] | None:
+    """Which costs are known of any of the models, parameters and latency; None: of none."""
+    known = list(map(_known, costs))
+    axes = any(parameters for parameters, _ in known), any(latency for _, latency in known)
+    return axes if any(axes) else None
+
+
+def _unsure_latency(a: Choice, b: Choice) -> bool:
+    """The latencies of two models differ by less than those of one of them between the arms."""
+    if a.cost.latency_ms is None or b.cost.latency_ms is None:
+        return False
+    error = max(a.cost.latency_error_ms, b.cost.latency_error_ms)
+    return abs(a.cost.latency_ms - b.cost.latency_ms) < error
 
 
 def _dominates(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
@@ -341,7 +440,9 @@ def _cost_ratio(mine: Choice, other: Choice) -> str:
     parts = []
     if mine.cost.parameters and other.cost.parameters:
         parts.append(f"{mine.cost.parameters / other.cost.parameters:.1f} times the parameters")
-    if mine.cost.latency_ms and other.cost.latency_ms:
+    if _unsure_latency(mine, other):
+        parts.append("a latency that cannot be told from it")
+    elif mine.cost.latency_ms and other.cost.latency_ms:
         parts.append(f"{mine.cost.latency_ms / other.cost.latency_ms:.1f} times the latency")
     return " and ".join(parts)
 

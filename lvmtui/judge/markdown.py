@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from lvmtui.contract.campaign import ArmFacts
 from lvmtui.contract.text import sanitise
 from lvmtui.format import cosine, count, date, duration, percent, plural
 from lvmtui.judge.contents import Report, RunDetail
 from lvmtui.judge.curves import sparkline
 from lvmtui.judge.health import Finding
+from lvmtui.judge.insights import latency_doubt
 from lvmtui.judge.markup import code, comment, file_name, grid, items, text
 from lvmtui.judge.plaintext import share, signed, skill_text
 from lvmtui.judge.ranking import Row, Table
@@ -73,10 +75,15 @@ def _ranking(report: Report) -> list[str]:
     columns += [] if table.histories else ["95 % interval", f"skill with {expanded}"]
     rows = [_ranking_row(row, table) for row in table.rows]
     lines = ["## Ranking", "", *grid([*columns, "verdict"], rows, right=(0, 3, 4, 5))]
+    if table.ranked and not table.histories:
+        lines += ["", text(table.order)]
     if table.average is not None:
         lines += ["", f"Average change of the {plural(len(table.ranked), 'ranked model')}: {percent(table.average)}."]
     if table.histories:
-        lines += ["", "Cosines are each run's best on its own validation windows."]
+        lines += [
+            "",
+            "Cosines are each run's best on its own validation windows. No medals: these figures prove nothing.",
+        ]
     notes: dict[str, list[str]] = {}
     for row in table.rows:
         for note in (*_reasons(row), *row.notes):
@@ -158,12 +165,12 @@ def _interval(report: Report) -> list[str]:
                 f"that weigh like {first.effective_clusters:.1f} of equal size; windows of one article are not "
                 "independent. "
                 "Cluster-robust CR2 variance with Bell-McCaffrey degrees of freedom "
-                f"({', '.join(sorted({f'{e.df:.1f}' for e in estimates}))}).",
+                f"({', '.join(sorted({f'{e.df:.1f}' for e in estimates}))}; the fewer, the wider the interval).",
                 f"Training noise: covered, {_numbers(seeds)} seeds an arm."
                 if seeds and seeds[0] > 1
                 else "Not covered: training noise. With one seed a verdict only leans.",
-                f"Several models: the words follow Holm's adjustment over {table.tested}; the intervals shown are "
-                "those of each model alone."
+                f"Several models: {table.tested} comparisons give chance {table.tested} tries, so a word asks for more "
+                "than the interval shown, which is that of the model alone (Holm's adjustment)."
                 if table.tested > 1
                 else "One model is judged, so nothing is adjusted.",
                 "Not covered: other data sets, other recipes, other sizes of model.",
@@ -260,12 +267,14 @@ def _costs(report: Report) -> list[str]:
             cosine(choice.cosine),
             count(choice.cost.parameters),
             _milliseconds(choice.cost.latency_ms),
-            "on the front" if choice.on_front else "",
+            "on the front" if choice.on_front else "" if choice.weighed else "not known",
         ]
         for choice in report.choices
     ]
     columns = ["model", f"cosine {report.table.labels[1]}", "parameters", "latency p50", "Pareto"]
     note = "On the front: no other model is as good, as small and as fast, and better in one of these."
+    doubt = latency_doubt(report.choices)
+    note += f" {text(doubt)}" if doubt else ""
     return ["## Quality and cost", "", *grid(columns, rows, right=(1, 2, 3)), "", note]
 
 
@@ -296,6 +305,7 @@ def _data(report: Report) -> list[str]:
     known = report.heldout.windows
     rows = [
         ["file", *(text(arm.data.file) for arm in arms)],
+        *([["rows of it", *(_rows_of(arm) for arm in arms)]] if any(_rows_of(arm) != "–" for arm in arms) else []),
         ["vectors", *(f"{arm.vectors:,}" for arm in arms)],
         ["articles", *(_or_dash(arm.articles) for arm in arms)],
         ["training windows", *(_or_dash(arm.train_windows or None) for arm in arms)],
@@ -307,6 +317,8 @@ def _data(report: Report) -> list[str]:
     if data and len(data.files) == 2:
         rows.append(["equal to an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
+    if _same_file(report):
+        said.append(f"Both are rows of one file, so it has one checksum: {' and '.join(map(_first_articles, arms))}.")
     if data and data.pair:
         part = (
             "is a part of"
@@ -356,7 +368,31 @@ def _runs(report: Report) -> list[str]:
     ]
     lines = ["## Runs", "", *grid(columns, rows, right=(2, 3, 4, 5, 6, 7, 8))]
     files = [f"- {text(_run_name(run))}: {code(_file_of(run))}" for run in report.runs]
-    return [*lines, "", "Files:", "", *files]
+    return [*lines, "", *items(_best_at_first(report)), *items(_speeds(report)), "Files:", "", *files]
+
+
+def _best_at_first(report: Report) -> list[str]:
+    """Which runs were best when first looked at."""
+    found: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.best_at_first and run.status == "finished":
+            found.setdefault(run.label, []).append(run.title)
+    return [
+        f"{label}: best at the first evaluation, no better after it: {', '.join(dict.fromkeys(titles))}. They may have "
+        "been better still before it."
+        for label, titles in found.items()
+    ]
+
+
+def _speeds(report: Report) -> list[str]:
+    """What was seen of uneven training speeds, and what may be behind it."""
+    titles = {row.model: row.title for row in report.table.rows}
+    notes = [f"{titles.get(c.model, c.model)}, {note}" for c in report.comparisons for note in c.notes]
+    if not notes:
+        return []
+    jobs = report.campaign_facts.jobs
+    own = f"this campaign ran {jobs} runs side by side, and " if jobs > 1 else ""
+    return [*notes, f"Why speeds varied is not known: {own}other programs may have run. Scores do not depend on it."]
 
 
 def _file_of(run: RunDetail) -> str:
@@ -378,7 +414,11 @@ def _provenance(report: Report) -> list[str]:
         f"Plan: size {text(plan.size)}, recipe {text(plan.recipe)}, seeds {', '.join(map(str, plan.seeds))}, "
         f"device {text(plan.device)}, {plural(plan.threads, 'thread')} a run, {plan.jobs} side by side; "
         f"by {text(plan.by)} on {date(plan.created)}.",
-        *(f"Data {text(arm.label)}: {code(arm.data.fingerprint)}" for arm in (report.baseline, report.expanded)),
+        *(
+            f"Data {text(arm.label)}: {code(arm.data.fingerprint)}"
+            + (f", rows {_rows_of(arm)} of that file" if _same_file(report) else "")
+            for arm in (report.baseline, report.expanded)
+        ),
     ]
     if held.fingerprint:
         said.append(
@@ -401,11 +441,7 @@ def _provenance(report: Report) -> list[str]:
         for run in report.runs
     ]
     columns = ["run", "started", "ended", "device", "attempts", "best model", "last weights", "held-out scores"]
-    found: dict[str, list[str]] = {}
-    for comparison in report.comparisons:
-        if row := report.table.row(comparison.model):
-            found.setdefault("; ".join(check.words for check in comparison.checks), []).append(row.title)
-    checks = [f"- {text(', '.join(titles))}: {text(words)}." for words, titles in found.items()]
+    checks = [f"- {text(line)}" for line in _checks(report)]
     lines += grid(columns, rows)
     if checks:
         lines += ["", "Fair comparison, what was checked:", "", *checks]
@@ -414,6 +450,23 @@ def _provenance(report: Report) -> list[str]:
         "",
         f"Checksums are sha256, shortened here; in full in report.json. Made by lvmtui {text(report.by)}.",
     ]
+
+
+def _checks(report: Report) -> list[str]:
+    """What was found of each condition: what is true of all models first, then the rest by models."""
+    found: dict[str, list[str]] = {}
+    for comparison in report.comparisons:
+        if row := report.table.row(comparison.model):
+            for check in comparison.checks:
+                found.setdefault(check.words, []).append(row.title)
+    every = [words for words, titles in found.items() if len(titles) == len(report.comparisons)]
+    groups: dict[str, list[str]] = {", ".join(titles): [] for titles in found.values()}
+    for words, titles in found.items():
+        if words not in every:
+            groups[", ".join(titles)].append(words)
+    whole = "All" if len(report.comparisons) > 1 else next(iter(groups), "")
+    said = {whole: every} | {titles: words for titles, words in groups.items() if words}
+    return [f"{titles}: {'; '.join(words)}." for titles, words in said.items() if words]
 
 
 def _origins(report: Report) -> list[str]:
@@ -460,6 +513,24 @@ def _latency(run: RunDetail) -> str:
 
 def _milliseconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} ms"
+
+
+def _same_file(report: Report) -> bool:
+    """True if both arms are rows of one file."""
+    one, other = report.baseline.data, report.expanded.data
+    return bool(one.fingerprint) and one.fingerprint == other.fingerprint and one.rows != other.rows
+
+
+def _rows_of(arm: ArmFacts) -> str:
+    """`0 to 8,279`; a dash where it is not known."""
+    first, after = arm.data.rows
+    return f"{first:,} to {after - 1:,}" if after > first else "–"
+
+
+def _first_articles(arm: ArmFacts) -> str:
+    """`8k rows 0 to 8,279 (41 articles)`."""
+    articles = "" if arm.articles is None else f" ({plural(arm.articles, 'article')})"
+    return f"{arm.label} rows {_rows_of(arm)}{articles}"
 
 
 def _or_dash(value: int | None) -> str:

@@ -74,7 +74,7 @@ class Shown:
 def shown_by(run: RunState) -> Shown | None:
     """What a run has shown; None before its first steps."""
     trainer, started, life = run.trainer, run.trainer.started, life_of(run)
-    if started is None:
+    if started is None or run.spec.imported is not None:  # trained elsewhere, and a step is an epoch
         return None
     finished = trainer.finished
     if life is not None and life.train_steps >= LEAST_STEPS and life.train_seconds > 0:

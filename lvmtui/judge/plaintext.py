@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from lvmtui.contract.text import sanitise
 from lvmtui.format import cosine, percent
 from lvmtui.judge.comparison import Comparison
-from lvmtui.judge.ranking import ArmCell, Row, trivial_title
+from lvmtui.judge.ranking import ArmCell, Row
+from lvmtui.judge.trivial import the_trivial
 from lvmtui.judge.verdict import interval_words
 
 
@@ -52,7 +53,7 @@ def comparison_text(row: Row, comparison: Comparison, labels: tuple[str, str], *
         for s in row.strata
     ]
     lines.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
-    lines += [f"note: {note}" for note in row.notes]
+    lines += [f"note: {note}" for note in (*row.notes, *comparison.notes)]
     lines += ["", *(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.words}" for check in comparison.checks)]
     return "\n".join(sanitise(line) for line in lines) + "\n"
 
@@ -61,14 +62,14 @@ def skill_text(cell: ArmCell) -> str:
     """`+.0090 [+.0051, +.0129] better than the recency mean`; a dash where it is not known."""
     if cell.skill is None:
         return "–"
-    gain, name = cell.skill.gain, trivial_title(cell.skill.against)
+    gain, name = cell.skill.gain, the_trivial(cell.skill.against)
     low, high = gain.interval() or (None, None)
     words = {
-        "better": f"better than the {name}",
-        "no better": f"no better than the {name}",
-        "below": f"below the {name}",
+        "better": f"better than {name}",
+        "no better": f"no better than {name}",
+        "below": f"below {name}",
     }
-    return f"{signed(gain.value)} [{signed(low)}, {signed(high)}] {words.get(cell.skill_words, f'against the {name}')}"
+    return f"{signed(gain.value)} [{signed(low)}, {signed(high)}] {words.get(cell.skill_words, f'against {name}')}"
 
 
 def share(value: float | None) -> str:

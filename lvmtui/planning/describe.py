@@ -17,12 +17,18 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign, split = plan.campaign, plan.split.facts
     models = ", ".join(title_of(m) for m in campaign.models)
-    recipe = plan.specs[0].recipe
-    steps = sorted({spec.total_steps for spec in plan.specs})
+    trained = [spec for spec in plan.specs if spec.imported is None]
+    recipe = trained[0].recipe
+    steps = sorted({spec.total_steps for spec in trained})
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models} ({campaign.size}); {words.plural(len(plan.specs), 'run')}"
-        + (f", seeds {', '.join(map(str, campaign.seeds))}" if len(campaign.seeds) > 1 else ""),
+        + (f", seeds {', '.join(map(str, campaign.seeds))}" if len(campaign.seeds) > 1 else "")
+        + (
+            f"; {judged} only load the weights of another program's"
+            if (judged := len(plan.specs) - len(trained))
+            else ""
+        ),
         f"recipe     {campaign.recipe}: {' or '.join(f'{s:,}' for s in steps)} updates of {recipe.batch_size} windows"
         + (", the same for both arms" if recipe.equal_updates else ""),
         _arm_line("baseline", campaign.baseline, campaign.dim),

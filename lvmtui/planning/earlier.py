@@ -1,4 +1,8 @@
-"""Finished runs of an earlier campaign as the baseline of a new one: only the expanded arm is trained then."""
+"""Finished runs of an earlier campaign as the baseline of a new one: only the expanded arm is trained then.
+
+Runs of another program, imported with the vectors they were trained on, serve too (`ImportedRuns`): those with weights
+become runs of the new campaign that load them and are judged like all others.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,13 @@ from pathlib import Path
 
 from lvmtui.contract.campaign import PlannedRun
 from lvmtui.contract.errors import UserError
+from lvmtui.contract.recipe import Recipe, title_of
 from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec
+from lvmtui.contract.spec import Imported, RunSpec
 from lvmtui.contract.workspace import Workspace
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm
 from lvmtui.datasets.split import Split, draw_split, keep_held_out, read_split
+from lvmtui.judge.importer import NOT_KNOWN, size_of
 from lvmtui.state.reader import RunReader
 
 APART = (
@@ -44,7 +50,19 @@ class Earlier:
             for f, s in zip(self.folders, self.specs, strict=True)
         )
 
-    def arm(self, workspace: Workspace) -> Arm:
+    def recipe(self, model: str, seed: int) -> Recipe:
+        """How they were trained, which is how the expanded arm is trained unless the options say otherwise."""
+        return self.of(model, seed)[1].recipe
+
+    def weights_of(self, model: str, seed: int) -> Weights | None:
+        """Weights that a run of the new campaign is to load and judge; None: the run is judged already."""
+        return None
+
+    def of(self, model: str, seed: int) -> tuple[RunDir, RunSpec]:
+        pairs = zip(self.folders, self.specs, strict=True)
+        return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))
+
+    def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         """The vectors they were trained on, opened here. Raises UserError if the file is gone or another by now."""
         data = self.spec.data
         if data.file == BUNDLED:
@@ -65,6 +83,59 @@ class Earlier:
         return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed), notes
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Weights of another program's run."""
+
+    imported: Imported
+    epochs: int
+    """Of its history; in the new run's spec they are its steps."""
+
+
+@dataclass(frozen=True)
+class ImportedRuns(Earlier):
+    """Runs of another program, of which a history, the vectors and perhaps the weights are known."""
+
+    def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
+        """Those without weights: their histories serve as they are, for a point estimate."""
+        return tuple(p for p in super().planned(workspace) if self.weights_of(p.model, p.seed) is None)
+
+    def recipe(self, model: str, seed: int) -> Recipe:
+        """The original's recipe, with the figures of it that the history tells."""
+        return replace(super().recipe(model, seed), name="reference")
+
+    def weights_of(self, model: str, seed: int) -> Weights | None:
+        folder, spec = self.of(model, seed)
+        if spec.imported is None or not spec.imported.weights:
+            return None
+        return Weights(replace(spec.imported, run=os.fspath(folder.path)), spec.total_steps)
+
+    def arm(self, workspace: Workspace, normalise: bool) -> Arm:
+        return file_arm("baseline", Path(self.spec.data.file), workspace.root, normalise=normalise)
+
+    def split(self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool) -> tuple[Split, tuple[str, ...]]:
+        """A split whose held-out windows are proven absent from all that they may have been trained on."""
+        split = draw_split(baseline, expanded, seed=seed, cross_articles=cross_articles, baseline_used=True)
+        notes = [
+            f"the {self.spec.label} runs were trained by another program on {baseline.title}: held out are only "
+            "articles or blocks of which that file has no vector, so all of them lie in the new source and nothing is "
+            f"told of the source of {self.spec.label}. Not known are how many updates those runs took, which windows "
+            "they validated on, and what their histories do not tell of their recipe, which is taken to be the "
+            "reference"
+        ]
+        named = size_of(self.spec.label)
+        if named is not None and int(named // 1000) != baseline.vectors // 1000:
+            notes.append(
+                f"{baseline.title} has {baseline.vectors:,} vectors and the runs are called {self.spec.label}: if they "
+                "were trained on other vectors, they may have seen held-out ones"
+            )
+        lacking = [title_of(s.model) for s in self.specs if self.weights_of(s.model, s.seed) is None]
+        if lacking:
+            models = ", ".join(dict.fromkeys(lacking))
+            notes.append(f"no weights lie beside the history of {models}, so there is a point estimate only")
+        return split, tuple(notes)
+
+
 def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[int]) -> Earlier:
     """Read the runs in these folders. Raises UserError if they cannot serve together as a baseline."""
     folders, specs = [], []
@@ -76,11 +147,21 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
             raise UserError(f"--baseline-runs {name}: {reader.fault}")
         if state.trainer.finished is None:
             raise UserError(f"--baseline-runs {name}: this run has not finished; let it finish or leave it out")
+        if state.spec.history and state.spec.data.file == NOT_KNOWN:
+            raise UserError(
+                f"--baseline-runs {name}: the vectors it was trained on are not known; "
+                "import it again with --trained-on FILE"
+            )
+        if state.spec.imported and not state.spec.history:
+            raise UserError(
+                f"--baseline-runs {name}: its weights were judged for another campaign; "
+                f"name the run that was imported, {state.spec.imported.run}"
+            )
         folders.append(folder)
         specs.append(state.spec)
     first = specs[0]
     for name, spec in zip(names, specs, strict=True):
-        if (spec.data.fingerprint, spec.data.rows) != (first.data.fingerprint, first.data.rows):
+        if _vectors_of(spec) != _vectors_of(first):
             raise UserError(
                 f"--baseline-runs {name}: trained on other vectors than {names[0]}; compare one arm at a time"
             )
@@ -94,7 +175,12 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
         lacking, idle = sorted(wanted - found), sorted(found - wanted)
         what = f"no run of {lacking[0][0]} with seed {lacking[0][1]}" if lacking else f"{idle[0][0]} has no counterpart"
         raise UserError(f"--baseline-runs: {what}; make --models and --seeds fit the folders")
-    return Earlier(tuple(folders), tuple(specs))
+    return (ImportedRuns if first.imported else Earlier)(tuple(folders), tuple(specs))
+
+
+def _vectors_of(spec: RunSpec) -> tuple[str, tuple[int, int]]:
+    """What tells their vectors from others; of imported runs only the file's name is known."""
+    return spec.data.fingerprint or spec.data.file, spec.data.rows
 
 
 def _relative(path: Path, workspace: Workspace) -> str:

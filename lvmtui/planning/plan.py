@@ -49,7 +49,7 @@ class Plan:
     campaign: Campaign
     """With its runs; their folders do not exist yet."""
     specs: tuple[RunSpec, ...]
-    """Of the runs trained here, in the order of `campaign.runs`."""
+    """Of the runs that are to start, in the order of `campaign.runs`."""
     split: Split
     arms: Mapping[Arm, ArmRows]
     check: Check
@@ -76,7 +76,10 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         split, notes = earlier.split(baseline, expanded, options.split_seed, options.cross_articles)
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
-        raise UserError(f"both arms would be called {labels[0]}; tell them apart with --labels SMALL LARGE")
+        raise UserError(
+            f"both arms would be called {labels[0]}; tell them apart, "
+            f"as in --labels {baseline.vectors} {expanded.vectors}"
+        )
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{labels[0]}_vs_{labels[1]}_{stamp}"
     facts = {
@@ -90,7 +93,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         for seed in options.seeds
         for model in options.models
         for arm in ARMS
-        if arm == "expanded" or options.arms == "both"
+        if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
     )
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
@@ -112,7 +115,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         context=CONTEXT,
         models=options.models,
         size=options.size,
-        recipe=options.recipe_name,
+        recipe=specs[-1].recipe.name,  # the last run is one of the expanded arm
         seeds=options.seeds,
         heldout_windows=split.facts.windows,
         heldout_clusters=split.facts.clusters,
@@ -185,7 +188,7 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
         path = Path(file).expanduser()
         return file_arm(name, path, workspace.root, normalise=options.normalise, progress=shown(file))
 
-    baseline = earlier.arm(workspace) if earlier else opened("baseline", options.baseline)
+    baseline = earlier.arm(workspace, options.normalise) if earlier else opened("baseline", options.baseline)
     return baseline, opened("expanded", options.expanded)
 
 
@@ -207,9 +210,9 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
     )
 
 
-def recipe_of(options: Options, model: str) -> Recipe:
-    """The recipe of a model with what the options change."""
-    recipe = recipe_for(options.recipe_name, model)
+def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
+    """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
+    recipe = start if start and options.recipe is None else recipe_for(options.recipe_name, model)
     if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
         recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
     return replace(
@@ -233,14 +236,16 @@ def _spec(
     dim: int,
     stamp: str,
 ) -> RunSpec:
-    recipe = recipe_of(options, model)
+    trained = earlier.recipe(model, seed) if earlier else None
+    weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
+    recipe = trained if trained and weights else recipe_of(options, model, trained)
     own = facts[arm].train_windows
     counted = max(f.train_windows for f in facts.values()) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
-    if earlier and recipe.equal_updates and options.epochs is None:
-        steps = next(s.total_steps for s in earlier.specs if (s.model, s.seed) == (model, seed))
+    if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
+        steps = earlier.of(model, seed)[1].total_steps
     seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
-    return RunSpec(
+    spec = RunSpec(
         run=f"{model}_{facts[arm].label}{seeded}_{stamp}",
         campaign=campaign_id,
         model=model,
@@ -263,6 +268,9 @@ def _spec(
         threads=threads,
         deterministic=options.deterministic,
     )
+    if weights:
+        return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
+    return spec
 
 
 def shown_in(workspace: Workspace) -> Machine:

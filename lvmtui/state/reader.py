@@ -57,8 +57,11 @@ class RunReader:
         self._records = Position()
         self._seen: dict[Path, Signature] = {}
 
-    def refresh(self) -> RunState | None:
-        """Read what is new and return the state, None if the folder cannot be read (see `fault`)."""
+    def refresh(self, *, digits: bool = True) -> RunState | None:
+        """Read what is new and return the state, None if the folder cannot be read (see `fault`).
+
+        `digits` False leaves the live digits as they were: they are new at every look, and most of its cost.
+        """
         if not self._changed(self.folder.spec) and self.state is None and self.fault:
             return None
         if self.state is None or self._seen[self.folder.spec] == (0, 0, 0):
@@ -77,7 +80,7 @@ class RunReader:
             state = replace(state, supervision=self._read_records(state.supervision))
         if self._changed(self.folder.intent):
             state = replace(state, intent=read_intent(self.folder.intent, state.intent))
-        if self._changed(self.folder.progress):
+        if digits and self._changed(self.folder.progress):
             state = replace(state, progress=read_progress(self.folder.progress))
         self.state = state
         return state

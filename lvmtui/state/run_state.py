@@ -70,6 +70,8 @@ class SupervisionState:
 
     launches: int = 0
     launched: Launched | None = None
+    """The newest start."""
+    first_launched: float | None = None
     process: Identity | None = None
     """Of the newest process started or found."""
     launch: str = ""
@@ -172,6 +174,7 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
                 run,
                 launches=run.launches + 1,
                 launched=record,
+                first_launched=record.time if run.first_launched is None else run.first_launched,
                 process=record.process,
                 launch=record.launch,
                 deaths=deaths,

@@ -131,9 +131,10 @@ class RunSeen:
         if self.alive:
             return Life.STALLED if self.stalled else Life.ALIVE
         attempt = self.attempt
-        if attempt and attempt.process.host != self.host and attempt.ending is None and not attempt.accounted:
-            return Life.ELSEWHERE
-        return Life.NONE
+        if attempt is None or attempt.ending is not None or attempt.accounted:
+            return Life.NONE
+        seen = self.sight.everywhere or attempt.process.host == self.host
+        return Life.NONE if seen else Life.ELSEWHERE
 
     @cached_property
     def status(self) -> Status:
@@ -389,7 +390,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
 
     if isinstance(ending, Failed) and ending.reason in RETRIED:
         return lose(ending.message)
-    if process.boot_id != run.boot:
+    if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
     if ended and ended.code in LEFT:
         return lose(LEFT[ended.code], counts=False, later=ended.code in LATER)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from lvmtui.contract.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
 from lvmtui.contract.errors import UserError
-from lvmtui.contract.identity import boot_id, host_name
+from lvmtui.contract.identity import Identity, boot_id, host_name
 from lvmtui.contract.owners import StrangersOrder, read_order
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.text import sanitise
@@ -27,6 +27,8 @@ from lvmtui.supervisor.journal import Journal
 
 LOOK_AGAIN = 10.0
 """Seconds after which a resting run is looked at all the same: a look must not depend on a hint."""
+DIGITS_AFTER = 5.0
+"""Seconds without a sign of progress after which the live digits are read, to tell what it may be busy with."""
 LAST_WORDS = 4096
 """Bytes of the end of a log that are searched for its last line."""
 
@@ -42,13 +44,19 @@ class Track:
     seen: RunSeen
     state: RunState | None = None
     """What its folder says, lines that could not be written yet included."""
+    named: tuple[Identity, ...] = ()
+    """The processes its logs name."""
     look_at: float = 0.0
     """When it is looked at again at the latest."""
     intent: Signature = (0, 0, 0)
+    patience: float = 0.0
+    """Seconds without a sign of progress that mean nothing."""
     spread: float = 0.5
     """Between 0 and 1: runs that rest are not all looked at in the same tick."""
+    gone: bool = False
+    """Its folder cannot be read."""
     moved: tuple[object, float] = (None, 0.0)
-    """Its progress, and since when that has been the same."""
+    """Its signs of progress, and since when they have been the same."""
     over_since: float | None = None
     """Since when its trainer has been seen alive after its last word."""
     quiet_since: float | None = None
@@ -112,7 +120,8 @@ class Observer:
         now = self._clock()
         self._find_campaigns(now)
         due = [t for c in self.campaigns for t in c.tracks.values() if now >= t.look_at or self._ordered(t)]
-        for track, sight in self._look(due):
+        unsure = [track for track, sight in self._look(due) if not self._see(track, sight, now)]
+        for track, sight in self._look(unsure):
             self._see(track, sight, now)
         return Observation(
             campaigns=tuple(
@@ -161,6 +170,7 @@ class Observer:
             seen = RunSeen(planned.run, None, host_name(), boot_id())
             tracks[planned.run] = track = Track(planned, place, reader, campaign.engine, seen)
             track.spread = index * 0.618 % 1
+            track.patience = min(DIGITS_AFTER, campaign.stall_timeout or DIGITS_AFTER)
             if planned.trained_here:
                 self.tracks[planned.run] = track
         return CampaignTrack(folder, campaign, tracks)
@@ -192,25 +202,52 @@ class Observer:
 
     def place_of(self, track: Track) -> Place:
         """The run as its engine is asked about it."""
-        return Place(track.folder, processes_of(track.state) if track.state else ())
+        return Place(track.folder, track.named)
 
-    def _see(self, track: Track, sight: Sight, now: float) -> None:
+    def _see(self, track: Track, sight: Sight, now: float) -> bool:
+        """Put together what is seen of a run. False if its logs name a process that nobody has looked for yet."""
         if (intent := signature(track.folder.intent)) != track.intent:
             track.intent = intent
             self._note_stranger(track)
-        asked_about = self.place_of(track).processes
-        state = track.reader.refresh()
-        if (state is None) != (track.state is None) and (track.state or sight.members):
-            self._note(track.planned.run, track.reader.fault or "the run folder is back", None)
+        asked_about = track.named
+        self._note_movement(track, sight, now)
+        state = track.reader.refresh(digits=now - track.moved[1] > DIGITS_AFTER)
+        if (state is None) != track.gone:
+            track.gone = state is None
+            if track.state or sight.members or not track.gone:
+                self._note(track.planned.run, track.reader.fault or "its folder is back", time.time())
         if state is not None and (waiting := self._journal.waiting(track.folder)):
             state = replace(state, supervision=fold_records(waiting, state.supervision))
-        track.state = state
-        newly_named = set(self.place_of(track).processes) - set(asked_about)
+        before, track.state = track.state, state
+        if state is not before:
+            track.named = processes_of(state) if state else ()
+        newly_named = track.named is not asked_about and any(p not in asked_about for p in track.named)
         if newly_named and not sight.members:
-            sight = replace(sight, known=False)  # nobody has looked for these; the next look does
+            sight = replace(sight, known=False)
+        if state is before and sight == track.seen.sight and self._goes_well(track, now):
+            return True
         track.seen = seen = self._run_seen(track, state, sight, now)
         rests = not (seen.alive or seen.untouchable or seen.later or seen.status.phase is Phase.NO_SPACE)
         track.look_at = now + LOOK_AGAIN * (0.5 + track.spread) if rests and not newly_named else now
+        return sight.known or not newly_named
+
+    def _goes_well(self, track: Track, now: float) -> bool:
+        """True if it runs, makes progress and was asked for nothing: then no time of it means anything."""
+        still = now - track.moved[1]
+        return (
+            track.seen.trainer is not None
+            and not track.seen.later
+            and track.asked is None
+            and track.over_since is None
+            and still < track.patience
+            and track.seen.still < track.patience
+        )
+
+    def _note_movement(self, track: Track, sight: Sight, now: float) -> None:
+        """New digits, another process: it is not hanging."""
+        signs = (signature(track.folder.progress), sight.members[:1])
+        if signs != track.moved[0]:
+            track.moved = (signs, now)
 
     def _note_stranger(self, track: Track) -> None:
         try:
@@ -228,9 +265,6 @@ class Observer:
             track.over_since = track.asked = track.insisted = None
         else:
             track.quiet_since = None
-            mark = (seen.trainer and seen.trainer.identity, (live.step, live.activity, live.time) if live else None)
-            if track.moved[0] != mark:
-                track.moved = (mark, now)
             last_word = bool(seen.trainer and seen.attempt and seen.attempt.ending)
             track.over_since = (track.over_since or now) if last_word else None
         generation = state.intent.generation if state else -1

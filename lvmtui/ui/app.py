@@ -29,6 +29,8 @@ from lvmtui.ui.source import Source
 from lvmtui.ui.terminal import Departure, TerminalDriver
 from lvmtui.ui.view import View
 
+ENSURE = 30.0
+"""Seconds between two attempts to get a supervisor for runs that wait."""
 SAID = 5.0
 """Seconds that words stay on the last line."""
 
@@ -88,6 +90,7 @@ class LvmApp(App[int], inherit_bindings=False):
         self._newest: Snapshot | None = None
         self._waiting = False
         self._saying = 0
+        self._ensured = -ENSURE
         self._judged: bool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.departure = Departure(self._depart)
@@ -111,7 +114,11 @@ class LvmApp(App[int], inherit_bindings=False):
     def _begin(self) -> None:
         """What can wait until something is to be seen."""
         self.source.start()
-        if not self.read_only and self.snapshot is not None and not self.snapshot.settled:
+
+    def _supervise(self) -> None:
+        """Runs wait and nobody is there to start them: see to it that somebody is, now and then."""
+        if not self.read_only and time.monotonic() - self._ensured > ENSURE:
+            self._ensured = time.monotonic()
             self.orders.ensure_supervisor()
 
     def _depart(self) -> None:
@@ -148,6 +155,8 @@ class LvmApp(App[int], inherit_bindings=False):
             return
         if snapshot.run(self.selected) is None:
             self.selected = most_interesting(snapshot)
+        if self._live and not snapshot.supervised and any(run.waits for run in snapshot.runs):
+            self._supervise()
         if snapshot.judged and self._judged is False:
             self._verdict_came()
         self._judged = snapshot.judged

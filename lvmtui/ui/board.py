@@ -41,10 +41,10 @@ def board(snapshot: Snapshot, selected: str, top: int, width: int, height: int) 
     if grid is not None:
         body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid)
     else:
-        body = rows(snapshot, selected, top, width, min(room - LEAST_LOG, len(snapshot.runs) + 1))
+        body = rows(snapshot, selected, top, width, max(1, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
     lines: list[Line] = [header(snapshot, width), *body.lines]
-    hits = [Hit(h.x, h.y + 1, h.width, h.height, f"run:{h.target}") for h in body.hits]
-    log = min(MOST_LOG, room - len(body.lines))
+    hits = [Hit(h.x, h.y + 1, h.width, h.height, f"run:{h.target}") for h in body.hits if h.y + h.height < height - 1]
+    log = max(0, min(MOST_LOG, room - len(body.lines)))
     lines.extend([()] * (room - len(body.lines) - log))
     lines.extend(below)
     lines.extend(_log(snapshot, selected, width, log))

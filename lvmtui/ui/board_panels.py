@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from lvmtui import format as words
 from lvmtui.judge.verdict import DOWN, UP, Word, interval_words
 from lvmtui.state.status import Phase
@@ -83,7 +85,8 @@ def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, heig
     """One model."""
     inner = width - 4
     chosen = any(run.name == selected for run in model.runs)
-    body: list[Line] = [run_line(run, inner, selected=run.name == selected) for run in model.runs]
+    label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
+    body: list[Line] = [run_line(run, inner, label, selected=run.name == selected) for run in model.runs]
     tail = _troubles(model, inner, 2)
     if change := change_line(model, inner):
         tail.append(change)
@@ -97,9 +100,9 @@ def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, heig
     return framed(title, side, body[: height - 2], width, heavy=chosen)
 
 
-def run_line(run: RunFacts, width: int, *, selected: bool) -> Line:
+def run_line(run: RunFacts, width: int, label: int, *, selected: bool) -> Line:
     """Arm, state with bar, best cosine, time."""
-    name = left(run.label, max(4, min(len(run.label), 8)))
+    name = left(run.label, label)
     start: list[Piece] = [
         (glyphs.SELECTED if selected else " ", "selected"),
         (f"{name} ", "bold" if selected else ""),
@@ -107,7 +110,7 @@ def run_line(run: RunFacts, width: int, *, selected: bool) -> Line:
     ]
     best = right(words.cosine(run.best), 6) if run.best is not None else ""
     time = right(run.time_words, 7)
-    room = width - len(name) - 4 - len(best) - len(time)
+    room = width - label - 4 - len(best) - len(time)
     return (*start, *_state(run, room), (best, "bold" if run.phase is Phase.FINISHED else ""), (time, "dim"))
 
 
@@ -135,9 +138,11 @@ def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
 def curves(model: ModelFacts, snapshot: Snapshot, width: int, height: int) -> list[Line]:
     """Validation cosines of the model's runs over their steps, with the context mean's."""
     ordered = sorted(model.runs, key=lambda run: run.arm == "baseline")
-    series = [Series(run.curve, run.arm, run.label if run is _newest(model.runs, run.arm) else "") for run in ordered]
-    means = sorted(set(snapshot.context_mean.values()))
-    levels = [Level(mean, "mean " if i == 0 else "") for i, mean in enumerate(means)]
+    named = {arm: _newest(model.runs, arm) for arm in ("baseline", "expanded")}
+    series = [Series(run.curve, run.arm, run.arm_label if run is named[run.arm] else "") for run in ordered]
+    means = snapshot.context_mean
+    labels = {run.arm: run.arm_label for run in model.runs} if len(set(means.values())) > 1 else {}
+    levels = [Level(mean, f"mean {labels[arm]} " if arm in labels else "mean ") for arm, mean in means.items()]
     longest = max((run.state.spec.total_steps for run in model.runs if run.state), default=1)
     return chart(
         series,
@@ -184,8 +189,10 @@ def change_line(model: ModelFacts, width: int) -> Line:
     if word is Word.NOT_COMPARABLE:
         return ((cut(f"{word.value}: {row.verdict.reason}", width), "note"),)
     interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
-    style = verdict_style(word)
-    return _ends(words.percent(row.change) + interval, change_style(row.change), row.verdict.words, style, width)
+    said = row.verdict.words
+    figures = (words.percent(row.change) + interval, words.percent(row.change, 1) + interval, words.percent(row.change))
+    figure = next((f for f in figures if len(f) + len(said) < width), figures[-1])
+    return _ends(figure, change_style(row.change), said, verdict_style(word), width)
 
 
 def verdict_style(word: Word) -> str:

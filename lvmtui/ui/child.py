@@ -12,6 +12,9 @@ from typing import Any
 
 from lvmtui.contract.text import sanitise
 
+COMMAND = (sys.executable, "-P", "-m", "lvmtui")
+"""-P: a folder called lvmtui in the current one must not be taken for ours."""
+
 
 class Child:
     """One command at a time: a new one ends the one before."""
@@ -31,7 +34,7 @@ class Child:
             self._turn += 1
             turn = self._turn
             self._end()
-            command = [sys.executable, "-P", "-m", "lvmtui", *arguments, "--workspace", self._workspace]
+            command = [*COMMAND, *arguments, "--workspace", self._workspace]
             environment = {**os.environ, "TERM": "dumb"}
             self._process = process = subprocess.Popen(
                 command,

@@ -50,6 +50,8 @@ class RunFacts:
     view: RunView
     label: str
     """Of its arm, with the seed where there are several."""
+    arm_label: str
+    """Of its arm."""
     title: str
     """Of its model."""
     glyph: str
@@ -88,6 +90,12 @@ class RunFacts:
     @property
     def alive(self) -> bool:
         return self.phase in ALIVE
+
+    @property
+    def heldout(self) -> float | None:
+        """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
+        finished = self.state.trainer.finished if self.state else None
+        return finished.heldout.cosine if finished and finished.heldout.windows else None
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -168,6 +176,7 @@ def run_facts(
     facts = RunFacts(
         view=view,
         label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
+        arm_label=label,
         title=sanitise(title_of(view.planned.model), NAME),
         glyph=glyph,
         word=word,

@@ -76,10 +76,7 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
     if snapshot.settled and snapshot.table.ranked:
         lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width))
         lines += [(("v", "key"), (" shows the verdict", "dim")), ()]
-    scored = [(run.best, run) for run in snapshot.runs if run.best is not None and not run.alarms]
-    if scored:
-        best, run = max(scored, key=lambda one: one[0])
-        lines.append((("best now  ", "dim"), (f"{run.title} {run.label} ", ""), (words.cosine(best), "bold")))
+    lines.extend(_best(snapshot))
     gains = [row for row in snapshot.table.rows if row.change is not None]
     if gains:
         gains.sort(key=lambda row: -(row.change or 0.0))
@@ -94,6 +91,18 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
         lines.append(tuple(pieces))
     lines.extend(alarms(snapshot))
     return lines
+
+
+def _best(snapshot: Snapshot) -> list[Line]:
+    """The run that leads: on the held-out windows, which are the same for all; before, on validation windows."""
+    sound = [run for run in snapshot.runs if not run.alarms]
+    held = [(run.heldout, run, "held-out") for run in sound if run.heldout is not None]
+    scored = held or [(run.best, run, "validation") for run in sound if run.best is not None]
+    if not scored:
+        return []
+    best, run, where = max(scored, key=lambda one: one[0])
+    name = (f"{run.title} {run.label} ", "")
+    return [(("best now  ", "dim"), name, (words.cosine(best), "bold"), (f" {where}", "dim"))]
 
 
 def alarms(snapshot: Snapshot) -> list[Line]:

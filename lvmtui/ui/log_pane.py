@@ -79,12 +79,17 @@ class LogPane:
     # -- searching ---------------------------------------------------------------------------------------------------
 
     def search(self, forwards: bool, going: Callable[[float], bool]) -> int | None:
-        """Where the next line begins that holds the needle, below or above the first one shown. Takes its time."""
+        """Where the next line begins that holds the needle, below or above the first one shown; from the other end of
+        the log if there is none on this side. Takes its time."""
         log = LogFile(self.path)
+        start = self._top[0]
         if forwards:
-            here = log.after(self._top[0], 1)
-            return log.search(self.needle, here[0].end if here else 0, forwards=True, going=going)
-        return log.search(self.needle, self._top[0], forwards=False, going=going)
+            here = log.after(start, 1)
+            start = here[0].end if here else 0
+        found = log.search(self.needle, start, forwards=forwards, going=going)
+        if found is None and going(0.0):
+            found = log.search(self.needle, 0 if forwards else log.size(), forwards=forwards, going=going)
+        return found
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 

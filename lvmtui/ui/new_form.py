@@ -14,7 +14,7 @@ from lvmtui.ui import glyphs
 from lvmtui.ui.line import Line, Piece, fit, left, wrapped
 from lvmtui.ui.textfield import TextField
 
-FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs")
+FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "import")
 CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
 """`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
 HINTS = {
@@ -23,6 +23,7 @@ HINTS = {
     "epochs": "as the recipe says",
     "seeds": "1",
     "jobs": "as many as this machine carries",
+    "import": "or, instead of all above, folders of earlier runs to take in",
 }
 FILES = ("baseline", "expanded")
 NAME = 12
@@ -72,8 +73,33 @@ class Form:
         """The files named; none for the bundled vectors."""
         return tuple(text for name in FILES if (text := self.text(name).text.strip()))
 
+    @property
+    def folders(self) -> list[str]:
+        """Folders of earlier runs, as a shell would split them."""
+        text = self.text("import").text
+        try:
+            return shlex.split(text)
+        except ValueError:  # a quotation mark without its partner
+            return text.split()
+
+    @property
+    def starting(self) -> list[str]:
+        """What `lvmtui` is told when it is to be done."""
+        return self.arguments() if self.folders else [*self.arguments(), "--detach", "--headless"]
+
+    @property
+    def fault(self) -> str:
+        """What is missing before anything can be planned; empty if nothing is."""
+        if self.folders:
+            return ""
+        if not self.ticked:
+            return "no model is ticked; tick one with the space bar"
+        return "the other file is to be named as well" if len(self.files) == 1 else ""
+
     def arguments(self) -> list[str]:
-        """What `lvmtui` is told: `demo` for the bundled vectors, `run` for files."""
+        """What `lvmtui` is told: `demo` for the bundled vectors, `run` for files, `import` for earlier runs."""
+        if self.folders:
+            return ["import", *self.folders]
         arguments = ["run" if self.files else "demo"]
         for name in FILES:
             if text := self.text(name).text.strip():
@@ -118,9 +144,10 @@ def form_lines(form: Form, answers: Answers, width: int, height: int) -> list[Li
         lines.append(fit([*start, *_value(form, name, width - NAME - 2, focused)], width))
     lines += [(), ((" " + glyphs.ACROSS * (width - 2), "dim"),)]
     said: list[Line] = []
-    if answers.fault:
-        said.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(answers.fault, width - 5))
-    said.extend(_plan_lines(answers.plan, width) if answers.plan and not answers.fault else [])
+    fault = form.fault or answers.fault
+    if fault:
+        said.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(fault, width - 5))
+    said.extend(_plan_lines(answers.plan, width) if answers.plan and not fault else [])
     said.extend(_fact_lines(answers.facts, width))
     if answers.busy:
         said.insert(0, ((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))

@@ -47,6 +47,10 @@ class NewScreen(View):
         self._check, self._plan, self._start = Child(root), Child(root), Child(root)
         self._ask_later()
 
+    def on_unmount(self) -> None:
+        for child in (self._check, self._plan):
+            child.stop()
+
     def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
         return self.paint_without(width, height)
 
@@ -124,8 +128,6 @@ class NewScreen(View):
 
     def action_leave_form(self) -> None:
         """Back to the board; without a campaign there is none, and leaving leaves the program."""
-        for child in (self._check, self._plan):
-            child.stop()
         if self.ui.snapshot is None:
             self.ui.action_leave()
         else:
@@ -147,27 +149,36 @@ class NewScreen(View):
         self._timer = self.set_timer(PAUSE, self._ask)
 
     def _ask(self) -> None:
-        """Have the files looked at and the plan made."""
+        """Have the plan made, which looks at the files as well; of a single file there are only facts."""
         form = self._form
-        if len(form.files) == 1:
-            self._answers = Answers(self._answers.facts, None, "", "the other file is to be named")
+        if form.fault or form.folders:
+            self._plan.stop()
+            self._answers = replace(self._answers, plan=None, busy="")
+            if form.files and not form.folders:
+                self._look(form)
         else:
-            self._answers = replace(self._answers, plan=None, busy="making the plan")
-            arguments = [*form.arguments(), "--plan", "--json"]
-            self._plan.run(arguments, partial(self._told, self._planned, form))
-        files = form.files or ("bundled",)
-        self._check.run(["check", "--json", *files], partial(self._told, self._checked, form))
+            self._answers = replace(self._answers, plan=None, busy="looking at the vectors, making the plan")
+            self._plan.run([*form.arguments(), "--plan", "--json"], partial(self._told, self._planned, form))
         self.redraw()
+
+    def _look(self, form: Form) -> None:
+        self._check.run(["check", "--json", *(form.files or ("bundled",))], partial(self._told, self._checked, form))
 
     def _told(self, take: Callable[..., None], form: Form, out: str, words: str, code: int) -> None:
         """Called from a thread."""
         self.ui.call_later(take, form, out, words, code)
 
     def _planned(self, form: Form, out: str, words: str, code: int) -> None:
-        if form.arguments() == self._form.arguments():
-            fault = "" if code == 0 else words or f"the plan ended with code {code}"
-            self._answers = replace(self._answers, plan=document(out), fault=fault, busy="")
-            self.redraw()
+        if form.arguments() != self._form.arguments():
+            return
+        plan = document(out) if code == 0 else None
+        if plan is None:
+            self._answers = replace(self._answers, fault=words or f"the plan ended with code {code}", busy="")
+            self._look(form)
+        else:
+            facts = plan.get("check")
+            self._answers = Answers(facts if isinstance(facts, dict) else self._answers.facts, plan)
+        self.redraw()
 
     def _checked(self, form: Form, out: str, words: str, code: int) -> None:
         if form.files == self._form.files:
@@ -177,17 +188,10 @@ class NewScreen(View):
 
     def action_start(self) -> None:
         """Start the campaign as the form says."""
-        if self._starting:
-            return
-        if not self._form.ticked:
-            self._answers = replace(self._answers, fault="no model is ticked; tick one with the space bar")
-        elif len(self._form.files) == 1:
-            self._answers = replace(self._answers, fault="one file is named; name both, or none")
-        else:
+        if not self._starting and not self._form.fault:
             self._starting = True
             self._answers = replace(self._answers, fault="", busy="starting")
-            arguments = [*self._form.arguments(), "--detach", "--headless"]
-            self._start.run(arguments, partial(self._told, self._started, self._form))
+            self._start.run(self._form.starting, partial(self._told, self._started, self._form))
         self.redraw()
 
     def _started(self, form: Form, out: str, words: str, code: int) -> None:
@@ -196,7 +200,5 @@ class NewScreen(View):
             self._answers = replace(self._answers, fault=words or f"starting ended with code {code}", busy="")
             self.redraw()
             return
-        for child in (self._check, self._plan):
-            child.stop()
         self.ui.open_campaign(None)
         self.dismiss(None)

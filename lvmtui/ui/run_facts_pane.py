@@ -31,7 +31,7 @@ def _column(groups: list[Group], width: int) -> list[Line]:
         if lines:
             lines.append(())
         lines.append(((f" {title}", "heading"),))
-        for name, value in pairs:
+        for name, value in (pair for pair in pairs if pair[1]):
             first, *more = wrapped(sanitise(value, 400), max(10, width - NAME - 3)) or [""]
             pieces: list[Piece] = [("  " + left(name, NAME), "dim"), (first, "")]
             lines.append(tuple(pieces))
@@ -53,7 +53,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("work", words.duration(trainer.active)),
         ("step", f"{state.step:,} of {spec.total_steps:,}"),
     ]
-    if started is not None:
+    if started is not None and started.process.pid:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
         life.append(("device", started.device))
         life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
@@ -63,6 +63,8 @@ def _groups(run: RunFacts) -> list[Group]:
     if trainer.unknown or state.supervision.unknown:
         life.append(("unreadable", words.plural(trainer.unknown + state.supervision.unknown, "line")))
     groups: list[Group] = []
+    if spec.imported:
+        groups.append(("imported", [("folder", spec.imported.folder), ("history", spec.imported.history)]))
     if trainer.finished:
         groups.append(("result", _result(run)))
     if run.findings:
@@ -94,15 +96,20 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     finished = run.state.trainer.finished
     assert finished is not None
     held = finished.heldout
+    known: list[tuple[str, str]] = [
+        ("validation", f"{words.cosine(finished.best_cosine)} at epoch {finished.best_epoch:.1f}"),
+        ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
+    ]
+    if not held.windows:  # an imported history: what its event says of them means nothing
+        return [*known, ("held-out", "judged on no windows of ours")]
     return [
         ("held-out cosine", f"{words.cosine(held.cosine)} over {held.windows:,} windows"),
-        ("validation", f"{words.cosine(finished.best_cosine)} at epoch {finished.best_epoch:.1f}"),
+        *known,
         ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}"),
         ("margin", f"{held.margin:+.4f}, cosine with the last vector {words.cosine(held.last_cosine)}"),
         ("spread", words.cosine(held.spread)),
         ("latency", f"{finished.latency_p50_ms:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %"),
         ("peak memory", words.size(finished.peak_memory_bytes)),
-        ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
         ("best model", finished.best_digest[:16]),
     ]
 

@@ -233,7 +233,7 @@ class RunScreen(View):
             if stop.is_set() or self._log is not log:
                 return
             if offset is None:
-                app.say(f"'{log.needle}' is not {'below' if forwards else 'above'}")
+                app.say(f"'{log.needle}' is not in this log")
             else:
                 app.hush()
                 log.go_to(offset)

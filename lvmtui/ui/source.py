@@ -22,12 +22,14 @@ from lvmtui.ui.watch import Hints, Places, Watcher
 
 TICK = 1.0
 """Seconds between two looks at what moves: bars, counters, processes."""
-IDLE = 2.0
+IDLE = 4.0
 """The same while nothing runs."""
-FRAME = 0.25
-"""Seconds between two snapshots, at least."""
+FRAME = 0.2
+"""Seconds between two snapshots of things that happened, at least. What merely moves waits for the tick."""
 SWEEP = 10.0
 """Seconds between two looks at everything: events can be lost."""
+IDLE_SWEEP = 30.0
+"""The same while nothing runs."""
 FEW = 40
 """Living runs that are all looked at every second; of more, those on the screen are, and a part of the others."""
 LARGE = 50_000
@@ -74,6 +76,8 @@ class Source:
         self._selected = ""
         self._visible: frozenset[str] = frozenset()
         self._turn = 0
+        self._due = 0.0
+        """When the next tick is, by the monotonic clock."""
         self._now = 0.0
         self._supervised = True
         self._stale = True
@@ -210,33 +214,35 @@ class Source:
     # -- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        delivered = time.monotonic()
-        tick, sweep = delivered + TICK, delivered + (SWEEP if self._views else 0.0)
-        while True:
+        painted = 0.0
+        self._due = time.monotonic() + TICK
+        sweep = time.monotonic() + (SWEEP if self._views else 0.0)
+        while not self._stopping:
             with self._guard:
-                if not self._hints.urgent and not self._stopping:
-                    self._guard.wait(max(0.0, min(tick, sweep) - time.monotonic()))
-                if self._stopping:
-                    return
-            pause = delivered + FRAME - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
+                if not self._hints.urgent:
+                    self._guard.wait(max(0.0, min(self._due, sweep) - time.monotonic()))
+            if self._hints.urgent:
+                time.sleep(max(0.0, painted + FRAME - time.monotonic()))
+            now = time.monotonic()
             with self._guard:
                 hints, self._hints = self._hints, Hints()
-            now = time.monotonic()
+                if now < self._due:
+                    hints.later, self._hints.later = set(), hints.later
+            if now < min(self._due, sweep) and not hints.urgent:
+                continue
             try:
-                if now >= sweep:
-                    sweep = now + SWEEP
-                    snapshot = self.look()
-                else:
-                    snapshot = self._refresh(hints, ticked=now >= tick)
+                snapshot = self.look() if now >= sweep else self._refresh(hints, ticked=now >= self._due)
                 self._notes.pop("reader", None)
                 self._deliver(snapshot)
             except Exception as error:  # what cannot be read is a line on the screen, not the end of it
                 self._notes["reader"] = f"reading failed: {type(error).__name__}: {error}"
-            delivered = time.monotonic()
-            if now >= tick:
-                tick = delivered + (TICK if self._living() else IDLE)
+            living = bool(self._living())
+            if hints.urgent:
+                painted = time.monotonic()
+            if now >= self._due:
+                self._due = time.monotonic() + (TICK if living else IDLE)
+            if now >= sweep:
+                sweep = time.monotonic() + (SWEEP if living else IDLE_SWEEP)
 
     def _living(self) -> list[str]:
         return [name for name, view in self._views.items() if view.status.phase in ALIVE]
@@ -252,7 +258,7 @@ class Source:
             self._find_campaign()
         if self._reader is None:
             return None
-        runs = hints.runs & self._views.keys()
+        runs = (hints.runs | hints.later) & self._views.keys()
         before = {name: self._views[name].status.phase for name in runs}
         if ticked:
             living = self._living()
@@ -264,7 +270,7 @@ class Source:
         if hints.campaign:
             self._builder.read(state)
         turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
-        self._stale = self._stale or hints.campaign or bool(hints.runs) or (ticked and bool(runs))
+        self._stale = self._stale or hints.campaign or bool(hints.runs or hints.later) or (ticked and bool(runs))
         if self._stale and not self._weighed_lately and (ticked or turned or hints.campaign):
             self._weigh(state)
         return self._freeze(state)
@@ -272,6 +278,13 @@ class Source:
     def _on_paths(self, paths: Iterable[str]) -> None:
         with self._guard:
             self._places.sort(paths, self._hints)
+            if self._visible:  # what is not on the screen can wait for the next second
+                self._hints.later |= self._hints.runs - self._visible
+                self._hints.runs &= self._visible
+            soon = time.monotonic() + TICK
+            if self._hints.moving and self._due > soon:
+                self._due = soon
+                self._guard.notify()
             if self._hints.urgent:
                 self._guard.notify()
 

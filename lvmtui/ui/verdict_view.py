@@ -136,7 +136,8 @@ def _details(row: Row | None, width: int) -> list[Line]:
         parts = [cell.status]
         if cell.skill:
             gain, against = cell.skill.gain.value, cell.skill.against.replace("_", " ")
-            parts.append(f"{cell.skill_words or 'about'} the {against} ({gain:+.4f})".strip())
+            than = "the" if cell.skill_words == "below" else "than the"
+            parts.append(f"{cell.skill_words or 'not known to be better'} {than} {against} ({gain:+.4f})")
         parts += [finding.words for finding in cell.findings]
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [

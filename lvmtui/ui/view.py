@@ -84,6 +84,9 @@ class View(Screen[None]):
     def on_screen_resume(self) -> None:
         self.redraw()
 
+    def on_screen_suspend(self) -> None:
+        self._prompt = None
+
     def on_resize(self) -> None:
         self.call_after_refresh(self.redraw)
 

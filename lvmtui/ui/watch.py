@@ -14,7 +14,7 @@ from pathlib import Path
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.workspace import Workspace
 
-STEP = 50
+STEP = 30
 """Milliseconds that events are gathered for; it decides how late a change is seen."""
 POLL = 500
 """Milliseconds between two looks where the file system tells nothing."""
@@ -28,11 +28,18 @@ class Hints:
 
     runs: set[str] = field(default_factory=set)
     """Run folders in which something happened that is shown at once."""
-    digits: set[str] = field(default_factory=set)
-    """Run folders of which only live digits or the log changed: those wait for the next second."""
+    later: set[str] = field(default_factory=set)
+    """The same, of runs that are not on the screen."""
+    digits: bool = False
+    """Live digits or a log changed: that waits for the next second."""
     campaign: bool = False
     campaigns: bool = False
     """A folder appeared or went."""
+
+    @property
+    def moving(self) -> bool:
+        """True if the next second must not be slept through."""
+        return self.digits or bool(self.later)
 
     @property
     def urgent(self) -> bool:
@@ -65,7 +72,7 @@ class Places:
             run = self.runs.get(folder)
             if run is not None:
                 if name in _DIGITS:
-                    hints.digits.add(run)
+                    hints.digits = True
                 elif not name.startswith(".") and name in _TOLD:
                     hints.runs.add(run)
             elif path in self.runs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,7 @@ def table(words: list[Word], seeds: int = 3) -> Table:
             "comparison.",
         ),
         ([UP, DOWN], "More data seems to help 1 and to hurt 1 of 2 models (average +1.00 %)."),
+        ([HELPED, UP, CLOSE], "More data seems to help 2 of 3 models (average +1.00 %); too close to call for one."),
         ([DOWN, CLOSE], "More data seems to hurt 1 of 2 models (average +1.00 %); too close to call for one."),
         ([Word.NO_VERDICT], "No verdict on m0 (+1.00 %): there are too few held-out clusters."),
         ([HELPED], "More data helped m0 (+1.00 %)."),
@@ -66,3 +69,8 @@ def test_any_table_has_an_answer_of_one_sentence(words: list[Word]) -> None:
 def test_caveats() -> None:
     assert caveats(table([HELPED])) == ()
     assert caveats(table([HELPED, HURT]))[0].startswith("2 models are judged together")
+    single = table([UP, HELPED])
+    one = replace(single, rows=(replace(single.rows[0], seeds=1), *single.rows[1:]))
+    assert caveats(one)[0].startswith("Single seed (m0): the intervals do not cover training noise.")
+    every = replace(single, rows=tuple(replace(r, seeds=1) for r in single.rows))
+    assert caveats(every)[0].startswith("Single seed: the intervals do not cover training noise.")

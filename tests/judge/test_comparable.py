@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.contract.events import Trained
+from lvmtui.contract.spec import Imported
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.comparable import Side, checks_of, contention_notes, for_seed, merged, settled
 from lvmtui.judge.comparison import METRIC, Check
@@ -66,11 +67,48 @@ def test_an_early_stop_is_a_plateau(tmp_path: Path) -> None:
     assert settled(stopped)
 
 
+def test_what_is_not_known_of_another_programs_run_is_said(tmp_path: Path) -> None:
+    """Its steps are epochs: as many as the other run's updates are not the same chance to learn."""
+    rising = pair(tmp_path / "rising", Curve(0.60, start=0.10, steepness=0.8, noise=0.0))
+    level = pair(tmp_path / "level", Curve(0.60, start=0.59, steepness=8.0, noise=0.0))
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    foreign = Imported("/old/amn", "training_history.json", "0" * 64, "best_model.pt")
+    found = {}
+    for name, (old, new) in {"rising": rising, "level": level}.items():
+        assert old.spec.total_steps == new.spec.total_steps
+        old = replace(old, spec=replace(old.spec, imported=foreign))
+        found[name] = {check.name: check for check in checks_of(campaign, side(old), side(new))}
+    chance = {name: checks["equal chance to learn"] for name, checks in found.items()}
+    assert not chance["rising"].passed and chance["level"].passed
+    assert chance["level"].words == "24 epochs (updates not known) and 24 updates, both at their plateau"
+    words = [check.words for check in found["level"].values() if check.passed]
+    assert "both started from random weights, of 8k as far as the history tells" in words
+    assert any(word.endswith("8k being trained on the file named by --trained-on") for word in words)
+
+
+def test_an_early_end_is_told_as_what_happened(tmp_path: Path) -> None:
+    falling, rising = pair(tmp_path)
+    finished = falling.trainer.finished
+    assert finished
+    evaluations = tuple(
+        replace(e, best=i == 0, epoch=0.574 * (i + 1)) for i, e in enumerate(falling.trainer.evaluations)
+    )
+    trainer = replace(falling.trainer, evaluations=evaluations, ending=replace(finished, stopped_early=True))
+    stopped = replace(falling, trainer=trainer)
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    (chance,) = (c for c in checks_of(campaign, side(stopped), side(rising)) if c.name == "equal chance to learn")
+    assert chance.passed
+    assert chance.words == (
+        "both were given 24 updates; 8k ended early: best at epoch 0.574, its first evaluation, no better in "
+        f"{len(evaluations) - 1} evaluations"
+    )
+
+
 def test_a_shared_machine_is_noted(tmp_path: Path) -> None:
     baseline, expanded = pair(tmp_path)
     steady, slowed = [400.0] * 40, [400.0] * 30 + [150.0] * 10
     assert contention_notes(with_speeds(baseline, steady), with_speeds(expanded, steady)) == ()
     (note,) = contention_notes(with_speeds(baseline, slowed), with_speeds(expanded, steady))
-    assert note.startswith("8k: a tenth of the training ran at 150 windows/s or less, half of it above 400")
+    assert note.startswith("8k: uneven speed, a tenth of the training at 150 windows/s or less, half of it above 400")
     (note,) = contention_notes(with_speeds(baseline, steady), with_speeds(expanded, [200.0] * 40))
     assert note.startswith("8k trained at 400 windows/s, 23k at 200;")

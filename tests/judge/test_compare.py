@@ -227,8 +227,7 @@ def test_a_shared_machine_is_noted_once_for_all_seeds(tmp_path: Path) -> None:
     found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
     assert found and not found.failed
     assert found.notes == (
-        "8k trained at 2,560 windows/s, 23k at 640; the machine was not equally free, times are not comparable "
-        "(likewise 2 other pairs)",
+        "8k trained at 2,560 windows/s, 23k at 640; times of the two are not comparable (likewise 2 other pairs)",
     )
 
 

@@ -75,6 +75,8 @@ def test_it_says_what_was_missed(tmp_path: Path) -> None:
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in md
     assert "By the runs' own histories more data raised the cosine of 1 and lowered that of 4 of 5 models" in md
     assert "(average −0.97 %)" in md
+    assert not any(row.medal for row in report.table.rows) and "🥇" not in md
+    assert "No medals: these figures prove nothing." in md
     assert "no common held-out set, so there is no interval and no verdict" in md
     assert "GraphMERT-LVM (collapsed at epoch 3" in md.split("Do not use with 232k")[1]
     assert "What the interval covers" not in md
@@ -166,9 +168,10 @@ def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str |
     ("content", "words"),
     [
         (None, "neither training_history.json nor benchmark_results.json is there"),
-        ("{", "not a training history"),
-        ("[1]", "not a training history"),
-        ('{"history": [3]}', "not a training history"),
+        ("{", "not a training history: it is no JSON; docs/judgement.md tells the format"),
+        ("[1]", "not a training history: it is no JSON object"),
+        ('{"epochs": [3]}', "not a training history: the key 'history' is missing; docs/judgement.md tells the format"),
+        ('{"history": [3]}', "not a training history: 'history' is no list of one object an epoch"),
         ('{"history": []}', "its history has no epochs"),
         ('{"history": [{"val_cosine": 0.5}]}', "neither the history nor the folder names a model"),
     ],
@@ -263,6 +266,32 @@ def test_trained_on_is_remembered_and_must_be_there(tmp_path: Path) -> None:
     vectors.write_bytes(b"")
     state = imported(tmp_path, folders, trained_on=vectors)
     assert read_spec(state.runs[0].folder.spec).data.file == str(vectors)
+
+
+def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path: Path) -> None:
+    folders = [
+        write_training_history(tmp_path / "amn_20251016_133427", "amn", curve(0.5)),
+        write_training_history(tmp_path / "gru_20251016_140000", "gru", curve(0.5), batch_size=64),
+    ]
+    (tmp_path / "v.npz").write_bytes(b"")
+    workspace = Workspace(tmp_path / "ws")
+    with pytest.raises(UserError, match=r"does not tell the size.*--arm"):
+        import_folders(workspace, folders, trained_on=tmp_path / "v.npz")
+    assert not (tmp_path / "ws").exists()
+    for _ in range(2):  # a second import takes other names
+        lines = import_folders(workspace, folders, arm="80k", trained_on=tmp_path / "v.npz")
+        runs = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
+        specs = [read_spec(run / "spec.json") for run in runs]
+        assert [(s.model, s.label, s.arm, s.campaign, s.history) for s in specs] == [
+            ("amn", "80k", "baseline", "", True),
+            ("gru", "80k", "baseline", "", True),
+        ]
+        assert [(s.recipe.epochs, s.recipe.batch_size, s.recipe.rate) for s in specs] == [
+            (20, 32, 0.0005),
+            (20, 64, 0.0005),
+        ]
+        assert str(runs[0]) in lines[-1] and "--arms expanded --baseline-runs" in lines[-1]
+    assert len(list(workspace.models.iterdir())) == 4 and not list(workspace.campaign_dirs())
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:

@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.judge.answer import caveats
+from lvmtui.judge.comparison import ArmScores
 from lvmtui.judge.estimate import Estimate
 from lvmtui.judge.health import Finding
-from lvmtui.judge.insights import Cost, Question, choices, questions, rank_correlation, recommendations
+from lvmtui.judge.insights import (
+    Cost,
+    Question,
+    choices,
+    latency_doubt,
+    questions,
+    rank_correlation,
+    recommendations,
+)
 from lvmtui.judge.ranking import ArmCell, Row, Table, ranked
 from lvmtui.judge.verdict import Verdict, Word
 
@@ -84,6 +94,11 @@ def test_an_alarm_speaks_before_a_score() -> None:
 def test_the_champion() -> None:
     same = table(row("a", 1, 0.52), row("b", 1, 0.51))
     assert answers(questions(same, COSTS))["Does the baseline's champion still lead?"].startswith("Yes: a is first")
+    near = table(row("a", 1, 0.51411), row("b", 1, 0.51407))
+    assert answers(questions(near, COSTS))["Does the baseline's champion still lead?"] == (
+        "Too small a lead to tell: with 8k a (.5090) is ahead of b by less than .0001, with 23k a (.5141) ahead of b "
+        "by less than .0001; under 0.5 % of the cosine is negligible."
+    )
     other = table(row("a", 0.1, 0.51), row("b", 4, 0.52))
     assert answers(questions(other, COSTS))["Does the baseline's champion still lead?"].startswith(
         "No: a leads with 8k"
@@ -95,8 +110,72 @@ def test_gainers_in_order_with_the_doubt_about_it() -> None:
         questions(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 0.1, 0.5, Word.NEGLIGIBLE)), COSTS)
     )
     assert found["Which models gain most from more data?"] == (
-        "b (+1.10 %), a (+1.00 %). The intervals of b and a overlap, so their order is not certain."
+        "b (+1.10 %), a (+1.00 %). The interval of b overlaps with that of a: their order is not certain."
     )
+
+
+def test_the_best_scaler_is_named_with_those_not_told_apart() -> None:
+    found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 5, 0.6)), COSTS)}
+    assert (found["Best scaler"].models, found["Best scaler"].words) == (("c",), "c, improved (+5.00 %)")
+    found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5001), row("b", 1.1, 0.5)), COSTS)}
+    assert found["Best scaler"].models == ("b", "a")
+    assert found["Best scaler"].words.endswith("; not told apart from a, whose intervals overlap with its own")
+    assert found["Highest accuracy"].words.endswith("; b is less than 0.5 % below, which is negligible")
+
+
+def with_hits(one: Row, before: float, after: float) -> Row:
+    def scores(hits: float) -> ArmScores:
+        return ArmScores(0.5, -0.2, hits, 2 * hits, 3 * hits, 0.5, None, None)
+
+    return replace(
+        one, baseline=replace(one.baseline, scores=scores(before)), expanded=replace(one.expanded, scores=scores(after))
+    )
+
+
+def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
+    asked = "Is the true next vector found more often?"
+    worse = replace(table(*(with_hits(row(m, 1.5, 0.52), 0.12, 0.11) for m in "ab")), average=1.5)
+    assert answers(questions(worse, COSTS))[asked] == (
+        "No: hit@1 fell for 2 of 2 models (on average from .120 to .110), hit@10 fell for 2 of 2 models (on average "
+        "from .360 to .330) on the same windows; these counts have no interval."
+    )
+    assert caveats(worse)[0].startswith("Retrieval moved the other way than the cosine: hit@1 fell for 2 of 2 models")
+    better = replace(table(with_hits(row("a", 1.5, 0.52), 0.11, 0.12)), average=1.5)
+    assert answers(questions(better, COSTS))[asked].startswith("Yes: hit@1 rose for 1 of 1 model (from .110 to .120)")
+    assert not any("Retrieval" in said for said in caveats(better))
+    rows = [with_hits(row("a", 1.5, 0.52), 0.12, 0.13), with_hits(row("b", 1.5, 0.52), 0.12, 0.10)]
+    mixed = replace(table(*rows), average=1.5)
+    assert answers(questions(mixed, COSTS))[asked].startswith("Not by all: hit@1 rose for 1 and fell for 1 of 2 models")
+    assert asked not in answers(questions(table(row("a", 1, 0.5)), COSTS))
+
+
+def test_latencies_that_differ_between_the_arms_order_nothing() -> None:
+    two = table(row("a", 1, 0.53), row("e", 1, 0.52))
+    rough = {"a": Cost(100, 0.50, 0.90), "e": Cost(400, 0.60, 0.60)}
+    assert latency_doubt(choices(two, rough)) == (
+        "Latencies are rough: the same a took 0.50 ms in one arm and 0.90 ms in the other, while some models differ by "
+        "less than that."
+    )
+    said = answers(questions(two, rough))["Does the largest model pay for itself?"]
+    assert said.endswith("it takes 4.0 times the parameters and a latency that cannot be told from it.")
+    steady = {"a": Cost(100, 0.50, 0.51), "e": Cost(400, 0.60, 0.60)}
+    assert latency_doubt(choices(two, steady)) == ""
+    said = answers(questions(two, steady))["Does the largest model pay for itself?"]
+    assert said.endswith("and 1.2 times the latency.")
+
+
+def test_a_model_without_known_costs_is_not_on_the_front() -> None:
+    two = table(row("a", 1, 0.52), row("b", 1, 0.53))
+    chosen = {c.model: c for c in choices(two, {"a": Cost(100, 1.0), "b": Cost(None, None)})}
+    assert (chosen["a"].on_front, chosen["b"].on_front, chosen["b"].weighed) == (True, False, False)
+    assert not any(c.on_front for c in choices(two, {}))
+    said = answers(questions(two, {}))["Do larger models gain more?"]
+    assert said == "Cannot be said: of no ranked model the parameters are known."
+
+
+def test_a_small_lead_of_the_largest_does_not_pay() -> None:
+    found = answers(questions(table(row("a", 1, 0.5200), row("e", 1, 0.5201)), COSTS))
+    assert found["Does the largest model pay for itself?"].startswith("Hardly: e has .5201, a .5200, a lead too small")
 
 
 def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
@@ -126,7 +205,9 @@ models = st.lists(st.tuples(st.floats(0.01, 1), costs), min_size=1, max_size=12)
 def test_the_pareto_front_is_what_nothing_beats(given_models: list[tuple[float, Cost]]) -> None:
     named = {f"m{i}": cost for i, (_, cost) in enumerate(given_models)}
     chosen = choices(table(*(row(f"m{i}", 1.0, c) for i, (c, _) in enumerate(given_models))), named)
-    assert any(choice.on_front for choice in chosen)
+    kinds = {(bool(c.parameters), bool(c.latency_ms)) for _, c in given_models}
+    complete = (any(p for p, _ in kinds), any(ms for _, ms in kinds))
+    assert any(choice.on_front for choice in chosen) is (complete in kinds and any(complete))
     assert [c.cosine for c in chosen] == sorted((c.cosine for c in chosen), reverse=True)
 
     def axes(choice: object) -> tuple[float, float, float]:
@@ -138,7 +219,8 @@ def test_the_pareto_front_is_what_nothing_beats(given_models: list[tuple[float, 
             axes(other) != axes(one) and all(a <= b for a, b in zip(axes(other), axes(one), strict=True))
             for other in chosen
         )
-        assert one.on_front is not beaten
+        assert one.weighed is ((bool(one.cost.parameters), bool(one.cost.latency_ms)) == complete and any(complete))
+        assert one.on_front is (one.weighed and not beaten)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.contract.scores import read_trivial
+from lvmtui.contract.spec import ARMS
 from lvmtui.judge.compare import compare
-from lvmtui.judge.ranking import ArmCell, Row, ranked, read_table, table_of
+from lvmtui.judge.ranking import SO_FAR, ArmCell, Row, ranked, read_table, table_of
 from lvmtui.judge.verdict import Verdict, Word
 from tests.factory import Curve, make_campaign
 from tests.judge.scenes import finished, state_of
@@ -127,6 +129,32 @@ def test_what_is_known_so_far(tmp_path: Path) -> None:
     assert lstm.verdict.sentence == "not comparable: 23k diverged: loss is not finite at step 12"
     assert lstm.change is None
     assert [r.model for r in table.rows] == ["amn", "gru", "lstm"]
+
+
+def test_a_change_so_far_is_told_against_each_arms_own_windows(tmp_path: Path) -> None:
+    """The bundled data's figures: the bare validation cosines fall, the windows of 23k are harder."""
+    workspace, campaign = finished(
+        tmp_path, {"amn": (0.5226, 0.5201)}, seeds=(1,), states={("amn", "expanded"): "interrupted"},
+        curves={("amn", "baseline"): Curve(0.5226, noise=0), ("amn", "expanded"): Curve(0.5201, steepness=99, noise=0)},
+    )  # fmt: skip
+    state = state_of(workspace, campaign)
+    known = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+    assert known["baseline"] and known["expanded"]
+    own = {
+        "baseline": replace(known["baseline"], validation_mean=0.5091),
+        "expanded": replace(known["expanded"], validation_mean=0.5031),
+    }
+    (amn,) = table_of(state, {}, own, {}).rows  # type: ignore[arg-type]
+    assert amn.verdict.word is Word.PROVISIONAL and amn.change is not None
+    assert amn.change == pytest.approx(100 * (0.5201 / 0.5031 / (0.5226 / 0.5091) - 1), abs=0.05)
+    assert amn.change > 0 and amn.notes == (SO_FAR,)
+    for unknown in (
+        {},
+        {"baseline": own["baseline"]},
+        own | {"expanded": replace(own["expanded"], fingerprint="another split")},
+    ):
+        (amn,) = table_of(state, {}, unknown, {}).rows  # type: ignore[arg-type]
+        assert (amn.change, amn.notes) == (None, ())
 
 
 def test_a_collapsed_run_is_no_evidence_about_data(tmp_path: Path) -> None:

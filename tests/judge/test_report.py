@@ -25,7 +25,8 @@ from lvmtui.judge.markdown import markdown
 from lvmtui.judge.markup import code, file_name, grid, text
 from lvmtui.judge.report import publish, read_report, render_report, write_report
 from lvmtui.judge.spreadsheet import table_csv
-from tests.factory import Curve, bring_to, make_campaign, planned_run
+from lvmtui.judge.trivial import the_trivial
+from tests.factory import START, Curve, bring_to, make_campaign, planned_run
 from tests.judge.scenes import NOW, finished, report_of, state_of, words
 
 UP = {"amn": (0.5189, 0.5269), "lstm": (0.5142, 0.5190), "gru": (0.5100, 0.5290)}
@@ -46,7 +47,10 @@ def test_all_improve(tmp_path: Path) -> None:
     assert "Do not use" not in section(md, "Recommendations")
     assert "**Best scaler**: GRU, improved, large (+3.7" in md
     assert "Training noise: covered, 3 seeds an arm" in md
-    assert re.search(r"No: AMN leads with 8k \(\.517\d\), GRU with 23k \(\.527\d; AMN \.525\d\)\.", md)
+    assert re.search(
+        r"with 8k AMN \(\.517\d\) is ahead of LSTM by \.004\d, with 23k GRU \(\.527\d\) ahead of AMN by", md
+    )
+    assert "Ranks and medals go by the change from 8k to 23k" in section(md, "Ranking")
 
 
 def test_all_regress(tmp_path: Path) -> None:
@@ -217,6 +221,57 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     assert "8k has 25% of its vectors in common with 23k." in facts
     assert "rows were scaled \\| to length 1" in facts
     assert "contexts of 5, and nothing proves that one encoder made both" in section(md, "Provenance")
+
+
+def test_times_are_told_from_the_launch(tmp_path: Path) -> None:
+    report, _ = report_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,)))
+    assert {run.started for run in report.runs} == {START + 31}  # the trainer says `started` four seconds later
+    assert report.progress.started == START + 31
+
+
+def test_two_arms_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    state = state_of(workspace, campaign)
+    data = replace(campaign.expanded.data, fingerprint=campaign.baseline.data.fingerprint)
+    one_file = replace(campaign, expanded=replace(campaign.expanded, data=data))
+    md = markdown(read_report(replace(state, campaign=one_file), now=NOW))
+    assert re.search(r"\| rows of it +\| +0 to 8,279 \| 0 to 23,263 \|", section(md, "Data"))
+    assert (
+        "Both are rows of one file, so it has one checksum: 8k rows 0 to 8,279 (41 articles) and 23k rows 0 to 23,263 "
+        "(890 articles)."
+    ) in section(md, "Data")
+    assert f"`{data.fingerprint}`, rows 0 to 8,279 of that file" in section(md, "Provenance")
+    assert "rows of one file" not in markdown(read_report(state, now=NOW))
+
+
+def test_speeds_are_told_where_times_are(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,), states={("amn", "expanded"): "queued"})
+    bring_to(workspace, campaign, "amn", "expanded", seconds_per_step=0.2, heldout=True)
+    report, md = report_of(workspace, campaign)
+    note = "AMN, 8k trained at 2,560 windows/s, 23k at 640; times of the two are not comparable"
+    assert note in section(md, "Runs") and "windows/s" not in section(md, "Ranking")
+    assert "this campaign ran 2 runs side by side, and other programs may have run" in section(md, "Runs")
+    assert "windows/s" in (workspace.results(campaign) / "amn.txt").read_text()
+    assert report.table.rows[0].notes == ()
+
+
+def test_a_run_that_was_best_when_first_looked_at_is_named(tmp_path: Path) -> None:
+    falls = Curve(0.52, start=0.52, overfits_from=0.0, noise=0.0)
+    scene = finished(tmp_path, UP, seeds=(1,), curves={("gru", "baseline"): falls, ("amn", "baseline"): falls})
+    report, md = report_of(*scene)
+    assert {(r.model, r.arm) for r in report.runs if r.best_at_first} == {("amn", "baseline"), ("gru", "baseline")}
+    assert "- 8k: best at the first evaluation, no better after it: AMN, GRU. They may" in section(md, "Runs")
+
+
+def test_what_was_checked_of_all_is_said_once(tmp_path: Path) -> None:
+    _, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
+    checked = section(md, "Provenance").split("Fair comparison, what was checked:")[1]
+    assert checked.count("both runs finished and their scores are intact") == 1 and "- All: both runs" in checked
+
+
+def test_trivial_baselines_are_called_by_their_names() -> None:
+    assert the_trivial("copy_last") == "copy-last"
+    assert the_trivial("recency_mean") == "the recency mean"
 
 
 def test_the_same_words_everywhere(tmp_path: Path) -> None:

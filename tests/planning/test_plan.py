@@ -15,11 +15,13 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.spec import read_spec
 from lvmtui.contract.workspace import Workspace
 from lvmtui.datasets.split import read_split
+from lvmtui.judge.importer import import_folders
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.earlier import APART
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
+from tests.judge.originals import curve, write_training_history
 from tests.trainers.tiny import plan_campaign, train_here, write_walk
 
 
@@ -141,3 +143,21 @@ def test_runs_that_cannot_serve_are_refused(tmp_path: Path) -> None:
         make_plan(options, workspace)
     with pytest.raises(UserError, match=r"spec\.json"):
         make_plan(replace(options, baseline_runs=(str(tmp_path),)), workspace)
+
+
+def test_a_name_that_does_not_fit_the_vectors_is_noted(tmp_path: Path) -> None:
+    """An imported run called 80k whose file holds 576 vectors may have been trained on others."""
+    write_walk(tmp_path / "large.npz", 60)
+    write_walk(tmp_path / "small.npz", 24, seed=1)
+    folder = write_training_history(tmp_path / "amn_80k", "amn", curve(0.5))
+    workspace = Workspace(tmp_path)
+    lines = import_folders(workspace, [folder], trained_on=tmp_path / "small.npz")
+    options = Options(
+        expanded=str(tmp_path / "large.npz"),
+        models=("amn",),
+        size="small",
+        arms="expanded",
+        baseline_runs=(lines[0].removeprefix("run "),),
+    )
+    notes = make_plan(options, workspace).campaign.notes
+    assert any("has 576 vectors and the runs are called 80k" in note for note in notes)

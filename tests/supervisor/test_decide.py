@@ -142,7 +142,7 @@ def observations(draw: st.DrawFn, spec: RunSpec) -> Observation:
     return Observation(tuple(campaigns), (), draw(st.sampled_from([True, True, False])))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> None:
     seen = data.draw(observations(spec))
@@ -187,7 +187,7 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
             assert forced or run.asked is not None, "nobody is killed who was not asked"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_an_order_to_cancel_is_carried_out_or_under_way(data: st.DataObject, spec: RunSpec) -> None:
     seen = data.draw(observations(spec))
@@ -390,7 +390,7 @@ MISCHIEF: list[tuple[str, Callable[[SimulatedWorld, Simulated], None]]] = [
 ]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     number=st.integers(1, 4),
     jobs=st.integers(1, 3),
@@ -557,6 +557,13 @@ def test_a_full_disk_is_waited_for_and_a_paused_run_does_not_wait(spec: RunSpec)
     assert decided(seen_with(spec, Intent(), *history, room=1 << 30, quiet=1.0)) is None
     assert decided(seen_with(spec, Intent(), *history, room=1 << 30, quiet=100.0)) == Start("run")
     assert decided(seen_with(spec, Intent("pause", 1), *history, room=1 << 30, quiet=100.0)) is None
+
+
+def test_an_engine_that_sees_every_host_says_who_is_dead_there(spec: RunSpec) -> None:
+    there = replace(launched(1), process=process(1, host="node17", boot="theirs"))
+    assert decided(seen_with(spec, Intent(), there)) is None  # on a host that cannot be looked at
+    decision = decided(seen_with(spec, Intent(), there, sight=Sight(everywhere=True)))
+    assert isinstance(decision, Lose) and decision.counts and "restarted" not in decision.reason
 
 
 def test_nothing_is_started_while_the_cluster_does_not_answer(spec: RunSpec) -> None:

@@ -109,6 +109,18 @@ def test_who_was_killed_for_memory_is_told(bench: Bench, monkeypatch: pytest.Mon
     assert ended and ended.words == "killed for memory"
 
 
+def test_who_was_killed_for_memory_while_nobody_looked_is_told_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = bench.engine.start(bench.folder, bench.spec)
+    bench.engine.insist(bench.place)
+    wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
+    place = Place(bench.folder, (begun.process,))
+    monkeypatch.setattr(local_module.memory_kills, "in_kernel_log", lambda process: process == begun.process)
+    ended = LocalEngine().look([place])[bench.folder.path].ended
+    assert ended and (ended.process, ended.words) == (begun.process, "killed for memory")
+
+
 def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
     begun = bench.engine.start(bench.folder, bench.spec)
     other = LocalEngine()

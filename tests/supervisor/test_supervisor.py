@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import sys
 
 import pytest
 
 from lvmtui.contract.campaign import write_campaign_intent
+from lvmtui.contract.codec import encode
 from lvmtui.contract.events import Cancelled, Finished
 from lvmtui.contract.files import try_lock
+from lvmtui.contract.intent import Intent
 from lvmtui.contract.recipe import MODELS
+from lvmtui.contract.spec import ARMS
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.workers import Workers
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import World, wait_for
 
@@ -330,6 +336,30 @@ def test_a_process_that_was_started_and_not_written_down_is_found(world: World) 
     assert world.state().trainer.attempts == 1 and not world.state().supervision.deaths
 
 
+def test_a_start_that_was_half_written_down_is_found(world: World) -> None:
+    world.plan("amn", behaviour=SLOW)
+    world.supervisor.tick()
+    for arm in ARMS:
+        path = world.folder("amn", arm).supervision
+        path.write_bytes(path.read_bytes()[:-40])  # killed in the middle of the line
+    world.new_supervisor()
+    world.until(lambda: whole(world))
+    for arm in ARMS:
+        state = world.state("amn", arm)
+        assert state.trainer.attempts == 1 and state.supervision.unknown == 1 and not state.supervision.deaths
+
+
+def test_a_cancel_goes_on_under_the_next_supervisor(world: World) -> None:
+    world.plan("amn", behaviour=Behaviour(step_seconds=0.01, deaf=True, ignores_term=True, child=True), steps=10_000)
+    world.until(lambda: len(world.processes(world.folder())) == 2)
+    world.want("cancel")
+    world.until(lambda: world.state().supervision.signalled)
+    world.new_supervisor()
+    world.until(lambda: world.phase() is Phase.CANCELLED)
+    stopped = world.state().supervision.stopped
+    assert stopped and len(stopped.killed) == 2 and not world.processes(world.folder())
+
+
 def test_children_of_a_trainer_that_died_unseen_are_not_taken_for_a_trainer(world: World) -> None:
     world.plan("amn", behaviour=Behaviour(at=30, does="die", attempts=1, child=True), jobs=1)
     world.until(lambda: world.training())
@@ -460,3 +490,56 @@ def test_a_run_interrupted_from_outside_goes_on_by_itself(world: World) -> None:
     assert b'"interrupted"' in world.folder().events.read_bytes()
     assert not world.state().supervision.deaths
     world.until(lambda: whole(world))
+
+
+# Results --------------------------------------------------------------------------------------------------------------
+
+
+def test_results_are_made_as_the_runs_end(world: World) -> None:
+    campaign = world.plan("amn", "gru", jobs=1)
+    folder = world.workspace.campaign(campaign.id)
+    world.until(lambda: folder.comparison("amn").exists())
+    assert folder.baseline_scores("baseline").exists() and folder.baseline_scores("expanded").exists()
+    assert not finished(world, "gru", "expanded")
+    world.to_the_end()
+    assert folder.report.exists()
+    order = [line[20:].split(" written")[0] for line in world.monitor().splitlines() if " written" in line]
+    assert order == [
+        "trivial baselines of the baseline arm",
+        "trivial baselines of the expanded arm",
+        "comparison of AMN",
+        "comparison of GRU",
+        "report",
+    ]
+    before = world.monitor()
+    world.new_supervisor()
+    world.to_the_end()
+    assert world.monitor() == before  # nothing is made twice for nothing
+
+
+def test_a_result_that_cannot_be_made_blocks_no_run_and_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.supervisor.workers.PAUSE", 0.05)
+    code = "print('no such module'); raise SystemExit(1)"
+    world.supervisor.workers = Workers(command=lambda folder, task: (sys.executable, "-S", "-c", code))
+    world.plan("amn")
+    world.to_the_end()
+    assert whole(world)
+    failures = [line for line in world.monitor().splitlines() if "comparison of AMN failed: no such module" in line]
+    assert len(failures) == 3 and "tried again" in failures[0] and "tried again" not in failures[2]
+
+
+# Other people ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write as another user")
+def test_a_strangers_order_is_not_followed_and_noted_once(world: World) -> None:
+    world.plan("amn", behaviour=SLOW)
+    world.until(lambda: world.training())
+    strange = world.root / "intent.json"
+    strange.write_text(json.dumps(encode(Intent("cancel", 1))))
+    os.chown(strange, 54321, 54321)
+    strange.rename(world.folder().intent)
+    world.until(lambda: "an order is not followed" in world.monitor())
+    world.new_supervisor()
+    world.until(lambda: whole(world))
+    assert world.monitor().count("an order is not followed") == 1 and "54321" in world.monitor()

@@ -187,8 +187,8 @@ async def test_the_log_is_followed_and_searched(root: Path, make_app: MakeApp) -
         assert shown(app).count("step 30/1200") == 1
         await pilot.press("g", "slash", *"STEP 45".lower(), "enter")
         await until(pilot, lambda: shown(app).splitlines()[2].startswith(" 13:45:45 step 450/1200"))
-        await pilot.press("n")
-        await until(pilot, lambda: "'step 45' is not below" in shown(app))
+        await pilot.press("slash", *"nowhere", "enter")
+        await until(pilot, lambda: "'nowhere' is not in this log" in shown(app))
         await pilot.press("f")
         assert "following" in shown(app)
 

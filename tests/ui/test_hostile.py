@@ -126,6 +126,5 @@ def check_wire(raw: bytes) -> None:
     """What reached the terminal is text and the few sequences our program has reason to send."""
     text = raw.decode("utf-8")
     left = SEQUENCE.sub("", text)
-    strange = {character for character in left if unicodedata.category(character)[0] == "C"} - {"\r", "\n", "\x07"}
+    strange = {character for character in left if unicodedata.category(character)[0] == "C"} - {"\r", "\n"}
     assert not strange, [left[max(0, left.index(c) - 60) : left.index(c) + 40] for c in strange]
-    assert "owned" not in text and "ZXZpbA" not in text and "etc/passwd" not in text

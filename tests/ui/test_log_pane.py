@@ -89,3 +89,14 @@ def test_a_log_that_was_replaced_by_a_shorter_one(path: Path) -> None:
     assert shown(pane) == ["new"]
     path.unlink()
     assert "nothing logged" in shown(pane)[0]
+
+
+def test_a_search_goes_on_from_the_other_end(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("best so far\n" + "epoch\n" * 50)
+    pane = LogPane(path, needle="best")
+    pane.lines(40, 10)  # it follows: all hits are above
+    assert pane.search(True, lambda share: True) == 0
+    assert pane.search(False, lambda share: True) == 0
+    pane.needle = "nowhere"
+    assert pane.search(True, lambda share: True) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.fast.dropout import add_dropped, dropout
@@ -14,13 +14,15 @@ from trainers.models.graphmert_lvm import GraphMERTLVM, Layer, decay_mask
 def _layer(layer: Layer, x_BTD: Tensor, mask_TT: Tensor) -> Tensor:
     """(B, T, D) -> (B, T, D)."""
     p, training = layer.dropout.p, layer.training
-    q_BHTK, k_BHTK, v_BHTK = apply(layer.qkv, x_BTD).unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)
+    batch, time, _ = x_BTD.shape
+    qkv = apply(layer.qkv, x_BTD).view(batch, time, 3, layer.heads, -1)
+    q_BHTK, k_BHTK, v_BHTK = qkv.permute(2, 0, 3, 1, 4)
     scores_BHTT = (q_BHTK * layer.scale) @ k_BHTK.transpose(-2, -1)
     weights_BHTT = dropout(scores_BHTT.softmax(dim=-1) * mask_TT, p, training)
     attended_BTD = apply(layer.out, (weights_BHTT @ v_BHTK).transpose(1, 2).flatten(2))
     x_BTD = layer.attention_norm(add_dropped(x_BTD, attended_BTD, p, training))
-    first, _, inner_dropout, second = layer.feed_forward
-    inner = dropout(functional.gelu(apply(first, x_BTD)), inner_dropout.p, training)
+    first, _, _, second = layer.feed_forward
+    inner = dropout(functional.gelu(apply(first, x_BTD)), p, training)
     return layer.feed_forward_norm(add_dropped(x_BTD, apply(second, inner), p, training))
 
 
@@ -31,6 +33,7 @@ def forward(model: GraphMERTLVM, context_BTD: Tensor) -> Tensor:
     for layer in model.layers:
         assert isinstance(layer, Layer)
         x_BTD = _layer(layer, x_BTD, mask_TT)
-    first, _, inner_dropout, last = model.head
-    inner = dropout(functional.gelu(apply(first, x_BTD.mean(dim=1))), inner_dropout.p, model.training)
+    first, _, drop, last = model.head
+    assert isinstance(drop, nn.Dropout)
+    inner = dropout(functional.gelu(apply(first, x_BTD.mean(dim=1))), drop.p, model.training)
     return apply(last, inner)

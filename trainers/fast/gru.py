@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainers.fast.linear import apply, product
-from trainers.models.gru import GRU
+from trainers.models.gru import GRU, Block
 
 
 # T context vectors · B batch · I input width · H hidden width · gates r, z, n in torch's order
@@ -16,9 +16,7 @@ class _Layer(torch.autograd.Function):
     """(T, B, I) and the layer's four parameters -> its states (T, B, H)."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x_TBI: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, x_TBI: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor) -> Tensor:
         time, batch, _ = x_TBI.shape
         gates_TB3H = product(x_TBI, w_input, b_input).view(time, batch, 3, -1)
         hidden = gates_TB3H.shape[-1]
@@ -73,5 +71,7 @@ def forward(model: GRU, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
     x_TBH = apply(model.project, context_BTD.transpose(0, 1).contiguous())
     for block in model.blocks:
-        x_TBH = block.norm(x_TBH + _Layer.apply(x_TBH, *block.gru.all_weights[0]))
+        assert isinstance(block, Block)
+        states_TBH = _Layer.apply(x_TBH, *block.gru.all_weights[0])  # type: ignore[no-untyped-call]
+        x_TBH = block.norm(x_TBH + states_TBH)
     return apply(model.head, x_TBH[-1])

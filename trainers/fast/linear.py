@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 def available() -> bool:
     """True if this torch has oneDNN and the operator."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def product(a_MK: Tensor, b_NK: Tensor, bias_N: Tensor | None = None) -> Tensor:
@@ -43,9 +44,11 @@ class _Linear(torch.autograd.Function):
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(..., K), (N, K), (N,) -> (..., N): `torch.nn.functional.linear`."""
     rows = x.reshape(-1, x.shape[-1]).contiguous()
-    return _Linear.apply(rows, weight, bias).view(*x.shape[:-1], -1)
+    out: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return out.view(*x.shape[:-1], -1)
 
 
-def apply(layer: nn.Linear, x: Tensor) -> Tensor:
-    """`layer(x)`."""
+def apply(layer: nn.Module, x: Tensor) -> Tensor:
+    """`layer(x)` of a linear layer."""
+    assert isinstance(layer, nn.Linear)
     return linear(x, layer.weight, layer.bias)

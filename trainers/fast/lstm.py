@@ -22,9 +22,7 @@ class _Layer(torch.autograd.Function):
     """(T, B, I) and the layer's four parameters -> its states (T, B, H)."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x_TBI: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, x_TBI: Tensor, w_input: Tensor, w_state: Tensor, b_input: Tensor, b_state: Tensor) -> Tensor:
         time, batch, _ = x_TBI.shape
         gates_TB4H = product(x_TBI, w_input, b_input + b_state).view(time, batch, 4, -1)
         hidden = gates_TB4H.shape[-1]
@@ -83,5 +81,5 @@ def forward(model: LSTM, context_BTD: Tensor) -> Tensor:
     for layer, parameters in enumerate(model.lstm.all_weights):
         if layer:
             x_TBH = dropout(x_TBH, model.lstm.dropout, model.training)
-        x_TBH = _Layer.apply(x_TBH, *parameters)
+        x_TBH = _Layer.apply(x_TBH, *parameters)  # type: ignore[no-untyped-call]
     return apply(model.head, x_TBH[-1])

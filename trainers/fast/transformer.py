@@ -15,17 +15,22 @@ from trainers.models.transformer import Transformer
 
 
 # B batch · Q positions that ask · T positions that answer · W inner width · H heads · K width of a head
+def _heads(x_BTW: Tensor, parts: int, heads: int) -> Tensor:
+    """(B, T, parts * W) -> (parts, B, H, T, K)."""
+    return x_BTW.view(*x_BTW.shape[:2], parts, heads, -1).permute(2, 0, 3, 1, 4)
+
+
 def _attend(attention: nn.MultiheadAttention, x_BQW: Tensor, y_BTW: Tensor, mask_QT: Tensor) -> Tensor:
     """Attention of x to y, before dropout and residual: (B, Q, W)."""
     width, heads = attention.embed_dim, attention.num_heads
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
     if x_BQW is y_BTW:
-        q, k, v = linear(x_BQW, weight, bias).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = _heads(linear(x_BQW, weight, bias), 3, heads)
     else:
-        weight_q, weight_kv = weight.split((width, 2 * width))
-        bias_q, bias_kv = bias.split((width, 2 * width))
-        q = linear(x_BQW, weight_q, bias_q).unflatten(-1, (heads, -1)).transpose(1, 2)
-        k, v = linear(y_BTW, weight_kv, bias_kv).unflatten(-1, (2, heads, -1)).permute(2, 0, 3, 1, 4)
+        weight_q, weight_kv = torch.split(weight, [width, 2 * width])
+        bias_q, bias_kv = torch.split(bias, [width, 2 * width])
+        (q,) = _heads(linear(x_BQW, weight_q, bias_q), 1, heads)
+        k, v = _heads(linear(y_BTW, weight_kv, bias_kv), 2, heads)
     scores_BHQT = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1) + mask_QT
     weights_BHQT = dropout(scores_BHQT.softmax(dim=-1), attention.dropout, attention.training)
     return apply(attention.out_proj, (weights_BHQT @ v).transpose(1, 2).flatten(2))

@@ -75,6 +75,8 @@ class Sight:
     known: bool = True
     """False: it cannot be told now (the cluster does not answer). Unknown is never dead."""
     ended: Ended | None = None
+    everywhere: bool = False
+    """The engine sees every host the run may be on: who is not a member is dead, whatever host its logs name."""
 
 
 NOBODY = Sight()

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.contract.files import try_lock
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, host_name, identity_of
+from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, boot_id, host_name, identity_of
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec
 from lvmtui.supervisor import memory_kills
@@ -118,10 +118,19 @@ class LocalEngine:
             if identity not in known and (process := process_of(identity)):
                 known = self._known.setdefault(mark, {})
                 known[identity] = process
+        if not known:
+            self._note_unseen_end(mark, place.processes)
         return Sight(
             tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in known.values()),
             ended=self._ended.get(mark),
         )
+
+    def _note_unseen_end(self, mark: str, named: tuple[Identity, ...]) -> None:
+        """The newest process named may have ended while nobody looked; the kernel may still know for what."""
+        newest = max((p for p in named if p.here and p.boot_id == boot_id()), key=lambda p: p.start_ticks, default=None)
+        noted = self._ended.get(mark)
+        if newest and (noted is None or noted.process.start_ticks < newest.start_ticks):
+            self._ended[mark] = _ended(newest, None, for_memory=False)
 
     def _check_known(self) -> bool:
         """Forget who is not alive any more, and learn how they ended. True if there were any."""

@@ -1,0 +1,112 @@
+"""Folders read again and again: only what is new, nothing twice, whatever is done to the files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lvmtui.contract.events import Trained
+from lvmtui.contract.identity import own_identity
+from lvmtui.contract.intent import write_intent
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader, RunReader, StallWatch, life_of
+from lvmtui.state.status import Life, Phase
+from tests.factory import History, bring_to, make_campaign
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    return bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.3)
+
+
+def test_read_as_it_grows_or_at_once(history: History) -> None:
+    reader = RunReader(history.folder)
+    for step in range(400, 1201, 100):
+        reader.refresh()
+        history.train(step)
+    history.finish()
+    assert reader.refresh() == RunReader(history.folder).refresh()
+    before = reader.state
+    assert reader.refresh() is before  # nothing new: the same object
+
+
+def test_without_curves_everything_else_is_the_same(history: History) -> None:
+    whole, bare = RunReader(history.folder).refresh(), RunReader(history.folder, curves=False).refresh()
+    assert whole is not None and bare is not None
+    assert bare.trainer.points == () and any(isinstance(point, Trained) for point in whole.trainer.points)
+    assert bare.trainer.evaluations == whole.trainer.evaluations and bare.trainer.started == whole.trainer.started
+
+
+def test_digits_can_be_left_for_later(history: History) -> None:
+    reader = RunReader(history.folder)
+    state = reader.refresh(digits=False)
+    assert state is not None and state.progress is None
+    state = reader.refresh()
+    assert state is not None and state.progress is not None
+
+
+def test_a_log_that_is_replaced_is_folded_anew(history: History) -> None:
+    reader = RunReader(history.folder)
+    reader.refresh()
+    content = history.folder.events.read_bytes()
+    history.folder.events.unlink()
+    history.folder.events.write_bytes(content)
+    assert reader.refresh() == RunReader(history.folder).refresh()
+    history.folder.events.write_bytes(content[: len(content) // 2])
+    assert reader.refresh() == RunReader(history.folder).refresh()
+
+
+def test_a_folder_that_goes_and_comes_back(history: History, tmp_path: Path) -> None:
+    reader = RunReader(history.folder)
+    before = reader.refresh()
+    shutil.move(history.folder.path, tmp_path / "away")
+    assert reader.refresh() is None and "spec.json" in reader.fault
+    assert reader.refresh() is None
+    shutil.move(tmp_path / "away", history.folder.path)
+    assert reader.refresh() == before and reader.fault == ""
+
+
+def test_a_damaged_spec_is_one_runs_fault(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",))
+    workspace.run(campaign.runs[0]).spec.write_bytes(b"{")
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    assert [view.status.phase for view in state.runs] == [Phase.FAILED, Phase.QUEUED]
+    assert "not a run's spec" in state.runs[0].fault
+
+
+def test_an_order_is_seen_at_the_next_look(history: History) -> None:
+    reader = RunReader(history.folder)
+    reader.refresh()
+    for want in ("pause", "run", "cancel", "pause"):
+        write_intent(history.folder.intent, want, by="test")  # type: ignore[arg-type]
+        state = reader.refresh()
+        assert state is not None and state.intent.want == want
+    history.folder.intent.write_bytes(b"{")
+    state = reader.refresh()
+    assert state is not None and state.intent.want == "run"
+
+
+def test_who_lives(history: History) -> None:
+    state = RunReader(history.folder).refresh()
+    assert state is not None and state.supervision.process == own_identity()
+    assert life_of(state) is Life.ALIVE and life_of(state, stalled=True) is Life.STALLED
+
+
+def test_a_stall_is_measured_against_the_runs_own_pace(history: History) -> None:
+    reader = RunReader(history.folder)
+    state = reader.refresh()
+    assert state is not None and state.live is not None
+    watch = StallWatch()
+    assert not watch.stalled("run", state.live, now=0.0)
+    assert not watch.stalled("run", state.live, now=watch.LEAST - 1)
+    assert watch.stalled("run", state.live, now=watch.LEAST + 1)
+    history.time += 1
+    history.digits("training")
+    state = reader.refresh()
+    assert state is not None
+    assert not watch.stalled("run", state.live, now=watch.LEAST + 2)
+    assert not watch.stalled("other", None, now=1e9)

@@ -1,0 +1,96 @@
+"""The one word for a run: never contradicts what is wanted or seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.contract.events import Failed, Finished, Started
+from lvmtui.contract.identity import Identity
+from lvmtui.contract.intent import Intent
+from lvmtui.contract.spec import RunSpec, read_spec
+from lvmtui.contract.supervision import Launched
+from lvmtui.state.attempt import newest_attempt
+from lvmtui.state.run_state import RunState, TrainerState, fold, fold_records
+from lvmtui.state.status import ALIVE, OVER, Life, Phase, status_of
+from tests.factory import make_campaign
+from tests.strategies import events, intents, progresses, records
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> RunSpec:
+    root = tmp_path_factory.mktemp("spec")
+    return read_spec(Path(root, make_campaign(root, models=("amn",)).runs[0].folder, "spec.json"))
+
+
+def states(spec: RunSpec) -> st.SearchStrategy[RunState]:
+    return st.builds(
+        RunState,
+        st.just(spec),
+        intents,
+        st.lists(events, max_size=8).map(fold),
+        st.lists(records, max_size=8).map(fold_records),
+        st.none() | progresses,
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), life=st.sampled_from(Life))
+def test_what_holds_of_every_status(data: st.DataObject, life: Life, spec: RunSpec) -> None:
+    run = data.draw(states(spec))
+    phase = status_of(run, life).phase
+    finished = isinstance(run.trainer.ending, Finished)
+    assert (phase is Phase.FINISHED) == finished, "finished is what the trainer says, and nobody else"
+    if finished:
+        return
+    assert (phase is Phase.UNKNOWN) == (life is Life.ELSEWHERE)
+    assert (phase in ALIVE and phase is not Phase.CANCELLING) <= (life in (Life.ALIVE, Life.STALLED))
+    if life in (Life.ALIVE, Life.STALLED):
+        assert phase in ALIVE
+        expected = {"cancel": Phase.CANCELLING, "pause": Phase.PAUSING}
+        assert expected.get(run.intent.want, phase) is phase
+    elif life is Life.NONE:
+        if phase in (Phase.QUEUED, Phase.INTERRUPTED):
+            assert run.intent.want == "run", "nothing waits for its turn that is not wanted"
+        if run.intent.want == "cancel":
+            assert phase in (Phase.CANCELLING, Phase.CANCELLED)
+        if phase is Phase.PAUSED:
+            assert run.intent.want == "pause"
+    assert (phase in OVER) == status_of(run, life).over
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_the_newest_attempt_is_one_the_logs_name(data: st.DataObject, spec: RunSpec) -> None:
+    run = data.draw(states(spec))
+    attempt = newest_attempt(run)
+    started, process = run.trainer.started, run.supervision.process
+    if attempt is None:
+        assert started is None and process is None
+    else:
+        assert attempt.process in (process, started.process if started else None)
+        if attempt.ending is not None:
+            assert attempt.ending == run.trainer.ending
+
+
+@pytest.mark.parametrize("jump", [-1e9, 1e9])
+def test_the_newer_of_two_attempts_is_told_by_ticks_not_by_clocks(spec: RunSpec, jump: float) -> None:
+    older, newer = Identity("here", "boot", 80, 1000), Identity("here", "boot", 77, 1005)
+    for first, second in ((older, newer), (newer, older)):
+        started = Started(100.0, first, 0, 0, None, (), 0.0, 1, "cpu", {})
+        launched = Launched(100.0 + jump, 0, second, "local", "")
+        attempt = newest_attempt(RunState(spec, trainer=fold([started]), supervision=fold_records([launched])))
+        assert attempt is not None and attempt.process == newer
+
+
+def test_a_failure_before_the_first_word_is_final_until_asked(spec: RunSpec) -> None:
+    process = Identity("here", "boot", 7, 7)
+    failed = TrainerState(ending=Failed(2.0, 0, "data", "changed", 1.0))
+    supervision = fold_records([Launched(1.0, 0, process, "local", "")])
+    run = RunState(spec, Intent(), failed, supervision)
+    assert status_of(run, Life.NONE).phase is Phase.FAILED
+    assert status_of(replace(run, intent=Intent("run", 1)), Life.NONE).phase is Phase.QUEUED

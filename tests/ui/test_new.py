@@ -1,0 +1,183 @@
+"""A new campaign: what is filled in becomes a command line; what our commands say is shown, faults in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from lvmtui.cli import build_parser
+from lvmtui.ui import child
+from lvmtui.ui.files import completed, entries
+from lvmtui.ui.new_form import Answers, Form, form_lines
+from lvmtui.ui.textfield import TextField
+from tests.ui.conftest import MakeApp, shown
+from tests.ui.showcase import middle
+
+
+def filled(**texts: str) -> Form:
+    form = Form()
+    for name, text in texts.items():
+        form = form.with_text(name, TextField(text))
+    return form
+
+
+@pytest.mark.parametrize(
+    ("form", "command"),
+    [
+        (Form(), "lvmtui demo"),
+        (filled(seeds="1, 2 3", jobs="2", epochs="4"), "lvmtui demo --epochs 4 --seeds 1 2 3 --jobs 2"),
+        (filled(baseline="a b.npz", expanded="/c.npz"), "lvmtui run --baseline 'a b.npz' --expanded /c.npz"),
+        (replace(Form(), focus=2, model=1).toggled(), "lvmtui demo --models amn gru transformer graphmert_lvm"),
+        (replace(Form(), focus=3).turned(1), "lvmtui demo --recipe tuned"),
+        (replace(Form(), focus=4).turned(-1), "lvmtui demo --size full"),
+        (filled(**{"import": "'old runs/amn_80k' gru"}), "lvmtui import 'old runs/amn_80k' gru"),
+    ],
+)
+def test_a_form_is_a_command_line(form: Form, command: str) -> None:
+    assert form.command == command
+    build_parser().parse_args(form.starting)
+    if not form.folders:
+        assert build_parser().parse_args([*form.arguments(), "--plan", "--json"]).plan
+
+
+def test_typing() -> None:
+    field = TextField()
+    for key in "hello":
+        field = field.typed(key, key) or field
+    for key in ("left", "left", "backspace", "home", "delete"):
+        field = field.typed(key, None) or field
+    assert (field.text, field.cursor) == ("elo", 0)
+    assert field.pasted("/tmp/\x1b[2Jx\n").text == "/tmp/xelo"
+    assert TextField("/data/old.npz", 13).typed("ctrl+w", None) == TextField("/data/", 6)
+    assert TextField("abc", 2).typed("ctrl+u", None) == TextField("c", 0)
+    assert TextField().typed("f5", None) is None
+    for width in (5, 12):
+        shown_ = "".join(text for text, _ in TextField("a long path.npz", 15).pieces(width, focused=True))
+        assert len(shown_) <= width and shown_.endswith(" ")
+
+
+def test_paths_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "vectors").mkdir()
+    for name in ("vec_8k.npz", "vec_23k.npz", "notes.txt", ".hidden.npz"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [entry.name for entry in entries(tmp_path)] == ["vectors/", "vec_23k.npz", "vec_8k.npz"]
+    assert completed(f"{tmp_path}/ve") == f"{tmp_path}/vec"
+    assert completed(f"{tmp_path}/vec_8") == f"{tmp_path}/vec_8k.npz"
+    assert completed(f"{tmp_path}/vect") == f"{tmp_path}/vectors/"
+    assert completed(f"{tmp_path}/no") == f"{tmp_path}/no"
+    assert completed("~nobody-here/x") == "~nobody-here/x"
+    assert entries(tmp_path / "none") == []
+
+
+def test_whatever_our_commands_say_can_be_shown() -> None:
+    strange: list[Any] = [None, {}, {"files": 3, "faults": "x", "notes": None}, {"campaign": [], "runs": {}}]
+    for document in strange:
+        for width, height in ((80, 24), (30, 8)):
+            assert form_lines(Form(), Answers(document, document, "a fault", "busy"), width, height)
+
+
+FAKE = """
+import json, pathlib, sys
+arguments = sys.argv[1:]
+log = pathlib.Path(sys.argv[0]).with_suffix(".log")
+log.open("a").write(json.dumps(arguments) + "\\n")
+if "nope.npz" in arguments:
+    sys.exit("lvmtui: nope.npz: no such file; name another")
+if arguments[0] == "check":
+    print(json.dumps({"files": [{"label": "8k", "vectors": 8280, "dim": 384, "articles": 41, "windows": 8075}],
+                      "faults": [], "notes": ["what is well to know"]}))
+elif "--plan" in arguments:
+    files = [{"label": "8k", "vectors": 8280, "dim": 384, "windows": 8075}]
+    check = {"files": files, "notes": ["what is well to know"]}
+    print(json.dumps({"campaign": {"jobs": 2, "size": "small", "recipe": "tuned", "device": "cpu"}, "runs": [1] * 10,
+                      "check": check,
+                      "split": {"windows": 2292, "clusters": 91},
+                      "expected": {"seconds": 240.0, "low": 180.0, "high": 360.0}}))
+"""
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[str]]]:
+    """Our commands replaced by a small program; what it was asked."""
+    fake = tmp_path / "fake.py"
+    fake.write_text(FAKE)
+    monkeypatch.setattr(child, "COMMAND", (sys.executable, os.fspath(fake)))
+    monkeypatch.setattr("lvmtui.ui.new_screen.PAUSE", 0.05)
+
+    def asked() -> list[list[str]]:
+        log = fake.with_suffix(".log")
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    return asked
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    for _ in range(400):
+        await pilot.pause()
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it does not come true")
+
+
+async def test_facts_plan_and_faults_come_as_it_is_filled(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "4 m 00 s (3 m 00 s to 6 m 00 s)" in shown(app))
+        await until(pilot, lambda: "8,280 vectors of 384" in shown(app))
+        assert "2,292 windows of 91" in shown(app) and "well to know" in shown(app)
+        await pilot.press(*"nope.npz")
+        await until(pilot, lambda: "the other file is to be named as well" in shown(app))
+        await pilot.press("tab", *"/q.npz")
+        await until(pilot, lambda: "nope.npz: no such file; name another" in shown(app))
+        assert "lvmtui run --baseline nope.npz --expanded /q.npz" in shown(app)
+        looked = ["check", "--json", "nope.npz", "/q.npz", "--workspace", str(tmp_path)]
+        await until(pilot, lambda: looked in commands())
+
+
+async def test_enter_starts(tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("n", "down", "down", "space", "down", "right", "enter")
+        wanted = ["demo", "--models", "lstm", "gru", "transformer", "graphmert_lvm", "--recipe", "tuned", "--detach"]
+        await until(pilot, lambda: any(asked[: len(wanted)] == wanted for asked in commands()))
+        await until(pilot, lambda: "New campaign" not in shown(app))
+
+
+async def test_nothing_starts_without_a_model(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("tab", "tab", "space", *("right", "space") * 4, "enter")
+        await pilot.pause()
+        assert "no model is ticked" in shown(app)
+        assert not any("--detach" in asked for asked in commands())
+
+
+async def test_a_file_is_picked(tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]) -> None:
+    (tmp_path / "vectors").mkdir()
+    (tmp_path / "vectors" / "8k.npz").write_bytes(b"x" * 2048)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        assert "vectors/" in shown(app)
+        await pilot.press(*"vec", "enter")
+        await pilot.pause()
+        assert "8k.npz" in shown(app) and "2 kB" in shown(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert f"--baseline {tmp_path}/vectors/8k.npz" in shown(app)

@@ -1,0 +1,92 @@
+"""AdamW with the gradient's clipping folded in: one pass over the parameters, and nothing but it.
+
+The arithmetic is torch's own fused kernel. `torch.optim.AdamW` around it looks every parameter up again at every step,
+which is a tenth of a small model's step; and clipping beforehand reads and writes each gradient once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+"""torch's defaults, as in algorithm 2 of Loshchilov & Hutter 2019 (arXiv:1711.05101)."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a weight decay, with their moments."""
+
+    parameters: list[Tensor]
+    weight_decay: float
+    first: list[Tensor]
+    second: list[Tensor]
+
+
+class AdamW:
+    """Updates parameters by their gradients; every parameter must have one."""
+
+    def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]]) -> None:
+        """`groups`: parameters and their weight decay."""
+        self.groups = [
+            Group(list(found), decay, [torch.zeros_like(p) for p in found], [torch.zeros_like(p) for p in found])
+            for found, decay in groups
+        ]
+        self.parameters = [p for group in self.groups for p in group.parameters]
+        self.steps = torch.zeros((), device=self.parameters[0].device)
+
+    @torch.no_grad()
+    def update(self, rate: float, clip: float) -> None:
+        """One step at `rate` with the norm of the whole gradient clipped to `clip`. The gradients are gone after it."""
+        gradients = [[gradient_of(p) for p in group.parameters] for group in self.groups]
+        norms = torch._foreach_norm([gradient for found in gradients for gradient in found])
+        excess = (torch.linalg.vector_norm(torch.stack(norms)) + 1e-6) / clip
+        # The kernel divides by what it is given and writes the gradient back. On the CPU it costs nothing to look
+        # whether that is needed, and mostly it is not; a GPU would have to be waited for.
+        scale = excess.clamp(min=1) if excess.device.type != "cpu" or excess > 1 else None
+        self.steps += 1
+        for group, found in zip(self.groups, gradients, strict=True):
+            torch._fused_adamw_(
+                group.parameters,
+                found,
+                group.first,
+                group.second,
+                [],
+                [self.steps] * len(group.parameters),
+                lr=rate,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                weight_decay=group.weight_decay,
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+                grad_scale=scale,
+            )
+        for p in self.parameters:
+            p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The moments of all parameters in order, and the steps taken."""
+        return {
+            "steps": self.steps,
+            "first": [moment for group in self.groups for moment in group.first],
+            "second": [moment for group in self.groups for moment in group.second],
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        own = self.state_dict()
+        own["steps"].copy_(state["steps"])
+        for name in ("first", "second"):
+            for moment, saved in zip(own[name], state[name], strict=True):
+                moment.copy_(saved)
+
+
+def gradient_of(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None, "a parameter that the loss does not depend on"
+    return parameter.grad
