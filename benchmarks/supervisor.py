@@ -101,7 +101,7 @@ def tick_cpu() -> float:
     """Median CPU milliseconds of a tick. Every trainer writes its digits four times a second, a tick comes once."""
     with workspace() as place, many_runs(place, 50, 150):
         supervisor = Supervisor(place, workers=Workers(command=make_result))
-        while supervisor.tick() or supervisor.workers.busy:
+        while supervisor.tick() or supervisor.results.workers.busy:
             time.sleep(0.05)
         running = [track for track in supervisor.observer.tracks.values() if track.seen.alive]
         assert len(running) == 50 and len(supervisor.observer.tracks) == 200

@@ -50,8 +50,8 @@ START = 1795355100.0
 FINGERPRINT = "5b1f" * 16
 """Of the held-out windows of every campaign made here."""
 VERSIONS = {"lvmtui": "0.1.0", "python": "3.11.2", "torch": "2.13.0", "numpy": "2.4.6"}
-NOBODY = 4_000_000
-"""A process number no Linux kernel gives out as a default."""
+NOBODY = (1 << 22) + 1
+"""A process number no Linux kernel gives out."""
 
 State = Literal[
     "queued", "starting", "running", "evaluating", "stalled", "pausing", "paused", "resumed", "cancelling", "cancelled",

@@ -217,8 +217,10 @@ class CampaignReader:
         state = reader.refresh()
         if state is None:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
-        stalled = self._stalls.stalled(planned.run, state.live)
-        return RunView(planned, reader.folder, state, status_of(state, life_of(state, stalled)))
+        life = life_of(state, self._stalls.stalled(planned.run, state.live))
+        if life is Life.NONE and state.trainer.ending is None:
+            state = reader.refresh() or state  # it may have said its last word and left since its log was read
+        return RunView(planned, reader.folder, state, status_of(state, life))
 
 
 def newest_campaign(workspace: Workspace) -> CampaignDir:

@@ -301,8 +301,9 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
         for campaign in observation.campaigns
         for run in campaign.runs
     )
-    ready = [r for r in campaign.runs if r.name not in busy and (r.wanted or _has_room(r, rules))]
-    return ready[: max(0, campaign.jobs - taken)]
+    ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
+    # one whose death is only now written down keeps its place: it is started in the next tick
+    return [run for run in ready[: max(0, campaign.jobs - taken)] if run.name not in busy]
 
 
 def _has_room(run: RunSeen, rules: Rules) -> bool:

@@ -10,8 +10,9 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.text import sanitise
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import supervisor_of
+from lvmtui.supervisor.lock import take_lock, who_supervises
 from lvmtui.supervisor.process import ending_words, start_detached, unmarked_environment
-from lvmtui.supervisor.supervisor import EXIT_SUPERVISED, take_lock, who_supervises
+from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from lvmtui.supervisor.wake import sleep_until
 
 PATIENCE = 20.0

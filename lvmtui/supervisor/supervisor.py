@@ -5,10 +5,10 @@ One tick: look, decide, act. It can be killed between any two lines of it; the n
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum
@@ -17,17 +17,11 @@ from typing import IO
 
 import lvmtui
 from lvmtui import format as words
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import replace_file, try_lock
 from lvmtui.contract.identity import own_identity
 from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.contract.workspace import Workspace
-from lvmtui.state.reader import supervisor_of
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.chronicle import Chronicle
 from lvmtui.supervisor.decide import (
     Action,
     Adopt,
@@ -45,9 +39,11 @@ from lvmtui.supervisor.decide import (
 from lvmtui.supervisor.engines import CannotStart, Engine, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.journal import Journal
-from lvmtui.supervisor.observe import CampaignTrack, Observer, Track
-from lvmtui.supervisor.wake import Waker, sleep_until
-from lvmtui.supervisor.workers import Made, Outcome, Task, Workers, complete_pairs, due, result_of
+from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
+from lvmtui.supervisor.observe import Observer, Track
+from lvmtui.supervisor.results import Results
+from lvmtui.supervisor.wake import Waker
+from lvmtui.supervisor.workers import Workers
 
 LINGER = 60.0
 """Seconds a supervisor stays when nothing is left to do: the next order finds it at once."""
@@ -55,8 +51,6 @@ HURRY, USUAL, IDLE = 0.1, 1.0, 2.0
 """Seconds between two looks while somebody is leaving, while something runs, while nothing does. Orders wake it."""
 SHORTEST = 0.01
 """Seconds until the next look after something was done."""
-RIVAL_WAIT = 1.0
-"""Seconds to wait for the lock: somebody who only asks whether there is a supervisor holds it for a moment."""
 EXIT_SUPERVISED = 3
 
 
@@ -75,16 +69,13 @@ class Supervisor:
     ) -> None:
         self.workspace = workspace
         self.engines = dict(engines) if engines is not None else {"local": LocalEngine()}
-        self.workers = workers or Workers()
         self.rules = rules
         self.clock = clock
         self.say = say or _say
         self.journal = Journal()
-        self.observer = Observer(
-            workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note_about_run
-        )
+        self.results = Results(workspace, workers or Workers())
+        self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
-        self._results: dict[str, _Results] = {}
 
     # -- one tick --
 
@@ -95,15 +86,14 @@ class Supervisor:
         actions = decide(self.observation, self.rules)
         for action in actions:
             self._carry_out(action)
-        worked = self._work()
-        for campaign in self.observer.campaigns:
-            self._results_of(campaign).chronicle.catch_up({n: t.state for n, t in campaign.tracks.items()})
+        worked = self.results.go_on(self.observer.campaigns)
+        self.results.tell(self.observer.campaigns)
         return bool(actions) or worked
 
     @property
     def something_left(self) -> bool:
         """True while it would be wrong to leave."""
-        return something_left_to_do(self.observation) or self.workers.busy or any(r.tasks for r in self._all_results())
+        return something_left_to_do(self.observation) or self.results.pending(self.observer.campaigns)
 
     @property
     def pause(self) -> float:
@@ -113,7 +103,7 @@ class Supervisor:
         hurried = (Phase.PAUSING, Phase.CANCELLING)
         if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in runs):
             return HURRY
-        return USUAL if runs or self.workers.busy else IDLE
+        return USUAL if runs or self.results.workers.busy else IDLE
 
     # -- acts --
 
@@ -156,7 +146,7 @@ class Supervisor:
             begun = self.engines[track.engine].start(track.folder, track.state.spec)
         except Occupied as error:
             track.later = self.clock() + self.rules.space_wait
-            self._note_about_run(track.planned.run, f"not started: {error}", None)
+            self._note(track.planned.run, f"not started: {error}", None)
             return
         except CannotStart as error:
             track.later = self.clock() + self.rules.insist_again
@@ -176,94 +166,11 @@ class Supervisor:
         else:  # no folder to write it into
             text = f"{name} to process {', '.join(map(str, pids))}: {reason}"
             self.say(f"{track.planned.run}: {text}")
-            self._note_about_run(track.planned.run, text, time.time())
+            self._note(track.planned.run, text, time.time())
 
-    # -- results --
-
-    def _work(self) -> bool:
-        """Take in the result that was made, have the next one made."""
-        done = self.workers.finish()
-        if done is not None:
-            self._take_in(done.task, done.fault, done.tries)
-        if self.workers.busy:
-            return False
-        for campaign in self.observer.campaigns:
-            results = self._results_of(campaign)
-            results.update(campaign, self.workers)
-            if self.workers.begin(campaign.dir, results.tasks) is not None:
-                return True
-            results.stale = bool(results.tasks)  # they wait for another try, or could not be started
-        return done is not None
-
-    def _take_in(self, task: Task, fault: str, tries: int) -> None:
-        results = self._results.get(task.campaign)
-        if results is None:
-            return
-        results.stale = True
-        now = time.time()
-        if fault:
-            more = "" if self.workers.given_up(task) else f", it is tried again ({tries} so far)"
-            results.chronicle.note(f"{task.title} failed: {fault}{more}", now)
-            return
-        results.made.note(task)
-        written = now
-        with suppress(OSError):
-            written = result_of(results.folder, task).stat().st_mtime
-        if task.kind == "comparison":
-            results.chronicle.compared(task.subject, written, len(complete_pairs(results.outcomes, task.subject)))
-        else:
-            results.chronicle.note(f"{task.title} written", written)
-
-    def _results_of(self, campaign: CampaignTrack) -> _Results:
-        if campaign.dir.id not in self._results:
-            self._results[campaign.dir.id] = _Results(self.workspace, campaign)
-        return self._results[campaign.dir.id]
-
-    def _all_results(self) -> list[_Results]:
-        return [self._results_of(campaign) for campaign in self.observer.campaigns]
-
-    def _note_about_run(self, run: str, text: str, when: float | None) -> None:
+    def _note(self, run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
-        for campaign in self.observer.campaigns:
-            if run in campaign.tracks:
-                line = f"{run}  {text}"
-                self._results_of(campaign).chronicle.note(line, when or time.time(), once=when is None)
-
-
-class _Results:
-    """What is made of a campaign's runs."""
-
-    def __init__(self, workspace: Workspace, campaign: CampaignTrack) -> None:
-        self.folder = campaign.dir
-        self.campaign: Campaign = campaign.campaign
-        self.chronicle = Chronicle(workspace, campaign.campaign)
-        self.made = Made(campaign.dir)
-        self.outcomes: tuple[Outcome, ...] = ()
-        self.tasks: list[Task] = []
-        self.stale = True
-        self._seen: list[object] = []
-
-    def update(self, campaign: CampaignTrack, workers: Workers) -> None:
-        """Find out again what is due, if anything it depends on has changed."""
-        seen: list[object] = [track.seen.status.phase for track in campaign.tracks.values()]
-        if seen == self._seen and not self.stale:
-            return
-        self._seen, self.stale = seen, False
-        self.outcomes = tuple(_outcome(track) for track in campaign.tracks.values())
-        self.tasks = due(
-            self.campaign,
-            self.outcomes,
-            self.made.results,
-            missing=lambda task: not result_of(self.folder, task).exists(),
-            given_up=workers.given_up,
-        )
-
-
-def _outcome(track: Track) -> Outcome:
-    planned, status = track.planned, track.seen.status
-    finished = track.state.trainer.finished if track.state else None
-    digest = finished.heldout_digest if finished else ""
-    return Outcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)
+        self.results.note(self.observer.campaigns, run, text, when)
 
 
 def _checkpoint_step(state: RunState | None) -> int:
@@ -292,9 +199,9 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
     _say(f"supervising {workspace.root}, process {own_identity().pid}, lvmtui {lvmtui.__version__}")
     try:
         while lock is not None:
-            _introduce(workspace)
+            introduce(workspace)
             why = _supervise(supervisor, waker, told, linger, lock)
-            _give_back(workspace, lock)
+            give_back(workspace, lock)
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
         waker.stop()
@@ -313,13 +220,14 @@ class _Leave(Enum):
 def _supervise(supervisor: Supervisor, waker: Waker, told: list[int], linger: float, lock: IO[bytes]) -> _Leave:
     """Tick until there is a reason to leave."""
     idle_since: float | None = None
+    said: set[str] = set()
     while not told:
-        again = supervisor.tick()
+        again = _tick(supervisor, said)
         now = supervisor.clock()
-        held = _still_ours(supervisor.workspace, lock)
+        held = still_ours(supervisor.workspace, lock)
         if held is False:
             return _Leave.DISPLACED
-        if again or supervisor.something_left:
+        if again is not False or supervisor.something_left:
             idle_since = None
         else:
             idle_since = now if idle_since is None else idle_since
@@ -329,19 +237,16 @@ def _supervise(supervisor: Supervisor, waker: Waker, told: list[int], linger: fl
     return _Leave.TOLD
 
 
-def _still_ours(workspace: Workspace, lock: IO[bytes]) -> bool | None:
-    """False if another file lies where our lock was, so that another may hold that; None if there is none."""
+def _tick(supervisor: Supervisor, said: set[str]) -> bool | None:
+    """One tick; None if it failed. Whatever the reason, the runs need somebody: it is said once and tried again."""
     try:
-        return os.stat(workspace.supervisor_lock).st_ino == os.fstat(lock.fileno()).st_ino
-    except OSError:
+        return supervisor.tick()
+    except Exception:
+        fault = traceback.format_exc()
+        if fault not in said:
+            said.add(fault)
+            supervisor.say(f"a look failed, and is tried again:\n{fault}")
         return None
-
-
-def _give_back(workspace: Workspace, lock: IO[bytes]) -> None:
-    if _still_ours(workspace, lock):
-        with suppress(OSError):
-            workspace.supervisor.unlink()
-    lock.close()
 
 
 def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | None:
@@ -358,42 +263,6 @@ def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | No
     if decide(observation, supervisor.rules) or something_left_to_do(observation):
         return take_lock(workspace, seconds=0)
     return None
-
-
-def take_lock(workspace: Workspace, seconds: float = RIVAL_WAIT) -> IO[bytes] | None:
-    """The lock that makes one supervisor the only one, None if another has it. Raises UserError."""
-    path = workspace.supervisor_lock
-    taken: list[IO[bytes]] = []
-
-    def try_once() -> bool:
-        lock = try_lock(path)
-        taken.extend([lock] if lock else [])
-        return bool(taken)
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sleep_until(try_once, seconds)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); use a workspace you may write to") from None
-    return taken[0] if taken else None
-
-
-def who_supervises(workspace: Workspace) -> str:
-    """In words, when the lock is taken."""
-    identity = supervisor_of(workspace)
-    if identity is None:
-        return f"{workspace.root} is supervised by another process"
-    since = ""
-    with suppress(OSError):
-        since = f" since {words.date(workspace.supervisor.stat().st_mtime)}"
-    return f"{workspace.root} is supervised by process {identity.pid} on {identity.host}{since}"
-
-
-def _introduce(workspace: Workspace) -> None:
-    """Say who supervises. The lock is what counts; without room for this file people know less, that is all."""
-    facts = {"process": encode(own_identity()), "since": time.time(), "version": lvmtui.__version__}
-    with suppress(OSError):
-        replace_file(workspace.supervisor, dump_document(facts), durable=False)
 
 
 def _listen(waker: Waker) -> list[int]:

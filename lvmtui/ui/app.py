@@ -7,6 +7,7 @@ for them.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -271,6 +272,10 @@ def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bo
     """
     if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
         raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        raise UserError("TERM names a terminal that cannot be drawn on; 'lvmtui attach --headless' needs no drawing")
+    for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
+        os.environ.pop(name, None)
     app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
     app.run()
     app.source.stop()

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from lvmtui.judge.verdict import Word, interval_words
 from lvmtui.ui import glyphs
-from lvmtui.ui.board_panels import Grid, grid_for, panels
+from lvmtui.ui.board_panels import Grid, Memo, grid_for, panels
 from lvmtui.ui.board_rows import rows
 from lvmtui.ui.header import Key, alarms, header, keys
 from lvmtui.ui.line import Drawing, Hit, Line, cut, wrapped
@@ -33,13 +33,13 @@ KEYS: tuple[Key, ...] = (
 QUIT: Key = ("q", "leave, runs go on", "leave")
 
 
-def board(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
+def board(snapshot: Snapshot, selected: str, top: int, width: int, height: int, memo: Memo | None = None) -> Drawing:
     """The whole screen. `top`: first run of the list that is shown, where there is a list."""
     grid = panel_grid(snapshot, width, height)
     below = _below(snapshot, selected, width, grid)
     room = height - 2 - len(below)
     if grid is not None:
-        body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid)
+        body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid, memo)
     else:
         body = rows(snapshot, selected, top, width, max(1, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
     lines: list[Line] = [header(snapshot, width), *body.lines]

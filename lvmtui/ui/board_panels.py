@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 
 from lvmtui import format as words
+from lvmtui.contract.spec import Arm
 from lvmtui.judge.verdict import DOWN, UP, Word, interval_words
 from lvmtui.state.status import Phase
 from lvmtui.ui import glyphs
@@ -58,11 +59,15 @@ def grid_for(models: int, runs: int, width: int, height: int) -> Grid | None:
     return best[1] if best else None
 
 
-def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid) -> Drawing:
+Memo = dict[tuple[str, str, Grid], tuple[ModelFacts, Mapping[Arm, float], list[Line]]]
+"""Panels as they were drawn last, by model and what is selected in it; one that shows the same is not drawn again."""
+
+
+def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid, memo: Memo | None = None) -> Drawing:
     """All panels, and the summary where there is a place left."""
     lines: list[Line] = []
     hits: list[Hit] = []
-    blocks = [panel(model, snapshot, selected, grid.width, grid.height) for model in snapshot.models]
+    blocks = [_remembered(model, snapshot, selected, grid, {} if memo is None else memo) for model in snapshot.models]
     if grid.spare:
         blocks.append([(), *((((" ", ""), *line)) for line in summary(snapshot, grid.width - 2))])
     for first in range(0, len(blocks), grid.columns):
@@ -79,6 +84,15 @@ def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Gri
         hits.append(Hit(x, y, grid.width, grid.height, model.runs[0].name if model.runs else ""))
         hits.extend(Hit(x, y + 1 + j, grid.width, 1, run.name) for j, run in enumerate(model.runs))
     return Drawing(tuple(lines[:height]), tuple(hits))
+
+
+def _remembered(model: ModelFacts, snapshot: Snapshot, selected: str, grid: Grid, memo: Memo) -> list[Line]:
+    key = (model.model, selected if any(run.name == selected for run in model.runs) else "", grid)
+    before = memo.get(key)
+    if before is None or before[0] is not model or before[1] != snapshot.context_mean:
+        before = (model, snapshot.context_mean, panel(model, snapshot, selected, grid.width, grid.height))
+        memo[key] = before
+    return before[2]
 
 
 def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:

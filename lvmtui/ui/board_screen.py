@@ -8,10 +8,14 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from lvmtui.ui.board import board, list_height
+from lvmtui.ui.board_panels import Memo
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.line import Drawing
 from lvmtui.ui.snapshot import Snapshot
 from lvmtui.ui.view import View
+
+MOST = 200
+"""Panels that are remembered."""
 
 
 class BoardScreen(View):
@@ -34,6 +38,7 @@ class BoardScreen(View):
         super().__init__()
         self._top = 0
         self._needle = ""
+        self._memo: Memo = {}
 
     def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
         selected = self.ui.selected
@@ -44,7 +49,9 @@ class BoardScreen(View):
         if at >= self._top + shown:
             self._top = at - shown + 1
         self.ui.attend(names[at] if names else "", names[self._top : self._top + shown])
-        return board(snapshot, names[at] if names else "", self._top, width, height)
+        if len(self._memo) > MOST:
+            self._memo.clear()
+        return board(snapshot, names[at] if names else "", self._top, width, height, self._memo)
 
     # -- moving ------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from rich.cells import cell_len
 from lvmtui.ui import glyphs
 from lvmtui.ui.line import Line, Piece, left, right
 
+FAR = 64
+"""Dot rows a cell of height that a line may leave the picture by."""
 Point = tuple[float, float]
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a braille cell's dot by row and column (Unicode's order)."""
@@ -67,8 +69,9 @@ def chart(
     columns = max(1, width - gutter - 2 - (tail + 1 if tail else 0))
 
     def row_of(y: float) -> float:
-        """Dot row of a height, 0 at the top."""
-        return (high - y) / (high - low) * (4 * height - 1)
+        """Dot row of a height, 0 at the top; what is far outside the picture is brought nearer, or a line to it would
+        take for ever."""
+        return max(-FAR * height, min(FAR * height, (high - y) / (high - low) * (4 * height - 1)))
 
     cells: list[list[tuple[int, str]]] = [[(0, "")] * columns for _ in range(height)]
     ends: dict[int, Piece] = {}

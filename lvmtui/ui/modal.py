@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from textual.app import ComposeResult
@@ -23,6 +24,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     """
     AUTO_FOCUS = ""
     WIDEST = 76
+    _drawn: Sequence[Line] = ()
 
     def compose(self) -> ComposeResult:
         yield Canvas()
@@ -48,10 +50,13 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         except Exception as error:
             lines = [(trouble(error),)]
         title: list[Piece] = [(self.heading(), "heading")]
-        drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True)
+        self._drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True)
         canvas = self.query_one(Canvas)
-        if canvas.size == (width, len(drawn)):
-            canvas.draw(drawn)
-        else:
-            canvas.styles.width, canvas.styles.height = width, len(drawn)
-            self.call_after_refresh(canvas.draw, drawn)
+        if canvas.size != (width, len(self._drawn)):
+            canvas.styles.width, canvas.styles.height = width, len(self._drawn)
+            self.call_after_refresh(self._paint)
+        self._paint()
+
+    def _paint(self) -> None:
+        """Show what was drawn last; a size takes effect later than it is set."""
+        self.query_one(Canvas).draw(self._drawn)

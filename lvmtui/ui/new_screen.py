@@ -68,6 +68,8 @@ class NewScreen(View):
         event.prevent_default()
         form, key = self._form, event.key
         field = form.field
+        if self._starting and key != "escape":  # what starts is what stood there when Enter was pressed
+            return
         match key:
             case "escape":
                 self.action_leave_form()

@@ -6,6 +6,7 @@ then without one.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,8 +17,12 @@ from lvmtui.contract.workspace import Workspace
 
 STEP = 30
 """Milliseconds that events are gathered for; it decides how late a change is seen."""
+IDLE_STEP = 100
+"""The same while nothing runs: each step wakes the processor."""
 POLL = 500
 """Milliseconds between two looks where the file system tells nothing."""
+TIMEOUT = 1000
+"""Milliseconds without a change after which one makes sure that the right folders are watched."""
 RETRY = 1.0
 """Seconds until a folder that is not there yet is looked for again."""
 
@@ -89,49 +94,53 @@ _TOLD = {_NAMES.events.name, _NAMES.supervision.name, _NAMES.intent.name, _NAMES
 
 
 class Watcher:
-    """A thread that calls `tell(paths)` when files below the roots change."""
+    """A thread that calls `tell(paths)` when files below the roots change, and `begun()` once it watches them: what
+    happened before that was not seen."""
 
-    def __init__(self, tell: Callable[[Iterable[str]], None], warn: Callable[[str], None], *, poll: bool) -> None:
-        self._tell, self._warn, self._poll = tell, warn, poll
-        self._stop = threading.Event()
+    def __init__(
+        self,
+        tell: Callable[[Iterable[str]], None],
+        begun: Callable[[], None],
+        warn: Callable[[str], None],
+        *,
+        poll: bool,
+    ) -> None:
+        self._tell, self._begun, self._warn, self._poll = tell, begun, warn, poll
+        self._stopped = threading.Event()
         self._again = threading.Event()
         self._roots: list[Path] = []
+        self._step = STEP
 
     def start(self, roots: list[Path]) -> None:
         self._roots = roots
         threading.Thread(target=self._run, name="lvmtui-watch", daemon=True).start()
 
     def look_at(self, roots: list[Path]) -> None:
-        """Watch other folders, or the same ones anew: one that was deleted and made again is another."""
-        self._roots = roots
-        self._again.set()
+        """Watch these folders from now on."""
+        if roots != self._roots:
+            self._roots = roots
+            self._again.set()
+
+    def hurry(self, living: bool) -> None:
+        """See changes early while something runs, and sleep longer while nothing does."""
+        step = STEP if living else IDLE_STEP
+        if step != self._step:
+            self._step = step
+            self._again.set()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._stopped.set()
         self._again.set()
 
     def _run(self) -> None:
-        from watchfiles import watch
-
-        while not self._stop.is_set():
+        while not self._stopped.is_set():
             self._again.clear()
             there = [root for root in self._roots if root.is_dir()]
             if not there:
                 self._again.wait(RETRY)
                 continue
             try:
-                for changes in watch(
-                    *there,
-                    watch_filter=None,
-                    debounce=STEP,
-                    step=STEP,
-                    stop_event=self._again,
-                    rust_timeout=1000,
-                    raise_interrupt=False,
-                    force_polling=self._poll,
-                    poll_delay_ms=POLL,
-                ):
-                    self._tell(path for _, path in changes)
+                self._watch(there)
             except FileNotFoundError:
                 self._again.wait(RETRY)
             except OSError as error:  # the kernel's watches are used up: look for changes instead
@@ -140,3 +149,36 @@ class Watcher:
                     return
                 self._poll = True
                 self._warn("the system has no file watches left; looking for changes instead")
+
+    def _watch(self, roots: list[Path]) -> None:
+        """Tell of changes until other roots are wanted, or one of these is another folder than it was."""
+        from watchfiles import watch
+
+        began, folders = False, [_identity(root) for root in roots]
+        for changes in watch(
+            *roots,
+            watch_filter=None,
+            debounce=self._step,
+            step=self._step,
+            stop_event=self._again,
+            rust_timeout=TIMEOUT,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            force_polling=self._poll,
+            poll_delay_ms=POLL,
+        ):
+            if not began:
+                began = True
+                self._begun()
+            self._tell(path for _, path in changes)
+            if not changes and folders != [_identity(root) for root in roots]:
+                return
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from another one of its name; a deleted one is watched in vain for ever."""
+    try:
+        stat = os.stat(folder)
+    except OSError:
+        return (0, 0)
+    return (stat.st_dev, stat.st_ino)

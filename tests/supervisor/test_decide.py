@@ -165,6 +165,7 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
         ]
         acted_on = {action.run for action in actions}
         assert all(run.name in acted_on for run in passed_over), "no run is passed over that could start"
+        assert alive + len(starts) + len(passed_over) <= campaign.jobs, "whoever died a moment ago keeps its place"
     for name in starts:
         run, _ = runs[name]
         assert run.state is not None and not run.alive, "never two processes for a run"
@@ -507,6 +508,13 @@ def deaths(number: int, generation: int = 0) -> list[Record]:
         for i in range(1, number + 1)
         for record in (launched(i, generation), Lost(float(i), generation, process(i), "gone", 20, True))
     ]
+
+
+def test_a_run_that_died_keeps_its_place_in_the_queue(spec: RunSpec) -> None:
+    died, queued = seen_with(spec, Intent(), launched(1), started(1)), seen_with(spec, Intent())
+    runs = (replace(died, name="first"), replace(queued, name="second"), replace(queued, name="third"))
+    lose, start = decide(Observation((CampaignSeen("c", 2, runs),)), RULES)
+    assert isinstance(lose, Lose) and lose.run == "first" and start == Start("second")
 
 
 def test_the_third_death_at_one_place_is_the_last(spec: RunSpec) -> None:

@@ -19,9 +19,11 @@ from lvmtui.contract.spec import ARMS
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import supervisor_of
 from lvmtui.state.status import Phase
+from lvmtui.supervisor import lock as lock_module
 from lvmtui.supervisor import supervisor as supervisor_module
 from lvmtui.supervisor.ensure import ensure_supervisor
-from lvmtui.supervisor.supervisor import EXIT_SUPERVISED, take_lock, who_supervises
+from lvmtui.supervisor.lock import take_lock, who_supervises
+from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import SUPERVISOR, World, wait_for
 
@@ -132,6 +134,18 @@ def test_an_order_at_the_moment_of_leaving_is_not_lost(world: World) -> None:
     assert supervisor_module._taken_again(world.supervisor, world.workspace) is None
 
 
+def test_a_look_that_fails_is_said_and_tried_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.plan("amn")
+    observe = world.supervisor.observer.observe
+    world.supervisor.observer.observe = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    said: set[str] = set()
+    assert supervisor_module._tick(world.supervisor, said) is None
+    assert supervisor_module._tick(world.supervisor, said) is None
+    assert capsys.readouterr().out.count("ZeroDivisionError") == 1
+    world.supervisor.observer.observe = observe  # type: ignore[method-assign]
+    assert supervisor_module._tick(world.supervisor, said) is True
+
+
 def test_where_the_lock_is_replaced_it_leaves_the_field(world: World) -> None:
     world.plan("amn", behaviour=SLOW, steps=10_000)
     process = world.start_supervisor()
@@ -187,7 +201,7 @@ def test_a_workspace_that_cannot_be_written_is_said_in_one_line(
     def refused(path: Path) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(supervisor_module, "try_lock", refused)
+    monkeypatch.setattr(lock_module, "try_lock", refused)
     with pytest.raises(UserError, match="Read-only file system"):
         take_lock(Workspace(tmp_path / "elsewhere"))
 

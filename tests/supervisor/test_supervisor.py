@@ -520,7 +520,7 @@ def test_results_are_made_as_the_runs_end(world: World) -> None:
 def test_a_result_that_cannot_be_made_blocks_no_run_and_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lvmtui.supervisor.workers.PAUSE", 0.05)
     code = "print('no such module'); raise SystemExit(1)"
-    world.supervisor.workers = Workers(command=lambda folder, task: (sys.executable, "-S", "-c", code))
+    world.supervisor.results.workers = Workers(command=lambda folder, task: (sys.executable, "-S", "-c", code))
     world.plan("amn")
     world.to_the_end()
     assert whole(world)

@@ -169,7 +169,7 @@ class World:
             process.wait()
         for process in self.processes():
             os.kill(process.identity.pid, signal.SIGKILL)
-        self.supervisor.workers.finish()
+        self.supervisor.results.workers.finish()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:

@@ -53,6 +53,12 @@ def test_a_thousand_points_draw_the_same_curve_as_a_hundred() -> None:
     assert sum(a != b for x, y in zip(few, many, strict=True) for a, b in zip(x, y, strict=True)) < 40
 
 
+def test_a_point_far_outside_costs_no_more() -> None:
+    points = ((0.0, 1e30), *((float(x), 1.0 + x) for x in range(1, 20)))
+    lines = text(chart([Series(points, "")], 40, 6, focus=True))
+    assert lines[0].startswith("20.") and rows_with_dots(chart([Series(points, "")], 40, 6, focus=True))
+
+
 def test_nothing_is_said_where_there_are_no_figures() -> None:
     assert "no figures yet" in "\n".join(text(chart([Series((), "")], 30, 5)))
     assert "no figures yet" in "\n".join(text(chart([Series(((1, -1.0),), "")], 30, 5, log=True)))

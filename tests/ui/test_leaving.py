@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import termios
 import time
@@ -63,6 +64,15 @@ def test_the_terminal_is_clean_whatever_way_it_ends(root: Path, way: str) -> Non
         assert termios.tcgetattr(terminal.master)[3] & termios.ECHO
         assert "Traceback" not in terminal.text
     assert before == {path: path.read_bytes() for path in Workspace(root).models.rglob("intent.json")}
+
+
+def test_where_nothing_can_be_drawn_one_line_says_so(root: Path) -> None:
+    command = [sys.executable, "-P", "-m", "lvmtui", "--workspace", str(root)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2 and "needs a terminal" in done.stderr and done.stderr.count("\n") == 1
+    with Terminal(["--workspace", str(root)], environment={"TERM": "dumb"}) as terminal:
+        assert terminal.wait_end() == 2
+        assert "cannot be drawn on" in terminal.text
 
 
 @pytest.mark.parametrize("ignored", [False, True], ids=["hangup", "hangup ignored"])

@@ -107,7 +107,8 @@ def test_the_report_is_exported(tmp_path: Path) -> None:
 
 
 def test_resizing_to_and_fro(root: Path) -> None:
-    with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
+    inherited = {"COLUMNS": "33", "LINES": "11"}
+    with Terminal(["--workspace", str(root), "--read-only"], environment=inherited) as terminal:
         terminal.wait_for("╭ LSTM")
         terminal.resize(80, 24)
         terminal.wait_for(lambda text: "model         arm" in text and "╭" not in text)

@@ -86,6 +86,18 @@ def test_a_folder_that_goes_and_comes_back(tmp_path: Path, source: Source, scree
     until(lambda: screen.word("amn", "baseline") == "queued")
 
 
+def test_a_workspace_that_goes_and_comes_back(tmp_path: Path, source: Source, screen: Screen) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    assert source.look() is not None
+    source.start()
+    until(lambda: screen.count > 2)
+    (tmp_path / "artifacts").rename(tmp_path / "elsewhere")
+    time.sleep(1.5)
+    shutil.copytree(tmp_path / "elsewhere", tmp_path / "artifacts")
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
+    until(lambda: screen.word("amn", "baseline") == "done")
+
+
 def test_the_selected_log_comes_along(tmp_path: Path, source: Source, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="running")
@@ -174,7 +186,7 @@ def test_watches_that_are_used_up_become_polling(tmp_path: Path, monkeypatch: py
         return real(*arguments, force_polling=True, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(watchfiles, "watch", watch)
-    watcher = Watcher(told.extend, warned.append, poll=False)
+    watcher = Watcher(told.extend, lambda: None, warned.append, poll=False)
     watcher.start([tmp_path])
     try:
         until(lambda: warned)
