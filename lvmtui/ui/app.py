@@ -173,9 +173,10 @@ class LvmApp(App[int], inherit_bindings=False):
     def _verdict_came(self) -> None:
         """The campaign is over: show what came out, unless somebody is busy with something else."""
         self.bell()
-        if isinstance(self.screen, View) and type(self.screen).__name__ in ("BoardScreen", "RunScreen"):
+        open_view = type(self.screen).__name__
+        if open_view in ("BoardScreen", "RunScreen"):
             self.action_verdict()
-        else:
+        elif open_view != "VerdictScreen":
             self.say("the campaign is over; v shows the verdict")
 
     # -- words -------------------------------------------------------------------------------------------------------
