@@ -226,9 +226,10 @@ def _table_proc() -> Iterator[Process]:
 
 
 def _environment(name: str, ticks: int) -> bytes:
-    """The environment of a process that started at `ticks`. One that is just being born has none for a moment."""
+    """The environment of a process that started at `ticks`. One that is just being born has none for a moment, a longer
+    one on a busy machine."""
     environment = _read(f"/proc/{name}/environ")
-    for _ in range(5):
+    for _ in range(50):
         if environment or time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") - ticks > 100:
             break
         time.sleep(0.001)

@@ -19,7 +19,6 @@ from lvmtui.contract.workspace import Workspace
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines import local as local_module
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
-from lvmtui.supervisor.process import marked_processes
 from tests.factory import make_campaign
 from tests.supervisor.world import wait_for
 
@@ -84,6 +83,7 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
     assert {first.devices, second.devices} == {"4", "7"}
     # a new supervisor sees who has which
     bench.engine.insist(Place(bench.other))
+    wait_for(lambda: not second.process.alive())
     other = LocalEngine((sys.executable, "-S", "-c", TELL))
     other.look([bench.place])
     assert other._devices("auto") == second.devices
@@ -169,7 +169,7 @@ def test_a_workspace_under_another_name_is_the_same(bench: Bench, tmp_path: Path
 
 def test_the_processes_of_a_folder_that_is_gone_are_strays(bench: Bench) -> None:
     begun = bench.engine.start(bench.folder, bench.spec)
-    wait_for(lambda: [p for p in marked_processes() if p.identity == begun.process])
+    wait_for((bench.folder.path / "facts.json").exists)
     assert not bench.engine.strays(bench.workspace.models)
     bench.folder.path.rename(bench.folder.path.with_name("renamed"))
     (stray,) = bench.engine.strays(bench.workspace.models)
