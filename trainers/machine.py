@@ -20,7 +20,7 @@ def choose_device(spec: RunSpec) -> torch.device:
     torch.set_num_threads(spec.threads)
     if spec.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may not be repeatable
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, which imports for a second
         # A help for debugging that writes all new memory once more. torch makes it an attribute by a class of its own.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     name = spec.device

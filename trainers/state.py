@@ -19,7 +19,7 @@ from trainers.fast import faster
 from trainers.models import build
 
 SAMPLE = 4096
-"""Training windows from which a correction's start is taken: six numbers need no more."""
+"""Training windows from which the weights of a correction's mean are taken: five numbers need no more."""
 
 
 @dataclass

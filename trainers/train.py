@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -374,7 +375,8 @@ class Training:
             f"finished after {self.journal.active:.0f} s: held-out cosine {scores.cosine:.4f}, "
             f"best epoch {place.best_step / spec.steps_per_epoch:.1f}"
         )
-        remove_checkpoints(self.folder)
+        with suppress(OSError):  # they are in nobody's way; the run is over and stays so
+            remove_checkpoints(self.folder)
 
     def leave(self, leave: Leave) -> Exit:
         """Carry out an order to go: a checkpoint unless the run is cancelled, a line, an end."""

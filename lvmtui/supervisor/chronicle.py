@@ -86,7 +86,7 @@ def record_words(record: Record) -> str | None:
             return f"lost: {record.reason}"
         case Stopped():
             forced = f"; {_pids(record.killed)} had to be killed" if record.killed else ""
-            return f"cancelled, nobody is left{forced}"
+            return f"cancelled, no process is left{forced}"
         case GaveUp():
             return f"given up: {record.reason}"
         case Unknown():

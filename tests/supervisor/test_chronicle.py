@@ -125,8 +125,8 @@ def test_what_the_supervisor_did_in_words() -> None:
     assert record_words(Adopted(1.0, process)) == "found running, process 7"
     assert record_words(Signalled(1.0, "KILL", (7, 8), "cancelled")) == "KILL to processes 7, 8: cancelled"
     assert record_words(Lost(1.0, 0, process, "killed for memory", 3, True)) == "lost: killed for memory"
-    assert record_words(Stopped(1.0, 0, ())) == "cancelled, nobody is left"
-    assert record_words(Stopped(1.0, 0, (7,))) == "cancelled, nobody is left; process 7 had to be killed"
+    assert record_words(Stopped(1.0, 0, ())) == "cancelled, no process is left"
+    assert record_words(Stopped(1.0, 0, (7,))) == "cancelled, no process is left; process 7 had to be killed"
     assert record_words(GaveUp(1.0, 0, "died")) == "given up: died"
 
 
