@@ -16,8 +16,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lvmtui.contract.workspace import Workspace
 from lvmtui.ui.app import LvmApp
+from lvmtui.ui.canvas import Canvas
 from lvmtui.ui.machine import MachineFigures
-from tests.ui.showcase import NOW, end, middle
+from lvmtui.ui.view import View
+from tests.ui.showcase import NOW, end, middle, supervise
 
 PICTURES: tuple[tuple[str, str, tuple[int, int], tuple[str, ...]], ...] = (
     ("board", "middle", (120, 40), ()),
@@ -29,6 +31,8 @@ PICTURES: tuple[tuple[str, str, tuple[int, int], tuple[str, ...]], ...] = (
     ("new", "middle", (100, 30), ("n",)),
 )
 """Name, campaign, size, keys pressed before the picture is taken."""
+UNFINISHED = ("making the plan", "reading")
+"""Words of a picture that is not complete yet."""
 MACHINE = MachineFigures(96.0, 3.1 * 2**30, 24 * 2**30)
 
 
@@ -37,6 +41,13 @@ async def picture(root: Path, size: tuple[int, int], keys: tuple[str, ...]) -> s
     app = LvmApp(Workspace(root), clock=lambda: NOW, live=False, machine=lambda: MACHINE)
     async with app.run_test(size=size) as pilot:
         await pilot.press(*keys)
+        await pilot.pause(0.5)
+        for _ in range(600):
+            if not any(words in app.screen.query_one(Canvas).text for words in UNFINISHED):
+                break
+            await pilot.pause(0.1)
+        if isinstance(app.screen, View):
+            app.look()
         await pilot.pause(0.5)
         return app.export_screenshot(title="lvmtui")
 
@@ -51,6 +62,7 @@ def main(arguments: list[str]) -> int:
         for name, make in (("middle", middle), ("end", end)):
             roots[name].mkdir()
             make(roots[name])
+            supervise(roots[name])
         for name, campaign, size, keys in PICTURES:
             svg = asyncio.run(picture(roots[campaign], size, keys))
             (folder / f"{name}.svg").write_text(svg)

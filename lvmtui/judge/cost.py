@@ -23,28 +23,42 @@ PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
 }
 """(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D. A test builds them and counts."""
 
-POSITIONS = {"amn": 1.25, "lstm": 2.4, "gru": 4.7, "transformer": 4.8, "graphmert_lvm": 4.9}
-"""What a parameter costs in a window of five vectors: 5 where it is used for each, less where it is used once (most of
-AMN) or in products large enough to be faster than the others' (LSTM). Measured, small and full, on one core."""
+USES = {
+    ("amn", "small"): 1.8,
+    ("amn", "full"): 1.7,
+    ("lstm", "small"): 4.2,
+    ("lstm", "full"): 4.6,
+    ("gru", "small"): 4.9,
+    ("gru", "full"): 4.6,
+    ("transformer", "small"): 7.5,
+    ("transformer", "full"): 4.6,
+    ("graphmert_lvm", "small"): 5.6,
+    ("graphmert_lvm", "full"): 5.0,
+}
+"""How often a window uses a parameter: five times where it meets each vector, less where it meets one (most of AMN),
+and more where there is much besides products (attention in small models). From `benchmarks/training_speed.py`."""
+OTHERS_USES = 5.0
 
 GUESSED = {"small": 1_000_000, "full": 10_000_000}
 """Parameters of a model that is not in the table and has not started: between the smallest and the largest here."""
 
-CORE = 37e9
-"""float32 operations a second of the reference core in these models' matrix products, measured on a shared one."""
+CORE = 150e9
+"""float32 operations a second of the reference core in these models' matrix products, measured."""
 THREADS = 0.7
 """n threads are n ** 0.7 cores: they wait for each other at the end of each small product."""
-GPU = 400.0
+GPU = 100.0
 """Cores of the reference that a GPU is worth where it is not waiting for launches."""
-STEP = {"cpu": 2e-3, "gpu": 3e-3}
+STEP = {"cpu": 1e-3, "gpu": 3e-3}
 """Seconds of a step that do not depend on the model: gathering, clipping, logging, launches."""
-UPDATE = 3e-9
-"""Seconds a parameter for AdamW, the clip and the average: about 40 bytes moved at 13 GB/s."""
-FORWARD = 0.25
-"""A window's share of the same in an evaluation: a third of the operations, in larger products. Measured: .18 to .3."""
-STARTUP = 6.0
-"""Seconds from the process's start to its first step, nearly all of it imports: 4.6 to 6 s, 7 to 15 s beside others."""
-CLOSING = 0.5
+UPDATE = 1e-9
+"""Seconds a parameter for AdamW, the clip and the average: about 40 bytes moved at 36 GB/s."""
+SAVE = 6e-9
+"""Seconds a parameter for the best weights, written after every other evaluation: 4 bytes at 330 MB/s."""
+FORWARD = 0.2
+"""A window's share of the same in an evaluation: a third of the operations, in larger products. Measured: .18-.25."""
+STARTUP = 2.5
+"""Seconds from the process's start to its first step, nearly all of it imports: 1.8 s, 2 to 4 s beside others."""
+CLOSING = 0.3
 """Seconds at the end besides the held-out windows and 220 single predictions: files and digests."""
 
 
@@ -130,7 +144,7 @@ def step_cost(work: Work) -> float:
 
 def evaluation_cost(work: Work) -> float:
     """Seconds of one evaluation on the validation windows, on the reference; saving the best weights included."""
-    return 0.05 + UPDATE * _parameters(work) + FORWARD * work.validation_windows * _window(work)
+    return 0.02 + SAVE * _parameters(work) + FORWARD * work.validation_windows * _window(work)
 
 
 def closing_cost(work: Work) -> float:
@@ -147,7 +161,8 @@ def _parameters(work: Work) -> int:
 
 def _window(work: Work) -> float:
     """Seconds for one window, forward and backward: 2 + 4 operations a parameter and use."""
-    return 6 * _parameters(work) * POSITIONS.get(work.model, 4.0) / (CORE * _speed(work))
+    uses = USES.get((work.model, work.size), OTHERS_USES)
+    return 6 * _parameters(work) * uses / (CORE * _speed(work))
 
 
 def _speed(work: Work) -> float:

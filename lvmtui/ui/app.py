@@ -32,8 +32,10 @@ from lvmtui.ui.view import View
 
 ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
-SAID = 5.0
+SAID = 4.0
 """Seconds that words stay on the last line."""
+READ = 1.0
+"""Seconds after which the next key takes them away."""
 
 
 def _actions() -> type[Provider]:
@@ -91,6 +93,8 @@ class LvmApp(App[int], inherit_bindings=False):
         self._newest: Snapshot | None = None
         self._waiting = False
         self._saying = 0
+        self._said = 0.0
+        """When it was said, by the monotonic clock."""
         self._ensured = -ENSURE
         self._judged: bool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -185,6 +189,7 @@ class LvmApp(App[int], inherit_bindings=False):
         """Words on the last line, for a moment."""
         self.words = words
         self._saying += 1
+        self._said = time.monotonic()
         self.set_timer(SAID, partial(self.hush, self._saying))
         self.redraw()
 
@@ -193,6 +198,11 @@ class LvmApp(App[int], inherit_bindings=False):
         if self.words and which in (None, self._saying):
             self.words = ""
             self.redraw()
+
+    def hush_read(self) -> None:
+        """A key was pressed: take words away that were there long enough to be read."""
+        if time.monotonic() - self._said > READ:
+            self.hush()
 
     # -- views -------------------------------------------------------------------------------------------------------
 

@@ -16,13 +16,21 @@ Choice = tuple[str, str]
 
 
 class Ask(Dialog[str]):
-    """Shows a few lines and the choices; answers with the key chosen, with "" for the harmless way out."""
+    """Shows a few lines and the choices; answers with the key chosen, with "" for the harmless way out.
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,n,q", "keep", "keep it", show=False)]
+    Enter takes the harmless way, or the choice whose key is `enter`.
+    """
 
-    def __init__(self, title: str, lines: Sequence[str], choices: Sequence[Choice], keep: str) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,n,q", "keep", "keep it", show=False),
+        Binding("enter", "enter", "as offered", show=False),
+    ]
+
+    def __init__(
+        self, title: str, lines: Sequence[str], choices: Sequence[Choice], keep: str, *, enter: str = ""
+    ) -> None:
         super().__init__()
-        self._title, self._body, self._choices, self._keep = title, lines, choices, keep
+        self._title, self._body, self._choices, self._keep, self._enter = title, lines, choices, keep, enter
 
     def heading(self) -> str:
         return self._title
@@ -31,8 +39,8 @@ class Ask(Dialog[str]):
         lines: list[Line] = [((part, ""),) for text in self._body for part in wrapped(text, width)]
         pieces: list[Piece] = []
         for key, does in self._choices:
-            pieces += [(key, "key"), (f" {does}    ", "")]
-        pieces += [("n", "key"), (f" {self._keep} (enter)", "")]
+            pieces += [(key, "key"), (f" {does}{' (enter)' if key == self._enter else ''}    ", "")]
+        pieces += [("n", "key"), (f" {self._keep} ({'esc' if self._enter else 'enter'})", "")]
         return [*lines[: max(0, height - 2)], (), tuple(pieces)]
 
     def on_key(self, event: events.Key) -> None:
@@ -40,6 +48,9 @@ class Ask(Dialog[str]):
             if event.character == key:
                 event.stop()
                 self.dismiss(key)
+
+    def action_enter(self) -> None:
+        self.dismiss(self._enter)
 
     def action_keep(self) -> None:
         self.dismiss("")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
+from lvmtui.format import percent
 from lvmtui.judge.verdict import Word, interval_words
 from lvmtui.ui import glyphs
-from lvmtui.ui.board_panels import Grid, Memo, grid_for, panels
+from lvmtui.ui.board_panels import Grid, Memo, grid_for, heldout_words, panels
 from lvmtui.ui.board_rows import rows
-from lvmtui.ui.header import Key, alarms, header, keys
+from lvmtui.ui.header import Key, alarms, header, keys, order_keys
 from lvmtui.ui.line import Drawing, Hit, Line, cut, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
@@ -19,21 +20,27 @@ PANEL_WIDTH, PANEL_HEIGHT = 100, 28
 LEAST_LOG, MOST_LOG = 2, 12
 """Lines of the log, its title included."""
 
+OPEN: Key = ("enter", "open", "open")
 KEYS: tuple[Key, ...] = (
-    ("enter", "open", "open"),
-    ("p", "pause", "pause"),
-    ("x", "cancel", "cancel"),
     ("v", "verdict", "verdict"),
     ("e", "export", "export"),
     ("?", "help", "help"),
-    ("r", "retry", "retry"),
     ("/", "find", "ask"),
-    ("n", "new", "new"),
 )
+NEW: Key = ("n", "new", "new")
 QUIT: Key = ("q", "leave, runs go on", "leave")
 
 
-def board(snapshot: Snapshot, selected: str, top: int, width: int, height: int, memo: Memo | None = None) -> Drawing:
+def board(
+    snapshot: Snapshot,
+    selected: str,
+    top: int,
+    width: int,
+    height: int,
+    memo: Memo | None = None,
+    *,
+    read_only: bool = False,
+) -> Drawing:
     """The whole screen. `top`: first run of the list that is shown, where there is a list."""
     grid = panel_grid(snapshot, width, height)
     below = _below(snapshot, selected, width, grid)
@@ -42,13 +49,14 @@ def board(snapshot: Snapshot, selected: str, top: int, width: int, height: int, 
         body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid, memo)
     else:
         body = rows(snapshot, selected, top, width, max(1, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
-    lines: list[Line] = [header(snapshot, width), *body.lines]
+    lines: list[Line] = [header(snapshot, width, read_only=read_only), *body.lines]
     hits = [Hit(h.x, h.y + 1, h.width, h.height, f"run:{h.target}") for h in body.hits if h.y + h.height < height - 1]
     log = max(0, min(MOST_LOG, room - len(body.lines)))
     lines.extend([()] * (room - len(body.lines) - log))
     lines.extend(below)
     lines.extend(_log(snapshot, selected, width, log))
-    last, key_hits = keys(KEYS, QUIT, width)
+    orders = order_keys(snapshot.run(selected), read_only=read_only)
+    last, key_hits = keys((OPEN, *orders, *KEYS, *(() if read_only else (NEW,))), QUIT, width)
     hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in key_hits)
     return Drawing((*lines[: height - 1], last), tuple(hits))
 
@@ -80,7 +88,8 @@ def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> 
         row = model.row
         interval = f" {interval_words(row.interval)}" if row.interval else ""
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
-        lines.append((("change    ", "dim"), (f"{model.title} {row.change:+.2f} %{interval} {word}", "")))
+        held = f"; held-out {words}" if (words := heldout_words(row)) else ""
+        lines.append((("change    ", "dim"), (f"{model.title} {percent(row.change)}{interval} {word}{held}", "")))
     lines.extend(alarms(snapshot)[:3])
     return [((" ", ""), *line) for line in lines]
 
@@ -95,5 +104,5 @@ def _log(snapshot: Snapshot, selected: str, width: int, height: int) -> list[Lin
     newest = snapshot.log[-(height - 1) :] if snapshot.log_run == selected and height > 1 else ()
     lines.extend(((("  " + cut(text, width - 3), ""),)) for text in newest)
     if not newest:
-        lines.append((("  nothing logged yet", "dim"),))
+        lines.append(((f"  {run.no_log if run else ''}", "dim"),))
     return lines[:height] + [()] * (height - len(lines))

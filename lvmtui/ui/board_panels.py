@@ -10,10 +10,11 @@ from rich.cells import cell_len
 
 from lvmtui import format as words
 from lvmtui.contract.spec import Arm
+from lvmtui.judge.ranking import Row
 from lvmtui.judge.verdict import DOWN, UP, Word, interval_words
 from lvmtui.state.status import Phase
 from lvmtui.ui import glyphs
-from lvmtui.ui.chart import Level, Series, chart
+from lvmtui.ui.chart import Level, Point, Series, chart
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.header import change_style, summary
 from lvmtui.ui.line import Drawing, Hit, Line, Piece, cut, fit, framed, left, right, wrapped
@@ -21,6 +22,8 @@ from lvmtui.ui.snapshot import ModelFacts, Snapshot
 
 NARROWEST, LOWEST = 34, 8
 """Cells of a panel that still says everything: frame, two runs, a chart of three lines, the change."""
+CURVE = 5
+"""Lines a chart keeps before anything else that is not essential gets one."""
 SHAPE = 3.0
 """Width by height of a panel that is pleasant to look at; a cell is about twice as high as wide."""
 
@@ -102,9 +105,12 @@ def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, heig
     label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
     body: list[Line] = [run_line(run, inner, label, selected=run.name == selected) for run in model.runs]
     tail = _troubles(model, inner, 2)
-    if change := change_line(model, inner):
+    if change := change_line(model, snapshot, inner):
         tail.append(change)
     room = height - 2 - len(body) - len(tail)
+    if room > CURVE and (held := heldout_words(model.row)):
+        tail.insert(-1, _ends("held-out", "dim", held, "", inner))
+        room -= 1
     if room >= 3 and any(run.curve for run in model.runs):
         body.extend(curves(model, snapshot, inner, room))
     body.extend([()] * (height - 2 - len(body) - len(tail)))
@@ -153,20 +159,48 @@ def curves(model: ModelFacts, snapshot: Snapshot, width: int, height: int) -> li
     """Validation cosines of the model's runs over their steps, with the context mean's."""
     ordered = sorted(model.runs, key=lambda run: run.arm == "baseline")
     named = {arm: _newest(model.runs, arm) for arm in ("baseline", "expanded")}
-    series = [Series(run.curve, run.arm, run.arm_label if run is named[run.arm] else "") for run in ordered]
+    unit = x_unit(model.runs)
+    series = [Series(curve_over(run, unit), run.arm, run.arm_label if run is named[run.arm] else "") for run in ordered]
     means = snapshot.context_mean
     labels = {run.arm: run.arm_label for run in model.runs} if len(set(means.values())) > 1 else {}
     levels = [Level(mean, f"mean {labels[arm]} " if arm in labels else "mean ") for arm, mean in means.items()]
-    longest = max((run.state.spec.total_steps for run in model.runs if run.state), default=1)
     return chart(
         series,
         width,
         height,
         levels=levels,
         form=lambda y: words.cosine(y, 3),
-        x_range=(0, max([longest, *(x for run in model.runs for x, _ in run.curve)])),
+        x_range=x_range(model.runs, unit),
+        x_name=unit,
         focus=True,
     )
+
+
+def x_unit(runs: Sequence[RunFacts]) -> str:
+    """What curves are drawn over: steps where the runs take equally many, epochs where they do not: two steps of
+    another program, or of a smaller data set, are not the same share of the training."""
+    steps = {run.state.spec.total_steps for run in runs if run.state}
+    return "step" if len(steps) == 1 and not any(run.imported for run in runs) else "epoch"
+
+
+def step_size(run: RunFacts, unit: str) -> float:
+    """Steps in one of what curves are drawn over."""
+    return run.state.spec.steps_per_epoch or 1.0 if run.state and unit == "epoch" else 1.0
+
+
+def curve_over(run: RunFacts, unit: str) -> tuple[Point, ...]:
+    """The run's curve over steps or epochs."""
+    size = step_size(run, unit)
+    return tuple((x / size, y) for x, y in run.curve)
+
+
+def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:
+    """From the start to the planned end; of runs that are over to the end they came to."""
+    ends = [x for run in runs for x, _ in curve_over(run, unit)]
+    ends += [
+        run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.view.status.over
+    ]
+    return 0, max(ends, default=1.0)
 
 
 def _newest(runs: Sequence[RunFacts], arm: str) -> RunFacts | None:
@@ -189,17 +223,30 @@ def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
     return lines
 
 
-def change_line(model: ModelFacts, width: int) -> Line:
-    """What the larger data set changed, as far as it is known."""
+def heldout_words(row: Row | None) -> str:
+    """`.5141 → .5221`: what the change is a change of, once both arms are compared."""
+    if row is None or row.estimate is None or row.baseline.cosine is None or row.expanded.cosine is None:
+        return ""
+    return f"{words.cosine(row.baseline.cosine)} {glyphs.TO} {words.cosine(row.expanded.cosine)}"
+
+
+def change_line(model: ModelFacts, snapshot: Snapshot, width: int) -> Line:
+    """What the larger data set changed, as far as it is known, and until when the pair is complete."""
     row = model.row
     if row is None:
         return ()
     word = row.verdict.word
     if word is Word.PROVISIONAL:
-        if row.change is None:
-            note = next((f for run in model.runs for f in run.findings if not f.alarm), None)
-            return ((cut(note.words, width), "note"),) if note else ()
-        return _ends(words.percent(row.change) + " so far", "dim", word.value, "dim", width)
+        left_ = snapshot.eta.together(run.name for run in model.runs)
+        pair = f"pair in {words.short_duration(left_.seconds)}" if left_ and left_.seconds > 0 else ""
+        if row.change is not None:
+            said, style = words.percent(row.change) + " so far", "dim"
+            both = f"{word.value}, {pair}"
+            pair = pair or word.value if len(said) + len(both) >= width else both.removesuffix(", ")
+        else:
+            note = next(((run, f) for run in model.runs for f in run.findings if not f.alarm), None)
+            said, style = (f"{note[0].label} {note[1].kind.replace('_', ' ')}", "note") if note else ("", "")
+        return _ends(said, style, pair, "dim", width) if said or pair else ()
     if word is Word.NOT_COMPARABLE:
         return ((cut(f"{word.value}: {row.verdict.reason}", width), "note"),)
     interval = f" {interval_words(row.interval, 1)}" if row.interval else ""

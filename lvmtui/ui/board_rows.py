@@ -82,8 +82,8 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     if word is Word.NOT_COMPARABLE:
         return [(f"{word.value}: {row.verdict.reason}", "note")]
     if row.change is None:
-        note = next((f for run in model.runs for f in run.findings if not f.alarm), None)
-        return [(note.words, "note")] if note else []
+        note = next(((run, f) for run in model.runs for f in run.findings if not f.alarm), None)
+        return [(f"{note[0].label} {note[1].kind.replace('_', ' ')}", "note")] if note else []
     narrow = width < 100
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:

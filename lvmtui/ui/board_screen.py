@@ -51,7 +51,8 @@ class BoardScreen(View):
         self.ui.attend(names[at] if names else "", names[self._top : self._top + shown])
         if len(self._memo) > MOST:
             self._memo.clear()
-        return board(snapshot, names[at] if names else "", self._top, width, height, self._memo)
+        chosen = names[at] if names else ""
+        return board(snapshot, chosen, self._top, width, height, self._memo, read_only=self.ui.read_only)
 
     # -- moving ------------------------------------------------------------------------------------------------------
 

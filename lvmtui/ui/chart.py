@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -13,6 +13,10 @@ from lvmtui.ui.line import Line, Piece, left, right
 
 FAR = 64
 """Dot rows a cell of height that a line may leave the picture by."""
+STEEP = 6
+"""Points of a curve from which its beginning may leave the picture."""
+NAMED = 5
+"""Lines of a chart from which one is spent on the x axis."""
 Point = tuple[float, float]
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a braille cell's dot by row and column (Unicode's order)."""
@@ -45,9 +49,12 @@ def chart(
     form: Callable[[float], str] = "{:.3g}".format,
     log: bool = False,
     x_range: tuple[float, float] | None = None,
+    x_name: str = "",
     focus: bool = False,
 ) -> list[Line]:
     """Draw `series` in `width` x `height` cells: scale at the left, a curve's label where it ends.
+
+    `x_name` (`step`, `epoch`) puts the range of x in the last line, where there is height for one.
 
     The first series lies on top where curves meet. `log` puts y on a logarithmic scale, on which only positive
     values can be shown. `focus` lets the steep beginning of the curves leave the picture, so that the end, where the
@@ -58,7 +65,9 @@ def chart(
     marks = [level for level in levels if math.isfinite(level.y) and (level.y > 0 or not log)]
     if not any(curves):
         return [((left("  no figures yet" if y == height // 2 else "", width), "dim"),) for y in range(height)]
-    shown = [points[len(points) // 3 :] for points in curves] if focus else curves
+    shown = [points[len(points) // 3 if len(points) >= STEEP else 0 :] for points in curves] if focus else curves
+    named = bool(x_name) and height >= NAMED
+    height -= named
     heights = [transform(y) for points in shown for _, y in points] + [transform(level.y) for level in marks]
     low, high = _padded(min(heights), max(heights))
     first, last = x_range or _span([x for points in curves for x, _ in points])
@@ -84,7 +93,12 @@ def chart(
         _draw(cells, _thinned(dots), one.style)
         if dots and one.label:
             _label(ends, round(dots[-1][1]) // 4, (one.label, one.style), height)
-    level_at = {min(height - 1, max(0, round(row_of(transform(level.y))) // 4)): level for level in marks}
+    level_at: dict[int, Level] = {}
+    for level in marks:
+        at = min(height - 1, max(0, round(row_of(transform(level.y))) // 4))
+        before = [level_at[at].label.strip()] if at in level_at else []
+        labels = dict.fromkeys(filter(None, (*before, level.label.strip())))
+        level_at[at] = replace(level, label=", ".join(labels) + " " * bool(labels))
 
     lines: list[Line] = []
     for y, row in enumerate(cells):
@@ -94,7 +108,29 @@ def chart(
         label = ends.get(y, ("", ""))
         pieces.append((" " + left(label[0], tail) if tail else "", label[1]))
         lines.append(tuple(pieces))
+    if named:
+        lines.append(((" " * (gutter + 2) + left(_ends(first, last, x_name, columns), width - gutter - 2), "dim"),))
     return lines
+
+
+def smoothed(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Each point the mean of its neighbours, a fifteenth of them all: what batches scatter hides where they go."""
+    reach = max(2, len(points) // 30)
+    means: list[Point] = []
+    for i, (x, y) in enumerate(points):
+        near = [value for _, value in points[max(0, i - reach) : i + reach + 1] if math.isfinite(value)]
+        means.append((x, sum(near) / len(near) if near else y))
+    return tuple(means)
+
+
+def _ends(first: float, last: float, name: str, width: int) -> str:
+    """Both ends of the x axis in `width` cells: `0          step 1,200`; the right one alone where it is narrow."""
+    start, end = _figure(first), f"{name} {_figure(last)}"
+    return start + right(end, width - len(start)) if len(start) + len(end) < width else right(end, width)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 20 or value == round(value) else f"{value:.1f}"
 
 
 def _usable(points: Sequence[Point], log: bool) -> list[Point]:
@@ -143,7 +179,7 @@ def _label(ends: dict[int, Piece], row: int, label: Piece, height: int) -> None:
 def _runs(row: Sequence[tuple[int, str]], level: Level | None) -> list[Piece]:
     """A row of cells as pieces of one style each; a level fills the cells that no curve passes."""
     pieces: list[Piece] = []
-    filling = level.label + glyphs.LEVEL * len(row) if level else " " * len(row)
+    filling = _filling([not bits for bits, _ in row], level.label) if level else " " * len(row)
     for (bits, style), blank in zip(row, filling, strict=False):
         text = chr(0x2800 + bits) if bits else blank
         style = style if bits else level.style if level else ""
@@ -152,3 +188,11 @@ def _runs(row: Sequence[tuple[int, str]], level: Level | None) -> list[Piece]:
         else:
             pieces.append((text, style))
     return pieces
+
+
+def _filling(free: Sequence[bool], label: str) -> str:
+    """A level's line, its label in the first stretch of free cells that holds it; without where there is none."""
+    line = glyphs.LEVEL * len(free)
+    size = len(label)
+    at = next((x for x in range(len(free) - size + 1) if all(free[x : x + size])), None) if label else None
+    return line if at is None else line[:at] + label + line[at + size :]

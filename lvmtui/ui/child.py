@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from lvmtui.contract.text import sanitise
@@ -19,14 +22,14 @@ COMMAND = (sys.executable, "-P", "-m", "lvmtui")
 class Child:
     """One command at a time: a new one ends the one before."""
 
-    def __init__(self, workspace: str) -> None:
-        self._workspace = workspace
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = 0
         self._guard = threading.Lock()
 
-    def run(self, arguments: Sequence[str], done: Callable[[str, str, int], None]) -> None:
-        """Start `lvmtui ARGUMENTS`; `done(stdout, words, exit code)` is called from a thread when it has ended.
+    def run(self, arguments: Sequence[str], workspace: Path, done: Callable[[str, str, int], None]) -> None:
+        """Start `lvmtui ARGUMENTS --workspace WORKSPACE`; `done(stdout, words, exit code)` is called from a thread
+        when it has ended.
 
         `words`: the last line it said on stderr. A command that was replaced by a newer one says nothing.
         """
@@ -34,7 +37,7 @@ class Child:
             self._turn += 1
             turn = self._turn
             self._end()
-            command = [*COMMAND, *arguments, "--workspace", self._workspace]
+            command = [*COMMAND, *arguments, "--workspace", os.fspath(workspace)]
             environment = {**os.environ, "TERM": "dumb"}
             self._process = process = subprocess.Popen(
                 command,
@@ -54,11 +57,20 @@ class Child:
 
         threading.Thread(target=wait, name="lvmtui-child", daemon=True).start()
 
-    def stop(self) -> None:
-        """End the command that runs; it says nothing any more."""
+    def stop(self, patience: float = 0.0) -> None:
+        """End the command that runs, and wait so many seconds until it has; it says nothing any more."""
         with self._guard:
             self._turn += 1
             self._end()
+        if self._process is not None and patience:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+
+    def interrupt(self) -> None:
+        """Ctrl-C for the command that runs: it takes back what it has half done, and says so."""
+        with self._guard:
+            if self._process is not None and self._process.poll() is None:
+                self._process.send_signal(signal.SIGINT)
 
     def _end(self) -> None:
         if self._process is not None and self._process.poll() is None:

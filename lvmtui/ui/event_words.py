@@ -87,6 +87,8 @@ def event_words(event: Event, last: float = 0.0) -> Happening | None:
             )
             if event.passed_over:
                 text += f"; damaged and passed over: {sanitise(', '.join(event.passed_over), 120)}"
+            if not event.process.pid:  # an imported history: nobody here ran it
+                text = "another program's history begins"
             style = "note" if event.passed_over else ""
         case Evaluated():
             text = f"epoch {event.epoch:.1f}: validation cosine {words.cosine(event.cosine)}"
@@ -107,7 +109,8 @@ def event_words(event: Event, last: float = 0.0) -> Happening | None:
             style = "alarm"
         case Finished():
             early = ", early" if event.stopped_early else ""
-            text = f"finished at step {event.step:,}{early}: held-out cosine {words.cosine(event.heldout.cosine)}"
+            held = f": held-out cosine {words.cosine(event.heldout.cosine)}" if event.heldout.windows else ""
+            text = f"finished at step {event.step:,}{early}{held}"
             style = "done"
     return Happening(event.time, "trainer", text, style)
 
@@ -131,7 +134,7 @@ def record_words(record: Record, last: float = 0.0) -> Happening | None:
             text, style = f"its process is gone: {sanitise(record.reason, 200)}", "alarm"
         case Stopped():
             killed = f"; had to be killed: {', '.join(map(str, record.killed[:6]))}" if record.killed else ""
-            text, style = f"cancelled, nobody is left{killed}", "waiting"
+            text, style = f"cancelled, no process is left{killed}", "waiting"
         case GaveUp():
             text, style = f"not tried again: {sanitise(record.reason, 300)}", "alarm"
     return Happening(record.time, "supervisor", text, style)

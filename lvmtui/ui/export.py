@@ -12,7 +12,7 @@ from lvmtui.contract.campaign import Campaign
 from lvmtui.contract.workspace import Workspace
 from lvmtui.ui.child import Child
 from lvmtui.ui.files import typed_path
-from lvmtui.ui.line import Line, Piece
+from lvmtui.ui.line import Line, Piece, wrapped
 from lvmtui.ui.modal import Dialog
 from lvmtui.ui.textfield import TextField
 
@@ -28,7 +28,8 @@ class Export(Dialog[str]):
         self._format = "md"
         self._field = TextField(self._proposed("md")).at_end()
         self._said = ""
-        self._child = Child(str(workspace.root))
+        self._root = workspace.root
+        self._child = Child()
         self._writing = False
 
     def _proposed(self, form: str) -> str:
@@ -44,12 +45,14 @@ class Export(Dialog[str]):
             formats += [(f" {name} ", "cursor" if form == self._format else ""), ("  ", "")]
         path: list[Piece] = [("path    ", "dim"), *self._field.pieces(width - 8, focused=True)]
         target = typed_path(self._field.text)
-        exists = _exists(target)
-        there = "this file is there already and will be replaced" if exists else f"in {target.absolute().parent}"
+        exists, folder = _exists(target), target.absolute().parent
+        there = "this file is there already and will be replaced" if exists else f"in {folder}"
+        if not exists and not _exists(folder):
+            exists, there = True, f"the folder {folder} is not there yet and will be made"
         return [
             tuple(formats),
             tuple(path),
-            (("        " + there, "note" if exists else "dim"),),
+            *((("        " + one, "note" if exists else "dim"),) for one in wrapped(there, width - 8)[:3]),
             (),
             ((self._said, "alarm"),) if self._said else (),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
@@ -94,7 +97,7 @@ class Export(Dialog[str]):
         def done(out: str, words: str, code: int) -> None:
             self.app.call_later(self._written, target, words, code)
 
-        self._child.run(arguments, done)
+        self._child.run(arguments, self._root, done)
 
     def _written(self, target: Path, words: str, code: int) -> None:
         self._writing = False
@@ -107,6 +110,6 @@ class Export(Dialog[str]):
 
 def _exists(target: Path) -> bool:
     try:
-        return target.is_file()
+        return target.exists()
     except OSError:  # a name too long, a folder that may not be entered
         return False

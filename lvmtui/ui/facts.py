@@ -92,6 +92,10 @@ class RunFacts:
         return self.phase in ALIVE
 
     @property
+    def over(self) -> bool:
+        return self.view.status.over
+
+    @property
     def heldout(self) -> float | None:
         """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
         finished = self.state.trainer.finished if self.state else None
@@ -119,6 +123,16 @@ class RunFacts:
         return self.state.step / per_epoch, self.state.spec.total_steps / per_epoch
 
     @property
+    def imported(self) -> bool:
+        """True if another program trained it: it has neither log nor times."""
+        return self.state is not None and self.state.spec.imported is not None
+
+    @property
+    def no_log(self) -> str:
+        """What is said where its log would be, as long as that is empty."""
+        return "another program's run: it has left no log here" if self.imported else "nothing logged yet"
+
+    @property
     def epoch_words(self) -> str:
         """`4/8`: the epoch it is in."""
         if self.epochs is None:
@@ -140,6 +154,8 @@ class RunFacts:
             return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
         if self.state is None or not self.state.trainer.attempts:
             return ""
+        if self.imported:
+            return "–"
         return words.short_duration(self.state.trainer.active)
 
     @property
@@ -197,7 +213,7 @@ def _worded(facts: RunFacts) -> RunFacts:
     if facts.phase is Phase.RUNNING:
         activity = facts.view.status.reason
         facts = replace(facts, word="held-out" if activity == "heldout" else f"epoch {facts.epoch_words}")
-    elif facts.phase in (Phase.PAUSED, Phase.PAUSING):
+    elif facts.phase in (Phase.PAUSED, Phase.PAUSING) and facts.share > 0:
         facts = replace(facts, word=f"{facts.word} {facts.epoch_words}")
     if not facts.alarms:
         return facts

@@ -20,14 +20,15 @@ BAR_FULL, BAR_HALF, BAR_EMPTY = "━", "╸", "─"
 LEVEL = "┄"
 """A horizontal line in a chart."""
 TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT, ACROSS, DOWN = "╭", "╮", "╰", "╯", "─", "│"
-HEAVY_TOP_LEFT, HEAVY_TOP_RIGHT, HEAVY_BOTTOM_LEFT, HEAVY_BOTTOM_RIGHT, HEAVY_ACROSS, HEAVY_DOWN = "┏┓┗┛━┃"
+HEAVY_TOP_LEFT, HEAVY_TOP_RIGHT, HEAVY_BOTTOM_LEFT, HEAVY_BOTTOM_RIGHT, HEAVY_ACROSS, HEAVY_DOWN = "╔╗╚╝═║"
 AXIS, TICK = "│", "┤"
 ELLIPSIS = "…"
+TO = "→"
 TICKED, UNTICKED = "■", "□"
 
 _TABLE = {
     **dict(zip("✓▸‖○✗◌▌━╸─┄│┤├┼┬┴…■□▶▼▲◀•·", "+>=ox~>#=--|||+++~#.>v^<*.", strict=True)),
-    **dict.fromkeys("╭╮╰╯┏┓┗┛┌┐└┘", "+"),
+    **dict.fromkeys("╭╮╰╯┏┓┗┛┌┐└┘╔╗╚╝", "+"),
     **dict(zip("┃═║▔▁▏▎▊█▀▄▐░▒▓", "|=|-_||##^_|.:#", strict=True)),
     **dict(zip("–—−×±≤≥≈“”‘’→←↑↓⏎", "---x+<>~\"\"''><^v<", strict=True)),
     **dict(zip("\N{MIDDLE DOT}\N{NO-BREAK SPACE}\N{REPLACEMENT CHARACTER}", ". ?", strict=True)),

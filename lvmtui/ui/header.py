@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lvmtui import format as words
 from lvmtui.judge.eta import Eta
+from lvmtui.judge.verdict import Word
 from lvmtui.state.status import Phase
 from lvmtui.ui import glyphs
 from lvmtui.ui.facts import RunFacts
@@ -17,13 +18,18 @@ WIDE = 100
 """Columns from which words are written out."""
 
 
-def header(snapshot: Snapshot, width: int) -> Line:
-    """Campaign, runs done, time left with its range, end; at the right the machine."""
-    start: list[Piece] = [(" ", ""), (snapshot.title, "heading"), ("   ", "")]
-    start.append((f"{snapshot.done} of {len(snapshot.runs)} done", ""))
-    start.append(("   ", ""))
-    start.extend(_time_left(snapshot, wide=width >= WIDE))
-    return spread(start, _machine(snapshot.machine, wide=width >= WIDE), width)
+def header(snapshot: Snapshot, width: int, *, read_only: bool = False) -> Line:
+    """Campaign, runs done, time left with its range, end; at the right the machine, which gives way first."""
+    name: list[Piece] = [(" ", ""), (snapshot.title, "heading"), ("   ", "")]
+    if read_only:
+        name += [("read-only", "note"), ("   ", "")]
+    name += [(f"{snapshot.done} of {len(snapshot.runs)} done", ""), ("   ", "")]
+    for wide in (True, False) if width >= WIDE else (False,):
+        start = [*name, *_time_left(snapshot, wide=wide)]
+        machine = _machine(snapshot.machine, wide=wide)
+        if width_of(start) + width_of(machine) <= width:
+            return spread(start, machine, width)
+    return fit(start, width)
 
 
 def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
@@ -83,12 +89,13 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
         pieces: list[Piece] = [("gains     ", "dim")]
         for row in gains:
             style = "dim" if row.rank is None else change_style(row.change)
-            one: list[Piece] = [(f"{row.title} ", ""), (words.percent(row.change, 1), style), ("  ", "")]
+            so_far = " so far" if row.verdict.word is Word.PROVISIONAL else ""
+            one: list[Piece] = [(f"{row.title} ", ""), (words.percent(row.change, 1) + so_far, style), ("  ", "")]
             if len(pieces) > 1 and width_of(pieces) + width_of(one) - 2 > width:
-                lines.append(tuple(pieces))
+                lines.append(tuple(pieces[:-1]))
                 pieces = [("          ", "")]
             pieces.extend(one)
-        lines.append(tuple(pieces))
+        lines.append(tuple(pieces[:-1]))
     lines.extend(alarms(snapshot))
     return lines
 
@@ -109,7 +116,7 @@ def alarms(snapshot: Snapshot) -> list[Line]:
     """What needs a person, most urgent first."""
     lines: list[Line] = []
     if not snapshot.supervised:
-        lines.append((("watch     ", "dim"), ("no supervisor: the queue stands still", "alarm")))
+        lines.append((("watch     ", "dim"), ("no supervisor: queue stands", "alarm")))
     for run in snapshot.runs:
         if trouble := _short_trouble(run):
             lines.append((("watch     ", "dim"), (f"{run.title} {run.label} ", ""), (trouble, "alarm")))
@@ -133,6 +140,26 @@ def change_style(change: float | None) -> str:
 
 Key = tuple[str, str, str]
 """Key, what it does, and the action a click on it runs."""
+
+
+def order_keys(run: RunFacts | None, *, read_only: bool) -> tuple[Key, ...]:
+    """The orders that make sense for a run as it is; the others' keys say why they do not."""
+    if run is None or read_only:
+        return ()
+    cancel, retry = ("x", "cancel", "cancel"), ("r", "retry", "retry")
+    match run.phase:
+        case Phase.QUEUED | Phase.STARTING | Phase.RUNNING | Phase.STALLED | Phase.INTERRUPTED:
+            return (("p", "pause", "pause"), cancel)
+        case Phase.PAUSED | Phase.PAUSING:
+            return (("p", "resume", "pause"), cancel)
+        case Phase.CANCELLING:
+            return (("X", "cancel at once", "force"),)
+        case Phase.NO_SPACE:
+            return (cancel,)
+        case Phase.FAILED | Phase.DIVERGED | Phase.CANCELLED:
+            return (retry,)
+        case _:
+            return ()
 
 
 def keys(shown: Sequence[Key], end: Key, width: int) -> tuple[Line, list[Hit]]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lvmtui import format as words
 from lvmtui.ui.facts import LOOKS
 from lvmtui.ui.line import Line, Piece, left
 from lvmtui.ui.modal import Dialog
@@ -48,6 +49,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     ("verdict", (("s", "sort by the next column"), ("tab", "the report as exported"), ("enter", "open the run"))),
+    ("new campaign", (("pgup pgdn", "more of what was found"), ("enter", "start, after a question"))),
 )
 
 
@@ -61,6 +63,8 @@ class Help(Dialog[None]):
         Binding("up,k,pageup", "scroll(-4)", "up", show=False),
     ]
     _top = 0
+    _left = 0
+    """Lines below what is shown."""
 
     def heading(self) -> str:
         return "Keys (esc closes)"
@@ -75,7 +79,14 @@ class Help(Dialog[None]):
             lines = [(*_wide(a, 54), *b) for a, b in zip(*padded, strict=True)]
         lines = [*lines, (), *_states(width)]
         self._top = max(0, min(self._top, len(lines) - height))
+        self._left = max(0, len(lines) - height - self._top)
         return lines[self._top : self._top + height]
+
+    def foot(self) -> str:
+        """That there is more, and where."""
+        above = f"↑ {words.plural(self._top, 'line')} above" if self._top else ""
+        below = f"↓ {words.plural(self._left, 'line')} more" if self._left else ""
+        return "   ".join(filter(None, (above, below)))
 
     def action_scroll(self, by: int) -> None:
         self._top += by

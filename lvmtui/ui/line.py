@@ -130,9 +130,15 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def framed(
-    title: Sequence[Piece], side: Sequence[Piece], body: Sequence[Line], width: int, *, heavy: bool
+    title: Sequence[Piece],
+    side: Sequence[Piece],
+    body: Sequence[Line],
+    width: int,
+    *,
+    heavy: bool,
+    foot: Sequence[Piece] = (),
 ) -> list[Line]:
-    """A panel: a box around `body` with `title` and `side` in its upper edge."""
+    """A panel: a box around `body` with `title` and `side` in its upper edge, `foot` in the lower one."""
     corners = (
         (glyphs.HEAVY_TOP_LEFT, glyphs.HEAVY_TOP_RIGHT, glyphs.HEAVY_BOTTOM_LEFT, glyphs.HEAVY_BOTTOM_RIGHT)
         if heavy
@@ -147,8 +153,19 @@ def framed(
     lines: list[Line] = [(*head, (filling, edge), *tail)]
     for line in body:
         lines.append(((f"{down} ", edge), *fit(line, width - 4), (f" {down}", edge)))
-    lines.append(((corners[2] + across * (width - 2) + corners[3], edge),))
+    below: list[Piece] = [(" ", edge), *_cut_line(foot, max(0, width - 6)), (f" {across}{corners[3]}", edge)]
+    if not foot:
+        below = [(corners[3], edge)]
+    lines.append(((corners[2] + across * max(0, width - 1 - width_of(below)), edge), *below))
     return lines
+
+
+def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:
+    """The first of `lines`, at most `height`; where some are left out the last one says how many, and `more`."""
+    if len(lines) <= height:
+        return list(lines)
+    kept = list(lines[: max(0, height - 1)])
+    return [*kept, ((f" {glyphs.ELLIPSIS} {len(lines) - len(kept)} more lines{more}", "note"),)][: max(0, height)]
 
 
 def _cut_line(line: Sequence[Piece], room: int) -> list[Piece]:

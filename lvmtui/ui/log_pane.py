@@ -23,6 +23,8 @@ class LogPane:
     follow: bool = True
     wrap: bool = False
     needle: str = ""
+    empty: str = "nothing logged yet"
+    """What is said of a log without a line."""
     _top: Top = (0, 0)
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -30,7 +32,7 @@ class LogPane:
         log = LogFile(self.path)
         size = log.size()
         if size == 0:
-            return [(("  nothing logged yet", "dim"),)]
+            return [((f"  {self.empty}", "dim"),)]
         if self.follow or self._top[0] >= size:
             rows = self._rows(log.before(size, height), width)[-height:]
             if rows:

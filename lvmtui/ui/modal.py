@@ -36,6 +36,10 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     def heading(self) -> str:
         raise NotImplementedError
 
+    def foot(self) -> str:
+        """What stands in the lower edge, once the body is known."""
+        return ""
+
     def on_mount(self) -> None:
         self.redraw()
 
@@ -50,7 +54,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         except Exception as error:
             lines = [(trouble(error),)]
         title: list[Piece] = [(self.heading(), "heading")]
-        self._drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True)
+        foot: list[Piece] = [(self.foot(), "note")] if self.foot() else []
+        self._drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True, foot=foot)
         canvas = self.query_one(Canvas)
         if canvas.size != (width, len(self._drawn)):
             canvas.styles.width, canvas.styles.height = width, len(self._drawn)

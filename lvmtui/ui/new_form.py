@@ -11,15 +11,15 @@ from lvmtui import format as words
 from lvmtui.contract.recipe import MODELS, title_of
 from lvmtui.contract.text import sanitise
 from lvmtui.ui import glyphs
-from lvmtui.ui.line import Line, Piece, fit, left, wrapped
+from lvmtui.ui.line import Line, Piece, fit, left, part, wrapped
 from lvmtui.ui.textfield import TextField
 
 FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "import")
 CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
 """`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
 HINTS = {
-    "baseline": "bundled Wikipedia vectors, first 41 articles; or type a path, ctrl+o picks",
-    "expanded": "bundled Wikipedia vectors, all 890 articles; or type a path, ctrl+o picks",
+    "baseline": "bundled vectors, first 41 articles; or a path, ctrl+o picks",
+    "expanded": "bundled vectors, all 890 articles; or a path, ctrl+o picks",
     "epochs": "as the recipe says",
     "seeds": "1",
     "jobs": "as many as this machine carries",
@@ -128,12 +128,14 @@ class Answers:
     """`lvmtui check --json`"""
     plan: dict[str, Any] | None = None
     """`lvmtui run --plan --json`"""
+    others: tuple[str, ...] = ()
+    """Campaigns here that a new one would meet, a sentence each."""
     fault: str = ""
     busy: str = ""
 
 
-def form_lines(form: Form, answers: Answers, width: int, height: int) -> list[Line]:
-    """The whole form, its answers below."""
+def form_lines(form: Form, answers: Answers, width: int, height: int, top: int = 0) -> list[Line]:
+    """The whole form, its answers below from line `top` on."""
     lines: list[Line] = [((" New campaign", "heading"),), ()]
     for i, name in enumerate(FIELDS):
         focused = i == form.focus
@@ -147,12 +149,15 @@ def form_lines(form: Form, answers: Answers, width: int, height: int) -> list[Li
     fault = form.fault or answers.fault
     if fault:
         said.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(fault, width - 5))
-    said.extend(_plan_lines(answers.plan, width) if answers.plan and not fault else [])
+    if answers.plan and not fault:
+        said.extend(_plan_lines(answers.plan, width))
+        said.extend(_notes(answers.others, width))
     said.extend(_fact_lines(answers.facts, width))
     if answers.busy:
         said.insert(0, ((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
-    room = height - len(lines) - 2
-    lines.extend(said[:room])
+    room = max(0, height - len(lines) - 1)
+    top = max(0, min(top, len(said) - room))
+    lines.extend(part(said[top:], room, ", page down"))
     lines.extend([()] * (height - 1 - len(lines)))
     lines.append(((f" {form.command}", "dim"),))
     return lines[:height]
@@ -183,25 +188,42 @@ def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
         return []
     campaign = _mapping(plan.get("campaign"))
     split = _mapping(plan.get("split"))
-    runs = plan.get("runs")
-    count = len(runs) if isinstance(runs, list) else 0
     said = [
         (
             "plan",
-            f"{words.plural(count, 'run')}, {_number(campaign.get('jobs'))} side by side, "
-            f"{campaign.get('size')} models, recipe {campaign.get('recipe')}, device {campaign.get('device')}",
+            f"{_runs_words(plan)}, {campaign.get('size')} models, recipe {campaign.get('recipe')}, "
+            f"device {campaign.get('device')}",
         ),
         ("held out", f"{_number(split.get('windows'))} windows of {_number(split.get('clusters'))} articles or blocks"),
     ]
-    expected = _mapping(plan.get("expected") or plan.get("eta"))
-    if isinstance(seconds := expected.get("seconds"), (int, float)):
-        low, high = expected.get("low"), expected.get("high")
-        span = f" ({words.duration(low)} to {words.duration(high)})" if low and high else ""
-        said.append(("expected", words.duration(float(seconds)) + span))
+    if expected := _expected_words(plan):
+        said.append(("expected", expected))
     lines = _pairs(said, width)
     notes = campaign.get("notes")
     lines.extend(_notes(notes if isinstance(notes, list) else [], width))
     return lines
+
+
+def plan_words(plan: dict[str, Any]) -> list[str]:
+    """What is asked about before it starts: how many runs, how long."""
+    expected = _expected_words(plan)
+    return [_runs_words(plan) + (f"; expected {expected}" if expected else "")]
+
+
+def _runs_words(plan: dict[str, Any]) -> str:
+    runs = plan.get("runs")
+    count = words.plural(len(runs) if isinstance(runs, list) else 0, "run")
+    return f"{count}, {_number(_mapping(plan.get('campaign')).get('jobs'))} side by side"
+
+
+def _expected_words(plan: dict[str, Any]) -> str:
+    expected = _mapping(plan.get("expected"))
+    if not isinstance(seconds := expected.get("seconds"), (int, float)):
+        return ""
+    low, high = expected.get("low"), expected.get("high")
+    return words.duration(float(seconds)) + (
+        f" ({words.duration(low)} to {words.duration(high)})" if low and high else ""
+    )
 
 
 def _fact_lines(facts: dict[str, Any] | None, width: int) -> list[Line]:

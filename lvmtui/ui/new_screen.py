@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from textual import events
 from textual.timer import Timer
 
+from lvmtui import format as words
+from lvmtui.ui.ask import Ask
 from lvmtui.ui.child import Child, document
 from lvmtui.ui.files import completed, typed_path
 from lvmtui.ui.header import Key, keys
 from lvmtui.ui.line import Drawing, Hit
-from lvmtui.ui.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines
+from lvmtui.ui.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines, plan_words
+from lvmtui.ui.others import others
 from lvmtui.ui.picker import Picker
+from lvmtui.ui.scratch import Scratch
 from lvmtui.ui.snapshot import Snapshot
 from lvmtui.ui.textfield import TextField
 from lvmtui.ui.view import View
 
+SLOW = 2.0
+"""Seconds after which it is said how long something takes."""
 PAUSE = 0.7
 """Seconds without a key after which the files are looked at and the plan is made."""
 KEYS: tuple[Key, ...] = (
@@ -29,6 +38,9 @@ KEYS: tuple[Key, ...] = (
     ("ctrl+o", "pick a file", "pick"),
 )
 BACK: Key = ("esc", "back", "leave_form")
+PLANNING = "looking at the vectors, making the plan"
+CALLED_OFF = 130
+"""Exit code of a command that was interrupted."""
 
 
 class NewScreen(View):
@@ -39,23 +51,38 @@ class NewScreen(View):
         self._form = Form()
         self._answers = Answers()
         self._timer: Timer | None = None
-        self._starting = False
+        self._check, self._plan, self._start = Child(), Child(), Child()
+        self._starting = self._entered = False
+        """Enter was pressed, and the plan is not there yet that would be asked about."""
+        self._since = 0.0
+        """When what goes on began, by the monotonic clock."""
+        self._top = 0
+        self._before: frozenset[str] = frozenset()
+        """Campaigns that were there when one was started."""
 
     def on_mount(self) -> None:
         super().on_mount()
-        root = str(self.ui.workspace.root)
-        self._check, self._plan, self._start = Child(root), Child(root), Child(root)
+        self._scratch = Scratch(self.ui.workspace)
+        self.set_interval(1.0, self._tick)
         self._ask_later()
 
     def on_unmount(self) -> None:
         for child in (self._check, self._plan):
-            child.stop()
+            child.stop(patience=1.0)
+        self._scratch.close()
+
+    def _tick(self) -> None:
+        if self._answers.busy:
+            self.redraw()
 
     def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
         return self.paint_without(width, height)
 
     def paint_without(self, width: int, height: int) -> Drawing:
-        lines = form_lines(self._form, self._answers, width, height - 1)
+        answers, took = self._answers, time.monotonic() - self._since
+        if answers.busy and took > SLOW:
+            answers = replace(answers, busy=f"{answers.busy}, {words.duration(took)} so far")
+        lines = form_lines(self._form, answers, width, height - 1, self._top)
         hits = [Hit(0, 2 + i, width, 1, f"field:{i}") for i in range(len(FIELDS))]
         last, found = keys(KEYS, BACK, width)
         hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
@@ -68,11 +95,15 @@ class NewScreen(View):
         event.prevent_default()
         form, key = self._form, event.key
         field = form.field
+        self.ui.hush_read()
         if self._starting and key != "escape":  # what starts is what stood there when Enter was pressed
             return
         match key:
             case "escape":
                 self.action_leave_form()
+            case "pagedown" | "pageup":
+                self._top = max(0, self._top + (4 if key == "pagedown" else -4))
+                self.redraw()
             case "enter":
                 self.action_start()
             case "tab" | "down":
@@ -129,8 +160,11 @@ class NewScreen(View):
         self.app.push_screen(Picker(typed if typed.is_dir() else typed.parent), picked)
 
     def action_leave_form(self) -> None:
-        """Back to the board; without a campaign there is none, and leaving leaves the program."""
-        if self.ui.snapshot is None:
+        """Back to the board; without a campaign there is none, and leaving leaves the program. What is being started
+        is called off first."""
+        if self._starting:
+            self._start.interrupt()
+        elif self.ui.snapshot is None:
             self.ui.action_leave()
         else:
             self.dismiss(None)
@@ -140,46 +174,61 @@ class NewScreen(View):
     def _change(self, form: Form) -> None:
         asked = form.arguments() != self._form.arguments()
         self._form = form
+        self._entered = False
         if asked:
-            self._answers = replace(self._answers, fault="")
             self._ask_later()
         self.redraw()
 
     def _ask_later(self) -> None:
+        """Ask once nobody has typed for a moment. What was planned for another form says nothing from now on."""
+        busy = "" if self._form.fault or self._form.folders else PLANNING
+        self._answers = replace(self._answers, plan=None, others=(), fault="", busy=busy)
+        self._since = time.monotonic()
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(PAUSE, self._ask)
 
     def _ask(self) -> None:
         """Have the plan made, which looks at the files as well; of a single file there are only facts."""
-        form = self._form
+        form, self._top = self._form, 0
         if form.fault or form.folders:
             self._plan.stop()
             self._answers = replace(self._answers, plan=None, busy="")
             if form.files and not form.folders:
                 self._look(form)
         else:
-            self._answers = replace(self._answers, plan=None, busy="looking at the vectors, making the plan")
-            self._plan.run([*form.arguments(), "--plan", "--json"], partial(self._told, self._planned, form))
+            self._answers = replace(self._answers, plan=None, busy=PLANNING)
+            arguments = [*form.arguments(), "--plan", "--json"]
+            self._plan.run(arguments, self._scratch.workspace().root, partial(self._made, form))
         self.redraw()
 
     def _look(self, form: Form) -> None:
-        self._check.run(["check", "--json", *(form.files or ("bundled",))], partial(self._told, self._checked, form))
+        arguments = ["check", "--json", *(form.files or ("bundled",))]
+        self._check.run(arguments, self._scratch.workspace().root, partial(self._told, self._checked, form))
 
     def _told(self, take: Callable[..., None], form: Form, out: str, words: str, code: int) -> None:
         """Called from a thread."""
         self.ui.call_later(take, form, out, words, code)
 
-    def _planned(self, form: Form, out: str, words: str, code: int) -> None:
+    def _made(self, form: Form, out: str, words: str, code: int) -> None:
+        """The plan is there, or why there is none. Called from a thread, which reads about other campaigns."""
+        plan = document(out) if code == 0 else None
+        campaign = plan.get("campaign") if plan else None
+        met = others(self.ui.workspace, campaign) if isinstance(campaign, dict) else []
+        self.ui.call_later(self._planned, form, plan, tuple(met), words or f"the plan ended with code {code}")
+
+    def _planned(self, form: Form, plan: dict[str, Any] | None, met: tuple[str, ...], fault: str) -> None:
         if form.arguments() != self._form.arguments():
             return
-        plan = document(out) if code == 0 else None
         if plan is None:
-            self._answers = replace(self._answers, fault=words or f"the plan ended with code {code}", busy="")
+            self._entered = False
+            self._answers = replace(self._answers, fault=fault, busy="")
             self._look(form)
         else:
             facts = plan.get("check")
-            self._answers = Answers(facts if isinstance(facts, dict) else self._answers.facts, plan)
+            self._answers = Answers(facts if isinstance(facts, dict) else self._answers.facts, plan, met)
+        if self._entered:
+            self.action_start()
         self.redraw()
 
     def _checked(self, form: Form, out: str, words: str, code: int) -> None:
@@ -188,19 +237,51 @@ class NewScreen(View):
             self._answers = replace(self._answers, facts=document(out), fault=fault)
             self.redraw()
 
+    # -- starting ----------------------------------------------------------------------------------------------------
+
     def action_start(self) -> None:
-        """Start the campaign as the form says."""
-        if not self._starting and not self._form.fault:
-            self._starting = True
-            self._answers = replace(self._answers, fault="", busy="starting")
-            self._start.run(self._form.starting, partial(self._told, self._started, self._form))
+        """Ask whether to start what the form says, once there is a plan to be asked about."""
+        form, plan = self._form, self._answers.plan
+        self._entered = False
+        if self._starting or form.fault:
+            return
+        if form.folders:
+            body, title = [f"Taken in: {', '.join(form.folders)}"], "Take in these runs?"
+        elif plan is not None:
+            body, title = [*plan_words(plan), *self._answers.others], "Start this campaign?"
+        else:
+            self._entered = True
+            if not self._answers.busy:
+                self._ask()
+            self.ui.say("you are asked whether to start as soon as the plan is made")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._begin(form)
+
+        self.app.push_screen(Ask(title, body, [("y", "start")], "not yet", enter="y"), answered)
+
+    def _begin(self, form: Form) -> None:
+        self._starting, self._since = True, time.monotonic()
+        self._before = frozenset(folder.id for folder in self.ui.workspace.campaign_dirs())
+        self._plan.stop()
+        busy = "reading the runs" if form.folders else "starting: splitting, proving the split, writing the runs"
+        self._answers = replace(self._answers, fault="", busy=f"{busy}; esc calls it off")
+        self._scratch.keep()
+        self._start.run(form.starting, self.ui.workspace.root, partial(self._told, self._started, form))
         self.redraw()
 
     def _started(self, form: Form, out: str, words: str, code: int) -> None:
         self._starting = False
-        if code:
-            self._answers = replace(self._answers, fault=words or f"starting ended with code {code}", busy="")
-            self.redraw()
+        there = any(folder.id not in self._before for folder in self.ui.workspace.campaign_dirs())
+        if code == 0 or there:
+            self.ui.open_campaign(None)
+            self.dismiss(None)
             return
-        self.ui.open_campaign(None)
-        self.dismiss(None)
+        called_off = code in (CALLED_OFF, -signal.SIGINT)
+        fault = "" if called_off else words or f"starting ended with code {code}"
+        self._answers = replace(self._answers, fault=fault, busy="")
+        if called_off:
+            self.ui.say("called off; nothing was started")
+        self.redraw()

@@ -169,7 +169,8 @@ class Orders:
                 said = [f"that did not work: {type(error).__name__}: {error}"]
             self._app.source.look_now()
             if said:
-                self._app.call_later(self._app.say, "; ".join(said))
+                more = f"; and so for {len(said) - 2} more" if len(said) > 3 else ""
+                self._app.call_later(self._app.say, "; ".join(said[:2] if more else said) + more)
 
         threading.Thread(target=run, name="lvmtui-order", daemon=True).start()
 

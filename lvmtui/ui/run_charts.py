@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lvmtui import format as words
-from lvmtui.ui.chart import Level, Series, chart
+from lvmtui.ui.board_panels import curve_over, step_size, x_range, x_unit
+from lvmtui.ui.chart import Level, Series, chart, smoothed
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.line import Line, Piece, beside, fit
 from lvmtui.ui.snapshot import Snapshot
@@ -36,20 +37,18 @@ def charts(snapshot: Snapshot, run: RunFacts, other: RunFacts | None, log: bool,
     return beside([cosine, right], [large, small])
 
 
-def _range(run: RunFacts) -> tuple[float, float]:
-    steps = run.state.spec.total_steps if run.state else 1
-    return 0, max([steps, *(x for x, _ in run.curve)])
-
-
 def _cosine(
     snapshot: Snapshot, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int
 ) -> list[Line]:
     points = run.state.trainer.points if run.state else ()
-    training = tuple((p.step, p.cosine) for p in points if p.cosine is not None)
-    series = [Series(run.curve, run.arm, "val")]
-    title: list[Piece] = [(" cosine  ", "heading"), (f"{run.label} validation", run.arm), ("  training", "note")]
+    runs = [run, other] if other is not None and other.curve else [run]
+    unit = x_unit(runs)
+    training = smoothed([(p.step / step_size(run, unit), p.cosine) for p in points if p.cosine is not None])
+    series = [Series(curve_over(run, unit), run.arm, "val")]
+    trained = "training, smoothed" if width >= 60 else "training"
+    title: list[Piece] = [(" cosine  ", "heading"), (f"{run.label} validation", run.arm), (f"  {trained}", "note")]
     if other is not None and other.curve:
-        series.append(Series(other.curve, other.arm, other.label))
+        series.append(Series(curve_over(other, unit), other.arm, other.label))
         title.append((f"  {other.label} validation", other.arm))
     series.append(Series(training, "note", "train"))
     mean = snapshot.context_mean.get(run.arm)
@@ -61,7 +60,8 @@ def _cosine(
         levels=levels,
         form=lambda y: words.cosine(y, 3),
         log=log,
-        x_range=_range(run),
+        x_range=x_range(runs, unit),
+        x_name=unit,
         focus=True,
     )
     return [fit(title, width), *drawn]
@@ -70,7 +70,7 @@ def _cosine(
 def _loss(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
     trainer = run.state.trainer if run.state else None
     validation = tuple((e.step, e.loss) for e in trainer.evaluations if e.loss is not None) if trainer else ()
-    training = tuple((p.step, p.loss) for p in trainer.points if p.loss is not None) if trainer else ()
+    training = smoothed([(p.step, p.loss) for p in trainer.points if p.loss is not None]) if trainer else ()
     series = [Series(validation, run.arm, "val"), Series(training, "note", "train")]
     return _titled("loss", series, run, log, width, height)
 
@@ -97,5 +97,5 @@ def _titled(
 ) -> list[Line]:
     """A chart with its name above."""
     scale = "  log scale" if log else ""
-    drawn = chart(series, width, height - 1, form=form, log=log, x_range=_range(run))
+    drawn = chart(series, width, height - 1, form=form, log=log, x_range=x_range([run], "step"), x_name="step")
     return [fit([(f" {title}", "heading"), (scale, "dim")], width), *drawn]

@@ -46,12 +46,18 @@ def _groups(run: RunFacts) -> list[Group]:
     spec, trainer = state.spec, state.trainer
     recipe = [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)]
     started = trainer.started
+    launches = words.plural(state.supervision.launches, "time")
+
+    def known(text: str) -> str:
+        """A history of another program tells its curve and little else."""
+        return "–" if spec.history else text
+
     life: list[tuple[str, str]] = [
         ("folder", run.view.planned.folder),
-        ("attempts", f"{trainer.attempts}, launched {words.plural(state.supervision.launches, 'time')}"),
+        ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(trainer.first_started)),
-        ("work", words.duration(trainer.active)),
-        ("step", f"{state.step:,} of {spec.total_steps:,}"),
+        ("work", known(words.duration(trainer.active))),
+        ("epoch" if spec.imported else "step", f"{state.step:,} of {spec.total_steps:,}"),
     ]
     if started is not None and started.process.pid:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
@@ -76,18 +82,19 @@ def _groups(run: RunFacts) -> list[Group]:
             [
                 ("model", f"{spec.model}, {spec.size}"),
                 ("parameters", f"{run.parameters:,}" if run.parameters else ""),
-                ("data", f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1]:,}"),
-                ("fingerprint", spec.data.fingerprint[:16]),
-                ("windows", f"{spec.train_windows:,} training, {spec.validation_windows:,} validation"),
-                ("held-out", f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}"),
-                ("vectors", f"{spec.context} of {spec.dim} numbers"),
-                ("seed", f"{spec.seed}"),
-                ("evaluated", f"every {spec.evaluate_every:,} steps"),
-                ("threads", f"{spec.threads}{', deterministic' if spec.deterministic else ''}"),
+                ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1]:,}")),
+                ("fingerprint", known(spec.data.fingerprint[:16])),
+                ("windows", known(f"{spec.train_windows:,} training, {spec.validation_windows:,} validation")),
+                ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
+                ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
+                ("seed", known(f"{spec.seed}")),
+                ("evaluated", known(f"every {spec.evaluate_every:,} steps")),
+                ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic else ''}")),
             ],
         )
     )
-    groups.append(("recipe", recipe))
+    if not spec.history:
+        groups.append(("recipe", recipe))
     return groups
 
 

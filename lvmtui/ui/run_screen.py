@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from lvmtui.state.status import Phase
 from lvmtui.ui.event_words import Happenings
 from lvmtui.ui.facts import RunFacts
-from lvmtui.ui.header import Key, keys
+from lvmtui.ui.header import Key, keys, order_keys
 from lvmtui.ui.line import Drawing, Hit, Line
 from lvmtui.ui.log_pane import LogPane
 from lvmtui.ui.run_charts import charts
@@ -26,9 +26,6 @@ KEYS: tuple[Key, ...] = (
     ("w", "wrap", "wrap"),
     ("/", "search", "ask"),
     ("y", "log scale", "scale"),
-    ("p", "pause", "pause"),
-    ("x", "cancel", "cancel"),
-    ("r", "retry", "retry"),
 )
 BACK: Key = ("esc", "board", "back")
 
@@ -77,7 +74,7 @@ class RunScreen(View):
         self._open(run)
         self.ui.attend(run.name, [run.name])
         names = [one.name for one in snapshot.runs]
-        lines: list[Line] = [run_header(run, f"{names.index(run.name) + 1}/{len(names)}", width)]
+        lines: list[Line] = [run_header(run, self._place(names.index(run.name) + 1, len(names)), width)]
         lines.extend(notices(run, width, 2 if height < TALL else 4))
         room = height - len(lines) - 1
         panes = PANES if height < TALL else PANES[1:]
@@ -91,13 +88,17 @@ class RunScreen(View):
         lines.append(tabs(shown, panes, self._side(shown), width))
         lines.extend(body)
         lines.extend([()] * (height - 1 - len(lines)))
-        last, hits = keys(KEYS, BACK, width)
+        orders = order_keys(run, read_only=self.ui.read_only)
+        last, hits = keys((KEYS[0], *orders, *KEYS[1:]), BACK, width)
         found = [Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in hits]
         x = 3
         for name in panes:
             found.append(Hit(x, tab_line, len(name) + 2, 1, f"do:open_pane('{name}')"))
             x += len(name) + 3
         return Drawing((*lines[: height - 1], last), tuple(found))
+
+    def _place(self, at: int, count: int) -> str:
+        return f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
 
     def _body(self, snapshot: Snapshot, run: RunFacts, shown: str, width: int, height: int) -> list[Line]:
         self._area = (width - 2, max(1, height))
@@ -134,7 +135,7 @@ class RunScreen(View):
         if run.name != self._run_name:
             self._run_name, self._top = run.name, 0
             wrap = self._log.wrap if self._log else False
-            self._log = LogPane(run.view.folder.log, wrap=wrap)
+            self._log = LogPane(run.view.folder.log, wrap=wrap, empty=run.no_log)
             self._happenings = Happenings(run.view.folder)
             self._stop_search()
 
@@ -232,6 +233,7 @@ class RunScreen(View):
         def found(offset: int | None) -> None:
             if stop.is_set() or self._log is not log:
                 return
+            self._search = None
             if offset is None:
                 app.say(f"'{log.needle}' is not in this log")
             else:
@@ -251,7 +253,7 @@ class RunScreen(View):
 
     def stop(self) -> bool:
         """Esc ends a search that goes on before it leaves the view."""
-        if not self.ui.words.startswith("searching"):
+        if self._search is None:
             return False
         self._stop_search()
         self.ui.hush()

@@ -35,14 +35,17 @@ def run_header(run: RunFacts, place: str, width: int) -> Line:
         start.append((f"{soon}   ", ""))
     elif run.waits and run.start_words:
         start.append((f"starts {run.start_words}, takes {run.time_words}   ", "dim"))
-    elif run.time_words:
+    elif run.time_words and not run.imported:
         start.append((f"{run.time_words} of work   ", "dim"))
     if run.best is not None:
         start += [("best ", "dim"), (words.cosine(run.best), "bold"), ("   ", "")]
     live = run.state.live if run.state else None
+    end: list[Piece] = [(f"{place} ", "dim")]
     if live is not None and live.windows_per_second and run.phase is Phase.RUNNING:
-        start.append((f"{words.count(live.windows_per_second)} windows/s", "dim"))
-    return spread(start, [(f"{place} ", "dim")], width)
+        speed = f"{words.count(live.windows_per_second)} windows/s "
+        if width_of(start) + len(speed) + width_of(end) <= width:
+            start.append((speed, "dim"))
+    return spread(start, end, width)
 
 
 def notices(run: RunFacts, width: int, most: int) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lvmtui.contract.spec import ARMS
 from lvmtui.ui.header import Key, header, keys
 from lvmtui.ui.line import Drawing, Hit, Line
 from lvmtui.ui.markdown import render
@@ -55,7 +56,7 @@ class VerdictScreen(View):
         rows = sorted_rows(snapshot, self._by)
         if rows and self._model not in [row.model for row in rows]:
             self._model = rows[0].model
-        lines: list[Line] = [header(snapshot, width), ()]
+        lines: list[Line] = [header(snapshot, width, read_only=self.ui.read_only), ()]
         hits: list[Hit] = []
         if self._report:
             lines.extend(self._report_lines(snapshot, width, height - 3))
@@ -107,7 +108,8 @@ class VerdictScreen(View):
 
     def action_sort(self) -> None:
         self._by = SORTS[(SORTS.index(self._by) + 1) % len(SORTS)]
-        self.ui.say(f"sorted by {self._by}")
+        names = dict(zip(ARMS, self.snapshot.table.labels, strict=True)) if self.snapshot else {}
+        self.ui.say(f"sorted by {names.get(self._by, self._by)}")  # type: ignore[call-overload]
 
     def action_move(self, by: int) -> None:
         if self._report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lvmtui import format as words
@@ -12,9 +12,12 @@ from lvmtui.judge.verdict import Word, interval_words
 from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import verdict_style
 from lvmtui.ui.header import change_style
-from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, right, wrapped
+from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, part, right, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
+IN_REPORT = ", tab shows the report"
+LEAST = (3, 4, 4)
+"""Lines that trivial baselines, answer and reasons get even where there is little room."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 
@@ -69,30 +72,39 @@ def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
 
 
 def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height: int) -> Drawing:
-    """Sentence, caveats, table, the selected row's reasons."""
+    """Sentence, caveats, table, the selected row's reasons. What does not fit is said to be in the report."""
     lines: list[Line] = []
     for text in wrapped(snapshot.answer, width - 2):
         lines.append(((" " + text, "bold"),))
-    for caveat in snapshot.caveats:
+    for caveat in (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ())):
         lines.extend(((" " + text, "dim"),) for text in wrapped(caveat, width - 2))
-    lines = lines[: max(3, height // 4)]
-    lines.append(())
     columns = columns_for(snapshot, width)
     rows = sorted_rows(snapshot, by)
     details = _details(next((row for row in rows if row.model == selected), None), width)
-    details = details[: max(2, height // 4)]
-    room = max(1, height - len(lines) - 2 - len(details))
+    trivial = [_trivial(one, columns, width) for one in snapshot.table.trivial]
+    listed = max(1, min(len(rows), height - 2 - sum(LEAST)))
+    parts = (trivial, lines, details)
+    heights = shares([len(one) for one in parts], LEAST, height - 2 - listed)
+    trivial, lines, details = (part(one, most, IN_REPORT) for one, most in zip(parts, heights, strict=True))
+    lines.append(())
     lines.append(_titles(columns, by, snapshot, width))
-    first = max(0, min([i for i, row in enumerate(rows) if row.model == selected] or [0]) - room + 1)
+    first = max(0, min([i for i, row in enumerate(rows) if row.model == selected] or [0]) - listed + 1)
     hits: list[Hit] = []
-    for row in rows[first : first + room]:
+    for row in rows[first : first + listed]:
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
         lines.append(_row(row, columns, width, selected=row.model == selected))
-    for trivial in snapshot.table.trivial[: max(0, room - len(rows))]:
-        lines.append(_trivial(trivial, columns, width))
+    lines.extend(trivial)
     lines.extend([()] * (height - len(lines) - len(details)))
     lines.extend(details)
     return Drawing(tuple(lines[:height]), tuple(hits))
+
+
+def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """How many of `room` lines each part gets that wants so many: `least` first, what is left in their order."""
+    given = [min(want, some) for want, some in zip(wanted, least, strict=True)]
+    for i, want in enumerate(wanted):
+        given[i] += max(0, min(want - given[i], room - sum(given)))
+    return given
 
 
 def _titles(columns: list[Column], by: str, snapshot: Snapshot, width: int) -> Line:
@@ -158,7 +170,7 @@ def _skill(cell: ArmCell) -> str:
 
 def _hits(row: Row) -> str:
     scores = [cell.scores for cell in (row.baseline, row.expanded)]
-    return " ".join(words.cosine(s.hit_10, 3) if s else "–" for s in scores)
+    return " ".join(words.cosine(s.hit_10, 3) if s else "–" for s in scores) if any(scores) else "–"
 
 
 def _margin(cell: ArmCell) -> str:

@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from lvmtui.contract.text import sanitise
 from lvmtui.ui.canvas import Canvas
-from lvmtui.ui.line import Drawing, Line
+from lvmtui.ui.line import Drawing, Line, spread
 from lvmtui.ui.prompt import Prompt
 from lvmtui.ui.snapshot import Snapshot
 
@@ -75,7 +75,7 @@ class View(Screen[None]):
         if self._prompt is not None:
             lines[-1] = self._prompt.line(width)
         elif words := self.ui.words:
-            lines[-1] = ((" " + words, "note"),)
+            lines[-1] = spread([(" " + words, "note")], lines[-1][-2:], width)  # the way out stays
         canvas.draw(lines)
 
     def on_mount(self) -> None:
@@ -97,6 +97,8 @@ class View(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Keys belong to the line that is being typed, from the `/` on; then they are the views' again."""
+        if self._prompt is None:
+            self.ui.hush_read()
         if self._prompt is None and event.key == "slash" and self.QUESTION:
             self._prompt = Prompt(self.QUESTION, self.asked)
         elif self._prompt is not None:

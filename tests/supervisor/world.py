@@ -143,7 +143,8 @@ class World:
         return [p for p in marked_processes() if p.mark == mark or p.mark.startswith(mark + os.sep)]
 
     def monitor(self) -> str:
-        return self.workspace.monitor_log(self.campaign).read_text()
+        log = self.workspace.monitor_log(self.campaign)
+        return log.read_text() if log.exists() else ""
 
     def describe(self) -> str:
         lines = [f"{p.run}: {self.view(p.model, p.arm).status}" for p in self.campaign.runs]

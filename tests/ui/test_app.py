@@ -285,7 +285,7 @@ async def test_an_error_in_a_view_is_a_line(root: Path, make_app: MakeApp, monke
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
         with monkeypatch.context() as patch:
-            patch.setattr("lvmtui.ui.board_screen.board", lambda *arguments: 1 / 0)
+            patch.setattr("lvmtui.ui.board_screen.board", lambda *arguments, **options: 1 / 0)
             app.redraw()
             await pilot.pause()
             assert "cannot be shown: ZeroDivisionError" in shown(app)
@@ -328,8 +328,9 @@ async def test_orders_for_many(root: Path, make_app: MakeApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         assert app.snapshot is not None
         folders = {run.name: run.view.folder for run in app.snapshot.runs}
+        going = [run.view.folder.intent for run in app.snapshot.runs if not run.view.status.over]
         app.orders.pause_all()
-        await until(pilot, lambda: read_intent(folders["gru_23k_20261122_134500"].intent).want == "pause")
+        await until(pilot, lambda: all(read_intent(intent).want == "pause" for intent in going))
         app.look()
         app.orders.resume_all()
         await until(pilot, lambda: all(read_intent(f.intent).want == "run" for f in folders.values()))
