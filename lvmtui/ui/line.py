@@ -124,7 +124,7 @@ def wrapped(text: str, width: int) -> list[str]:
             continue
         if current:
             lines.append(current)
-        *full, current = chop_cells(word, max(2, width)) or [""]
+        *full, current = chop_cells(word, max(2, width)) or [word]
         lines.extend(full)
     return [*lines, current] if current or not lines else lines
 

@@ -74,6 +74,6 @@ def _steady(text: str, root: Path) -> str:
     for line in text.splitlines():
         if process in line or folder in line:
             line = " ".join(line.replace(process, "PID").split(folder)[0].split())
-            line = re.sub(r"PID and \d+ (child|children)", "PID", line)  # what other tests of this process have open
+            line = re.sub(r"PID and \d+ child(ren)?", "PID", line)  # what other tests of this process have open
         lines.append(line.rstrip())
     return "\n".join(lines).rstrip()
