@@ -11,8 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from lvmtui.contract.files import try_lock
+from lvmtui.contract.events import Failed, encode_event
+from lvmtui.contract.files import append_line, try_lock
+from lvmtui.contract.identity import host_name
 from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.text import sanitise
 from trainers.memory import keep_memory
 from trainers.orders import Exit, Orders
 
@@ -31,13 +34,23 @@ def main(arguments: list[str]) -> int:
     if lock is None:
         print(f"{folder.path}: another process trains this run; nothing was started", file=sys.stderr)
         return Exit.LOCKED
-    keep_memory()
-    from trainers.train import train
-
     try:
+        keep_memory()
+        try:
+            from trainers.train import train
+        except ImportError as error:
+            return cannot_train(folder, error)
         return train(folder, orders, began)
     finally:
         lock.close()
+
+
+def cannot_train(folder: RunDir, error: ImportError) -> Exit:
+    """Say, where it lasts, that this Python has not what training needs: another try would end the same way."""
+    what = f"{error}; install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
+    print(what, file=sys.stderr)
+    append_line(folder.events, encode_event(Failed(time.time(), 0, "setup", sanitise(what, 500), 0.0)))
+    return Exit.FAILED
 
 
 if __name__ == "__main__":

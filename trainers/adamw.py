@@ -41,8 +41,9 @@ class AdamW:
         self.steps = torch.zeros((), device=self.parameters[0].device)
 
     @torch.no_grad()
-    def update(self, rate: float, clip: float) -> None:
-        """One step at `rate` with the norm of the whole gradient clipped to `clip`. The gradients are gone after it."""
+    def update(self, rate: Tensor, clip: float) -> None:
+        """One step at `rate` () with the norm of the whole gradient clipped to `clip`. The gradients are gone after
+        it."""
         gradients = [[gradient_of(p) for p in group.parameters] for group in self.groups]
         norms = torch._foreach_norm([gradient for found in gradients for gradient in found])
         excess = (torch.linalg.vector_norm(torch.stack(norms)) + 1e-6) / clip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 
 from lvmtui.contract.events import Started, decode_event
+from lvmtui.contract.filesystem import is_shared
 from lvmtui.contract.intent import Intent, read_intent
 
 
@@ -34,11 +36,18 @@ class Leave(Exception):
         self.signal_name = signal_name
 
 
+ASKED = 2.0
+"""Seconds between two looks that ask the file server, where the run folder lies on one: `stat` may answer from the
+host's memory for a minute."""
+
+
 class Orders:
     """Reads the intent again only when its file has changed: a look costs a microsecond."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._shared = is_shared(path.parent)
+        self._asked = float("-inf")
         self._seen: tuple[int, int] | None = None
         self._signal: str = ""
         self.intent = Intent()
@@ -71,10 +80,17 @@ class Orders:
 
     def _look(self) -> None:
         try:
-            stat = os.stat(self._path)
+            stat = self._stat()
         except OSError:
             return  # taken away in mid-run: what was wanted last is still wanted
         seen = (stat.st_ino, stat.st_mtime_ns)
         if seen != self._seen:
             self._seen = seen
             self.intent = read_intent(self._path)
+
+    def _stat(self) -> os.stat_result:
+        if not self._shared or time.monotonic() - self._asked < ASKED:
+            return os.stat(self._path)
+        self._asked = time.monotonic()
+        with self._path.open("rb") as file:
+            return os.fstat(file.fileno())

@@ -80,11 +80,10 @@ class TrainState:
         self.place = Place()
         self.best: dict[str, Tensor] = {}
 
-    def average(self, decay: float) -> None:
-        """Move the average towards the weights; young averages follow faster."""
-        weight = 1 - min(decay, (1 + self.place.step) / (10 + self.place.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(self.averages, self.weights, weight)
+    @torch.no_grad()
+    def average(self, weight: Tensor) -> None:
+        """Move the average by `weight` () of the way towards the weights."""
+        torch._foreach_lerp_(self.averages, self.weights, [weight] * len(self.weights))
 
     def keep_best(self) -> None:
         self.best = {name: value.detach().cpu().clone() for name, value in self.averaged.state_dict().items()}

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.events import (
@@ -29,7 +28,7 @@ from lvmtui.contract.events import (
     Trained,
 )
 from lvmtui.contract.files import sealed_digest
-from lvmtui.contract.identity import own_identity
+from lvmtui.contract.identity import own_identity, own_launch
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec, read_spec
 from lvmtui.contract.text import sanitise
@@ -41,15 +40,17 @@ from trainers.checkpoint import (
     save_archive,
     save_checkpoint,
 )
-from trainers.data import RunData, open_data, order_of
-from trainers.evaluate import evaluate, latency, loss_and_cosine, predict
+from trainers.data import RunData, open_data
+from trainers.evaluate import evaluate, latency, predict
 from trainers.heldout import write_heldout
 from trainers.imported import take_over
 from trainers.journal import Journal
 from trainers.machine import choose_device, device_name, peak_memory, versions
 from trainers.orders import Exit, Leave, Orders
+from trainers.replay import recorder
 from trainers.schedule import rate_at
 from trainers.state import TrainState, build_forecaster
+from trainers.steps import Steps
 
 POINTS = 400
 """Points of the training curve a run logs at most; a chart shows fewer, and each one waits for the device."""
@@ -94,8 +95,7 @@ class Training:
         self.spec: RunSpec
         self.data: RunData
         self.state: TrainState | None = None
-        self.pending: list[Tensor] = []
-        """Loss and cosine of the steps that have not been read from the device."""
+        self.steps: Steps
         self.next_checkpoint = math.inf
 
     # -- before the first step ---------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Training:
         self.state = state
         self.journal.active_before = state.place.active
         self.train_seconds_before = state.place.train_seconds
-        self.order_epoch, self.order = -1, np.empty(0, np.int64)
+        self.steps = Steps(spec, state, self.data.train, recorder(self.device), self.journal.say)
         self.point_every = math.ceil(spec.total_steps / POINTS)
         self.point_mark = (state.place.step, 0.0)
         self.journal.event(
@@ -132,6 +132,7 @@ class Training:
                 parameters=sum(p.numel() for p in model.parameters()),
                 device=device_name(self.device),
                 versions=versions(),
+                launch=own_launch(),
             ),
             durable=True,
         )
@@ -157,7 +158,8 @@ class Training:
             if place.step == spec.total_steps or self.out_of_patience():
                 break
             self.journal.clock.enter("training")
-            self.step()
+            self.steps.take()
+            self.journal.steps += 1
             if place.step % self.point_every == 0:
                 self.log_point()
             if self.journal.progress_due():
@@ -165,28 +167,6 @@ class Training:
                 self.show()
             if time.monotonic() >= self.next_checkpoint:
                 self.save()
-
-    def step(self) -> None:
-        """One batch: forward, backward, update. Nothing here waits for the device."""
-        state, recipe, place = self.known, self.spec.recipe, self.place
-        context, target = self.data.train.batch(self.batch_of(place.step))
-        loss, cosine = loss_and_cosine(recipe.loss, state.forward(context), target)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        state.optimizer.update(self.rate, recipe.clip)
-        place.step += 1
-        self.journal.steps += 1
-        if recipe.average is not None:
-            state.average(recipe.average)
-        self.pending.append(torch.stack([loss.detach(), cosine]))
-
-    def batch_of(self, step: int) -> Tensor:
-        """Which training windows a step takes: every window once an epoch, in an order of that epoch."""
-        windows, size = len(self.data.train), min(self.spec.recipe.batch_size, len(self.data.train))
-        epoch, index = divmod(step, windows // size)
-        if epoch != self.order_epoch:
-            self.order_epoch, self.order = epoch, order_of(epoch, windows, self.spec.seed)
-        chosen = torch.from_numpy(self.order[index * size : (index + 1) * size])
-        return chosen.to(self.data.train.starts.device)
 
     def evaluate(self) -> None:
         """Score the validation windows; keep the weights if they are the best so far."""
@@ -245,11 +225,10 @@ class Training:
 
     def read_pending(self) -> None:
         """Take the figures of the last steps from the device. Raises Diverged at the first that is not finite."""
-        if not self.pending:
+        figures = self.steps.read()
+        if not figures:
             return
-        figures = torch.stack(self.pending).tolist()
         first = self.place.step - len(figures) + 1
-        self.pending.clear()
         for step, (loss, cosine) in enumerate(figures, start=first):
             if not math.isfinite(loss):
                 raise Diverged(step, loss)

@@ -98,7 +98,7 @@ def test_ten_updates_equal_the_textbook(name: str, clip: float) -> None:
         torch.nn.utils.clip_grad_norm_(plain.parameters(), clip)
         textbook.step()
         loss_and_cosine("mse", forward(context), target)[0].backward()
-        ours.update(RATE, clip)
+        ours.update(torch.tensor(RATE), clip)
     # AdamW divides a gradient by its own size: where it is nothing but rounding, the update is too. No output may
     # differ by more than rounding, and hardly any weight.
     context, _ = batch_of(99)
@@ -118,7 +118,7 @@ def test_the_update_resumes_to_the_bit() -> None:
     optimizer = AdamW([(straight[:1], 0.1), (straight[1:], 0.0)])
     for step in range(4):
         gradients(straight, step)
-        optimizer.update(RATE, 1.0)
+        optimizer.update(torch.tensor(RATE), 1.0)
         if step == 1:
             resumed = copy.deepcopy(straight)
             state = copy.deepcopy(optimizer.state_dict())
@@ -126,7 +126,7 @@ def test_the_update_resumes_to_the_bit() -> None:
     again.load_state_dict(state)
     for step in (2, 3):
         gradients(resumed, step)
-        again.update(RATE, 1.0)
+        again.update(torch.tensor(RATE), 1.0)
     assert all(torch.equal(a, b) for a, b in zip(straight, resumed, strict=True))
 
 

@@ -1,0 +1,164 @@
+"""A step takes nothing from the host, so that a GPU can replay it; and it is the same step, replayed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from lvmtui.contract.recipe import recipe_for
+from lvmtui.contract.spec import RunSpec, read_spec
+from tests.trainers.tiny import DIM, plan_campaign
+from trainers.data import Windows, open_data
+from trainers.models import MODELS
+from trainers.replay import WARM, Work
+from trainers.state import TrainState, build_forecaster
+from trainers.steps import AHEAD, Steps
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, Windows]:
+    workspace, folders = plan_campaign(tmp_path_factory.mktemp("w"))
+    spec = read_spec(folders[1].spec)
+    return spec, open_data(spec, workspace.root, torch.device("cpu")).train
+
+
+def begin(spec: RunSpec, train: Windows, record: Callable[[Work], Work] | None = None) -> Steps:
+    torch.manual_seed(spec.seed)
+    model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, train)
+    state = TrainState(model.train(), spec.recipe)
+    state.forward = model  # as on a GPU: the faster ones draw their masks on the host
+    return Steps(spec, state, train, record)
+
+
+class Tape(TorchDispatchMode):
+    """Does to operations of torch what a CUDA graph does: notes them with their memory, does them again with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[tuple[Any, Any, Any, Any]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        done = tree_map(alias, (args, kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if func is not torch.ops.aten.transpose_.default:  # changes no memory
+            self.done.append((func, *done, tree_map(alias, result)))
+        return result
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        for func, args, kwargs, result in self.done:
+            for old, new in zip(tree_leaves(result), tree_leaves(func(*args, **kwargs)), strict=True):
+                if isinstance(old, Tensor) and isinstance(new, Tensor) and old.data_ptr() != new.data_ptr():
+                    old.copy_(new)
+
+
+def alias(value: Any) -> Any:
+    """The same memory in today's shape, whatever becomes of the tensor."""
+    return value.detach() if isinstance(value, Tensor) else value
+
+
+def taped(work: Work) -> Work:
+    """Recording does the work on a tape, so the first replay has been done already."""
+    tape = Tape()
+    with tape:
+        work()
+    again = iter([lambda: None])
+    return lambda: next(again, tape.replay)()
+
+
+@pytest.mark.filterwarnings("ignore:TF32")
+@pytest.mark.parametrize("recipe", ["tuned", "reference"])
+@pytest.mark.parametrize("model", MODELS)
+def test_replayed_steps_are_the_same_steps(planned: tuple[RunSpec, Windows], model: str, recipe: str) -> None:
+    spec, train = planned
+    spec = replace(
+        spec, model=model, recipe=replace(recipe_for(recipe, model), batch_size=8), total_steps=40, evaluate_every=9
+    )
+    ends = []
+    for record in (None, taped):
+        steps = begin(spec, train, record)
+        with torch.backends.mkldnn.flags(enabled=False):  # its LSTM keeps more than torch is shown
+            for step in range(16):
+                steps.take()
+                if step == 8:
+                    steps.state.place.factor = 0.5  # what an evaluation does; seen from the next plan on
+        ends.append((steps.read(), steps.state.state_dict()))
+    (figures, straight), (again, replayed) = ends
+    assert figures == again and len(figures) == 16
+    for name in ("model", "averaged"):
+        assert all(torch.equal(value, replayed[name][key]) for key, value in straight.get(name, {}).items())
+    assert torch.equal(straight["random"], replayed["random"])
+
+
+@pytest.mark.parametrize("recipe", ["tuned", "reference"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_step_never_looks_at_what_the_device_holds(
+    planned: tuple[RunSpec, Windows], monkeypatch: pytest.MonkeyPatch, model: str, recipe: str
+) -> None:
+    """Tensors without data raise at every look, and at every meeting with one of the host."""
+    spec, train = planned
+    spec = replace(spec, model=model, recipe=replace(recipe_for(recipe, model), batch_size=8))
+    kernel, rates = torch._fused_adamw_, []
+
+    def without_rate(*args: Any, lr: Tensor, **rest: Any) -> None:  # torch knows this one without data for numbers only
+        rates.append(lr)
+        kernel(*args, lr=0.1, **rest)
+
+    monkeypatch.setattr(torch, "_fused_adamw_", without_rate)
+    device = torch.device("meta")
+    nowhere = Windows(train.vectors.to(device), train.starts.to(device), train.context)
+    model_there = build_forecaster(model, DIM, spec.size, spec.recipe, spec.context, None).to(device)
+    steps = Steps(spec, TrainState(model_there.train(), spec.recipe), nowhere)
+    for _ in range(3):
+        steps.take()
+    assert rates and all(rate.device == device for rate in rates)
+    with pytest.raises(NotImplementedError):
+        steps.read()
+
+
+def test_what_cannot_be_recorded_is_done_without(planned: tuple[RunSpec, Windows]) -> None:
+    spec, train = planned
+    told: list[str] = []
+
+    def fails(work: Work) -> Work:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    steps = begin(spec, train, fails)
+    steps.once.say = told.append
+    for _ in range(WARM + 3):
+        steps.take()
+    assert len(told) == 1 and told[0].endswith("operation not permitted when stream is capturing")
+    assert len(steps.read()) == WARM + 3
+
+    def too_much(work: Work) -> Work:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    steps = begin(spec, train, too_much)
+    with pytest.raises(torch.OutOfMemoryError):
+        for _ in range(WARM + 3):
+            steps.take()
+
+
+def test_plans_end_at_evaluations_and_every_window_is_taken_once_an_epoch(planned: tuple[RunSpec, Windows]) -> None:
+    spec, train = planned
+    spec = replace(spec, total_steps=900, evaluate_every=300, recipe=replace(spec.recipe, batch_size=16))
+    steps = begin(spec, train)
+    ends = set()
+    while steps.state.place.step < spec.total_steps:
+        steps.plan()
+        ends.add(steps.state.place.step + steps.planned)
+        steps.state.place.step += steps.planned
+    assert ends == {AHEAD, 300, 300 + AHEAD, 600, 600 + AHEAD, 900}
+
+    an_epoch = len(train) // steps.size
+    for epoch in (0, 1):
+        taken = np.concatenate([steps.windows_of(step) for step in range(epoch * an_epoch, (epoch + 1) * an_epoch)])
+        assert len(set(taken.tolist())) == len(taken) == an_epoch * 16

@@ -1,0 +1,110 @@
+"""The steps of a run: one batch each, forward, backward, update.
+
+What a step needs from outside, which windows and how fast to move, is known before: it is put on the device for some
+hundreds of steps at once, and a counter there tells the step its row. So nothing in a step comes from the host or waits
+for it, and a GPU can replay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lvmtui.contract.spec import RunSpec
+from trainers.data import Windows, order_of
+from trainers.evaluate import loss_and_cosine
+from trainers.replay import Record, Replay
+from trainers.schedule import rate_at
+from trainers.state import TrainState
+
+AHEAD = 256
+"""Steps that are planned at once, at most. An evaluation may change the rate, so no plan goes beyond one."""
+
+
+class Steps:
+    """Takes the steps of a run, from wherever its state is."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        state: TrainState,
+        train: Windows,
+        record: Record | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """`record`: see `trainers.replay`."""
+        self.spec = spec
+        self.state = state
+        self.train = train
+        self.size = min(spec.recipe.batch_size, len(train))
+        self.epoch, self.order = -1, np.empty(0, np.int64)
+        device = train.starts.device
+        self.chosen = torch.zeros(AHEAD, self.size, dtype=torch.int64, device=device)
+        """Which training windows the planned steps take."""
+        self.speeds = torch.zeros(AHEAD, 2, device=device)
+        """Their learning rates, and how far the average moves towards the weights."""
+        self.figures = torch.zeros(AHEAD, 2, device=device)
+        """Loss and cosine of the steps that were taken."""
+        self.row = torch.zeros(1, dtype=torch.int64, device=device)
+        self.planned = self.taken = self.told = 0
+        """Of the rows: how many are planned, taken, and were read."""
+        self.earlier: list[Tensor] = []
+        """Figures of earlier plans that have not been read."""
+        self.once = Replay(self.step, record, say)
+
+    def take(self) -> None:
+        """One step. Nothing here waits for the device."""
+        if self.taken == self.planned:
+            self.plan()
+        self.once()
+        self.taken += 1
+        self.state.place.step += 1
+
+    def read(self) -> list[tuple[float, float]]:
+        """Loss and cosine of the steps since the last call, in order; waits for the device."""
+        unread = torch.cat([*self.earlier, self.figures[self.told : self.taken]])
+        self.earlier, self.told = [], self.taken
+        return [(loss, cosine) for loss, cosine in unread.tolist()]
+
+    def step(self) -> None:
+        recipe, state = self.spec.recipe, self.state
+        rate, weight = self.speeds.index_select(0, self.row)[0].unbind()
+        context, target = self.train.batch(self.chosen.index_select(0, self.row)[0])
+        loss, cosine = loss_and_cosine(recipe.loss, state.forward(context), target)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        state.optimizer.update(rate, recipe.clip)
+        if recipe.average is not None:
+            state.average(weight)
+        self.figures.index_copy_(0, self.row, torch.stack([loss.detach(), cosine])[None])
+        self.row += 1
+
+    def plan(self) -> None:
+        """Put on the device what the next steps need."""
+        spec, place = self.spec, self.state.place
+        self.earlier.append(self.figures[self.told : self.taken].clone())
+        evaluation = (place.step // spec.evaluate_every + 1) * spec.evaluate_every
+        steps = range(place.step, min(evaluation, spec.total_steps, place.step + AHEAD))
+        speeds = [
+            (rate_at(spec.recipe, step, spec.total_steps, place.factor), average_weight(spec.recipe.average, step))
+            for step in steps
+        ]
+        self.chosen[: len(steps)] = torch.from_numpy(np.stack([self.windows_of(step) for step in steps]))
+        self.speeds[: len(steps)] = torch.tensor(speeds)
+        self.row.zero_()
+        self.planned, self.taken, self.told = len(steps), 0, 0
+
+    def windows_of(self, step: int) -> np.ndarray:
+        """(B,) int64, which training windows a step takes: every window once an epoch, in an order of that epoch."""
+        epoch, index = divmod(step, len(self.train) // self.size)
+        if epoch != self.epoch:
+            self.epoch, self.order = epoch, order_of(epoch, len(self.train), self.spec.seed)
+        return self.order[index * self.size : (index + 1) * self.size]
+
+
+def average_weight(decay: float | None, step: int) -> float:
+    """How far the average of the weights moves towards them after the step that follows `step` steps: young averages
+    follow faster."""
+    return 0.0 if decay is None else 1 - min(decay, (2 + step) / (11 + step))
