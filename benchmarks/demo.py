@@ -21,11 +21,15 @@ from lvmtui.state.reader import CampaignReader, newest_campaign
 
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else Path(tempfile.mkdtemp())
+    return timed(root, "demo", *(a for a in arguments if a != str(root)))
+
+
+def timed(root: Path, *command: str) -> int:
+    """Run a command of `lvmtui` that trains a campaign in `root`, print what it prints and what the time went to."""
     root.mkdir(parents=True, exist_ok=True)
-    given = [a for a in arguments if a != str(root)]
-    command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--headless", "--workspace", str(root), *given]
+    whole = [sys.executable, "-P", "-m", "lvmtui", *command, "--headless", "--workspace", str(root)]
     began, first_line, first_progress = time.monotonic(), None, None
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(whole, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
         now = time.monotonic() - began
@@ -42,7 +46,10 @@ def main(arguments: list[str]) -> int:
     own = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"\nexit code {code}; {len(finished)} of {len(state.runs)} runs finished; load now {os.getloadavg()[0]:.1f}")
     print(f"wall {wall:.0f} s; plan shown after {first_line or 0:.1f} s, first run after {first_progress or 0:.1f} s")
-    print(f"runs: {active:.0f} s of work, {training:.0f} s of it training ({training / active:.0%})")
+    for arm in ("baseline", "expanded"):
+        seconds = [f.active for v in state.runs if v.planned.arm == arm and v.state and (f := v.state.trainer.finished)]
+        print(f"runs of the {arm} arm: {sum(seconds):.0f} s of work, the longest {max(seconds, default=0):.0f} s")
+    print(f"all runs: {active:.0f} s of work, {training:.0f} s of it training ({training / max(active, 1e-9):.0%})")
     print(f"planning and following: {own.ru_utime + own.ru_stime:.1f} CPU s")
     return code
 

@@ -2,10 +2,11 @@
 
     python benchmarks/scale.py [FOLDER]        default: a temporary folder; 8 GB of disk, about five minutes
 
-Each size is trained for the same number of steps by the real trainer, in turns A B C A B C. "Own memory" is what the
-process cannot give back (RssAnon): the mapped vectors are the kernel's cache, shared between runs and dropped when
-somebody needs the room. The last row holds the trainer in a control group that may not have a quarter of the largest
-file in memory, cache included, and begins with nothing of it there; root can do that, others go without the row.
+Each size is trained for the same number of steps by the real trainer, in turns A B C A B C; each run begins with
+nothing of its vectors in memory. "Own memory" is what the process cannot give back (RssAnon): the mapped vectors are
+the kernel's cache, shared between runs and dropped when somebody needs the room. The last row holds the trainer in a
+control group that may not have a quarter of the largest file in memory, cache included; root can do that, others go
+without the row.
 Goals: windows a second and own memory flat; a file larger than memory trains.
 """
 
@@ -140,18 +141,30 @@ def own_memory(pid: int) -> int:
 
 def small_group(limit: int) -> Path | None:
     """A control group with that many bytes of memory, None where we may not make one."""
-    groups = dict(reversed(line.split(":", 2)[1:]) for line in Path("/proc/self/cgroup").read_text().splitlines())
-    for path, controllers in groups.items():
-        root = Path("/sys/fs/cgroup") / ("memory" if controllers else "") / path.strip("/")
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
-        if controllers not in ("memory", ""):
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("memory", ""):  # the first or the second version of control groups
             continue
+        root = Path("/sys/fs/cgroup") / controllers / path.strip("/")
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        group = root / f"lvmtui_benchmark_{os.getpid()}"
         with suppress(OSError):
-            group = root / f"lvmtui_benchmark_{os.getpid()}"
             group.mkdir()
-            (group / name).write_text(str(limit))
-            return group
+            if (group / name).exists():  # made by the kernel; elsewhere it is a folder like others
+                (group / name).write_text(str(limit))
+                return group
+            group.rmdir()
     return None
+
+
+def leave(group: Path) -> None:
+    """Remove the group; its last process may not be gone altogether yet."""
+    for _ in range(100):
+        with suppress(OSError):
+            group.rmdir()
+            return
+        time.sleep(0.05)
+    print(f"{group} is left; rmdir removes it")
 
 
 def forget(path: Path) -> None:
@@ -163,12 +176,15 @@ def forget(path: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     root = Path(arguments[0]) if arguments else Path(tempfile.mkdtemp())
+    shutil.rmtree(root / "artifacts/lvm/models", ignore_errors=True)  # of an earlier call
     shown: dict[tuple[str, int], list[Figures]] = {}
     try:
         for model in MODELS:
             for turn in range(TURNS):
                 for rows in ROWS:
-                    shown.setdefault((model, rows), []).append(train(plan(root, model, rows, turn)))
+                    folder = plan(root, model, rows, turn)
+                    forget(root / f"artifacts/lvm/datasets/{rows}/vectors.npy")
+                    shown.setdefault((model, rows), []).append(train(folder))
         print(f"\n{STEPS} steps of {BATCH}, {DIM}-d, size full, one thread; medians over {TURNS} turns")
         print(f"{'model':6} {'windows':>10} {'a second':>9} {'of the first':>13} {'own memory':>11} {'start-up':>9}")
         for (model, rows), figures in shown.items():
@@ -190,7 +206,7 @@ def main(arguments: list[str]) -> int:
                 f"{size / 1e9:.1f} GB of vectors, none of them in memory at the start"
             )
         finally:
-            group.rmdir()
+            leave(group)
         return 0
     finally:
         if not arguments:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,32 @@ from torch import Tensor
 
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.spec import RunSpec
+
+LARGE = 256 << 20
+"""Bytes of a file from which on rows are asked for as they are wanted; a smaller one is asked for as a whole."""
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """The file that rows are mapped from."""
+
+    descriptor: int
+    offset: int
+    """Bytes before the first row."""
+    row: int
+    """Bytes of a row."""
+
+    def expect(self, starts: np.ndarray, rows: int) -> None:
+        """Have the kernel read `rows` rows from each of `starts` on, in that order, while we go on. Rows in random
+        order are otherwise read one after the other, each when it is missed."""
+        if not hasattr(os, "posix_fadvise"):  # macOS
+            return
+        gaps = np.diff(starts)
+        first = np.concatenate([[True], (gaps < 0) | (gaps > rows)])  # where a stretch of neighbours begins
+        last = np.concatenate([first[1:], [True]])
+        for begin, end in zip(starts[first].tolist(), (starts[last] + rows).tolist(), strict=True):
+            offset, length = self.offset + begin * self.row, (end - begin) * self.row
+            os.posix_fadvise(self.descriptor, offset, length, os.POSIX_FADV_WILLNEED)
 
 
 @dataclass(frozen=True)
@@ -22,9 +50,16 @@ class Windows:
     starts: Tensor
     """(W,), int64: row of the first context vector; the next `context` rows belong to the window."""
     context: int
+    file: RowFile | None = None
+    """Where the vectors are mapped from, if it pays to ask for them ahead."""
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def expect(self, which: np.ndarray | slice) -> None:
+        """Say that these windows are wanted soon, in this order."""
+        if self.file is not None:
+            self.file.expect(self.starts.numpy()[which].ravel(), self.context + 1)
 
     def batch(self, which: Tensor | slice) -> tuple[Tensor, Tensor]:
         """Contexts (B, T, D) and targets (B, D) of some windows, each copied once and contiguous."""
@@ -56,20 +91,20 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     Raises UserError naming the file if one is missing or not what the spec was made for.
     """
     split = workspace / spec.split
-    vectors = _vectors(workspace / spec.data.store / "vectors.npy", spec, device)
+    vectors, file = _vectors(workspace / spec.data.store / "vectors.npy", spec, device)
     arm = _arrays(split / f"{spec.arm}.npz", ("train", "validation"))
     held = _arrays(split / "heldout_windows.npz", ("vectors", "starts", "cluster", "stratum"))
 
-    def windows(vectors: Tensor, starts: np.ndarray) -> Windows:
-        return Windows(vectors, torch.from_numpy(starts.astype(np.int64)).to(device), spec.context)
+    def windows(vectors: Tensor, starts: np.ndarray, file: RowFile | None = None) -> Windows:
+        return Windows(vectors, torch.from_numpy(starts.astype(np.int64)).to(device), spec.context, file)
 
     found = (len(arm["train"]), len(arm["validation"]), len(held["starts"]))
     planned = (spec.train_windows, spec.validation_windows, spec.heldout_windows)
     if found != planned:
         raise UserError(f"{split}: holds {found} windows where {planned} were planned; start the campaign again")
     return RunData(
-        windows(vectors, arm["train"]),
-        windows(vectors, arm["validation"]),
+        windows(vectors, arm["train"], file),
+        windows(vectors, arm["validation"], file),
         Heldout(
             windows(torch.from_numpy(held["vectors"]).to(device), held["starts"]), held["cluster"], held["stratum"]
         ),
@@ -81,7 +116,7 @@ def order_of(epoch: int, windows: int, seed: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(windows)
 
 
-def _vectors(path: Path, spec: RunSpec, device: torch.device) -> Tensor:
+def _vectors(path: Path, spec: RunSpec, device: torch.device) -> tuple[Tensor, RowFile | None]:
     try:
         # Copy-on-write: torch refuses to warn about read-only memory only if it may write. Nothing does.
         mapped = np.load(path, mmap_mode="c", allow_pickle=False)
@@ -89,7 +124,13 @@ def _vectors(path: Path, spec: RunSpec, device: torch.device) -> Tensor:
         raise UserError(f"{path}: the vectors cannot be opened ({error}); start the campaign again") from None
     if mapped.dtype != np.float32 or mapped.ndim != 2 or mapped.shape[1] != spec.dim:
         raise UserError(f"{path}: {mapped.dtype} {mapped.shape} is not (N, {spec.dim}) float32; start again")
-    return torch.from_numpy(mapped).to(device)
+    file = RowFile(os.open(path, os.O_RDONLY), mapped.offset, mapped.strides[0])  # open as long as the process
+    if device.type != "cpu" or mapped.nbytes < LARGE:
+        file.expect(np.zeros(1, np.int64), len(mapped))
+        return torch.from_numpy(mapped).to(device), None
+    if isinstance(mapped.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
+        mapped.base.madvise(mmap.MADV_RANDOM)  # a row that is missed must not bring megabytes of its neighbours
+    return torch.from_numpy(mapped), file
 
 
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:

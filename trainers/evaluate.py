@@ -52,6 +52,7 @@ def evaluate(model: nn.Module, windows: Windows, loss: str, between: Callable[[]
     forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)
     total = torch.zeros(windows.vectors.shape[1], dtype=torch.float64)
+    windows.expect(slice(None))
     for start in range(0, len(windows), BATCH):
         between()
         context, target = windows.batch(slice(start, start + BATCH))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lvmtui.contract.spec import RunSpec
+from trainers.correction import Correction
 from trainers.data import Windows, order_of
 from trainers.evaluate import loss_and_cosine
 from trainers.replay import Record, Replay
@@ -73,8 +74,12 @@ class Steps:
         recipe, state = self.spec.recipe, self.state
         rate, weight = self.speeds.index_select(0, self.row)[0].unbind()
         context, target = self.train.batch(self.chosen.index_select(0, self.row)[0])
-        loss, cosine = loss_and_cosine(recipe.loss, state.forward(context), target)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        raw = state.forward(context)
+        loss, cosine = loss_and_cosine(recipe.loss, raw, target)
+        penalised = loss
+        if recipe.prior_windows and isinstance(state.model, Correction):
+            penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(raw, context)
+        penalised.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         state.optimizer.update(rate, recipe.clip)
         if recipe.average is not None:
             state.average(weight)
@@ -91,7 +96,9 @@ class Steps:
             (rate_at(spec.recipe, step, spec.total_steps, place.factor), average_weight(spec.recipe.average, step))
             for step in steps
         ]
-        self.chosen[: len(steps)] = torch.from_numpy(np.stack([self.windows_of(step) for step in steps]))
+        chosen = np.stack([self.windows_of(step) for step in steps])
+        self.train.expect(chosen)
+        self.chosen[: len(steps)] = torch.from_numpy(chosen)
         self.speeds[: len(steps)] = torch.tensor(speeds)
         self.row.zero_()
         self.planned, self.taken, self.told = len(steps), 0, 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from lvmtui.contract.recipe import recipe_for
 from lvmtui.contract.spec import RunSpec, read_spec
 from tests.trainers.tiny import DIM, plan_campaign
+from trainers import data
 from trainers.data import Windows, open_data
 from trainers.models import MODELS
 from trainers.replay import WARM, Work
@@ -145,6 +148,37 @@ def test_what_cannot_be_recorded_is_done_without(planned: tuple[RunSpec, Windows
     with pytest.raises(torch.OutOfMemoryError):
         for _ in range(WARM + 3):
             steps.take()
+
+
+def test_rows_of_a_large_file_are_asked_for_before_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, folders = plan_campaign(tmp_path)
+    spec = read_spec(folders[1].spec)
+    assert open_data(spec, workspace.root, torch.device("cpu")).train.file is None
+    monkeypatch.setattr(data, "LARGE", 1)
+    train = open_data(spec, workspace.root, torch.device("cpu")).train
+    steps = begin(spec, train)
+    asked = bytearray()
+    calls = 0
+
+    def advise(descriptor: int, offset: int, length: int, advice: int) -> None:
+        nonlocal calls
+        assert advice == os.POSIX_FADV_WILLNEED
+        asked.extend(os.pread(descriptor, length, offset))
+        calls += 1
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    steps.take()
+    for context, target in zip(*train.batch(steps.chosen[: steps.planned].flatten()), strict=True):
+        assert torch.cat([context, target[None]]).numpy().tobytes() in asked
+    assert calls <= steps.planned * steps.size
+
+    asked.clear()
+    calls = 0
+    train.expect(slice(None))  # neighbours are asked for together
+    assert calls < len(train) / 10
+    assert len(asked) == train.vectors[torch.unique(train.starts[:, None] + torch.arange(6))].numel() * 4
 
 
 def test_plans_end_at_evaluations_and_every_window_is_taken_once_an_epoch(planned: tuple[RunSpec, Windows]) -> None:
