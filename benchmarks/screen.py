@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -109,7 +110,16 @@ class Trainers:
 
 
 def screen_of(root: Path) -> Terminal:
-    return Terminal(["--workspace", str(root), "--read-only"], size=SIZE)
+    terminal = Terminal(["--workspace", str(root), "--read-only"], size=SIZE)
+    favour(terminal.pid)
+    return terminal
+
+
+def favour(pid: int) -> None:
+    """Give the session of a process the priority of this one. Linux weighs sessions against each other first; the
+    niceness of a process counts only within its own."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def started(root: Path, wanted: str) -> Terminal:
@@ -136,17 +146,21 @@ def report(what: str, figure: str, goal: str) -> None:
 
 
 def first_paint(root: Path) -> None:
-    walls = []
+    walls, cpus = [], []
     for _ in range(7):
         began = time.monotonic()
         with screen_of(root) as terminal:
             terminal.wait_for("done")
             walls.append(time.monotonic() - began)
-    report("first useful paint, median of 7", f"{statistics.median(walls):.2f} s", "0.7 s")
+            spent = psutil.Process(terminal.pid).cpu_times()
+            cpus.append(spent.user + spent.system)
+    wall, cpu = statistics.median(walls), statistics.median(cpus)
+    report("first useful paint, median of 7", f"{wall:.2f} s, {cpu:.2f} s CPU", "0.7 s")
 
 
-def latency(root: Path, samples: int) -> list[float]:
-    """Seconds from an evaluation in the log to its figure on the screen, of the run that is shown first."""
+def latency(root: Path, samples: int) -> tuple[list[float], list[float]]:
+    """Seconds until a change of the run that is shown first is on the screen: an evaluation in its log, and an order
+    that turns its state."""
     workspace = Workspace(root)
     campaign = make_campaign_again(workspace)
     history = History(workspace.run(planned_run(campaign, "model_000", "expanded", 1)), time.time(), own_identity())
@@ -156,7 +170,8 @@ def latency(root: Path, samples: int) -> list[float]:
         history.digits("training")
     history.step = 50_000
     chance = random.Random(1)
-    found: list[float] = []
+    evaluations: list[float] = []
+    states: list[float] = []
     with started(root, "done") as terminal:
         terminal.read(2)
         for i in range(samples):
@@ -168,8 +183,22 @@ def latency(root: Path, samples: int) -> list[float]:
             began = time.monotonic()
             history.evaluate()
             terminal.wait_for(wanted)
-            found.append(time.monotonic() - began)
-    return found
+            evaluations.append(time.monotonic() - began)
+            if i % 2:
+                continue
+            for want in ("pause", "run"):
+                terminal.read(0.3 + chance.random())
+                began = time.monotonic()
+                history.want(want)  # type: ignore[arg-type]
+                terminal.wait_for(lambda text, paused=want == "pause": ("pausing" in text) is paused)  # type: ignore[misc]
+                states.append(time.monotonic() - began)
+    return evaluations, states
+
+
+def report_latency(runs: int, root: Path, samples: int) -> None:
+    for what, found in zip(("an evaluation", "a change of state"), latency(root, samples), strict=True):
+        middle, late = 1000 * statistics.median(found), 1000 * p95(found)
+        report(f"{runs} runs: {what} is visible after, p50 and p95", f"{middle:.0f} and {late:.0f} ms", "280 ms")
 
 
 def p95(values: list[float]) -> float:
@@ -214,6 +243,7 @@ def main() -> int:
     parser.add_argument("--priority", type=int, default=0)
     given = parser.parse_args()
     os.setpriority(os.PRIO_PROCESS, 0, given.priority)  # and so of all that is started from here
+    favour(os.getpid())
     wanted = set(given.only.split(","))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f} before the start, screen {SIZE[0]}x{SIZE[1]}", flush=True)
@@ -231,12 +261,7 @@ def main() -> int:
                 report("5 active runs: CPU", f"{cpu:.1f} %", "3 %")
                 report("5 active runs: memory", f"{memory:.0f} MB", "60 MB")
             if "latency" in wanted:
-                found = latency(root, 60)
-                report(
-                    "5 runs: an evaluation is visible after, p50 and p95",
-                    f"{1000 * statistics.median(found):.0f} and {1000 * p95(found):.0f} ms",
-                    "280 ms",
-                )
+                report_latency(5, root, 60)
         if "log" in wanted:
             big_log(root, names)
         if "idle" in wanted:
@@ -257,12 +282,7 @@ def main() -> int:
                 report("500 active runs: CPU", f"{cpu:.1f} %", "14 %")
                 report("500 active runs: memory", f"{memory:.0f} MB", "60 MB")
                 report("500 active runs: bytes to the terminal", f"{sent / 1000:.2f} kB/s", "-")
-                found = latency(root, 40)
-                report(
-                    "500 runs: an evaluation is visible after, p50 and p95",
-                    f"{1000 * statistics.median(found):.0f} and {1000 * p95(found):.0f} ms",
-                    "280 ms",
-                )
+                report_latency(500, root, 40)
     return 0
 
 

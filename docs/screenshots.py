@@ -40,6 +40,8 @@ async def picture(root: Path, size: tuple[int, int], keys: tuple[str, ...]) -> s
     """The SVG of one screen."""
     app = LvmApp(Workspace(root), clock=lambda: NOW, live=False, machine=lambda: MACHINE)
     async with app.run_test(size=size) as pilot:
+        await pilot.pause(0.5)
+        app.look()
         await pilot.press(*keys)
         await pilot.pause(0.5)
         for _ in range(600):

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import lvmtui
 from lvmtui.contract.errors import UserError
+from lvmtui.contract.filesystem import SHARED_MARK, is_shared
 from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.planning.options import Options
 
@@ -40,8 +41,11 @@ class Exit(IntEnum):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = build_parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser(engines=any(word in STARTING for word in arguments))
     given = parser.parse_args(arguments)
+    if hasattr(given, "poll"):
+        os.environ[SHARED_MARK] = "1"  # whoever is started from here is to know it too
     try:
         return int(given.handler(given))
     except UserError as error:
@@ -63,7 +67,7 @@ def screen(given: argparse.Namespace) -> int:
 
     workspace = workspace_of(given)
     campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None
-    return run(workspace, campaign=campaign, read_only=given.read_only, poll=given.poll)
+    return run(workspace, campaign=campaign, read_only=given.read_only, poll=is_shared(workspace.root))
 
 
 def demo(given: argparse.Namespace) -> int:
@@ -89,6 +93,7 @@ def _start(given: argparse.Namespace, start: Any) -> int:
 
     workspace = workspace_of(given)
     chosen = options.merge(start, {k: v for k, v in vars(given).items() if k in OPTION_NAMES and v is not None}, "")
+    chosen = options.merge(chosen, {"engine": _engine_of(given, chosen)}, "")
     say = _announcer()
     plan = make_plan(chosen, workspace, say)
     if given.plan:
@@ -99,6 +104,22 @@ def _start(given: argparse.Namespace, start: Any) -> int:
     say("")
     print(plan_as_text(plan, _width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
+
+
+def _engine_of(given: argparse.Namespace, chosen: Options) -> dict[str, Any]:
+    """The engine with what was given for it beside its name. Raises UserError for an option of another engine."""
+    from lvmtui.supervisor.engines import kind, names
+
+    told: dict[str, Any] = {"name": chosen.engine}
+    own = {setting.name for setting in kind(chosen.engine).settings}
+    for other in names():
+        for name in (setting.name for setting in kind(other).settings):
+            value = getattr(given, ENGINE_OPTION + name, None)
+            if value is not None and name not in own:
+                raise UserError(f"--{name}: an option of the {other} engine; add --engine {other}")
+            if value is not None:
+                told[name] = value
+    return told
 
 
 def attach(given: argparse.Namespace) -> int:
@@ -245,7 +266,11 @@ def supervise(given: argparse.Namespace) -> int:
 
 # -- options -------------------------------------------------------------------------------------------------------
 
-OPTION_NAMES = frozenset(f.name for f in dataclasses.fields(Options))
+OPTION_NAMES = frozenset(f.name for f in dataclasses.fields(Options)) - {"engine_settings"}
+ENGINE_OPTION = "engine_option_"
+"""Before the names of what only engines know, so that they are in nobody's way."""
+STARTING = ("run", "demo")
+"""Commands that start something; only they make it worth asking every engine what it can be told."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -255,10 +280,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(Exit.USAGE, f"lvmtui: {message}; '{self.prog} --help' shows the options\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+def build_parser(*, engines: bool = True) -> argparse.ArgumentParser:
+    """All commands and their options; `engines` False leaves out those that the engines add."""
     common = Parser(add_help=False)
     common.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
+    common.add_argument(
+        "--poll",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="the workspace is on a file system that hosts share: look for changes instead of waiting for the "
+        "kernel's word; most such file systems are known as such without it",
+    )
     chosen = Parser(add_help=False)
     chosen.add_argument(
         "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; a part of the id will do"
@@ -268,7 +300,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(handler=screen)
     parser.add_argument("--version", action="version", version=f"lvmtui {lvmtui.__version__}")
     parser.add_argument("--read-only", action="store_true", help="the screen shows, and changes nothing")
-    parser.add_argument("--poll", action="store_true", help="look for changes instead of waiting for the kernel's word")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
     def command(name: str, handler: Callable[[argparse.Namespace], int], words: str, *parents: Parser) -> Parser:
@@ -281,6 +312,8 @@ def build_parser() -> argparse.ArgumentParser:
     watching.add_argument("--headless", action="store_true", help="plain lines instead of a live table")
 
     starting = _starting_options(watching)
+    if engines:
+        _add_engine_options(starting)
     command("demo", demo, "train five small models on the bundled Wikipedia vectors and compare", starting)
     added = command("run", run, "plan a campaign on two vector files, start it and follow it", starting)
     added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options given beside it win")
@@ -346,6 +379,22 @@ def _starting_options(watching: Parser) -> Parser:
     add("--plan", action="store_true", help="show the plan and stop")
     add("--json", action="store_true", help="with --plan: as JSON")
     return options
+
+
+def _add_engine_options(options: Parser) -> None:
+    """What engines other than this machine's can be told."""
+    from lvmtui.supervisor.engines import kind, names
+
+    added: set[str] = set()
+    group = options.add_argument_group("engines")
+    group.add_argument("--engine", metavar="|".join(names()), help="who runs the runs; default: local, this machine")
+    for setting in (setting for name in names() for setting in kind(name).settings):
+        if setting.name not in added:
+            added.add(setting.name)
+            more: dict[str, Any] = {"action": "append"} if setting.many else {}
+            words = setting.words.replace("%", "%%")
+            where = ENGINE_OPTION + setting.name
+            group.add_argument(f"--{setting.name}", metavar=setting.metavar, dest=where, help=words, **more)
 
 
 # -- what the commands share ---------------------------------------------------------------------------------------

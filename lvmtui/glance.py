@@ -57,6 +57,10 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
     else:
         spent = words.duration(run.trainer.active) if run.trainer.attempts else ""
     note = status.reason if status.phase is not Phase.RUNNING or status.reason != "training" else ""
+    if view.job is not None and status.phase in ALIVE:
+        note = f"{note}, {view.job.words}" if note else view.job.words
+    if run.trainer.interruptions and not status.over:
+        note = f"{note}, interrupted {words.plural(run.trainer.interruptions, 'time')}".removeprefix(", ")
     if run.trainer.finished and run.trainer.finished.stopped_early:
         note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
     return Row(
@@ -96,6 +100,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width)
         lines.append("  ".join(padded).rstrip())
     lines.append("")
+    if state.silence and not state.settled:
+        lines.append(f"the runs' state is {state.silence}")
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif state.settled:
@@ -115,6 +121,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "time": now,
         "supervisor": encode(supervisor),
         "settled": state.settled,
+        "silence": state.silence,
         "eta": encode(eta.eta),
         "runs": [_run_as_json(view, eta) for view in state.runs],
     }
@@ -136,6 +143,8 @@ def _run_as_json(view: RunView, eta: CampaignEta) -> dict[str, Any]:
         "want": run.intent.want if run else None,
         "step": run.step if run else None,
         "total_steps": run.spec.total_steps if run else None,
+        "job": encode(view.job),
+        "interruptions": run.trainer.interruptions if run else None,
         "active_seconds": run.trainer.active if run else None,
         "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,

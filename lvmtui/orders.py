@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from lvmtui.contract.campaign import write_campaign_intent
 from lvmtui.contract.errors import UserError, unknown
+from lvmtui.contract.files import replace_file
 from lvmtui.contract.identity import host_name
 from lvmtui.contract.intent import Want, write_intent
 from lvmtui.contract.owners import may_order, name_of
+from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
 
@@ -156,6 +160,8 @@ def _order(
             continue
         _write(view.folder.path, partial(write_intent, view.folder.intent, want, by=who(), **options))
         lines.append(f"{view.planned.run}: {words}")
+    for workspace in {Workspace(view.folder.workspace) for view in views}:
+        ring(workspace)
     return lines
 
 
@@ -189,6 +195,12 @@ def who() -> str:
     except (KeyError, OSError):
         user = str(os.getuid())
     return f"{user}@{host_name()}"
+
+
+def ring(workspace: Workspace) -> None:
+    """Tell the supervisor, on whatever host, that there are orders: it looks at one file instead of one a run."""
+    with suppress(OSError):  # it looks at every run now and then all the same
+        replace_file(workspace.bell, secrets.token_hex(8).encode() + b"\n", durable=False)
 
 
 def _write(folder: Path, write: Callable[[], object]) -> None:

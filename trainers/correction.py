@@ -40,8 +40,18 @@ class Correction(nn.Module):
         self.log_scale.copy_((share * mean.norm(dim=-1).mean() / raw.norm(dim=-1).mean().clamp(min=1e-6)).log())
 
     def forward(self, context_BTD: Tensor) -> Tensor:
-        mean_BD = torch.einsum("t,btd->bd", self.logits.softmax(0), context_BTD)
-        return mean_BD + self.log_scale.exp() * self.model(self.drop(context_BTD))
+        return self.mean(context_BTD) + self.log_scale.exp() * self.model(self.drop(context_BTD))
+
+    def mean(self, context_BTD: Tensor) -> Tensor:
+        """The prediction without the correction, (B, D)."""
+        return torch.einsum("t,btd->bd", self.logits.softmax(0), context_BTD)
+
+    def departure(self, raw_BD: Tensor, context_BTD: Tensor) -> Tensor:
+        """How far predictions are turned away from the weighted mean: 1 - cosine, mean over the batch, (). The mean
+        is taken as given, so that a penalty on the departure shortens the correction and does not move the mean."""
+        with torch.no_grad():
+            mean_BD = self.mean(context_BTD)
+        return 1 - nn.functional.cosine_similarity(raw_BD, mean_BD, dim=-1).mean()
 
     def drop(self, context_BTD: Tensor) -> Tensor:
         """While training, hide numbers of the context and whole features of it; what stays is scaled up."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
@@ -70,6 +71,9 @@ class Campaign:
     by: str
     versions: dict[str, str]
     engine: str = "local"
+    """Who runs the runs: a file of `lvmtui/supervisor/engines/`."""
+    engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What that engine was told, by its own names for it."""
     stall_timeout: float | None = None
     """Seconds without a step after which a run is started again; None: a stalled run is only shown."""
     notes: tuple[str, ...] = ()

@@ -34,6 +34,9 @@ class Started:
     parameters: int
     device: str
     versions: dict[str, str]
+    launch: str = ""
+    """Name of the start this attempt came from, as the supervisor wrote it down; a trainer started by hand makes one
+    up. By it both logs are matched without comparing the clocks of two hosts."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,9 @@ class Failed:
 
     time: float
     step: int
-    reason: Literal["diverged", "error", "no_space", "data", "out_of_memory"]
-    """`diverged`: loss not finite; `data`: input missing or changed; `no_space`: the disk is full; `error`: else."""
+    reason: Literal["diverged", "error", "no_space", "data", "out_of_memory", "setup"]
+    """`diverged`: loss not finite; `data`: input missing or changed; `no_space`: the disk is full; `setup`: the Python
+    it was started with cannot train; `error`: else."""
     message: str
     """One line."""
     active: float

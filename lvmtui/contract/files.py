@@ -6,6 +6,7 @@ complete line at a time; archives that must be trusted (checkpoints, held-out sc
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lvmtui.contract.errors import UserError
+from lvmtui.contract.filesystem import is_shared
 
 
 def sync_folder(folder: Path) -> None:
@@ -91,13 +93,16 @@ class LineLog:
     """Appends whole lines to a file that others read while it grows.
 
     One `write` to an O_APPEND file is never interleaved with another's, but a kill or a full disk can leave half a
-    line. The next writer closes such a line before it writes its own, and readers skip what does not parse.
+    line. The next writer closes such a line before it writes its own, and readers skip what does not parse. On a
+    file system that hosts share every line is synced, or the other hosts would read it half a minute later; there only
+    one host may write a file at a time, which the lock on the run folder sees to.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._torn = self._ends_torn()
+        self._shared = is_shared(path)
 
     def append(self, line: bytes, *, durable: bool = False) -> None:
         """Append `line`, which ends in a newline. Raises OSError (a full disk among them); nothing else is harmed."""
@@ -108,7 +113,7 @@ class LineLog:
         if written < len(line):  # the disk is full: the second write names the reason
             os.write(self._descriptor, line[written:])
         self._torn = False
-        if durable:
+        if durable or self._shared:
             os.fsync(self._descriptor)
 
     def close(self) -> None:
@@ -132,15 +137,27 @@ def try_lock(path: Path) -> IO[bytes] | None:
     """Take the exclusive lock on `path` for as long as the returned file lives; None if another process has it.
 
     The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would
-    keep it.
+    keep it. `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre
+    without its option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if neither
+    is to be had.
     """
     handle = open(path, "a+b")  # noqa: SIM115 - the lock lives as long as the handle
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_FLOCK:
+                raise
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
         handle.close()
+        if error.errno in _NO_FLOCK:
+            raise OSError(error.errno, "this file system has no locks; ask for a mount with them", str(path)) from None
         return None
     return handle
+
+
+_NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 # A zip archive may end in a comment. Ours holds the checksum of all that stands before it, so the file stays an

@@ -7,6 +7,7 @@ A process number alone is reused. Host, boot, number and start time in clock tic
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ LAUNCH_MARK = "LVMTUI_LAUNCH"
 
 @dataclass(frozen=True)
 class Identity:
-    """One process. `start_ticks` is 0 where the platform does not tell."""
+    """One process. `start_ticks` is 0 where the platform does not tell.
+
+    A job of a cluster is named in the same way: the scheduler's name, no boot, the job's number.
+    """
 
     host: str
     boot_id: str
@@ -29,9 +33,19 @@ class Identity:
     start_ticks: int
 
     @property
+    def is_job(self) -> bool:
+        """True for a scheduler's job, which may run on any host or on none yet."""
+        return bool(self.host) and not self.boot_id
+
+    @property
+    def words(self) -> str:
+        """`process 48213`, `Slurm job 4711`."""
+        return f"{self.host} job {self.pid}" if self.is_job else f"process {self.pid}"
+
+    @property
     def here(self) -> bool:
         """True if the process lives, or lived, on this host (whichever boot)."""
-        return self.host == host_name()
+        return self.host == host_name() and not self.is_job
 
     def alive(self) -> bool:
         """True if exactly this process runs now on this host. A zombie has ended."""
@@ -90,3 +104,9 @@ def own_identity() -> Identity:
     found = identity_of(os.getpid())
     assert found is not None, "the running process has no entry in the process table"
     return found
+
+
+@cache
+def own_launch() -> str:
+    """Name of the start this process came from; one that was started by hand makes one up."""
+    return os.environ.get(LAUNCH_MARK) or secrets.token_hex(6)

@@ -26,6 +26,9 @@ class Launched:
     launch: str = ""
     """Name of this start, which the process and all its children carry: it tells a child that outlived its trainer
     from a trainer that was started and not written down."""
+    after: str | None = None
+    """Name of the newest start that had said it trains when this one was made; empty: none had. What the run's log
+    says of another start than these two came later. None: written before starts were told apart by name."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,20 @@ class Adopted:
     time: float
     process: Identity
     launch: str = ""
+    after: str | None = None
+    """As in `Launched`."""
 
 
 @dataclass(frozen=True)
 class Signalled:
-    """Processes of the run were asked to leave, or made to."""
+    """Processes (or jobs) of the run were asked to leave, or made to."""
 
     time: float
     signal: str
     pids: tuple[int, ...]
     reason: str
+    what: str = "process"
+    """What these are numbers of: `process` or `job`."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,9 @@ class Stopped:
     time: float
     generation: int
     killed: tuple[int, ...]
-    """Processes that had to be killed."""
+    """Processes (or jobs) that had to be killed."""
+    what: str = "process"
+    """As in `Signalled`."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,16 @@ class Workspace:
         return self.lvm / "supervisor.json"
 
     @property
+    def pulse(self) -> Path:
+        """What the supervisor last saw of runs on other hosts, for those who cannot look there themselves."""
+        return self.lvm / "pulse.json"
+
+    @property
+    def bell(self) -> Path:
+        """Replaced by whoever gives an order: one file to look at instead of one a run."""
+        return self.lvm / "bell"
+
+    @property
     def supervisor_log(self) -> Path:
         return self.logs / "supervisor.log"
 

@@ -18,6 +18,7 @@ from lvmtui.contract.campaign import start_order
 from lvmtui.judge.cost import Work, step_cost, work_of
 from lvmtui.judge.pace import NOTHING_SHOWN, Machine, Shown, latest_pace, machine_of
 from lvmtui.judge.stopping import UNKNOWN, Ends, Worsening, ends_of, quantile, without_better, worsening_of
+from lvmtui.state.attempt import is_silent
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
@@ -170,8 +171,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     if not alive:
         return left
     live, launched, started = state.live, state.supervision.launched, state.trainer.started
-    unheard = started is None or (launched is not None and launched.time > started.time)
-    if unheard or live is None or live.activity == "starting":
+    if started is None or is_silent(state) or live is None or live.activity == "starting":
         return replace(left, doing="starting", spent=max(0.0, now - launched.time) if launched else 0.0)
     spent = max(0.0, now - live.time)
     match live.activity:

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from lvmtui import format as words
-from lvmtui.contract.campaign import ArmFacts
+from lvmtui.contract.campaign import ArmFacts, Campaign
 from lvmtui.contract.codec import encode
 from lvmtui.contract.recipe import title_of
 from lvmtui.datasets.check import check_as_json
@@ -35,7 +35,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         _arm_line("expanded", campaign.expanded, campaign.dim),
         f"held out   {split.windows:,} windows of {split.clusters} whole articles or blocks, the same for both arms "
         f"(as good as {split.effective_clusters:.0f} equal ones)",
-        f"machine    {campaign.device}, {words.plural(campaign.jobs, 'run')} side by side, "
+        f"machine    {_where(campaign)}{campaign.device}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each",
     ]
     expected = plan.expected
@@ -45,6 +45,14 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     lines.extend(f"note       {note}" for note in (*plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _where(campaign: Campaign) -> str:
+    """Who runs the runs, where it is not this machine."""
+    if campaign.engine == Campaign.engine:
+        return ""
+    told = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
+    return f"{campaign.engine}{f' ({told})' if told else ''}, "
 
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:

@@ -6,12 +6,13 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from lvmtui.contract.errors import UserError, unknown
 from lvmtui.contract.recipe import MODELS, recipe_for
+from lvmtui.supervisor.engines import kind as engine_kind
 
 BUNDLED = "bundled"
 
@@ -48,6 +49,10 @@ class Options:
     stall_timeout: float | None = None
     """Seconds."""
     deterministic: bool = True
+    engine: str = "local"
+    """Who runs the runs; see `lvmtui/supervisor/engines/`."""
+    engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What it is told: the keys of `[engine]` in a campaign file but `name`, or the options of that engine."""
 
     @property
     def bundled(self) -> bool:
@@ -87,17 +92,41 @@ def read_campaign_file(path: Path, start: Options) -> Options:
 def merge(start: Options, given: Mapping[str, Any], where: str) -> Options:
     """`start` with the values given, their types checked. `where` is named in errors. Raises UserError."""
     hints = typing.get_type_hints(Options)
-    known = [f.name for f in fields(Options)]
+    known = [f.name for f in fields(Options) if f.name != "engine_settings"]
     changes: dict[str, Any] = {}
     for key, value in given.items():
-        if key not in hints:
+        if key == "engine":
+            changes |= _engine(f"{where}: [engine]", value, start)
+            continue
+        if key not in hints or key == "engine_settings":
             raise unknown(f"{where}: key", key, known)
         changes[key] = _value(f"{where}: {key.replace('_', '-')}", value, hints[key])
     return check(replace(start, **changes))
 
 
+def _engine(where: str, value: Any, start: Options) -> dict[str, Any]:
+    """An engine by its name alone, or a table of its name and what it is told."""
+    table = dict(value) if isinstance(value, Mapping) else {"name": value}
+    name = _value(f"{where}: name", table.pop("name", start.engine), str)
+    settings = dict(start.engine_settings) if name == start.engine else {}
+    for key, given in table.items():
+        items = given if isinstance(given, (list, tuple)) else [given]
+        if any(isinstance(item, (bool, Mapping, list)) for item in items):
+            raise UserError(f"{where}: {key}: {given!r:.60} is neither text nor a number")
+        settings[key.replace("-", "_")] = tuple(str(item) for item in items)
+    return {"engine": name, "engine_settings": settings}
+
+
 def check(options: Options) -> Options:
     """The options, if they make sense. Raises UserError naming the option."""
+    kind = engine_kind(options.engine)
+    known = [setting.name for setting in kind.settings]
+    for key, told in options.engine_settings.items():
+        if key not in known:
+            raise unknown(f"[engine]: the {options.engine} engine's key", key, known or ["name"])
+        if any("\n" in value or "\r" in value for value in told):
+            raise UserError(f"[engine]: {key}: one line each, please")
+    kind.check(options.engine_settings)
     for model in options.models:
         if model not in MODELS:
             raise unknown("--models", model, MODELS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import platform
 import shutil
@@ -36,6 +37,7 @@ from lvmtui.planning.earlier import Earlier, read_earlier
 from lvmtui.planning.machine import cores, default_jobs, default_threads, gpu_count
 from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
+from lvmtui.supervisor.engines import kind as engine_kind
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
@@ -60,6 +62,11 @@ class Plan:
 
 def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
     """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError."""
+    engine = engine_kind(options.engine)
+    usual = engine.room(options.engine_settings) if engine.room else None
+    jobs = options.jobs or (usual[0] if usual else default_jobs(options, gpu_count(), cores()))
+    threads = options.threads or (usual[1] if usual else default_threads(jobs, cores()))
+    engine.ready(workspace, options.engine_settings, threads)
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
@@ -86,8 +93,6 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         name: _arm_facts(arm, label, split, name, workspace)
         for name, arm, label in zip(ARMS, (baseline, expanded), labels, strict=True)
     }
-    jobs = options.jobs or default_jobs(options, gpu_count(), cores())
-    threads = options.threads or default_threads(jobs, cores())
     specs = tuple(
         _spec(options, earlier, campaign_id, model, arm, facts, split, seed, threads, check.files[0].dim, stamp)
         for seed in options.seeds
@@ -131,7 +136,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
             "numpy": np.__version__,
         },
         stall_timeout=options.stall_timeout,
-        notes=notes,
+        engine=options.engine,
+        engine_settings=options.engine_settings,
+        notes=(*notes, *engine.notes(workspace, options.engine_settings)),
     )
     arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
     return Plan(campaign, specs, split, arms, check, expected([work_of(s) for s in specs], jobs, shown_in(workspace)))
@@ -263,7 +270,7 @@ def _spec(
         validation_windows=facts[arm].validation_windows,
         heldout_windows=split.facts.windows,
         total_steps=steps,
-        evaluate_every=max(1, round(steps / recipe.evaluations)),
+        evaluate_every=math.ceil(steps / recipe.evaluations),
         device=options.device,
         threads=threads,
         deterministic=options.deterministic,

@@ -1,7 +1,8 @@
 """The newest attempt at a run, out of two logs by two writers. Pure.
 
 The supervisor may have been killed before it wrote down whom it started, the trainer before it said that it is there;
-each log alone can be behind. Which of two processes is newer is told by the kernel's count of ticks, not by clocks.
+each log alone can be behind. Starts have names, which both logs use: which of two is newer is told by them, never by
+the clocks of two hosts. Logs from before starts had names are told apart by the kernel's count of ticks.
 """
 
 from __future__ import annotations
@@ -18,35 +19,49 @@ class Attempt:
     """One process that trained, or was to train, the run."""
 
     process: Identity
+    """As the supervisor knows it (a job, where a cluster runs it), or as it named itself."""
     generation: int
     """Of the order it obeyed."""
     ending: Ending | None
     """Its last word."""
     accounted: bool
     """Nothing more needs to be said about how it ended: it said so itself, or the supervisor has."""
+    spoke: bool
+    """It has said that it started."""
 
 
 def newest_attempt(run: RunState) -> Attempt | None:
     """The newest attempt the logs tell of, None if there was none."""
     trainer, supervision = run.trainer, run.supervision
     started, process, launched = trainer.started, supervision.process, supervision.launched
-    if started is not None and (process is None or process == started.process or _started_is_newer(run)):
-        return _attempt(run, started.process, started.generation, trainer.ending)
+    if started is not None:
+        if process is None or process == started.process:
+            return _attempt(run, started.process, started.generation, trainer.ending, spoke=True)
+        if started.launch and started.launch == supervision.launch:
+            return _attempt(run, process, started.generation, trainer.ending, spoke=True)
+        if _started_is_newer(run):
+            return _attempt(run, started.process, started.generation, trainer.ending, spoke=True)
     if process is None:
         return None
     generation = launched.generation if launched else 0
     # a first attempt can fail before it could say that it started
     ending = trainer.ending if started is None and supervision.launches <= 1 else None
-    return _attempt(run, process, generation, ending)
+    return _attempt(run, process, generation, ending, spoke=False)
 
 
-def _attempt(run: RunState, process: Identity, generation: int, ending: Ending | None) -> Attempt:
+def is_silent(run: RunState) -> bool:
+    """True if there is an attempt that has not said yet that it started: what is known of steps is of one before."""
+    attempt = newest_attempt(run)
+    return attempt is not None and not attempt.spoke
+
+
+def _attempt(run: RunState, process: Identity, generation: int, ending: Ending | None, *, spoke: bool) -> Attempt:
     lost, stopped = run.supervision.lost, run.supervision.stopped
     # an error that is to be tried again is written down as a death, so that there is one count of them
     by_itself = ending is not None and not (isinstance(ending, Failed) and ending.reason in RETRIED)
     by_us = lost is not None and lost.process in (None, process)
     cancelled = stopped is not None and stopped.generation > generation
-    return Attempt(process, generation, ending, by_itself or by_us or cancelled)
+    return Attempt(process, generation, ending, by_itself or by_us or cancelled, spoke)
 
 
 RETRIED = ("error", "out_of_memory")
@@ -55,8 +70,11 @@ RETRIED = ("error", "out_of_memory")
 
 def _started_is_newer(run: RunState) -> bool:
     """True if the process that said it started is newer than the one the supervisor knows of."""
-    started, process, launched = run.trainer.started, run.supervision.process, run.supervision.launched
+    started, supervision = run.trainer.started, run.supervision
+    process, launched = supervision.process, supervision.launched
     assert started is not None and process is not None
+    if started.launch and supervision.after is not None:
+        return started.launch != supervision.after
     a, b = started.process, process
     if (a.host, a.boot_id) == (b.host, b.boot_id) and a.start_ticks != b.start_ticks:
         return a.start_ticks > b.start_ticks

@@ -6,8 +6,10 @@ import json
 import os
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
+from lvmtui import format as words
 from lvmtui.contract.campaign import (
     Campaign,
     CampaignIntent,
@@ -21,10 +23,12 @@ from lvmtui.contract.events import decode_event
 from lvmtui.contract.identity import Identity
 from lvmtui.contract.intent import read_intent
 from lvmtui.contract.progress import Progress, read_progress
+from lvmtui.contract.pulse import STALE, Job, Pulse, read_pulse
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec, read_spec
 from lvmtui.contract.supervision import decode_record
 from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState, SupervisionState, TrainerState, fold, fold_records
 from lvmtui.state.status import Life, Phase, Status, processes_of, status_of
 from lvmtui.state.tail import Position, read_lines, restart_of
@@ -34,10 +38,17 @@ TRAINED = b'"kind":"trained"'
 """In the log line of a point of the training curve, and in no other: within a text the quotes would be escaped."""
 
 
-def signature(path: Path) -> Signature:
-    """What changes when a file does: inode, size, time of change. Zeros where there is no file."""
+def signature(path: Path, *, asked: bool = False) -> Signature:
+    """What changes when a file does: inode, size, time of change. Zeros where there is no file.
+
+    `asked`: of the file server, where one keeps the file: what `stat` says may be a minute old there, opening is not.
+    """
     try:
-        stat = os.stat(path)
+        if asked:
+            with path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+        else:
+            stat = os.stat(path)
     except OSError:
         return (0, 0, 0)
     return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
@@ -57,10 +68,11 @@ class RunReader:
         self._records = Position()
         self._seen: dict[Path, Signature] = {}
 
-    def refresh(self, *, digits: bool = True) -> RunState | None:
+    def refresh(self, *, digits: bool = True, asked: bool = False) -> RunState | None:
         """Read what is new and return the state, None if the folder cannot be read (see `fault`).
 
-        `digits` False leaves the live digits as they were: they are new at every look, and most of its cost.
+        `digits` False leaves the live digits as they were: they are new at every look, and most of its cost. `asked`:
+        see `signature`; for a look on which a death may be concluded.
         """
         if not self._changed(self.folder.spec) and self.state is None and self.fault:
             return None
@@ -74,11 +86,11 @@ class RunReader:
                 self._seen = {self.folder.spec: self._seen[self.folder.spec]}
                 self.state = RunState(spec)
         state = self.state
-        if self._changed(self.folder.events):
+        if self._changed(self.folder.events, asked):
             state = replace(state, trainer=self._read_events(state.trainer))
         if self._changed(self.folder.supervision):
             state = replace(state, supervision=self._read_records(state.supervision))
-        if self._changed(self.folder.intent):
+        if self._changed(self.folder.intent, asked):
             state = replace(state, intent=read_intent(self.folder.intent, state.intent))
         if digits and self._changed(self.folder.progress):
             state = replace(state, progress=read_progress(self.folder.progress))
@@ -93,8 +105,8 @@ class RunReader:
             self.fault = str(error)
             return None
 
-    def _changed(self, path: Path) -> bool:
-        now = signature(path)
+    def _changed(self, path: Path, asked: bool = False) -> bool:
+        now = signature(path, asked=asked)
         if self._seen.get(path) == now:
             return False
         self._seen[path] = now
@@ -151,9 +163,65 @@ def life_of(run: RunState, stalled: bool = False) -> Life:
     processes = processes_of(run)
     if any(process.alive() for process in processes):
         return Life.STALLED if stalled else Life.ALIVE
-    newest = max((p for p in (run.supervision.launched, run.trainer.started) if p), key=lambda p: p.time, default=None)
+    newest = newest_attempt(run)
     elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
     return Life.ELSEWHERE if elsewhere and run.trainer.ending is None and run.supervision.lost is None else Life.NONE
+
+
+class PulseReader:
+    """`pulse.json`, read again and again: what is known of runs on other hosts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: Signature = (0, 0, 0)
+        self.pulse: Pulse | None = None
+        self.moved: frozenset[str] = frozenset()
+        """Runs about which the supervisor did something between the last two looks, as far as it tells."""
+
+    def refresh(self) -> Pulse | None:
+        """Read it if it has changed."""
+        self.moved = frozenset()
+        seen = signature(self._path, asked=True)
+        if seen != self._seen:
+            self._seen = seen
+            before, self.pulse = self.pulse, read_pulse(self._path)
+            if self.pulse is not None:
+                since = before.beat if before else 0
+                self.moved = frozenset(run for run, beat in self.pulse.changed.items() if beat > since)
+        return self.pulse
+
+
+def silence_of(pulse: Pulse | None, engine: str, now: float) -> str:
+    """Why an engine tells nothing, and since when, for people; empty if it does, or if nobody had to ask. Pure."""
+    answer = pulse.engines.get(engine) if pulse else None
+    if answer is None or not answer.fault:
+        return ""
+    return f"not known for {words.duration(max(0.0, now - answer.time))}: {answer.fault}"
+
+
+def life_of_job(
+    run: RunState, name: str, engine: str, pulse: Pulse | None, now: float, stalled: bool = False
+) -> tuple[Life, str]:
+    """What the supervisor's pulse says of a run that a cluster runs, and that in words. Pure.
+
+    `engine`: its campaign's. `now`: seconds since 1970. It is held against the supervisor's clock for what people are
+    shown, and no more.
+    """
+    job, attempt = pulse.jobs.get(name) if pulse else None, newest_attempt(run)
+    open_end = attempt is not None and attempt.ending is None and not attempt.accounted
+    if job is None and not open_end:
+        return Life.NONE, ""
+    if pulse is None or now - pulse.time > STALE:
+        asked = f" since {words.date(pulse.time)}" if pulse else ""
+        return (Life.UNSEEN if open_end else Life.NONE), f"nobody has asked {engine.capitalize()}{asked}"
+    if silent := silence_of(pulse, engine, now):
+        return (Life.UNSEEN if open_end else Life.NONE), silent
+    if job is not None:
+        if job.waiting:
+            return Life.WAITING, job.words
+        return (Life.STALLED if stalled else Life.ALIVE), job.words
+    # it has ended and that is to be written down; or it was begun a moment ago
+    return (Life.NONE if attempt and attempt.spoke else Life.WAITING), "submitted"
 
 
 @dataclass(frozen=True)
@@ -165,6 +233,8 @@ class RunView:
     state: RunState | None
     status: Status
     fault: str = ""
+    job: Job | None = None
+    """What a cluster does for it."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +245,15 @@ class CampaignState:
     campaign: Campaign
     intent: CampaignIntent
     runs: tuple[RunView, ...]
+    silence: str = ""
+    """Why the engine that runs the runs tells nothing; empty: it does."""
 
     def view(self, model: str, arm: str, seed: int) -> RunView | None:
-        return next(
-            (v for v in self.runs if (v.planned.model, v.planned.arm, v.planned.seed) == (model, arm, seed)), None
-        )
+        return self._by_key.get((model, arm, seed))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str, int], RunView]:
+        return {(v.planned.model, v.planned.arm, v.planned.seed): v for v in self.runs}
 
     @property
     def finished(self) -> bool:
@@ -201,14 +275,18 @@ class CampaignReader:
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._stalls = StallWatch()
+        self._pulse = PulseReader(workspace.pulse)
+        self._pulse.refresh()
 
     def refresh(self) -> CampaignState:
         """Read what is new in all run folders. Raises UserError if `campaign.json` cannot be read."""
+        self._pulse.refresh()
         return CampaignState(
             self.folder,
             self.campaign,
             read_campaign_intent(self.folder.intent),
             tuple(self.view(planned) for planned in self.campaign.runs),
+            silence_of(self._pulse.pulse, self.campaign.engine, time.time()),
         )
 
     def view(self, planned: PlannedRun) -> RunView:
@@ -217,10 +295,29 @@ class CampaignReader:
         state = reader.refresh()
         if state is None:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
+        if self._is_job(planned.run, state):
+            return self._view_of_job(planned, reader, state)
         life = life_of(state, self._stalls.stalled(planned.run, state.live))
         if life is Life.NONE and state.trainer.ending is None:
             state = reader.refresh() or state  # it may have said its last word and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))
+
+    def look_at_pulse(self) -> frozenset[str]:
+        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns whose are new."""
+        self._pulse.refresh()
+        return self._pulse.moved
+
+    def _is_job(self, run: str, state: RunState) -> bool:
+        """True if a cluster runs it, as far as anybody knows."""
+        attempt = newest_attempt(state)
+        pulse = self._pulse.pulse
+        return (attempt is not None and attempt.process.is_job) or (pulse is not None and run in pulse.jobs)
+
+    def _view_of_job(self, planned: PlannedRun, reader: RunReader, state: RunState) -> RunView:
+        pulse, stalled = self._pulse.pulse, self._stalls.stalled(planned.run, state.live)
+        life, told = life_of_job(state, planned.run, self.campaign.engine, pulse, time.time(), stalled)
+        job = pulse.jobs.get(planned.run) if pulse else None
+        return RunView(planned, reader.folder, state, status_of(state, life, told), job=job)
 
 
 def newest_campaign(workspace: Workspace) -> CampaignDir:

@@ -53,6 +53,10 @@ class TrainerState:
     """The newest one that still counts."""
     unknown: int = 0
     """Lines that could not be read."""
+    interruptions: int = 0
+    """Attempts that left on a signal (a time limit, a preemption, a shutdown), each after a checkpoint."""
+    fruitless: int = 0
+    """The newest of them in a row that made no step."""
 
     @property
     def finished(self) -> Finished | None:
@@ -76,6 +80,8 @@ class SupervisionState:
     """Of the newest process started or found."""
     launch: str = ""
     """Name of the start that process came from."""
+    after: str | None = None
+    """See `Launched.after`."""
     deaths: tuple[Lost, ...] = ()
     """Deaths that count, since the newest checkpoint or order: what the limit of retries is held against."""
     lost: Lost | None = None
@@ -138,15 +144,24 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
                 points=tuple(p for p in run.points if p.step <= step),
                 evaluations=tuple(e for e in run.evaluations if e.step <= step),
                 checkpoint=kept,
+                fruitless=run.fruitless if run.started and run.started.generation == event.generation else 0,
             )
         case Trained():
-            return replace(_at(run, event), points=(*run.points, event))
+            return replace(_at(run, event), points=(*run.points, event), fruitless=0)
         case Evaluated():
             return replace(_at(run, event), evaluations=(*run.evaluations, event))
         case CheckpointSaved():
             return replace(_at(run, event), checkpoint=event)
-        case Paused() | Interrupted() | Cancelled() | Failed() | Finished():
-            return replace(_at(run, event), ending=event)
+        case Interrupted():
+            got_on = run.started is None or event.step > run.started.resumed_from
+            return replace(
+                _at(run, event),
+                ending=event,
+                interruptions=run.interruptions + 1,
+                fruitless=0 if got_on else run.fruitless + 1,
+            )
+        case Paused() | Cancelled() | Failed() | Finished():
+            return replace(_at(run, event), ending=event, fruitless=0)
         case Unknown():
             return replace(run, unknown=run.unknown + 1)
         case _:
@@ -177,13 +192,14 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
                 first_launched=record.time if run.first_launched is None else run.first_launched,
                 process=record.process,
                 launch=record.launch,
+                after=record.after,
                 deaths=deaths,
                 lost=None,
                 signalled=None,
                 insisted=(),
             )
         case Adopted():
-            return replace(run, process=record.process, launch=record.launch, lost=None)
+            return replace(run, process=record.process, launch=record.launch, after=record.after, lost=None)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
             return replace(run, killed=(*run.killed, *killed), signalled=record, insisted=(*run.insisted, *killed))

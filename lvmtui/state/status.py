@@ -7,6 +7,7 @@ from enum import Enum
 
 from lvmtui.contract.events import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.contract.identity import Identity
+from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
 
 
@@ -15,11 +16,15 @@ class Life(Enum):
 
     NONE = "none"
     """Nobody runs for it on this host."""
+    WAITING = "waiting"
+    """A job of it stands in a cluster's queue."""
     ALIVE = "alive"
     STALLED = "stalled"
     """Alive, and without a step for longer than its own steps explain."""
     ELSEWHERE = "elsewhere"
     """Started on another host that cannot be looked at from here."""
+    UNSEEN = "unseen"
+    """Started by an engine that tells nothing now. It may live."""
 
 
 class Phase(Enum):
@@ -62,16 +67,18 @@ class Status:
         return self.phase in OVER
 
 
-def status_of(run: RunState, life: Life) -> Status:
-    """The status of a run of which `life` was seen. Pure."""
+def status_of(run: RunState, life: Life, told: str = "") -> Status:
+    """The status of a run of which `life` was seen. `told`: what its engine says of it, in words. Pure."""
     ending, intent = run.trainer.ending, run.intent
     if isinstance(ending, Finished):
         return Status(Phase.FINISHED, since=ending.time)
     if life is Life.ELSEWHERE:
         host = last_process(run)
         return Status(Phase.UNKNOWN, f"runs on {host.host if host else 'another host'}", run.trainer.last_time)
+    if life is Life.UNSEEN:
+        return Status(Phase.UNKNOWN, told or "nobody can say whether it runs", run.trainer.last_time)
     if life is not Life.NONE:
-        return _alive(run, life)
+        return _alive(run, life, told)
     if intent.want == "cancel":
         stopped = run.supervision.stopped
         if stopped and stopped.generation >= intent.generation:
@@ -89,23 +96,30 @@ def status_of(run: RunState, life: Life) -> Status:
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed, or to be tried again, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
     if isinstance(ending, Interrupted):
-        return Status(Phase.INTERRUPTED, f"left on {ending.signal}", ending.time)
+        return Status(Phase.INTERRUPTED, left_words(ending), ending.time)
     lost = run.supervision.lost
     return Status(Phase.INTERRUPTED, lost.reason if lost else "its process is gone", lost.time if lost else None)
 
 
-def _alive(run: RunState, life: Life) -> Status:
+def left_words(ending: Interrupted) -> str:
+    """Why a trainer left by itself: `left on USR1, its time limit was near`."""
+    return f"left on {ending.signal}" + (", its time limit was near" if ending.signal == "USR1" else "")
+
+
+def _alive(run: RunState, life: Life, told: str) -> Status:
     if run.intent.want == "cancel":
         return Status(Phase.CANCELLING, since=run.intent.time or None)
     if run.intent.want == "pause":
         return Status(Phase.PAUSING, since=run.intent.time or None)
+    if life is Life.WAITING:
+        return Status(Phase.QUEUED, told)
     if life is Life.STALLED:
         return Status(
             Phase.STALLED, "no step for longer than its steps explain", run.progress.time if run.progress else None
         )
     started = run.trainer.started
     live = run.live
-    if started is None or live is None or live.activity == "starting":
+    if started is None or live is None or live.activity == "starting" or is_silent(run):
         return Status(Phase.STARTING, since=started.time if started else None)
     return Status(Phase.RUNNING, live.activity, started.time)
 
@@ -118,7 +132,7 @@ def _final_failure(run: RunState, failed: Failed) -> Status | None:
     match failed.reason:
         case "diverged":
             return Status(Phase.DIVERGED, failed.message, failed.time)
-        case "data":
+        case "data" | "setup":
             return Status(Phase.FAILED, failed.message, failed.time)
         case "no_space":
             return Status(Phase.NO_SPACE, failed.message, failed.time)
@@ -128,10 +142,8 @@ def _final_failure(run: RunState, failed: Failed) -> Status | None:
 
 def last_process(run: RunState) -> Identity | None:
     """The newest process of the run: the trainer's own word, or the supervisor's if that is newer."""
-    started, launched = run.trainer.started, run.supervision.launched
-    if started and launched and launched.time > started.time:
-        return run.supervision.process
-    return started.process if started else run.supervision.process
+    attempt = newest_attempt(run)
+    return attempt.process if attempt else None
 
 
 def processes_of(run: RunState) -> tuple[Identity, ...]:

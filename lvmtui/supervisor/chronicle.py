@@ -77,16 +77,16 @@ def record_words(record: Record) -> str | None:
     match record:
         case Launched():
             where = f", CUDA device {record.devices}" if record.devices else ""
-            return f"launched, process {record.process.pid}{where}"
+            return f"launched, {record.process.words}{where}"
         case Adopted():
-            return f"found running, process {record.process.pid}"
+            return f"found running, {record.process.words}"
         case Signalled():
-            return f"{record.signal} to {_pids(record.pids)}: {record.reason}"
+            return f"{record.signal} to {_numbers(record.pids, record.what)}: {record.reason}"
         case Lost():
             return f"lost: {record.reason}"
         case Stopped():
-            forced = f"; {_pids(record.killed)} had to be killed" if record.killed else ""
-            return f"cancelled, no process is left{forced}"
+            forced = f"; {_numbers(record.killed, record.what)} had to be killed" if record.killed else ""
+            return f"cancelled, no {record.what} is left{forced}"
         case GaveUp():
             return f"given up: {record.reason}"
         case Unknown():
@@ -97,8 +97,10 @@ ENDINGS = (Finished, Failed, Stopped, GaveUp)
 """What the monitor log repeats: a run is complete, whatever way."""
 
 
-def _pids(pids: tuple[int, ...]) -> str:
-    return ("process " if len(pids) == 1 else "processes ") + ", ".join(map(str, pids))
+def _numbers(numbers: tuple[int, ...], what: str) -> str:
+    """`process 48213`, `jobs 4711, 4712`."""
+    more = {"process": "processes"}.get(what, f"{what}s")
+    return f"{what if len(numbers) == 1 else more} {', '.join(map(str, numbers))}"
 
 
 class AppendedLog:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lvmtui import format as words
-from lvmtui.contract.events import Failed, Finished
+from lvmtui.contract.events import Failed, Finished, Interrupted, Started
 from lvmtui.contract.identity import Identity
 from lvmtui.state.attempt import RETRIED, Attempt, newest_attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Life, Phase, Status, status_of
+from lvmtui.state.status import Life, Phase, Status, left_words, status_of
 from lvmtui.supervisor.engines import NOBODY, Member, Sight
 
 
@@ -37,6 +37,12 @@ class Rules:
     seems to have room."""
     startup: float = 120.0
     """A trainer that has not made its first step is not stalled before: on a busy disk the imports alone take long."""
+    word_wait: float = 5.0
+    """From the end of a job on another host to concluding that it left no last word: what was written there may take
+    a moment to be seen here."""
+    pause_wait: float = 60.0
+    """From an order to pause to asking a trainer on another host to leave: a shared file system may show it the order
+    that late."""
 
 
 SPARE = 1 << 20
@@ -100,6 +106,8 @@ class RunSeen:
     last_words: str = ""
     """The last line of its log, looked at only when it died."""
     asked: Asked | None = None
+    ordered: float = 0.0
+    """Seconds since the order that holds was first seen."""
 
     @cached_property
     def attempt(self) -> Attempt | None:
@@ -112,9 +120,9 @@ class RunSeen:
             return None
         started, supervision = self.state.trainer.started, self.state.supervision
         named = {supervision.process, started.process if started else None}
-        leaders = [m for m in self.sight.members if m.identity in named]
+        leaders = [m for m in self.sight.members if m.identity in named or (m.identity.is_job and _speaks(m, started))]
         if leaders:
-            return max(leaders, key=lambda m: m.identity.start_ticks)
+            return max(leaders, key=lambda m: (m.identity.start_ticks, m.identity.pid))
         # nobody the logs name lives: a start that was not written down, or children that outlived their trainer
         attempt = self.attempt
         if attempt is not None and not attempt.accounted:
@@ -126,13 +134,20 @@ class RunSeen:
     def alive(self) -> bool:
         return bool(self.sight.members)
 
+    @property
+    def waits(self) -> bool:
+        """It stands in a cluster's queue: there is nobody yet who could hear anything."""
+        return self.alive and all(member.waiting for member in self.sight.members)
+
     @cached_property
     def life(self) -> Life:
         if self.alive:
-            return Life.STALLED if self.stalled else Life.ALIVE
+            return Life.WAITING if self.waits else Life.STALLED if self.stalled else Life.ALIVE
         attempt = self.attempt
         if attempt is None or attempt.ending is not None or attempt.accounted:
             return Life.NONE
+        if not self.sight.known:
+            return Life.UNSEEN
         seen = self.sight.everywhere or attempt.process.host == self.host
         return Life.NONE if seen else Life.ELSEWHERE
 
@@ -140,12 +155,17 @@ class RunSeen:
     def status(self) -> Status:
         if self.state is None:
             return Status(Phase.FAILED, NO_FOLDER)
-        return status_of(self.state, self.life)
+        return status_of(self.state, self.life, self.sight.told)
 
     @property
     def untouchable(self) -> bool:
         """Nobody here can say whether it runs."""
         return not self.sight.known or self.life is Life.ELSEWHERE
+
+    @property
+    def unsettled(self) -> bool:
+        """How its last attempt ended is not written down yet."""
+        return self.attempt is not None and not self.attempt.accounted
 
     @property
     def wanted(self) -> bool:
@@ -303,7 +323,7 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
     )
     ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
     # one whose death is only now written down keeps its place: it is started in the next tick
-    return [run for run in ready[: max(0, campaign.jobs - taken)] if run.name not in busy]
+    return [run for run in ready[: max(0, campaign.jobs - taken)] if run.name not in busy and not run.unsettled]
 
 
 def _has_room(run: RunSeen, rules: Rules) -> bool:
@@ -315,6 +335,11 @@ def _has_room(run: RunSeen, rules: Rules) -> bool:
     ending = run.state.trainer.ending
     needed = ending.needed_bytes if isinstance(ending, Failed) else None
     return run.room >= (needed or NEEDED) + SPARE
+
+
+def _speaks(member: Member, started: Started | None) -> bool:
+    """True if the trainer that said it started is in this job."""
+    return started is not None and bool(member.launch) and member.launch == started.launch
 
 
 def settle(run: RunSeen, rules: Rules, stall_timeout: float | None = None) -> Action | None:
@@ -341,12 +366,19 @@ def _about_trainer(
         return _stop(run, "does not leave", rules) if run.overtime >= rules.leave_wait else None
     if intent.want == "cancel":
         return _stop(run, CANCEL, rules, at_once=intent.force)
-    if intent.want == "pause" and trainer.stopped and run.asked is None:
-        return Ask(run.name, "stopped by a signal, and to be paused")
+    if intent.want == "pause" and run.asked is None:
+        if trainer.stopped:
+            return Ask(run.name, "stopped by a signal, and to be paused")
+        if trainer.waiting:
+            return Ask(run.name, "in the queue, and to be paused")
+        if run.sight.everywhere and run.ordered >= rules.pause_wait:
+            return Ask(run.name, "to be paused, and has not heard of it")
+    if trainer.waiting:
+        return None
     if stall_timeout is not None and run.still >= _patience(state, rules, stall_timeout):
         return _stop(run, f"{STALLED} for {words.duration(run.still)}", rules)
     started = state.trainer.started
-    if intent.want == "run" and started is not None and started.process == trainer.identity:
+    if intent.want == "run" and started is not None and run.attempt is not None and run.attempt.spoke:
         newer_order = intent.generation > started.generation
         if intent.restart > started.generation or (newer_order and run.stalled):
             return _stop(run, RESTART, rules)
@@ -370,12 +402,19 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
             return None
         return Close(run.name, intent.generation, supervision.insisted)
     if run.attempt is not None and not run.attempt.accounted:
-        return _death(run, run.attempt, state)
+        hearsay = run.sight.everywhere and run.attempt.ending is None and run.quiet < rules.word_wait
+        return None if hearsay else _death(run, run.attempt, state)
     if intent.want != "run" or run.status.phase not in (Phase.QUEUED, Phase.INTERRUPTED):
         return None
     deaths = [death for death in supervision.deaths if death.generation == intent.generation]
     if len(deaths) > rules.retries:
         reason = f"died {len(deaths)} times without getting further; the last time: {deaths[-1].reason}"
+        return GiveUp(run.name, intent.generation, reason)
+    ending, started = state.trainer.ending, state.trainer.started
+    under_this_order = started is not None and started.generation == intent.generation
+    if isinstance(ending, Interrupted) and under_this_order and state.trainer.fruitless > rules.retries:
+        times = words.plural(state.trainer.fruitless, "time")
+        reason = f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
         return GiveUp(run.name, intent.generation, reason)
     return None
 
@@ -393,12 +432,13 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
         return lose(ending.message)
     if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
+    if ended and ended.excused:
+        return lose(ended.words, counts=False)
     if ended and ended.code in LEFT:
         return lose(LEFT[ended.code], counts=False, later=ended.code in LATER)
     if signalled is not None and state.supervision.insisted:
         return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
-    started = state.trainer.started
-    if state.intent.want == "pause" and (started is None or started.process != process):
+    if state.intent.want == "pause" and not attempt.spoke:
         return lose("left as asked before it began", counts=False)
     reason = ended.words if ended else "its process is gone"
     told = ended is not None and ended.code is not None and run.last_words

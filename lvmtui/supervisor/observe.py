@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lvmtui.contract.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
@@ -22,13 +22,18 @@ from lvmtui.state.reader import RunReader, Signature, StallWatch, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.supervisor.decide import Asked, CampaignSeen, Observation, RunSeen
-from lvmtui.supervisor.engines import NOBODY, Engine, Place, Sight
+from lvmtui.supervisor.engines import NOBODY, Engine, Place, Settings, Sight, name_of
 from lvmtui.supervisor.journal import Journal
 
 LOOK_AGAIN = 10.0
 """Seconds after which a resting run is looked at all the same: a look must not depend on a hint."""
 DIGITS_AFTER = 5.0
 """Seconds without a sign of progress after which the live digits are read, to tell what it may be busy with."""
+MANY = 500
+"""Runs up to which every one is asked in every tick whether its intent changed, and looked at so often. Of more, a part
+is: what a tick costs must not grow with the runs that rest. Orders are heard at once all the same, by the bell."""
+ELSEWHERE = 2.0
+"""Seconds between two looks into the folder of a run that another host works on: each asks a file server."""
 LAST_WORDS = 4096
 """Bytes of the end of a log that are searched for its last line."""
 
@@ -42,13 +47,21 @@ class Track:
     reader: RunReader
     engine: str
     seen: RunSeen
+    name: str = ""
+    """By which its engine finds it again."""
+    settings: Settings = field(default_factory=dict)
+    """What its campaign told its engine."""
     state: RunState | None = None
     """What its folder says, lines that could not be written yet included."""
     named: tuple[Identity, ...] = ()
     """The processes its logs name."""
     look_at: float = 0.0
     """When it is looked at again at the latest."""
+    read_at: float = float("-inf")
+    """When its folder is read again at the latest, unless its engine sees something new."""
     intent: Signature = (0, 0, 0)
+    ordered: float = 0.0
+    """When its intent was first seen."""
     patience: float = 0.0
     """Seconds without a sign of progress that mean nothing."""
     spread: float = 0.5
@@ -59,6 +72,8 @@ class Track:
     """Its signs of progress, and since when they have been the same."""
     over_since: float | None = None
     """Since when its trainer has been seen alive after its last word."""
+    queued_again: object = None
+    """Its last word, where its job was put back into the queue after it."""
     quiet_since: float | None = None
     asked: float | None = None
     """When it was asked to leave,"""
@@ -71,7 +86,7 @@ class Track:
 
     def touch(self) -> None:
         """Something was done to it: look at it in the next tick."""
-        self.look_at = float("-inf")
+        self.look_at = self.read_at = float("-inf")
 
 
 @dataclass
@@ -92,7 +107,7 @@ class Observer:
     def __init__(
         self,
         workspace: Workspace,
-        engines: Mapping[str, Engine],
+        engines: dict[str, Engine],
         journal: Journal,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -114,12 +129,15 @@ class Observer:
         self._note = note
         self._stalls = StallWatch()
         self._refused: set[str] = set()
+        self._bell: Signature | None = None
+        self._turn = 0
 
     def observe(self) -> Observation:
         """One look at everything."""
         now = self._clock()
         self._find_campaigns(now)
-        due = [t for c in self.campaigns for t in c.tracks.values() if now >= t.look_at or self._ordered(t)]
+        self._hear_orders()
+        due = [t for c in self.campaigns for t in c.tracks.values() if now >= t.look_at]
         unsure = [track for track, sight in self._look(due) if not self._see(track, sight, now)]
         for track, sight in self._look(unsure):
             self._see(track, sight, now)
@@ -147,7 +165,7 @@ class Observer:
         for name in known.keys() - names:
             self._forget(known[name])
         for campaign in self.campaigns:
-            if (intent := signature(campaign.dir.intent)) != campaign.intent:
+            if (intent := signature(campaign.dir.intent, asked=True)) != campaign.intent:
                 campaign.intent = intent
                 wanted = read_campaign_intent(campaign.dir.intent)
                 campaign.jobs = max(1, wanted.jobs or campaign.campaign.jobs)
@@ -168,7 +186,10 @@ class Observer:
             place = self.workspace.run(planned)
             reader = RunReader(place, curves=False)
             seen = RunSeen(planned.run, None, host_name(), boot_id())
+            label = campaign.arm(planned.arm).label
             tracks[planned.run] = track = Track(planned, place, reader, campaign.engine, seen)
+            track.name = name_of(campaign.id, planned.model, label, planned.seed)
+            track.settings = campaign.engine_settings
             track.spread = index * 0.618 % 1
             track.patience = min(DIGITS_AFTER, campaign.stall_timeout or DIGITS_AFTER)
             if planned.trained_here:
@@ -184,15 +205,26 @@ class Observer:
 
     # -- runs --
 
-    def _ordered(self, track: Track) -> bool:
-        return signature(track.folder.intent) != track.intent
+    def _hear_orders(self) -> None:
+        """Look for new orders: at every run when the bell was rung, else at as many as a tick may cost."""
+        tracks = [track for c in self.campaigns for track in c.tracks.values()]
+        bell = signature(self.workspace.bell, asked=True)
+        rung, few = bell != self._bell, len(tracks) <= MANY
+        if not rung and not few:
+            first = self._turn % len(tracks)
+            self._turn = first + MANY
+            tracks = tracks[first : first + MANY]
+        self._bell = bell
+        for track in tracks:
+            if signature(track.folder.intent, asked=rung and few) != track.intent:
+                track.touch()
 
     def _look(self, due: list[Track]) -> list[tuple[Track, Sight]]:
         """Ask each engine once about all its runs. Before their folders are read: who is dead then has said all."""
         sights: list[tuple[Track, Sight]] = []
         for name in {track.engine for track in due}:
             tracks = [track for track in due if track.engine == name]
-            engine = self._engines.get(name)
+            engine = self._engine(name)
             if engine is None:
                 sights += [(track, Sight(known=False)) for track in tracks]
                 continue
@@ -200,18 +232,32 @@ class Observer:
             sights += [(track, seen.get(track.folder.path, NOBODY)) for track in tracks]
         return sights
 
+    def _engine(self, name: str) -> Engine | None:
+        """An engine by its name; None for one of a later version."""
+        try:
+            return self._engines[name]
+        except (KeyError, UserError) as error:
+            if name not in self._refused:
+                self._refused.add(name)
+                self._say(f"no engine '{name}' here: {error}")
+            return None
+
     def place_of(self, track: Track) -> Place:
         """The run as its engine is asked about it."""
-        return Place(track.folder, track.named)
+        unsettled = track.seen.state is None or track.seen.unsettled
+        return Place(track.folder, track.named, track.name, track.settings, unsettled)
 
     def _see(self, track: Track, sight: Sight, now: float) -> bool:
         """Put together what is seen of a run. False if its logs name a process that nobody has looked for yet."""
+        if now < track.read_at and sight == track.seen.sight:
+            return True
         if (intent := signature(track.folder.intent)) != track.intent:
-            track.intent = intent
+            track.intent, track.ordered = intent, now
             self._note_stranger(track)
         asked_about = track.named
         self._note_movement(track, sight, now)
-        state = track.reader.refresh(digits=now - track.moved[1] > DIGITS_AFTER)
+        ended_elsewhere = sight.everywhere and not sight.members and (track.seen.alive or track.seen.unsettled)
+        state = track.reader.refresh(digits=now - track.moved[1] > DIGITS_AFTER, asked=ended_elsewhere)
         if (state is None) != track.gone:
             track.gone = state is None
             if track.state or sight.members or not track.gone:
@@ -224,11 +270,15 @@ class Observer:
         newly_named = track.named is not asked_about and any(p not in asked_about for p in track.named)
         if newly_named and not sight.members:
             sight = replace(sight, known=False)
+        if sight.everywhere and sight.members and track.asked is None:
+            track.read_at = now + ELSEWHERE * (0.5 + track.spread)
         if state is before and sight == track.seen.sight and self._goes_well(track, now):
             return True
         track.seen = seen = self._run_seen(track, state, sight, now)
-        rests = not (seen.alive or seen.untouchable or seen.later or seen.status.phase is Phase.NO_SPACE)
-        track.look_at = now + LOOK_AGAIN * (0.5 + track.spread) if rests and not newly_named else now
+        open_end = seen.alive or seen.untouchable or seen.unsettled
+        rests = not (open_end or seen.later or seen.status.phase is Phase.NO_SPACE)
+        again = LOOK_AGAIN * (0.5 + track.spread) * max(1.0, len(self.tracks) / MANY)
+        track.look_at = now + again if rests and not newly_named else now
         return sight.known or not newly_named
 
     def _goes_well(self, track: Track, now: float) -> bool:
@@ -265,7 +315,10 @@ class Observer:
             track.over_since = track.asked = track.insisted = None
         else:
             track.quiet_since = None
-            last_word = bool(seen.trainer and seen.attempt and seen.attempt.ending)
+            ending = seen.attempt.ending if seen.trainer and seen.attempt else None
+            if seen.waits:  # Slurm, or somebody there, has put its job back into the queue
+                track.queued_again = ending
+            last_word = ending is not None and ending is not track.queued_again
             track.over_since = (track.over_since or now) if last_word else None
         generation = state.intent.generation if state else -1
         if track.asked_by != generation:  # another order: the ladder begins anew
@@ -280,6 +333,7 @@ class Observer:
             later=now < track.later or bool(self._journal.waiting(track.folder)),
             room=room_at(track.folder) if state and seen.status.phase is Phase.NO_SPACE else None,
             last_words=last_line(track.folder) if dead else "",
+            ordered=now - track.ordered,
             asked=None if track.asked is None else Asked(now - track.asked, _since(track.insisted, now)),
         )
 
@@ -294,6 +348,7 @@ class Observer:
                 seen = RunSeen(key, None, host_name(), boot_id())
                 spec = PlannedRun(key, key, "", "baseline", 0)
                 track = self.strays.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
+                track.name = place.name
                 sight = self._engines[name].look([place])[place.folder.path]
                 track.seen = self._run_seen(track, None, sight, now)
                 found[key] = track

@@ -105,6 +105,28 @@ def output_of(command: Sequence[str], seconds: float) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+@dataclass(frozen=True)
+class Done:
+    """A short command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float) -> Done:
+    """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it."""
+    try:
+        done = subprocess.run(
+            list(command), capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL, env=dict(environment)
+        )
+    except subprocess.TimeoutExpired:
+        return Done(124, "", f"no answer from {command[0]} in {seconds:.0f} s")
+    except OSError as error:
+        return Done(127, "", f"{command[0]}: {error.strerror or error}")
+    return Done(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
 def ending_words(returncode: int) -> str:
     """How a child ended."""
     return f"killed by signal {-returncode}" if returncode < 0 else f"left with exit code {returncode}"

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from types import FrameType
@@ -17,6 +17,7 @@ from typing import IO
 
 import lvmtui
 from lvmtui import format as words
+from lvmtui.contract.filesystem import is_shared
 from lvmtui.contract.identity import own_identity
 from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.contract.workspace import Workspace
@@ -36,11 +37,12 @@ from lvmtui.supervisor.decide import (
     decide,
     something_left_to_do,
 )
-from lvmtui.supervisor.engines import CannotStart, Engine, Occupied
+from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
 from lvmtui.supervisor.observe import Observer, Track
+from lvmtui.supervisor.pulse import PulseWriter
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.wake import Waker
 from lvmtui.supervisor.workers import Workers
@@ -51,6 +53,8 @@ HURRY, USUAL, IDLE = 0.1, 1.0, 2.0
 """Seconds between two looks while somebody is leaving, while something runs, while nothing does. Orders wake it."""
 SHORTEST = 0.01
 """Seconds until the next look after something was done."""
+STARTING = 1.0
+"""Seconds of a tick that starting runs may take: a cluster needs tens of milliseconds for each."""
 EXIT_SUPERVISED = 3
 
 
@@ -68,7 +72,7 @@ class Supervisor:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.workspace = workspace
-        self.engines = dict(engines) if engines is not None else {"local": LocalEngine()}
+        self.engines = Engines(engines if engines is not None else {"local": LocalEngine()})
         self.rules = rules
         self.clock = clock
         self.say = say or _say
@@ -76,6 +80,7 @@ class Supervisor:
         self.results = Results(workspace, workers or Workers())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
+        self.pulse = PulseWriter(workspace, self.engines)
 
     # -- one tick --
 
@@ -84,8 +89,15 @@ class Supervisor:
         self.journal.flush()
         self.observation = self.observer.observe()
         actions = decide(self.observation, self.rules)
+        began = self.clock()
         for action in actions:
-            self._carry_out(action)
+            if isinstance(action, Start) and self.clock() - began > STARTING:
+                break  # starts come last; an order must not wait for hundreds of them
+            if not isinstance(action, (Ask, Insist)):
+                self._carry_out(action)
+        self._signal([action for action in actions if isinstance(action, Ask)], "TERM")
+        self._signal([action for action in actions if isinstance(action, Insist)], "KILL")
+        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions})
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
         return bool(actions) or worked
@@ -101,7 +113,8 @@ class Supervisor:
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
         runs += self.observation.strays
         hurried = (Phase.PAUSING, Phase.CANCELLING)
-        if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in runs):
+        near = (run for run in runs if not run.sight.everywhere)
+        if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy else IDLE
 
@@ -116,17 +129,7 @@ class Supervisor:
             case Start():
                 self._start(track)
             case Adopt(member=member):
-                self._record(track, Adopted(time.time(), member.identity, member.launch))
-            case Ask(reason=reason):
-                track.asked = self.clock()
-                reached = self.engines[track.engine].ask(self.observer.place_of(track))
-                self._record_signal(track, "TERM", reached, reason)
-            case Insist(reason=reason):
-                track.asked = track.asked or self.clock()
-                track.insisted = self.clock()
-                reached = self.engines[track.engine].insist(self.observer.place_of(track))
-                known = track.state.supervision.insisted if track.state else ()
-                self._record_signal(track, "KILL", tuple(pid for pid in reached if pid not in known), reason)
+                self._record(track, Adopted(time.time(), member.identity, member.launch, _newest_launch(track.state)))
             case Lose():
                 if action.later:
                     track.later = self.clock() + self.rules.space_wait
@@ -135,15 +138,35 @@ class Supervisor:
                     track, Lost(time.time(), action.generation, action.process, action.reason, step, action.counts)
                 )
             case Close():
-                self._record(track, Stopped(time.time(), action.generation, action.killed))
+                self._record(track, Stopped(time.time(), action.generation, action.killed, self._noun(track)))
             case GiveUp():
                 self._record(track, GaveUp(time.time(), action.generation, action.reason))
+
+    def _signal(self, actions: Sequence[Ask | Insist], name: str) -> None:
+        """Ask, or insist: each engine once for all its runs."""
+        meant: dict[str, list[tuple[Track, str]]] = {}
+        for action in actions:
+            track = self.observer.tracks.get(action.run) or self.observer.strays.get(action.run)
+            if track is not None:
+                track.touch()
+                track.asked = track.asked or self.clock() if name == "KILL" else self.clock()
+                track.insisted = self.clock() if name == "KILL" else track.insisted
+                meant.setdefault(track.engine, []).append((track, action.reason))
+        for engine_name, tracks in meant.items():
+            engine = self.engines[engine_name]
+            places = [self.observer.place_of(track) for track, _ in tracks]
+            reached = engine.insist(places) if name == "KILL" else engine.ask(places)
+            for track, reason in tracks:
+                pids = reached.get(track.folder.path, ())
+                if name == "KILL" and track.state:
+                    pids = tuple(pid for pid in pids if pid not in track.state.supervision.insisted)
+                self._record_signal(track, name, pids, reason, engine.noun)
 
     def _start(self, track: Track) -> None:
         assert track.state is not None, "only runs whose folder could be read are started"
         generation = track.state.intent.generation
         try:
-            begun = self.engines[track.engine].start(track.folder, track.state.spec)
+            begun = self.engines[track.engine].start(self.observer.place_of(track), track.state.spec)
         except Occupied as error:
             track.later = self.clock() + self.rules.space_wait
             self._note(track.planned.run, f"not started: {error}", None)
@@ -152,25 +175,45 @@ class Supervisor:
             track.later = self.clock() + self.rules.insist_again
             self._record(track, Lost(time.time(), generation, None, str(error), _checkpoint_step(track.state), True))
             return
-        self._record(track, Launched(time.time(), generation, begun.process, track.engine, begun.devices, begun.launch))
+        track.quiet_since = None
+        self._record(
+            track,
+            Launched(
+                time.time(),
+                generation,
+                begun.process,
+                track.engine,
+                begun.devices,
+                begun.launch,
+                _newest_launch(track.state),
+            ),
+        )
 
     def _record(self, track: Track, record: Record) -> None:
         if track.state is not None:
             self.journal.write(track.folder, record)
 
-    def _record_signal(self, track: Track, name: str, pids: tuple[int, ...], reason: str) -> None:
+    def _record_signal(self, track: Track, name: str, pids: tuple[int, ...], reason: str, what: str) -> None:
         if not pids:
             return
         if track.state is not None:
-            self.journal.write(track.folder, Signalled(time.time(), name, pids, reason))
+            self.journal.write(track.folder, Signalled(time.time(), name, pids, reason, what))
         else:  # no folder to write it into
-            text = f"{name} to process {', '.join(map(str, pids))}: {reason}"
+            text = f"{name} to {what} {', '.join(map(str, pids))}: {reason}"
             self.say(f"{track.planned.run}: {text}")
             self._note(track.planned.run, text, time.time())
+
+    def _noun(self, track: Track) -> str:
+        return self.engines[track.engine].noun
 
     def _note(self, run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
         self.results.note(self.observer.campaigns, run, text, when)
+
+
+def _newest_launch(state: RunState | None) -> str:
+    """Name of the newest start that has said it trains."""
+    return state.trainer.started.launch if state and state.trainer.started else ""
 
 
 def _checkpoint_step(state: RunState | None) -> int:
@@ -192,11 +235,13 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
     for folder in (workspace.models, workspace.campaigns, workspace.logs):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-    waker = Waker([workspace.models, workspace.campaigns], say=_say)
+    shared = is_shared(workspace.root)
+    waker = Waker([workspace.models, workspace.campaigns], say=_say, deaf=shared)
     told = _listen(waker)
     supervisor = supervisor or Supervisor(workspace)
     waker.start()
-    _say(f"supervising {workspace.root}, process {own_identity().pid}, lvmtui {lvmtui.__version__}")
+    how = ", looking for changes, as hosts share its file system" if shared else ""
+    _say(f"supervising {workspace.root}, process {own_identity().pid}, lvmtui {lvmtui.__version__}{how}")
     try:
         while lock is not None:
             introduce(workspace)

@@ -27,21 +27,24 @@ ORDERS = ("intent.json", "campaign_intent.json", "campaign.json")
 class Waker:
     """An alarm that files, signals and threads can ring."""
 
-    def __init__(self, roots: Iterable[Path], *, say: Callable[[str], None] = print, poll: bool = False) -> None:
+    def __init__(self, roots: Iterable[Path], *, say: Callable[[str], None] = print, deaf: bool = False) -> None:
+        """`deaf`: the file system tells nothing; whoever waits looks for itself."""
         self._roots = [Path(os.path.realpath(root)) for root in roots]
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # safe to write to from a signal handler
         self._over = threading.Event()
         self._say = say
-        self._poll = poll or None
+        self._deaf = deaf
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        if not self._deaf:
+            self._thread.start()
 
     def stop(self) -> None:
         self._over.set()
         self.ring()
-        self._thread.join(timeout=2)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
 
     def ring(self) -> None:
         """Wake whoever waits, or who waits next. May be called from signal handlers and other threads."""
@@ -79,7 +82,6 @@ class Waker:
             rust_timeout=5000,
             yield_on_timeout=True,
             raise_interrupt=False,
-            force_polling=self._poll,
             ignore_permission_denied=True,
         )
         for change in changes:

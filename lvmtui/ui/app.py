@@ -240,7 +240,8 @@ class LvmApp(App[int], inherit_bindings=False):
         from lvmtui.ui.export import Export
 
         if self.snapshot is not None:
-            self.push_screen(Export(self.workspace, self.snapshot.state.campaign), self._exported)
+            dialog = Export(self.workspace, self.snapshot.state.campaign, read_only=self.read_only)
+            self.push_screen(dialog, self._exported)
 
     def _exported(self, words: str | None) -> None:
         if words:

@@ -10,7 +10,7 @@ from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import Grid, Memo, grid_for, heldout_words, panels
 from lvmtui.ui.board_rows import rows
 from lvmtui.ui.header import Key, alarms, header, keys, order_keys
-from lvmtui.ui.line import Drawing, Hit, Line, cut, wrapped
+from lvmtui.ui.line import Drawing, Hit, Line, cut, left, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
 MANY = 12
@@ -19,12 +19,14 @@ PANEL_WIDTH, PANEL_HEIGHT = 100, 28
 """Cells of the terminal from which there are panels."""
 LEAST_LOG, MOST_LOG = 2, 12
 """Lines of the log, its title included."""
+NAME = 10
+"""Cells of the name before a line between runs and log."""
 
 OPEN: Key = ("enter", "open", "open")
 KEYS: tuple[Key, ...] = (
     ("v", "verdict", "verdict"),
-    ("e", "export", "export"),
     ("?", "help", "help"),
+    ("e", "export", "export"),
     ("/", "find", "ask"),
 )
 NEW: Key = ("n", "new", "new")
@@ -77,21 +79,43 @@ def panel_grid(snapshot: Snapshot, width: int, height: int) -> Grid | None:
 
 
 def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> list[Line]:
-    """Between the runs and the log, where no panel says it: the selected model's change, and what to watch."""
+    """Between the runs and the log, where no panel says it: the answer, what is selected, and what to watch."""
     if grid is not None and grid.spare:
         return []
     lines: list[Line] = []
     if snapshot.settled and snapshot.table.ranked:
         lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width - 2)[:2])
-    model = snapshot.model(selected)
-    if grid is None and model is not None and model.row is not None and model.row.change is not None:
-        row = model.row
+    if grid is None:
+        lines.extend(_selected(snapshot, selected, width - 2))
+    lines.extend(alarms(snapshot, without=selected if grid is None else "")[:3])
+    return [((" ", ""), *line) for line in lines]
+
+
+def _selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
+    """What the list has no room for: what is wrong with the selected run, and its model's change."""
+    run, model = snapshot.run(selected), snapshot.model(selected)
+    if run is None or model is None:
+        return []
+    lines: list[Line] = []
+    if run.trouble:
+        lines += _named("trouble", f"{run.title} {run.label} {run.trouble}", run.trouble_style, width)
+    row = model.row
+    if row is not None and row.change is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
         held = f"; held-out {words}" if (words := heldout_words(row)) else ""
-        lines.append((("change    ", "dim"), (f"{model.title} {percent(row.change)}{interval} {word}{held}", "")))
-    lines.extend(alarms(snapshot)[:3])
-    return [((" ", ""), *line) for line in lines]
+        lines += _named("change", f"{model.title} {percent(row.change)}{interval} {word}{held}", "", width)
+    elif row is not None and row.verdict.word is Word.NOT_COMPARABLE:
+        lines += _named("change", f"{model.title} {row.verdict.sentence}", "note", width)
+    return lines
+
+
+def _named(name: str, text: str, style: str, width: int) -> list[Line]:
+    """A name and a text of at most two lines."""
+    parts = wrapped(text, width - NAME)
+    if len(parts) > 2:
+        parts = [parts[0], cut(f"{parts[1]} {parts[2]}", width - NAME)]
+    return [((left("" if i else name, NAME), "dim"), (part, style)) for i, part in enumerate(parts)]
 
 
 def _log(snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:

@@ -17,7 +17,7 @@ from lvmtui.ui import glyphs
 from lvmtui.ui.chart import Level, Point, Series, chart
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.header import change_style, summary
-from lvmtui.ui.line import Drawing, Hit, Line, Piece, cut, fit, framed, left, right, wrapped
+from lvmtui.ui.line import Drawing, Hit, Line, Piece, beside, cut, framed, left, right, spread, wrapped
 from lvmtui.ui.snapshot import ModelFacts, Snapshot
 
 NARROWEST, LOWEST = 34, 8
@@ -74,14 +74,8 @@ def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Gri
     if grid.spare:
         blocks.append([(), *((((" ", ""), *line)) for line in summary(snapshot, grid.width - 2))])
     for first in range(0, len(blocks), grid.columns):
-        row = blocks[first : first + grid.columns]
-        for y in range(grid.height):
-            pieces: list[Piece] = []
-            for i, block in enumerate(row):
-                if i:
-                    pieces.append((" ", ""))
-                pieces.extend(fit(block[y] if y < len(block) else (), grid.width))
-            lines.append(tuple(pieces))
+        row = [block[: grid.height] for block in blocks[first : first + grid.columns]]
+        lines.extend(beside(row, [grid.width] * len(row)))
     for i, model in enumerate(snapshot.models):
         x, y = grid.place(i)
         hits.append(Hit(x, y, grid.width, grid.height, model.runs[0].name if model.runs else ""))
@@ -109,7 +103,7 @@ def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, heig
         tail.append(change)
     room = height - 2 - len(body) - len(tail)
     if room > CURVE and (held := heldout_words(model.row)):
-        tail.insert(-1, _ends("held-out", "dim", held, "", inner))
+        tail.insert(-1, spread([("held-out", "dim")], [(f" {held}", "")], inner))
         room -= 1
     if room >= 3 and any(run.curve for run in model.runs):
         body.extend(curves(model, snapshot, inner, room))
@@ -212,14 +206,12 @@ def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
     """What is wrong with its runs, in at most `most` lines."""
     lines: list[Line] = []
     for run in model.runs:
-        words_ = run.trouble
-        if words_:
-            style = "alarm" if run.alarms or run.phase is not Phase.PAUSED else "note"
-            text = wrapped(f"{glyphs.WARNING} {run.label} {words_}", width)
-            lines.extend(((line, style),) for line in text)
+        if run.trouble:
+            text = wrapped(f"{glyphs.WARNING} {run.label} {run.trouble}", width)
+            lines.extend(((line, run.trouble_style),) for line in text)
     if len(lines) > most:
-        text_, style = lines[most - 1][0]
-        lines = [*lines[: most - 1], ((cut(text_ + " " + glyphs.ELLIPSIS, width), style),)]
+        last, style = lines[most - 1][0]
+        lines = [*lines[: most - 1], ((cut(f"{last} {glyphs.ELLIPSIS}", width), style),)]
     return lines
 
 
@@ -244,22 +236,16 @@ def change_line(model: ModelFacts, snapshot: Snapshot, width: int) -> Line:
             both = f"{word.value}, {pair}"
             pair = pair or word.value if len(said) + len(both) >= width else both.removesuffix(", ")
         else:
-            note = next(((run, f) for run in model.runs for f in run.findings if not f.alarm), None)
-            said, style = (f"{note[0].label} {note[1].kind.replace('_', ' ')}", "note") if note else ("", "")
-        return _ends(said, style, pair, "dim", width) if said or pair else ()
+            said, style = model.note, "note"
+        return spread([(said, style)], [(f" {pair}", "dim")], width) if said or pair else ()
     if word is Word.NOT_COMPARABLE:
         return ((cut(f"{word.value}: {row.verdict.reason}", width), "note"),)
     interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
     said = row.verdict.words
     figures = (words.percent(row.change) + interval, words.percent(row.change, 1) + interval, words.percent(row.change))
     figure = next((f for f in figures if len(f) + len(said) < width), figures[-1])
-    return _ends(figure, change_style(row.change), said, verdict_style(word), width)
+    return spread([(figure, change_style(row.change))], [(f" {said}", verdict_style(word))], width)
 
 
 def verdict_style(word: Word) -> str:
     return "better" if word in UP else "worse" if word in DOWN else "note" if word is Word.NOT_COMPARABLE else ""
-
-
-def _ends(start: str, start_style: str, end: str, end_style: str, width: int) -> Line:
-    room = max(0, width - len(end) - 1)
-    return ((left(start, room), start_style), (" ", ""), (cut(end, width - room - 1), end_style))

@@ -9,20 +9,22 @@ from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import bar, verdict_style
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.header import change_style
-from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, right
+from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, place, right, spread
 from lvmtui.ui.snapshot import ModelFacts, Snapshot
 
-MODEL, STATE, BEST, TIME = 14, 14, 7, 8
+MODEL, BEST, TIME = 14, 7, 8
 """Cells of the columns of fixed width."""
 
 
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
     """A line of titles, then the runs from `top` on."""
     label = _label_width(snapshot)
-    lines: list[Line] = [_titles(label, width)]
+    lines: list[Line] = []
     hits: list[Hit] = []
     flat = [(model, i) for model in snapshot.models for i in range(len(model.runs))]
-    for model, i in flat[top : top + height - 1]:
+    shown = flat[top : top + height - 1]
+    lines.append(_titles(label, width, place(top, len(shown), len(flat))))
+    for model, i in shown:
         run = model.runs[i]
         hits.append(Hit(0, len(lines), width, 1, run.name))
         first = i == 0 or len(lines) == 1
@@ -34,16 +36,21 @@ def _label_width(snapshot: Snapshot) -> int:
     return min(10, max([5, *(len(run.label) for run in snapshot.runs)])) + 1
 
 
+def _state_width(width: int) -> int:
+    """Enough for `paused 13/24`; with room for `pausing 13/24`, `failed to learn` as well."""
+    return 14 if width < 100 else 17
+
+
 def _bar_width(width: int, label: int) -> int:
     """What is left goes to the bar, up to a point, then to the change."""
-    rest = width - 2 - MODEL - label - STATE - BEST - TIME - 2
+    rest = width - 2 - MODEL - label - _state_width(width) - BEST - TIME - 2
     return max(8, min(24, rest - 18 if rest < 44 else rest - 30))
 
 
-def _titles(label: int, width: int) -> Line:
-    bar_width = _bar_width(width, label)
-    text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{STATE}}{'best':>{BEST - 1}}  {'':<{bar_width}}"
-    return fit([(text + f"{'time':>{TIME - 1}}  change", "dim")], width)
+def _titles(label: int, width: int, part: str) -> Line:
+    state, progress = _state_width(width), _bar_width(width, label)
+    text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{state}}{'best':>{BEST - 1}}  {'':<{progress}}"
+    return spread([(f"{text}{'time':>{TIME - 1}}  change", "dim")], [(part, "note")], width)
 
 
 def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str) -> Line:
@@ -54,13 +61,12 @@ def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: boo
         (left(model.title if first else "", MODEL - 1) + " ", "selected" if selected else "heading"),
         (left(run.label, label - 1) + " ", "selected" if selected else ""),
         (f"{run.glyph} ", run.style),
-        (left(run.word, STATE - 3) + " ", run.style),
+        (left(run.word, _state_width(width) - 2), run.style),
         (right(words.cosine(run.best) if run.best is not None else "", BEST - 1), ""),
         ("  ", ""),
     ]
-    if run.trouble:
-        style = "alarm" if run.alarms or run.phase is not Phase.PAUSED else "note"
-        return fit([*pieces, (run.trouble, style)], width)
+    if run.trouble and not run.start_words:
+        return fit([*pieces, (run.trouble, run.trouble_style)], width)
     pieces.extend(_progress(run, _bar_width(width, label)))
     pieces.append((right(run.time_words, TIME - 1) + "  ", "dim"))
     if last:
@@ -82,8 +88,7 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     if word is Word.NOT_COMPARABLE:
         return [(f"{word.value}: {row.verdict.reason}", "note")]
     if row.change is None:
-        note = next(((run, f) for run in model.runs for f in run.findings if not f.alarm), None)
-        return [(f"{note[0].label} {note[1].kind.replace('_', ' ')}", "note")] if note else []
+        return [(model.note, "note")] if model.note else []
     narrow = width < 100
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:

@@ -23,15 +23,15 @@ class BoardScreen(View):
 
     QUESTION = "find a run"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "next model"),
-        Binding("up,k", "move(-1)", "previous model"),
-        Binding("right,l,tab", "step(1)", "next run"),
-        Binding("left,h,shift+tab", "step(-1)", "previous run"),
-        Binding("g,home", "edge(0)", "first"),
-        Binding("G,end", "edge(-1)", "last"),
-        Binding("pagedown", "page(1)", "a page down"),
-        Binding("pageup", "page(-1)", "a page up"),
-        Binding("enter", "open", "open the run"),
+        Binding("down,j", "move(1)", "next model", show=False),
+        Binding("up,k", "move(-1)", "previous model", show=False),
+        Binding("right,l,tab", "step(1)", "next run", show=False),
+        Binding("left,h,shift+tab", "step(-1)", "previous run", show=False),
+        Binding("g,home", "edge(0)", "first", show=False),
+        Binding("G,end", "edge(-1)", "last", show=False),
+        Binding("pagedown", "page(1)", "a page down", show=False),
+        Binding("pageup", "page(-1)", "a page up", show=False),
+        Binding("enter", "open", "open the run", show=False),
     ]
 
     def __init__(self) -> None:

@@ -30,6 +30,7 @@ class Canvas(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._given: Sequence[Line] = ()
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
 
@@ -40,6 +41,7 @@ class Canvas(Widget):
 
     def draw(self, lines: Sequence[Line]) -> None:
         """Show `lines` from the top; what does not fit is cut."""
+        self._given = lines
         width, height = self.size
         new = [fit([(plain(text), name) for text, name in line], width) for line in lines[:height]]
         new.extend([fit(BLANK, width)] * (height - len(new)))
@@ -56,6 +58,10 @@ class Canvas(Widget):
         if dirty:
             self.refresh(*dirty)
 
+    def on_resize(self) -> None:
+        """A size takes effect later than it is set: show what belongs there."""
+        self.draw(self._given)
+
     def render_line(self, y: int) -> Strip:
         strip = self._strips.get(y)
         if strip is None:
@@ -63,10 +69,6 @@ class Canvas(Widget):
             strip = Strip([Segment(text, style(name)) for text, name in fit(line, self.size.width)])
             self._strips[y] = strip
         return strip
-
-    def forget(self) -> None:
-        """Draw everything anew the next time."""
-        self._lines = []
 
 
 def changed(before: Line, after: Line) -> list[tuple[int, int]]:

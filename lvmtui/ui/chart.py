@@ -69,11 +69,14 @@ def chart(
     named = bool(x_name) and height >= NAMED
     height -= named
     heights = [transform(y) for points in shown for _, y in points] + [transform(level.y) for level in marks]
-    low, high = _padded(min(heights), max(heights))
+    low, high = min(heights), max(heights)
     first, last = x_range or _span([x for points in curves for x, _ in points])
     invert: Callable[[float], float] = (lambda y: 10**y) if log else (lambda y: y)
-    top, bottom = form(invert(high)), form(invert(low))
-    gutter = max(len(top), len(bottom))
+    scale = {height - 1: form(invert(low)), 0: form(invert(high))}
+    if high == low:
+        scale = {height // 2: form(invert(low))}
+        low, high = low - (abs(low) * 0.01 or 1e-6), high + (abs(high) * 0.01 or 1e-6)
+    gutter = max(map(len, scale.values()))
     tail = min(max([cell_len(one.label) for one in series], default=0), width // 4)
     columns = max(1, width - gutter - 2 - (tail + 1 if tail else 0))
 
@@ -102,8 +105,8 @@ def chart(
 
     lines: list[Line] = []
     for y, row in enumerate(cells):
-        scale = top if y == 0 else bottom if y == height - 1 else ""
-        pieces: list[Piece] = [(right(scale, gutter) + " ", "dim"), (glyphs.TICK if scale else glyphs.AXIS, "dim")]
+        pieces: list[Piece] = [(right(scale.get(y, ""), gutter) + " ", "dim")]
+        pieces.append((glyphs.TICK if y in scale else glyphs.AXIS, "dim"))
         pieces.extend(_runs(row, level_at.get(y)))
         label = ends.get(y, ("", ""))
         pieces.append((" " + left(label[0], tail) if tail else "", label[1]))
@@ -140,12 +143,6 @@ def _usable(points: Sequence[Point], log: bool) -> list[Point]:
 def _span(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     return (low, high) if high > low else (low, low + max(1.0, abs(low) * 1e-6))
-
-
-def _padded(low: float, high: float) -> tuple[float, float]:
-    """A range with a little air; one of no height at all gets some."""
-    room = (high - low) * 0.04 or max(abs(high) * 0.01, 1e-6)
-    return low - room, high + room
 
 
 def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:

@@ -121,14 +121,15 @@ def record_words(record: Record, last: float = 0.0) -> Happening | None:
         case Unknown():
             return Happening(last, "supervisor", f"a line that cannot be read ({sanitise(record.reason, 80)})", "note")
         case Launched():
-            text = f"launched process {record.process.pid} ({sanitise(record.engine, 20)})"
+            text = f"launched {sanitise(record.process.words, 60)} ({sanitise(record.engine, 20)})"
             text += f" with GPU {sanitise(record.devices, 20)}" if record.devices else ""
             style = ""
         case Adopted():
-            text, style = f"found process {record.process.pid} running, and looks after it", ""
+            text, style = f"found {sanitise(record.process.words, 60)} running, and looks after it", ""
         case Signalled():
             pids = ", ".join(map(str, record.pids[:6]))
-            text = f"sent {sanitise(record.signal, 12)} to {pids}: {sanitise(record.reason, 120)}"
+            to = f"{sanitise(record.what, 12)} {pids}" if record.what != "process" else pids
+            text = f"sent {sanitise(record.signal, 12)} to {to}: {sanitise(record.reason, 120)}"
             style = "waiting"
         case Lost():
             text, style = f"its process is gone: {sanitise(record.reason, 200)}", "alarm"

@@ -9,7 +9,9 @@ from pathlib import Path
 from textual import events
 
 from lvmtui.contract.campaign import Campaign
+from lvmtui.contract.files import replace_file
 from lvmtui.contract.workspace import Workspace
+from lvmtui.ui import glyphs
 from lvmtui.ui.child import Child
 from lvmtui.ui.files import typed_path
 from lvmtui.ui.line import Line, Piece, wrapped
@@ -20,10 +22,14 @@ FORMATS = {"md": "Markdown", "json": "JSON", "csv": "CSV"}
 
 
 class Export(Dialog[str]):
-    """Writes the report with `lvmtui report`; answers with what was written, with "" if nothing was."""
+    """Writes the report with `lvmtui report`; answers with what was written, with "" if nothing was.
 
-    def __init__(self, workspace: Workspace, campaign: Campaign) -> None:
+    That command renews the reports of the workspace as well; `read_only` leaves those alone.
+    """
+
+    def __init__(self, workspace: Workspace, campaign: Campaign, *, read_only: bool = False) -> None:
         super().__init__()
+        self._read_only = read_only
         self._campaign = campaign
         self._format = "md"
         self._field = TextField(self._proposed("md")).at_end()
@@ -44,17 +50,14 @@ class Export(Dialog[str]):
         for form, name in FORMATS.items():
             formats += [(f" {name} ", "cursor" if form == self._format else ""), ("  ", "")]
         path: list[Piece] = [("path    ", "dim"), *self._field.pieces(width - 8, focused=True)]
-        target = typed_path(self._field.text)
-        exists, folder = _exists(target), target.absolute().parent
-        there = "this file is there already and will be replaced" if exists else f"in {folder}"
-        if not exists and not _exists(folder):
-            exists, there = True, f"the folder {folder} is not there yet and will be made"
+        where, style = _where(self._field.text)
+        said, said_style = ("writing" + glyphs.ELLIPSIS, "dim") if self._writing else (self._said, "alarm")
         return [
             tuple(formats),
             tuple(path),
-            *((("        " + one, "note" if exists else "dim"),) for one in wrapped(there, width - 8)[:3]),
+            *((("        " + one, style),) for one in wrapped(where, width - 8)[:3]),
             (),
-            ((self._said, "alarm"),) if self._said else (),
+            *(((one, said_style),) for one in wrapped(said, width)[:4]),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
         ]
 
@@ -91,10 +94,21 @@ class Export(Dialog[str]):
         target = typed_path(self._field.text)
         suffix = target.suffix.removeprefix(".").lower()
         form = suffix if suffix in FORMATS else self._format
-        self._writing, self._said = True, "writing…"
-        arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", os.fspath(target)]
+        try:
+            target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._said = f"{target.absolute().parent}: cannot be made ({error.strerror}); name another folder"
+            return
+        self._writing = True
+        output = "-" if self._read_only else os.fspath(target)
+        arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", output]
 
         def done(out: str, words: str, code: int) -> None:
+            if self._read_only and code == 0:
+                try:
+                    replace_file(target, out.encode())
+                except OSError as error:
+                    words, code = f"{target}: cannot be written ({error.strerror}); name another file", 2
             self.app.call_later(self._written, target, words, code)
 
         self._child.run(arguments, self._root, done)
@@ -108,8 +122,18 @@ class Export(Dialog[str]):
             self.redraw()
 
 
-def _exists(target: Path) -> bool:
+def _where(text: str) -> tuple[str, str]:
+    """What writing to the path that was typed would mean, and the style of saying so."""
+    if not text.strip():
+        return "type a path", "note"
+    target = typed_path(text).absolute()
     try:
-        return target.exists()
+        if target.is_dir():
+            return "this is a folder; name a file in it", "note"
+        if target.exists():
+            return "this file is there already and will be replaced", "note"
+        if not target.parent.is_dir():
+            return f"the folder {target.parent} is not there yet and will be made", "note"
     except OSError:  # a name too long, a folder that may not be entered
-        return False
+        pass
+    return f"in {target.parent}", "dim"

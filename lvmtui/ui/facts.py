@@ -107,12 +107,18 @@ class RunFacts:
 
     @property
     def trouble(self) -> str:
-        """What is wrong, in words; empty if nothing is."""
+        """What is wrong, or why it waits, in words; empty if all is well."""
+        if self.state is None:  # there is room for what is wrong with a file, not for where the file is
+            return sanitise(self.view.fault.replace(f"{self.view.folder.path}/", ""), 300)
         if self.alarms:
             return sanitise(self.alarms[0].words, 300)
-        if self.phase in (Phase.QUEUED, Phase.FINISHED, Phase.RUNNING, Phase.STARTING):
+        if self.phase in (Phase.FINISHED, Phase.RUNNING, Phase.STARTING):
             return ""
         return sanitise(self.view.status.reason, 300)
+
+    @property
+    def trouble_style(self) -> str:
+        return "alarm" if self.alarms or LOOKS[self.phase][2] in ("alarm", "failed") else "note"
 
     @property
     def epochs(self) -> tuple[float, float] | None:
@@ -225,7 +231,7 @@ def _worded(facts: RunFacts) -> RunFacts:
 
 
 def last_words(facts: RunFacts) -> str:
-    """What a run that is over by no will of its own left behind; empty for others."""
+    """What a run left behind that stands still by no will of its own; empty for others."""
     state = facts.state
     if state is None:
         return sanitise(facts.view.fault, 600)
@@ -234,6 +240,6 @@ def last_words(facts: RunFacts) -> str:
         said = ending.message if isinstance(ending, Failed) else ""
         reason = facts.view.status.reason
         return sanitise(reason if said in reason else f"{reason}; {said}", 600)
-    if facts.phase in (Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
+    if facts.phase in (Phase.QUEUED, Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
         return sanitise(facts.view.status.reason, 600)
     return ""

@@ -67,11 +67,13 @@ def _machine(machine: MachineFigures | None, *, wide: bool) -> list[Piece]:
     if wide:
         pieces += [("  mem ", "dim"), (f"{machine.used / gigabyte:.1f} of {machine.total / gigabyte:.0f} G", "")]
     if machine.gpus:
-        use = sum(gpu.use for gpu in machine.gpus) / len(machine.gpus)
-        used, total = (sum(getattr(gpu, name) for gpu in machine.gpus) / gigabyte for name in ("used", "total"))
-        count = f"{len(machine.gpus)} gpus" if len(machine.gpus) > 1 else "gpu"
-        pieces += [(f"  {count} ", "dim"), (f"{use:3.0f} %", "")]
-        if wide:
+        pieces.append((f"  {len(machine.gpus)} gpus" if len(machine.gpus) > 1 else "  gpu", "dim"))
+        uses = [gpu.use for gpu in machine.gpus if gpu.use is not None]
+        if uses:
+            pieces.append((f" {sum(uses) / len(uses):3.0f} %", ""))
+        sizes = [(gpu.used, gpu.total) for gpu in machine.gpus if gpu.used is not None and gpu.total is not None]
+        if sizes and (wide or not uses):
+            used, total = (sum(part) / gigabyte for part in zip(*sizes, strict=True))
             pieces.append((f" {used:.1f} of {total:.0f} G", ""))
     return [*pieces, (" ", "")]
 
@@ -112,13 +114,13 @@ def _best(snapshot: Snapshot) -> list[Line]:
     return [(("best now  ", "dim"), name, (words.cosine(best), "bold"), (f" {where}", "dim"))]
 
 
-def alarms(snapshot: Snapshot) -> list[Line]:
-    """What needs a person, most urgent first."""
+def alarms(snapshot: Snapshot, *, without: str = "") -> list[Line]:
+    """What needs a person, most urgent first; `without`: the run of which it is told elsewhere."""
     lines: list[Line] = []
     if not snapshot.supervised:
         lines.append((("watch     ", "dim"), ("no supervisor: queue stands", "alarm")))
     for run in snapshot.runs:
-        if trouble := _short_trouble(run):
+        if run.name != without and (trouble := _short_trouble(run)):
             lines.append((("watch     ", "dim"), (f"{run.title} {run.label} ", ""), (trouble, "alarm")))
     lines.extend((("note      ", "dim"), (note, "note")) for note in snapshot.notes)
     return lines
@@ -165,7 +167,7 @@ def order_keys(run: RunFacts | None, *, read_only: bool) -> tuple[Key, ...]:
 def keys(shown: Sequence[Key], end: Key, width: int) -> tuple[Line, list[Hit]]:
     """The last line: as many keys as fit, in their order, and at the right the way out."""
     tail: list[Piece] = [(f"{end[0]} ", "key"), (f"{end[1]} ", "dim")]
-    room = width - width_of(tail)
+    room = width - width_of(tail) - 1
     pieces: list[Piece] = [(" ", "")]
     hits: list[Hit] = []
     for key, does, action in shown:

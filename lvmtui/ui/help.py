@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 
 from lvmtui import format as words
 from lvmtui.ui.facts import LOOKS
-from lvmtui.ui.line import Line, Piece, left
+from lvmtui.ui.line import Line, Piece, beside, left
 from lvmtui.ui.modal import Dialog
 
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -71,12 +71,7 @@ class Help(Dialog[None]):
 
     def body(self, width: int, height: int) -> list[Line]:
         columns = [_column(GROUPS[:1]), _column(GROUPS[1:])]
-        if width < 84:
-            lines = [*columns[0], (), *columns[1]]
-        else:
-            rows = max(map(len, columns))
-            padded = [column + [()] * (rows - len(column)) for column in columns]
-            lines = [(*_wide(a, 54), *b) for a, b in zip(*padded, strict=True)]
+        lines = [*columns[0], (), *columns[1]] if width < 84 else beside(columns, [54, width - 54], gap=0)
         lines = [*lines, (), *_states(width)]
         self._top = max(0, min(self._top, len(lines) - height))
         self._left = max(0, len(lines) - height - self._top)
@@ -104,11 +99,6 @@ def _column(groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> list
         lines.append(((title, "heading"),))
         lines.extend(((left(f"  {key}", 14), "key"), (does, "")) for key, does in keys)
     return lines
-
-
-def _wide(line: Line, width: int) -> list[Piece]:
-    used = sum(len(text) for text, _ in line)
-    return [*line, (" " * max(0, width - used), "")]
 
 
 def _states(width: int) -> list[Line]:

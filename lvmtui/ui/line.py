@@ -168,6 +168,11 @@ def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:
     return [*kept, ((f" {glyphs.ELLIPSIS} {len(lines) - len(kept)} more lines{more}", "note"),)][: max(0, height)]
 
 
+def place(top: int, shown: int, count: int) -> str:
+    """Which part of a list is shown: `17-32/500`; empty where all of it is."""
+    return f"{top + 1}-{top + shown}/{count}" if shown < count else ""
+
+
 def _cut_line(line: Sequence[Piece], room: int) -> list[Piece]:
     """`line` in at most `room` cells."""
     return list(line) if width_of(line) <= room else list(fit(line, room))

@@ -64,11 +64,6 @@ class LogFile:
                 offset = start
         return lines[::-1]
 
-    def line_at(self, offset: int) -> int:
-        """Where the line begins that holds the byte at `offset`."""
-        with _opened(self.path) as descriptor:
-            return _start_of(descriptor, offset) if descriptor >= 0 else 0
-
     def search(
         self,
         needle: str,

@@ -14,13 +14,13 @@ QUERY = "--query-gpu=index,utilization.gpu,memory.used,memory.total"
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU."""
+    """One GPU. What its driver does not tell is None: the use of one that is cut into parts, for instance."""
 
-    use: float
+    use: float | None
     """Percent of the last interval in which it computed."""
-    used: float
+    used: float | None
     """Bytes."""
-    total: float
+    total: float | None
     """Bytes."""
 
 
@@ -89,9 +89,17 @@ class MachineWatch:
 
 
 def parse_gpu(line: str) -> tuple[int, Gpu] | None:
-    """`0, 97, 2145, 143771`: index, percent, MiB, MiB; None for a line that says anything else."""
+    """`0, 97, 2145, 143771`: index, percent, MiB, MiB, `[N/A]` for what is not known; None for any other line."""
     try:
-        index, use, used, total = (float(part) for part in line.split(","))
+        index, use, *memory = line.split(",")
+        used, total = (None if (size := _number(part)) is None else size * 2**20 for part in memory)
+        return int(index), Gpu(_number(use), used, total)
     except ValueError:
         return None
-    return int(index), Gpu(use, used * 2**20, total * 2**20)
+
+
+def _number(part: str) -> float | None:
+    try:
+        return float(part)
+    except ValueError:
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from textual.app import ComposeResult
@@ -24,7 +23,6 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     """
     AUTO_FOCUS = ""
     WIDEST = 76
-    _drawn: Sequence[Line] = ()
 
     def compose(self) -> ComposeResult:
         yield Canvas()
@@ -55,13 +53,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
             lines = [(trouble(error),)]
         title: list[Piece] = [(self.heading(), "heading")]
         foot: list[Piece] = [(self.foot(), "note")] if self.foot() else []
-        self._drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True, foot=foot)
+        drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True, foot=foot)
         canvas = self.query_one(Canvas)
-        if canvas.size != (width, len(self._drawn)):
-            canvas.styles.width, canvas.styles.height = width, len(self._drawn)
-            self.call_after_refresh(self._paint)
-        self._paint()
-
-    def _paint(self) -> None:
-        """Show what was drawn last; a size takes effect later than it is set."""
-        self.query_one(Canvas).draw(self._drawn)
+        canvas.styles.width, canvas.styles.height = width, len(drawn)
+        canvas.draw(drawn)

@@ -14,7 +14,7 @@ from lvmtui.ui import glyphs
 from lvmtui.ui.line import Line, Piece, fit, left, part, wrapped
 from lvmtui.ui.textfield import TextField
 
-FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "import")
+FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "more", "import")
 CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
 """`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
 HINTS = {
@@ -23,6 +23,7 @@ HINTS = {
     "epochs": "as the recipe says",
     "seeds": "1",
     "jobs": "as many as this machine carries",
+    "more": "any option of 'lvmtui run': --normalise, --device cuda, --labels ...",
     "import": "or, instead of all above, folders of earlier runs to take in",
 }
 FILES = ("baseline", "expanded")
@@ -75,8 +76,12 @@ class Form:
 
     @property
     def folders(self) -> list[str]:
-        """Folders of earlier runs, as a shell would split them."""
-        text = self.text("import").text
+        """Folders of earlier runs."""
+        return self._split("import")
+
+    def _split(self, name: str) -> list[str]:
+        """The words of a field, as a shell would split them."""
+        text = self.text(name).text
         try:
             return shlex.split(text)
         except ValueError:  # a quotation mark without its partner
@@ -112,7 +117,7 @@ class Form:
         for name in ("epochs", "seeds", "jobs"):
             if values := self.text(name).text.replace(",", " ").split():
                 arguments += [f"--{name}", *values]
-        return arguments
+        return [*arguments, *self._split("more")]
 
     @property
     def command(self) -> str:
@@ -148,11 +153,11 @@ def form_lines(form: Form, answers: Answers, width: int, height: int, top: int =
     said: list[Line] = []
     fault = form.fault or answers.fault
     if fault:
-        said.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(fault, width - 5))
+        said.extend(_fault_lines(fault, width))
     if answers.plan and not fault:
         said.extend(_plan_lines(answers.plan, width))
         said.extend(_notes(answers.others, width))
-    said.extend(_fact_lines(answers.facts, width))
+    said.extend(_fact_lines(answers.facts, width, said_already=fault))
     if answers.busy:
         said.insert(0, ((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
     room = max(0, height - len(lines) - 1)
@@ -226,7 +231,7 @@ def _expected_words(plan: dict[str, Any]) -> str:
     )
 
 
-def _fact_lines(facts: dict[str, Any] | None, width: int) -> list[Line]:
+def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) -> list[Line]:
     """What was found in the files."""
     if facts is None:
         return []
@@ -244,8 +249,9 @@ def _fact_lines(facts: dict[str, Any] | None, width: int) -> list[Line]:
             said += f", coherence {coherence:.2f}"
         lines.extend(_pairs([(str(one.get("label", "")), said)], width))
     faults = facts.get("faults")
-    for fault in faults if isinstance(faults, list) else []:
-        lines.extend(((f" {glyphs.FAILED} {part}", "alarm"),) for part in wrapped(sanitise(str(fault)), width - 5))
+    for fault in dict.fromkeys(map(str, faults)) if isinstance(faults, list) else ():
+        if fault != said_already:
+            lines.extend(_fault_lines(sanitise(fault), width))
     notes = facts.get("notes")
     lines.extend(_notes(notes if isinstance(notes, list) else [], width))
     return lines
@@ -261,7 +267,12 @@ def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
 
 
 def _notes(notes: Sequence[Any], width: int) -> list[Line]:
-    return [((part, "note"),) for note in notes for part in wrapped(" " + sanitise(str(note), 400), width - 2)]
+    return [((" " + part, "note"),) for note in notes for part in wrapped(sanitise(str(note), 400), width - 3)]
+
+
+def _fault_lines(fault: str, width: int) -> list[Line]:
+    first, *more = wrapped(fault, width - 5)
+    return [((f" {glyphs.FAILED} {first}", "alarm"),), *(((f"   {part}", "alarm"),) for part in more)]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ KEYS: tuple[Key, ...] = (
     ("ctrl+o", "pick a file", "pick"),
 )
 BACK: Key = ("esc", "back", "leave_form")
+LEAVE: Key = ("esc", "leave", "leave_form")
 PLANNING = "looking at the vectors, making the plan"
 CALLED_OFF = 130
 """Exit code of a command that was interrupted."""
@@ -84,7 +85,7 @@ class NewScreen(View):
             answers = replace(answers, busy=f"{answers.busy}, {words.duration(took)} so far")
         lines = form_lines(self._form, answers, width, height - 1, self._top)
         hits = [Hit(0, 2 + i, width, 1, f"field:{i}") for i in range(len(FIELDS))]
-        last, found = keys(KEYS, BACK, width)
+        last, found = keys(KEYS, BACK if self.snapshot else LEAVE, width)
         hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
         return Drawing((*lines, last), tuple(hits))
 

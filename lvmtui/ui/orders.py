@@ -54,7 +54,7 @@ class Orders:
                 self._give_one(run, lambda: orders.cancel([run.view], force=force))
 
         title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
-        how = "kill it now" if force else "cancel it"
+        how = "kill it now" if force and run.alive else "cancel it"
         self._app.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
 
     def retry(self) -> None:
@@ -206,14 +206,17 @@ def cancel_words(run: RunFacts, force: bool) -> list[str]:
         lines.append(f"epoch {done:.1f} of {planned:.0f}, {spent} of work; {stays}")
     else:
         lines.append("it has not started")
-    lines.extend(_process_words(identity) for identity in processes_of(state) if identity.alive() or not identity.here)
-    if force:
+    processes = [identity for identity in processes_of(state) if identity.alive() or not identity.here]
+    lines.extend(map(_process_words, processes))
+    if force and processes:
         lines.append("it is not asked to leave first, and cannot close its files")
     return lines
 
 
 def _process_words(identity: Identity) -> str:
     """`process 48213 and 2 children on this machine`."""
+    if identity.is_job:
+        return identity.words
     if not identity.here:
         return f"process {identity.pid} on {identity.host}"
     import psutil

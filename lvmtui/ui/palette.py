@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
 
 from lvmtui.ui.line import plain
+from lvmtui.ui.view import View
 
 if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
@@ -30,20 +33,22 @@ class Actions(Provider):
     """Offers the actions. Names hold words from files, so they are passed on as Text: as strings they were markup."""
 
     async def discover(self) -> Hits:
-        for action in actions(cast("LvmApp", self.app)):
+        for action in actions(cast("LvmApp", self.app), self.screen):
             yield DiscoveryHit(Text(action.name), action.do, action.name, action.hint)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action in actions(cast("LvmApp", self.app)):
+        for action in actions(cast("LvmApp", self.app), self.screen):
             if (score := matcher.match(action.name)) > 0:
                 yield Hit(score, Text(action.name), action.do, action.name, action.hint)
 
 
-def actions(app: LvmApp) -> Iterator[Action]:
-    """What can be done now."""
+def actions(app: LvmApp, screen: Screen[Any]) -> Iterator[Action]:
+    """What can be done now, from `screen`."""
     snapshot, orders = app.snapshot, app.orders
     yield Action("Help: all keys", "?", app.action_help)
+    if isinstance(screen, View):
+        yield from _actions_of(screen)
     if snapshot is not None:
         yield Action("Verdict: the ranked table", "v", app.action_verdict)
         yield Action("Export the report", "e", app.action_export)
@@ -69,3 +74,12 @@ def actions(app: LvmApp) -> Iterator[Action]:
         if snapshot is None or folder.id != snapshot.state.campaign.id:
             yield Action(f"Open campaign {plain(folder.id)}", "another one here", partial(app.open_campaign, folder.id))
     yield Action("Leave", "q, the runs go on", app.action_leave)
+
+
+def _actions_of(view: View) -> Iterator[Action]:
+    """What the open view does on keys of its own, moving about left out."""
+    if view.QUESTION:
+        yield Action(view.QUESTION.capitalize(), "/", view.action_ask)
+    for binding in view.BINDINGS:
+        if isinstance(binding, Binding) and binding.show:
+            yield Action(binding.description.capitalize(), binding.key, partial(view.run_action, binding.action))

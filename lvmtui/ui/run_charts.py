@@ -8,7 +8,7 @@ from lvmtui import format as words
 from lvmtui.ui.board_panels import curve_over, step_size, x_range, x_unit
 from lvmtui.ui.chart import Level, Series, chart, smoothed
 from lvmtui.ui.facts import RunFacts
-from lvmtui.ui.line import Line, Piece, beside, fit
+from lvmtui.ui.line import Line, Piece, beside, fit, width_of
 from lvmtui.ui.snapshot import Snapshot
 
 
@@ -41,16 +41,14 @@ def _cosine(
     snapshot: Snapshot, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int
 ) -> list[Line]:
     points = run.state.trainer.points if run.state else ()
-    runs = [run, other] if other is not None and other.curve else [run]
-    unit = x_unit(runs)
+    others = [other] if other is not None and other.curve else []
+    unit = x_unit([run, *others])
     training = smoothed([(p.step / step_size(run, unit), p.cosine) for p in points if p.cosine is not None])
-    series = [Series(curve_over(run, unit), run.arm, "val")]
-    trained = "training, smoothed" if width >= 60 else "training"
-    title: list[Piece] = [(" cosine  ", "heading"), (f"{run.label} validation", run.arm), (f"  {trained}", "note")]
-    if other is not None and other.curve:
-        series.append(Series(curve_over(other, unit), other.arm, other.label))
-        title.append((f"  {other.label} validation", other.arm))
-    series.append(Series(training, "note", "train"))
+    series = [
+        Series(curve_over(run, unit), run.arm, "val"),
+        *(Series(curve_over(one, unit), one.arm, one.label) for one in others),
+        Series(training, "note", "train"),
+    ]
     mean = snapshot.context_mean.get(run.arm)
     levels = [Level(mean, "mean of the context " if width >= 60 else "mean ")] if mean is not None else []
     drawn = chart(
@@ -60,11 +58,18 @@ def _cosine(
         levels=levels,
         form=lambda y: words.cosine(y, 3),
         log=log,
-        x_range=x_range(runs, unit),
+        x_range=x_range([run, *others], unit),
         x_name=unit,
         focus=True,
     )
-    return [fit(title, width), *drawn]
+    title = _legend(run, others, "validation", "training, smoothed")
+    return [fit(title if width_of(title) <= width else _legend(run, others, "val", "training"), width), *drawn]
+
+
+def _legend(run: RunFacts, others: list[RunFacts], validation: str, training: str) -> list[Piece]:
+    """The name of the chart, and whose curve has which colour."""
+    pieces: list[Piece] = [(" cosine  ", "heading"), (f"{run.label} {validation}", run.arm), (f"  {training}", "note")]
+    return [*pieces, *((f"  {other.label} {validation}", other.arm) for other in others)]
 
 
 def _loss(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:

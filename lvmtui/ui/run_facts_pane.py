@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from lvmtui import format as words
 from lvmtui.contract.text import sanitise
+from lvmtui.judge.health import Finding
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.line import Line, Piece, beside, left, wrapped
 
@@ -63,6 +64,10 @@ def _groups(run: RunFacts) -> list[Group]:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
         life.append(("device", started.device))
         life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
+    if run.view.job is not None:
+        life.append(("job", run.view.job.words))
+    if trainer.interruptions:
+        life.append(("interrupted", f"{words.plural(trainer.interruptions, 'time')}, each after a checkpoint"))
     if trainer.checkpoint:
         kept = trainer.checkpoint
         life.append(("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}"))
@@ -74,7 +79,7 @@ def _groups(run: RunFacts) -> list[Group]:
     if trainer.finished:
         groups.append(("result", _result(run)))
     if run.findings:
-        groups.append(("health", [(f.kind.replace("_", " "), f.words) for f in run.findings]))
+        groups.append(("health", [_finding(finding) for finding in run.findings]))
     groups.append(("life", life))
     groups.append(
         (
@@ -96,6 +101,11 @@ def _groups(run: RunFacts) -> list[Group]:
     if not spec.history:
         groups.append(("recipe", recipe))
     return groups
+
+
+def _finding(finding: Finding) -> tuple[str, str]:
+    kind = finding.kind.replace("_", " ")
+    return kind, finding.words.removeprefix(f"{kind}: ")
 
 
 def _result(run: RunFacts) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from lvmtui.state.status import Phase
 from lvmtui.ui.event_words import Happenings
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.header import Key, keys, order_keys
-from lvmtui.ui.line import Drawing, Hit, Line
+from lvmtui.ui.line import Drawing, Hit, Line, place
 from lvmtui.ui.log_pane import LogPane
 from lvmtui.ui.run_charts import charts
 from lvmtui.ui.run_facts_pane import fact_lines
@@ -26,6 +26,7 @@ KEYS: tuple[Key, ...] = (
     ("w", "wrap", "wrap"),
     ("/", "search", "ask"),
     ("y", "log scale", "scale"),
+    ("?", "help", "help"),
 )
 BACK: Key = ("esc", "board", "back")
 
@@ -36,16 +37,16 @@ class RunScreen(View):
     QUESTION = "search the log"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane"),
-        Binding("shift+tab", "pane(-1)", "previous pane"),
+        Binding("shift+tab", "pane(-1)", "previous pane", show=False),
         *(Binding(str(i), f"open_pane('{name}')", name) for i, name in enumerate(PANES, 1)),
-        Binding("down,j", "scroll(1)", "down"),
-        Binding("up,k", "scroll(-1)", "up"),
-        Binding("pagedown,space", "page(1)", "a page down"),
-        Binding("pageup,b", "page(-1)", "a page up"),
-        Binding("g,home", "edge(0)", "start"),
-        Binding("G,end", "edge(1)", "end"),
-        Binding("right,l", "run(1)", "next run"),
-        Binding("left,h", "run(-1)", "previous run"),
+        Binding("down,j", "scroll(1)", "down", show=False),
+        Binding("up,k", "scroll(-1)", "up", show=False),
+        Binding("pagedown,space", "page(1)", "a page down", show=False),
+        Binding("pageup,b", "page(-1)", "a page up", show=False),
+        Binding("g,home", "edge(0)", "start", show=False),
+        Binding("G,end", "edge(1)", "end", show=False),
+        Binding("right,l", "run(1)", "next run", show=False),
+        Binding("left,h", "run(-1)", "previous run", show=False),
         Binding("f", "follow", "follow the log"),
         Binding("w", "wrap", "wrap long lines"),
         Binding("n", "again(True)", "next match"),
@@ -126,8 +127,8 @@ class RunScreen(View):
     def _side(self, shown: str) -> str:
         if shown == "log" and self._log is not None:
             return f"{'wrapped, ' if self._log.wrap else ''}{self._log.place}"
-        if shown in ("facts", "events") and self._count > self._area[1]:
-            return f"{self._top + 1} to {min(self._count, self._top + self._area[1])} of {self._count}"
+        if shown in ("facts", "events"):
+            return place(self._top, min(self._area[1], self._count - self._top), self._count)
         return "log scale" if shown == "charts" and self._log_scale else ""
 
     def _open(self, run: RunFacts) -> None:

@@ -39,6 +39,8 @@ SETTLING = 6.0
 """Seconds after a new folder in which one looks for a campaign in it."""
 LARGE = 50_000
 """Bytes of `campaign.json` from which a campaign has hundreds of runs."""
+LOTS = 1000
+"""Runs up to which that holds; more are swept less often, so that the share of the time stays the same."""
 MANY = 100
 """Runs that are weighed together before the first picture; of more, the first picture shows each by itself."""
 WEIGHING = 40
@@ -180,12 +182,14 @@ class Source:
         """The campaign with these runs (None: all) read anew; the others are as they were."""
         reader = self._reader
         assert reader is not None
+        moved = reader.look_at_pulse()
         for planned in reader.campaign.runs:
             before = self._views.get(planned.run)
-            if before is not None and runs is not None and planned.run not in runs:
+            if before is not None and runs is not None and planned.run not in runs and planned.run not in moved:
                 continue
             view = reader.view(planned)
-            if before is None or view.state is not before.state or view.status != before.status:
+            told = (view.status, view.job)
+            if before is None or view.state is not before.state or told != (before.status, before.job):
                 self._views[planned.run] = view
         views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
         return CampaignState(reader.folder, reader.campaign, read_campaign_intent(reader.folder.intent), views)
@@ -251,7 +255,7 @@ class Source:
                 self._due = time.monotonic() + (TICK if living or settling else IDLE)
                 self._watcher.hurry(living)
             if now >= sweep:
-                sweep = time.monotonic() + (SWEEP if living else IDLE_SWEEP)
+                sweep = time.monotonic() + (SWEEP if living else IDLE_SWEEP) * max(1.0, len(self._views) / LOTS)
 
     def _living(self) -> list[str]:
         return [name for name, view in self._views.items() if view.status.phase in ALIVE]

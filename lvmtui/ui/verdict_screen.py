@@ -8,8 +8,9 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from lvmtui.contract.spec import ARMS
+from lvmtui.ui import glyphs
 from lvmtui.ui.header import Key, header, keys
-from lvmtui.ui.line import Drawing, Hit, Line
+from lvmtui.ui.line import Drawing, Hit, Line, place, spread
 from lvmtui.ui.markdown import render
 from lvmtui.ui.snapshot import Snapshot, report_text
 from lvmtui.ui.verdict_view import SORTS, sorted_rows, verdict_view
@@ -31,15 +32,15 @@ class VerdictScreen(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,shift+tab", "turn", "table or report"),
         Binding("s", "sort", "sort by the next column"),
-        Binding("down,j", "move(1)", "down"),
-        Binding("up,k", "move(-1)", "up"),
-        Binding("pagedown,space", "page(1)", "a page down"),
-        Binding("pageup,b", "page(-1)", "a page up"),
-        Binding("right,l", "shift(8)", "to the right"),
-        Binding("left,h", "shift(-8)", "to the left"),
-        Binding("g,home", "edge(0)", "start"),
-        Binding("G,end", "edge(1)", "end"),
-        Binding("enter", "open", "open the run"),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("pagedown,space", "page(1)", "a page down", show=False),
+        Binding("pageup,b", "page(-1)", "a page up", show=False),
+        Binding("right,l", "shift(8)", "to the right", show=False),
+        Binding("left,h", "shift(-8)", "to the left", show=False),
+        Binding("g,home", "edge(0)", "start", show=False),
+        Binding("G,end", "edge(1)", "end", show=False),
+        Binding("enter", "open", "open the run", show=False),
     ]
 
     def __init__(self) -> None:
@@ -56,13 +57,13 @@ class VerdictScreen(View):
         rows = sorted_rows(snapshot, self._by)
         if rows and self._model not in [row.model for row in rows]:
             self._model = rows[0].model
-        lines: list[Line] = [header(snapshot, width, read_only=self.ui.read_only), ()]
+        lines: list[Line] = [header(snapshot, width, read_only=self.ui.read_only)]
         hits: list[Hit] = []
         if self._report:
-            lines.extend(self._report_lines(snapshot, width, height - 3))
+            lines.extend(self._report_lines(snapshot, width, height - 2))
         else:
             body = verdict_view(snapshot, self._model, self._by, width, height - 3)
-            lines.extend(body.lines)
+            lines.extend([(), *body.lines])
             hits.extend(Hit(h.x, h.y + 2, h.width, h.height, h.target) for h in body.hits)
         lines.extend([()] * (height - 1 - len(lines)))
         last, found = keys(KEYS, BACK, width)
@@ -75,11 +76,11 @@ class VerdictScreen(View):
         if self._text is None or (self._text_of is not None and self._text_of.table is not snapshot.table):
             self._read(snapshot)
         if self._text is None:
-            return [((" reading" + "…", "dim"),)]
+            return [(), ((f" reading{glyphs.ELLIPSIS}", "dim"),)]
         lines = render(self._text, width)
-        self._top = max(0, min(self._top, len(lines) - height))
-        shown = lines[self._top : self._top + height]
-        return [_shifted(line, self._across) for line in shown] if self._across else shown
+        self._top = max(0, min(self._top, len(lines) - height + 1))
+        shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height - 1]]
+        return [spread((), [(place(self._top, len(shown), len(lines)) + " ", "note")], width), *shown]
 
     def _read(self, snapshot: Snapshot) -> None:
         """Write the report's text in a thread; it reads files."""

@@ -12,7 +12,7 @@ from lvmtui.judge.verdict import Word, interval_words
 from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import verdict_style
 from lvmtui.ui.header import change_style
-from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, part, right, wrapped
+from lvmtui.ui.line import Drawing, Hit, Line, Piece, fit, left, part, place, right, spread, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
 IN_REPORT = ", tab shows the report"
@@ -86,9 +86,10 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     parts = (trivial, lines, details)
     heights = shares([len(one) for one in parts], LEAST, height - 2 - listed)
     trivial, lines, details = (part(one, most, IN_REPORT) for one, most in zip(parts, heights, strict=True))
-    lines.append(())
+    rank = next((i for i, row in enumerate(rows) if row.model == selected), 0)
+    first = max(0, rank - listed + 1)
+    lines.append(spread((), [(place(first, listed, len(rows)) + " ", "note")], width))
     lines.append(_titles(columns, by, snapshot, width))
-    first = max(0, min([i for i, row in enumerate(rows) if row.model == selected] or [0]) - listed + 1)
     hits: list[Hit] = []
     for row in rows[first : first + listed]:
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
@@ -165,7 +166,7 @@ def _details(row: Row | None, width: int) -> list[Line]:
 
 
 def _skill(cell: ArmCell) -> str:
-    return f"{cell.skill.gain.value:+.3f}".replace("0.", ".") if cell.skill else "–"
+    return _signed(cell.skill.gain.value, 3) if cell.skill else "–"
 
 
 def _hits(row: Row) -> str:
@@ -174,7 +175,12 @@ def _hits(row: Row) -> str:
 
 
 def _margin(cell: ArmCell) -> str:
-    return f"{cell.scores.margin:+.2f}".replace("0.", ".") if cell.scores else "–"
+    return _signed(cell.scores.margin, 2) if cell.scores else "–"
+
+
+def _signed(cosine: float, digits: int) -> str:
+    """`+.012`, `-.29`"""
+    return ("+" if cosine >= 0 else "") + words.cosine(cosine, digits)
 
 
 def _change_style(row: Row) -> str:

@@ -12,8 +12,9 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from lvmtui.contract.text import sanitise
+from lvmtui.ui import glyphs
 from lvmtui.ui.canvas import Canvas
-from lvmtui.ui.line import Drawing, Line, spread
+from lvmtui.ui.line import Drawing, spread
 from lvmtui.ui.prompt import Prompt
 from lvmtui.ui.snapshot import Snapshot
 
@@ -49,7 +50,12 @@ class View(Screen[None]):
 
     def paint_without(self, width: int, height: int) -> Drawing:
         """What it looks like where there is no campaign."""
-        words = "reading the runs…" if self.ui.reading else "no campaign here yet; n starts one, q leaves"
+        if self.ui.reading:
+            words = f"reading the runs{glyphs.ELLIPSIS}"
+        elif self.ui.read_only:
+            words = "no campaign here yet; it shows as soon as there is one, q leaves"
+        else:
+            words = "no campaign here yet; n starts one, q leaves"
         return Drawing(((), ((" " + words, "dim"),)))
 
     def redraw(self) -> None:
@@ -157,7 +163,3 @@ class View(Screen[None]):
 def trouble(error: Exception) -> tuple[str, str]:
     """An error as one line."""
     return f" this cannot be shown: {type(error).__name__}: {sanitise(str(error), 200)}", "alarm"
-
-
-def as_line(text: str, style: str = "") -> Line:
-    return ((text, style),)

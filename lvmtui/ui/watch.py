@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.workspace import Workspace
+from lvmtui.state.news import EVERY, News
 
 STEP = 30
 """Milliseconds that events are gathered for; it decides how late a change is seen."""
@@ -110,6 +111,7 @@ class Watcher:
         self._again = threading.Event()
         self._roots: list[Path] = []
         self._step = STEP
+        self._looks = poll
 
     def start(self, roots: list[Path]) -> None:
         self._roots = roots
@@ -139,6 +141,9 @@ class Watcher:
             if not there:
                 self._again.wait(RETRY)
                 continue
+            if self._looks:
+                self._look()
+                continue
             try:
                 self._watch(there)
             except FileNotFoundError:
@@ -149,6 +154,13 @@ class Watcher:
                     return
                 self._poll = True
                 self._warn("the system has no file watches left; looking for changes instead")
+
+    def _look(self) -> None:
+        """Look for changes until other roots are wanted; they are below the first, but for runs that are over."""
+        news = News(Workspace(self._roots[0].parent.parent))
+        self._begun()
+        while not self._again.wait(EVERY):
+            self._tell(news.look())
 
     def _watch(self, roots: list[Path]) -> None:
         """Tell of changes until other roots are wanted, or one of these is another folder than it was."""

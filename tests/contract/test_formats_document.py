@@ -17,6 +17,7 @@ from lvmtui.contract.identity import Identity
 from lvmtui.contract.intent import Intent
 from lvmtui.contract.lines import Unknown, kind_of
 from lvmtui.contract.progress import Progress
+from lvmtui.contract.pulse import Answer, Job, Pulse
 from lvmtui.contract.recipe import Recipe
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import ArmData, Imported, RunSpec
@@ -26,6 +27,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 EVENTS = [t for t in events.Event.__args__ if t is not Unknown]
 RECORDS = [t for t in supervision.Record.__args__ if t is not Unknown]
 DOCUMENTS = [RunSpec, Imported, ArmData, Intent, Progress, Campaign, ArmFacts, PlannedRun, CampaignIntent, Identity]
+DOCUMENTS += [Pulse, Job, Answer]
 LINES = [*EVENTS, *RECORDS, events.HeldoutScores]
 EXAMPLES = re.findall(r"```json\n(.*?)```", TEXT, re.S)
 
@@ -69,6 +71,8 @@ def test_the_documents_have_examples() -> None:
     assert decode(RunSpec, spec).run and set(spec["recipe"]) == {f.name for f in fields(Recipe)}
     assert decode(Intent, examples("want")[0]).want == "pause"
     assert decode(CampaignIntent, examples("order")[0]).jobs == 3
+    (pulse,) = examples("beat")
+    assert decode(Pulse, pulse).jobs and set(pulse) == {f.name for f in fields(Pulse)}
     (progress,) = examples("activity")
     assert decode(Progress, progress).step and set(progress) == {f.name for f in fields(Progress)}
 

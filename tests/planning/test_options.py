@@ -24,6 +24,20 @@ def test_a_campaign_file_says_what_the_options_say(tmp_path: Path) -> None:
     assert options.seeds == (1, 2) and options.jobs == 2 and options.recipe_name == "reference"
 
 
+def test_a_campaign_file_names_the_engine_and_what_it_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "campaign.toml"
+    file.write_text(
+        '[engine]\nname = "slurm"\npartition = "gpu"\ngpus = 1\nsetup = ["module load cuda", "module load python"]\n'
+    )
+    options = read_campaign_file(file, Options())
+    assert options.engine == "slurm"
+    told = {"partition": ("gpu",), "gpus": ("1",), "setup": ("module load cuda", "module load python")}
+    assert options.engine_settings == told
+    beside = merge(options, {"engine": {"name": "slurm", "partition": "cpu"}}, "")
+    assert beside.engine_settings == {**told, "partition": ("cpu",)}
+    assert merge(options, {"engine": "local"}, "").engine_settings == {}
+
+
 def test_options_beside_a_file_win(tmp_path: Path) -> None:
     file = tmp_path / "campaign.toml"
     file.write_text('models = ["gru"]\nsize = "small"\n')
@@ -51,6 +65,13 @@ def test_options_beside_a_file_win(tmp_path: Path) -> None:
         ("baseline-runs = ['x']", "--arms expanded"),
         ("baseline = 'x.npz'", "name both"),
         ("epochs = nan", "--epochs"),
+        ("engine = 'slrum'", "did you mean 'slurm'"),
+        ("engine = 3", "[engine]"),
+        ("[engine]\nname = 'slurm'\npartitoin = 'gpu'", "did you mean 'partition'"),
+        ("[engine]\nname = 'slurm'\ntime = 'soon'", "--time: 'soon'"),
+        ("[engine]\nname = 'slurm'\nsetup = [\"a\\nb\"]", "one line each"),
+        ("[engine]\nname = 'slurm'\nsetup = [[1]]", "neither text nor a number"),
+        ("[engine]\npartition = 'gpu'", "local engine"),
         ("[", "not TOML"),
     ],
 )

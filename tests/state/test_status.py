@@ -47,8 +47,10 @@ def test_what_holds_of_every_status(data: st.DataObject, life: Life, spec: RunSp
     assert (phase is Phase.FINISHED) == finished, "finished is what the trainer says, and nobody else"
     if finished:
         return
-    assert (phase is Phase.UNKNOWN) == (life is Life.ELSEWHERE)
-    assert (phase in ALIVE and phase is not Phase.CANCELLING) <= (life in (Life.ALIVE, Life.STALLED))
+    assert (phase is Phase.UNKNOWN) == (life in (Life.ELSEWHERE, Life.UNSEEN))
+    assert (phase in ALIVE and phase is not Phase.CANCELLING) <= (life in (Life.ALIVE, Life.STALLED, Life.WAITING))
+    if life is Life.WAITING:
+        assert phase in (Phase.QUEUED, Phase.PAUSING, Phase.CANCELLING), "nobody is there yet who could do anything"
     if life in (Life.ALIVE, Life.STALLED):
         assert phase in ALIVE
         expected = {"cancel": Phase.CANCELLING, "pause": Phase.PAUSING}

@@ -39,7 +39,7 @@ from lvmtui.contract.events import (
     encode_event,
 )
 from lvmtui.contract.files import LineLog, replace_file, try_lock
-from lvmtui.contract.identity import own_identity
+from lvmtui.contract.identity import own_identity, own_launch
 from lvmtui.contract.intent import read_intent
 from lvmtui.contract.progress import Activity, Progress, write_progress
 from lvmtui.contract.rundir import RunDir
@@ -101,6 +101,7 @@ class Trainer:
         self.signal = ""
         self.began = time.monotonic()
         signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGUSR1, self._note)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.intent = read_intent(folder.intent)
         self.log = LineLog(folder.events)
@@ -179,7 +180,19 @@ class Trainer:
                 self.step, self.digest = saved["step"], saved["digest"]
         file = self.folder.checkpoint.name if self.step else None
         self.event(
-            Started(time.time(), own_identity(), self.intent.generation, self.step, file, (), self.active, 1, "cpu", {})
+            Started(
+                time.time(),
+                own_identity(),
+                self.intent.generation,
+                self.step,
+                file,
+                (),
+                self.active,
+                1,
+                "cpu",
+                {},
+                own_launch(),
+            )
         )
         self.show("training")
 

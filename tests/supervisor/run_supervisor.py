@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.workspace import Workspace
 from lvmtui.supervisor.engines.local import LocalEngine
+from lvmtui.supervisor.engines.slurm import SlurmEngine
 from lvmtui.supervisor.supervisor import Supervisor, main
 from lvmtui.supervisor.workers import Workers
 from tests.supervisor.world import QUICK, TRAINER, make_result
@@ -22,7 +23,7 @@ def run(arguments: list[str]) -> int:
     workspace = Workspace(Path(arguments[0]).resolve())
     supervisor = Supervisor(
         workspace,
-        engines={"local": LocalEngine(TRAINER)},
+        engines={"local": LocalEngine(TRAINER), "slurm": SlurmEngine(every=0.2)},
         workers=Workers(command=make_result),
         rules=replace(QUICK, **options),  # type: ignore[arg-type]
     )

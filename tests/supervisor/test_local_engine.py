@@ -51,7 +51,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     for folder in (bench.folder, bench.other):
-        bench.engine.insist(Place(folder))
+        bench.engine.insist([Place(folder)])
     bench.engine.look([])
 
 
@@ -61,7 +61,7 @@ def test_the_trainers_are_ours_whatever_lies_in_the_current_folder() -> None:
 
 def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    begun = bench.engine.start(bench.folder, bench.spec)
+    begun = bench.engine.start(bench.place, bench.spec)
     wait_for((bench.folder.path / "facts.json").exists)
     facts = json.loads((bench.folder.path / "facts.json").read_text())
     environ = facts["environ"]
@@ -79,10 +79,10 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     spec = replace(bench.spec, device="auto")
-    first, second = bench.engine.start(bench.folder, spec), bench.engine.start(bench.other, spec)
+    first, second = bench.engine.start(bench.place, spec), bench.engine.start(Place(bench.other), spec)
     assert {first.devices, second.devices} == {"4", "7"}
     # a new supervisor sees who has which
-    bench.engine.insist(Place(bench.other))
+    bench.engine.insist([Place(bench.other)])
     wait_for(lambda: not second.process.alive())
     other = LocalEngine((sys.executable, "-S", "-c", TELL))
     other.look([bench.place])
@@ -90,7 +90,7 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
 
 
 def test_a_process_is_seen_until_it_ends_and_how(bench: Bench) -> None:
-    begun = bench.engine.start(bench.folder, bench.spec)
+    begun = bench.engine.start(bench.place, bench.spec)
     sight = bench.engine.look([bench.place])[bench.folder.path]
     assert [m.identity for m in sight.members] == [begun.process] and sight.ended is None
     os.kill(begun.process.pid, signal.SIGSEGV)
@@ -101,7 +101,7 @@ def test_a_process_is_seen_until_it_ends_and_how(bench: Bench) -> None:
 
 
 def test_who_was_killed_for_memory_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = bench.engine.start(bench.folder, bench.spec)
+    begun = bench.engine.start(bench.place, bench.spec)
     monkeypatch.setattr(local_module.memory_kills, "counter", lambda: 10_000)
     os.kill(begun.process.pid, signal.SIGKILL)
     wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
@@ -112,8 +112,8 @@ def test_who_was_killed_for_memory_is_told(bench: Bench, monkeypatch: pytest.Mon
 def test_who_was_killed_for_memory_while_nobody_looked_is_told_too(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = bench.engine.start(bench.folder, bench.spec)
-    bench.engine.insist(bench.place)
+    begun = bench.engine.start(bench.place, bench.spec)
+    bench.engine.insist([bench.place])
     wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
     place = Place(bench.folder, (begun.process,))
     monkeypatch.setattr(local_module.memory_kills, "in_kernel_log", lambda process: process == begun.process)
@@ -122,14 +122,14 @@ def test_who_was_killed_for_memory_while_nobody_looked_is_told_too(
 
 
 def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
-    begun = bench.engine.start(bench.folder, bench.spec)
+    begun = bench.engine.start(bench.place, bench.spec)
     other = LocalEngine()
     (member,) = other.look([bench.place])[bench.folder.path].members
     assert (member.identity, member.leader, member.launch) == (begun.process, True, begun.launch)
     assert other.describe(bench.place) == f"process {begun.process.pid} on {begun.process.host}"
     os.kill(begun.process.pid, signal.SIGSTOP)
     wait_for(lambda: other.look([bench.place])[bench.folder.path].members[0].stopped)
-    assert other.ask(bench.place) == (begun.process.pid,)
+    assert other.ask([bench.place]) == {bench.folder.path: (begun.process.pid,)}
     wait_for(lambda: not other.look([bench.place])[bench.folder.path].members)
     ended = other.look([bench.place])[bench.folder.path].ended
     assert ended and ended.words == "its process is gone"  # not our child: nobody told how
@@ -145,33 +145,33 @@ def test_a_process_that_only_the_logs_name_is_the_runs(bench: Bench) -> None:
     assert identity is not None
     place = Place(bench.folder, (identity,))
     assert [m.identity for m in bench.engine.look([place])[bench.folder.path].members] == [identity]
-    assert bench.engine.insist(place) == (child.pid,)
+    assert bench.engine.insist([place]) == {bench.folder.path: (child.pid,)}
     child.wait()
 
 
 def test_a_locked_folder_and_a_missing_interpreter(bench: Bench) -> None:
     lock = try_lock(bench.folder.lock)
     with pytest.raises(Occupied):
-        bench.engine.start(bench.folder, bench.spec)
+        bench.engine.start(bench.place, bench.spec)
     assert lock is not None
     lock.close()
     with pytest.raises(CannotStart, match="No such file"):
-        LocalEngine(("/no/such/interpreter",)).start(bench.folder, bench.spec)
+        LocalEngine(("/no/such/interpreter",)).start(bench.place, bench.spec)
 
 
 def test_a_workspace_under_another_name_is_the_same(bench: Bench, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(bench.workspace.models)
-    begun = bench.engine.start(RunDir(link / bench.folder.name), bench.spec)
+    begun = bench.engine.start(Place(RunDir(link / bench.folder.name)), bench.spec)
     (member,) = LocalEngine().look([bench.place])[bench.folder.path].members
     assert member.identity == begun.process
 
 
 def test_the_processes_of_a_folder_that_is_gone_are_strays(bench: Bench) -> None:
-    begun = bench.engine.start(bench.folder, bench.spec)
+    begun = bench.engine.start(bench.place, bench.spec)
     wait_for((bench.folder.path / "facts.json").exists)
     assert not bench.engine.strays(bench.workspace.models)
     bench.folder.path.rename(bench.folder.path.with_name("renamed"))
     (stray,) = bench.engine.strays(bench.workspace.models)
     assert stray.folder.path == bench.folder.path
-    assert bench.engine.insist(stray) == (begun.process.pid,)
+    assert bench.engine.insist([stray]) == {stray.folder.path: (begun.process.pid,)}

@@ -121,6 +121,16 @@ def test_orders_wake_it(world: World) -> None:
     wait_for(lambda: world.phase("gru") is Phase.FINISHED)
 
 
+def test_where_the_kernel_tells_nothing_orders_are_looked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LVMTUI_SHARED", "1")
+    world.plan("amn", behaviour=SLOW, steps=10_000)
+    world.start_supervisor()
+    wait_for(lambda: world.training())
+    world.want("cancel")
+    wait_for(lambda: world.phase() is Phase.CANCELLED)
+    assert "looking for changes, as hosts share its file system" in world.workspace.supervisor_log.read_text()
+
+
 def test_an_order_at_the_moment_of_leaving_is_not_lost(world: World) -> None:
     world.plan("amn")
     world.want("pause")

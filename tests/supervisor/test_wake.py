@@ -41,11 +41,10 @@ def woken(waker: Waker, act: object) -> bool:
     return time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize("poll", [False, True])
-def test_an_order_wakes(tmp_path: Path, poll: bool) -> None:
+def test_an_order_wakes(tmp_path: Path) -> None:
     run = tmp_path / "models" / "run"
     run.mkdir(parents=True)
-    waker = Waker([tmp_path / "models"], poll=poll)
+    waker = Waker([tmp_path / "models"])
     waker.start()
     stop = threading.Event()
 

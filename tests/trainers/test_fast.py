@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lvmtui.contract.recipe import MODELS, TUNED
+from lvmtui.contract.recipe import MODELS
 from trainers.adamw import AdamW
 from trainers.correction import Correction
 from trainers.data import Windows
@@ -145,7 +145,7 @@ def test_evaluation_does_not_depend_on_who_computes(name: str, monkeypatch: pyte
 def test_training_hides_numbers_where_the_plain_module_does(name: str) -> None:
     """Mean and spread of many outputs under dropout are the plain module's; without dropout there is no spread."""
     torch.manual_seed(0)
-    model = Correction(build(name, DIM, "small"), CONTEXT, TUNED.input_dropout, TUNED.feature_dropout)
+    model = Correction(build(name, DIM, "small"), CONTEXT, input_dropout=0.3, feature_dropout=0.3)
     model.log_scale.data.fill_(1.0)
     context = batch_of(0)[0].repeat(500, 1, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,25 @@ async def test_cancel_asks_first(root: Path, make_app: MakeApp) -> None:
         await until(pilot, lambda: intent(app).force)
 
 
+async def test_there_is_nothing_to_kill_of_a_run_that_waits(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"transformer", "enter", "X")
+        await until(pilot, lambda: "Cancel Transformer 8k at once?" in shown(app))
+        assert "it has not started" in shown(app) and "y cancel it" in shown(app)
+        assert "not asked to leave" not in shown(app)
+
+
+async def test_a_dialog_that_grows_is_whole(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("e")
+        await until(pilot, lambda: shown(app).endswith("╝"))
+        before = shown(app).count("\n")
+        await pilot.press(*"/nowhere/at/all/but/in/a/folder/with/quite/a/long/name/x.md")
+        await until(pilot, lambda: shown(app).count("\n") > before and shown(app).endswith("╝"))
+
+
 async def test_retry_asks_from_where(root: Path, make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app(root)
     assert app.source.look() is not None
@@ -240,6 +260,7 @@ async def test_the_verdict_is_sorted_and_told(tmp_path: Path, make_app: MakeApp)
         assert "seems to help 4 of 5 models" in shown(app)
         await pilot.press("tab")
         await until(pilot, lambda: "does the larger data set help?" in shown(app))
+        assert re.search(r" 1-37/\d+", shown(app).splitlines()[1]), "there is more below"
         top = shown(app)
         await pilot.press("G")
         assert shown(app) != top
@@ -311,8 +332,16 @@ async def test_sizes_change_at_any_time(root: Path, make_app: MakeApp) -> None:
 async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
-        names = [action.name for action in actions(app)]
-        for wanted in ("Pause or resume GRU 8k", "Pause all", "Resume all", "Cancel queued", "New campaign", "Leave"):
+        names = [action.name for action in actions(app, app.screen)]
+        for wanted in (
+            "Find a run",
+            "Pause or resume GRU 8k",
+            "Pause all",
+            "Resume all",
+            "Cancel queued",
+            "New campaign",
+            "Leave",
+        ):
             assert wanted in names
         await pilot.press("ctrl+p")
         await pilot.pause()
@@ -321,6 +350,15 @@ async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: Make
         await until(pilot, lambda: found.option_count and "Verdict" in str(found.get_option_at_index(0).prompt))
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, VerdictScreen))
+        names = [action.name for action in actions(app, app.screen)]
+        assert "Sort by the next column" in names and "Follow the log" not in names
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        await pilot.press(*"sort by")
+        found = app.screen.query_one(CommandList)
+        await until(pilot, lambda: found.option_count and "Sort" in str(found.get_option_at_index(0).prompt))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "sorted by model" in shown(app))
 
 
 async def test_orders_for_many(root: Path, make_app: MakeApp) -> None:
@@ -351,12 +389,24 @@ async def test_five_hundred_runs_are_scrolled(tmp_path: Path, make_app: MakeApp)
     many(tmp_path, 60, "paused")
     app = make_app(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
+        app.look()
+        assert "1-19/120" in shown(app).splitlines()[1]
         await pilot.press("G")
-        assert "model_059" in shown(app)
+        assert "model_059" in shown(app) and "-120/120" in shown(app).splitlines()[1]
         await pilot.press("pageup", "pageup")
         assert "model_059" not in shown(app)
         await pilot.press("g")
         assert "model_000" in shown(app)
+
+
+async def test_a_long_table_says_which_part_is_shown(tmp_path: Path, make_app: MakeApp) -> None:
+    many(tmp_path, 40, "paused")
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("v")
+        await until(pilot, lambda: "/40" in shown(app) and "model_000" in shown(app))
+        await pilot.press("G")
+        await until(pilot, lambda: "-40/40" in shown(app) and "model_039" in shown(app))
 
 
 async def test_without_a_campaign_a_new_one_is_offered(tmp_path: Path, make_app: MakeApp) -> None:
@@ -372,4 +422,4 @@ async def test_without_a_campaign_a_new_one_is_offered(tmp_path: Path, make_app:
     reader = make_app(tmp_path / "none", read_only=True)
     async with reader.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert "no campaign here" in shown(reader)
+        assert "no campaign here yet; it shows as soon as" in shown(reader)

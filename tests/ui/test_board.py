@@ -62,6 +62,15 @@ def test_what_matters_is_there_at_every_size(snapshots: dict[str, Snapshot], siz
     assert ("⣀" in shown) is (size != (80, 24)), "curves go first where there is no room"
 
 
+def test_a_list_says_below_what_its_rows_have_no_room_for(snapshots: dict[str, Snapshot]) -> None:
+    snapshot = snapshots["end"]
+    collapsed = next(run for run in snapshot.runs if run.alarms)
+    shown = " ".join(text(board(snapshot, collapsed.name, 0, 80, 24)).split())
+    assert f"trouble {collapsed.title} {collapsed.label} {collapsed.trouble[:90]}" in shown
+    assert f"change {collapsed.title} not comparable: " in shown
+    assert "trouble" not in text(board(snapshot, collapsed.name, 0, 120, 40)), "the panel says it"
+
+
 def test_more_than_a_dozen_models_are_a_list_of_which_the_visible_part_is_drawn(tmp_path: Path) -> None:
     many(tmp_path, 40)
     snapshot = look(tmp_path)
@@ -117,14 +126,18 @@ def test_the_keys_that_fit_are_shown_and_the_way_out_always() -> None:
     for width in range(25, 80):
         line, hits = keys(shown, ("q", "leave, runs go on", "leave"), width)
         assert width_of(line) == width
-        assert "".join(piece for piece, _ in line).rstrip().endswith("q leave, runs go on")
+        assert "".join(piece for piece, _ in line).rstrip().endswith(" q leave, runs go on")
         assert hits[-1].target == "leave"
 
 
 def test_graphics_cards_are_shown_where_there_are_some(snapshots: dict[str, Snapshot]) -> None:
     assert parse_gpu("0, 97, 2145, 143771") == (0, Gpu(97.0, 2145 * 2**20, 143771 * 2**20))
+    assert parse_gpu("1, [N/A], 2145, 143771") == (1, Gpu(None, 2145 * 2**20, 143771 * 2**20))
     assert parse_gpu("Failed to initialize NVML: Driver/library version mismatch") is None
     machine = MachineFigures(12.0, 2**30, 2**34, (Gpu(97.0, 2**31, 2**37), Gpu(3.0, 0, 2**37)))
     snapshot = dataclasses.replace(snapshots["middle"], machine=machine)
     assert "2 gpus  50 % 2.0 of 256 G" in text(board(snapshot, "", 0, 140, 40))
+    parted = dataclasses.replace(machine, gpus=(Gpu(None, 2**31, 2**37),))
+    shown = text(board(dataclasses.replace(snapshot, machine=parted), "", 0, 140, 40))
+    assert "gpu 2.0 of 128 G" in shown and "None" not in shown
     assert "gpu" not in text(board(dataclasses.replace(snapshot, machine=None), "", 0, 140, 40))

@@ -56,7 +56,7 @@ def test_a_thousand_points_draw_the_same_curve_as_a_hundred() -> None:
 def test_a_point_far_outside_costs_no_more() -> None:
     points = ((0.0, 1e30), *((float(x), 1.0 + x) for x in range(1, 20)))
     lines = text(chart([Series(points, "")], 40, 6, focus=True))
-    assert lines[0].startswith("20.") and rows_with_dots(chart([Series(points, "")], 40, 6, focus=True))
+    assert lines[0].startswith("20 ┤") and rows_with_dots(chart([Series(points, "")], 40, 6, focus=True))
 
 
 def test_nothing_is_said_where_there_are_no_figures() -> None:
@@ -64,10 +64,16 @@ def test_nothing_is_said_where_there_are_no_figures() -> None:
     assert "no figures yet" in "\n".join(text(chart([Series(((1, -1.0),), "")], 30, 5, log=True)))
 
 
-def test_levels_and_labels() -> None:
+def test_levels_labels_and_a_scale_of_real_values() -> None:
     lines = text(chart([Series(((0, 0.0), (9, 1.0)), "", "8k")], 40, 9, levels=[Level(0.5, "mean ")]))
     assert lines[0].endswith("8k") and "mean ┄" in lines[4]
-    assert lines[0].startswith(" 1.04") and lines[-1].startswith("-0.04")
+    assert lines[0].startswith("1 ┤") and lines[-1].startswith("0 ┤")
+
+
+def test_a_flat_curve_lies_in_the_middle_beside_its_value() -> None:
+    lines = text(chart([Series(((0, 0.002), (9, 0.002)), "")], 40, 7))
+    assert [line.split("┤")[0].strip() for line in lines if "┤" in line] == ["0.002"]
+    assert lines[3].startswith("0.002 ┤") and rows_with_dots(chart([Series(((0, 2.0),), "")], 40, 7)) == [3]
 
 
 def test_focus_leaves_the_steep_beginning_out() -> None:

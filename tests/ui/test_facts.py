@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lvmtui.contract.workspace import Workspace
+from lvmtui.state.status import Phase, Status
 from lvmtui.ui.facts import last_words
 from lvmtui.ui.snapshot import Snapshot
 from lvmtui.ui.source import Source
@@ -78,7 +80,19 @@ def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
     assert snapshot.runs[0].word == "failed" and "spec" in last_words(snapshot.runs[0])
+    assert snapshot.runs[0].trouble.startswith("spec.json: "), "where the file is would fill the line"
     assert snapshot.runs[1].word == "queued"
+
+
+def test_a_run_that_waits_says_what_for(tmp_path: Path) -> None:
+    make_campaign(tmp_path, models=("amn",))
+    snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert snapshot is not None
+    run = snapshot.runs[0]
+    assert run.word == "queued" and run.trouble == last_words(run) == ""
+    told = replace(run, view=replace(run.view, status=Status(Phase.QUEUED, "in the queue: \x1b[2JResources")))
+    assert told.trouble == last_words(told) == "in the queue: Resources"
+    assert told.trouble_style == "note"
 
 
 def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def filled(**texts: str) -> Form:
         (replace(Form(), focus=2, model=1).toggled(), "lvmtui demo --models amn gru transformer graphmert_lvm"),
         (replace(Form(), focus=3).turned(1), "lvmtui demo --recipe tuned"),
         (replace(Form(), focus=4).turned(-1), "lvmtui demo --size full"),
+        (filled(more="--normalise --labels 'a b' c"), "lvmtui demo --normalise --labels 'a b' c"),
         (filled(**{"import": "'old runs/amn_80k' gru"}), "lvmtui import 'old runs/amn_80k' gru"),
     ],
 )
@@ -168,7 +169,16 @@ async def test_nothing_starts_without_a_model(
         await pilot.press("tab", "tab", "space", *("right", "space") * 4, "enter")
         await pilot.pause()
         assert "no model is ticked" in shown(app)
+        assert "esc leave" in shown(app), "there is no board to go back to"
         assert not any("--detach" in asked for asked in commands())
+
+
+def test_a_fault_is_said_once(tmp_path: Path) -> None:
+    fault = "a.npz: 3,000 of 3,000 vectors are not of unit length; add --normalise to scale them to 1"
+    answers = Answers(facts={"faults": [fault, fault, "b.npz: other"]}, fault=fault)
+    text = "\n".join("".join(piece for piece, _ in line) for line in form_lines(Form(), answers, 60, 30))
+    assert text.count("a.npz") == text.count("b.npz") == 1
+    assert text.count("✗") == 2, "what goes on in the next line is not another fault"
 
 
 async def test_a_file_is_picked(tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]) -> None:

@@ -98,12 +98,34 @@ def test_the_report_is_exported(tmp_path: Path) -> None:
         terminal.wait_for("report written to")
         terminal.press("e")
         terminal.wait_for("Export the report")
-        terminal.press("\x15", "/nowhere/report.md", "\r")
-        terminal.wait_for("cannot be written")
-        terminal.press("\x1b", "q")
+        terminal.press("\x15", "/dev/null/report.md")
+        terminal.wait_for("the folder /dev/null is not there yet")
+        terminal.press("\r")
+        terminal.wait_for("cannot be made")
+        terminal.press("\x15", "new/report.md", "\r")
+        terminal.wait_for(lambda text: "Export the report" not in text and "report written to" in text)
+        terminal.press("q")
         assert terminal.wait_end() == 0
     report = json.loads((tmp_path / "out.json").read_text())
     assert report["campaign"].startswith("8k_vs_23k")
+    assert (tmp_path / "new/report.md").read_text().startswith("<!-- lvmtui campaign 8k_vs_23k")
+
+
+def test_who_only_looks_exports_to_his_own_file(tmp_path: Path) -> None:
+    end(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    own = tmp_path / "own.csv"
+    with Terminal(["--workspace", str(tmp_path), "--read-only"], size=(100, 30)) as terminal:
+        terminal.wait_for("10 of 10 done")
+        terminal.press("e")
+        terminal.wait_for("Export the report")
+        terminal.press("\x15", str(own), "\r")
+        terminal.wait_for("report written to")
+        terminal.press("q")
+        assert terminal.wait_end() == 0
+    assert own.read_text().startswith("kind,rank,model")
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path != own}
+    assert {p: t for p, t in after.items() if p != tmp_path} == {p: t for p, t in before.items() if p != tmp_path}
 
 
 def test_resizing_to_and_fro(root: Path) -> None:

@@ -1,19 +1,29 @@
 """What the supervisor needs of whoever runs the runs: this machine, or a cluster. One file each.
 
-An engine starts, tells about many runs at once, asks to leave, insists. It decides nothing and writes nothing into
-run folders; what a run has achieved and how it ended is read there, not asked of the engine.
+An engine starts, tells about many runs at once, asks to leave, insists. It decides nothing and writes nothing that
+others read into run folders; what a run has achieved and how it ended is read there, not asked of the engine.
+
+A file of this folder with a `KIND` is an engine; its name is the file's. Nothing else has to be told of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Protocol
 
+from lvmtui.contract.errors import unknown
 from lvmtui.contract.identity import Identity
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec
+from lvmtui.contract.workspace import Workspace
+
+Settings = Mapping[str, tuple[str, ...]]
+"""What a campaign tells its engine, by the names in `Kind.settings`."""
 
 
 class CannotStart(Exception):
@@ -21,12 +31,12 @@ class CannotStart(Exception):
 
 
 class Occupied(Exception):
-    """Somebody the engine cannot name holds the run's lock; one line says so. Later it may be free."""
+    """It cannot be started now, whoever's fault that is not the run's; one line says why. Later it may go."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A trainer that was started."""
+    """A trainer that was started, or a job that was submitted for it."""
 
     process: Identity
     launch: str
@@ -42,6 +52,12 @@ class Place:
     folder: RunDir
     processes: tuple[Identity, ...] = ()
     """Those its logs name: they may be its own although they carry no mark."""
+    name: str = ""
+    """By which an engine that knows no folders finds it again; see `name_of`."""
+    settings: Settings = field(default_factory=dict)
+    """Its campaign's."""
+    unsettled: bool = True
+    """Its logs do not tell how its last attempt ended, as far as they have been read: whoever knows is to say it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,8 @@ class Member:
     """Which start of the run it belongs to."""
     stopped: bool = False
     """It hears nothing until it is woken."""
+    waiting: bool = False
+    """A job that has no node yet: there is nobody who could hear anything."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +83,8 @@ class Ended:
     words: str
     code: int | None = None
     """Exit code; None: a signal, or nobody told."""
+    excused: bool = False
+    """It is not the run's fault, the engine says: its node died, it was preempted."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,12 @@ class Sight:
     ended: Ended | None = None
     everywhere: bool = False
     """The engine sees every host the run may be on: who is not a member is dead, whatever host its logs name."""
+    told: str = ""
+    """What people are told beside the state: why it waits, why nothing is known."""
+    node: str = ""
+    """Where it runs, if that is another host."""
+    starts: float | None = None
+    """When a waiting job is expected to start, in seconds since 1970."""
 
 
 NOBODY = Sight()
@@ -86,8 +112,12 @@ class Engine(Protocol):
     """See `local.py` for the plainest one."""
 
     name: str
+    noun: str
+    """What its numbers are numbers of: `process`, `job`."""
+    remote: bool
+    """Its runs work where those who look cannot look: what it sees is told them in the supervisor's pulse."""
 
-    def start(self, folder: RunDir, spec: RunSpec) -> Begun:
+    def start(self, place: Place, spec: RunSpec) -> Begun:
         """Start the run's trainer. Raises CannotStart and Occupied."""
         ...
 
@@ -95,12 +125,12 @@ class Engine(Protocol):
         """What lives of each run, by its folder's path: one look for all of them."""
         ...
 
-    def ask(self, place: Place) -> tuple[int, ...]:
-        """Ask everything of the run to leave, and wake what is stopped. Returns whom it reached."""
+    def ask(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+        """Ask everything of these runs to leave, and wake what is stopped. Returns whom it reached, by folder."""
         ...
 
-    def insist(self, place: Place) -> tuple[int, ...]:
-        """End everything of the run now. Returns whom."""
+    def insist(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+        """End everything of these runs now. Returns whom."""
         ...
 
     def strays(self, models: Path) -> list[Place]:
@@ -110,3 +140,77 @@ class Engine(Protocol):
     def describe(self, place: Place) -> str:
         """Who works for the run, for people: `process 48213 and 2 children on node17`."""
         ...
+
+
+# Kinds of engines -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something a campaign may tell an engine: an option of `lvmtui run`, a key of `[engine]` in a campaign file."""
+
+    name: str
+    metavar: str
+    words: str
+    many: bool = False
+    """It may be given several times."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An engine before it is made."""
+
+    make: Callable[[], Engine]
+    settings: tuple[Setting, ...] = ()
+    check: Callable[[Settings], None] = lambda settings: None
+    """Raises UserError for values that make no sense."""
+    ready: Callable[[Workspace, Settings, int], None] = lambda workspace, settings, threads: None
+    """Asks whoever runs the runs whether it would take one of so many threads. Raises UserError."""
+    room: Callable[[Settings], tuple[int, int]] | None = None
+    """(runs side by side, threads of each) where the person does not say; None: as this machine's cores and GPUs."""
+    notes: Callable[[Workspace, Settings], tuple[str, ...]] = lambda workspace, settings: ()
+    """What a person should know before it starts, in the plan."""
+
+
+def names() -> tuple[str, ...]:
+    """The engines there are."""
+    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
+
+
+def kind(name: str) -> Kind:
+    """An engine by its name. Raises UserError."""
+    if name not in names():
+        raise unknown("--engine", name, names())
+    found: Kind = import_module(f"{__name__}.{name}").KIND
+    return found
+
+
+class Engines(dict[str, Engine]):
+    """Engines by name, each made when it is first asked for."""
+
+    def __missing__(self, name: str) -> Engine:
+        engine = self[name] = kind(name).make()
+        return engine
+
+
+# What engines share ---------------------------------------------------------------------------------------------------
+
+
+def name_of(campaign: str, model: str, label: str, seed: int) -> str:
+    """A run's name where folders are not known: `8k_vs_23k_20261122_142006/gru/8k/s1`."""
+    return f"{campaign}/{model}/{label}/s{seed}"
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """What makes runs that share a CPU not fight."""
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits must not burn the core of another run
+        "KMP_BLOCKTIME": "0",
+    }
+
+
+def mark_of(folder: RunDir) -> str:
+    """What the processes of a run carry: the folder's path without links, as every workspace spells it alike."""
+    return os.path.realpath(folder.path)

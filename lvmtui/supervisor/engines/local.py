@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lvmtui.contract.files import try_lock
@@ -21,7 +22,18 @@ from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, boot_id, h
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec
 from lvmtui.supervisor import memory_kills
-from lvmtui.supervisor.engines import Begun, CannotStart, Ended, Member, Occupied, Place, Sight
+from lvmtui.supervisor.engines import (
+    Begun,
+    CannotStart,
+    Ended,
+    Kind,
+    Member,
+    Occupied,
+    Place,
+    Sight,
+    mark_of,
+    thread_environment,
+)
 from lvmtui.supervisor.gpus import device_for, visible_gpus
 from lvmtui.supervisor.process import (
     Process,
@@ -47,6 +59,8 @@ class LocalEngine:
     """Starts trainers here and finds them again, whoever started them."""
 
     name = "local"
+    noun = "process"
+    remote = False
 
     def __init__(
         self,
@@ -69,8 +83,9 @@ class LocalEngine:
 
     # -- starting --
 
-    def start(self, folder: RunDir, spec: RunSpec) -> Begun:
+    def start(self, place: Place, spec: RunSpec) -> Begun:
         """Start a trainer. Raises CannotStart and Occupied."""
+        folder = place.folder
         try:
             lock = try_lock(folder.lock)
             if lock is None:
@@ -176,13 +191,13 @@ class LocalEngine:
 
     # -- stopping --
 
-    def ask(self, place: Place) -> tuple[int, ...]:
-        """TERM to everything of the run, with CONT for the stopped."""
-        return ask_to_leave(self._members(place))
+    def ask(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+        """TERM to everything of the runs, with CONT for the stopped."""
+        return {place.folder.path: ask_to_leave(self._members(place)) for place in places}
 
-    def insist(self, place: Place) -> tuple[int, ...]:
-        """KILL to everything of the run."""
-        return kill_all(lambda: self._members(place))
+    def insist(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+        """KILL to everything of the runs."""
+        return {place.folder.path: kill_all(partial(self._members, place)) for place in places}
 
     def _members(self, place: Place) -> list[Process]:
         self._look_through_all()
@@ -205,22 +220,9 @@ class LocalEngine:
         return mark
 
 
-def mark_of(folder: RunDir) -> str:
-    """What the processes of a run carry: the folder's path without links, as every workspace spells it alike."""
-    return os.path.realpath(folder.path)
-
-
 def trainer_environment(mark: str, launch: str, threads: int, devices: str) -> dict[str, str]:
     """Our environment with what makes runs that share a CPU not fight, and the mark."""
-    environment = {
-        **os.environ,
-        RUN_MARK: mark,
-        LAUNCH_MARK: launch,
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits must not burn the core of another run
-        "KMP_BLOCKTIME": "0",
-    }
+    environment = {**os.environ, RUN_MARK: mark, LAUNCH_MARK: launch, **thread_environment(threads)}
     if devices:
         environment["CUDA_VISIBLE_DEVICES"] = devices
     return environment
@@ -233,3 +235,6 @@ def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended
     if returncode is None:
         return Ended(process, GONE)
     return Ended(process, ending_words(returncode), returncode if returncode >= 0 else None)
+
+
+KIND = Kind(make=LocalEngine)

@@ -1,0 +1,661 @@
+"""What the tuned recipe is worth, ingredient by ingredient, by the trainer itself; the figures stand in docs/recipe.md.
+
+    python benchmarks/recipe.py WORKSPACE ablate     each ingredient taken out or changed, both bundled arms
+    python benchmarks/recipe.py WORKSPACE collapse   ten seeds, rates halved, as they are and doubled
+    python benchmarks/recipe.py WORKSPACE quarter    CPU seconds to the reference recipe's plateau, both recipes
+    python benchmarks/recipe.py WORKSPACE reach      held-out cosine above the recency mean, with intervals
+    python benchmarks/recipe.py WORKSPACE wide       both recipes on the bundled vectors turned into 768 numbers
+    python benchmarks/recipe.py WORKSPACE full       the same with models of size full: hours
+    python benchmarks/recipe.py WORKSPACE try NAME=VALUE ...    the recipe with other values, on validation data
+    python benchmarks/recipe.py WORKSPACE summary    all tables of what was trained so far, in Markdown
+
+`--models`, `--arms`, `--seeds` and `--rates` take a part of it, `--minutes M` begins no run after M minutes, `--jobs N`
+trains N at once (2). Each run is one line of WORKSPACE/recipe.jsonl: what is there is not trained again, so a command
+that was broken off goes on where it was. A run is known by its model, arm, seed, data and complete recipe, not by the
+code: after a change to `trainers/` take another workspace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.contract.codec import decode, encode
+from lvmtui.contract.events import decode_event
+from lvmtui.contract.files import append_line
+from lvmtui.contract.recipe import MODELS, Recipe, recipe_for, title_of
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.spec import ARMS, Arm, RunSpec, read_spec, write_spec
+from lvmtui.contract.workspace import Workspace
+from lvmtui.datasets.baselines import write_baselines
+from lvmtui.datasets.store import open_store
+from lvmtui.judge.interval import estimate
+from lvmtui.planning.options import Options, demo
+from lvmtui.planning.plan import make_plan, write_plan
+from lvmtui.state.reader import CampaignReader
+from lvmtui.state.run_state import fold
+
+SEEDS = (1, 2, 3)
+MANY_SEEDS = tuple(range(1, 11))
+RATES = (0.5, 1.0, 2.0)
+COLLAPSED = 0.25
+"""Spread, 1 - length of the mean unit prediction, under which the predictions are all alike. The recency mean's own is
+about .5 and that of a constant prediction 0."""
+BELOW = 0.01
+"""A run this far below the recency mean on the held-out windows has failed, whatever its spread."""
+WIDE = 768
+
+Floats = npt.NDArray[np.float64]
+
+VARIATIONS: dict[str, dict[str, Any]] = {
+    "tuned": {},
+    "no prior": {"prior_windows": 0},
+    "a prior four times as strong": {"prior_windows": 16000},
+    "dropout of numbers and features, .3 each": {"input_dropout": 0.3, "feature_dropout": 0.3},
+    "the same, without the prior": {"input_dropout": 0.3, "feature_dropout": 0.3, "prior_windows": 0},
+    "no average of the weights": {"average": None},
+    "no warm-up": {"warmup_steps": 0},
+    "rate not lowered": {"schedule": "plateau", "plateau_patience": 1000},
+    "weight decay .01": {"weight_decay": 0.01},
+    "batch 32": {"batch_size": 32},
+    "batch 256": {"batch_size": 256},
+    "mean squared error, without the prior": {"loss": "mse", "prior_windows": 0},
+    "no correction: the network predicts alone": {"correction": None},
+    "the recipe before": {
+        "correction": 0.05,
+        "epochs": 5,
+        "rate": 0.5,
+        "input_dropout": 0.3,
+        "feature_dropout": 0.3,
+        "average": 0.99,
+        "evaluations": 20,
+        "patience": 8,
+        "prior_windows": 0,
+    },
+}
+"""The recipe with one thing changed at a time; `rate` is a multiple of the model's own."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run to train."""
+
+    model: str
+    arm: Arm
+    seed: int
+    recipe: Recipe
+    data: str
+    """Folder of the data's workspace, under the benchmark's: `bundled`, `wide` (the same in 768 dimensions) or `full`
+    (that for models of size full)."""
+
+    @property
+    def key(self) -> str:
+        whole = decode(Trial, encode(self))  # 5 epochs and 5.0 are the same
+        return hashlib.sha256(json.dumps(encode(whole), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Look:
+    """An evaluation on the validation windows."""
+
+    step: int
+    cosine: float | None
+    cpu: float
+    """CPU seconds since the run began, torch's import not counted."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A line of recipe.jsonl. The held-out cosines, window by window, are in heldout/<key>.npy."""
+
+    trial: Trial
+    looks: tuple[Look, ...]
+    ending: str
+    """`finished`, or why the run failed."""
+    validation: float | None
+    """Mean cosine of the best model on the validation windows: what choices are made by."""
+    heldout: float | None
+    spread: float | None
+    """Of the predictions for the held-out windows."""
+    best_step: int
+    steps: int
+    cpu: float
+    """CPU seconds of the whole run, torch's import not counted."""
+
+
+# Data ----------------------------------------------------------------------------------------------------------------
+
+
+def planned(workspace: Path, data: str) -> tuple[Workspace, dict[tuple[str, Arm], RunSpec]]:
+    """The campaign of the data, planned where it is not yet, and its runs' specs: trials are copies of them."""
+    place = Workspace(workspace / data)
+    if not place.campaign_dirs():
+        place.root.mkdir(parents=True, exist_ok=True)
+        options = replace(demo(), device="cpu", threads=1, jobs=1)
+        if data != "bundled":
+            options = replace(turned(place, options), size="full" if data == "full" else "small")
+        write_plan(make_plan(options, place), place)
+    campaign = CampaignReader(place, place.campaign_dirs()[-1]).campaign
+    return place, {(p.model, p.arm): read_spec(place.run(p).spec) for p in campaign.runs}
+
+
+def turned(place: Workspace, options: Options) -> Options:
+    """The bundled vectors in 768 dimensions: turned by a fixed matrix with orthonormal rows, so that every cosine
+    stays and no axis means anything."""
+    specs = planned(place.root.parent, "bundled")[1]
+    some = next(iter(specs.values()))
+    store = open_store(place.root.parent / "bundled" / some.data.store)
+    random = np.random.default_rng(768).normal(size=(WIDE, store.facts.dim))
+    axes = np.linalg.qr(random)[0].T.astype(np.float32)
+    files = []
+    for arm in ARMS:
+        rows = slice(*next(s for (_, a), s in specs.items() if a == arm).data.rows)
+        files.append(place.root / f"{arm}_{WIDE}.npz")
+        articles = store.article_of
+        assert articles is not None, "the bundled vectors name their articles"
+        np.savez(files[-1], vectors=np.asarray(store.vectors[rows]) @ axes, article_id=articles[rows])
+    return replace(options, baseline=str(files[0]), expanded=str(files[1]), labels=("8k", "23k"))
+
+
+def recency_mean(workspace: Path, data: str, arm: Arm) -> tuple[float, Floats, npt.NDArray[np.integer]]:
+    """The recency mean's cosine on the validation windows, its held-out cosines (W,), and the windows' clusters."""
+    place, _ = planned(workspace, data)
+    folder = place.campaign(place.campaign_dirs()[-1].path.name)
+    found = write_baselines(folder, arm)
+    with np.load(folder.baseline_scores(arm).with_suffix(".npz")) as arrays:
+        cosines = arrays["recency_mean_cosine"].astype(np.float64)
+        return found.validation_cosines["recency_mean"], cosines, arrays["cluster"]
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+def train_all(workspace: Path, trials: Iterable[Trial], jobs: int, until: float) -> None:
+    """Train the trials that have no result yet, `jobs` at once, in their order; none begins after `until`."""
+    done = {result.trial.key for result in results(workspace)}
+    waiting = deque({t.key: t for t in trials if t.key not in done}.values())
+    total, lock = len(waiting), threading.Lock()
+    for data in {trial.data for trial in waiting}:
+        planned(workspace, data)
+
+    def serve() -> None:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        command = [sys.executable, __file__, str(workspace), "worker"]
+        with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+            assert worker.stdin is not None and worker.stdout is not None
+            while waiting and time.monotonic() < until:
+                with lock:
+                    trial = waiting.popleft()
+                worker.stdin.write(json.dumps(asdict(trial)).encode() + b"\n")
+                worker.stdin.flush()
+                line = worker.stdout.readline()
+                if not line:
+                    raise RuntimeError(f"the worker died over {trial}")
+                with lock:
+                    append_line(workspace / "recipe.jsonl", line)
+                    print(f"{total - len(waiting)}/{total} {told(decode(Result, json.loads(line)))}", flush=True)
+
+    threads = [threading.Thread(target=serve, daemon=True) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def told(result: Result) -> str:
+    """A run in a line."""
+    trial = result.trial
+    return (
+        f"{trial.model} {trial.arm} {trial.seed}: {result.ending}, validation {figure(result.validation)}, "
+        f"held-out {figure(result.heldout)}, best {result.best_step}/{result.steps}, {result.cpu:.1f} s"
+    )
+
+
+def work(workspace: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Train one trial a line of `requests` in this process, which imports torch once; a result a line of `answers`."""
+    from trainers.memory import keep_memory
+
+    keep_memory()
+    for line in requests:
+        result = train_one(workspace, decode(Trial, json.loads(line)))
+        answers.write(json.dumps(encode(result)).encode() + b"\n")
+        answers.flush()
+
+
+def train_one(workspace: Path, trial: Trial) -> Result:
+    """Train a trial as any run is trained, in a run folder of its own that is removed afterwards."""
+    from trainers.journal import Journal
+    from trainers.orders import Orders
+    from trainers.train import Training
+
+    place, specs = planned(workspace, trial.data)
+    folder = RunDir(place.models / f"trial_{trial.key}")
+    shutil.rmtree(folder.path, ignore_errors=True)
+    folder.path.mkdir(parents=True)
+    write_spec(folder.spec, spec_of(trial, specs))
+    seconds: list[float] = []
+    began = time.process_time()
+
+    class Timed(Training):
+        """Notes the CPU time after each evaluation."""
+
+        def evaluate(self) -> None:
+            super().evaluate()
+            seconds.append(time.process_time() - began)
+
+    journal = Journal(folder, time.monotonic())
+    training = Timed(folder, Orders(folder.intent), journal)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        try:
+            training.prepare()
+            training.run()
+            training.finish()
+        except Exception as error:
+            training.fail(error)
+        finally:
+            journal.close()
+    cpu = time.process_time() - began
+    state = fold(decode_event(line) for line in folder.events.read_bytes().splitlines())
+    finished = state.finished
+    if finished is not None:
+        with np.load(folder.heldout) as arrays:
+            (workspace / "heldout").mkdir(exist_ok=True)
+            np.save(workspace / "heldout" / f"{trial.key}.npy", arrays["cosine"])
+    shutil.rmtree(folder.path)
+    return Result(
+        trial=trial,
+        looks=tuple(Look(e.step, e.cosine, cpu) for e, cpu in zip(state.evaluations, seconds, strict=True)),
+        ending="finished" if finished else str(state.ending),
+        validation=finished.best_cosine if finished else None,
+        heldout=finished.heldout.cosine if finished else None,
+        spread=finished.heldout.spread if finished else None,
+        best_step=finished.best_step if finished else 0,
+        steps=finished.step if finished else 0,
+        cpu=cpu,
+    )
+
+
+def spec_of(trial: Trial, specs: dict[tuple[str, Arm], RunSpec]) -> RunSpec:
+    """The planned spec with the trial's seed and recipe, its steps counted as planning counts them."""
+    spec, recipe = specs[trial.model, trial.arm], trial.recipe
+    own = spec.train_windows
+    counted = max(s.train_windows for s in specs.values()) if recipe.equal_updates else own
+    steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
+    return replace(
+        spec,
+        run=f"trial_{trial.key}",
+        seed=trial.seed,
+        recipe=recipe,
+        total_steps=steps,
+        evaluate_every=math.ceil(steps / recipe.evaluations),
+        threads=1,
+    )
+
+
+# Results -------------------------------------------------------------------------------------------------------------
+
+
+def results(workspace: Path) -> list[Result]:
+    """All runs trained so far."""
+    path = workspace / "recipe.jsonl"
+    return [decode(Result, json.loads(line)) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def figure(cosine: float | None) -> str:
+    """A cosine with the four digits that mean something."""
+    return "-" if cosine is None else f"{cosine:.4f}".replace("0.", ".", 1)
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of an experiment was asked for."""
+
+    models: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...] | None
+    rates: tuple[float, ...]
+
+    def grid(self, recipe: Callable[[str], Recipe], seeds: Sequence[int], data: str = "bundled") -> list[Trial]:
+        """A trial for each seed, model and arm, with the recipe of the model."""
+        return [
+            Trial(model, arm, seed, recipe(model), data)
+            for seed in self.seeds or seeds
+            for model in self.models
+            for arm in self.arms
+        ]
+
+
+def changed(changes: dict[str, Any]) -> Callable[[str], Recipe]:
+    """The tuned recipe of a model with some values changed; `rate` is a multiple of the model's own."""
+
+    def recipe(model: str) -> Recipe:
+        plain = recipe_for("tuned", model)
+        return replace(plain, **changes | {"rate": changes.get("rate", 1.0) * plain.rate})
+
+    return recipe
+
+
+def ablation(part: Part) -> list[Trial]:
+    """All variations of a seed before the next seed, so that a broken off experiment is fair to all."""
+    trials = [part.grid(changed(changes), SEEDS) for changes in VARIATIONS.values()]
+    return sorted((t for found in trials for t in found), key=lambda t: t.seed)
+
+
+def collapse(part: Part) -> list[Trial]:
+    return [t for rate in part.rates for t in part.grid(changed({"rate": rate}), MANY_SEEDS)]
+
+
+def against_reference(part: Part, data: str) -> list[Trial]:
+    """Reference and tuned in turns, so that other work on the machine slows both."""
+    reference = part.grid(lambda model: until_plateau(recipe_for("reference", model)), SEEDS[:1], data)
+    return [t for pair in zip(reference, part.grid(changed({}), SEEDS[:1], data), strict=True) for t in pair]
+
+
+def until_plateau(reference: Recipe) -> Recipe:
+    """The reference recipe, left when the rate has been halved twice without a better loss: nothing is gained after
+    that, and what went before is the same."""
+    return replace(reference, patience=2 * reference.plateau_patience)
+
+
+def quarter(part: Part) -> list[Trial]:
+    return against_reference(part, "bundled")
+
+
+def wide(part: Part) -> list[Trial]:
+    return against_reference(part, "wide")
+
+
+def full(part: Part) -> list[Trial]:
+    return against_reference(part, "full")
+
+
+def reach(part: Part) -> list[Trial]:
+    return part.grid(changed({}), SEEDS)
+
+
+COMMANDS: dict[str, Callable[[Part], list[Trial]]] = {
+    "reach": reach,
+    "ablate": ablation,
+    "collapse": collapse,
+    "quarter": quarter,
+    "wide": wide,
+    "full": full,
+}
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+class Found:
+    """The results at hand, by trial."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.by_key = {r.trial.key: r for r in results(workspace)}
+
+    def of(self, trials: Iterable[Trial]) -> list[Result]:
+        """Those of the trials that were trained."""
+        return [self.by_key[t.key] for t in trials if t.key in self.by_key]
+
+    def cosines(self, trials: Iterable[Trial]) -> Floats:
+        """Held-out cosines (K, W) of those that finished."""
+        keys = [r.trial.key for r in self.of(trials) if r.heldout is not None]
+        return np.array([np.load(self.workspace / "heldout" / f"{key}.npy") for key in keys], np.float64)
+
+
+def signed(difference: float) -> str:
+    return f"{difference:+.4f}".replace("0.", ".", 1)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: the first column is words, the others are figures."""
+    lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def labels(found: Found, data: str = "bundled") -> dict[Arm, str]:
+    _, specs = planned(found.workspace, data)
+    return {arm: spec.label for (_, arm), spec in specs.items()}
+
+
+def reach_table(found: Found, part: Part) -> str:
+    """Each model's mean over seeds above the recency mean, on the same held-out windows, with its CR2 interval."""
+    rows, label = [], labels(found)
+    for arm in part.arms:
+        validated, bar, cluster = recency_mean(found.workspace, "bundled", arm)
+        rows.append([f"recency mean, {label[arm]}", "", figure(validated), figure(float(bar.mean())), "", "", ""])
+        for model in part.models:
+            trials = [t for t in reach(part) if (t.model, t.arm) == (model, arm)]
+            cosines = found.cosines(trials)
+            if not len(cosines):
+                continue
+            above = estimate((cosines - bar).mean(axis=0), cluster, (cosines.mean(axis=1),))
+            low, high = above.interval() or (float("nan"), float("nan"))
+            done = found.of(trials)
+            rows.append(
+                [
+                    f"{title_of(model)}, {label[arm]}",
+                    str(len(cosines)),
+                    mean_of(r.validation for r in done),
+                    figure(float(cosines.mean())),
+                    signed(above.value),
+                    f"[{signed(low)}, {signed(high)}]",
+                    f"{statistics.fmean(r.cpu for r in done):.0f} s",
+                ]
+            )
+    head = ["model, arm", "seeds", "validation", "held-out", "above recency mean", "95 % interval", "CPU a run"]
+    return table(head, rows)
+
+
+def mean_of(values: Iterable[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    return figure(statistics.fmean(known)) if known else "-"
+
+
+def ablation_table(found: Found, part: Part) -> str:
+    """By variation and arm: mean and deviation over seeds of the mean over models, and the difference to the recipe.
+
+    Only models and seeds that the variation and the recipe both have are compared.
+    """
+    rows, label = [], labels(found)
+    for name, changes in VARIATIONS.items():
+        row = [name]
+        for arm in part.arms:
+            own, whole = (
+                {(r.trial.model, r.trial.seed): r for r in found.of(part.grid(changed(c), SEEDS)) if r.trial.arm == arm}
+                for c in (changes, {})
+            )
+            both = [(own[k], whole[k]) for k in own if k in whole]
+            row += compared([b for b in both if b[0].validation is not None and b[1].validation is not None])
+        rows.append(row)
+    head = ["recipe"]
+    for arm in part.arms:
+        head += [f"{label[arm]}: validation", "held-out", "deviation", "runs", "CPU a run"]
+    return table(head, rows)
+
+
+def compared(pairs: Sequence[tuple[Result, Result]]) -> list[str]:
+    """Cells of the ablation: differences of validation and held-out cosine, deviation of the latter over seeds."""
+    if not pairs:
+        return ["-"] * 5
+    seeds = sorted({own.trial.seed for own, _ in pairs})
+
+    def differences(value: Callable[[Result], float | None]) -> list[float]:
+        return [
+            statistics.fmean((value(a) or 0) - (value(b) or 0) for a, b in pairs if a.trial.seed == seed)
+            for seed in seeds
+        ]
+
+    whole = all(a is b for a, b in pairs)
+    validation, heldout = differences(lambda r: r.validation), differences(lambda r: r.heldout)
+    if whole:
+        by_seed = [statistics.fmean(a.heldout or 0 for a, _ in pairs if a.trial.seed == seed) for seed in seeds]
+        cells = [mean_of(a.validation for a, _ in pairs), figure(statistics.fmean(by_seed))]
+    else:
+        by_seed = heldout
+        cells = [signed(statistics.fmean(validation)), signed(statistics.fmean(heldout))]
+    deviation = figure(statistics.stdev(by_seed)) if len(by_seed) > 1 else "-"
+    return [*cells, deviation, str(len(pairs)), f"{statistics.fmean(a.cpu for a, _ in pairs):.0f} s"]
+
+
+def collapse_table(found: Found, part: Part) -> str:
+    """By model, arm and rate: the worst of the seeds, and how many failed."""
+    rows, label = [], labels(found)
+    for arm in part.arms:
+        bar = float(recency_mean(found.workspace, "bundled", arm)[1].mean())
+        for model in part.models:
+            for rate in part.rates:
+                done = found.of(t for t in part.grid(changed({"rate": rate}), MANY_SEEDS) if t.model == model)
+                done = [r for r in done if r.trial.arm == arm]
+                good = [r for r in done if r.heldout is not None and r.spread is not None]
+                if not done:
+                    continue
+                failed = len(done) - len(good) + sum(fails(r, bar) for r in good)
+                rows.append(
+                    [
+                        f"{title_of(model)}, {label[arm]}",
+                        f"x {rate:g}",
+                        str(len(done)),
+                        str(failed),
+                        signed(min(r.heldout for r in good if r.heldout is not None) - bar) if good else "-",
+                        mean_of(r.heldout for r in good),
+                        f"{min(r.spread for r in good if r.spread is not None):.2f}" if good else "-",
+                    ]
+                )
+    head = ["model, arm", "rate", "seeds", "failed", "worst, above recency mean", "mean held-out", "least spread"]
+    return table(head, rows)
+
+
+def fails(result: Result, bar: float) -> bool:
+    """True if the predictions are all alike or far below the recency mean's cosine `bar`."""
+    assert result.heldout is not None and result.spread is not None
+    return result.spread < COLLAPSED or result.heldout < bar - BELOW
+
+
+def quarter_table(found: Found, trials: Sequence[Trial]) -> str:
+    """CPU seconds in which the reference recipe comes to its best validation cosine, and the tuned recipe to the same.
+
+    The stricter column takes the reference's time to within .001 of its best.
+    """
+    rows = []
+    data = trials[0].data
+    label = labels(found, data)
+    for reference, own in zip(trials[::2], trials[1::2], strict=True):
+        both = found.of([reference, own])
+        if len(both) < 2 or both[0].validation is None:
+            continue
+        plateau = both[0].validation
+        slow, near = (reached(both[0], plateau - less) for less in (0.0, 0.001))
+        fast = reached(both[1], plateau)
+        assert slow is not None and near is not None, "its best is one of its evaluations"
+        rows.append(
+            [
+                f"{title_of(own.model)}, {label[own.arm]}",
+                figure(plateau),
+                figure(both[1].validation),
+                figure(both[0].heldout),
+                figure(both[1].heldout),
+                f"{slow.cpu:.1f} s",
+                f"{near.cpu:.1f} s",
+                f"{fast.cpu:.1f} s" if fast else "never",
+                f"{fast.cpu / slow.cpu:.0%}" if fast else "-",
+                f"{fast.cpu / near.cpu:.0%}" if fast else "-",
+            ]
+        )
+    head = ["model, arm", "reference's plateau", "tuned", "held-out, reference", "tuned", "to the plateau, reference"]
+    return table([*head, "to .001 below it", "to the plateau, tuned", "share", "share of the stricter"], rows)
+
+
+def reached(result: Result, cosine: float) -> Look | None:
+    """The first evaluation at which the run had the validation cosine."""
+    return next((look for look in result.looks if look.cosine is not None and look.cosine >= cosine - 1e-9), None)
+
+
+def summary(workspace: Path, part: Part) -> None:
+    found = Found(workspace)
+    tables = {
+        "reach": lambda: reach_table(found, part),
+        "ablate": lambda: ablation_table(found, part),
+        "collapse": lambda: collapse_table(found, part),
+        "quarter": lambda: quarter_table(found, quarter(part)),
+        "wide": lambda: quarter_table(found, wide(part)),
+        "full": lambda: quarter_table(found, full(part)),
+    }
+    for name, make in tables.items():
+        if found.of(COMMANDS[name](part)):
+            print(f"\n`{name}`\n\n{make()}")
+
+
+def read_changes(words: Sequence[str]) -> dict[str, Any]:
+    """`NAME=VALUE` words, the values as in JSON."""
+    changes: dict[str, Any] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in {field.name for field in fields(Recipe)}:
+            raise SystemExit(f"{name}: not a value of a recipe; take one of lvmtui/contract/recipe.py")
+        try:
+            changes[name] = json.loads(value)
+        except ValueError:
+            changes[name] = value
+    return changes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("command", choices=(*COMMANDS, "try", "summary", "worker"))
+    parser.add_argument("changes", nargs="*", metavar="NAME=VALUE")
+    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
+    parser.add_argument("--seeds", nargs="+", type=int)
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    workspace = options.workspace.resolve()
+    workspace.mkdir(parents=True, exist_ok=True)
+    seeds = tuple(options.seeds) if options.seeds else None
+    part = Part(tuple(options.models), tuple(options.arms), seeds, tuple(options.rates))
+    if options.command == "worker":
+        work(workspace, sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
+    elif options.command == "summary":
+        summary(workspace, part)
+    else:
+        until = time.monotonic() + 60 * options.minutes
+        if options.command == "try":
+            trials = part.grid(changed(read_changes(options.changes)), SEEDS)
+        else:
+            trials = COMMANDS[options.command](part)
+        train_all(workspace, trials, options.jobs, until)
+        for arm in part.arms:
+            done = [r for r in Found(workspace).of(trials) if r.trial.arm == arm]
+            print(
+                f"{arm}: {len(done)} runs, validation {mean_of(r.validation for r in done)}, "
+                f"held-out {mean_of(r.heldout for r in done)}, {sum(r.cpu for r in done):.0f} CPU seconds"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Campaigns larger than a test machine: the real supervisor and real folders over a Slurm that is not there."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from lvmtui.contract.campaign import Campaign
+from lvmtui.contract.workspace import Workspace
+from lvmtui.state.reader import CampaignReader
+from lvmtui.state.status import Phase
+from lvmtui.supervisor.engines.slurm import SlurmEngine
+from lvmtui.supervisor.supervisor import Supervisor
+from tests.factory import make_campaign
+from tests.slurm.simulated import Figures, Killed, SimulatedSlurm, SlowWorkers, Weather
+
+MODELS = ("amn", "lstm", "gru", "transformer", "graphmert_lvm")
+
+
+def supervisor_over(slurm: SimulatedSlurm, workspace: Workspace) -> Supervisor:
+    return Supervisor(
+        workspace,
+        engines={"slurm": SlurmEngine(slurm, clock=slurm.clock)},
+        workers=SlowWorkers(slurm),
+        clock=slurm.clock,
+        say=lambda text: None,
+    )
+
+
+def to_the_end(
+    slurm: SimulatedSlurm, workspace: Workspace, campaign: Campaign, *, orders: bool, limit: float = 100_000
+) -> Figures:
+    """Supervise until all runs are over. With `orders` every seventh run is paused and resumed, at times of its own."""
+    figures, supervisor = Figures(), supervisor_over(slurm, workspace)
+    waiting = []
+    if orders:
+        for index, planned in enumerate(campaign.runs[::7]):
+            folder = workspace.run(planned)
+            waiting += [(20.0 + 3 * index, folder, "pause"), (120.0 + 4 * index, folder, "run")]
+        waiting.sort(key=lambda order: -order[0])
+    while True:
+        began = time.perf_counter()
+        try:
+            again = supervisor.tick()
+        except Killed:
+            figures.kills += 1
+            supervisor, again = supervisor_over(slurm, workspace), True
+        figures.tick(began)
+        while waiting and waiting[-1][0] <= slurm.now:
+            _, folder, want = waiting.pop()
+            slurm.order(folder, want)  # type: ignore[arg-type]
+        runs = supervisor.observer.tracks.values()
+        if not waiting and all(run.seen.status.over for run in runs) and len(runs) == len(campaign.runs):
+            figures.seconds = slurm.now
+            return figures
+        slurm.advance(0.05 if again else supervisor.pause)
+        assert slurm.now < limit, [run.seen.status for run in runs if not run.seen.status.over][:5]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path, seed: int) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=MODELS[:3], seeds=range(6), jobs=8, total_steps=150, engine="slurm")
+    slurm = SimulatedSlurm(Weather(slots=6, kills=0.03), seed=seed)
+    figures = to_the_end(slurm, workspace, campaign, orders=True)
+    assert slurm.doubled == 0, "no run was ever trained twice at once"
+    assert slurm.most <= 8 + figures.kills, "never more queued than allowed; one more for each half-died submission"
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    for view in state.runs:
+        assert view.state is not None
+        if view.status.phase is Phase.FINISHED:
+            assert slurm.finishes[view.folder.path] == 1 and view.state.step == 150
+        else:  # dead three times in a row without getting further
+            assert view.status.phase is Phase.FAILED and "died 3 times" in view.status.reason
+    assert sum(view.status.phase is Phase.FINISHED for view in state.runs) >= 34
+    assert sum(v.state.trainer.interruptions for v in state.runs if v.state) > 20, "over several jobs each"
+    assert slurm.calls["squeue"] <= figures.seconds / 1.0 + figures.kills, "one question for all, a second apart"
+
+
+def test_an_unreachable_controller_is_never_a_death(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=2, total_steps=80, engine="slurm")
+    weather = Weather(slots=2, dies=0, node_dies=0, preempted=0, outage=(40.0, 30.0), waits=(0.1, 0.2))
+    slurm = SimulatedSlurm(weather)
+    supervisor = supervisor_over(slurm, workspace)
+    unknown = 0
+    for _ in range(400):
+        supervisor.tick()
+        state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+        unknown += any(view.status.phase is Phase.UNKNOWN for view in state.runs)
+        slurm.advance(0.5)
+    assert unknown > 20 and state.finished
+    for view in state.runs:
+        assert view.state and not view.state.supervision.deaths and view.state.supervision.launches == 1

@@ -1,0 +1,297 @@
+"""What is said to Slurm, and what is made of what it says; without any Slurm."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.contract.errors import UserError
+from lvmtui.contract.rundir import RunDir
+from lvmtui.contract.spec import read_spec
+from lvmtui.contract.workspace import Workspace
+from lvmtui.supervisor.engines import CannotStart, Occupied, Place
+from lvmtui.supervisor.engines.slurm import (
+    SlurmEngine,
+    check,
+    environment,
+    fault_of,
+    jobs_in,
+    ready,
+    reason_words,
+    script,
+    seconds_of,
+)
+from lvmtui.supervisor.process import Done
+from tests.factory import make_campaign
+
+FOLDER = "/data/x/artifacts/lvm/models/gru_8k"
+
+
+def line(*fields: str) -> str:
+    return "\t".join(fields) + "\n"
+
+
+# What it says ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_squeue_prints() -> None:
+    text = line("12", "RUNNING", "None", "node17", "1795355100", f"{FOLDER}/job.sh", "c/gru/8k/s1")
+    text += line("13", "PENDING", "(Resources)", "", "N/A", f"{FOLDER}/job.sh", "c/gru/8k/s2")
+    text += line("14_2", "RUNNING", "None", "node17", "N/A", "/home/ada/array.sh", "an array") + "a broken line\n"
+    first, second = jobs_in(text)
+    assert (first.id, first.node, first.starts, first.folder) == (12, "node17", 1795355100.0, FOLDER)
+    assert first.told == "job 12 on node17" and not first.member.waiting
+    assert second.member.waiting and second.starts is None
+    assert second.told == "job 13: waits for nodes to become free (Resources)"
+
+
+def test_a_start_that_slurm_expects_is_told() -> None:
+    (job,) = jobs_in(line("13", "PENDING", "Priority", "", "1795355100", f"{FOLDER}/job.sh", "c/gru/8k/s2"))
+    assert job.told.startswith("job 13: others come first (Priority), to start about ")
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))))
+def test_no_answer_breaks_it(text: str) -> None:
+    for job in jobs_in(text):
+        assert "\x1b" not in job.told
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Resources", "waits for nodes to become free (Resources)"),
+        ("ReqNodeNotAvail, UnavailableNodes:node[1-4]", "the nodes it needs are not available (ReqNodeNotAvail)"),
+        ("QOSMaxJobsPerUserLimit", "waits: qosmax jobs per user limit (QOSMaxJobsPerUserLimit)"),
+        ("AssocGrpGRES", "waits: assoc grp gres (AssocGrpGRES)"),
+        ("Nodes required for job are DOWN", "waits: Nodes required for job are DOWN"),
+        ("None", "just submitted"),
+        ("", "waits"),
+    ],
+)
+def test_reasons_in_words(reason: str, said: str) -> None:
+    assert reason_words(reason).lower() == said.lower()
+
+
+@pytest.mark.parametrize(
+    ("complaint", "said"),
+    [
+        (
+            "sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: Invalid "
+            "partition name specified\n",
+            "invalid partition specified: x; Invalid partition name specified",
+        ),
+        ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n", "Unable to contact slurm"),
+        ("Usage: sbatch\nTry 'sbatch --help'\n", "Usage: sbatch"),
+        ("", "exit code 1"),
+    ],
+)
+def test_slurms_own_words(complaint: str, said: str) -> None:
+    found = fault_of(Done(1, "", complaint))
+    assert found.startswith(said) and "\n" not in found
+
+
+# What is said to it ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"),
+    [("30", 1800), ("30:10", 1810), ("4:00:00", 14400), ("2-12", 216000), ("1-0:30", 88200), ("1-1:1:1", 90061)],
+)
+def test_time_limits(limit: str, seconds: int) -> None:
+    assert seconds_of(limit) == seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("time", "soon", "--time: 'soon' is not a time"),
+        ("time", "1", "give at least 2 minutes"),
+        ("memory", "16 G", "--memory"),
+        ("gpus", "all", "--gpus"),
+        ("cpus", "0", "--cpus"),
+        ("partition", "a b", "--partition"),
+        ("sbatch", "qos=long", "--sbatch"),
+        ("speed", "high", "no 'speed'"),
+    ],
+)
+def test_what_cannot_be_meant(name: str, value: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check({name: (value,)})
+    assert said in str(caught.value) or name in str(caught.value)
+
+
+def test_the_script_is_what_the_campaign_asks_for(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path / "a folder with $HOME and 100% 'quotes'" / "artifacts" / "lvm" / "models" / "gru_8k")
+    folder.path.mkdir(parents=True)
+    told = {
+        "partition": ("gpu",), "account": ("ml",), "time": ("4:00:00",), "gpus": ("a100:1",), "memory": ("16G",),
+        "sbatch": ("--qos=long", "--exclude=node[1-3]"), "setup": ("module load cuda", "source ~/venv/bin/activate"),
+        "python": ("/opt/py thon",),
+    }  # fmt: skip
+    text = script(Place(folder, name="c/gru/8k/s1", settings=told), threads=4)
+    lines = text.splitlines()
+    options = [x.removeprefix("#SBATCH ") for x in lines if x.startswith("#SBATCH")]
+    for option in (
+        "--job-name=c/gru/8k/s1", "--partition=gpu", "--account=ml", "--time=4:00:00", "--gres=gpu:a100:1",
+        "--mem=16G", "--cpus-per-task=4", "--qos=long", "--signal=B:USR1@60", "--no-requeue",
+    ):  # fmt: skip
+        assert option in options
+    assert lines[0] == "#!/bin/bash" and lines.index("module load cuda") < lines.index("export OMP_NUM_THREADS=4")
+    assert shlex.split(lines[-1]) == ["exec", "/opt/py thon", "-P", "-m", "trainers", str(folder.path)]
+    assert "100%%" in text  # a percent sign means something in a file name of Slurm's
+    assert subprocess.run(["bash", "-n"], input=text, text=True).returncode == 0
+
+
+def test_what_says_that_we_are_a_job_ourselves_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor may itself be a job; its limits are not its trainers'."""
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "100")
+    monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
+    monkeypatch.setenv("LVMTUI_RUN", "/x")
+    handed = environment()
+    assert "SLURM_JOB_ID" not in handed and "SLURM_MEM_PER_NODE" not in handed and "LVMTUI_RUN" not in handed
+    assert handed["SLURM_CONF"] == "/etc/slurm.conf" and handed["SLURM_TIME_FORMAT"] == "%s"
+
+
+# The engine over what a cluster may answer ----------------------------------------------------------------------------
+
+
+class Answers:
+    """Slurm's commands as a test wants them."""
+
+    def __init__(self) -> None:
+        self.queue = ""
+        self.submits = Done(0, "7\n", "")
+        self.fault: Done | None = None
+        self.calls: list[Sequence[str]] = []
+
+    def __call__(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
+        self.calls.append(command)
+        if self.fault is not None:
+            return self.fault
+        return {"squeue": Done(0, self.queue, ""), "sbatch": self.submits}.get(command[0], Done(0, "", ""))
+
+    def called(self, name: str) -> list[Sequence[str]]:
+        return [call for call in self.calls if call[0] == name]
+
+
+class Bench:
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        campaign = make_campaign(self.workspace, models=("amn",))
+        self.places = [
+            Place(self.workspace.run(planned), name=f"{campaign.id}/{planned.model}/{planned.arm}/s1")
+            for planned in campaign.runs
+        ]
+        self.place = self.places[0]
+        self.spec = read_spec(self.place.folder.spec)
+        self.answers = Answers()
+        self.now = 0.0
+        self.engine = SlurmEngine(self.answers, clock=lambda: self.now)
+
+    def line(self, number: int, state: str = "RUNNING", place: Place | None = None) -> str:
+        place = place or self.place
+        return line(str(number), state, "None", "node1", "N/A", f"{place.folder.path}/job.sh", place.name)
+
+    def look(self, seconds: float = 10.0) -> list[tuple[int, ...] | None]:
+        """Numbers of each run's jobs; None: not known."""
+        self.now += seconds
+        sights = self.engine.look(self.places)
+        found = [sights[place.folder.path] for place in self.places]
+        return [tuple(m.identity.pid for m in sight.members) if sight.known else None for sight in found]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_one_question_for_all_and_not_more_often_than_may_be(bench: Bench) -> None:
+    bench.answers.queue = bench.line(1) + bench.line(2, place=bench.places[1])
+    assert bench.look() == [(1,), (2,)]
+    for _ in range(40):
+        bench.look(0.1)
+    assert len(bench.answers.called("squeue")) == 1
+    bench.look(1.1)
+    assert len(bench.answers.called("squeue")) == 2
+
+
+def test_no_answer_means_not_known(bench: Bench) -> None:
+    bench.answers.fault = Done(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
+    assert bench.look() == [None, None]
+    with pytest.raises(Occupied, match="does not answer"):
+        bench.engine.start(bench.place, bench.spec)
+    assert not bench.answers.called("sbatch"), "who cannot be seen is not submitted again"
+    bench.answers.fault = None
+    bench.answers.queue = bench.line(1)
+    assert bench.look() == [(1,), ()]
+
+
+def test_a_job_is_there_as_soon_as_it_is_submitted(bench: Bench) -> None:
+    bench.look()
+    begun = bench.engine.start(bench.place, bench.spec)
+    assert (begun.process.pid, begun.process.is_job, begun.launch) == (7, True, "slurm-7")
+    assert bench.look(0.1) == [(7,), ()]
+    bench.answers.queue = bench.line(7, "COMPLETED")
+    assert bench.look() == [(), ()]
+
+
+def test_an_answer_that_never_came_is_found_by_the_name(bench: Bench) -> None:
+    """`sbatch` hung and was killed by us; Slurm had taken the job."""
+    bench.look()
+    bench.answers.submits = Done(124, "", "no answer from sbatch in 15 s")
+    with pytest.raises(Occupied):
+        bench.engine.start(bench.place, bench.spec)
+    bench.answers.queue = bench.line(8, "PENDING")
+    assert bench.look() == [(8,), ()]
+
+
+def test_of_two_jobs_of_a_run_the_one_that_waits_gives_way(bench: Bench) -> None:
+    bench.answers.queue = bench.line(5, "PENDING") + bench.line(6)
+    assert bench.look() == [(6,), ()]
+    assert bench.answers.called("scancel") == [("scancel", "5")]
+
+
+def test_the_same_name_in_another_workspace_is_none_of_ours(bench: Bench, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "amn_8k"
+    other.mkdir(parents=True)
+    bench.answers.queue = line("5", "RUNNING", "None", "node1", "N/A", f"{other}/job.sh", bench.place.name)
+    assert bench.look() == [(), ()]
+
+
+def test_many_are_asked_with_one_command(bench: Bench) -> None:
+    bench.answers.queue = bench.line(1) + bench.line(2, place=bench.places[1])
+    bench.look()
+    reached = bench.engine.ask(bench.places)
+    assert list(reached.values()) == [(1,), (2,)] and bench.answers.called("scancel") == [("scancel", "1", "2")]
+    bench.engine.insist(bench.places)
+    assert bench.answers.called("scancel")[1:] == [
+        ("scancel", "--full", "--signal=SIGKILL", "1", "2"),
+        ("scancel", "1", "2"),
+    ]
+    assert bench.engine.describe(bench.place) == "Slurm job 1 on node1"
+
+
+def test_what_is_refused_for_good_and_what_for_now(bench: Bench) -> None:
+    bench.look()
+    bench.answers.submits = Done(1, "", "sbatch: error: invalid account or partition\n")
+    with pytest.raises(CannotStart, match="Slurm refused the job: invalid account"):
+        bench.engine.start(bench.place, bench.spec)
+    bench.answers.submits = Done(1, "", "sbatch: error: Job violates accounting/QOS policy (job submit limit, ...)\n")
+    with pytest.raises(Occupied):
+        bench.engine.start(bench.place, bench.spec)
+
+
+def test_slurm_is_asked_before_anything_is_planned(bench: Bench) -> None:
+    ready(bench.workspace, {"partition": ("gpu",)}, 4, bench.answers)
+    (asked,) = bench.answers.calls
+    assert asked[:2] == ("sbatch", "--test-only") and "--partition=gpu" in asked
+    bench.answers.fault = Done(1, "", "allocation failure: Invalid account or account/partition combination specified")
+    with pytest.raises(UserError, match="refuses such a job: Invalid account"):
+        ready(bench.workspace, {}, 4, bench.answers)
