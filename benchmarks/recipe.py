@@ -425,7 +425,7 @@ class Found:
 
 
 def signed(difference: float) -> str:
-    return f"{difference:+.4f}".replace("0.", ".", 1)
+    return f"{round(difference, 4) + 0.0:+.4f}".replace("0.", ".", 1)  # + 0: no minus before a zero
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -52,6 +52,8 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
     expected = eta.runs.get(planned.run)
     if status.phase in ALIVE and expected and expected.eta:
         spent = f"{words.duration(expected.eta.seconds)} left"
+    elif view.job is not None and view.job.waiting:
+        spent = ""  # the cluster decides; what it says of it stands in the note
     elif status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         spent = f"in {words.duration(expected.start_in.seconds)}"
     else:

@@ -286,8 +286,13 @@ class CampaignReader:
             self.campaign,
             read_campaign_intent(self.folder.intent),
             tuple(self.view(planned) for planned in self.campaign.runs),
-            silence_of(self._pulse.pulse, self.campaign.engine, time.time()),
+            self.silence,
         )
+
+    @property
+    def silence(self) -> str:
+        """Why the engine that runs the runs tells nothing; empty: it does."""
+        return silence_of(self._pulse.pulse, self.campaign.engine, time.time())
 
     def view(self, planned: PlannedRun) -> RunView:
         """One run, read now."""

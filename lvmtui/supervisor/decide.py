@@ -303,7 +303,7 @@ def something_left_to_do(observation: Observation) -> bool:
         return True
     for campaign in observation.campaigns:
         for run in campaign.runs:
-            if run.alive or run.wanted:
+            if run.alive or run.wanted or (not run.sight.known and run.unsettled):
                 return True
             waits = run.later or not run.sight.known or run.status.phase is Phase.NO_SPACE
             if waits and run.state is not None and run.state.intent.want == "run" and not run.status.over:
@@ -321,9 +321,11 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
         for campaign in observation.campaigns
         for run in campaign.runs
     )
+    if taken >= campaign.jobs:
+        return []
     ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
     # one whose death is only now written down keeps its place: it is started in the next tick
-    return [run for run in ready[: max(0, campaign.jobs - taken)] if run.name not in busy and not run.unsettled]
+    return [run for run in ready[: campaign.jobs - taken] if run.name not in busy and not run.unsettled]
 
 
 def _has_room(run: RunSeen, rules: Rules) -> bool:

@@ -192,7 +192,8 @@ class Source:
             if before is None or view.state is not before.state or told != (before.status, before.job):
                 self._views[planned.run] = view
         views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
-        return CampaignState(reader.folder, reader.campaign, read_campaign_intent(reader.folder.intent), views)
+        intent = read_campaign_intent(reader.folder.intent)
+        return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence)
 
     @property
     def _weighed_lately(self) -> bool:
@@ -211,7 +212,7 @@ class Source:
         selected = self._views.get(self._selected)
         if selected is not None and (mark := signature(selected.folder.log)) != self._log[0]:
             self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
-        notes = (*(("polling",) if self._polls else ()), *self._notes.values())
+        notes = (*(("polling",) if self._polls else ()), *filter(None, (state.silence,)), *self._notes.values())
         return self._builder.build(
             state,
             self._now,

@@ -181,3 +181,41 @@ def test_an_archive_cut_or_changed_anywhere_is_not_trusted(tmp_path: Path) -> No
         path.write_bytes(changed)
         assert sealed_digest(path) is None
     assert sealed_digest(tmp_path / "missing") is None
+
+
+NO_FLOCK = """
+import errno, fcntl, sys
+from pathlib import Path
+
+def flock(*arguments):
+    raise OSError(errno.ENOSYS, "no flock here")
+
+fcntl.flock = flock
+if sys.argv[2] == "none":
+    fcntl.lockf = flock
+from lvmtui.contract.files import try_lock
+
+try:
+    lock = try_lock(Path(sys.argv[1]))
+except OSError as error:
+    print(error.strerror)
+else:
+    print("taken" if lock else "held by another", flush=True)
+    if lock:
+        sys.stdin.read()
+"""
+
+
+def test_a_file_system_without_flock_has_other_locks_or_says_so(tmp_path: Path) -> None:
+    def locker(how: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", NO_FLOCK, str(tmp_path / "lock"), how]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    first = locker("bytes")
+    assert first.stdout is not None and first.stdout.readline() == "taken\n"
+    assert locker("bytes").communicate()[0] == "held by another\n"
+    first.kill()
+    first.communicate()
+    again = locker("bytes")
+    assert again.communicate("")[0] == "taken\n", "freed by the death of its holder"
+    assert "no locks" in locker("none").communicate()[0]

@@ -22,6 +22,9 @@ from lvmtui.contract.recipe import Recipe
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import ArmData, Imported, RunSpec
 from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.glance import status_as_json
+from lvmtui.state.reader import CampaignReader
+from tests.factory import make_campaign
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 EVENTS = [t for t in events.Event.__args__ if t is not Unknown]
@@ -84,3 +87,12 @@ def test_every_file_is_told(tmp_path: Path) -> None:
             path = getattr(room, name)
             if isinstance(path, Path) and path not in (tmp_path, *tmp_path.parents):
                 assert path.name in TEXT, f"{type(room).__name__}.{name}"
+
+
+def test_what_status_prints_is_told(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",))
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    printed = status_as_json(state, None)
+    told = set(re.findall(r"`([a-z_]+)`", TEXT.partition("status --json")[2]))
+    assert printed.keys() | printed["runs"][0].keys() <= told

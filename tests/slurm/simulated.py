@@ -306,8 +306,6 @@ class Figures:
     costs: list[float] = field(default_factory=list)
     """Of each tick, by a real clock."""
     kills: int = 0
-    cpu: float = 0.0
-    """Seconds of a processor, of all ticks."""
 
     def tick(self, began: float) -> None:
         self.ticks += 1

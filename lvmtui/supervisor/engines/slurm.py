@@ -49,6 +49,8 @@ EVERY = 5.0
 """Seconds between two questions to the controller, which all users of the cluster share."""
 SOONER = 1.0
 """The same after something was asked of a job."""
+FEW = 50
+"""Jobs up to which a person waits to see the next one start; with more there is always one that does."""
 LIMIT = 15.0
 """Seconds a command of Slurm's may take."""
 WARN = 60
@@ -372,7 +374,7 @@ class SlurmEngine:
         except OSError as error:
             raise CannotStart(f"could not be submitted: {error.strerror or error}") from None
         done = self._call("sbatch", "--parsable", str(folder.path / SCRIPT))
-        self._hurry = True
+        self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
             fault = f"Slurm refused the job: {fault_of(done)}"
