@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lvmtui.contract.events import Evaluated
 
 PLATEAU_SHARE = 0.25
-"""The end of a curve, in steps: its last quarter, three evaluations of the tuned recipe's twelve."""
+"""The end of a curve, in steps: its last quarter, two evaluations of the tuned recipe's eight."""
 PLATEAU_GAIN = 0.0025
 """Relative gain in cosine that a curve at its plateau stays under: half of the +-0.5 % that a verdict calls
 negligible, so that unfinished training of one arm alone cannot carry a comparison out of that band."""
