@@ -56,9 +56,9 @@ SAVE = 6e-9
 """Seconds a parameter for the best weights, written after every other evaluation: 4 bytes at 330 MB/s."""
 FORWARD = 0.2
 """A window's share of the same in an evaluation: a third of the operations, in larger products. Measured: .18-.25."""
-STARTUP = 2.5
-"""Seconds from the process's start to its first step, nearly all of it imports: 1.8 s, 2 to 4 s beside others."""
-CLOSING = 0.3
+STARTUP = 1.5
+"""Seconds from the process's start to its first step, nearly all of it imports: 1.3 s, 2 to 4 s beside others."""
+CLOSING = 0.2
 """Seconds at the end besides the held-out windows and 220 single predictions: files and digests."""
 
 

@@ -40,7 +40,7 @@ UNKNOWN_SHARE = 0.5
 """Of a campaign's time that may be of runs which are calibrating: beyond that the whole is not known either."""
 STOPPING = 2.0
 """Seconds in which a process that was told to pause or to end has made room."""
-BETWEEN_RUNS = 1.5
+BETWEEN_RUNS = 0.5
 """Seconds from a run's last word until the next one's process starts: the first one's memory has to be given back."""
 
 COUNTED = frozenset({Phase.QUEUED, Phase.STARTING, Phase.RUNNING, Phase.STALLED, Phase.INTERRUPTED})
