@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if hasattr(given, "poll"):
         os.environ[SHARED_MARK] = "1"  # whoever is started from here is to know it too
     try:
-        return int(given.handler(given))
+        code = int(given.handler(given))
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"lvmtui: {error}", file=sys.stderr)
         return Exit.USAGE
@@ -55,8 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nlvmtui: interrupted; runs that were started go on", file=sys.stderr)
         return Exit.LEFT
     except BrokenPipeError:  # `lvmtui status | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return Exit.OK
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else "output: "
+        print(f"lvmtui: {where}{error.strerror or error}; see that it can be read and written", file=sys.stderr)
+        _drop_output()
+        return Exit.USAGE
+
+
+def _drop_output() -> None:
+    """What is still to be printed goes nowhere; Python would try once more at its end, and say so."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # -- commands ------------------------------------------------------------------------------------------------------
@@ -82,6 +94,8 @@ def run(given: argparse.Namespace) -> int:
     start = options.Options()
     if given.config:
         start = options.read_campaign_file(Path(given.config), start)
+    if start.bundled and not (given.baseline or given.expanded or given.baseline_runs):
+        raise UserError("run: name two vector files by --baseline and --expanded; 'lvmtui demo' has data of its own")
     return _start(given, start)
 
 

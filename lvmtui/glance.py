@@ -48,7 +48,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
         return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 200))
     best = run.trainer.best
     epochs = run.spec.total_steps / run.spec.steps_per_epoch
-    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.3g}" if run.step else ""
+    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
     expected = eta.runs.get(planned.run)
     if status.phase in ALIVE and expected and expected.eta:
         spent = f"{words.duration(expected.eta.seconds)} left"

@@ -20,6 +20,7 @@ from lvmtui.contract.files import replace_file
 from lvmtui.contract.identity import host_name
 from lvmtui.contract.intent import Want, write_intent
 from lvmtui.contract.owners import may_order, name_of
+from lvmtui.contract.recipe import title_of
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
@@ -54,9 +55,10 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
     for view in state.runs:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
-        words = [ALL, planned.run, planned.model]
-        words += [f"{planned.model}/{arm}" for arm in arms]
-        words += [f"{planned.model}/{arm}/{planned.seed}" for arm in arms]
+        words = [ALL, planned.run]
+        for model in (planned.model, title_of(planned.model)):  # as commands name it, and as it is shown
+            words += [model, *(f"{model}/{arm}" for arm in arms)]
+            words += [f"{model}/{arm}/{planned.seed}" for arm in arms]
         for word in words:
             meaning.setdefault(word.lower(), set()).add(planned.run)
     return meaning

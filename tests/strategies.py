@@ -67,7 +67,14 @@ records: st.SearchStrategy[Record] = st.one_of(
 )
 
 intents = st.builds(
-    Intent, st.sampled_from(["run", "pause", "cancel"]), generations, generations, st.booleans(), words, times
+    Intent,
+    st.sampled_from(["run", "pause", "cancel"]),
+    generations,
+    generations,
+    generations,
+    st.booleans(),
+    words,
+    times,
 )
 campaign_intents = st.builds(
     CampaignIntent, st.none() | st.integers(1, 9), st.lists(words, max_size=3).map(tuple), generations, words, times

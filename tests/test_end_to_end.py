@@ -152,7 +152,9 @@ def test_single_runs_are_paused_resumed_and_cancelled(workspace: Workspace) -> N
     [
         (["status"], "no campaign"),
         (["run", "--baseline", "none.npz", "--expanded", "none2.npz"], "none.npz"),
-        (["run", "--models", "grru"], "did you mean 'gru'"),
+        (["run"], "--baseline and --expanded"),
+        (["demo", "--models", "grru"], "did you mean 'gru'"),
+        (["demo", "--device", "tpu"], "--device 'tpu'"),
         (["run", "campaign.toml"], "campaign.toml"),
         (["demo", "--jobs", "many"], "--jobs"),
         (["pause", "gru"], "no campaign"),
@@ -190,3 +192,11 @@ def test_ctrl_c_while_a_campaign_is_planned_is_no_traceback(workspace: Workspace
     _, said = planning.communicate(timeout=60)
     assert planning.returncode == 130 and "Traceback" not in said and "interrupted" in said
     assert not workspace.campaign_dirs()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full here")
+def test_output_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-P", "-m", "lvmtui", "check", "--json", str(write_walk(tmp_path / "a.npz", 20))]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "No space left" in done.stderr

@@ -17,6 +17,7 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.intent import Intent, read_intent, write_intent
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignReader, CampaignState, RunView
+from lvmtui.state.status import Phase
 from tests.factory import State, bring_to, make_campaign
 
 
@@ -58,6 +59,7 @@ def bench(tmp_path: Path) -> Bench:
         (["gru/23k"], 2),
         (["GRU/23K"], 2),
         (["gru/23k/2"], 1),
+        (["AMN/8k"], 2),
         (["amn", "amn/8k"], 4),
         (["amn_8k_s2_20261122_134500"], 1),
         (["amn_8k_s2_20261122_134500/"], 1),
@@ -139,6 +141,17 @@ def test_what_is_written(bench: Bench) -> None:
     bench.bring("diverged")
     orders.retry(bench.select("amn/8k/1"), from_start=True)
     assert bench.intent().restart == bench.intent().generation == 3
+
+
+@pytest.mark.parametrize("state", ["failed", "gave up", "diverged", "no space"])
+def test_a_failure_stays_forgiven_when_what_is_to_be_tried_again_is_paused_first(bench: Bench, state: State) -> None:
+    bench.bring(state)
+    name = bench.select("amn/8k/1")
+    orders.retry(name)
+    orders.pause(bench.select("amn/8k/1"))
+    assert bench.select("amn/8k/1")[0].status.phase is Phase.PAUSED
+    orders.resume(bench.select("amn/8k/1"))
+    assert bench.select("amn/8k/1")[0].status.phase in (Phase.QUEUED, Phase.INTERRUPTED)
 
 
 def test_a_run_of_another_host_is_not_retried_from_here(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lvmtui.contract.events import Failed, encode_event
@@ -55,6 +56,7 @@ def cannot_train(folder: RunDir, error: ImportError) -> Exit:
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the disk is full; the code says so
+            stream.flush()
     os._exit(code)  # everything is written and closed; taking torch down would keep the next run waiting

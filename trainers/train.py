@@ -396,14 +396,16 @@ class Training:
             reason = "out_of_memory"
         else:
             message = f"{type(error).__name__}: {message}"
-            traceback.print_exc()
+            with suppress(OSError):
+                traceback.print_exc()
         self.journal.say(f"failed at step {step}: {message}")
         try:
             self.journal.event(
                 Failed(time.time(), step, reason, sanitise(message, 500), self.journal.active, needed), durable=True
             )
         except OSError as full:  # the exit code still tells it
-            print(f"the ending could not be written: {full}", file=sys.stderr)
+            with suppress(OSError):
+                print(f"the ending could not be written: {full}", file=sys.stderr)
         return code
 
     # -- names for what is derived -----------------------------------------------------------------------------

@@ -61,6 +61,17 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
         beside.write_bytes(content)
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Put `content` where a person has asked for it: through a link to where it points, into a device or a pipe as it
+    is; a file is replaced in one step. Raises OSError."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as out:
+            out.write(content)
+        return
+    replace_file(path, content)
+
+
 def create_file(path: Path, content: bytes) -> None:
     """Put `content` at `path`, which must not exist. Raises FileExistsError, and then changes nothing."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

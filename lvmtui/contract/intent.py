@@ -24,6 +24,9 @@ class Intent:
     """One more with each order, so that a repeated order is a new one."""
     restart: int = 0
     """Generation in which a start from scratch was last asked for: what was trained before it does not count."""
+    resumed: int = 0
+    """Generation of the newest order to run, to resume or to try again: a failure before it is forgiven, also if a
+    pause comes after it."""
     force: bool = False
     """With `cancel`: do not wait, kill."""
     by: str = ""
@@ -56,6 +59,7 @@ def write_intent(
         want=want,
         generation=generation,
         restart=generation if from_start else before.restart,
+        resumed=generation if want == "run" else before.resumed,
         force=force,
         by=by,
         time=time.time() if now is None else now,

@@ -112,4 +112,4 @@ def read_spec(path: Path) -> RunSpec:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from None
     except (DecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a run's spec ({error}); restore the file or retry the run") from None
+        raise UserError(f"{path}: not a run's spec ({error}); restore the file, or start the campaign again") from None

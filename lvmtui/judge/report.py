@@ -17,7 +17,7 @@ from lvmtui import __version__
 from lvmtui.contract.campaign import Campaign
 from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
 from lvmtui.contract.errors import UserError, unknown
-from lvmtui.contract.files import replace_file
+from lvmtui.contract.files import replace_file, write_output
 from lvmtui.contract.scores import TrivialBaselines, read_trivial
 from lvmtui.contract.spec import ARMS, Arm
 from lvmtui.contract.workspace import CampaignDir, Workspace
@@ -45,20 +45,34 @@ def write_report(workspace: Workspace, campaign_id: str, format: str = "md", out
     folder = workspace.campaign(campaign_id)
     state = _compared(workspace, folder)
     report = read_report(state, now=time.time())
+    try:
+        final = _write_all(workspace, state, report)
+    except OSError as error:
+        if output is None:
+            raise UserError(
+                f"{error.filename or folder.path}: cannot be written ({error.strerror}); --output FILE writes the "
+                "report elsewhere, --output - shows it"
+            ) from None
+        final = output  # what was asked for may be possible all the same
+    if output is not None:
+        try:
+            write_output(output, _render(report, format, _beside(folder, output.resolve().parent)).encode())
+        except OSError as error:
+            raise UserError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
+        return output
+    return {"md": final, "json": folder.report_json, "csv": folder.report_json.with_suffix(".csv")}[format]
+
+
+def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Path:
+    """Write the report in all formats to where they belong; returns where the one for people went. Raises OSError."""
+    folder = state.dir
     _write_curves(folder, report)
     replace_file(folder.report, markdown(report, curves=CURVES).encode())
     replace_file(folder.report_json, _json(report))
     replace_file(folder.report_json.with_suffix(".csv"), table_csv(report).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
-    final = publish(final, markdown(report, curves=_beside(folder, final.parent)), state.campaign)
-    if output is not None:
-        try:
-            replace_file(output, _render(report, format, _beside(folder, output.resolve().parent)).encode())
-        except OSError as error:
-            raise UserError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
-        return output
-    return {"md": final, "json": folder.report_json, "csv": folder.report_json.with_suffix(".csv")}[format]
+    return publish(final, markdown(report, curves=_beside(folder, final.parent)), state.campaign)
 
 
 def render_report(workspace: Workspace, campaign_id: str, format: str = "md") -> str:
@@ -154,7 +168,8 @@ def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
         if complete_pairs(state, model) and state.campaign.heldout_windows and not is_current(state, model):
             from lvmtui.judge.compare import write_comparison
 
-            write_comparison(state, model)
+            with suppress(OSError):  # a workspace that may only be read: the report goes without it
+                write_comparison(state, model)
     return state
 
 

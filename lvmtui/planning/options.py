@@ -15,6 +15,7 @@ from lvmtui.contract.recipe import MODELS, recipe_for
 from lvmtui.supervisor.engines import kind as engine_kind
 
 BUNDLED = "bundled"
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ def check(options: Options) -> Options:
     if options.size not in ("small", "full"):
         raise unknown("--size", options.size, ("small", "full"))
     recipe_for(options.recipe_name, "amn")
+    if options.device.partition(":")[0] not in DEVICES:  # cuda:1 is one too
+        raise unknown("--device", options.device, DEVICES)
     if options.arms not in ("both", "expanded"):
         raise unknown("--arms", options.arms, ("both", "expanded"))
     for name, values in (("--models", options.models), ("--seeds", options.seeds)):

@@ -127,7 +127,8 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
 def _final_failure(run: RunState, failed: Failed) -> Status | None:
     """The status of a failure that is not tried again by itself, None where it is (or an order came since)."""
     began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it says it started
-    if began is not None and run.intent.generation > began.generation and run.intent.want == "run":
+    resumed = run.intent.generation if run.intent.want == "run" else run.intent.resumed
+    if began is not None and resumed > began.generation:
         return None
     match failed.reason:
         case "diverged":

@@ -9,7 +9,7 @@ from pathlib import Path
 from textual import events
 
 from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.files import replace_file
+from lvmtui.contract.files import write_output
 from lvmtui.contract.workspace import Workspace
 from lvmtui.ui import glyphs
 from lvmtui.ui.child import Child
@@ -106,7 +106,7 @@ class Export(Dialog[str]):
         def done(out: str, words: str, code: int) -> None:
             if self._read_only and code == 0:
                 try:
-                    replace_file(target, out.encode())
+                    write_output(target, out.encode())
                 except OSError as error:
                     words, code = f"{target}: cannot be written ({error.strerror}); name another file", 2
             self.app.call_later(self._written, target, words, code)

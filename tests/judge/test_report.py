@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
+import os
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -345,6 +347,45 @@ def test_rendered_and_written_are_the_same(tmp_path: Path) -> None:
         render_report(workspace, campaign.id, "mdd")
     with pytest.raises(UserError, match=r"--output .* cannot be written"):
         write_report(workspace, campaign.id, "md", tmp_path / "nowhere" / "x.md")
+
+
+def test_a_report_goes_through_links_and_into_pipes_and_replaces_neither(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"]}, seeds=(1,))
+    real, link, pipe = tmp_path / "real.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    real.write_text("before")
+    link.symlink_to(real)
+    write_report(workspace, campaign.id, "csv", link)
+    assert link.is_symlink() and real.read_text() == render_report(workspace, campaign.id, "csv")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_report(workspace, campaign.id, "csv", pipe)
+    assert os.read(reader, 1 << 16) == real.read_bytes() and pipe.is_fifo()
+    os.close(reader)
+
+
+def test_where_a_workspace_may_only_be_read_the_report_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"]}, seeds=(1,))
+    expected = render_report(workspace, campaign.id, "csv")
+    workspace.campaign(campaign.id).comparison("amn").unlink()
+
+    def refuse(path: Path, content: bytes, *, durable: bool = True) -> None:
+        if workspace.root in path.parents:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        path.write_bytes(content)
+
+    for module in ("lvmtui.judge.report", "lvmtui.judge.compare", "lvmtui.contract.files"):
+        monkeypatch.setattr(f"{module}.replace_file", refuse)
+    with pytest.raises(UserError, match=r"Read-only file system.*--output"):
+        write_report(workspace, campaign.id)
+    monkeypatch.undo()
+    write_report(workspace, campaign.id)
+    for module in ("lvmtui.judge.report", "lvmtui.judge.compare", "lvmtui.contract.files"):
+        monkeypatch.setattr(f"{module}.replace_file", refuse)
+    out = tmp_path / "out.csv"
+    assert write_report(workspace, campaign.id, "csv", out) == out
+    assert out.read_text() == expected
 
 
 def test_a_newer_campaign_takes_the_name_and_the_older_report_is_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -317,3 +318,20 @@ def test_the_process_obeys_intents_and_signals_and_holds_its_folder(long_run: Ru
 def test_rubbish_is_refused_in_one_line(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-P", "-m", "trainers", str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == Exit.USAGE and done.stderr.count("\n") == 1 and str(tmp_path) in done.stderr
+
+
+def test_on_a_full_disk_the_exit_code_says_it_where_nothing_else_can(tmp_path: Path) -> None:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(tmp_path)], capture_output=True
+    ).returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        _, folders = plan_campaign(tmp_path)
+        with suppress(OSError), (tmp_path / "filling").open("wb", buffering=0) as filling:
+            while filling.write(bytes(4096)):
+                pass
+        with folders[0].log.open("wb") as log:
+            command = [sys.executable, "-P", "-m", "trainers", str(folders[0].path)]
+            assert subprocess.run(command, stdout=log, stderr=log).returncode == Exit.NO_SPACE
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
