@@ -165,7 +165,7 @@ FAST = replace(PLAIN, rate=3.0)
 FAILED = "failed_to_learn"
 ALONE = replace(TUNED, correction=None)
 """The tuned recipe without the mean that a model's output is added to."""
-NAKED = replace(TUNED, input_dropout=0.0, feature_dropout=0.0, weight_decay=0.0, patience=None, average=None)
+NAKED = replace(TUNED, prior_windows=0.0, weight_decay=0.0, patience=None, average=None)
 FAULTS = (
     Fault("constant predictor", "collapsed", ALONE, module=Constant),
     Fault("copy-last predictor", "echoing", ALONE, module=CopyLast),

@@ -113,18 +113,24 @@ def _diverged(trainer: TrainerState) -> Finding | None:
 
 
 def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
-    """The newest jump of the loss far above all before it that no better evaluation has followed."""
-    lowest, found = math.inf, None
+    """The newest jump of a loss far above all before it that no better evaluation has followed. Validation and training
+    are each held against themselves: what is learned by heart is far apart in the two, and has not exploded."""
+    lowest = {"": math.inf, "training ": math.inf}
+    found = None
     for evaluation in evaluations:
-        losses = [value for value in (finite(evaluation.loss), finite(evaluation.train_loss)) if value is not None]
-        if not losses:
-            continue
-        if max(losses) > EXPLODED * lowest > 0:
-            words = f"loss {max(losses):.3g}, {max(losses) / lowest:.0f} times its lowest before"
+        losses = {"": finite(evaluation.loss), "training ": finite(evaluation.train_loss)}
+        jumps = {
+            kind: loss / lowest[kind]
+            for kind, loss in losses.items()
+            if loss is not None and loss > EXPLODED * lowest[kind] > 0
+        }
+        if jumps:
+            kind = max(jumps, key=jumps.__getitem__)
+            words = f"{kind}loss {losses[kind]:.3g}, {jumps[kind]:.0f} times its lowest before"
             found = Finding("diverged", True, f"diverged at {_epoch(evaluation)}: {words}")
         elif evaluation.best:
             found = None
-        lowest = min(lowest, *losses)
+        lowest = {kind: min(low, math.inf if (loss := losses[kind]) is None else loss) for kind, low in lowest.items()}
     return found
 
 

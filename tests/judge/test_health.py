@@ -184,6 +184,15 @@ def test_a_loss_that_explodes_has_diverged() -> None:
     assert found.kind == "diverged" and "epoch 4" in found.words and "41" in found.words
 
 
+def test_what_is_learned_by_heart_has_not_exploded() -> None:
+    run = [
+        replace(evaluated(1, 0.50, 0.54, loss=0.49), train_loss=0.46),
+        replace(evaluated(2, 0.39, 0.89, loss=0.61), train_loss=0.11),
+        replace(evaluated(3, 0.26, 0.99, loss=0.74), train_loss=0.01),
+    ]
+    assert "diverged" not in {f.kind for f in health_of(run_of(run), TRIVIAL)}
+
+
 def test_an_explosion_is_forgiven_once_an_evaluation_is_better_than_all_before() -> None:
     spike = [evaluated(1, 0.5, loss=0.002), evaluated(2, 0.1, loss=41.0, best=False)]
     spike = [replace(e, train_loss=None) for e in spike]
