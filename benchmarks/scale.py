@@ -30,7 +30,8 @@ from lvmtui.contract.files import seal_archive
 from lvmtui.contract.recipe import recipe_for
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import ArmData, RunSpec, write_spec
-from lvmtui.supervisor.engines.local import TRAINER, trainer_environment
+from lvmtui.supervisor.engines import thread_environment
+from lvmtui.supervisor.engines.local import TRAINER
 
 DIM, CONTEXT, BATCH = 768, 5, 32
 ROWS = (8_280, 232_605, 2_326_000)
@@ -114,7 +115,7 @@ def train(folder: RunDir, group: Path | None = None) -> Figures:
     with folder.log.open("wb") as log:
         process = subprocess.Popen(
             [*TRAINER, str(folder.path)],
-            env=trainer_environment(str(folder.path), "benchmark", 1, ""),
+            env={**os.environ, **thread_environment(1)},
             stdout=log,
             stderr=log,
             preexec_fn=enter,

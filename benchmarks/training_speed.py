@@ -43,7 +43,7 @@ from lvmtui.contract.spec import RunSpec, read_spec, write_spec
 from lvmtui.contract.workspace import Workspace
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.supervisor.engines.local import trainer_environment
+from lvmtui.supervisor.engines import thread_environment
 
 LEAST_MFLOP = {"amn": 7.9, "lstm": 116, "gru": 180, "transformer": 440, "graphmert_lvm": 1989}
 """Of one sequence, forward and backward, size full, D = 768."""
@@ -198,7 +198,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=trainer_environment(str(folder.path), "benchmark", threads, ""),
+            env={**os.environ, **thread_environment(threads)},
             text=True,
         )
 

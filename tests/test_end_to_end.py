@@ -186,7 +186,13 @@ def test_options_before_the_command_count(workspace: Workspace, tmp_path: Path) 
 
 def test_ctrl_c_while_a_campaign_is_planned_is_no_traceback(workspace: Workspace) -> None:
     command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--workspace", str(workspace.root)]
-    planning = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    planning = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in a shell's background ignore it
+    )
     wait_for(lambda: workspace.datasets.exists())
     planning.send_signal(signal.SIGINT)
     _, said = planning.communicate(timeout=60)

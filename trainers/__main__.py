@@ -1,5 +1,7 @@
 """`python -P -m trainers RUN_DIR`: train, evaluate and leave everything in the run folder.
 
+With `--stand-by` in the place of RUN_DIR it waits to be told which run it is; see `standby.py`.
+
 The exit code repeats what `events.jsonl` says, for who started the process: see `Exit`. Signals are taken in hand and
 the folder is locked before torch is imported, which takes seconds: an order that comes meanwhile is not missed.
 """
@@ -17,11 +19,16 @@ from lvmtui.contract.files import append_line, try_lock
 from lvmtui.contract.identity import host_name
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.text import sanitise
+from lvmtui.contract.turn import STAND_BY
 from trainers.memory import keep_memory
 from trainers.orders import Exit, Orders
+from trainers.standby import stand_by
 
 
 def main(arguments: list[str]) -> int:
+    if len(arguments) == 1 and arguments[0].strip() == STAND_BY:
+        told = stand_by()
+        return Exit.FINISHED if told is None else main([str(told)])
     if len(arguments) != 1:
         print("usage: python -P -m trainers RUN_DIR", file=sys.stderr)
         return Exit.USAGE

@@ -7,8 +7,10 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from lvmtui import format as words
 from lvmtui.contract.events import Failed, Finished, Interrupted, Started
@@ -295,6 +297,36 @@ def active_campaign(observation: Observation, rules: Rules = Rules()) -> Campaig
         if any(run.alive or run.wanted or _has_room(run, rules) for run in campaign.runs):
             return campaign
     return None
+
+
+FIRST = 8
+"""Waiting runs that are told: nobody gets ready for more."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who comes next."""
+
+    runs: tuple[str, ...] = ()
+    """The first runs that wait for nothing but a place."""
+    ahead: int = 0
+    """For so many of them it is worth getting something ready: as many as now work. Beside runs that are only starting,
+    more of the same would keep them longer."""
+
+
+def line(observation: Observation, started: Container[str] = (), rules: Rules = Rules()) -> Line:
+    """Who waits for a place; `started`: after the observation, so they do not."""
+    campaign = active_campaign(observation, rules)
+    if campaign is None or not observation.can_write:
+        return Line()
+    waiting = tuple(islice((r.name for r in campaign.runs if r.wanted and r.name not in started), FIRST))
+    working = sum(_works(run) for c in observation.campaigns for run in c.runs)
+    return Line(waiting, min(working, len(waiting)))
+
+
+def _works(run: RunSeen) -> bool:
+    """It lives, and is past its imports."""
+    return run.alive and run.attempt is not None and run.attempt.spoke
 
 
 def something_left_to_do(observation: Observation) -> bool:

@@ -63,6 +63,20 @@ def start_detached(
         )
 
 
+def start_waiting(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that waits for a word on its standard input, or for our end, which closes it. Raises OSError."""
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        close_fds=True,
+        cwd=folder,
+        env=dict(environment),
+    )
+
+
 def start_worker(
     command: Sequence[str], *, output: IO[bytes], environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:

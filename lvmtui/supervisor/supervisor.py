@@ -19,6 +19,7 @@ import lvmtui
 from lvmtui import format as words
 from lvmtui.contract.filesystem import is_shared
 from lvmtui.contract.identity import own_identity
+from lvmtui.contract.spec import RunSpec
 from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.run_state import RunState
@@ -35,9 +36,10 @@ from lvmtui.supervisor.decide import (
     Rules,
     Start,
     decide,
+    line,
     something_left_to_do,
 )
-from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
+from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied, Place
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
@@ -100,6 +102,7 @@ class Supervisor:
         self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions})
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
+        self._expect({action.run for action in actions if isinstance(action, Start)})
         return bool(actions) or worked
 
     @property
@@ -188,6 +191,17 @@ class Supervisor:
                 _newest_launch(track.state),
             ),
         )
+
+    def _expect(self, started: set[str]) -> None:
+        """Tell the engines whose turn comes next; `started`: whose turn has come."""
+        next_runs = line(self.observation, started, self.rules)
+        coming: dict[str, list[tuple[Place, RunSpec]]] = {name: [] for name in self.engines}
+        for name in next_runs.runs:
+            track = self.observer.tracks.get(name)
+            if track is not None and track.state is not None:
+                coming.setdefault(track.engine, []).append((self.observer.place_of(track), track.state.spec))
+        for name, runs in coming.items():
+            self.engines[name].expect(runs, next_runs.ahead)
 
     def _record(self, track: Track, record: Record) -> None:
         if track.state is not None:

@@ -61,7 +61,7 @@ class World:
         """The one before was killed: what it knew is forgotten."""
         self.supervisor = Supervisor(
             self.workspace,
-            engines={"local": LocalEngine(TRAINER)},
+            engines={"local": LocalEngine(TRAINER, stands_by=False)},
             workers=Workers(command=make_result),
             rules=self.rules,
         )

@@ -121,6 +121,11 @@ class Engine(Protocol):
         """Start the run's trainer. Raises CannotStart and Occupied."""
         ...
 
+    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
+        """These runs wait for a place, soonest first; none: nothing waits. What makes their start quicker may be done
+        now for the first `ahead` of them. Never raises."""
+        ...
+
     def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
         """What lives of each run, by its folder's path: one look for all of them."""
         ...

@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from lvmtui.contract.files import try_lock
 from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, boot_id, host_name, identity_of
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec
-from lvmtui.supervisor import memory_kills
+from lvmtui.contract.turn import Turn
+from lvmtui.supervisor import memory_kills, standby
 from lvmtui.supervisor.engines import (
     Begun,
     CannotStart,
@@ -66,10 +67,13 @@ class LocalEngine:
         self,
         command: Sequence[str] = TRAINER,
         *,
+        stands_by: bool = True,
         clock: Callable[[], float] = time.monotonic,
         find: Callable[[], list[Process]] = marked_processes,
     ) -> None:
+        """`command`: to which a run's folder is added. `stands_by`: it knows how to; see `standby.py`."""
         self._command = tuple(command)
+        self._standby = standby.Standby(command) if stands_by else None
         self._clock = clock
         self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
@@ -92,11 +96,12 @@ class LocalEngine:
                 raise Occupied("its folder is locked by a process that cannot be found from here")
             lock.close()
             mark, launch, devices = self._mark(folder), secrets.token_hex(6), self._devices(spec.device)
-            child = start_detached(
+            marks = {RUN_MARK: mark, LAUNCH_MARK: launch} | ({"CUDA_VISIBLE_DEVICES": devices} if devices else {})
+            child = self._one_that_stands_by(place, spec, marks) or start_detached(
                 (*self._command, str(folder.path)),
                 output=folder.log,
                 folder=folder.workspace,
-                environment=trainer_environment(mark, launch, spec.threads, devices),
+                environment={**os.environ, **thread_environment(spec.threads), **marks},
             )
         except OSError as error:
             raise CannotStart(f"could not be started: {error.strerror or error}") from None
@@ -106,6 +111,19 @@ class LocalEngine:
         process = Process(identity, os.getpid(), True, False, mark, launch, devices)
         self._known.setdefault(mark, {})[identity] = process
         return Begun(identity, launch, devices)
+
+    def _one_that_stands_by(
+        self, place: Place, spec: RunSpec, marks: Mapping[str, str]
+    ) -> subprocess.Popen[bytes] | None:
+        if self._standby is None:
+            return None
+        turn = Turn(str(place.folder.path), str(place.folder.log), marks)
+        return self._standby.give(_kind(place, spec), turn)
+
+    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
+        """Have trainers stand by for them."""
+        if self._standby is not None:
+            self._standby.keep([_kind(place, spec) for place, spec in runs], ahead)
 
     def _devices(self, device: str) -> str:
         if self._gpus is None:
@@ -220,12 +238,8 @@ class LocalEngine:
         return mark
 
 
-def trainer_environment(mark: str, launch: str, threads: int, devices: str) -> dict[str, str]:
-    """Our environment with what makes runs that share a CPU not fight, and the mark."""
-    environment = {**os.environ, RUN_MARK: mark, LAUNCH_MARK: launch, **thread_environment(threads)}
-    if devices:
-        environment["CUDA_VISIBLE_DEVICES"] = devices
-    return environment
+def _kind(place: Place, spec: RunSpec) -> standby.Kind:
+    return standby.Kind(spec.threads, place.folder.workspace)
 
 
 def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:

@@ -386,6 +386,9 @@ class SlurmEngine:
 
     # -- looking --
 
+    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
+        """Nothing: a job is submitted as soon as there is a place for it, and waits in the cluster's queue."""
+
     def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
         """What is known of the runs' jobs, from one question for all of them."""
         places = list(places)
