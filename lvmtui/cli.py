@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lvmtui: {error}", file=sys.stderr)
         return Exit.USAGE
     except KeyboardInterrupt:
-        print("\nlvmtui: interrupted; runs that were started go on", file=sys.stderr)
+        print("\nlvmtui: interrupted; whatever runs goes on", file=sys.stderr)
         return Exit.LEFT
     except BrokenPipeError:  # `lvmtui status | head`
         _drop_output()

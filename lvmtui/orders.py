@@ -88,7 +88,11 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
 
     From the last good checkpoint, or `from_start`: what was learned is forgotten.
     """
-    words = "is tried again from the start" if from_start else "is tried again from its last checkpoint"
+
+    def words(view: RunView) -> str:
+        kept = view.state is not None and view.state.trainer.checkpoint is not None and not from_start
+        return f"is tried again from {'its last checkpoint' if kept else 'the start'}"
+
     return _order(views, "run", words, lambda view: why_not_retry(view, from_start=from_start), from_start=from_start)
 
 
@@ -151,7 +155,11 @@ def _is(view: RunView) -> str:
 
 
 def _order(
-    views: Sequence[RunView], want: Want, words: str, why_not: Callable[[RunView], str], **options: bool
+    views: Sequence[RunView],
+    want: Want,
+    words: str | Callable[[RunView], str],
+    why_not: Callable[[RunView], str],
+    **options: bool,
 ) -> list[str]:
     lines = []
     for view in views:
@@ -161,7 +169,7 @@ def _order(
             lines.append(f"{view.planned.run}: passed over, it {reason}")
             continue
         _write(view.folder.path, partial(write_intent, view.folder.intent, want, by=who(), **options))
-        lines.append(f"{view.planned.run}: {words}")
+        lines.append(f"{view.planned.run}: {words if isinstance(words, str) else words(view)}")
     for workspace in {Workspace(view.folder.workspace) for view in views}:
         ring(workspace)
     return lines
@@ -180,7 +188,11 @@ def set_jobs(state: CampaignState, jobs: int) -> str:
 
 def set_order(state: CampaignState, first: Iterable[RunView]) -> str:
     """Put runs first in the queue; the others follow as they did. Raises UserError."""
-    names = tuple(dict.fromkeys(view.planned.run for view in first))
+    over = {view.planned.run: _why_over(view) for view in first}
+    names = tuple(name for name, reason in over.items() if not reason)
+    if not names:
+        told = "; ".join(f"{name} {reason}" for name, reason in over.items())
+        raise UserError(f"--first: {told}; only what is still to run has a place in the queue")
     later = tuple(name for name in state.intent.order if name not in names)
     order = (*names, *later)
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), order=order))

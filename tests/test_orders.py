@@ -185,6 +185,23 @@ def test_jobs_and_order(bench: Bench) -> None:
         orders.set_jobs(bench.state, 0)
 
 
+def test_what_is_over_has_no_place_in_the_queue(bench: Bench) -> None:
+    over = bench.bring("finished")
+    with pytest.raises(UserError, match="amn_8k_s1_20261122_134500 has finished; only what is still to run"):
+        orders.set_order(bench.state, over)
+    told = orders.set_order(bench.state, bench.select("amn/8k"))
+    assert "amn_8k_s2" in told and "amn_8k_s1" not in told
+
+
+@pytest.mark.parametrize(
+    ("state", "from_start", "words"),
+    [("gave up", False, "the start"), ("diverged", False, "its last checkpoint"), ("diverged", True, "the start")],
+)
+def test_a_retry_says_where_it_begins(bench: Bench, state: State, from_start: bool, words: str) -> None:
+    (told,) = orders.retry(bench.bring(state), from_start=from_start)
+    assert told.endswith(f"is tried again from {words}")
+
+
 # Whose orders count ---------------------------------------------------------------------------------------------------
 
 STRANGER = 54321

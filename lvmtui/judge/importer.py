@@ -179,7 +179,9 @@ def read_history(folder: Path) -> History:
     """Read a folder. Raises UserError if there is no history in it that can be read."""
     path = next((folder / name for name in HISTORIES if (folder / name).is_file()), None)
     if path is None:
-        raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is there; name the folder of a finished run")
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; name the folder of a finished run")
+        raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is in it; name the folder of a finished run")
     try:
         if path.stat().st_size > LARGEST_HISTORY:
             raise UserError(f"{path}: {path.stat().st_size:,} bytes is no training history; is this the right file?")

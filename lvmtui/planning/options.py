@@ -15,6 +15,8 @@ from lvmtui.contract.recipe import MODELS, recipe_for
 from lvmtui.supervisor.engines import kind as engine_kind
 
 BUNDLED = "bundled"
+MOST = 1_000_000_000
+"""What no number a person gives can reach in earnest."""
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 
 
@@ -152,8 +154,8 @@ def check(options: Options) -> Options:
         "--stall-timeout": options.stall_timeout,
     }
     for name, number in positive.items():
-        if number is not None and not 0 < number < 1e9:
-            raise UserError(f"{name}: {number} makes no sense; give a number above 0")
+        if number is not None and not 0 < number < MOST:
+            raise UserError(f"{name}: {number:g} makes no sense; give a number above 0 and below {MOST:,}")
     if any(seed < 0 for seed in (*options.seeds, options.split_seed)):
         raise UserError("--seeds: a seed is a whole number from 0")
     if options.labels and (len(options.labels) != 2 or options.labels[0] == options.labels[1]):

@@ -167,7 +167,7 @@ def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str |
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "neither training_history.json nor benchmark_results.json is there"),
+        (None, "neither training_history.json nor benchmark_results.json is in it"),
         ("{", "not a training history: it is no JSON; docs/judgement.md tells the format"),
         ("[1]", "not a training history: it is no JSON object"),
         ('{"epochs": [3]}', "not a training history: the key 'history' is missing; docs/judgement.md tells the format"),
