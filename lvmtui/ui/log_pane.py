@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.cells import cell_len, chop_cells
 
+from lvmtui.ui import glyphs
 from lvmtui.ui.line import Line, Piece, cut
 from lvmtui.ui.logfile import LogFile, LogLine
 
@@ -107,14 +108,20 @@ class LogPane:
 
     def _marked(self, text: str, width: int) -> Line:
         """A row with what was searched for set off."""
-        text = cut(text, width)
         if not self.needle:
-            return ((text, ""),)
-        hay = text.lower() if self.needle == self.needle.lower() else text
+            return ((cut(text, width), ""),)
+        if (first := self._found(text, 0)) >= 0 and cell_len(text[: first + len(self.needle)]) >= width:
+            text = f"{glyphs.ELLIPSIS}{text[max(0, first - width // 2) :]}"  # it would stand beyond the right edge
+        text = cut(text, width)
         pieces: list[Piece] = []
         at = 0
-        while (found := hay.find(self.needle, at)) >= 0 and len(hay) == len(text):
+        while (found := self._found(text, at)) >= 0:
             end = found + len(self.needle)
             pieces += [(text[at:found], ""), (text[found:end], "match")]
             at = end
         return (*pieces, (text[at:], ""))
+
+    def _found(self, text: str, at: int) -> int:
+        """Where in a row what was searched for stands next, -1 if nowhere."""
+        hay = text.lower() if self.needle == self.needle.lower() else text
+        return hay.find(self.needle, at) if len(hay) == len(text) else -1

@@ -100,3 +100,13 @@ def test_a_search_goes_on_from_the_other_end(tmp_path: Path) -> None:
     assert pane.search(False, lambda share: True) == 0
     pane.needle = "nowhere"
     assert pane.search(True, lambda share: True) is None
+
+
+@pytest.mark.parametrize("place", [0, 10, WIDTH - 6, WIDTH - 2, WIDTH, 3 * WIDTH, 400])
+def test_what_was_found_far_to_the_right_is_on_the_screen(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "wide.log"
+    path.write_text("." * place + "needle" + "-" * 300 + "\n")
+    (line,) = LogPane(path, needle="needle").lines(WIDTH, HEIGHT)
+    assert ("needle", "match") in line and sum(len(text) for text, _ in line) <= WIDTH
+    (plain,) = LogPane(path).lines(WIDTH, HEIGHT)
+    assert plain[0][0].startswith("." * min(place, WIDTH - 1))
