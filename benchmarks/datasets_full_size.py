@@ -72,6 +72,11 @@ STEPS = {
         "from lvmtui.datasets.store import convert; from lvmtui.datasets.proof import prove;"
         "print(prove(W / 'split', {'baseline': convert(A, W), 'expanded': convert(B, W)}))"
     ),
+    "hit@k of 23,260 windows among as many candidates": (
+        "from lvmtui.datasets.store import convert; from lvmtui.datasets.scores import score;"
+        "v = numpy.array(convert(B, W).vectors[:23265]); starts = numpy.arange(23260);"
+        "s = score(v[starts + 4], v, starts); print(s.cosine, s.hit(1), s.hit(10))"
+    ),
     "trivial baselines, expanded": (
         "from lvmtui.datasets.store import convert; from lvmtui.datasets.split import read_split;"
         "from lvmtui.datasets.baselines import measure;"
