@@ -148,9 +148,10 @@ def last_process(run: RunState) -> Identity | None:
 
 
 def processes_of(run: RunState) -> tuple[Identity, ...]:
-    """Every process that may still be the run's."""
-    found = {run.supervision.process, run.trainer.started.process if run.trainer.started else None}
-    return tuple(identity for identity in found if identity is not None)
+    """Every process that may still be the run's; that of the newest attempt first."""
+    attempt, started = newest_attempt(run), run.trainer.started
+    found = [attempt.process if attempt else None, run.supervision.process, started.process if started else None]
+    return tuple(dict.fromkeys(identity for identity in found if identity is not None))
 
 
 def _last_time(run: RunState) -> float | None:

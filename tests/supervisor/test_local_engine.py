@@ -133,6 +133,21 @@ def test_a_process_is_seen_until_it_ends_and_how(bench: Bench) -> None:
     assert not os.path.exists(f"/proc/{begun.process.pid}")  # nothing is left in the process table either
 
 
+def test_the_end_of_the_newest_process_is_told_whichever_was_born_first(bench: Bench) -> None:
+    """One that stood by is older than the process that died before it."""
+    ends = []
+    for number in (signal.SIGSEGV, signal.SIGABRT):
+        begun = bench.engine.start(bench.place, bench.spec)
+        os.kill(begun.process.pid, number)
+        wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
+        ends.append((begun.process, f"killed by signal {int(number)}"))
+    for named in (ends, ends[::-1]):
+        place = Place(bench.folder, tuple(process for process, _ in named))
+        ended = bench.engine.look([place])[bench.folder.path].ended
+        assert ended and (ended.process, ended.words) == named[0]
+        assert bench.engine.look([place])[bench.folder.path].ended == ended, "also when it is asked again"
+
+
 def test_who_was_killed_for_memory_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = bench.engine.start(bench.place, bench.spec)
     monkeypatch.setattr(local_module.memory_kills, "counter", lambda: 10_000)

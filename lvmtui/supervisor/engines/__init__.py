@@ -51,7 +51,7 @@ class Place:
 
     folder: RunDir
     processes: tuple[Identity, ...] = ()
-    """Those its logs name: they may be its own although they carry no mark."""
+    """Those its logs name, that of the newest attempt first: they may be its own although they carry no mark."""
     name: str = ""
     """By which an engine that knows no folders finds it again; see `name_of`."""
     settings: Settings = field(default_factory=dict)

@@ -79,7 +79,8 @@ class LocalEngine:
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._known: dict[str, dict[Identity, Process]] = {}
         """Mark -> who was alive at the last look."""
-        self._ended: dict[str, Ended] = {}
+        self._ended: dict[str, dict[Identity, Ended]] = {}
+        """Mark -> how its processes ended, in the order in which that was learned."""
         self._looked = float("-inf")
         self._memory_kills = memory_kills.counter()
         self._gpus: tuple[str, ...] | None = None
@@ -151,19 +152,20 @@ class LocalEngine:
             if identity not in known and (process := process_of(identity)):
                 known = self._known.setdefault(mark, {})
                 known[identity] = process
-        if not known:
-            self._note_unseen_end(mark, place.processes)
         return Sight(
             tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in known.values()),
-            ended=self._ended.get(mark),
+            ended=self._end_of(mark, place.processes[0] if place.processes else None),
         )
 
-    def _note_unseen_end(self, mark: str, named: tuple[Identity, ...]) -> None:
-        """The newest process named may have ended while nobody looked; the kernel may still know for what."""
-        newest = max((p for p in named if p.here and p.boot_id == boot_id()), key=lambda p: p.start_ticks, default=None)
-        noted = self._ended.get(mark)
-        if newest and (noted is None or noted.process.start_ticks < newest.start_ticks):
-            self._ended[mark] = _ended(newest, None, for_memory=False)
+    def _end_of(self, mark: str, newest: Identity | None) -> Ended | None:
+        """How the newest process that the logs name ended; the last one seen to end where they name none."""
+        ends = self._ended.setdefault(mark, {})
+        if newest is None:
+            return next(reversed(ends.values()), None)
+        if not self._known.get(mark) and newest not in ends and newest.here and newest.boot_id == boot_id():
+            # nobody looked when it ended; the kernel may still know for what
+            ends[newest] = _ended(newest, None, for_memory=False)
+        return ends.get(newest)
 
     def _check_known(self) -> bool:
         """Forget who is not alive any more, and learn how they ended. True if there were any."""
@@ -188,7 +190,7 @@ class LocalEngine:
             child = self._children.pop(process.identity, None)
             code = child.wait() if child else None
             if process.leader:
-                self._ended[mark] = _ended(process.identity, code, for_memory)
+                self._ended.setdefault(mark, {})[process.identity] = _ended(process.identity, code, for_memory)
 
     def _look_through_all(self) -> None:
         """Find everybody who carries a mark. Those known before stay until `_check_known` sees that they ended."""
