@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from recipe import Trial, planned, train_one
+from trials import Trial, planned, train_one
 
 from lvmtui.contract.files import append_line
 from lvmtui.contract.recipe import MODELS, recipe_for, title_of
