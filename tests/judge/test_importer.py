@@ -16,7 +16,8 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.spec import read_spec
 from lvmtui.contract.workspace import Workspace
 from lvmtui.format import percent
-from lvmtui.judge.importer import History, import_folders, read_history, size_of, take_in, with_arms
+from lvmtui.judge.history import History, read_history
+from lvmtui.judge.importer import import_folders, size_of, take_in, with_arms
 from lvmtui.judge.ranking import HISTORY, read_table
 from lvmtui.judge.report import read_report
 from lvmtui.state.reader import CampaignReader, CampaignState
