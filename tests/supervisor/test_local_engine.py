@@ -87,9 +87,15 @@ def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypa
 
 
 def test_the_next_run_is_given_to_one_that_stands_by(bench: Bench) -> None:
-    engine = LocalEngine((sys.executable, "-S", "-c", STAND_BY))
-    engine.expect([(bench.place, bench.spec)], 1)
+    free = 0.2
+    engine = LocalEngine((sys.executable, "-S", "-c", STAND_BY), idle_cores=lambda: free)
     assert engine._standby is not None
+    engine.expect([(bench.place, bench.spec)], 1)
+    assert not engine._standby._waiting, "what computes is not disturbed"
+    free = 0.9
+    engine.expect([(bench.place, bench.spec)], 1)
+    free = 0.0
+    engine.expect([(bench.place, bench.spec)], 1)
     ((_, waiting),) = engine._standby._waiting
     assert waiting.stdout is not None
     wait_for(lambda: select.select([waiting.stdout], [], [], 0)[0])

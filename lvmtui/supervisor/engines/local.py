@@ -36,6 +36,7 @@ from lvmtui.supervisor.engines import (
     thread_environment,
 )
 from lvmtui.supervisor.gpus import device_for, visible_gpus
+from lvmtui.supervisor.idle import IdleCores
 from lvmtui.supervisor.process import (
     Process,
     ask_to_leave,
@@ -68,12 +69,14 @@ class LocalEngine:
         command: Sequence[str] = TRAINER,
         *,
         stands_by: bool = True,
+        idle_cores: Callable[[], float] | None = None,
         clock: Callable[[], float] = time.monotonic,
         find: Callable[[], list[Process]] = marked_processes,
     ) -> None:
         """`command`: to which a run's folder is added. `stands_by`: it knows how to; see `standby.py`."""
         self._command = tuple(command)
         self._standby = standby.Standby(command) if stands_by else None
+        self._idle_cores = idle_cores or IdleCores()
         self._clock = clock
         self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
@@ -122,9 +125,11 @@ class LocalEngine:
         return self._standby.give(_kind(place, spec), turn)
 
     def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """Have trainers stand by for them."""
+        """Have trainers stand by for them, as far as a core is free to import torch: beside runs that keep all of them
+        busy it would only take from one run what it gives to the next."""
         if self._standby is not None:
-            self._standby.keep([_kind(place, spec) for place, spec in runs], ahead)
+            free = round(self._idle_cores())
+            self._standby.keep([_kind(place, spec) for place, spec in runs], min(ahead, free))
 
     def _devices(self, device: str) -> str:
         if self._gpus is None:
