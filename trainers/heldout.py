@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from lvmtui.contract.events import HeldoutScores
 from lvmtui.contract.files import seal_archive, written_beside
 from lvmtui.contract.rundir import RunDir
-from lvmtui.datasets.scores import score
+from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.scores import TIE, Count, score
 from trainers.data import Heldout
+from trainers.fast.linear import available, product
 
 VERSION = 1
 
@@ -18,7 +21,8 @@ def write_heldout(
 ) -> tuple[HeldoutScores, str]:
     """Score unit predictions (W, D), write them a window, return their means and the file's checksum."""
     starts = heldout.windows.starts.cpu().numpy()
-    scores = score(predicted, heldout.windows.vectors.cpu().numpy(), starts)
+    vectors = heldout.windows.vectors
+    scores = score(predicted, vectors.cpu().numpy(), starts, lambda candidates: counting(candidates, vectors.device))
     with written_beside(folder.heldout) as beside:
         with beside.open("wb") as file:
             np.savez(
@@ -44,3 +48,30 @@ def write_heldout(
         hit_10=scores.hit(10),
     )
     return means, digest
+
+
+def counting(candidates: Floats, device: torch.device) -> Count:
+    """As `lvmtui.datasets.scores.counting`, on the device: 20,000 windows are each held against as many others."""
+    pool = torch.from_numpy(candidates).to(device)
+    similar = product if device.type == "cpu" and available() else _whole_product
+
+    def count(predicted: Floats, target: Integers, own: Integers) -> Integers:
+        rows, target_B1, own_BT = (torch.from_numpy(a).to(device) for a in (predicted, target[:, None], own))
+        cosines = similar(rows, pool)
+        bar = cosines.gather(1, target_B1) + TIE
+        own_nearer = ((own_BT >= 0) & (cosines.gather(1, own_BT.clamp(min=0)) > bar)).sum(1)
+        nearer = (cosines > bar).sum(1, dtype=torch.int32)  # six times as fast as in torch's usual 64 bits
+        counted: Integers = (nearer - own_nearer).cpu().numpy()
+        return counted
+
+    return count
+
+
+def _whole_product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """`a @ b.T` in float32, also where training takes coarser products: a rank hangs on differences as small."""
+    usual = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        return a @ b.T
+    finally:
+        torch.set_float32_matmul_precision(usual)

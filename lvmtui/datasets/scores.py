@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from lvmtui.datasets.formats import CONTEXT, Floats, Integers
 
 TIE = 1e-6
 """Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""
-ROWS = 512
+ROWS = 256
 """Windows that are compared with all candidates at a time."""
 
 
@@ -46,12 +47,34 @@ def unit(rows: Floats) -> Floats:
     return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def score(predictions: Floats, vectors: Floats, starts: Integers) -> Scores:
+Count = Callable[[Floats, Integers, Integers], Integers]
+"""Of unit predictions (B, D), for each the place of its target among the candidates (B,), and those of its own context
+(B, T), -1 where one is none: how many candidates are nearer than the target by more than TIE, the own ones not counted,
+(B,)."""
+
+
+def counting(candidates: Floats) -> Count:
+    """A count among unit candidates (C, D)."""
+
+    def count(predicted: Floats, target: Integers, own: Integers) -> Integers:
+        cosines = predicted @ candidates.T
+        row = np.arange(len(predicted))[:, None]
+        bar = cosines[row, target[:, None]] + np.float32(TIE)
+        own_nearer = ((own >= 0) & (cosines[row, own] > bar)).sum(axis=1)
+        counted: Integers = (cosines > bar).sum(axis=1) - own_nearer
+        return counted
+
+    return count
+
+
+def score(
+    predictions: Floats, vectors: Floats, starts: Integers, counting: Callable[[Floats], Count] = counting
+) -> Scores:
     """Score one prediction (W, D), of any length, a window; window w starts at row starts[w] of `vectors` (M, D, unit).
 
     The candidates of a rank are the vectors that follow some window, each row once, less those in the window's own
     context; the rank is 1 + the number of candidates nearer to the prediction than the true next vector is (by more
-    than TIE). Raises ValueError for predictions that are not finite.
+    than TIE), which is counted as `counting` does it. Raises ValueError for predictions that are not finite.
     """
     if not np.isfinite(predictions).all():
         raise ValueError("predictions hold NaN or infinite numbers")
@@ -59,18 +82,14 @@ def score(predictions: Floats, vectors: Floats, starts: Integers) -> Scores:
     candidates = np.unique(targets)
     place = np.full(len(vectors), -1, np.int64)
     place[candidates] = np.arange(len(candidates))
-    pool = np.ascontiguousarray(vectors[candidates].T)
+    count = counting(vectors[candidates])
     windows = len(starts)
     scores = Scores(np.empty(windows, np.float32), np.empty(windows, np.float32), np.empty(windows, np.int32))
     for first in range(0, windows, ROWS):
         block = slice(first, first + ROWS)
         predicted = unit(predictions[block])
-        cosines = predicted @ pool
-        row = np.arange(len(predicted))[:, None]
-        bar = cosines[row, place[targets[block]][:, None]] + np.float32(TIE)
         own = place[starts[block, None] + np.arange(CONTEXT)]
-        own_nearer = ((own >= 0) & (cosines[row, own] > bar)).sum(axis=1)
-        scores.rank[block] = 1 + (cosines > bar).sum(axis=1) - own_nearer
+        scores.rank[block] = 1 + count(predicted, place[targets[block]], own)
         for out, rows in ((scores.cosine_next, targets), (scores.cosine_last, targets - 1)):
             out[block] = np.einsum("nd,nd->n", predicted, vectors[rows[block]])
     return scores
