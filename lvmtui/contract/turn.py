@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lvmtui.contract.codec import DecodeError, decode, dump_line, encode
 
@@ -20,7 +21,12 @@ READY = b"ready\n"
 """What it says, on its standard output, when it has imported all it needs."""
 ROOM = "LVMTUI_ROOM"
 """Environment variable of blanks, which the marks take the place of."""
-ARGUMENT_BYTES, ROOM_BYTES = 4096, 16384
+NAME_BYTES = 192
+"""Room for a run folder below the workspace; names are half as long."""
+MARKS_BYTES = 256
+"""Room for the marks besides the folder's path."""
+LINE_BYTES = 4096
+"""What any pipe takes at once: whoever gives a turn must not have to wait for a reader."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +45,25 @@ class Turn:
         """The environment as the kernel shows it."""
         return b"\0".join(os.fsencode(f"{name}={value}") for name, value in self.environment.items())
 
-    @property
-    def fits(self) -> bool:
-        """False for names so long that there is no room for them."""
-        return len(self.marks) < ROOM_BYTES and len(os.fsencode(self.folder)) < ARGUMENT_BYTES
+    def fits(self, workspace: Path) -> bool:
+        """True if one that was started for the workspace has room for it."""
+        room = _room(workspace)
+        fits = len(os.fsencode(self.folder)) <= room and len(self.marks) <= room + MARKS_BYTES
+        return fits and len(encode_turn(self)) <= LINE_BYTES
 
 
-def standing_by(command: tuple[str, ...], environment: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+def standing_by(
+    command: tuple[str, ...], environment: Mapping[str, str], workspace: Path
+) -> tuple[tuple[str, ...], dict[str, str]]:
     """Command and environment of a trainer that stands by. The room comes last: of two variables of one name, readers
     believe the later."""
-    return (*command, STAND_BY.ljust(ARGUMENT_BYTES)), {**environment, ROOM: " " * ROOM_BYTES}
+    room = _room(workspace)
+    others = {name: value for name, value in environment.items() if name != ROOM}
+    return (*command, STAND_BY.ljust(room)), {**others, ROOM: " " * (room + MARKS_BYTES)}
+
+
+def _room(workspace: Path) -> int:
+    return len(os.fsencode(workspace)) + NAME_BYTES
 
 
 def encode_turn(turn: Turn) -> bytes:

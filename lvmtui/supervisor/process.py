@@ -99,6 +99,12 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """End a child of ours without waiting for it: one in the kernel's hands takes as long as it takes."""
+    with suppress(OSError):
+        process.send_signal(signal.SIGKILL)
+
+
 def unmarked_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that belongs to no run."""
     return {name: value for name, value in environment.items() if name not in (RUN_MARK, LAUNCH_MARK)}

@@ -121,6 +121,11 @@ class Supervisor:
             return HURRY
         return USUAL if runs or self.results.workers.busy else IDLE
 
+    def leave(self) -> None:
+        """Keep nothing ready any more. What runs goes on."""
+        for engine in self.engines.values():
+            engine.expect([], 0)
+
     # -- acts --
 
     def _carry_out(self, action: Action) -> None:
@@ -264,6 +269,7 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
         waker.stop()
+        supervisor.leave()
     _say(why.value)
     return 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -96,17 +95,16 @@ def test_the_next_run_is_given_to_one_that_stands_by(bench: Bench) -> None:
     engine.expect([(bench.place, bench.spec)], 1)
     free = 0.0
     engine.expect([(bench.place, bench.spec)], 1)
-    ((_, waiting),) = engine._standby._waiting
-    assert waiting.stdout is not None
-    wait_for(lambda: select.select([waiting.stdout], [], [], 0)[0])
+    (waiting,) = engine._standby._waiting
+    wait_for(lambda: waiting.is_ready)
     begun = engine.start(bench.place, bench.spec)
-    assert begun.process.pid == waiting.pid
+    assert begun.process.pid == waiting.process.pid
     wait_for((bench.folder.path / "turn.json").exists)
     turn = json.loads((bench.folder.path / "turn.json").read_text())
     assert (turn["folder"], turn["output"]) == (str(bench.folder.path), str(bench.folder.log))
     assert turn["environment"] == {RUN_MARK: str(bench.folder.path), LAUNCH_MARK: begun.launch}
     assert [m.identity for m in engine.look([bench.place])[bench.folder.path].members] == [begun.process]
-    os.kill(waiting.pid, signal.SIGUSR1)
+    os.kill(begun.process.pid, signal.SIGUSR1)
     wait_for(lambda: not engine.look([bench.place])[bench.folder.path].members)
     ended = engine.look([bench.place])[bench.folder.path].ended
     assert ended and ended.words == "killed by signal 10", "it is a child like any other"
@@ -209,6 +207,10 @@ def test_a_locked_folder_and_a_missing_interpreter(bench: Bench) -> None:
         bench.engine.start(bench.place, bench.spec)
     assert lock is not None
     lock.close()
+    bench.folder.log.mkdir()
+    with pytest.raises(CannotStart, match="Is a directory"):
+        bench.engine.start(bench.place, bench.spec)
+    bench.folder.log.rmdir()
     with pytest.raises(CannotStart, match="No such file"):
         LocalEngine(("/no/such/interpreter",), stands_by=False).start(bench.place, bench.spec)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.contract.turn import Turn
-from lvmtui.supervisor.standby import MOST, Kind, Standby
+from lvmtui.supervisor.standby import MOST, TRIES, Kind, Standby
 from tests.supervisor.world import wait_for
 
 WAIT = """
@@ -32,7 +32,7 @@ def standby() -> Iterator[Standby]:
 
 
 def pids(standby: Standby) -> list[int]:
-    return [process.pid for _, process in standby._waiting]
+    return [waiting.process.pid for waiting in standby._waiting]
 
 
 def given(standby: Standby, kind: Kind, turn: Turn) -> subprocess.Popen[bytes]:
@@ -52,7 +52,7 @@ def test_as_many_as_are_worth_it_and_no_more_than_runs_wait(standby: Standby, tm
     assert len(first) == 2 and pids(standby) == first
     standby.keep([kind], 0)
     assert pids(standby) == first[:1], "one is kept while a run may need it, also if it would not be started now"
-    assert not os.path.exists(f"/proc/{first[1]}")
+    wait_for(lambda: standby.keep([kind], 0) or not os.path.exists(f"/proc/{first[1]}"))
     standby.keep([kind] * 99, 99)
     assert len(pids(standby)) == MOST
     standby.keep([], 0)
@@ -79,23 +79,52 @@ def test_a_turn_that_does_not_fit_is_not_given(standby: Standby, tmp_path: Path)
     given(standby, kind, Turn("/", "log")).wait(20)
 
 
-def test_one_that_dies_is_not_used_and_no_other_is_started(standby: Standby, tmp_path: Path) -> None:
+def test_one_that_dies_is_not_used_and_another_takes_its_place(standby: Standby, tmp_path: Path) -> None:
+    kind = Kind(1, tmp_path)
+    for _ in range(5):
+        standby.keep([kind], 1)
+        (pid,) = pids(standby)
+        wait_for(lambda: standby._waiting[0].is_ready)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not standby._waiting[0].is_ready)
+        assert standby.give(kind, Turn("/", "log")) is None
+        standby.keep([], 0)
+        assert not pids(standby) and not os.path.exists(f"/proc/{pid}")
+
+
+@pytest.mark.parametrize("command", [(sys.executable, "-S", "-c", "import nosuch"), ("/no/such/interpreter",)])
+def test_where_none_gets_ready_none_is_started_any_more(command: tuple[str, ...], tmp_path: Path) -> None:
     """Without torch each would end at once, and one a tick would be started for ever."""
+    kind, started = Kind(1, tmp_path), set()
+    standby = Standby(command)
+
+    def given_up() -> bool:
+        standby.keep([kind], 1)
+        started.update(pids(standby))
+        return standby._tries == 0 and not pids(standby)
+
+    wait_for(given_up)
+    for _ in range(5):
+        assert given_up() and len(started) <= TRIES
+
+
+def test_one_that_is_stopped_is_passed_over_and_ended_without_waiting(standby: Standby, tmp_path: Path) -> None:
     kind = Kind(1, tmp_path)
     standby.keep([kind], 1)
+    wait_for(lambda: standby._waiting[0].is_ready)
     (pid,) = pids(standby)
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: standby.give(kind, Turn("/", "log")) is None and standby._waiting[0][1].poll() is not None)
-    standby.keep([kind], 1)
-    assert not pids(standby) and not os.path.exists(f"/proc/{pid}")
-    standby.keep([kind], 1)
-    assert not pids(standby)
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: not standby._waiting[0].is_ready)
+    assert standby.give(kind, Turn("/", "log")) is None
+    standby.keep([], 0)
+    wait_for(lambda: standby.keep([], 0) or not os.path.exists(f"/proc/{pid}"))
 
 
-def test_one_that_cannot_be_started_is_done_without(tmp_path: Path) -> None:
-    standby = Standby(("/no/such/interpreter",))
-    standby.keep([Kind(1, tmp_path)], 1)
-    assert not pids(standby)
+def test_what_else_is_printed_first_does_not_matter(tmp_path: Path) -> None:
+    chatty = Standby((sys.executable, "-S", "-c", "print('welcome to this Python', flush=True)\n" + WAIT))
+    kind = Kind(1, tmp_path)
+    chatty.keep([kind], 1)
+    given(chatty, kind, Turn("/", "log")).wait(20)
 
 
 def test_they_end_with_whoever_keeps_them(tmp_path: Path) -> None:
@@ -104,7 +133,7 @@ import pathlib, sys, time
 from lvmtui.supervisor.standby import Kind, Standby
 standby = Standby((sys.executable, "-S", "-c", {WAIT!r}))
 standby.keep([Kind(1, pathlib.Path({str(tmp_path)!r}))], 1)
-print(standby._waiting[0][1].pid, flush=True)
+print(standby._waiting[0].process.pid, flush=True)
 time.sleep(600)
 """
     keeper = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, text=True)

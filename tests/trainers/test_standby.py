@@ -20,8 +20,8 @@ from trainers.orders import Exit
 
 
 @pytest.fixture
-def waiting() -> Iterator[subprocess.Popen[bytes]]:
-    command, environment = standing_by(TRAINER, {**os.environ, "OMP_NUM_THREADS": "1"})
+def waiting(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command, environment = standing_by(TRAINER, {**os.environ, "OMP_NUM_THREADS": "1"}, tmp_path)
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None
     yield process
@@ -85,10 +85,29 @@ def test_a_turn_is_given_in_a_line() -> None:
         assert decode_turn(line) is None
 
 
-def test_names_too_long_for_the_room_are_known_before() -> None:
-    turn = Turn("/r", "/l", {RUN_MARK: "/r"})
-    assert turn.fits
-    assert not replace(turn, folder="/" * 5000).fits
-    assert not replace(turn, environment={RUN_MARK: "x" * 20_000}).fits
-    command, environment = standing_by((sys.executable,), {RUN_MARK: ""})
-    assert list(environment)[-1] == ROOM and len(command) == 2
+def test_where_the_kernel_does_not_tell_it_never_says_that_it_is_ready(tmp_path: Path) -> None:
+    """As under gVisor, which shows zeros. Later it would be a death of the run's."""
+    code = (
+        "import pathlib, sys; read = pathlib.Path.read_bytes;"
+        "pathlib.Path.read_bytes = lambda p: read(p) if p.name != 'stat' else b'1 (python) ' + b'0 ' * 50;"
+        "from trainers.standby import stand_by; stand_by()"
+    )
+    command, environment = standing_by((sys.executable, "-P", "-c", code), os.environ, tmp_path)
+    done = subprocess.run(command, env=environment, input=b"", capture_output=True)
+    assert done.returncode == 1 and READY not in done.stdout and b"the kernel does not tell" in done.stderr
+
+
+def test_what_there_is_no_room_for_is_known_before(tmp_path: Path) -> None:
+    turn = Turn(str(tmp_path / "run"), "/l", {RUN_MARK: str(tmp_path / "run")})
+    assert turn.fits(tmp_path)
+    assert not replace(turn, folder=str(tmp_path / ("r" * 5000))).fits(tmp_path)
+    assert not replace(turn, environment={RUN_MARK: "x" * 20_000}).fits(tmp_path)
+    deep = Path("/" + "\udcff" * 3000)
+    assert not Turn(str(deep / "run"), str(deep / "log"), {RUN_MARK: str(deep / "run")}).fits(deep), (
+        "a pipe would stick"
+    )
+
+
+def test_the_room_comes_last() -> None:
+    command, environment = standing_by((sys.executable,), {ROOM: "", "CUDA_VISIBLE_DEVICES": "1"}, Path("/w"))
+    assert list(environment) == ["CUDA_VISIBLE_DEVICES", ROOM] and len(command) == 2

@@ -99,6 +99,7 @@ class LocalEngine:
             if lock is None:
                 raise Occupied("its folder is locked by a process that cannot be found from here")
             lock.close()
+            folder.log.open("ab").close()  # what cannot be opened is to be said here, not found out by a trainer
             mark, launch, devices = self._mark(folder), secrets.token_hex(6), self._devices(spec.device)
             marks = {RUN_MARK: mark, LAUNCH_MARK: launch} | ({"CUDA_VISIBLE_DEVICES": devices} if devices else {})
             child = self._one_that_stands_by(place, spec, marks) or start_detached(
