@@ -1,7 +1,17 @@
-"""`python -m lvmtui` is `lvmtui`: how the program starts itself again as a supervisor or a worker."""
+"""The command `lvmtui`, and `python -m lvmtui`, by which the program starts itself again as a supervisor or a worker."""
 
 import sys
 
-from lvmtui.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line. Ctrl-C while its modules are still being imported is no traceback either."""
+    try:
+        from lvmtui.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

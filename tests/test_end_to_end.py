@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 
+from lvmtui.__main__ import main
 from lvmtui.contract.identity import RUN_MARK
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
@@ -198,6 +200,15 @@ def test_ctrl_c_while_a_campaign_is_planned_is_no_traceback(workspace: Workspace
     _, said = planning.communicate(timeout=60)
     assert planning.returncode == 130 and "Traceback" not in said and "interrupted" in said
     assert not workspace.campaign_dirs()
+
+
+def test_ctrl_c_while_the_program_is_still_loading_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "lvmtui.cli", Interrupted("lvmtui.cli"))
+    assert main() == 130
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full here")
