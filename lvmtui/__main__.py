@@ -1,4 +1,4 @@
-"""The command `lvmtui`, and `python -m lvmtui`, by which the program starts itself again as a supervisor or a worker."""
+"""The command `lvmtui`; as `python -m lvmtui` the program starts itself again as a supervisor or a worker."""
 
 import sys
 
