@@ -304,7 +304,7 @@ FIRST = 8
 
 
 @dataclass(frozen=True)
-class Line:
+class Coming:
     """Who comes next."""
 
     runs: tuple[str, ...] = ()
@@ -314,14 +314,14 @@ class Line:
     more of the same would keep them longer."""
 
 
-def line(observation: Observation, started: Container[str] = (), rules: Rules = Rules()) -> Line:
+def coming(observation: Observation, started: Container[str] = (), rules: Rules = Rules()) -> Coming:
     """Who waits for a place; `started`: after the observation, so they do not."""
     campaign = active_campaign(observation, rules)
     if campaign is None or not observation.can_write:
-        return Line()
+        return Coming()
     waiting = tuple(islice((r.name for r in campaign.runs if r.wanted and r.name not in started), FIRST))
     working = sum(_works(run) for c in observation.campaigns for run in c.runs)
-    return Line(waiting, min(working, len(waiting)))
+    return Coming(waiting, min(working, len(waiting)))
 
 
 def _works(run: RunSeen) -> bool:

@@ -35,8 +35,8 @@ from lvmtui.supervisor.decide import (
     Observation,
     Rules,
     Start,
+    coming,
     decide,
-    line,
     something_left_to_do,
 )
 from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied, Place
@@ -199,13 +199,13 @@ class Supervisor:
 
     def _expect(self, started: set[str]) -> None:
         """Tell the engines whose turn comes next; `started`: whose turn has come."""
-        next_runs = line(self.observation, started, self.rules)
-        coming: dict[str, list[tuple[Place, RunSpec]]] = {name: [] for name in self.engines}
+        next_runs = coming(self.observation, started, self.rules)
+        by_engine: dict[str, list[tuple[Place, RunSpec]]] = {name: [] for name in self.engines}
         for name in next_runs.runs:
             track = self.observer.tracks.get(name)
             if track is not None and track.state is not None:
-                coming.setdefault(track.engine, []).append((self.observer.place_of(track), track.state.spec))
-        for name, runs in coming.items():
+                by_engine.setdefault(track.engine, []).append((self.observer.place_of(track), track.state.spec))
+        for name, runs in by_engine.items():
             self.engines[name].expect(runs, next_runs.ahead)
 
     def _record(self, track: Track, record: Record) -> None:
