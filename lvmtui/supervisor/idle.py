@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-LEAST = 0.5
-"""Seconds between two counts; the kernel counts in hundredths."""
+LEAST, MOST = 0.5, 10.0
+"""Seconds between two counts: the kernel counts in hundredths, and what was long ago says nothing about now."""
 IDLE = slice(3, 5)
 """Of the columns in /proc/stat, see proc_stat(5): idle, and waiting for a disk with nothing else to do."""
 ALL = slice(0, 8)
@@ -22,7 +22,7 @@ class IdleCores:
         self._idle = 0.0
 
     def __call__(self) -> float:
-        """0 until it is known, and where no kernel tells."""
+        """0 until it is known, after a long time without a call, and where no kernel tells."""
         try:
             cores = list(_cores(self._read()))
         except OSError:
@@ -31,8 +31,9 @@ class IdleCores:
         if self._before is None:
             self._before = now
         idle, passed = now[0] - self._before[0], now[1] - self._before[1]
-        if passed >= LEAST * os.sysconf("SC_CLK_TCK") * len(cores) > 0:
-            self._before, self._idle = now, len(cores) * idle / passed
+        seconds = passed / os.sysconf("SC_CLK_TCK") / max(1, len(cores))
+        if seconds >= LEAST:
+            self._before, self._idle = now, len(cores) * idle / passed if seconds <= MOST else 0.0
         return self._idle
 
 

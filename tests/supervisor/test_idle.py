@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.supervisor.idle import LEAST, IdleCores
+from lvmtui.supervisor.idle import LEAST, MOST, IdleCores
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -36,8 +36,9 @@ def test_what_our_cores_did_not_do(spans: list[tuple[int, ...]]) -> None:
             total[core] = [total[core][0] + span[2 * core], total[core][1] + span[2 * core + 1]]
         texts.append(stat(*map(tuple, total)))  # type: ignore[arg-type]
         free, passed = total[0][1] + total[2][1], sum(total[0]) + sum(total[2])
-        if passed - counted[1] >= LEAST * TICKS * 2:
-            told = 2 * (free - counted[0]) / (passed - counted[1])
+        seconds = (passed - counted[1]) / TICKS / 2
+        if seconds >= LEAST:
+            told = 2 * (free - counted[0]) / (passed - counted[1]) if seconds <= MOST else 0.0
             counted = free, passed
         assert idle() == pytest.approx(told) and 0 <= told <= 2
 

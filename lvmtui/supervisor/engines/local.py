@@ -129,7 +129,7 @@ class LocalEngine:
         """Have trainers stand by for them, as far as a core is free to import torch: beside runs that keep all of them
         busy it would only take from one run what it gives to the next."""
         if self._standby is not None:
-            free = round(self._idle_cores())
+            free = round(self._idle_cores()) if ahead else 0
             self._standby.keep([_kind(place, spec) for place, spec in runs], min(ahead, free))
 
     def _devices(self, device: str) -> str:
