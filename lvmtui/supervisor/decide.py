@@ -169,7 +169,7 @@ class RunSeen:
         """How its last attempt ended is not written down yet."""
         return self.attempt is not None and not self.attempt.accounted
 
-    @property
+    @cached_property
     def wanted(self) -> bool:
         """It waits for nothing but its turn."""
         if self.state is None or self.alive or self.untouchable or self.later or self.state.intent.want != "run":
