@@ -56,8 +56,9 @@ POINTS = 400
 """Points of the training curve a run logs at most; a chart shows fewer, and each one waits for the device."""
 CHECKPOINT_SECONDS = 10.0
 """Shortest time between two checkpoints."""
-CHECKPOINT_SHARE = 50
-"""A checkpoint may cost at most this fraction of the time between two."""
+CHECKPOINT_SHARE = 100
+"""A checkpoint may cost at most this fraction of the time between two: one percent, and a kill costs no more than a
+hundred times what a checkpoint costs."""
 
 
 class Diverged(Exception):

@@ -44,6 +44,8 @@ class ArmFacts:
     validation_windows: int
     dropped_windows: int
     """Left out because they hold, or are too near to, a held-out or validation vector."""
+    spare_windows: int = 0
+    """Could be validated on too, but those that are tell enough."""
 
 
 @dataclass(frozen=True)

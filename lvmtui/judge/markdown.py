@@ -309,7 +309,7 @@ def _data(report: Report) -> list[str]:
         ["vectors", *(f"{arm.vectors:,}" for arm in arms)],
         ["articles", *(_or_dash(arm.articles) for arm in arms)],
         ["training windows", *(_or_dash(arm.train_windows or None) for arm in arms)],
-        ["validation windows", *(_or_dash(arm.validation_windows or None) for arm in arms)],
+        ["validation windows", *(_validated(arm) for arm in arms)],
         ["left out", *(_or_dash(arm.dropped_windows if known else None) for arm in arms)],
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
@@ -531,6 +531,13 @@ def _first_articles(arm: ArmFacts) -> str:
     """`8k rows 0 to 8,279 (41 articles)`."""
     articles = "" if arm.articles is None else f" ({plural(arm.articles, 'article')})"
     return f"{arm.label} rows {_rows_of(arm)}{articles}"
+
+
+def _validated(arm: ArmFacts) -> str:
+    """`4,652 of 23,260` where some that could be validated on are spared."""
+    if not arm.spare_windows:
+        return _or_dash(arm.validation_windows or None)
+    return f"{arm.validation_windows:,} of {arm.validation_windows + arm.spare_windows:,}"
 
 
 def _or_dash(value: int | None) -> str:

@@ -57,9 +57,10 @@ def _where(campaign: Campaign) -> str:
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
     articles = f" of {arm.articles:,} articles" if arm.articles is not None else ""
+    of_all = f" (of {arm.validation_windows + arm.spare_windows:,})" if arm.spare_windows else ""
     return (
         f"{name:<11}{arm.label}: {arm.vectors:,} vectors{articles}, {dim}-d; {arm.train_windows:,} windows to train, "
-        f"{arm.validation_windows:,} to validate, {arm.dropped_windows:,} left out"
+        f"{arm.validation_windows:,}{of_all} to validate, {arm.dropped_windows:,} left out"
     )
 
 

@@ -214,6 +214,7 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
         train_windows=len(windows.train),
         validation_windows=len(windows.validation),
         dropped_windows=counts.gap + counts.equal_to_held_out + counts.equal_to_validation,
+        spare_windows=counts.spare,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,7 @@ def is_whole(split: Split, baseline: Arm, expanded: Arm) -> None:
     for arm, counts in ((baseline, split.facts.baseline), (expanded, split.facts.expanded)):
         windows = split.arm(arm.name)
         dropped = counts.held_out + counts.gap + counts.equal_to_held_out + counts.equal_to_validation
+        dropped += counts.spare
         assert counts.windows == counts.train + counts.validation + dropped
         assert (counts.train, counts.validation) == (len(windows.train), len(windows.validation))
         assert not set(windows.train.tolist()) & set(windows.validation.tolist())
@@ -259,6 +261,22 @@ def test_the_draw_follows_the_seed_and_nothing_else(tmp_path: Path) -> None:
     one, again, other = (draw_split(*pair, seed=s) for s in (1, 1, 2))
     assert one.facts == again.facts and one.facts.fingerprint != other.facts.fingerprint
     assert np.array_equal(one.expanded.train, again.expanded.train)
+
+
+def test_of_many_validation_windows_an_even_part_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = arms(tmp_path, *prefix(tmp_path))
+    every = draw_split(*pair, seed=0)
+    found = len(every.expanded.validation)
+    assert every.facts.expanded.spare == 0 and found > 100
+    monkeypatch.setattr("lvmtui.datasets.split.VALIDATION_WINDOWS", 50)
+    part = draw_split(*pair, seed=0)
+    counts = part.facts.expanded
+    assert 40 <= counts.validation <= 50 and counts.spare == found - counts.validation
+    step = math.ceil(found / 50)
+    assert np.array_equal(part.expanded.validation, every.expanded.validation[::step])
+    assert np.array_equal(part.expanded.train, every.expanded.train), "the spare ones are not trained on"
+    is_whole(part, *pair)
+    no_leak(part, *pair, tmp_path / "part")
 
 
 def test_the_order_of_the_articles_does_not_matter(tmp_path: Path) -> None:
