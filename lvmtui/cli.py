@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import lvmtui
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.filesystem import SHARED_MARK, is_shared
+from lvmtui.contract.recipe import MODELS
 from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.planning.options import Options
 
@@ -259,6 +260,8 @@ def check(given: argparse.Namespace) -> int:
     )
     say("")
     print(json.dumps(check_as_json(found), indent=1) if given.json else check_as_text(found))
+    if found.files and not given.json:
+        print(f"compact copies are kept in {workspace.datasets}, for the next look and for campaigns", file=sys.stderr)
     return Exit.USAGE if found.faults else Exit.OK
 
 
@@ -334,10 +337,10 @@ def build_parser(*, engines: bool = True) -> argparse.ArgumentParser:
     command("attach", attach, "follow the campaign that runs here", chosen, watching)
 
     added = command("status", status, "what every run is doing", chosen)
-    added.add_argument("--json", action="store_true")
+    added.add_argument("--json", action="store_true", help="for programs")
 
     added = command("report", report, "write the comparison again, also while runs are missing", chosen)
-    added.add_argument("--format", choices=("md", "json", "csv"), default="md")
+    added.add_argument("--format", choices=("md", "json", "csv"), default="md", help="default: md")
     added.add_argument("--output", metavar="FILE", help="instead of the usual place; - for stdout")
 
     runs = Parser(add_help=False)
@@ -349,15 +352,17 @@ def build_parser(*, engines: bool = True) -> argparse.ArgumentParser:
     added = command("retry", retry, "try a failed or cancelled run again, from its last good checkpoint", chosen, runs)
     added.add_argument("--from-start", action="store_true", help="forget what it has learned")
     added = command("queue", queue, "change how many runs go side by side, or which come first", chosen)
-    added.add_argument("--jobs", type=int, metavar="N")
-    added.add_argument("--first", nargs="+", metavar="RUN")
+    added.add_argument("--jobs", type=int, metavar="N", help="runs side by side")
+    added.add_argument("--first", nargs="+", metavar="RUN", help="these before the others, in this order")
 
     added = command("check", check, "facts and faults of vector files, or the proof of a campaign's split", chosen)
     added.add_argument("files", nargs="*", metavar="FILE")
-    added.add_argument("--json", action="store_true")
-    added.add_argument("--cross-articles", action="store_true")
-    added.add_argument("--normalise", action="store_true")
-    added.add_argument("--split", nargs="?", const="", metavar="CAMPAIGN")
+    added.add_argument("--json", action="store_true", help="for programs")
+    added.add_argument("--cross-articles", action="store_true", help="windows may cross from article to article")
+    added.add_argument("--normalise", action="store_true", help="scale rows that are not of unit length")
+    added.add_argument(
+        "--split", nargs="?", const="", metavar="CAMPAIGN", help="prove that a split does not leak; default: the newest"
+    )
 
     added = command("import", import_runs, "take in runs of the original experiment's trainers")
     added.add_argument("folders", nargs="+", metavar="FOLDER")
@@ -373,15 +378,16 @@ def _starting_options(watching: Parser) -> Parser:
     add = options.add_argument
     add("--baseline", metavar="FILE", help="vectors of the small arm (.npz, .npy)")
     add("--expanded", metavar="FILE", help="vectors of the large arm")
-    add("--models", nargs="+", metavar="MODEL", help="default: all five")
-    add("--size", metavar="small|full")
-    add("--recipe", metavar="reference|tuned")
-    add("--epochs", type=float, metavar="N")
-    add("--batch-size", type=int, metavar="N")
+    add("--models", nargs="+", metavar="MODEL", help=f"of {', '.join(MODELS)}; default: all")
+    add("--size", metavar="small|full", help="of the models; default: full, in the demo small")
+    how = "trained as the original did, or for the best cosine in less time; default: reference, in the demo tuned"
+    add("--recipe", metavar="reference|tuned", help=how)
+    add("--epochs", type=float, metavar="N", help="passes over the training windows; default: the recipe's")
+    add("--batch-size", type=int, metavar="N", help="windows a step; default: the recipe's")
     add("--rate", type=float, metavar="LR", help="AdamW's learning rate at its peak")
     add("--seeds", type=int, nargs="+", metavar="N", help="each seed trains every model on both arms")
     add("--split-seed", type=int, metavar="N", help="another draw of the held-out windows")
-    add("--device", metavar="auto|cpu|cuda|mps")
+    add("--device", metavar="auto|cpu|cuda|mps", help="default: auto, a GPU where there is one")
     add("--jobs", type=int, metavar="N", help="runs side by side")
     add("--threads", type=int, metavar="N", help="CPU threads of a run")
     add("--labels", nargs=2, metavar=("SMALL", "LARGE"), help="names of the arms; default: 80k for 80,634 vectors")

@@ -202,6 +202,12 @@ def test_ctrl_c_while_a_campaign_is_planned_is_no_traceback(workspace: Workspace
     assert not workspace.campaign_dirs()
 
 
+def test_check_says_what_it_leaves(workspace: Workspace) -> None:
+    done = lvmtui(workspace, "check", str(workspace.root / "small.npz"))
+    assert done.returncode == 0 and "vectors" in done.stdout
+    assert str(workspace.datasets) in done.stderr and any(workspace.datasets.iterdir())
+
+
 def test_ctrl_c_while_the_program_is_still_loading_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(ModuleType):
         def __getattr__(self, name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -41,10 +41,13 @@ def sparkline(values: Sequence[float], width: int = 20) -> str:
     return "".join(BLOCKS[round((v - low) / span * (len(BLOCKS) - 1))] if span > 0 else BLOCKS[3] for v in values)
 
 
-def svg(title: str, curves: Sequence[Curve], context_mean: float | None = None) -> str:
-    """A small chart: validation cosine over epochs, one line a run, the context mean dashed. At most 4 kB a run."""
+def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float]) -> str:
+    """A small chart: validation cosine over epochs, one line a run, the context mean of each arm's validation windows
+    dashed. At most 4 kB a run."""
     drawn = [curve for curve in curves if curve.points]
-    cosines = [y for curve in drawn for _, y in curve.points] + ([context_mean] if context_mean is not None else [])
+    arms = {curve.arm for curve in drawn}
+    means = {arm: mean for arm, mean in context_means.items() if arm in arms}
+    cosines = [*(y for curve in drawn for _, y in curve.points), *means.values()]
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="sans-serif" font-size="11">',
@@ -57,13 +60,7 @@ def svg(title: str, curves: Sequence[Curve], context_mean: float | None = None) 
         last = max(x for curve in drawn for x, _ in curve.points) or 1.0
         frame = _Frame(low, high, last)
         lines += frame.axes()
-        if context_mean is not None:
-            y = frame.y(context_mean)
-            lines.append(
-                f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#888888" '
-                'stroke-dasharray="4 3"/>'
-                f'<text x="{LEFT + 4}" y="{y - 3:.1f}" fill="#666666">context mean</text>'
-            )
+        lines += [frame.mean(arm, mean, at) for at, (arm, mean) in enumerate(means.items())]
         lines += [line for curve in drawn for line in frame.curve(curve)]
     else:
         lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="#666666">no evaluation yet</text>')
@@ -96,6 +93,15 @@ class _Frame:
             f'<text x="{WIDTH - RIGHT}" y="{bottom + 15}" text-anchor="end" fill="#444444">{self.last:.3g}</text>'
         )
         return [frame, values, epochs]
+
+    def mean(self, arm: str, mean: float, at: int) -> str:
+        """`at`: which of the means it is; their words stand side by side, whatever lies between the lines."""
+        colour, y = COLOURS.get(arm, "#444444"), self.y(mean)
+        return (
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '
+            'stroke-width="0.8" stroke-dasharray="4 3"/>'
+            f'<text x="{LEFT + 4 + 90 * at}" y="{y - 3:.1f}" fill="{colour}">context mean</text>'
+        )
 
     def curve(self, curve: Curve) -> list[str]:
         colour = COLOURS.get(curve.arm, "#444444")

@@ -156,8 +156,7 @@ def _write_curves(folder: CampaignDir, report: Report) -> None:
     curves.mkdir(exist_ok=True)
     for model in report.campaign_facts.models:
         runs = [run for run in report.runs if run.model == model]
-        means = list(report.validation_mean.values())
-        drawn = svg(runs[0].title if runs else model, [run.curve for run in runs], means[0] if means else None)
+        drawn = svg(runs[0].title if runs else model, [run.curve for run in runs], report.validation_mean)
         replace_file(curves / f"{file_name(model)}.svg", drawn.encode(), durable=False)
 
 

@@ -9,7 +9,7 @@ from lvmtui.judge.verdict import Word, interval_words
 from lvmtui.ui import glyphs
 from lvmtui.ui.board_panels import Grid, Memo, grid_for, heldout_words, panels
 from lvmtui.ui.board_rows import rows
-from lvmtui.ui.header import Key, alarms, header, keys, order_keys
+from lvmtui.ui.header import Key, alarms, best_now, header, keys, order_keys
 from lvmtui.ui.line import Drawing, Hit, Line, cut, left, wrapped
 from lvmtui.ui.snapshot import Snapshot
 
@@ -79,7 +79,7 @@ def panel_grid(snapshot: Snapshot, width: int, height: int) -> Grid | None:
 
 
 def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> list[Line]:
-    """Between the runs and the log, where no panel says it: the answer, what is selected, and what to watch."""
+    """Between the runs and the log, where no panel says it: answer, selected run, who leads, and what to watch."""
     if grid is not None and grid.spare:
         return []
     lines: list[Line] = []
@@ -87,6 +87,7 @@ def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> 
         lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width - 2)[:2])
     if grid is None:
         lines.extend(_selected(snapshot, selected, width - 2))
+    lines.extend(best_now(snapshot))
     lines.extend(alarms(snapshot, without=selected if grid is None else "")[:3])
     return [((" ", ""), *line) for line in lines]
 

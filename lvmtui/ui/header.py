@@ -84,7 +84,7 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
     if snapshot.settled and snapshot.table.ranked:
         lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width))
         lines += [(("v", "key"), (" shows the verdict", "dim")), ()]
-    lines.extend(_best(snapshot))
+    lines.extend(best_now(snapshot))
     gains = [row for row in snapshot.table.rows if row.change is not None]
     if gains:
         gains.sort(key=lambda row: -(row.change or 0.0))
@@ -102,7 +102,7 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
     return lines
 
 
-def _best(snapshot: Snapshot) -> list[Line]:
+def best_now(snapshot: Snapshot) -> list[Line]:
     """The run that leads: on the held-out windows, which are the same for all; before, on validation windows."""
     sound = [run for run in snapshot.runs if not run.alarms]
     held = [(run.heldout, run, "held-out") for run in sound if run.heldout is not None]

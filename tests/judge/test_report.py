@@ -326,8 +326,10 @@ def test_curves_are_small_files_beside_it(tmp_path: Path) -> None:
     assert "![amn](curves/amn.svg)" in md
     drawn = folder / "curves" / "amn.svg"
     assert drawn.stat().st_size < 16_000
-    lines = ET.parse(drawn).getroot().findall("{http://www.w3.org/2000/svg}polyline")
-    assert len(lines) == 4
+    image, svg = ET.parse(drawn).getroot(), "{http://www.w3.org/2000/svg}"
+    assert len(image.findall(f"{svg}polyline")) == 4
+    said = [text.text for text in image.findall(f"{svg}text")]
+    assert said.count("context mean") == 2, "each arm has validation windows of its own"
     final = workspace.final_comparison(campaign)
     linked = re.search(r"!\[amn\]\((.*?)\)", final.read_text())
     assert linked and (final.parent / linked[1]).exists()
