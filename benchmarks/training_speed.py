@@ -329,7 +329,7 @@ def parameters_of(spec: RunSpec) -> int:
     return sum(p.numel() for p in build(spec.model, spec.dim, spec.size).parameters())
 
 
-def main() -> None:
+def arguments_of(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", type=lambda words: tuple(words.split(",")), default=MODELS)
     parser.add_argument("--size", default="full")
@@ -339,7 +339,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--threads", type=lambda words: [int(w) for w in words.split(",")], default=[1, 2])
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    return parser.parse_args(given)
+
+
+def main() -> None:
+    arguments = arguments_of(sys.argv[1:])
     if arguments.worker:
         return worker(*arguments.worker)
     counted = (arguments.size, arguments.dim, arguments.recipe) == ("full", 768, "reference")

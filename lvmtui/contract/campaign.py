@@ -69,7 +69,7 @@ class Campaign:
     threads: int
     device: str
     runs: tuple[PlannedRun, ...]
-    """In the order in which they are to start."""
+    """In the order in which they are to start, but for those in `first`."""
     by: str
     versions: dict[str, str]
     engine: str = "local"
@@ -78,6 +78,8 @@ class Campaign:
     """What that engine was told, by its own names for it."""
     stall_timeout: float | None = None
     """Seconds without a step after which a run is started again; None: a stalled run is only shown."""
+    first: tuple[str, ...] = ()
+    """Runs that start before the others, because they take longest."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
     version: int = VERSION
@@ -155,5 +157,6 @@ def write_campaign_intent(
 
 def start_order(campaign: Campaign, intent: CampaignIntent) -> tuple[PlannedRun, ...]:
     """The runs in the order in which they are wanted now."""
-    place = {name: i for i, name in enumerate(intent.order)}
+    first = dict.fromkeys((*intent.order, *campaign.first))
+    place = {name: i for i, name in enumerate(first)}
     return tuple(sorted(campaign.runs, key=lambda planned: place.get(planned.run, len(place))))

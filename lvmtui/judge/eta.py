@@ -240,7 +240,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     slots += [STOPPING for phase in phases.values() if phase in ENDING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]
-    starts, total = _play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
+    starts, total = play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
     down, up = _deviations(list(times.values()), SHARED)
     known = bool(machine.shown) and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     start_in = {run: _range(start, down, up) if known else None for run, start in zip(queue, starts, strict=True)}
@@ -285,11 +285,11 @@ def expected(works: Sequence[Work], jobs: int, machine: Machine = NOTHING_SHOWN)
     `machine`: what earlier runs have shown of it; without any the built-in table answers, with a wide range.
     """
     times = [time_of(work, all_of(work), machine) for work in works]
-    _, total = _play([t.mean for t in times], [], jobs)
+    _, total = play([t.mean for t in times], [], jobs)
     return _range(total, *_deviations(times, SHARED if machine.shown else 1.0))
 
 
-def _play(queue: Sequence[float], slots: Sequence[float], jobs: int) -> tuple[list[float], float]:
+def play(queue: Sequence[float], slots: Sequence[float], jobs: int) -> tuple[list[float], float]:
     """When each of the queue starts, and when all is over; `slots`: seconds until each run of now ends."""
     ends = list(slots)
     heapq.heapify(ends)

@@ -444,7 +444,7 @@ def _provenance(report: Report) -> list[str]:
     checks = [f"- {text(line)}" for line in _checks(report)]
     lines += grid(columns, rows)
     if checks:
-        lines += ["", "Fair comparison, what was checked:", "", *checks]
+        lines += ["", "Fair comparison, what was checked when it was made:", "", *checks]
     return [
         *lines,
         "",

@@ -36,7 +36,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"held out   {split.windows:,} windows of {split.clusters} whole articles or blocks, the same for both arms "
         f"(as good as {split.effective_clusters:.0f} equal ones)",
         f"machine    {_where(campaign)}{campaign.device}, {words.plural(campaign.jobs, 'run')} side by side, "
-        f"{words.plural(campaign.threads, 'thread')} each",
+        f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     expected = plan.expected
     lines.append(
@@ -45,6 +45,13 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     lines.extend(f"note       {note}" for note in (*plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _first(plan: Plan) -> str:
+    """Which runs do not wait for their turn."""
+    titles = [f"{title_of(s.model)} {s.label}" for s in plan.specs if s.run in plan.campaign.first]
+    because = "because they take" if len(titles) > 1 else "because it takes"
+    return f"; {', '.join(titles)} first, {because} longest" if titles else ""
 
 
 def _where(campaign: Campaign) -> str:

@@ -31,10 +31,11 @@ from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split
 from lvmtui.judge.cost import work_of
-from lvmtui.judge.eta import Eta, expected
+from lvmtui.judge.eta import Eta
 from lvmtui.judge.pace import Machine, machine_of
+from lvmtui.planning.arrange import arrange, rooms
 from lvmtui.planning.earlier import Earlier, read_earlier
-from lvmtui.planning.machine import cores, default_jobs, default_threads, gpu_count
+from lvmtui.planning.machine import hardware
 from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
@@ -63,10 +64,9 @@ class Plan:
 def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
     """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError."""
     engine = engine_kind(options.engine)
-    usual = engine.room(options.engine_settings) if engine.room else None
-    jobs = options.jobs or (usual[0] if usual else default_jobs(options, gpu_count(), cores()))
-    threads = options.threads or (usual[1] if usual else default_threads(jobs, cores()))
-    engine.ready(workspace, options.engine_settings, threads)
+    usual = engine.room(options.engine_settings) if engine.room else (None, None)
+    jobs, threads = options.jobs or usual[0], options.threads or usual[1]
+    engine.ready(workspace, options.engine_settings, threads or 1)
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
@@ -94,7 +94,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         for name, arm, label in zip(ARMS, (baseline, expanded), labels, strict=True)
     }
     specs = tuple(
-        _spec(options, earlier, campaign_id, model, arm, facts, split, seed, threads, check.files[0].dim, stamp)
+        _spec(options, earlier, campaign_id, model, arm, facts, split, seed, check.files[0].dim, stamp)
         for seed in options.seeds
         for model in options.models
         for arm in ARMS
@@ -106,6 +106,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
                 f"--batch-size {spec.recipe.batch_size}: the {spec.label} arm has only {spec.train_windows:,} "
                 "training windows; give a smaller batch or a larger file"
             )
+    works = [work_of(spec) for spec in specs]
+    way = arrange(works, rooms(works, hardware(), options.device, jobs, threads), shown_in(workspace))
+    specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     planned |= {
         (s.model, s.arm, s.seed): PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed)
@@ -125,8 +128,8 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         heldout_windows=split.facts.windows,
         heldout_clusters=split.facts.clusters,
         split_fingerprint=split.facts.fingerprint,
-        jobs=jobs,
-        threads=threads,
+        jobs=way.jobs,
+        threads=way.threads,
         device=options.device,
         runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in ARMS),
         by=f"{_user()}@{host_name()}",
@@ -138,10 +141,11 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         stall_timeout=options.stall_timeout,
         engine=options.engine,
         engine_settings=options.engine_settings,
+        first=tuple(specs[run].run for run in way.first),
         notes=(*notes, *engine.notes(workspace, options.engine_settings)),
     )
     arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
-    return Plan(campaign, specs, split, arms, check, expected([work_of(s) for s in specs], jobs, shown_in(workspace)))
+    return Plan(campaign, specs, split, arms, check, way.expected)
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -240,7 +244,6 @@ def _spec(
     facts: dict[Arm, ArmFacts],
     split: Split,
     seed: int,
-    threads: int,
     dim: int,
     stamp: str,
 ) -> RunSpec:
@@ -273,7 +276,7 @@ def _spec(
         total_steps=steps,
         evaluate_every=math.ceil(steps / recipe.evaluations),
         device=options.device,
-        threads=threads,
+        threads=1,
         deterministic=options.deterministic,
     )
     if weights:

@@ -18,7 +18,7 @@ from lvmtui.contract.recipe import MODELS
 from lvmtui.contract.spec import ARMS
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.cost import Work, closing_cost, evaluation_cost, parameters_of, step_cost, work_of
-from lvmtui.judge.eta import CALIBRATING, CampaignEta, Eta, Left, _play, all_of, campaign_eta, expected, time_of
+from lvmtui.judge.eta import CALIBRATING, CampaignEta, Eta, Left, all_of, campaign_eta, expected, play, time_of
 from lvmtui.judge.pace import NOTHING_SHOWN, Guess, Machine, Shown, machine_of
 from lvmtui.judge.stopping import PRIOR, UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.state.reader import CampaignReader, CampaignState
@@ -205,7 +205,7 @@ def test_a_pair_ends_with_the_later_of_its_runs(tmp_path: Path) -> None:
 
 @given(st.lists(st.floats(0.1, 1e4), max_size=12), st.lists(st.floats(0.1, 1e4), max_size=5), st.integers(1, 5))
 def test_the_queue_is_played_as_a_supervisor_would(queue: list[float], slots: list[float], jobs: int) -> None:
-    starts, total = _play(queue, slots, jobs)
+    starts, total = play(queue, slots, jobs)
     assert starts == sorted(starts), "nobody overtakes"
     ends = [start + seconds for start, seconds in zip(starts, queue, strict=True)]
     assert total == max([*ends, *slots], default=0.0)

@@ -267,7 +267,7 @@ def test_a_run_that_was_best_when_first_looked_at_is_named(tmp_path: Path) -> No
 
 def test_what_was_checked_of_all_is_said_once(tmp_path: Path) -> None:
     _, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
-    checked = section(md, "Provenance").split("Fair comparison, what was checked:")[1]
+    checked = section(md, "Provenance").split("Fair comparison, what was checked when it was made:")[1]
     assert checked.count("both runs finished and their scores are intact") == 1 and "- All: both runs" in checked
 
 

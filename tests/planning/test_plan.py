@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.contract.campaign import read_campaign
+from lvmtui.contract.campaign import CampaignIntent, read_campaign, start_order
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.spec import read_spec
 from lvmtui.contract.workspace import Workspace
@@ -19,6 +19,7 @@ from lvmtui.judge.importer import import_folders
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.earlier import APART
+from lvmtui.planning.machine import Hardware
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from tests.judge.originals import curve, write_training_history
@@ -54,6 +55,23 @@ def test_a_campaign_is_written_whole(tmp_path: Path, options: Options) -> None:
         assert spec.split_fingerprint == campaign.split_fingerprint and f"_s{planned.seed}_" in spec.run
     assert len({read_spec(workspace.run(p).spec).total_steps for p in campaign.runs}) == 1  # equal updates
     assert json.loads(workspace.campaign(campaign.id).check.read_text())["files"]
+
+
+def test_the_longest_run_does_not_wait_for_its_turn(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "hardware", lambda: Hardware(2, 0, 16e9))
+    workspace = Workspace(tmp_path)
+    plan = make_plan(replace(options, recipe="reference", size="full", models=("amn", "lstm", "gru")), workspace)
+    assert (plan.campaign.jobs, plan.campaign.threads) == (2, 1) == (2, plan.specs[0].threads)
+    assert "2 runs side by side, 1 thread each; GRU large first, because it takes longest" in plan_as_text(plan)
+    campaign = write_plan(plan, workspace)
+    names = [p.run for p in campaign.runs]
+    assert campaign.first == (names[-1],)
+    order = [p.run for p in start_order(read_campaign(workspace.campaign(campaign.id).campaign), CampaignIntent())]
+    assert order == [names[-1], *names[:-1]]
+    wanted = CampaignIntent(order=(names[2],))
+    assert [p.run for p in start_order(campaign, wanted)][:2] == [names[2], names[-1]], "a person's wish comes before"
 
 
 def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options: Options) -> None:

@@ -81,6 +81,7 @@ def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypa
     assert environ[LAUNCH_MARK] == begun.launch != ""
     assert environ["OMP_NUM_THREADS"] == environ["MKL_NUM_THREADS"] == "3"
     assert (environ["OMP_WAIT_POLICY"], environ["KMP_BLOCKTIME"]) == ("PASSIVE", "0")
+    assert environ["GOMP_SPINCOUNT"] == "1000", "it has three threads, which are soon needed again"
     assert environ["CUDA_VISIBLE_DEVICES"] == "4,7"  # the spec says cpu: there is nothing to choose
     wait_for(lambda: bench.folder.log.read_bytes() == b"" or b"words" in bench.folder.log.read_bytes())
 

@@ -207,11 +207,14 @@ def name_of(campaign: str, model: str, label: str, seed: int) -> str:
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """What makes runs that share a CPU not fight."""
+    """What makes runs that share a CPU not fight, and the threads of one not wait for each other's waking up."""
     return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",  # a thread that waits must not burn the core of another run
+        # A thread that waits must not burn the core of another run, and goes to sleep; but not at once: products here
+        # take microseconds, and so does waking. Figures in docs/performance.md.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "1000" if threads > 1 else "0",
         "KMP_BLOCKTIME": "0",
     }
 
