@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 
 def duration(seconds: float | None) -> str:
@@ -85,3 +86,9 @@ def date(when: float | None) -> str:
 def plural(number: int, noun: str) -> str:
     """`1 run`, `3 runs`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def numbered(numbers: Sequence[int], what: str) -> str:
+    """`process 48213`, `jobs 4711, 4712`."""
+    more = {"process": "processes"}.get(what, f"{what}s")
+    return f"{what if len(numbers) == 1 else more} {', '.join(map(str, numbers))}"

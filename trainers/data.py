@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.spec import RunSpec
+from lvmtui.datasets.split import read_arm_windows, read_heldout
 
 LARGE = 256 << 20
 """Bytes of a file from which on rows are asked for as they are wanted; a smaller one is asked for as a whole."""
@@ -76,6 +77,8 @@ class Heldout:
     windows: Windows
     cluster: np.ndarray  # (W,) int32
     stratum: np.ndarray  # (W,) uint8
+    fingerprint: str
+    """Of the windows as they were read: runs that have it in common are judged on the same ones."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +95,22 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     """
     split = workspace / spec.split
     vectors, file = _vectors(workspace / spec.data.store / "vectors.npy", spec, device)
-    arm = _arrays(split / f"{spec.arm}.npz", ("train", "validation"))
-    held = _arrays(split / "heldout_windows.npz", ("vectors", "starts", "cluster", "stratum"))
+    arm, held = read_arm_windows(split, spec.arm), read_heldout(split)
+    fingerprint = held.fingerprint
+    if fingerprint != spec.split_fingerprint:
+        raise UserError(f"{split}: not the held-out windows the run was planned with; start the campaign again")
+    found, planned = (len(arm.train), len(arm.validation)), (spec.train_windows, spec.validation_windows)
+    if found != planned:
+        raise UserError(f"{split}: holds {found} windows where {planned} were planned; start the campaign again")
 
     def windows(vectors: Tensor, starts: np.ndarray, file: RowFile | None = None) -> Windows:
         return Windows(vectors, torch.from_numpy(starts.astype(np.int64)).to(device), spec.context, file)
 
-    found = (len(arm["train"]), len(arm["validation"]), len(held["starts"]))
-    planned = (spec.train_windows, spec.validation_windows, spec.heldout_windows)
-    if found != planned:
-        raise UserError(f"{split}: holds {found} windows where {planned} were planned; start the campaign again")
+    judging = windows(torch.from_numpy(held.vectors).to(device), held.starts)
     return RunData(
-        windows(vectors, arm["train"], file),
-        windows(vectors, arm["validation"], file),
-        Heldout(
-            windows(torch.from_numpy(held["vectors"]).to(device), held["starts"]), held["cluster"], held["stratum"]
-        ),
+        windows(vectors, arm.train, file),
+        windows(vectors, arm.validation, file),
+        Heldout(judging, held.cluster, held.stratum, fingerprint),
     )
 
 
@@ -131,11 +134,3 @@ def _vectors(path: Path, spec: RunSpec, device: torch.device) -> tuple[Tensor, R
     if isinstance(mapped.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
         mapped.base.madvise(mmap.MADV_RANDOM)  # a row that is missed must not bring megabytes of its neighbours
     return torch.from_numpy(mapped), file
-
-
-def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); start the campaign again") from None

@@ -16,9 +16,7 @@ from trainers.fast.linear import available, product
 VERSION = 1
 
 
-def write_heldout(
-    folder: RunDir, heldout: Heldout, predicted: np.ndarray, fingerprint: str
-) -> tuple[HeldoutScores, str]:
+def write_heldout(folder: RunDir, heldout: Heldout, predicted: np.ndarray) -> tuple[HeldoutScores, str]:
     """Score unit predictions (W, D), write them a window, return their means and the file's checksum."""
     starts = heldout.windows.starts.cpu().numpy()
     vectors = heldout.windows.vectors
@@ -28,7 +26,7 @@ def write_heldout(
             np.savez(
                 file,
                 version=np.int64(VERSION),
-                fingerprint=np.str_(fingerprint),
+                fingerprint=np.str_(heldout.fingerprint),
                 window=np.arange(len(starts), dtype=np.int64),
                 cluster=heldout.cluster.astype(np.int32),
                 stratum=heldout.stratum.astype(np.uint8),

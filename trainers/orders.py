@@ -86,7 +86,7 @@ class Orders:
         seen = (stat.st_ino, stat.st_mtime_ns)
         if seen != self._seen:
             self._seen = seen
-            self.intent = read_intent(self._path)
+            self.intent = read_intent(self._path, self.intent)
 
     def _stat(self) -> os.stat_result:
         if not self._shared or time.monotonic() - self._asked < ASKED:

@@ -328,7 +328,7 @@ class Training:
             place.best_digest = self.save_best()
         heldout = self.data.heldout
         predicted = predict(state.averaged, heldout.windows, self.between)
-        scores, digest = write_heldout(self.folder, heldout, predicted, spec.split_fingerprint)
+        scores, digest = write_heldout(self.folder, heldout, predicted)
         self.orders.check()
         p50, p95 = latency(state.averaged, heldout.windows.batch(slice(0, 1))[0])
         self.journal.event(

@@ -10,7 +10,7 @@ from typing import Literal
 
 from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
 from lvmtui.contract.files import replace_file
-from lvmtui.contract.owners import StrangersOrder, read_order
+from lvmtui.contract.owners import read_order
 
 Want = Literal["run", "pause", "cancel"]
 
@@ -36,16 +36,17 @@ class Intent:
 
 
 def read_intent(path: Path, before: Intent = Intent()) -> Intent:
-    """Read an intent; one that is missing or damaged means the default, to run.
+    """Read an intent; where there is no file, the default: to run.
 
-    A stranger's (see `owners.py`) changes nothing: `before` is what was wanted as far as the reader knows.
+    A stranger's (see `owners.py`) and a damaged one change nothing: `before` is what was wanted as far as the reader
+    knows.
     """
     try:
         return decode(Intent, json.loads(read_order(path)))
-    except StrangersOrder:
-        return before
-    except (OSError, ValueError, DecodeError):
+    except FileNotFoundError:
         return Intent()
+    except (OSError, ValueError, DecodeError):
+        return before
 
 
 def write_intent(

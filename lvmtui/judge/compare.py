@@ -236,15 +236,11 @@ def _read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
         return None, f"{path.name} is not the file the run wrote"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            scores = Scores(
-                int(arrays["version"]),
-                str(arrays["fingerprint"]),
-                *(arrays[n] for n in ("window", "cluster", "stratum", "cosine", "last_cosine", "rank")),
-            )
+            columns = [arrays[name] for name in ("window", "cluster", "stratum", "cosine", "last_cosine", "rank")]
+            scores = Scores(int(arrays["version"]), str(arrays["fingerprint"]), *columns)
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         return None, f"{path.name} cannot be read ({error})"
-    lengths = {scores.window.shape, scores.cluster.shape, scores.stratum.shape, scores.cosine.shape, scores.rank.shape}
-    if lengths != {(len(scores.window),)} or not len(scores.window):
+    if {column.shape for column in columns} != {(scores.window.size,)} or not scores.window.size:
         return None, f"{path.name} has columns of different length, or no windows"
     wrong = int((~np.isfinite(scores.cosine) | ~np.isfinite(scores.last_cosine)).sum())
     if wrong:

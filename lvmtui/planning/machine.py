@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvmtui.supervisor.gpus import gpu_count
+
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 
@@ -47,17 +49,6 @@ def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
         if most.isdigit() and taken:
             free = min(free, max(0.0, float(most) - float(taken[0])))
     return free
-
-
-def gpu_count() -> int:
-    """GPUs a run could get; what CUDA_VISIBLE_DEVICES hides does not count. torch is not asked: it takes seconds."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
-    try:
-        return len(list(Path("/proc/driver/nvidia/gpus").iterdir()))
-    except OSError:
-        return 0
 
 
 def _groups(cgroups: Path, own: Path) -> Iterator[Path]:

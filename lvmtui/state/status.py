@@ -7,6 +7,9 @@ from enum import Enum
 
 from lvmtui.contract.events import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.contract.identity import Identity
+from lvmtui.contract.supervision import Stopped
+from lvmtui.contract.text import sanitise
+from lvmtui.format import numbered
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
 
@@ -82,7 +85,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
     if intent.want == "cancel":
         stopped = run.supervision.stopped
         if stopped and stopped.generation >= intent.generation:
-            return Status(Phase.CANCELLED, _killed_words(stopped.killed), stopped.time)
+            return Status(Phase.CANCELLED, _killed_words(stopped), stopped.time)
         return Status(Phase.CANCELLING, since=intent.time or None)
     given_up = run.supervision.gave_up
     if given_up and given_up.generation >= intent.generation:
@@ -158,5 +161,5 @@ def _last_time(run: RunState) -> float | None:
     return run.trainer.last_time or run.intent.time or None
 
 
-def _killed_words(killed: tuple[int, ...]) -> str:
-    return f"process {', '.join(map(str, killed))} had to be killed" if killed else ""
+def _killed_words(stopped: Stopped) -> str:
+    return f"{numbered(stopped.killed, sanitise(stopped.what, 12))} had to be killed" if stopped.killed else ""

@@ -81,11 +81,11 @@ def record_words(record: Record) -> str | None:
         case Adopted():
             return f"found running, {record.process.words}"
         case Signalled():
-            return f"{record.signal} to {_numbers(record.pids, record.what)}: {record.reason}"
+            return f"{record.signal} to {words.numbered(record.pids, record.what)}: {record.reason}"
         case Lost():
             return f"lost: {record.reason}"
         case Stopped():
-            forced = f"; {_numbers(record.killed, record.what)} had to be killed" if record.killed else ""
+            forced = f"; {words.numbered(record.killed, record.what)} had to be killed" if record.killed else ""
             return f"cancelled, no {record.what} is left{forced}"
         case GaveUp():
             return f"given up: {record.reason}"
@@ -95,12 +95,6 @@ def record_words(record: Record) -> str | None:
 
 ENDINGS = (Finished, Failed, Stopped, GaveUp)
 """What the monitor log repeats: a run is complete, whatever way."""
-
-
-def _numbers(numbers: tuple[int, ...], what: str) -> str:
-    """`process 48213`, `jobs 4711, 4712`."""
-    more = {"process": "processes"}.get(what, f"{what}s")
-    return f"{what if len(numbers) == 1 else more} {', '.join(map(str, numbers))}"
 
 
 class AppendedLog:

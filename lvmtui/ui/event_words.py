@@ -134,8 +134,9 @@ def record_words(record: Record, last: float = 0.0) -> Happening | None:
         case Lost():
             text, style = f"its process is gone: {sanitise(record.reason, 200)}", "alarm"
         case Stopped():
-            killed = f"; had to be killed: {', '.join(map(str, record.killed[:6]))}" if record.killed else ""
-            text, style = f"cancelled, no process is left{killed}", "waiting"
+            what = sanitise(record.what, 12)
+            killed = f"; {words.numbered(record.killed[:6], what)} had to be killed" if record.killed else ""
+            text, style = f"cancelled, no {what} is left{killed}", "waiting"
         case GaveUp():
             text, style = f"not tried again: {sanitise(record.reason, 300)}", "alarm"
     return Happening(record.time, "supervisor", text, style)

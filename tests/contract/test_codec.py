@@ -114,9 +114,10 @@ def test_a_plan_comes_back_and_a_later_or_damaged_one_is_refused_with_words(tmp_
             read_campaign(path)
 
 
-def test_a_damaged_intent_means_to_run(tmp_path: Path) -> None:
+def test_a_damaged_intent_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "intent.json"
-    assert read_intent(path) == Intent()
+    paused = Intent("pause", generation=3)
+    assert read_intent(path) == read_intent(path, paused) == Intent()
     for content in (b"", b"{", b"[]", b'{"want": "fly"}', b"\xff\xfe"):
         path.write_bytes(content)
-        assert read_intent(path) == Intent()
+        assert read_intent(path) == Intent() and read_intent(path, paused) == paused

@@ -136,6 +136,8 @@ def rewritten(run: History, change: dict[str, object]) -> None:
         ({"version": 2}, "scores of another version than 1: 23k version 2"),
         ({"cosine": np.full(2292, np.nan, np.float32)}, "23k: 2,292 of 2,292 held-out cosines are not finite"),
         ({"rank": np.ones(7, np.int32)}, "23k: heldout.npz has columns of different length, or no windows"),
+        ({"last_cosine": np.ones(7, np.float32)}, "23k: heldout.npz has columns of different length, or no windows"),
+        ({"window": np.ones((), np.int64)}, "23k: heldout.npz has columns of different length, or no windows"),
     ],
 )
 def test_scores_of_something_else_are_not_compared(tmp_path: Path, change: dict[str, object], words: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lvmtui.planning.machine import cores, free_memory, gpu_count
+from lvmtui.planning.machine import cores, free_memory
 
 
 @pytest.fixture
@@ -44,9 +44,3 @@ def test_the_group_s_limit_is_the_memory_there_is(tmp_path: Path, own: Path) -> 
 def test_no_groups_are_no_limit(tmp_path: Path) -> None:
     assert cores(tmp_path, tmp_path / "none") == len(os.sched_getaffinity(0))
     assert free_memory(tmp_path, tmp_path / "none") > 0
-
-
-@pytest.mark.parametrize(("visible", "count"), [("", 0), ("-1", 0), ("0,2", 2), ("GPU-7a", 1)])
-def test_hidden_gpus_do_not_count(monkeypatch: pytest.MonkeyPatch, visible: str, count: int) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert gpu_count() == count

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.supervisor import gpus
-from lvmtui.supervisor.gpus import device_for, visible_gpus
+from lvmtui.supervisor.gpus import device_for, gpu_count, visible_gpus
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from lvmtui.supervisor.gpus import device_for, visible_gpus
 )
 def test_what_is_chosen_already_is_kept_to(monkeypatch: pytest.MonkeyPatch, chosen: str, expected: tuple) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
-    assert visible_gpus() == expected
+    assert visible_gpus() == expected and gpu_count() == len(expected)
 
 
 def test_gpus_are_counted_by_the_drivers_command_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,10 +40,10 @@ def test_gpus_are_counted_by_the_drivers_command_or_its_folder(tmp_path: Path, m
     command.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(gpus, "DRIVER", tmp_path / "gpus")
-    assert visible_gpus() == ()
+    assert visible_gpus() == () and gpu_count() == 0
     for name in ("0000:01:00.0", "0000:02:00.0", "0000:03:00.0"):
         (tmp_path / "gpus" / name).mkdir(parents=True)
-    assert visible_gpus() == ("0", "1", "2")
+    assert visible_gpus() == ("0", "1", "2") and gpu_count() == 3
 
 
 def test_a_run_gets_the_gpu_that_the_fewest_use() -> None:

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lvmtui.contract.events import CheckpointSaved, Evaluated, Failed, Finished, Paused, Started, Trained, Unknown
-from lvmtui.contract.files import sealed_digest
+from lvmtui.contract.files import seal_archive, sealed_digest
 from lvmtui.contract.identity import RUN_MARK
 from lvmtui.contract.intent import write_intent
 from lvmtui.contract.recipe import MODELS, REFERENCE
@@ -222,6 +222,23 @@ def test_data_that_changed_is_refused(planned: RunDir) -> None:
     assert train_here(other) is Exit.FAILED
     failed = events_of(other)[-1]
     assert isinstance(failed, Failed) and failed.reason == "data" and "windows" in failed.message
+
+
+@pytest.mark.parametrize(
+    ("file", "sealed"), [("heldout_windows.npz", True), ("heldout_windows.npz", False), ("expanded.npz", False)]
+)
+def test_a_split_that_changed_is_refused(tmp_path: Path, file: str, sealed: bool) -> None:
+    """The same number of windows, but others: they must not be judged as if they were the campaign's."""
+    workspace, (_, run) = plan_campaign(tmp_path)
+    changed = workspace.root / read_spec(run.spec).split / file
+    with np.load(changed) as arrays:
+        content = {name: np.roll(arrays[name], 1, axis=0) for name in arrays.files}
+    np.savez(changed, allow_pickle=False, **content)
+    if sealed:
+        seal_archive(changed)
+    assert train_here(run) is Exit.FAILED
+    failed = events_of(run)[-1]
+    assert isinstance(failed, Failed) and failed.reason == "data" and str(changed.parent) in failed.message
 
 
 def test_early_stopping_ends_a_run_that_gains_nothing(planned: RunDir) -> None:
