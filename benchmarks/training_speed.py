@@ -119,8 +119,9 @@ def ours(folder: RunDir) -> Callable[[int], None]:
     from trainers.memory import keep_memory
 
     keep_memory()
+    from lvmtui.contract.exits import Exit
     from trainers.journal import Journal
-    from trainers.orders import Exit, Leave, Orders
+    from trainers.orders import Leave, Orders
     from trainers.train import Training
 
     class Counted(Orders):

@@ -6,7 +6,6 @@ alike. An order that makes no sense for one run of many is passed over and said;
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +16,8 @@ from pathlib import Path
 from lvmtui.contract.campaign import write_campaign_intent
 from lvmtui.contract.errors import UserError, unknown
 from lvmtui.contract.files import replace_file
-from lvmtui.contract.identity import host_name
 from lvmtui.contract.intent import Want, write_intent
-from lvmtui.contract.owners import may_order, name_of
+from lvmtui.contract.owners import may_order, name_of, who
 from lvmtui.contract.recipe import title_of
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignState, RunView
@@ -197,18 +195,6 @@ def set_order(state: CampaignState, first: Iterable[RunView]) -> str:
     order = (*names, *later)
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), order=order))
     return f"{state.campaign.id}: {', '.join(names)} first"
-
-
-# Who ------------------------------------------------------------------------------------------------------------------
-
-
-def who() -> str:
-    """`user@host`, as it stands in an order."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{host_name()}"
 
 
 def ring(workspace: Workspace) -> None:

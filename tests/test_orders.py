@@ -15,6 +15,7 @@ from lvmtui.contract import owners
 from lvmtui.contract.campaign import Campaign, read_campaign_intent
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.intent import Intent, read_intent, write_intent
+from lvmtui.contract.owners import who
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.status import Phase
@@ -135,7 +136,7 @@ def test_what_is_written(bench: Bench) -> None:
     orders.cancel(bench.select("amn/8k/1"), force=True)
     intent = bench.intent()
     assert (intent.want, intent.generation, intent.force) == ("cancel", 1, True)
-    assert intent.by == orders.who() and "@" in intent.by
+    assert intent.by == who() and "@" in intent.by
     orders.resume(bench.select("amn/8k/1"))
     assert (bench.intent().want, bench.intent().force, bench.intent().restart) == ("run", False, 0)
     bench.bring("diverged")

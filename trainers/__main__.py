@@ -15,13 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from lvmtui.contract.events import Failed, encode_event
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.files import append_line, try_lock
 from lvmtui.contract.identity import host_name
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.text import sanitise
 from lvmtui.contract.turn import STAND_BY
 from trainers.memory import keep_memory
-from trainers.orders import Exit, Orders
+from trainers.orders import Orders
 from trainers.standby import stand_by
 
 

@@ -5,26 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 
 from lvmtui.contract.events import Started, decode_event
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.filesystem import is_shared
 from lvmtui.contract.intent import Intent, read_intent
-
-
-class Exit(IntEnum):
-    """How a trainer leaves."""
-
-    FINISHED = 0
-    FAILED = 1
-    USAGE = 2
-    LOCKED = 3
-    PAUSED = 10
-    INTERRUPTED = 11
-    CANCELLED = 12
-    NO_SPACE = 28
 
 
 class Leave(Exception):

@@ -10,7 +10,6 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +23,11 @@ from lvmtui.contract.events import (
     Finished,
     Interrupted,
     Paused,
+    Reason,
     Started,
     Trained,
 )
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.files import sealed_digest
 from lvmtui.contract.identity import own_identity, own_launch
 from lvmtui.contract.rundir import RunDir
@@ -46,10 +47,10 @@ from trainers.heldout import write_heldout
 from trainers.imported import take_over
 from trainers.journal import Journal
 from trainers.machine import choose_device, device_name, peak_memory, versions
-from trainers.orders import Exit, Leave, Orders
+from trainers.orders import Leave, Orders
 from trainers.replay import recorder
 from trainers.schedule import rate_at
-from trainers.state import TrainState, build_forecaster
+from trainers.state import Place, TrainState, build_forecaster
 from trainers.steps import Steps
 
 POINTS = 400
@@ -382,7 +383,7 @@ class Training:
         """Say why the run cannot go on; the last checkpoint stays."""
         step = self.state.place.step if self.state else 0
         needed = None
-        reason: Any = "error"
+        reason: Reason = "error"
         code = Exit.FAILED
         message = str(error) or type(error).__name__
         if isinstance(error, Diverged):
@@ -417,12 +418,12 @@ class Training:
         return self.state
 
     @property
-    def place(self) -> Any:
+    def place(self) -> Place:
         return self.known.place
 
     @property
     def epoch(self) -> float:
-        return float(self.place.step / self.spec.steps_per_epoch)
+        return self.place.step / self.spec.steps_per_epoch
 
     @property
     def rate(self) -> float:

@@ -89,7 +89,7 @@ def _converter(hint: Any) -> Converter:
         return _literal(arguments)
     if origin is tuple:
         return _tuple(arguments)
-    if origin in (dict, Mapping) or origin is typing.get_origin(Mapping[str, int]):
+    if origin in (dict, Mapping):
         return _mapping(_converter(arguments[1]))
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return lambda value, where: decode(hint, value, where)

@@ -41,7 +41,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Trained:
-    """A point of the training curve: means since the point before. At most 1,000 a run."""
+    """A point of the training curve: means since the point before. At most 400 a run."""
 
     time: float
     step: int
@@ -118,13 +118,16 @@ class Cancelled:
     active: float
 
 
+Reason = Literal["diverged", "error", "no_space", "data", "out_of_memory", "setup"]
+
+
 @dataclass(frozen=True)
 class Failed:
     """The run cannot go on. Its last checkpoint stays."""
 
     time: float
     step: int
-    reason: Literal["diverged", "error", "no_space", "data", "out_of_memory", "setup"]
+    reason: Reason
     """`diverged`: loss not finite; `data`: input missing or changed; `no_space`: the disk is full; `setup`: the Python
     it was started with cannot train; `error`: else."""
     message: str

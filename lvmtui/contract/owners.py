@@ -5,10 +5,13 @@ Who may write into a folder that is open to all is not by that the one who may s
 
 from __future__ import annotations
 
+import getpass
 import os
 import pwd
 import stat
 from pathlib import Path
+
+from lvmtui.contract.identity import host_name
 
 
 class StrangersOrder(PermissionError):
@@ -30,6 +33,15 @@ def read_order(path: Path) -> bytes:
         if not may_order(writer, path.parent):
             raise StrangersOrder(f"{path}: written by user {name_of(writer)}, whose orders do not count here")
         return file.read()
+
+
+def who() -> str:
+    """We ourselves as it stands in an order: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without a password file
+        user = str(os.getuid())
+    return f"{user}@{host_name()}"
 
 
 def name_of(uid: int) -> str:

@@ -1,6 +1,6 @@
-"""`baselines/<arm>.json` and `comparisons/<model>.json`: the figures a verdict is made of, as numbers only.
+"""`baselines/<arm>.json`: what trivial baselines reach, as numbers only.
 
-Heavy processes leave these files; supervisor, screen and report read them without numpy.
+A heavy process leaves the file; supervisor, screen and report read it without numpy.
 """
 
 from __future__ import annotations

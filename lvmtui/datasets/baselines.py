@@ -48,7 +48,7 @@ LARGEST_RIDGE = 5_120
 """Features, five times D, of the widest ridge that is fitted: its normal equations take three times 8 bytes squared,
 0.6 GB."""
 LEAST_WEIGHT = 1e-3
-"""Of a recency weight: models start from the weights' logarithms."""
+"""Of a recency weight: no context vector counts for nothing, or against."""
 
 Predictor = Callable[[Floats], Floats]
 """Contexts (B, 5, D) to predictions (B, D) of any length."""

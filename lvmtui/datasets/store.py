@@ -125,7 +125,7 @@ class StoreFacts:
     dim: int
     articles: int
     """Articles or pieces; 1 for a sequence."""
-    file_kind: Literal["vectors", "quantised", "sequences", "array"]
+    file_kind: formats.Kind
     file_rows: int
     """Rows of the file's arrays: vectors, or windows in a sequence file."""
     source: Identity

@@ -8,11 +8,9 @@ came from, and the ranking gives such runs a point estimate and the reason why i
 
 from __future__ import annotations
 
-import getpass
 import math
 import re
 import shlex
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.events import Evaluated, Event, Failed, Finished, HeldoutScores, Started, encode_event
 from lvmtui.contract.files import create_file
 from lvmtui.contract.identity import Identity
+from lvmtui.contract.owners import who
 from lvmtui.contract.recipe import MODELS, recipe_for
 from lvmtui.contract.spec import Arm, ArmData, Imported, RunSpec, write_spec
 from lvmtui.contract.text import sanitise
@@ -243,7 +242,7 @@ def _campaign(
         threads=1,
         device="unknown",
         runs=tuple(planned),
-        by=f"{getpass.getuser()}@{socket.gethostname()}",
+        by=who(),
         versions={"lvmtui": __version__},
         notes=tuple(notes),
     )

@@ -430,8 +430,8 @@ def _unfit(state: CampaignState, comparison: Comparison, health: Mapping[str, tu
     """Alarms of the runs compared that leave nothing to compare."""
     found = []
     for pair in comparison.pairs:
-        for arm, run in (("baseline", pair.baseline_run), ("expanded", pair.expanded_run)):
-            label = sanitise(state.campaign.arm(arm).label, 40)  # type: ignore[arg-type]
+        for arm, run in zip(ARMS, (pair.baseline_run, pair.expanded_run), strict=True):
+            label = sanitise(state.campaign.arm(arm).label, 40)
             found += [f"{label} {finding.words}" for finding in health.get(run, ()) if finding.kind in UNFIT]
     return list(dict.fromkeys(found))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import math
-import os
 import platform
 import shutil
 import time
@@ -19,7 +17,7 @@ from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun, write_campa
 from lvmtui.contract.codec import dump_document
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.files import replace_file, sync_folder
-from lvmtui.contract.identity import host_name
+from lvmtui.contract.owners import who
 from lvmtui.contract.recipe import Recipe, recipe_for
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import ARMS, Arm, RunSpec, write_spec
@@ -132,7 +130,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         threads=way.threads,
         device=options.device,
         runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in ARMS),
-        by=f"{_user()}@{host_name()}",
+        by=who(),
         versions={
             "lvmtui": lvmtui.__version__,
             "python": platform.python_version(),
@@ -296,10 +294,3 @@ def shown_in(workspace: Workspace) -> Machine:
 def _remove(made: list[Path]) -> None:
     for path in made:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a password file
-        return str(os.getuid())

@@ -14,6 +14,7 @@ from itertools import islice
 
 from lvmtui import format as words
 from lvmtui.contract.events import Failed, Finished, Interrupted, Started
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.identity import Identity
 from lvmtui.state.attempt import RETRIED, Attempt, newest_attempt
 from lvmtui.state.run_state import RunState
@@ -58,15 +59,15 @@ REMAINS = "left behind by its trainer"
 NO_FOLDER = "the run folder is gone"
 CANCEL = "cancelled"
 
-LEFT = {
-    3: "another process trains this run",
-    10: "left as asked before it began",
-    11: "left on a signal before it began",
-    12: "left as asked before it began",
-    28: "the disk is full",
+LEFT: dict[int, str] = {
+    Exit.LOCKED: "another process trains this run",
+    Exit.PAUSED: "left as asked before it began",
+    Exit.INTERRUPTED: "left on a signal before it began",
+    Exit.CANCELLED: "left as asked before it began",
+    Exit.NO_SPACE: "the disk is full",
 }
 """Exit codes with which a trainer leaves that could not, or need not, write its last word. None counts as a death."""
-LATER = (3, 28)
+LATER = (Exit.LOCKED, Exit.NO_SPACE)
 """Of these, the ones that would only repeat themselves at once."""
 
 

@@ -109,8 +109,8 @@ class VerdictScreen(View):
 
     def action_sort(self) -> None:
         self._by = SORTS[(SORTS.index(self._by) + 1) % len(SORTS)]
-        names = dict(zip(ARMS, self.snapshot.table.labels, strict=True)) if self.snapshot else {}
-        self.ui.say(f"sorted by {names.get(self._by, self._by)}")  # type: ignore[call-overload]
+        names = dict[str, str](zip(ARMS, self.snapshot.table.labels, strict=True)) if self.snapshot else {}
+        self.ui.say(f"sorted by {names.get(self._by, self._by)}")
 
     def action_move(self, by: int) -> None:
         if self._report:

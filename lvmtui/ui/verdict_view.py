@@ -109,10 +109,10 @@ def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
 
 
 def _titles(columns: list[Column], by: str, snapshot: Snapshot, width: int) -> Line:
-    names = dict(zip(ARMS, snapshot.table.labels, strict=True))
+    names = dict[str, str](zip(ARMS, snapshot.table.labels, strict=True))
     pieces: list[Piece] = [("  ", "")]
     for column in columns:
-        chosen = column.title == names.get(by, by)  # type: ignore[call-overload]
+        chosen = column.title == names.get(by, by)
         pieces.append((_placed(column.title, column) + "  ", "selected" if chosen else "dim"))
     return fit([*pieces, ("verdict", "dim")], width)
 

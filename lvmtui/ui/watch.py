@@ -20,8 +20,6 @@ STEP = 30
 """Milliseconds that events are gathered for; it decides how late a change is seen."""
 IDLE_STEP = 100
 """The same while nothing runs: each step wakes the processor."""
-POLL = 500
-"""Milliseconds between two looks where the file system tells nothing."""
 TIMEOUT = 1000
 """Milliseconds without a change after which one makes sure that the right folders are watched."""
 RETRY = 1.0
@@ -106,7 +104,7 @@ class Watcher:
         *,
         poll: bool,
     ) -> None:
-        self._tell, self._begun, self._warn, self._poll = tell, begun, warn, poll
+        self._tell, self._begun, self._warn = tell, begun, warn
         self._stopped = threading.Event()
         self._again = threading.Event()
         self._roots: list[Path] = []
@@ -148,11 +146,8 @@ class Watcher:
                 self._watch(there)
             except FileNotFoundError:
                 self._again.wait(RETRY)
-            except OSError as error:  # the kernel's watches are used up: look for changes instead
-                if self._poll:
-                    self._warn(f"changes cannot be watched ({error.strerror}); every second all is looked at")
-                    return
-                self._poll = True
+            except OSError:
+                self._looks = True
                 self._warn("the system has no file watches left; looking for changes instead")
 
     def _look(self) -> None:
@@ -176,8 +171,6 @@ class Watcher:
             rust_timeout=TIMEOUT,
             yield_on_timeout=True,
             raise_interrupt=False,
-            force_polling=self._poll,
-            poll_delay_ms=POLL,
         ):
             if not began:
                 began = True

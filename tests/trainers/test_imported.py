@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.events import Evaluated, Failed
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import ARMS, read_spec
 from lvmtui.contract.workspace import CampaignDir, Workspace
@@ -39,7 +40,6 @@ from tests.trainers.tiny import Interrupting, events_of, state_of, train_here, w
 from trainers.imported import mapped, read_weights
 from trainers.loading import load_forecaster
 from trainers.models import build, unit
-from trainers.orders import Exit
 
 
 @pytest.fixture(scope="module")

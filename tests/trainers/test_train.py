@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lvmtui.contract.events import CheckpointSaved, Evaluated, Failed, Finished, Paused, Started, Trained, Unknown
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.files import seal_archive, sealed_digest
 from lvmtui.contract.identity import RUN_MARK
 from lvmtui.contract.intent import write_intent
@@ -29,7 +30,7 @@ from lvmtui.contract.spec import read_spec
 from tests.trainers.tiny import Counting, Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
 from trainers import checkpoint
 from trainers.loading import load_forecaster
-from trainers.orders import Exit
+from trainers.train import POINTS
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_a_run_leaves_everything_a_verdict_needs(planned: RunDir) -> None:
     finished = finished_of(run)
     assert finished.step == spec.total_steps and state.unknown == 0
     assert [e.step for e in state.evaluations][-1] == spec.total_steps
-    assert 0 < len(state.points) <= 1000
+    assert 0 < len(state.points) <= POINTS
     assert all(later.step > earlier.step for earlier, later in zip(state.points, state.points[1:], strict=False))
     assert state.best is not None and state.best.step == finished.best_step
     assert state.best.cosine == finished.best_cosine

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.contract.events import Event, decode_event
+from lvmtui.contract.exits import Exit
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec, write_spec
 from lvmtui.contract.workspace import Workspace
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.run_state import TrainerState, fold
-from trainers.orders import Exit, Leave, Orders
+from trainers.orders import Leave, Orders
 from trainers.train import train
 
 DIM = 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,24 +176,22 @@ def test_what_a_path_means() -> None:
     assert not hints(workspace.datasets / "x" / "vectors.npy", workspace.models / "other" / "events.jsonl").urgent
 
 
-def test_watches_that_are_used_up_become_polling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watches_that_are_used_up_become_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import watchfiles
 
-    real, warned, told = watchfiles.watch, [], []  # type: ignore[var-annotated]
-
-    def watch(*arguments: object, force_polling: bool, **options: object) -> object:
-        if not force_polling:
-            raise OSError(28, "No space left on device")
-        return real(*arguments, force_polling=True, **options)  # type: ignore[arg-type]
+    def watch(*arguments: object, **options: object) -> object:
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(watchfiles, "watch", watch)
-    watcher = Watcher(told.extend, lambda: None, warned.append, poll=False)
-    watcher.start([tmp_path])
+    workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
+    warned, told, begun = list[str](), list[str](), threading.Event()
+    watcher = Watcher(told.extend, begun.set, warned.append, poll=False)
+    watcher.start([workspace.lvm])
     try:
-        until(lambda: warned)
+        until(begun.is_set)
         assert "no file watches left" in warned[0]
-        time.sleep(1.0)
-        (tmp_path / "new").write_text("x")
-        until(lambda: any(path.endswith("new") for path in told))
+        bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
+        events = workspace.run(campaign.runs[0]).events
+        until(lambda: str(events) in told)
     finally:
         watcher.stop()
