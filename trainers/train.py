@@ -55,8 +55,8 @@ from trainers.steps import Steps
 
 POINTS = 400
 """Points of the training curve a run logs at most; a chart shows fewer, and each one waits for the device."""
-CHECKPOINT_SECONDS = 10.0
-"""Shortest time between two checkpoints."""
+CHECKPOINT_SECONDS = 10.0, 900.0
+"""Shortest and longest time between two checkpoints."""
 CHECKPOINT_SHARE = 100
 """A checkpoint may cost at most this fraction of the time between two: one percent, and a kill costs no more than a
 hundred times what a checkpoint costs."""
@@ -151,7 +151,7 @@ class Training:
     def run(self) -> None:
         """Step, evaluate and save until the last step, or until nothing is gained any more."""
         spec, place = self.spec, self.place
-        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS[0]
         while True:
             self.orders.check()
             due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
@@ -269,7 +269,8 @@ class Training:
         digest, size = save_checkpoint(self.folder, self.known.state_dict())
         clock.enter("training")
         seconds = time.monotonic() - began
-        self.next_checkpoint = time.monotonic() + max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * seconds)
+        shortest, longest = CHECKPOINT_SECONDS
+        self.next_checkpoint = time.monotonic() + min(max(shortest, CHECKPOINT_SHARE * seconds), longest)
         self.journal.event(
             CheckpointSaved(
                 time=time.time(),

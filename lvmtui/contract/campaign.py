@@ -79,7 +79,7 @@ class Campaign:
     stall_timeout: float | None = None
     """Seconds without a step after which a run is started again; None: a stalled run is only shown."""
     first: tuple[str, ...] = ()
-    """Runs that start before the others, because they take longest."""
+    """Runs that start before the others, because they take longest; as many as leave one place to the others."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
     version: int = VERSION
@@ -157,6 +157,7 @@ def write_campaign_intent(
 
 def start_order(campaign: Campaign, intent: CampaignIntent) -> tuple[PlannedRun, ...]:
     """The runs in the order in which they are wanted now."""
-    first = dict.fromkeys((*intent.order, *campaign.first))
+    places = intent.jobs or campaign.jobs
+    first = dict.fromkeys((*intent.order, *campaign.first[: max(0, places - 1)]))
     place = {name: i for i, name in enumerate(first)}
     return tuple(sorted(campaign.runs, key=lambda planned: place.get(planned.run, len(place))))

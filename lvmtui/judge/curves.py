@@ -46,7 +46,7 @@ def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float])
     dashed. At most 4 kB a run."""
     drawn = [curve for curve in curves if curve.points]
     arms = {curve.arm for curve in drawn}
-    means = {arm: mean for arm, mean in context_means.items() if arm in arms}
+    means = {arm: c for arm, mean in context_means.items() if arm in arms and (c := finite(mean)) is not None}
     cosines = [*(y for curve in drawn for _, y in curve.points), *means.values()]
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '

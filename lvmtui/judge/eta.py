@@ -61,6 +61,9 @@ class Eta:
     low: float
     high: float
 
+    def times(self, factor: float) -> Eta:
+        return Eta(factor * self.seconds, factor * self.low, factor * self.high)
+
 
 @dataclass(frozen=True)
 class RunEta:
@@ -279,12 +282,11 @@ def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
     return machine, times
 
 
-def expected(works: Sequence[Work], jobs: int, machine: Machine = NOTHING_SHOWN) -> Eta:
-    """How long a plan will take that has not started, its runs in their order on `jobs` slots.
+def expected(times: Sequence[Time], jobs: int, machine: Machine = NOTHING_SHOWN) -> Eta:
+    """How long a plan will take that has not started, its runs in this order on `jobs` slots.
 
-    `machine`: what earlier runs have shown of it; without any the built-in table answers, with a wide range.
+    `machine`: what the times were told by, the runs of earlier campaigns; without any the range is wide.
     """
-    times = [time_of(work, all_of(work), machine) for work in works]
     _, total = play([t.mean for t in times], [], jobs)
     return _range(total, *_deviations(times, SHARED if machine.shown else 1.0))
 

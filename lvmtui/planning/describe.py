@@ -12,6 +12,9 @@ from lvmtui.contract.recipe import title_of
 from lvmtui.datasets.check import check_as_json
 from lvmtui.planning.plan import Plan
 
+NAMED = 3
+"""Runs that are named, of more."""
+
 
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
@@ -49,9 +52,13 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
 
 def _first(plan: Plan) -> str:
     """Which runs do not wait for their turn."""
-    titles = [f"{title_of(s.model)} {s.label}" for s in plan.specs if s.run in plan.campaign.first]
-    because = "because they take" if len(titles) > 1 else "because it takes"
-    return f"; {', '.join(titles)} first, {because} longest" if titles else ""
+    first = [spec for spec in plan.specs if spec.run in plan.campaign.first]
+    if not first:
+        return ""
+    seeds = len(plan.campaign.seeds) > 1
+    names = [f"{title_of(s.model)} {s.label}" + (f" s{s.seed}" if seeds else "") for s in first[:NAMED]]
+    more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
+    return f"; {', '.join(names)}{more} first, because {'they take' if len(first) > 1 else 'it takes'} longest"
 
 
 def _where(campaign: Campaign) -> str:

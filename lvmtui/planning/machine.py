@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +27,17 @@ class Hardware:
 
 
 def hardware() -> Hardware:
-    return Hardware(cores(), gpu_count(), free_memory())
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return Hardware(cores(), gpu_count() or int(apple), free_memory())
 
 
 def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
     """CPU cores this process may use: those it may run on, and no more than its share of time is worth."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for group in _groups(cgroups, own):
-        quota, _, period = _word(group / "cpu.max").partition(" ")
-        if quota.isdigit() and period.isdigit():
-            found = min(found, math.ceil(int(quota) / int(period)))
+    for group in _groups("cpu", cgroups, own):
+        words = _words(group / "cpu.max") or [*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")]
+        if len(words) == 2 and (quota := _number(words[0])) and (period := _number(words[1])):
+            found = min(found, math.ceil(quota / period))
     return max(1, found)
 
 
@@ -43,25 +46,43 @@ def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
     import psutil
 
     free = float(psutil.virtual_memory().available)
-    for group in _groups(cgroups, own):
-        most = _word(group / "memory.max")
-        taken = [line.split()[1] for line in _word(group / "memory.stat").splitlines() if line.startswith("anon ")]
-        if most.isdigit() and taken:
-            free = min(free, max(0.0, float(most) - float(taken[0])))
+    for group in _groups("memory", cgroups, own):
+        words = _words(group / "memory.max") or _words(group / "memory.limit_in_bytes")
+        if words and (most := _number(words[0])) is not None:
+            free = min(free, max(0.0, most - _in_use(group)))
     return free
 
 
-def _groups(cgroups: Path, own: Path) -> Iterator[Path]:
-    """The control group (version 2) we are in, and those around it: each may set limits."""
-    for line in _word(own).splitlines():
-        if line.startswith("0::"):
-            group = cgroups / line[3:].strip().lstrip("/")
-            yield group
-            yield from (outer for outer in group.parents if outer.is_relative_to(cgroups))
+def _in_use(group: Path) -> float:
+    """Bytes that cannot give way, as cached files do."""
+    words = _words(group / "memory.stat")
+    facts = dict(zip(words[::2], words[1::2], strict=False))
+    return _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0
 
 
-def _word(path: Path) -> str:
+def _groups(controller: str, cgroups: Path, own: Path) -> Iterator[Path]:
+    """The control group we are in, of version 2 or 1, and those around it: each may set limits."""
+    for line in _text(own).splitlines():
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = cgroups / controller if controllers else cgroups
+        group = root / path.lstrip("/")
+        yield group
+        yield from (outer for outer in group.parents if outer.is_relative_to(root))
+
+
+def _number(word: str) -> float | None:
+    """Of bytes or microseconds; None for `max`, for -1, which means the same, and for anything odd."""
+    return float(word) if word.isascii() and word.isdecimal() else None
+
+
+def _words(path: Path) -> list[str]:
+    return _text(path).split()
+
+
+def _text(path: Path) -> str:
     try:
-        return path.read_text().strip()
-    except OSError:
+        return path.read_text(errors="replace")
+    except (OSError, ValueError):
         return ""

@@ -31,7 +31,7 @@ from lvmtui.datasets.split import Split, draw_split
 from lvmtui.judge.cost import work_of
 from lvmtui.judge.eta import Eta
 from lvmtui.judge.pace import Machine, machine_of
-from lvmtui.planning.arrange import arrange, rooms
+from lvmtui.planning.arrange import arrange
 from lvmtui.planning.earlier import Earlier, read_earlier
 from lvmtui.planning.machine import hardware
 from lvmtui.planning.options import BUNDLED, Options
@@ -105,7 +105,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
                 "training windows; give a smaller batch or a larger file"
             )
     works = [work_of(spec) for spec in specs]
-    way = arrange(works, rooms(works, hardware(), options.device, jobs, threads), shown_in(workspace))
+    way = arrange(works, hardware(), options.device, shown_in(workspace), jobs, threads)
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     planned |= {

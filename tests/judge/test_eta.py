@@ -18,7 +18,7 @@ from lvmtui.contract.recipe import MODELS
 from lvmtui.contract.spec import ARMS
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.cost import Work, closing_cost, evaluation_cost, parameters_of, step_cost, work_of
-from lvmtui.judge.eta import CALIBRATING, CampaignEta, Eta, Left, all_of, campaign_eta, expected, play, time_of
+from lvmtui.judge.eta import CALIBRATING, CampaignEta, Eta, Left, Time, all_of, campaign_eta, expected, play, time_of
 from lvmtui.judge.pace import NOTHING_SHOWN, Guess, Machine, Shown, machine_of
 from lvmtui.judge.stopping import PRIOR, UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.state.reader import CampaignReader, CampaignState
@@ -342,17 +342,21 @@ def test_dearer_work_costs_more() -> None:
 # A plan that has not started -----------------------------------------------------------------------------------------
 
 
+def times(works: list[Work], machine: Machine = NOTHING_SHOWN) -> list[Time]:
+    return [time_of(work, all_of(work), machine) for work in works]
+
+
 def test_a_plan_has_a_wide_range_until_earlier_runs_narrow_it(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn", "gru"))
     works = [replace(work_of(v.state.spec), patience=None) for v in read(tmp_path, campaign).runs if v.state]
-    guess = expected(works, jobs=1)
+    guess = expected(times(works), jobs=1)
     assert guess.high > 4 * guess.low > 0
-    assert expected(works, jobs=2).seconds < guess.seconds
-    assert expected([replace(w, steps=2 * w.steps) for w in works], jobs=1).seconds > 1.5 * guess.seconds
+    assert expected(times(works), jobs=2).seconds < guess.seconds
+    assert expected(times([replace(w, steps=2 * w.steps) for w in works]), jobs=1).seconds > 1.5 * guess.seconds
     for arm in ARMS:
         bring_to(tmp_path, campaign, "amn", arm, state="finished")
     machine = machine_of(v.state for v in read(tmp_path, campaign).runs if v.state)
-    known = expected([w for w in works if w.model == "amn"], jobs=1, machine=machine)
+    known = expected(times([w for w in works if w.model == "amn"], machine), jobs=1, machine=machine)
     assert known.high < 2 * known.low
     assert known.seconds == pytest.approx(2 * (4 + 60 + 10 + 2), rel=0.25)
 

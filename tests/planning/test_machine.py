@@ -41,6 +41,48 @@ def test_the_group_s_limit_is_the_memory_there_is(tmp_path: Path, own: Path) -> 
     assert free_memory(groups, own) == 2_000_000, "cached files give way"
 
 
+def test_groups_of_version_1_limit_too(tmp_path: Path) -> None:
+    groups, own = tmp_path / "groups", tmp_path / "own"
+    own.write_text("7:cpu,cpuacct:/job\n4:memory:/job\n0::/\n")
+    for controller in ("cpu", "memory"):
+        (groups / controller / "job").mkdir(parents=True)
+    (groups / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
+    (groups / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert cores(groups, own) == len(os.sched_getaffinity(0))
+    (groups / "cpu" / "job" / "cpu.cfs_quota_us").write_text("90000\n")
+    (groups / "cpu" / "job" / "cpu.cfs_period_us").write_text("100000\n")
+    assert cores(groups, own) == 1
+    (groups / "memory" / "job" / "memory.limit_in_bytes").write_text("5000000\n")
+    (groups / "memory" / "job" / "memory.stat").write_text("cache 9\nrss 1\ntotal_rss 1000000\n")
+    assert free_memory(groups, own) == 4_000_000
+
+
+ODD = [
+    b"",
+    b"\xff\xfe",
+    b"100000 0",
+    "² 100000".encode(),
+    b"-1 100000",
+    b"anon ",
+    b"anon x\nanon",
+    b"a:b",
+    b"0::\0/x",
+    b"1",
+]
+
+
+@pytest.mark.parametrize("content", ODD)
+def test_odd_files_are_no_limit_and_no_error(tmp_path: Path, own: Path, content: bytes) -> None:
+    group = tmp_path / "groups" / "a" / "b"
+    (group / "cpu.max").write_bytes(content)
+    (group / "memory.stat").write_bytes(content)
+    (group / "memory.max").write_text("5000000\n")
+    assert cores(tmp_path / "groups", own) == len(os.sched_getaffinity(0))
+    assert free_memory(tmp_path / "groups", own) == 5_000_000
+    own.write_bytes(content)
+    assert cores(tmp_path / "groups", own) == len(os.sched_getaffinity(0))
+
+
 def test_no_groups_are_no_limit(tmp_path: Path) -> None:
     assert cores(tmp_path, tmp_path / "none") == len(os.sched_getaffinity(0))
     assert free_memory(tmp_path, tmp_path / "none") > 0

@@ -72,6 +72,8 @@ def test_the_longest_run_does_not_wait_for_its_turn(
     assert order == [names[-1], *names[:-1]]
     wanted = CampaignIntent(order=(names[2],))
     assert [p.run for p in start_order(campaign, wanted)][:2] == [names[2], names[-1]], "a person's wish comes before"
+    one_by_one = CampaignIntent(jobs=1)
+    assert [p.run for p in start_order(campaign, one_by_one)] == names, "nothing is gained by another order then"
 
 
 def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options: Options) -> None:
