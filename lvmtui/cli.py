@@ -344,7 +344,9 @@ def build_parser(*, engines: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--output", metavar="FILE", help="instead of the usual place; - for stdout")
 
     runs = Parser(add_help=False)
-    runs.add_argument("runs", nargs="+", metavar="RUN", help="model, model/arm, name of the run folder, or all")
+    runs.add_argument(
+        "runs", nargs="+", metavar="RUN", help="model, model/arm, model/arm/seed, name of the run folder, or all"
+    )
     command("pause", pause, "checkpoint, free the memory, leave; survives a reboot", chosen, runs)
     command("resume", resume, "go on where it was paused", chosen, runs)
     added = command("cancel", cancel, "end a run; what it has achieved stays readable", chosen, runs)
@@ -382,10 +384,21 @@ def _starting_options(watching: Parser) -> Parser:
     add("--size", metavar="small|full", help="of the models; default: full, in the demo small")
     how = "trained as the original did, or for the best cosine in less time; default: reference, in the demo tuned"
     add("--recipe", metavar="reference|tuned", help=how)
-    add("--epochs", type=float, metavar="N", help="passes over the training windows; default: the recipe's")
+    add(
+        "--epochs",
+        type=float,
+        metavar="N",
+        help="passes over the training windows (of the larger arm, with tuned); default: the recipe's",
+    )
     add("--batch-size", type=int, metavar="N", help="windows a step; default: the recipe's")
     add("--rate", type=float, metavar="LR", help="AdamW's learning rate at its peak")
-    add("--seeds", type=int, nargs="+", metavar="N", help="each seed trains every model on both arms")
+    add(
+        "--seeds",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="numbers, as 1 2 3: with each, every model trains on both arms",
+    )
     add("--split-seed", type=int, metavar="N", help="another draw of the held-out windows")
     add("--device", metavar="auto|cpu|cuda|mps", help="default: auto, a GPU where there is one")
     add("--jobs", type=int, metavar="N", help="runs side by side")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
 from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -47,7 +50,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
-        report = _await_report(folder)
+        report = _await_report(state)
     except KeyboardInterrupt:
         print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
         return 130
@@ -95,6 +98,7 @@ def _lines(reader: CampaignReader) -> CampaignState:
     """A line for every change of a run and every evaluation."""
     shown: dict[str, tuple[Phase, int]] = {}
     for state in _states(reader):
+        news: list[tuple[float, str]] = []
         for view in state.runs:
             run, name = view.state, view.planned.run
             evaluations = run.trainer.evaluations if run else ()
@@ -102,16 +106,14 @@ def _lines(reader: CampaignReader) -> CampaignState:
             where = f"{title_of(view.planned.model)} {state.campaign.arm(view.planned.arm).label}"
             where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
             for e in evaluations[seen:]:
-                _say(f"{where}  epoch {e.epoch:.1f}  validation cosine {words.cosine(e.cosine)}", e.time)
+                news.append((e.time, f"{where}  epoch {e.epoch:.1f}  validation cosine {words.cosine(e.cosine)}"))
             if view.status.phase is not phase:
-                _say(f"{where}  {view.status.phase.value} {view.status.reason}".rstrip(), view.status.since)
+                text = f"{where}  {view.status.phase.value} {view.status.reason}".rstrip()
+                news.append((view.status.since or time.time(), text))
             shown[name] = (view.status.phase, len(evaluations))
+        for when, text in sorted(news, key=itemgetter(0)):  # what happened before we came is told in its order too
+            print(words.clock(when, seconds=True), text, flush=True)
     return state
-
-
-def _say(text: str, when: float | None) -> None:
-    """A line with the time at which it became so, which may be long ago."""
-    print(words.clock(when or time.time(), seconds=True), text, flush=True)
 
 
 def program() -> str:
@@ -119,9 +121,19 @@ def program() -> str:
     return "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
 
 
-def _await_report(folder: CampaignDir) -> bool:
-    """Wait until the report of a settled campaign is written; False if it does not come."""
+def _await_report(state: CampaignState) -> bool:
+    """Wait until the report of a settled campaign tells of its runs as they are; False if it does not come. One of
+    before a retry may be there."""
+    phases = {view.planned.run: view.status.phase.value for view in state.runs}
     until = time.monotonic() + PATIENCE
-    while not folder.report.exists() and time.monotonic() < until:
+    while not (told := _phases_in(state.dir.report_json) == phases) and time.monotonic() < until:
         time.sleep(0.2)
-    return folder.report.exists()
+    return told
+
+
+def _phases_in(report: Path) -> dict[str, str]:
+    """What a report says of each run; it is written after the text for people."""
+    try:
+        return {run["run"]: run["status"] for run in json.loads(report.read_bytes())["runs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

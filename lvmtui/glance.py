@@ -77,17 +77,15 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
     )
 
 
-def headline(state: CampaignState, eta: CampaignEta, now: float) -> str:
-    """`8k vs 23k: 4 of 10 runs done, 6 m 10 s left (5 m to 8 m), ends 14:32`."""
+def headline(state: CampaignState, eta: CampaignEta, now: float, *, supervised: bool = True) -> str:
+    """`8k vs 23k: 4 of 10 runs done, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end where nobody sees to it."""
     done = sum(view.status.phase is Phase.FINISHED for view in state.runs)
     text = f"{state.campaign.title}: {done} of {words.plural(len(state.runs), 'run')} done"
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else ", calibrating")
     left = eta.eta
-    return (
-        f"{text}, {words.duration(left.seconds)} left ({words.duration(left.low)} to {words.duration(left.high)}), "
-        f"ends {words.clock(now + left.seconds)}"
-    )
+    text += f", {words.duration(left.seconds)} left ({words.duration(left.low)} to {words.duration(left.high)})"
+    return text + (f", ends {words.clock(now + left.seconds)}" if supervised else "")
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
@@ -97,7 +95,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
     rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta, now)]
     columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
     widths = [max(map(len, column)) for column in columns]
-    lines = [f"campaign {state.campaign.id}", headline(state, eta, now), ""]
+    lines = [f"campaign {state.campaign.id}", headline(state, eta, now, supervised=supervisor is not None), ""]
     for cells in zip(*columns, strict=True):
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width)
         lines.append("  ".join(padded).rstrip())

@@ -32,7 +32,7 @@ ALL = "all"
 def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
     """The runs meant by `names`, each once, in the order of the names, and of the campaign where one means several.
 
-    A name is a model (`gru`), model and arm (`gru/expanded`, `gru/23k`), those and a seed (`gru/23k/2`), the name of
+    A name is a model (`gru`), model and arm (`gru/expanded`, `gru/23k`), those and a seed (`gru/23k/s2`), the name of
     a run folder, or `all`. Raises UserError for a name that means nothing, with the nearest one that does.
     """
     meaning = _names(state)
@@ -56,7 +56,7 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
         words = [ALL, planned.run]
         for model in (planned.model, title_of(planned.model)):  # as commands name it, and as it is shown
             words += [model, *(f"{model}/{arm}" for arm in arms)]
-            words += [f"{model}/{arm}/{planned.seed}" for arm in arms]
+            words += [f"{model}/{arm}/{seed}" for arm in arms for seed in (planned.seed, f"s{planned.seed}")]
         for word in words:
             meaning.setdefault(word.lower(), set()).add(planned.run)
     return meaning

@@ -26,6 +26,10 @@ from lvmtui.datasets.windows import covered, touches
 
 RANDOM_SHARE = 0.10
 """Of the windows, that the random split we warn of would hold out."""
+FEW_WINDOWS = 500
+"""With fewer nobody can tell two models apart."""
+NO_ORDER = 0.005
+"""Forward signal of rows in any order: its standard error is below that from 500 windows on."""
 PART = 0.99
 """Share of the baseline's vectors in the expanded arm that makes it a part of it."""
 
@@ -226,6 +230,15 @@ def _notes(files: Sequence[FileFacts], pair: PairFacts | None) -> list[str]:
             notes.append(
                 f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "
                 "another order of rows are found by content and dropped from training"
+            )
+        if facts.windows < FEW_WINDOWS:
+            notes.append(
+                f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide"
+            )
+        elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
+            notes.append(
+                f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "
+                f"({facts.forward_signal:+.3f}); are the rows in reading order?"
             )
     if pair is not None and pair.same_space == "unknown":
         notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")

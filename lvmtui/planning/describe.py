@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from lvmtui import format as words
 from lvmtui.contract.campaign import ArmFacts, Campaign
 from lvmtui.contract.codec import encode
 from lvmtui.contract.recipe import title_of
+from lvmtui.contract.spec import RunSpec
 from lvmtui.datasets.check import check_as_json
 from lvmtui.planning.plan import Plan
 
@@ -22,23 +24,21 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     models = ", ".join(title_of(m) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     recipe = trained[0].recipe
-    steps = sorted({spec.total_steps for spec in trained})
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models} ({campaign.size}); {words.plural(len(plan.specs), 'run')}"
-        + (f", seeds {', '.join(map(str, campaign.seeds))}" if len(campaign.seeds) > 1 else "")
+        + (f", {_seeds(campaign.seeds)}" if campaign.seeds != (1,) else "")
         + (
             f"; {judged} only load the weights of another program's"
             if (judged := len(plan.specs) - len(trained))
             else ""
         ),
-        f"recipe     {campaign.recipe}: {' or '.join(f'{s:,}' for s in steps)} updates of {recipe.batch_size} windows"
-        + (", the same for both arms" if recipe.equal_updates else ""),
+        f"recipe     {campaign.recipe}: updates of {recipe.batch_size} windows, {_updates(trained)}",
         _arm_line("baseline", campaign.baseline, campaign.dim),
         _arm_line("expanded", campaign.expanded, campaign.dim),
         f"held out   {split.windows:,} windows of {split.clusters} whole articles or blocks, the same for both arms "
         f"(as good as {split.effective_clusters:.0f} equal ones)",
-        f"machine    {_where(campaign)}{campaign.device}, {words.plural(campaign.jobs, 'run')} side by side, "
+        f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     expected = plan.expected
@@ -48,6 +48,26 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     lines.extend(f"note       {note}" for note in (*plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _updates(trained: Sequence[RunSpec]) -> str:
+    """`315 for both arms`, `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`."""
+    ranges: dict[str, list[str]] = {}
+    for label in dict.fromkeys(spec.label for spec in trained):
+        steps = sorted({spec.total_steps for spec in trained if spec.label == label})
+        ranges.setdefault(" to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1]))), []).append(label)
+    return ", ".join(f"{few} for {'both arms' if len(of) > 1 else of[0]}" for few, of in ranges.items())
+
+
+def _device(plan: Plan) -> str:
+    """`auto` means what is found."""
+    if plan.campaign.device != "auto" or plan.campaign.engine != Campaign.engine:
+        return plan.campaign.device
+    return "CPU (no GPU found)" if not plan.hardware.gpus else words.plural(plan.hardware.gpus, "GPU")
 
 
 def _first(plan: Plan) -> str:

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvmtui.contract.errors import UserError
 from lvmtui.supervisor.gpus import gpu_count
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""A GPU's driver in a container that hides the rest of it; AMD's, which torch calls `cuda` too; Windows' for Linux."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Hardware:
 def hardware() -> Hardware:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return Hardware(cores(), gpu_count() or int(apple), free_memory())
+
+
+def refuse_missing(device: str, there: Hardware) -> None:
+    """Raises UserError for a GPU that is certainly not there; what else a torch build may find only a trainer knows."""
+    if device.partition(":")[0] == "cuda" and not there.gpus and not any(map(os.path.exists, GPU_FILES)):
+        raise UserError(f"--device {device}: no GPU can be used here; leave the option out, or give --device cpu")
+    if device == "mps" and sys.platform != "darwin":
+        raise UserError("--device mps: only on a Mac; leave the option out, or give --device cpu")
 
 
 def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:

@@ -78,6 +78,10 @@ def read_campaign_file(path: Path, start: Options) -> Options:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); name a campaign file (TOML)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if path.suffix in (".npz", ".npy"):
+            raise UserError(
+                f"{path}: vectors, not a campaign file; name two such files by --baseline and --expanded"
+            ) from None
         raise UserError(f"{path}: not TOML ({error})") from None
     options = merge(start, {key.replace("-", "_"): value for key, value in document.items()}, str(path))
 

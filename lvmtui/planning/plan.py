@@ -30,10 +30,10 @@ from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split
 from lvmtui.judge.cost import work_of
 from lvmtui.judge.eta import Eta
-from lvmtui.judge.pace import Machine, machine_of
+from lvmtui.judge.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.planning.arrange import arrange
 from lvmtui.planning.earlier import Earlier, read_earlier
-from lvmtui.planning.machine import hardware
+from lvmtui.planning.machine import Hardware, hardware, refuse_missing
 from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
@@ -41,6 +41,8 @@ from lvmtui.supervisor.engines import kind as engine_kind
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
 """Of a run, however short: a curve and a best model need some."""
+LOOKED_BACK = 10
+"""Campaigns that are asked what they have shown of the machine."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Plan:
     """Facts of the data; without faults, or there would be no plan."""
     expected: Eta
     """Of the whole campaign."""
+    hardware: Hardware
+    """For which it was made."""
 
 
 def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
@@ -65,6 +69,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     usual = engine.room(options.engine_settings) if engine.room else (None, None)
     jobs, threads = options.jobs or usual[0], options.threads or usual[1]
     engine.ready(workspace, options.engine_settings, threads or 1)
+    there = hardware()
+    if options.engine == Campaign.engine:
+        refuse_missing(options.device, there)
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
@@ -105,7 +112,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
                 "training windows; give a smaller batch or a larger file"
             )
     works = [work_of(spec) for spec in specs]
-    way = arrange(works, hardware(), options.device, shown_in(workspace), jobs, threads)
+    way = arrange(works, there, options.device, shown_in(workspace), jobs, threads)
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     planned |= {
@@ -143,7 +150,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         notes=(*notes, *engine.notes(workspace, options.engine_settings)),
     )
     arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
-    return Plan(campaign, specs, split, arms, check, way.expected)
+    return Plan(campaign, specs, split, arms, check, way.expected, there)
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -283,12 +290,13 @@ def _spec(
 
 
 def shown_in(workspace: Workspace) -> Machine:
-    """What the runs of the newest campaign here have shown of this machine."""
-    folders = workspace.campaign_dirs()
-    if not folders:
-        return Machine()
-    state = CampaignReader(workspace, folders[-1]).refresh()
-    return machine_of(view.state for view in state.runs if view.state)
+    """What the runs of the newest campaign here that trained have shown of this machine."""
+    for folder in reversed(workspace.campaign_dirs()[-LOOKED_BACK:]):
+        state = CampaignReader(workspace, folder).refresh()
+        machine = machine_of(view.state for view in state.runs if view.state)
+        if machine.shown:
+            return machine
+    return NOTHING_SHOWN
 
 
 def _remove(made: list[Path]) -> None:

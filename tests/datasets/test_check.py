@@ -103,6 +103,16 @@ def test_notes_say_what_stops_nothing(tmp_path: Path) -> None:
     assert "no vector in common" in check_files([loose, tmp_path / "other.npy"], tmp_path).notes[-1]
 
 
+def test_rows_in_another_order_than_the_text_are_suspected(tmp_path: Path) -> None:
+    path = walk(3000, 64)
+    np.save(tmp_path / "text.npy", path)
+    np.save(tmp_path / "mixed.npy", np.random.default_rng(0).permutation(path))
+    np.save(tmp_path / "few.npy", path[:300])
+    assert check_files([tmp_path / "text.npy"], tmp_path).notes == ()
+    assert "are the rows in reading order?" in check_files([tmp_path / "mixed.npy"], tmp_path).notes[0]
+    assert "only 295 windows" in check_files([tmp_path / "few.npy"], tmp_path).notes[0]
+
+
 def test_words_and_json_say_the_same(tmp_path: Path) -> None:
     small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
     checked = check_files([small, large], tmp_path)

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lvmtui.planning.machine import cores, free_memory
+from lvmtui.contract.errors import UserError
+from lvmtui.planning.machine import Hardware, cores, free_memory, refuse_missing
 
 
 @pytest.fixture
@@ -81,6 +82,17 @@ def test_odd_files_are_no_limit_and_no_error(tmp_path: Path, own: Path, content:
     assert free_memory(tmp_path / "groups", own) == 5_000_000
     own.write_bytes(content)
     assert cores(tmp_path / "groups", own) == len(os.sched_getaffinity(0))
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.planning.machine.GPU_FILES", ("/nowhere/gpu",))
+    for device in ("cuda", "cuda:0"):
+        with pytest.raises(UserError, match=f"--device {device}: no GPU can be used here"):
+            refuse_missing(device, Hardware(8, 0, 1e9))
+        refuse_missing(device, Hardware(8, 1, 1e9))
+    refuse_missing("auto", Hardware(8, 0, 1e9))
+    monkeypatch.setattr("lvmtui.planning.machine.GPU_FILES", ("/dev/null",))
+    refuse_missing("cuda", Hardware(8, 0, 1e9))  # a driver is there: torch may know more
 
 
 def test_no_groups_are_no_limit(tmp_path: Path) -> None:

@@ -57,6 +57,29 @@ def test_a_campaign_is_written_whole(tmp_path: Path, options: Options) -> None:
     assert json.loads(workspace.campaign(campaign.id).check.read_text())["files"]
 
 
+def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path)
+    for gpus, words in ((0, "CPU (no GPU found)"), (1, "1 GPU"), (4, "4 GPUs")):
+        monkeypatch.setattr(planning, "hardware", lambda gpus=gpus: Hardware(2, gpus, 16e9))
+        assert f"machine    {words}, " in plan_as_text(make_plan(options, workspace))
+    assert "machine    cpu, " in plan_as_text(make_plan(replace(options, device="cpu"), workspace))
+    told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
+    assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
+    assert " for both arms" in plan_as_text(make_plan(options, workspace))
+
+
+def test_what_an_earlier_campaign_has_shown_narrows_the_estimate(tmp_path: Path, options: Options) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = write_plan(make_plan(replace(options, models=("amn",), epochs=1), workspace), workspace)
+    for planned in campaign.runs:
+        train_here(workspace.run(planned))
+    known = make_plan(options, workspace).expected
+    empty = write_plan(make_plan(replace(options, labels=("empty", "other")), workspace), workspace)
+    assert empty.id != campaign.id
+    again = make_plan(options, workspace).expected
+    assert again == known and known.high < 4 * known.low, "one that has shown nothing is passed over"
+
+
 def test_the_longest_run_does_not_wait_for_its_turn(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -228,6 +228,7 @@ REASONS = {
 NOT_NOW = (
     "unable to contact", "timed out", "connection refused", "zero bytes", "temporarily", "not responding", "try again",
     "communication", "job submit limit", "unexpected message", "connect failure", "no answer", "resource unavailable",
+    "fetch config",
 )  # fmt: skip
 """In Slurm's words when it may take the same job a moment later."""
 

@@ -1,0 +1,49 @@
+"""Following a campaign without the screen, and a look at it from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lvmtui import follow
+from lvmtui.contract.identity import own_identity
+from lvmtui.contract.workspace import Workspace
+from lvmtui.glance import status_as_text
+from lvmtui.judge.report import write_report
+from lvmtui.state.reader import CampaignReader
+from tests.factory import bring_to, make_campaign
+from tests.judge.scenes import finished, state_of
+
+UP = {"amn": (0.51, 0.52)}
+
+
+def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "cancelled"})
+    assert not follow._await_report(state_of(workspace, campaign)), "there is none"
+    write_report(workspace, campaign.id)
+    assert follow._await_report(state_of(workspace, campaign))
+    bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
+    assert not follow._await_report(state_of(workspace, campaign)), "it is of the time before the run was tried again"
+    write_report(workspace, campaign.id)
+    assert follow._await_report(state_of(workspace, campaign))
+
+
+def test_what_happened_before_is_told_in_its_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.52)}, seeds=(1,))
+    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    lines = capsys.readouterr().out.splitlines()
+    times = [line.split()[0] for line in lines]
+    assert len(lines) > 10 and times == sorted(times)
+    assert {line.split()[1] for line in lines[:6]} != {"AMN"}, "runs beside each other are told beside each other"
+
+
+def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
+    bring_to(tmp_path, campaign, "gru", "baseline", state="running")
+    state = state_of(Workspace(tmp_path), campaign)
+    assert "ends " in status_as_text(state, own_identity())
+    alone = status_as_text(state, None)
+    assert "ends " not in alone and " left (" in alone and "nobody supervises" in alone
