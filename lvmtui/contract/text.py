@@ -41,6 +41,11 @@ def sanitise(text: str | bytes, limit: int = LONGEST_LINE) -> str:
     return text
 
 
+def last_words(said: bytes, limit: int = 300) -> str:
+    """The last line that says something, sanitised; empty if none does."""
+    return next((text for line in reversed(said.splitlines()) if (text := sanitise(line, limit).strip())), "")
+
+
 def _plain(character: str) -> str:
     if character in "\t\n\r\v\f\x85\u2028\u2029":
         return " "

@@ -134,14 +134,6 @@ class StoreFacts:
     version: int = VERSION
 
 
-class FaultyRows(UserError):
-    """The rows cannot be used; `scan` says what was seen of them."""
-
-    def __init__(self, message: str, scan: RowScan) -> None:
-        super().__init__(message)
-        self.scan = scan
-
-
 @dataclass(frozen=True)
 class Store:
     """An open store."""
@@ -202,7 +194,7 @@ def convert(path: Path, workspace: Path, *, normalise: bool = False, progress: P
     """Return the store of a vector file, made now if it is not there yet.
 
     A file is known again by path, size, time and inode, otherwise by its fingerprint. Raises UserError for anything
-    that is wrong with the file, FaultyRows among them, for an unwritable workspace and for a full disk; then nothing
+    that is wrong with the file, for an unwritable workspace and for a full disk; then nothing
     stays behind.
     """
     datasets = Workspace(workspace).datasets
@@ -221,7 +213,7 @@ def convert(path: Path, workspace: Path, *, normalise: bool = False, progress: P
             _remember(datasets, identity, folder)
         store = open_store(folder)
     if fault := store.facts.scan.fault(normalise or store.facts.file_kind == "quantised"):
-        raise FaultyRows(f"{formats.shown(path)}: {fault}", store.facts.scan)
+        raise UserError(f"{formats.shown(path)}: {fault}")
     return store
 
 
@@ -339,7 +331,7 @@ def _write_errors(datasets: Path) -> Iterator[None]:
 def _write(
     file: VectorFile, folder: Path, identity: Identity, fingerprint: str, normalise: bool, progress: Progress
 ) -> None:
-    """Make the store in a folder beside, then rename. Raises UserError, FaultyRows, OSError."""
+    """Make the store in a folder beside, then rename. Raises UserError, OSError."""
     room = shutil.disk_usage(folder.parent).free
     needed = 4 * file.rows * file.dim
     if needed > room:
@@ -400,7 +392,7 @@ def _write_vectors(path: Path, blocks: Iterator[Floats], file: VectorFile, norma
             if scan.fault(may_scale) is None:
                 out.write((block / lengths[:, None].astype(np.float32)).data)
         if fault := scan.fault(may_scale):
-            raise FaultyRows(f"{file.name}: {fault}", scan)
+            raise UserError(f"{file.name}: {fault}")
         if scan.rows < WIDTH:
             raise UserError(f"{file.name}: {scan.rows} vectors; a window takes {WIDTH}, give a larger file")
         out.seek(0)

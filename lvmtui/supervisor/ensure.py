@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from lvmtui.contract.errors import UserError
-from lvmtui.contract.text import sanitise
+from lvmtui.contract.text import last_words
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import supervisor_of
 from lvmtui.supervisor.lock import take_lock, who_supervises
@@ -49,7 +49,7 @@ def ensure_supervisor(workspace: Workspace, *, command: Sequence[str] | None = N
         return who_supervises(workspace)
     if process.returncode == EXIT_SUPERVISED or _is_supervised(workspace):
         return who_supervises(workspace)  # another one was faster
-    last = sanitise(_last_line(workspace), 300) or ending_words(process.returncode)
+    last = _last_words(workspace) or ending_words(process.returncode)
     raise UserError(f"the supervisor did not come up: {last}; more in {output}")
 
 
@@ -62,9 +62,8 @@ def _is_supervised(workspace: Workspace) -> bool:
     return False
 
 
-def _last_line(workspace: Workspace) -> bytes:
+def _last_words(workspace: Workspace) -> str:
     try:
-        lines = workspace.supervisor_log.read_bytes()[-4096:].splitlines()
+        return last_words(workspace.supervisor_log.read_bytes()[-4096:])
     except OSError:
-        return b""
-    return next((line for line in reversed(lines) if line.strip()), b"")
+        return ""

@@ -16,7 +16,7 @@ from lvmtui.contract.errors import UserError
 from lvmtui.contract.identity import Identity, boot_id, host_name
 from lvmtui.contract.owners import StrangersOrder, read_order
 from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.text import sanitise
+from lvmtui.contract.text import last_words
 from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.state.reader import RunReader, Signature, StallWatch, signature
 from lvmtui.state.run_state import RunState, fold_records
@@ -374,7 +374,6 @@ def last_line(folder: RunDir) -> str:
     try:
         with folder.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_WORDS))
-            lines = log.read().splitlines()
+            return last_words(log.read())
     except OSError:
         return ""
-    return next((text for line in reversed(lines) if (text := sanitise(line, 300).strip())), "")

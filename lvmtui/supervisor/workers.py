@@ -25,7 +25,7 @@ from lvmtui.contract.codec import dump_document
 from lvmtui.contract.files import replace_file
 from lvmtui.contract.recipe import title_of
 from lvmtui.contract.spec import ARMS, Arm
-from lvmtui.contract.text import sanitise
+from lvmtui.contract.text import last_words
 from lvmtui.contract.workspace import CampaignDir
 from lvmtui.supervisor.process import ending_words, kill_child, lower_priority, start_worker, unmarked_environment
 
@@ -260,5 +260,4 @@ def _environment() -> dict[str, str]:
 def _last_words(output: tempfile._TemporaryFileWrapper[bytes]) -> str:
     """The last line that says something."""
     output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
-    lines = output.read().splitlines()
-    return next((text for line in reversed(lines) if (text := sanitise(line, 300).strip())), "")
+    return last_words(output.read())

@@ -179,7 +179,6 @@ def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
     other = LocalEngine()
     (member,) = other.look([bench.place])[bench.folder.path].members
     assert (member.identity, member.leader, member.launch) == (begun.process, True, begun.launch)
-    assert other.describe(bench.place) == f"process {begun.process.pid} on {begun.process.host}"
     os.kill(begun.process.pid, signal.SIGSTOP)
     wait_for(lambda: other.look([bench.place])[bench.folder.path].members[0].stopped)
     assert other.ask([bench.place]) == {bench.folder.path: (begun.process.pid,)}

@@ -142,10 +142,6 @@ class Engine(Protocol):
         """Runs below `models` of which something lives although their folder is gone."""
         ...
 
-    def describe(self, place: Place) -> str:
-        """Who works for the run, for people: `process 48213 and 2 children on node17`."""
-        ...
-
 
 # Kinds of engines -----------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from lvmtui.contract.files import try_lock
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, boot_id, host_name, identity_of
+from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, boot_id, identity_of
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import RunSpec
 from lvmtui.contract.turn import Turn
@@ -229,15 +229,6 @@ class LocalEngine:
         self._look_through_all()
         self._sight(place)
         return list(self._known.get(self._mark(place.folder), {}).values())
-
-    def describe(self, place: Place) -> str:
-        """`process 48213 and 2 children on node17`, `no process`."""
-        members = sorted(self._members(place), key=lambda p: (not p.leader, p.identity.start_ticks))
-        if not members:
-            return f"no process on {host_name()}"
-        children = len(members) - 1
-        family = "" if not children else " and 1 child" if children == 1 else f" and {children} children"
-        return f"process {members[0].identity.pid}{family} on {host_name()}"
 
     def _mark(self, folder: RunDir) -> str:
         mark = self._marks.get(folder.path)

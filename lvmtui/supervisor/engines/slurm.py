@@ -355,8 +355,6 @@ class SlurmEngine:
         self._ended: dict[int, Ended] = {}
         self._explained: set[int] = set()
         """Jobs whose end the controller was asked for."""
-        self.questions = 0
-        """How often the controller was asked."""
 
     # -- submitting --
 
@@ -424,7 +422,6 @@ class SlurmEngine:
             return
         before = set(self._submitted)
         self._asked, self._hurry = now, False
-        self.questions += 1
         user = str(os.getuid())
         done = self._call("squeue", "--noheader", "--states=all", f"--user={user}", f"--format={FORMAT}")
         if done.code:
@@ -513,12 +510,6 @@ class SlurmEngine:
         self._hurry = True
         for first in range(0, len(numbers), AT_ONCE):
             self._call("scancel", *options, *map(str, numbers[first : first + AT_ONCE]))
-
-    def describe(self, place: Place) -> str:
-        """`Slurm job 4711 on node17`, `no job of Slurm`."""
-        jobs = self._living.get(place.name, [])
-        where = f" on {jobs[0].node}" if jobs and jobs[0].node else ", which waits" if jobs else ""
-        return f"{SCHEDULER} job {jobs[0].id}{where}" if jobs else f"no job of {SCHEDULER}"
 
     def _call(self, *command: str) -> Done:
         return self._command(command, environment())
