@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
-from lvmtui.contract.errors import UserError
+from lvmtui.contract.document import read_document
 from lvmtui.contract.files import create_file, replace_file
 from lvmtui.contract.owners import read_order
 from lvmtui.contract.spec import Arm, ArmData
@@ -119,15 +119,8 @@ def write_campaign(path: Path, campaign: Campaign) -> None:
 
 def read_campaign(path: Path) -> Campaign:
     """Read `campaign.json`. Raises UserError if it is missing, damaged or of a later version."""
-    try:
-        document = json.loads(path.read_bytes())
-        if isinstance(document, dict) and isinstance(v := document.get("version"), int) and v > VERSION:
-            raise UserError(f"{path}: written by a later lvmtui (format {v}); update lvmtui to read it")
-        return decode(Campaign, document)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); is this a campaign's folder?") from None
-    except (DecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a campaign ({error}); restore the file or move the folder away") from None
+    cure = "restore the file or move the folder away"
+    return read_document(Campaign, path, VERSION, what="a campaign", place="a campaign's folder", cure=cure)
 
 
 def read_campaign_intent(path: Path) -> CampaignIntent:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.contract.codec import DecodeError, decode, dump_line, encode
+from lvmtui.contract.codec import dump_line, encode
+from lvmtui.contract.document import find_document
 from lvmtui.contract.files import replace_file
 
 Activity = Literal["starting", "training", "evaluating", "saving", "heldout"]
@@ -52,7 +52,4 @@ def write_progress(path: Path, progress: Progress) -> None:
 
 def read_progress(path: Path) -> Progress | None:
     """The live digits, None if there are none that can be read."""
-    try:
-        return decode(Progress, json.loads(path.read_bytes()))
-    except (OSError, ValueError, DecodeError):
-        return None
+    return find_document(Progress, path)

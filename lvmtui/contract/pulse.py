@@ -6,12 +6,12 @@ It is one file for all runs, so looking for news costs the same whatever their n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lvmtui.contract.codec import DecodeError, decode, dump_line, encode
+from lvmtui.contract.codec import dump_line, encode
+from lvmtui.contract.document import find_document
 from lvmtui.contract.files import replace_file
 from lvmtui.contract.text import sanitise
 
@@ -73,9 +73,8 @@ def write_pulse(path: Path, pulse: Pulse) -> None:
 
 def read_pulse(path: Path) -> Pulse | None:
     """The pulse, its words sanitised, None if there is none that can be read."""
-    try:
-        pulse = decode(Pulse, json.loads(path.read_bytes()))
-    except (OSError, ValueError, DecodeError):
+    pulse = find_document(Pulse, path)
+    if pulse is None:
         return None
     return replace(
         pulse,

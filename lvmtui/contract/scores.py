@@ -5,11 +5,10 @@ A heavy process leaves the file; supervisor, screen and report read it without n
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvmtui.contract.codec import DecodeError, decode
+from lvmtui.contract.document import find_document
 
 TRIVIAL = ("copy_last", "mean", "recency_mean", "constant_mean", "ridge")
 """The trivial baselines, in the order they are shown."""
@@ -53,7 +52,4 @@ class TrivialBaselines:
 
 def read_trivial(path: Path) -> TrivialBaselines | None:
     """The trivial baselines of an arm, None until they are there."""
-    try:
-        return decode(TrivialBaselines, json.loads(path.read_bytes()))
-    except (OSError, ValueError, DecodeError):
-        return None
+    return find_document(TrivialBaselines, path)

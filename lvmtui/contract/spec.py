@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
-from lvmtui.contract.errors import UserError
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.document import read_document
 from lvmtui.contract.files import create_file
 from lvmtui.contract.recipe import Recipe
 
@@ -104,12 +103,5 @@ def write_spec(path: Path, spec: RunSpec) -> None:
 
 def read_spec(path: Path) -> RunSpec:
     """Read `spec.json`. Raises UserError if it is missing, damaged or of a later version."""
-    try:
-        document = json.loads(path.read_bytes())
-        if isinstance(document, dict) and isinstance(v := document.get("version"), int) and v > VERSION:
-            raise UserError(f"{path}: written by a later lvmtui (format {v}); update lvmtui to read it")
-        return decode(RunSpec, document)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); is this a run folder?") from None
-    except (DecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a run's spec ({error}); restore the file, or start the campaign again") from None
+    cure = "restore the file, or start the campaign again"
+    return read_document(RunSpec, path, VERSION, what="a run's spec", place="a run folder", cure=cure)

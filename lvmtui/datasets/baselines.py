@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.contract.campaign import read_campaign
-from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.document import find_document
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.files import replace_file, seal_archive, sealed_digest, written_beside
 from lvmtui.contract.scores import TrivialBaselines, TrivialScore
@@ -281,9 +281,8 @@ def measure(
 
 def read_baselines(path: Path) -> ArmBaselines | None:
     """Read `<arm>.json`; None if it is not there, not ours, or its arrays are not those it was written with."""
-    try:
-        found = decode(ArmBaselines, json.loads(path.read_bytes()))
-    except (OSError, ValueError, DecodeError):
+    found = find_document(ArmBaselines, path)
+    if found is None:
         return None
     whole = found.version == VERSION and sealed_digest(path.with_suffix(".npz")) == found.checksum
     return found if whole else None

@@ -17,7 +17,6 @@ A split is a folder that needs nothing else to be used:
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.document import read_document
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.files import replace_file, seal_archive, sealed_digest, written_beside
 from lvmtui.contract.spec import ARMS
@@ -234,16 +234,8 @@ def effective_clusters(cluster: npt.NDArray[np.integer]) -> float:
 
 def read_facts(folder: Path) -> SplitFacts:
     """Read `split.json`. Raises UserError."""
-    path = folder / "split.json"
-    try:
-        facts = decode(SplitFacts, json.loads(path.read_bytes()))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); is this a campaign's split folder?") from None
-    except (ValueError, DecodeError) as error:
-        raise UserError(f"{path}: not a split ({error}); restore the file or start a new campaign") from None
-    if facts.version > VERSION:
-        raise UserError(f"{path}: written by a later lvmtui (format {facts.version}); update lvmtui to read it")
-    return facts
+    cure, place = "restore the file or start a new campaign", "a campaign's split folder"
+    return read_document(SplitFacts, folder / "split.json", VERSION, what="a split", place=place, cure=cure)
 
 
 def read_heldout(folder: Path) -> HeldOut:

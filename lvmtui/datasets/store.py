@@ -31,7 +31,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.document import find_document
 from lvmtui.contract.errors import UserError
 from lvmtui.contract.files import read_json, replace_file, sync_folder, try_lock
 from lvmtui.contract.text import sanitise
@@ -246,11 +247,8 @@ def open_store(folder: Path) -> Store:
 
 
 def _facts(folder: Path) -> StoreFacts | None:
-    try:
-        facts = decode(StoreFacts, json.loads((folder / "store.json").read_bytes()))
-    except (OSError, ValueError, DecodeError):
-        return None
-    return facts if facts.version == VERSION else None
+    facts = find_document(StoreFacts, folder / "store.json")
+    return facts if facts and facts.version == VERSION else None
 
 
 def _whole(folder: Path) -> bool:
