@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +20,7 @@ from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
 from lvmtui.state.status import Phase
 from tests.trainers.tiny import write_walk
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -71,13 +71,6 @@ def options(workspace: Workspace, *models: str, epochs: int = 1) -> list[str]:
         *("--size", "small", "--recipe", "tuned", "--epochs", str(epochs), "--batch-size", "32", "--device", "cpu"),
         *("--jobs", "2", "--threads", "1", "--labels", "small", "large"),
     ]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def phases(workspace: Workspace) -> dict[str, Phase]:

@@ -17,7 +17,7 @@ from lvmtui.state.status import Phase
 from tests.slurm.cluster import Cluster
 from tests.slurm.world import STEADY, SlurmWorld
 from tests.supervisor.fake_trainer import Behaviour, digest_after
-from tests.supervisor.world import wait_for
+from tests.waiting import wait_for
 
 LONG = 100_000
 

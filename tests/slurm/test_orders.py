@@ -7,7 +7,7 @@ from lvmtui.contract.spec import ARMS
 from lvmtui.state.status import Phase
 from tests.slurm.world import SlurmWorld
 from tests.supervisor.fake_trainer import Behaviour, digest_after
-from tests.supervisor.world import wait_for
+from tests.waiting import wait_for
 
 LONG = 100_000
 

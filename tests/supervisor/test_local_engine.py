@@ -20,7 +20,7 @@ from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines import local as local_module
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
 from tests.factory import make_campaign
-from tests.supervisor.world import wait_for
+from tests.waiting import wait_for
 
 TELL = """
 import json, os, sys, time

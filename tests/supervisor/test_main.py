@@ -25,7 +25,8 @@ from lvmtui.supervisor.ensure import ensure_supervisor
 from lvmtui.supervisor.lock import take_lock, who_supervises
 from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from tests.supervisor.fake_trainer import Behaviour, digest_after
-from tests.supervisor.world import SUPERVISOR, World, wait_for
+from tests.supervisor.world import SUPERVISOR, World
+from tests.waiting import wait_for
 
 SLOW = Behaviour(step_seconds=0.02)
 

@@ -25,7 +25,7 @@ from lvmtui.supervisor.process import (
     start_detached,
     state_of,
 )
-from tests.supervisor.world import wait_for
+from tests.waiting import wait_for
 
 SLEEP = (sys.executable, "-S", "-c", "import time; time.sleep(600)")
 

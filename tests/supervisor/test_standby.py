@@ -13,7 +13,7 @@ import pytest
 
 from lvmtui.contract.turn import Turn
 from lvmtui.supervisor.standby import MOST, TRIES, Kind, Standby
-from tests.supervisor.world import wait_for
+from tests.waiting import wait_for
 
 WAIT = """
 import pathlib, sys

@@ -20,7 +20,8 @@ from lvmtui.contract.spec import ARMS
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.workers import Workers
 from tests.supervisor.fake_trainer import Behaviour, digest_after
-from tests.supervisor.world import World, wait_for
+from tests.supervisor.world import World
+from tests.waiting import wait_for
 
 SLOW = Behaviour(step_seconds=0.02)
 

@@ -15,7 +15,7 @@ from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.supervisor import workers as workers_module
 from lvmtui.supervisor.workers import TRIES, Done, Made, Outcome, Task, Workers, command_of, due, result_of
 from tests.factory import make_campaign
-from tests.supervisor.world import wait_for
+from tests.waiting import wait_for
 
 
 @pytest.fixture

@@ -171,11 +171,3 @@ class World:
         for process in self.processes():
             os.kill(process.identity.pid, signal.SIGKILL)
         self.supervisor.results.workers.finish()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait for something that others do."""
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it did not come true"
-        time.sleep(0.02)

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from lvmtui.contract.recipe import MODELS, REFERENCE
 from lvmtui.contract.rundir import RunDir
 from lvmtui.contract.spec import read_spec
 from tests.trainers.tiny import Counting, Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
+from tests.waiting import wait_for
 from trainers import checkpoint
 from trainers.loading import load_forecaster
 from trainers.train import POINTS
@@ -281,13 +281,6 @@ def start(folder: RunDir) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env=env,
         )
-
-
-def wait_for(condition: object, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.02)
 
 
 @pytest.fixture
