@@ -38,11 +38,17 @@ def short_duration(seconds: float | None) -> str:
 
 
 def cosine(value: float | None, digits: int = 4) -> str:
-    """`.5189`, `-.0312`: the leading zero says nothing."""
+    """`.5189`, `−.0312`: the leading zero says nothing."""
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.startswith(("1", "-1")) else text
+    text = f"{abs(value):.{digits}f}".removeprefix("0")
+    return f"−{text}" if round(value, digits) < 0 else text
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """`+.0090`, `−.0312`: a difference of cosines, with its sign."""
+    text = cosine(value, digits)
+    return text if text.startswith(("−", "–")) else f"+{text}"
 
 
 def percent(value: float | None, digits: int = 2) -> str:

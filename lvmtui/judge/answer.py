@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from lvmtui.format import percent
+from collections.abc import Sequence
+
+from lvmtui.format import cosine, percent
 from lvmtui.judge.ranking import Row, Table
 from lvmtui.judge.retrieval import against_the_cosine
-from lvmtui.judge.verdict import DOWN, UP, Word
+from lvmtui.judge.trivial import the_trivial
+from lvmtui.judge.verdict import DOWN, UP, Word, scarcity
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation over seeds of a change on the bundled data, four models, tuned recipe. A mean cosine
@@ -46,7 +49,7 @@ def _single(row: Row) -> str:
         case Word.TOO_CLOSE:
             return f"Whether more data helps {change} is too close to call."
         case _:
-            return f"No verdict on {change}: there are too few held-out clusters."
+            return f"No verdict on {change}: there are too few {scarcity(row.estimate)}."
 
 
 def _direction(up: int, down: int, models: int, *, leans: bool) -> str:
@@ -64,19 +67,22 @@ def _direction(up: int, down: int, models: int, *, leans: bool) -> str:
 
 def _rest(table: Table) -> list[str]:
     """What is true of the other rows, each in a clause."""
+    lacking: dict[str, list[Row]] = {}
+    for row in table.with_word(Word.NO_VERDICT):
+        lacking.setdefault(scarcity(row.estimate), []).append(row)
+    groups: list[tuple[Sequence[Row], str, str]] = [
+        (table.with_word(Word.NEGLIGIBLE), "for {n} the difference is negligible", ""),
+        (table.with_word(Word.TOO_CLOSE), "too close to call for {n}", ""),
+        *((rows, f"for {{n}} there are too few {lack}", "") for lack, rows in lacking.items()),
+        (table.with_word(Word.NOT_COMPARABLE), "{n} is not a fair comparison", "{n} are not fair comparisons"),
+        (table.with_word(Word.POINT_ESTIMATE), "{n} has only its history", "{n} have only their histories"),
+        (table.with_word(Word.PROVISIONAL), "{n} is not finished", "{n} are not finished"),
+    ]
     said = []
-    for word, one, several in (
-        (Word.NEGLIGIBLE, "for {n} the difference is negligible", "for {n} the difference is negligible"),
-        (Word.TOO_CLOSE, "too close to call for {n}", "too close to call for {n}"),
-        (Word.NO_VERDICT, "for {n} there are too few held-out clusters", "for {n} there are too few held-out clusters"),
-        (Word.NOT_COMPARABLE, "{n} is not a fair comparison", "{n} are not fair comparisons"),
-        (Word.POINT_ESTIMATE, "{n} has only its history", "{n} have only their histories"),
-        (Word.PROVISIONAL, "{n} is not finished", "{n} are not finished"),
-    ):
-        rows = table.with_word(word)
+    for rows, one, several in groups:
         if rows:
             number = "all" if len(rows) == len(table.rows) else _number(len(rows))
-            said.append((one if len(rows) == 1 else several).format(n=number))
+            said.append((one if len(rows) == 1 else several or one).format(n=number))
     return said
 
 
@@ -119,6 +125,9 @@ def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table, as sentences."""
     said = []
     ranked = [row for row in table.ranked if row.estimate is not None]
+    if unbeaten := _unbeaten(table):
+        said.append(unbeaten)
+    said += _remedies(table)
     if against := against_the_cosine(table):
         said.append(
             f"Retrieval moved the other way than the cosine: {', '.join(hits.words for hits in against)} on the same "
@@ -137,10 +146,44 @@ def caveats(table: Table) -> tuple[str, ...]:
             "asks for more than the interval beside it, and the chance that any direction is wrong stays under 5 % "
             "(Holm's adjustment)."
         )
-    low = [row.estimate.df for row in ranked if row.estimate and row.estimate.df < FEW_DF]
+    low = [row.estimate for row in ranked if row.estimate and row.estimate.scarce(FEW_DF) == "clusters"]
     if low:
+        least = min(min(e.df, e.cluster_df or e.df) for e in low)
         said.append(
             "A few large articles make up much of the held-out windows, or there are few at all: other articles could "
-            f"well give other figures, and the intervals are wide for it (from {min(low):.1f} degrees of freedom)."
+            f"well give other figures, and the intervals are wide for it (from {least:.1f} degrees of freedom)."
+        )
+    apart = [row for row in ranked if row.estimate and row.estimate.scarce(FEW_DF) == "seeds"]
+    if apart:
+        least = min(row.estimate.df for row in apart if row.estimate)
+        said.append(
+            f"The seeds of {_listed(apart)} lie apart, and so few tell little of how far others would: the intervals "
+            f"are wide for it (from {least:.1f} degrees of freedom), and more seeds would narrow them."
         )
     return tuple(said)
+
+
+def _unbeaten(table: Table) -> str:
+    """That no network is worth its training, in a sentence; empty where one is, or where it is not known."""
+    skills = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
+    if not skills or any(skill.gain.value >= 0 for _, skill in skills):
+        return ""
+    best, skill = max(skills, key=lambda pair: pair[1].gain.value)
+    return (
+        f"With {table.labels[1]} no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)}), which is not "
+        f"trained at all: the best of them, {best.title}, has {cosine(best.expanded.cosine)}."
+    )
+
+
+def _remedies(table: Table) -> list[str]:
+    """What would allow a verdict where there is none."""
+    found: dict[str, list[Row]] = {}
+    for row in table.rows:
+        if row.verdict.remedy:
+            found.setdefault(row.verdict.remedy, []).append(row)
+    return [f"To judge {_listed(rows)}: {remedy}." for remedy, rows in found.items()]
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    """Their titles; more than four are counted."""
+    return ", ".join(row.title for row in rows) if len(rows) <= 4 else f"{len(rows)} models"

@@ -22,6 +22,10 @@ SHARED_MACHINE = 1.5
 """Times faster a step of one arm may be than of the other, or its median than its slow tenth, before it is noted."""
 
 
+LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
+"""What helps where one arm was given fewer updates and was still improving."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One run of a pair, with what only its files tell."""
@@ -194,7 +198,7 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
     if not rising:
         return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
     words = f"{_given(baseline)} and {_given(expanded)}, and {' and '.join(_rise(state) for state in rising)}"
-    return Check(name, False, words)
+    return Check(name, False, words, "" if foreign else LONGER)
 
 
 def _early_end(state: RunState) -> str:

@@ -27,6 +27,7 @@ from lvmtui.contract.workspace import CampaignDir
 from lvmtui.format import plural
 from lvmtui.judge.comparable import Side, checks_of, contention_notes, for_seed, merged
 from lvmtui.judge.comparison import (
+    STRATA,
     ArmScores,
     Check,
     Comparison,
@@ -44,7 +45,6 @@ from lvmtui.judge.report import write_texts
 from lvmtui.state.reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import read_lines
 
-STRATA = ("own", "new")
 LEAST_COSINE = 1e-6
 """A change in percent is of this at least: of a cosine of zero there is no percent."""
 

@@ -15,6 +15,8 @@ from lvmtui.contract.codec import DecodeError, decode
 from lvmtui.judge.estimate import Estimate
 from lvmtui.state.reader import CampaignState, RunView
 
+STRATA = ("own", "new")
+"""Names of the strata in the order of their numbers in `heldout.npz`; `verdict.stratum_words` says them."""
 VERSION = 1
 METRIC = 1
 """Version of `heldout.npz` this program compares: another one may mean something else by its columns."""
@@ -27,6 +29,8 @@ class Check:
     name: str
     passed: bool
     words: str
+    remedy: str = ""
+    """What would make a failed one pass, where a person can do it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Stratum:
     """The held-out windows of one source."""
 
     name: str
-    """`own`: clusters the baseline's source has; `new`: only the expanded arm's source."""
+    """Of `STRATA`. `own`: clusters the baseline's source has; `new`: only the expanded arm's source."""
     baseline: float
     expanded: float
     change: Estimate

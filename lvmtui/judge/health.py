@@ -18,7 +18,7 @@ from lvmtui.contract.scores import TrivialBaselines
 from lvmtui.contract.text import sanitise
 from lvmtui.format import cosine as words_of
 from lvmtui.judge.trend import at_plateau, cosine_of, finite, late_gain, peak, scored
-from lvmtui.judge.trivial import the_trivial
+from lvmtui.judge.trivial import short_trivial, the_trivial
 from lvmtui.state.run_state import RunState, TrainerState
 
 Kind = Literal[
@@ -66,6 +66,13 @@ class Finding:
     """True: the run is no evidence about its data. False: a note."""
     words: str
     """With the numbers that made it speak."""
+    short: str = ""
+    """See `label`; empty: the kind says it."""
+
+    @property
+    def label(self) -> str:
+        """It in at most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
+        return self.short or self.kind.replace("_", " ")
 
 
 def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding, ...]:
@@ -221,7 +228,7 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
         f"echoes the last vector: cosine {words_of(beside, 3)} with it, margin {words_of(margin, 3)}, "
         f"{share:.0%} of the way from the context mean to a copy"
     )
-    return Finding("echoing", False, words)
+    return Finding("echoing", False, words, "echoes last vector")
 
 
 def _no_better(
@@ -236,12 +243,13 @@ def _no_better(
             return None
         reached, bar, of = finished.heldout.cosine, score.cosine, f"{the_trivial(name)} on the held-out windows"
     else:
-        best = peak(evaluations)
+        name, best = "mean", peak(evaluations)
         assert best is not None
         if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
             return None
         reached, bar, of = cosine_of(best), trivial.validation_mean, "the context mean so far"
-    return Finding("no_better", False, f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}")
+    words = f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}"
+    return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
 
 
 def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:

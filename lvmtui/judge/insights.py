@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import fmean
 
-from lvmtui.format import cosine, count, percent, plural
+from lvmtui.format import cosine, count, percent, plural, signed
+from lvmtui.judge.comparison import STRATA
 from lvmtui.judge.estimate import ALPHA
-from lvmtui.judge.ranking import Row, Table
+from lvmtui.judge.ranking import ArmCell, Row, Table
 from lvmtui.judge.retrieval import hits_of
 from lvmtui.judge.student import two_sided_p
 from lvmtui.judge.trivial import the_trivial
-from lvmtui.judge.verdict import DOWN, NEGLIGIBLE, UP, Word, skill_words
+from lvmtui.judge.verdict import DOWN, NEGLIGIBLE, Word, scarcity, stratum_words
 
 LEAST_MODELS = 5
 """Models below which no order of theirs can be told from chance: four have 24 orders, the best two of them 8 %."""
 EXACT = 7
 """Models up to which all orders are tried."""
+NONE = "none, as something speaks against every model"
 NEAR_BEST = 0.01
 """Share of the best cosine that a model may be below it and still be a balanced choice."""
 
@@ -130,13 +132,12 @@ def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
 
 
 def recommendations(table: Table, costs: Mapping[str, Cost]) -> tuple[Recommendation, ...]:
-    """Highest accuracy, best scaler, best balance, what not to use."""
-    usable = choices(table, costs)
-    label = table.labels[1]
-    if not usable:
-        words = f"no {label} model is finished and free of alarms"
+    """Highest accuracy, best scaler, best balance, what not to use: what is advised against is not recommended."""
+    if not choices(table, costs):
+        words = f"no {table.labels[1]} model is finished and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
-    return (_accurate(table, usable), _scaler(table), _balanced(usable), *_avoid(table))
+    advisable = replace(table, rows=tuple(row for row in table.rows if not _against(row, table)))
+    return (_accurate(table), _scaler(table), _balanced(choices(advisable, costs)), *_avoid(table))
 
 
 # Questions ----------------------------------------------------------------------------------------------------------
@@ -150,12 +151,13 @@ def _gains(table: Table) -> str:
             if up
             else "None: by their histories every model has a lower validation cosine with more data."
         )
-    up = [row for row in table.ranked if row.verdict.word in UP]
-    if not up:
+    gaining = table.gaining
+    if not gaining:
         return "None is known to gain."
-    words = f"{_named(up)}{' (single seed: leaning only)' if up[0].verdict.word is Word.LEANS_UP else ''}."
-    if equals := _as_good(up[0], up):
-        words += f" The interval of {up[0].title} overlaps with that of {_titles(equals)}: their order is not certain."
+    first = gaining[0]
+    words = f"{_named(gaining)}{' (single seed: leaning only)' if first.verdict.word is Word.LEANS_UP else ''}."
+    if equals := _as_good(first, gaining):
+        words += f" The interval of {first.title} overlaps with that of {_titles(equals)}: their order is not certain."
     return words
 
 
@@ -165,14 +167,16 @@ def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
         for row in table.ranked
         if row.change is not None and (cost := costs.get(row.model)) and cost.parameters
     ]
+    if not table.ranked:
+        return "Cannot be said: no model is ranked."
     if not points:
-        return "Cannot be said: of no ranked model the parameters are known."
+        return "Cannot be said: the parameters of no ranked model are known."
     if len(points) < LEAST_MODELS:
         return f"Cannot be said from {plural(len(points), 'model')}; an order of fewer than {LEAST_MODELS} is chance."
     if table.histories:
         return "Cannot be said: the changes are point estimates from validation sets that differ."
     rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
-    figures = f"rank correlation of parameters and change {_signed(rho)} over {len(points)} models, p = {p:.2g}"
+    figures = f"rank correlation of parameters and change {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
     if p > ALPHA:
         return f"Not shown by these figures: {figures}."
     return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
@@ -231,14 +235,14 @@ def _champion(table: Table) -> str:
 
 
 def _sources(table: Table) -> str:
-    names = {"own": "articles of the baseline's source", "new": "articles of the new source"}
     said = []
-    for name, title in names.items():
+    for name in STRATA:
         found = [s.change for row in table.ranked for s in row.strata if s.name == name]
         if found:
             clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
             mean = percent(fmean(change.value for change in found))
-            said.append(f"on {title} {mean} on average, clear of zero for {clear} of {plural(len(found), 'model')}")
+            where = stratum_words(name, table.labels[0])
+            said.append(f"in {where} {mean} on average, clear of zero for {clear} of {plural(len(found), 'model')}")
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else "Cannot be said."
 
@@ -253,39 +257,71 @@ def _retrieval(table: Table) -> str:
 def _skills(table: Table) -> str:
     skilled = [(row, row.expanded.skill) for row in table.rows if row.expanded.skill]
     groups: dict[str, list[str]] = {}
+    phrases = {"better": "better than {}", "no better": "no better than {}", "below": "below {}"}
     for row, skill in skilled:
         assert skill is not None
-        groups.setdefault(skill_words(skill.gain) or "not known against", []).append(row.title)
+        unknown = f"not known against {{}} (too few {scarcity(skill.gain)})"
+        groups.setdefault(phrases.get(row.expanded.skill_words, unknown), []).append(row.title)
     against = max(skilled, key=lambda pair: pair[1].cosine if pair[1] else -2)[1]
     assert against is not None
     bar = f"{the_trivial(against.against)} ({cosine(against.cosine)})"
-    phrases = {"better": "better than", "no better": "no better than", "below": "below"}
-    said = [f"{', '.join(titles)} {phrases.get(word, word)} {bar}" for word, titles in groups.items()]
+    said = [f"{', '.join(titles)} {phrase.format(bar)}" for phrase, titles in groups.items()]
     return f"With {table.labels[1]}: {'; '.join(said)}."
 
 
 # Recommendations ------------------------------------------------------------------------------------------------------
 
 
-def _accurate(table: Table, usable: Sequence[Choice]) -> Recommendation:
-    best = usable[0]
-    row = table.row(best.model)
-    skill = row.expanded.skill_words if row else ""
-    words = f"{best.title} trained on {table.labels[1]}, cosine {cosine(best.cosine)}"
+def _accurate(table: Table) -> Recommendation:
+    """The best of all trained models, of either arm: all were judged on the same windows, unless by histories."""
+    better_arms = [_better_arm(row, table) for row in table.rows]
+    ordered = sorted((one for one in better_arms if one), key=lambda one: -one.cosine)
+    if not ordered:
+        return Recommendation("Highest accuracy", (), NONE)
+    best = ordered[0]
+    words = f"{best.title} trained on {best.cell.label}, cosine {cosine(best.cosine)}"
     words += " on its own validation set" if table.histories else ""
-    if near := [choice for choice in usable[1:] if _small(best.cosine - choice.cosine, best.cosine)]:
+    skill = best.cell.skill
+    if skill and best.cell.skill_words == "below":
+        none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)}), which is not trained at all"
+        return Recommendation("Highest accuracy", (), f"{none}; the best below it is {words}")
+    if near := [one for one in ordered[1:] if _small(best.cosine - one.cosine, best.cosine)]:
         words += (
             f"; {_titles(near)} {'is' if len(near) == 1 else 'are'} less than {NEGLIGIBLE} % below, which is negligible"
         )
-    if skill in ("below", "no better") and row and row.expanded.skill:
-        words += f"; {the_trivial(row.expanded.skill.against)} does as well or better without training"
+    if skill and (best.cell.skill_words == "no better" or skill.gain.value < 0):
+        words += f"; {the_trivial(skill.against)} does as well or better without training"
     return Recommendation("Highest accuracy", (best.model,), words)
 
 
-def _scaler(table: Table) -> Recommendation:
-    rows = [row for row in table.ranked if row.verdict.word in UP and not _alarmed(row)]
+@dataclass(frozen=True)
+class _Trained:
+    """A model trained on one arm's data."""
+
+    model: str
+    title: str
+    cell: ArmCell
+    cosine: float
+
+
+def _better_arm(row: Row, table: Table) -> _Trained | None:
+    """The row's arm with the higher cosine, of those without an alarm. The arms of histories have validation windows of
+    their own: there only the expanded one counts, if nothing speaks against it."""
+    cells: tuple[ArmCell, ...] = (row.expanded, row.baseline)
     if table.histories:
-        rows = [row for row in table.ranked if (row.change or 0) > 0 and not _alarmed(row)]
+        cells = () if _against(row, table) else (row.expanded,)
+    known = [
+        _Trained(row.model, row.title, cell, cell.cosine)
+        for cell in cells
+        if cell.cosine is not None and not any(finding.alarm for finding in cell.findings)
+    ]
+    return max(known, key=lambda one: one.cosine, default=None)
+
+
+def _scaler(table: Table) -> Recommendation:
+    rows = table.gaining
+    if table.histories:
+        rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not _alarmed(row))
     if not rows:
         return Recommendation("Best scaler", (), "no model is known to gain from more data")
     doubt = " by its history, which is no evidence" if table.histories else ""
@@ -296,6 +332,8 @@ def _scaler(table: Table) -> Recommendation:
 
 
 def _balanced(usable: Sequence[Choice]) -> Recommendation:
+    if not usable:
+        return Recommendation("Best balance", (), NONE)
     near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
     priced = [choice for choice in near if _price(choice) is not None]
     if not priced:
@@ -313,23 +351,24 @@ def _balanced(usable: Sequence[Choice]) -> Recommendation:
 
 def _avoid(table: Table) -> tuple[Recommendation, ...]:
     """Expanded models that should not be used, each with its reason."""
-    named, reasons = [], []
-    for row in table.rows:
-        reason = ""
-        if _alarmed(row):
-            reason = _in_short(_alarmed(row)[0])
-        elif row.verdict.word in DOWN:
-            reason = f"{_change_words(row)}; the {table.labels[0]} model is the better one"
-        elif row.expanded.skill_words == "below" and row.expanded.skill:
-            reason = f"below {the_trivial(row.expanded.skill.against)}"
-        elif row.history and (row.change or 0) < 0:
-            reason = f"{_change_words(row)} by its history"
-        if reason:
-            named.append(row.model)
-            reasons.append(f"{row.title} ({reason})")
-    if not named:
+    found = [(row, reason) for row in table.rows if (reason := _against(row, table))]
+    if not found:
         return ()
-    return (Recommendation(f"Do not use with {table.labels[1]}", tuple(named), "; ".join(reasons)),)
+    words = "; ".join(f"{row.title} ({reason})" for row, reason in found)
+    return (Recommendation(f"Do not use with {table.labels[1]}", tuple(row.model for row, _ in found), words),)
+
+
+def _against(row: Row, table: Table) -> str:
+    """Why the row's expanded arm should not be used; empty where nothing speaks against it."""
+    if _alarmed(row):
+        return _in_short(_alarmed(row)[0])
+    if row.verdict.word in DOWN:
+        return f"{_change_words(row)}; the {table.labels[0]} model is the better one"
+    if row.expanded.skill_words == "below" and row.expanded.skill:
+        return f"below {the_trivial(row.expanded.skill.against)}"
+    if row.history and (row.change or 0) < 0:
+        return f"{_change_words(row)} by its history"
+    return ""
 
 
 # Small parts ----------------------------------------------------------------------------------------------------------
@@ -376,7 +415,7 @@ def _lead(gap: float) -> str:
     return cosine(gap) if gap >= 0.00005 else "less than .0001"
 
 
-def _titles(found: Sequence[Row | Choice]) -> str:
+def _titles(found: Sequence[Row | _Trained]) -> str:
     """`LSTM, GRU`; more than four are counted."""
     return ", ".join(one.title for one in found) if len(found) <= 4 else f"{len(found)} other models"
 
@@ -436,15 +475,18 @@ def _cost_words(cost: Cost) -> str:
 
 
 def _cost_ratio(mine: Choice, other: Choice) -> str:
-    """`4.3 times the parameters and 1.8 times the latency`; empty where neither is known."""
-    parts = []
+    """`4.3 times the parameters and 1.8 times the latency`, `4.3 times the parameters, but only 0.7 times the
+    latency`; empty where neither is known."""
+    words = ""
     if mine.cost.parameters and other.cost.parameters:
-        parts.append(f"{mine.cost.parameters / other.cost.parameters:.1f} times the parameters")
+        words = f"{mine.cost.parameters / other.cost.parameters:.1f} times the parameters"
     if _unsure_latency(mine, other):
-        parts.append("a latency that cannot be told from it")
-    elif mine.cost.latency_ms and other.cost.latency_ms:
-        parts.append(f"{mine.cost.latency_ms / other.cost.latency_ms:.1f} times the latency")
-    return " and ".join(parts)
+        return f"{words} and a latency that cannot be told from it" if words else ""
+    if mine.cost.latency_ms and other.cost.latency_ms:
+        ratio = round(mine.cost.latency_ms / other.cost.latency_ms, 1)
+        joined = (" and " if ratio >= 1 else ", but only ") if words else ""
+        words += f"{joined}{ratio:.1f} times the latency"
+    return words
 
 
 def _named(rows: Sequence[Row]) -> str:
@@ -453,7 +495,3 @@ def _named(rows: Sequence[Row]) -> str:
 
 def _change_words(row: Row) -> str:
     return f"{row.verdict.words} ({percent(row.change)})" if not row.history else percent(row.change)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

@@ -30,14 +30,19 @@ def estimate(scores: Floats, cluster: Integers, seed_means: Sequence[Floats] = (
     (1946) does:
 
         V = V_CR2 + sum(s_arm^2) / K,    df = V^2 / (V_CR2^2 / df_BM + (sum(s_arm^2) / K)^2 / (arms (K - 1)))
+
+    That lies between the smaller of the two parts' degrees of freedom and their sum (by Cauchy and Schwarz), so it may
+    exceed the number of clusters less one: each part is known by itself, and their errors partly cancel.
     """
     mean, variance, df, clusters, effective = cr2(scores, cluster)
+    cluster_df = None
     repeated = [means for means in seed_means if len(means) > 1]
     if repeated and math.isfinite(variance):
         training = sum(float(np.var(means, ddof=1)) / len(means) for means in repeated)
         training_df = sum(len(means) - 1 for means in repeated)
         total = variance + training
         if total > 0:
+            cluster_df = df
             df = total**2 / (variance**2 / df + training**2 / training_df)
         variance = total
     return Estimate(
@@ -47,6 +52,7 @@ def estimate(scores: Floats, cluster: Integers, seed_means: Sequence[Floats] = (
         windows=len(scores),
         clusters=clusters,
         effective_clusters=effective,
+        cluster_df=cluster_df,
     )
 
 

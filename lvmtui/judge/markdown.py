@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from lvmtui.contract.campaign import ArmFacts
 from lvmtui.contract.text import sanitise
-from lvmtui.format import cosine, count, date, duration, percent, plural
+from lvmtui.format import cosine, count, date, duration, percent, plural, signed
 from lvmtui.judge.contents import Report, RunDetail
 from lvmtui.judge.curves import sparkline
+from lvmtui.judge.estimate import LEAST_DF
 from lvmtui.judge.health import Finding
 from lvmtui.judge.insights import latency_doubt
 from lvmtui.judge.markup import code, comment, file_name, grid, items, text
-from lvmtui.judge.plaintext import share, signed, skill_text
+from lvmtui.judge.plaintext import share, skill_text
 from lvmtui.judge.ranking import Row, Table
-from lvmtui.judge.verdict import Word, interval_words
+from lvmtui.judge.verdict import Word, interval_words, stratum_words
 
 MARK = "<!-- lvmtui campaign {id} -->"
 """First line of the file: by it a report is known to be this campaign's and not another's of the same labels."""
@@ -164,7 +165,8 @@ def _interval(report: Report) -> list[str]:
                 f"Covered: which articles were held out. {first.windows:,} windows lie in {first.clusters} clusters "
                 f"that weigh like {first.effective_clusters:.1f} of equal size; windows of one article are not "
                 "independent. "
-                "Cluster-robust CR2 variance with Bell-McCaffrey degrees of freedom "
+                "Cluster-robust CR2 variance with Bell-McCaffrey degrees of freedom"
+                f"{', combined with those of the seeds as Satterthwaite does' if seeds[-1] > 1 else ''} "
                 f"({', '.join(sorted({f'{e.df:.1f}' for e in estimates}))}; the fewer, the wider the interval).",
                 f"Training noise: covered, {_numbers(seeds)} seeds an arm."
                 if seeds and seeds[0] > 1
@@ -178,11 +180,10 @@ def _interval(report: Report) -> list[str]:
         ),
     ]
     if any(row.strata for row in table.ranked):
-        names = {"own": f"articles of {table.labels[0]}", "new": "new articles"}
         rows = [
             [
                 text(row.title),
-                text(names.get(s.name, s.name)),
+                text(stratum_words(s.name, table.labels[0])),
                 f"{s.change.windows:,}",
                 f"{s.change.clusters}",
                 cosine(s.baseline),
@@ -195,6 +196,8 @@ def _interval(report: Report) -> list[str]:
         ]
         columns = ["model", "held-out windows in", "windows", "clusters", *table.labels, "change", "95 % interval"]
         lines += ["", "By source:", "", *grid(columns, rows, right=(2, 3, 4, 5, 6))]
+        if any(s.change.scarce() for row in table.ranked for s in row.strata):
+            lines += ["", f"No interval: under {LEAST_DF:.0f} degrees of freedom, from too few articles or seeds."]
     return lines
 
 
@@ -345,6 +348,7 @@ def _runs(report: Report) -> list[str]:
         [
             text(_run_name(run)),
             text(run.status),
+            text(", ".join(finding.label for finding in run.findings) or "–"),
             f"{run.best_epoch:.3g}" if run.best_epoch is not None else "–",
             cosine(run.validation),
             cosine(run.heldout),
@@ -358,6 +362,7 @@ def _runs(report: Report) -> list[str]:
     columns = [
         "run",
         "status",
+        "health",
         "best epoch",
         "validation",
         "held-out",
@@ -366,7 +371,7 @@ def _runs(report: Report) -> list[str]:
         "time",
         "steps",
     ]
-    lines = ["## Runs", "", *grid(columns, rows, right=(2, 3, 4, 5, 6, 7, 8))]
+    lines = ["## Runs", "", *grid(columns, rows, right=(3, 4, 5, 6, 7, 8, 9))]
     files = [f"- {text(_run_name(run))}: {code(_file_of(run))}" for run in report.runs]
     return [*lines, "", *items(_best_at_first(report)), *items(_speeds(report)), "Files:", "", *files]
 

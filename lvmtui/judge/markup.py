@@ -19,8 +19,8 @@ def text(value: str) -> str:
 
 
 def code(value: str) -> str:
-    """An identifier or path, as it would be typed."""
-    return "`" + sanitise(value).replace("`", "'").replace("|", "\\|") + "`"
+    """An identifier or path, as it would be typed; code cannot hold a backtick, nor a cell backslashes before a bar."""
+    return "`" + re.sub(r"\\*\|", r"\\|", sanitise(value).replace("`", "'")) + "`"
 
 
 def comment(value: str) -> str:

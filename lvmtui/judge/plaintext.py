@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.contract.text import sanitise
-from lvmtui.format import cosine, percent
+from lvmtui.format import cosine, percent, signed
 from lvmtui.judge.comparison import Comparison
 from lvmtui.judge.ranking import ArmCell, Row
 from lvmtui.judge.trivial import the_trivial
-from lvmtui.judge.verdict import interval_words
+from lvmtui.judge.verdict import interval_words, scarcity, stratum_words
 
 
 def comparison_text(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> str:
@@ -42,13 +42,13 @@ def comparison_text(row: Row, comparison: Comparison, labels: tuple[str, str], *
     if estimate := row.estimate:
         lines += [
             f"{estimate.windows:,} held-out windows in {estimate.clusters} clusters, which weigh like "
-            f"{estimate.effective_clusters:.1f} equal ones; {estimate.df:.1f} degrees of freedom",
+            f"{estimate.effective_clusters:.1f} equal ones; {estimate.df:.1f} degrees of freedom"
+            + (" over clusters and seeds" if estimate.cluster_df is not None else ""),
             f"95 % interval of this model alone {interval_words(row.interval)}"
             + (f", among all models (Holm) {interval_words(row.adjusted)}" if several else ""),
         ]
-    names = {"own": f"articles of {labels[0]}", "new": "new articles"}
     lines += [
-        f"in {names.get(s.name, sanitise(s.name))}: {percent(s.change.value)} {interval_words(s.change.interval())}, "
+        f"in {stratum_words(s.name, labels[0])}: {percent(s.change.value)} {interval_words(s.change.interval())}, "
         f"{s.change.windows:,} windows"
         for s in row.strata
     ]
@@ -63,20 +63,13 @@ def skill_text(cell: ArmCell) -> str:
     if cell.skill is None:
         return "–"
     gain, name = cell.skill.gain, the_trivial(cell.skill.against)
-    low, high = gain.interval() or (None, None)
-    words = {
-        "better": f"better than {name}",
-        "no better": f"no better than {name}",
-        "below": f"below {name}",
-    }
-    return f"{signed(gain.value)} [{signed(low)}, {signed(high)}] {words.get(cell.skill_words, f'against {name}')}"
+    interval = gain.interval()
+    if interval is None:
+        return f"{signed(gain.value)} against {name}, too few {scarcity(gain)} to tell"
+    low, high = interval
+    than = {"better": "better than", "no better": "no better than", "below": "below"}[cell.skill_words]
+    return f"{signed(gain.value)} [{signed(low)}, {signed(high)}] {than} {name}"
 
 
 def share(value: float | None) -> str:
     return cosine(value, 3)
-
-
-def signed(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return ("+" if value >= 0 else "−") + cosine(abs(value))

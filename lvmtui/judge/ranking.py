@@ -1,6 +1,7 @@
 """The table at the end: a row a model, ranked by what more data changed. Pure, but for `read_table`.
 
-Rows with a fair comparison are ranked by change, ties by the expanded arm's cosine. Rows that wait for runs stand
+Rows with a fair comparison are ranked by change, ties by the expanded arm's cosine; medals go to those of them that
+are known to gain, so the first of these is the best scaler. Rows that wait for runs stand
 below them with what is known so far, rows without a fair comparison last, with the reason.
 """
 
@@ -20,7 +21,7 @@ from lvmtui.judge.estimate import Estimate, Interval
 from lvmtui.judge.health import Finding, health_of
 from lvmtui.judge.trend import finite, peak
 from lvmtui.judge.trivial import trivial_title
-from lvmtui.judge.verdict import Verdict, Word, holm, interval_words, skill_words, verdict
+from lvmtui.judge.verdict import UP, Verdict, Word, holm, interval_words, skill_words, verdict
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.status import Phase
 
@@ -88,15 +89,17 @@ class Row:
     history: bool
     """True: figures are from histories of earlier runs."""
     notes: tuple[str, ...]
+    medal: str = ""
+    """Of the first three that are known to gain. A history's point estimate proves nothing and wins none."""
+
+    @property
+    def gains(self) -> bool:
+        """True if more data is known to help it, and its expanded arm is free of alarms."""
+        return self.verdict.word in UP and not any(finding.alarm for finding in self.expanded.findings)
 
     @property
     def title(self) -> str:
         return sanitise(title_of(self.model), 60)
-
-    @property
-    def medal(self) -> str:
-        """Of a ranked row; a history's point estimate proves nothing and wins none."""
-        return "" if self.history else MEDALS.get(self.rank or 0, "")
 
     def cell(self, arm: Arm) -> ArmCell:
         return self.baseline if arm == "baseline" else self.expanded
@@ -134,11 +137,16 @@ class Table:
         return tuple(row for row in self.rows if row.rank is not None)
 
     @property
+    def gaining(self) -> tuple[Row, ...]:
+        """Those known to gain, the best scaler first."""
+        return tuple(row for row in self.ranked if row.gains)
+
+    @property
     def order(self) -> str:
         """How the rows are ranked, in a sentence."""
         return (
-            f"Ranks and medals go by the change from {self.labels[0]} to {self.labels[1]}: the first has gained most, "
-            "which does not make it the best model."
+            f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, which does not make the first the best "
+            "model; medals go to those known to gain."
         )
 
     @property
@@ -213,7 +221,9 @@ def _draft(
     else:
         unfair = [check.words for check in comparison.failed] + _unfit(state, comparison, health)
         if unfair or comparison.change is None:
-            word = verdict(comparison.change, seeds=len(comparison.pairs), unfair=unfair)
+            remedies = {check.remedy for check in comparison.failed}
+            remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
+            word = verdict(comparison.change, seeds=len(comparison.pairs), unfair=unfair, remedy=remedy)
         else:
             estimate, change = comparison.change, comparison.change.value
     return Row(
@@ -274,11 +284,21 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
     above = sorted((row for row in rows if ranks(row)), key=_key)
     waiting = [row for row in rows if not ranks(row) and row.verdict.word is Word.PROVISIONAL]
     below = [row for row in rows if not ranks(row) and row.verdict.word is not Word.PROVISIONAL]
-    placed: list[Row] = []
-    for place, row in enumerate(above, 1):
-        tie = placed and _key(placed[-1]) == _key(row)
-        placed.append(replace(row, rank=placed[-1].rank if tie else place))
+    among_gaining = iter(_places([row for row in above if row.gains]))
+    placed = [
+        replace(row, rank=place, medal=MEDALS.get(next(among_gaining), "") if row.gains else "")
+        for row, place in zip(above, _places(above), strict=True)
+    ]
     return placed + waiting + below
+
+
+def _places(rows: Sequence[Row]) -> list[int]:
+    """Places from 1 of rows in their order; equal ones share one."""
+    places: list[int] = []
+    for i, row in enumerate(rows):
+        tie = i > 0 and _key(rows[i - 1]) == _key(row)
+        places.append(places[-1] if tie else i + 1)
+    return places
 
 
 def _key(row: Row) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 from lvmtui.contract.events import Evaluated
 
@@ -13,7 +14,7 @@ PLATEAU_GAIN = 0.0025
 """Relative gain in cosine that a curve at its plateau stays under: half of the +-0.5 % that a verdict calls
 negligible, so that unfinished training of one arm alone cannot carry a comparison out of that band."""
 PLATEAU_EVALUATIONS = 4
-"""With fewer evaluations a quarter of the curve is a single point, and nothing is known."""
+"""With fewer evaluations they lie further apart than the quarter of the curve is long, and nothing is known."""
 
 
 def finite(value: float | None) -> float | None:
@@ -40,14 +41,23 @@ def cosine_of(evaluation: Evaluated) -> float:
 def late_gain(evaluations: Sequence[Evaluated]) -> float | None:
     """By how much the best validation cosine rose in the last quarter of the steps taken; never below zero.
 
+    Where the quarter begins between two evaluations, the best cosine is taken to rise evenly from one to the other:
+    with few of them the one before may lie half the curve back. Curves flatten as they rise, so they are above that
+    line, and the gain is rather over- than understated.
+
     None with fewer than four evaluations that have a cosine, or none before the last quarter.
     """
     known = scored(evaluations)
     if len(known) < PLATEAU_EVALUATIONS:
         return None
     border = (1 - PLATEAU_SHARE) * known[-1].step
-    before = [cosine_of(e) for e in known if e.step <= border]
-    return max(0.0, max(map(cosine_of, known)) - max(before)) if before else None
+    best = list(zip((e.step for e in known), accumulate(map(cosine_of, known), max), strict=True))
+    first = next((i for i, (step, _) in enumerate(best) if step > border), 0)
+    if not first:
+        return None
+    (step, at_border), (next_step, after) = best[first - 1], best[first]
+    at_border += (after - at_border) * (border - step) / (next_step - step)
+    return max(0.0, best[-1][1] - at_border)
 
 
 def at_plateau(evaluations: Sequence[Evaluated]) -> bool:

@@ -20,6 +20,11 @@ def trivial_title(name: str) -> str:
     return TRIVIAL_TITLES.get(name, sanitise(name.replace("_", " "), 60))
 
 
+def short_trivial(name: str) -> str:
+    """The name in at most 12 characters, for the cell of a table."""
+    return {"mean": "context mean", "constant_mean": "constant"}.get(name, trivial_title(name))[:12]
+
+
 def the_trivial(name: str) -> str:
     """The same within a sentence: `the recency mean`, `copy-last`."""
     return trivial_title(name) if name in WITHOUT_ARTICLE else f"the {trivial_title(name)}"

@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lvmtui.contract.text import sanitise
 from lvmtui.format import percent
-from lvmtui.judge.estimate import ALPHA, Estimate, Interval
+from lvmtui.judge.estimate import ALPHA, LEAST_DF, Estimate, Interval
 
 NEGLIGIBLE = 0.5
 """Percent: a change that is known to be smaller than this does not matter to anybody who has to choose a data set."""
 MINOR, LARGE = 1.0, 3.0
 """Percent: a change under the first is slight, over the second large. The original experiment's words."""
-LEAST_DF = 3.0
-"""Degrees of freedom below which an interval is not believed: its half-width is over 3 standard errors, and those are
-themselves known to within a factor of two at best."""
 
 
 class Word(StrEnum):
@@ -52,6 +50,8 @@ class Verdict:
     """`slight`, `minor` or `large`, where the word is a direction that several seeds carry."""
     reason: str = ""
     """In words, where the word needs one."""
+    remedy: str = ""
+    """What would allow another word, where one thing would."""
 
     @property
     def words(self) -> str:
@@ -64,24 +64,29 @@ class Verdict:
         return f"{self.words}: {self.reason}" if self.reason else self.words
 
 
-def verdict(change: Estimate | None, *, seeds: int, unfair: Sequence[str] = (), alpha: float = ALPHA) -> Verdict:
+def verdict(
+    change: Estimate | None, *, seeds: int, unfair: Sequence[str] = (), remedy: str = "", alpha: float = ALPHA
+) -> Verdict:
     """Judge a change in percent.
 
-    `unfair`: why the comparison is not a fair one, in words. `alpha`: the level this change is tested at among
-    several (see `holm`). With one seed the interval does not cover what another seed would have given, so a direction
-    is only leaned to.
+    `unfair`: why the comparison is not a fair one, in words; `remedy`: what would make it one. `alpha`: the level this
+    change is tested at among several (see `holm`). With one seed the interval does not cover what another seed would
+    have given, so a direction is only leaned to.
     """
     if unfair:
-        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfair))
+        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfair), remedy=remedy)
     if change is None:
         return Verdict(Word.NOT_COMPARABLE, reason="there are no scores on common held-out windows")
     interval = change.interval(alpha)
-    if interval is None or change.df < LEAST_DF:
-        return Verdict(
-            Word.NO_VERDICT,
-            reason=f"{change.df:.1f} degrees of freedom, at least {LEAST_DF:.0f} are needed: "
-            f"{change.clusters} held-out clusters that weigh like {change.effective_clusters:.1f} equal ones",
+    if interval is None:
+        few = change.scarce() == "seeds"
+        why = (
+            f"{seeds} seeds are too few for how far they lie apart"
+            if few
+            else f"{change.clusters} held-out clusters that weigh like {change.effective_clusters:.1f} equal ones"
         )
+        reason = f"{change.df:.1f} degrees of freedom, at least {LEAST_DF:.0f} are needed: {why}"
+        return Verdict(Word.NO_VERDICT, reason=reason, remedy="one more seed (--seeds)" if few else "")
     low, high = interval
     inside = low >= -NEGLIGIBLE and high <= NEGLIGIBLE
     if low <= 0 <= high and not inside:
@@ -119,10 +124,20 @@ def holm(p_values: Sequence[float | None]) -> tuple[float, ...]:
 def skill_words(gain: Estimate) -> str:
     """An arm against the best trivial baseline: `below`, `no better` or `better`; empty where nothing is known."""
     interval = gain.interval()
-    if interval is None or gain.df < LEAST_DF:
+    if interval is None:
         return ""
     low, high = interval
     return "below" if high < 0 else "better" if low > 0 else "no better"
+
+
+def scarcity(estimate: Estimate | None) -> str:
+    """What an estimate without an interval lacks: `seeds`, `held-out clusters`."""
+    return "seeds" if estimate and estimate.scarce() == "seeds" else "held-out clusters"
+
+
+def stratum_words(name: str, baseline: str) -> str:
+    """The held-out windows of one source (`Stratum.name`), with the label of the baseline: `articles of 8k`."""
+    return {"own": f"articles of {baseline}", "new": "new articles"}.get(name, sanitise(name))
 
 
 def interval_words(interval: Interval | None, digits: int = 2) -> str:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.judge.answer import answer, caveats
-from lvmtui.judge.ranking import Table, ranked
-from lvmtui.judge.verdict import Word
+from lvmtui.judge.ranking import Row, Table, ranked
+from lvmtui.judge.verdict import Word, verdict
 from tests.judge.test_insights import row
 
 HELPED, HURT, UP, DOWN = Word.IMPROVED, Word.REGRESSED, Word.LEANS_UP, Word.LEANS_DOWN
@@ -64,6 +64,31 @@ def test_sentences(words: list[Word], expected: str) -> None:
 def test_any_table_has_an_answer_of_one_sentence(words: list[Word]) -> None:
     said = answer(table(words))
     assert said.endswith(".") and "\n" not in said and "None" not in said and said[0].isupper()
+
+
+def few(row: Row, df: float, cluster_df: float | None) -> Row:
+    """The row without a verdict, for its degrees of freedom."""
+    assert row.estimate
+    estimate = replace(row.estimate, df=df, cluster_df=cluster_df)
+    return replace(row, estimate=estimate, verdict=verdict(estimate, seeds=2))
+
+
+def test_the_reason_for_no_verdict_is_the_true_one() -> None:
+    one = table([Word.NO_VERDICT], seeds=2)
+    by_seeds = replace(one, rows=(few(one.rows[0], 2.9, 10.8),))
+    assert answer(by_seeds) == "No verdict on m0 (+1.00 %): there are too few seeds."
+    assert caveats(by_seeds) == (
+        "To judge m0: one more seed (--seeds).",
+        "The seeds of m0 lie apart, and so few tell little of how far others would: the intervals are wide for it "
+        "(from 2.9 degrees of freedom), and more seeds would narrow them.",
+    )
+    by_clusters = replace(one, rows=(few(one.rows[0], 2.9, None),))
+    assert answer(by_clusters) == "No verdict on m0 (+1.00 %): there are too few held-out clusters."
+    assert len(caveats(by_clusters)) == 1 and caveats(by_clusters)[0].startswith("A few large articles make up much")
+    several = table([HELPED, HELPED, HELPED], seeds=2)
+    mixed = replace(several, rows=(few(several.rows[0], 2.9, 10.8), few(several.rows[1], 2.1, 2.0), several.rows[2]))
+    assert answer(mixed).endswith("; for one there are too few seeds; for one there are too few held-out clusters.")
+    assert any("wide for it (from 2.0 degrees of freedom)" in said for said in caveats(mixed))
 
 
 def test_caveats() -> None:

@@ -185,6 +185,10 @@ def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
         check = next(check for check in found.checks if check.name == "equal chance to learn")
         assert check.passed is fair
         assert ("8k was still improving" in check.words) is not fair
+        report, md = report_of(workspace, campaign)
+        assert report.answer.startswith("No answer: AMN allows no fair comparison") is not fair
+        remedy = "To judge AMN: longer training (more --epochs), or equally many updates for both arms"
+        assert (remedy in md) is not fair
 
 
 def test_a_run_continued_from_another_is_not_comparable(tmp_path: Path) -> None:
@@ -220,6 +224,27 @@ def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
     assert (row.baseline.skill_words, row.expanded.skill_words) == ("better", "better")
     assert re.search(r"\| \+\.0100 \[\+\.0100, \+\.0100\] better than the recency mean \| \+\.018\d \[", md)
     assert "skill with 8k: +.0100 [+" in (workspace.results(campaign) / "amn.txt").read_text()
+
+
+def test_two_seeds_that_lie_apart_are_the_reason_for_no_verdict(tmp_path: Path) -> None:
+    workspace, campaign = finished(
+        tmp_path, ONE, seeds=(1, 2), windows=450, states={("amn", "expanded"): "queued", ("amn", "baseline"): "queued"}
+    )
+    for arm in ("baseline", "expanded"):
+        for seed, cosine in ((1, 0.40), (2, 0.52)):
+            run = bring_to(workspace, campaign, "amn", arm, seed, state="finished", heldout=True)  # type: ignore[arg-type]
+            with np.load(run.folder.heldout) as arrays:
+                moved = arrays["cosine"] - arrays["cosine"].mean() + cosine + (0.005 if arm == "expanded" else 0)
+            rewritten(run, {"cosine": moved.astype(np.float32)})
+    report, md = report_of(workspace, campaign)
+    (row,) = report.table.rows
+    assert row.estimate and row.estimate.cluster_df and row.estimate.df < 3 < row.estimate.cluster_df
+    assert report.answer.endswith("there are too few seeds.")
+    assert "2 seeds are too few for how far they lie apart" in md and "To judge AMN: one more seed" in md
+    assert "too few held-out clusters" not in md and "A few large articles" not in md
+    assert row.medal == "" and row.interval is None
+    shown = (workspace.results(campaign) / "amn.txt").read_text()
+    assert "degrees of freedom over clusters and seeds" in shown
 
 
 def test_a_shared_machine_is_noted_once_for_all_seeds(tmp_path: Path) -> None:

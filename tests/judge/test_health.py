@@ -26,6 +26,7 @@ from lvmtui.contract.events import (
     Unknown,
 )
 from lvmtui.contract.identity import Identity
+from lvmtui.contract.text import sanitise
 from lvmtui.judge.health import Finding, health_of
 from lvmtui.state.run_state import RunState, fold
 from tests.judge.series import SPEC, TRIVIAL, diverged, evaluated, run_of
@@ -150,8 +151,10 @@ def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
     assert first_named(run, "no_better") == 3  # after the first quarter
     assert not [f for f in health_of(run_of(run), TRIVIAL) if f.alarm]
     (said,) = health_of(run_of(run[:4]), TRIVIAL)
+    assert said.label == "at context mean"
     assert said.words == "no better than the context mean so far: .5070, that has .5070"
     (said,) = health_of(run_of(run, heldout=0.5064), TRIVIAL)
+    assert said.label == "below recency mean"
     assert said.words == "no better than the recency mean on the held-out windows: .5064, that has .5170"
 
 
@@ -214,6 +217,14 @@ def test_an_overfit_is_a_note_with_its_peak() -> None:
     assert "failed_to_learn" not in kinds(health_of(run_of(run), TRIVIAL))
 
 
+def test_the_gain_of_the_last_quarter_is_not_overstated_with_few_evaluations() -> None:
+    """The last quarter begins just before the third of four evaluations: most of its gain came earlier."""
+    steps = ((305, 0.0909), (610, 0.3443), (914, 0.5352), (1200, 0.5867))
+    run = [replace(evaluated(p, cosine), step=step) for p, (step, cosine) in enumerate(steps, 1)]
+    (found,) = (f for f in health_of(run_of(run), None) if f.kind == "still_improving")
+    assert found.words == "still improving at the end: .0603 of validation cosine came in the last quarter"
+
+
 def test_a_run_that_still_improves_at_its_end_is_told() -> None:
     run = [evaluated(p, 0.45 + 0.006 * p, 0.45 + 0.006 * p) for p in PLACES]
     assert "still_improving" in kinds(health_of(run_of(run), TRIVIAL))
@@ -274,9 +285,10 @@ def test_any_log_is_judged_in_words(log: list[Event], trivial: object) -> None:
     run = RunState(SPEC, trainer=fold(log))
     found = health_of(run, trivial)  # type: ignore[arg-type]
     assert found == health_of(run, trivial)  # type: ignore[arg-type]
-    assert all(f.words.strip() and f.words.isprintable() for f in found)
+    assert all(f.words.strip() and sanitise(f.words) == f.words for f in found)
     assert [f.alarm for f in found] == sorted((f.alarm for f in found), reverse=True), "alarms come first"
     assert len(kinds(found)) == len(found), "each fault once"
+    assert all(0 < len(f.label) <= 18 for f in found), "a label fits into a cell"
     more = RunState(SPEC, trainer=fold([*log, Unknown("a later version's event")]))
     assert health_of(more, trivial) == found, "what cannot be read changes nothing"  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.judge.answer import caveats
-from lvmtui.judge.comparison import ArmScores
+from lvmtui.judge.comparison import ArmScores, Skill
 from lvmtui.judge.estimate import Estimate
 from lvmtui.judge.health import Finding
 from lvmtui.judge.insights import (
@@ -22,7 +22,9 @@ from lvmtui.judge.insights import (
     rank_correlation,
     recommendations,
 )
+from lvmtui.judge.plaintext import skill_text
 from lvmtui.judge.ranking import ArmCell, Row, Table, ranked
+from lvmtui.judge.retrieval import move
 from lvmtui.judge.verdict import Verdict, Word
 
 
@@ -82,7 +84,7 @@ def test_the_largest_model_is_weighed_against_the_best_other() -> None:
 
 def test_an_alarm_speaks_before_a_score() -> None:
     dead = Finding("collapsed", True, "collapsed at epoch 3: all predictions are one vector")
-    one = table(row("a", 1, 0.50), row("e", 1, 0.55, Word.IMPROVED, dead))
+    one = table(row("a", 1, 0.50), row("e", 20, 0.55, Word.IMPROVED, dead))
     assert answers(questions(one, COSTS))["Does the largest model pay for itself?"] == (
         "No: e (16.0 k parameters) collapsed at epoch 3."
     )
@@ -170,7 +172,107 @@ def test_a_model_without_known_costs_is_not_on_the_front() -> None:
     assert (chosen["a"].on_front, chosen["b"].on_front, chosen["b"].weighed) == (True, False, False)
     assert not any(c.on_front for c in choices(two, {}))
     said = answers(questions(two, {}))["Do larger models gain more?"]
-    assert said == "Cannot be said: of no ranked model the parameters are known."
+    assert said == "Cannot be said: the parameters of no ranked model are known."
+    unfair = answers(questions(table(row("a", 1, 0.5, Word.NOT_COMPARABLE)), {"a": Cost(100, 1.0)}))
+    assert unfair["Do larger models gain more?"] == "Cannot be said: no model is ranked."
+
+
+def test_what_is_cheaper_is_not_held_against_the_largest() -> None:
+    costs = {"a": Cost(100, 1.0), "e": Cost(400, 0.7)}
+    said = answers(questions(table(row("a", 1, 0.52), row("e", 1, 0.51)), costs))
+    assert said["Does the largest model pay for itself?"] == (
+        "No: e has .5100, a .5200, and it takes 4.0 times the parameters, but only 0.7 times the latency."
+    )
+
+
+def with_skill(one: Row, gain: float, error: float = 0.001, df: float = 30, cluster_df: float | None = None) -> Row:
+    """The row with its expanded arm so much above ridge; `df` under 3 leaves that without an interval."""
+    cosine = one.expanded.cosine or 0.0
+    skill = Skill("ridge", cosine - gain, Estimate(gain, error, df, 2000, 60, 40, cluster_df))
+    return replace(one, expanded=replace(one.expanded, scores=ArmScores(cosine, -0.2, 0.1, 0.2, 0.3, 0.5, None, skill)))
+
+
+def test_what_loses_to_ridge_is_recommended_nowhere_and_said_first() -> None:
+    lost = table(
+        with_skill(row("a", 1, 0.54), -0.01),
+        with_skill(row("b", 2, 0.535), -0.015),
+        with_skill(row("c", 3, 0.53), -0.02),
+    )
+    found = {r.what: r for r in recommendations(lost, COSTS)}
+    assert found["Do not use with 23k"].models == ("c", "b", "a")
+    assert (found["Highest accuracy"].models, found["Best balance"].models) == ((), ())
+    assert found["Highest accuracy"].words == (
+        "no model beats ridge (.5500), which is not trained at all; the best below it is a trained on 23k, cosine .5400"
+    )
+    assert caveats(lost)[0] == (
+        "With 23k no model beats ridge (.5500), which is not trained at all: the best of them, a, has .5400."
+    )
+    one_wins = table(with_skill(row("a", 1, 0.56), 0.01), with_skill(row("b", 2, 0.54), -0.01))
+    found = {r.what: r for r in recommendations(one_wins, COSTS)}
+    assert (found["Highest accuracy"].models, found["Best balance"].models) == (("a",), ("a",))
+    assert not any("ridge" in said for said in caveats(one_wins))
+
+
+def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_one() -> None:
+    """The cheap one that regressed would be as good and cheaper; still it is not to be used."""
+    found = {r.what: r for r in recommendations(table(row("a", -1, 0.520, Word.REGRESSED), row("b", 1, 0.519)), COSTS)}
+    assert found["Best balance"].models == ("b",)
+    assert found["Do not use with 23k"].models == ("a",)
+    assert found["Highest accuracy"].words.startswith("a trained on 8k, cosine .5253")
+
+
+def test_a_history_that_fell_is_not_the_best_one_to_use() -> None:
+    fell, rose = (row(m, c, 0.56, Word.POINT_ESTIMATE) for m, c in (("a", -0.4), ("b", 0.3)))
+    found = {r.what: r for r in recommendations(table(fell), COSTS)}
+    assert (found["Highest accuracy"].models, found["Best balance"].models) == ((), ())
+    assert found["Do not use with 23k"].models == ("a",)
+    assert recommendations(table(fell, rose), COSTS)[0].models == ("b",)
+
+
+def test_against_ridge_the_same_is_known_wherever_it_is_said() -> None:
+    few = with_skill(row("a", 1, 0.54), -0.0154, df=2.1, cluster_df=11)
+    known = with_skill(row("b", 1, 0.54), -0.0154)
+    said = answers(questions(table(few, known), COSTS))["Do the models beat what needs no training?"]
+    assert "a not known against ridge (.5554) (too few seeds)" in said and "b below ridge" in said
+    assert skill_text(few.expanded) == "−.0154 against ridge, too few seeds to tell"
+    assert skill_text(known.expanded) == "−.0154 [−.0174, −.0134] below ridge"
+
+
+def test_medals_go_to_known_gains_of_which_the_first_is_the_best_scaler() -> None:
+    dead = Finding("failed_to_learn", True, "failed to learn: ...")
+    one = table(
+        row("a", 6, 0.5, Word.NO_VERDICT), row("b", 5, 0.5, Word.IMPROVED, dead), row("c", 4, 0.5, Word.TOO_CLOSE),
+        row("d", 2, 0.5), row("e", 1, 0.5), row("f", -1, 0.5, Word.REGRESSED),
+    )  # fmt: skip
+    assert [(r.model, r.rank, r.medal) for r in one.rows] == [
+        ("a", 1, ""), ("b", 2, ""), ("c", 3, ""), ("d", 4, "🥇"), ("e", 5, "🥈"), ("f", 6, ""),
+    ]  # fmt: skip
+    found = {r.what: r for r in recommendations(one, COSTS)}
+    assert found["Best scaler"].models[0] == "d"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "windows", "moved"),
+    [
+        (0.9994, 0.9986, 2292, 0),  # not to be seen in what is shown
+        (0.9990, 0.9979, 60, 0),  # less than a window
+        (0.120, 0.116, 2292, 0),  # within the error of the count
+        (0.123, 0.113, 2292, -1),
+        (0.30, 0.33, 2292, 1),
+        (0.0, 0.0, 0, 0),
+    ],
+)
+def test_hits_move_by_more_than_their_error(before: float, after: float, windows: int, moved: int) -> None:
+    assert move(before, after, windows) == moved == -move(after, before, windows)
+
+
+def test_hits_that_hardly_move_are_no_caveat() -> None:
+    rows = [with_hits(row(m, 1.5, 0.52), h, h - 0.0001) for m, h in zip("abc", (0.333, 0.333, 0.3329), strict=True)]
+    still = replace(table(*rows), average=1.5)
+    assert not any("Retrieval" in said for said in caveats(still))
+    assert answers(questions(still, COSTS))["Is the true next vector found more often?"].startswith(
+        "No: hit@1 rose or fell for none of 3 models (on average from .333 to .333)"
+    )
 
 
 def test_a_small_lead_of_the_largest_does_not_pay() -> None:

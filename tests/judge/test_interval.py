@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.judge.estimate import LEAST_DF
 from lvmtui.judge.interval import bell_mccaffrey, cr2, estimate
 
 sizes_of_clusters = st.lists(st.integers(1, 300), min_size=2, max_size=40)
@@ -50,8 +51,9 @@ def test_effective_clusters_lie_between_one_and_their_number(sizes: list[int], s
     result = estimate(np.random.default_rng(seed).normal(size=len(cluster)), cluster)
     assert 1 <= result.effective_clusters <= len(sizes) + 1e-9
     assert 0 < result.df <= len(sizes) - 1 + 1e-6
-    low, high = result.interval() or (0, 0)
-    assert low <= result.value <= high
+    interval = result.interval()
+    assert (interval is None) is (result.df < LEAST_DF)
+    assert interval is None or interval[0] <= result.value <= interval[1]
 
 
 def test_one_cluster_has_no_interval() -> None:
@@ -60,7 +62,7 @@ def test_one_cluster_has_no_interval() -> None:
 
 
 def test_equal_arms_have_the_interval_zero() -> None:
-    result = estimate(np.zeros(10), np.repeat([0, 1], 5))
+    result = estimate(np.zeros(20), np.repeat([0, 1, 2, 3], 5))
     assert result.interval() == (0.0, 0.0)
     assert result.p == 1.0
 
@@ -75,6 +77,29 @@ def test_seeds_widen_the_interval_as_stated() -> None:
     clusters, training = alone.standard_error**2, (base.var(ddof=1) + expanded.var(ddof=1)) / 3
     assert together.standard_error**2 == pytest.approx(clusters + training)
     assert together.df == pytest.approx((clusters + training) ** 2 / (clusters**2 / alone.df + training**2 / 4))
+
+
+@given(sizes_of_clusters, st.integers(2, 5), st.floats(0, 0.2), st.integers(0, 1000))
+def test_degrees_of_freedom_of_clusters_and_seeds_lie_between_the_smaller_and_their_sum(
+    sizes: list[int], seeds: int, apart: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    scores = random.normal(0, 0.05, len(cluster))
+    arms = [random.normal(0.5, apart, seeds) for _ in range(2)]
+    alone, together = estimate(scores, cluster), estimate(scores, cluster, arms)
+    assert together.cluster_df in (None, alone.df)
+    least, most = sorted((alone.df, 2.0 * (seeds - 1)))
+    assert least - 1e-6 <= together.df <= least + most + 1e-6
+
+
+def test_what_is_scarce_is_what_makes_the_degrees_of_freedom_few() -> None:
+    random = np.random.default_rng(4)
+    scores, twelve, two = random.normal(0, 0.001, 240), np.repeat(np.arange(12), 20), np.repeat([0, 1], 120)
+    apart, alike = (np.array([0.50, 0.56]), np.array([0.51, 0.57])), (np.array([0.5, 0.5]), np.array([0.5, 0.5001]))
+    assert estimate(scores, twelve, apart).scarce() == "seeds"
+    assert estimate(scores, twelve, alike).scarce() == "" == estimate(scores, twelve).scarce()
+    assert estimate(scores, two, alike).scarce() == "clusters" == estimate(scores, two).scarce()
 
 
 def test_one_seed_adds_nothing() -> None:

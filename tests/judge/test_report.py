@@ -52,7 +52,7 @@ def test_all_improve(tmp_path: Path) -> None:
     assert re.search(
         r"with 8k AMN \(\.517\d\) is ahead of LSTM by \.004\d, with 23k GRU \(\.527\d\) ahead of AMN by", md
     )
-    assert "Ranks and medals go by the change from 8k to 23k" in section(md, "Ranking")
+    assert "Ranks go by the change from 8k to 23k" in section(md, "Ranking")
 
 
 def test_all_regress(tmp_path: Path) -> None:
@@ -317,6 +317,14 @@ def test_csv_has_every_row(tmp_path: Path) -> None:
     assert [row["kind"] for row in rows] == ["model"] * 3 + ["trivial"] * 5
     assert rows[0]["rank"] == "1" and float(rows[0]["change_percent"]) > 0
     assert rows[2]["verdict"] == "not comparable" and rows[2]["change_percent"] == ""
+
+
+def test_what_health_found_stands_beside_the_status(tmp_path: Path) -> None:
+    low = Curve(0.30, noise=0.0)
+    _, md = report_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,), curves={("amn", "expanded"): low}))
+    runs = section(md, "Runs")
+    assert re.search(r"\| AMN 23k +\| finished +\| failed to learn[ ,|]", runs)
+    assert re.search(r"\| AMN 8k +\| finished +\| (?!failed)", runs)
 
 
 def test_curves_are_small_files_beside_it(tmp_path: Path) -> None:

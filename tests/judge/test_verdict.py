@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.format import cosine, signed
 from lvmtui.judge.estimate import ALPHA, Estimate
-from lvmtui.judge.verdict import DOWN, UP, Word, degree_of, holm, interval_words, skill_words, verdict
+from lvmtui.judge.verdict import (
+    DOWN,
+    UP,
+    Word,
+    degree_of,
+    holm,
+    interval_words,
+    scarcity,
+    skill_words,
+    stratum_words,
+    verdict,
+)
 
 
 def change(value: float, error: float | None, df: float = 40) -> Estimate:
@@ -60,6 +73,24 @@ def test_few_degrees_of_freedom_give_no_verdict_and_say_so() -> None:
     assert "3.0 degrees of freedom, at least 3" in found.reason
     assert verdict(change(5, None, df=0), seeds=3).word is Word.NO_VERDICT
     assert verdict(change(5, 0.1, df=3), seeds=3).word is Word.IMPROVED
+
+
+def test_where_seeds_make_the_degrees_of_freedom_few_they_are_the_reason() -> None:
+    apart = replace(change(5, 0.1, df=2.9), cluster_df=10.8)
+    found = verdict(apart, seeds=2)
+    assert found.reason == (
+        "2.9 degrees of freedom, at least 3 are needed: 2 seeds are too few for how far they lie apart"
+    )
+    assert found.remedy == "one more seed (--seeds)" and scarcity(apart) == "seeds"
+    few = verdict(replace(apart, cluster_df=2.0), seeds=2)
+    assert "60 held-out clusters that weigh like 50.0 equal ones" in few.reason and few.remedy == ""
+
+
+@given(st.floats(-20, 20), st.floats(0, 5), st.floats(0.1, 9), st.integers(1, 5))
+def test_no_interval_is_told_where_there_is_no_verdict(value: float, error: float, df: float, seeds: int) -> None:
+    estimate = change(value, error, df)
+    assert (estimate.interval() is None) is (verdict(estimate, seeds=seeds).word is Word.NO_VERDICT)
+    assert (estimate.interval() is None) is (estimate.p is None) is (skill_words(estimate) == "")
 
 
 @given(st.floats(-20, 20), st.floats(0, 5), st.floats(3, 500), st.integers(1, 9), st.floats(1e-4, 0.05))
@@ -129,6 +160,17 @@ def test_skill() -> None:
     assert skill_words(change(-0.02, 0.004)) == "below"
     assert skill_words(change(0.002, 0.004)) == "no better"
     assert skill_words(change(0.02, 0.004, df=2)) == ""
+
+
+def test_stratum_words() -> None:
+    assert [stratum_words(name, "8k") for name in ("own", "new", "a\x1b[1m")] == ["articles of 8k", "new articles", "a"]
+
+
+def test_differences_are_signed_in_one_way() -> None:
+    assert [signed(v) for v in (0.009, -0.009, 0.0, -0.00001, 1.25, None, math.nan)] == [
+        "+.0090", "−.0090", "+.0000", "+.0000", "+1.2500", "–", "–",
+    ]  # fmt: skip
+    assert (signed(-0.91, 2), signed(-1, 2), cosine(-0.0312), cosine(0.99999)) == ("−.91", "−1.00", "−.0312", "1.0000")
 
 
 def test_interval_words() -> None:
