@@ -100,21 +100,25 @@ def smoother_of(correlation: float) -> Floats:
 
 
 def coverage(mixture: Mixture, cluster: npt.NDArray[np.integer], seeds: int, trials: int) -> tuple[float, float, float]:
-    """Share of intervals that hold the truth, their mean half-width in percent of a cosine of .5, and mean df."""
+    """Share of intervals that hold the truth, their mean half-width in percent of a cosine of .5, and mean df; of the
+    trials that were given one (with too few degrees of freedom the verdict says that there is none)."""
     random = np.random.default_rng(zlib.crc32(f"{mixture.name} {seeds}".encode()))
     smoother = smoother_of(mixture.neighbours)
-    hits, width, df = 0, 0.0, 0.0
+    told, hits, width, df = 0, 0, 0.0, 0.0
     for _ in range(trials):
         shared = CHANGE + article_effects(random, mixture, int(cluster.max()) + 1)[cluster]
         noise = window_noise(random, mixture, cluster, smoother)
         training = random.normal(0, TRAINING_DEVIATION, (2, seeds)) if seeds > 1 else np.zeros((2, 1))
         scores = shared + noise + (training[1] - training[0]).mean()
         found = estimate(scores, cluster, (training[0], training[1]) if seeds > 1 else ())
-        low, high = found.interval() or (np.nan, np.nan)
+        if (interval := found.interval()) is None:
+            continue
+        low, high = interval
+        told += 1
         hits += low <= CHANGE <= high
         width += (high - low) / 2 / 0.005
         df += found.df
-    return hits / trials, width / trials, df / trials
+    return hits / told, width / told, df / told
 
 
 def bootstrap_coverage(mixture: Mixture, cluster: npt.NDArray[np.integer], trials: int) -> float:

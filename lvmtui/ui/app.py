@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -25,7 +26,7 @@ from lvmtui.state.status import Phase
 from lvmtui.ui.board_screen import BoardScreen
 from lvmtui.ui.machine import MachineFigures
 from lvmtui.ui.orders import Orders
-from lvmtui.ui.snapshot import Snapshot
+from lvmtui.ui.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.source import Source
 from lvmtui.ui.terminal import Departure, TerminalDriver
 from lvmtui.ui.view import View
@@ -36,6 +37,8 @@ SAID = 4.0
 """Seconds that words stay on the last line."""
 READ = 1.0
 """Seconds after which the next key takes them away."""
+QUIET = 10.0
+"""Seconds without a key or a click after which a view may change by itself."""
 
 
 def _actions() -> type[Provider]:
@@ -96,6 +99,8 @@ class LvmApp(App[int], inherit_bindings=False):
         self._said = 0.0
         """When it was said, by the monotonic clock."""
         self._ensured = -ENSURE
+        self._touched = -QUIET
+        """When a key was pressed last, by the monotonic clock."""
         self._judged: bool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.departure = Departure(self._depart)
@@ -135,6 +140,12 @@ class LvmApp(App[int], inherit_bindings=False):
         self.source.stop()
         self.exit(0)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Whatever has the key, a dialog or a view: somebody is there and busy."""
+        if isinstance(event, (events.Key, events.Paste, events.MouseDown)):
+            self._touched = time.monotonic()
+        await super().on_event(event)
+
     # -- snapshots ---------------------------------------------------------------------------------------------------
 
     def _delivered(self, snapshot: Snapshot | None) -> None:
@@ -167,20 +178,24 @@ class LvmApp(App[int], inherit_bindings=False):
         self._judged = snapshot.judged
 
     def redraw(self) -> None:
-        """Draw the view that is open."""
-        if isinstance(self.screen, View):
-            self.screen.redraw()
+        """Draw the view that is open, also while a dialog lies over it."""
+        view = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, View)), None)
+        if view is not None:
+            view.redraw()
 
     def attend(self, selected: str, visible: Iterable[str] = ()) -> None:
         self.source.attend(selected, visible)
 
     def _verdict_came(self) -> None:
-        """The campaign is over: show what came out, unless somebody is busy with something else."""
+        """The campaign is over: show what came out. Where somebody is busy it is only said: the next key is meant for
+        what is on the screen now."""
+        from lvmtui.ui.verdict_screen import VerdictScreen
+
         self.bell()
-        open_view = type(self.screen).__name__
-        if open_view in ("BoardScreen", "RunScreen"):
+        quiet = time.monotonic() - self._touched >= QUIET
+        if isinstance(self.screen, View) and self.screen.gives_way and quiet:
             self.action_verdict()
-        elif open_view != "VerdictScreen":
+        elif not isinstance(self.screen, VerdictScreen):
             self.say("the campaign is over; v shows the verdict")
 
     # -- words -------------------------------------------------------------------------------------------------------
@@ -211,6 +226,12 @@ class LvmApp(App[int], inherit_bindings=False):
 
         if self.snapshot is not None and not isinstance(self.screen, RunScreen):
             self.push_screen(RunScreen())
+
+    def select_model(self, model: ModelFacts) -> None:
+        """Select a model's run, on the arm (and of the seed) of the one that is selected now."""
+        now = self.snapshot.model(self.selected) if self.snapshot else None
+        at = [run.name for run in now.runs].index(self.selected) if now else 0
+        self.selected = model.runs[min(at, len(model.runs) - 1)].name
 
     def open_campaign(self, campaign: str | None) -> None:
         """Show another campaign of the workspace; None: the newest."""
@@ -253,6 +274,7 @@ class LvmApp(App[int], inherit_bindings=False):
             return
         if len(self.screen_stack) > 1 and (self.snapshot is not None or len(self.screen_stack) > 2):
             self.pop_screen()
+            self.redraw()  # before it is shown as it was when it was left
 
     # -- orders ------------------------------------------------------------------------------------------------------
 

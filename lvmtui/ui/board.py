@@ -45,12 +45,12 @@ def board(
 ) -> Drawing:
     """The whole screen. `top`: first run of the list that is shown, where there is a list."""
     grid = panel_grid(snapshot, width, height)
-    below = _below(snapshot, selected, width, grid)
+    below = _below(snapshot, selected, width, height, grid)
     room = height - 2 - len(below)
     if grid is not None:
         body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid, memo)
     else:
-        body = rows(snapshot, selected, top, width, max(1, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
+        body = rows(snapshot, selected, top, width, max(2, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
     lines: list[Line] = [header(snapshot, width, read_only=read_only), *body.lines]
     hits = [Hit(h.x, h.y + 1, h.width, h.height, f"run:{h.target}") for h in body.hits if h.y + h.height < height - 1]
     log = max(0, min(MOST_LOG, room - len(body.lines)))
@@ -67,7 +67,12 @@ def list_height(snapshot: Snapshot, selected: str, width: int, height: int) -> i
     """Runs that the list shows at once; all of them where there are panels."""
     if panel_grid(snapshot, width, height) is not None:
         return len(snapshot.runs)
-    return max(1, height - 3 - LEAST_LOG - len(_below(snapshot, selected, width, None)))
+    return max(1, height - 3 - LEAST_LOG - len(_below(snapshot, selected, width, height, None)))
+
+
+def first_listed(top: int, at: int, shown: int, count: int) -> int:
+    """The first run of the list that is shown, so that run `at` is: `top`, as far as that is possible."""
+    return max(0, at - shown + 1, min(top, count - shown, at))
 
 
 def panel_grid(snapshot: Snapshot, width: int, height: int) -> Grid | None:
@@ -78,8 +83,9 @@ def panel_grid(snapshot: Snapshot, width: int, height: int) -> Grid | None:
     return grid_for(len(snapshot.models), most, width, height - 2 - min(MOST_LOG, 5 + (height - 28) // 4))
 
 
-def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> list[Line]:
-    """Between the runs and the log, where no panel says it: answer, selected run, who leads, and what to watch."""
+def _below(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid | None) -> list[Line]:
+    """Between the runs and the log, where no panel says it: answer, selected run, who leads, and what to watch; no more
+    than leaves room for header, titles, the selected run, log and keys."""
     if grid is not None and grid.spare:
         return []
     lines: list[Line] = []
@@ -89,7 +95,7 @@ def _below(snapshot: Snapshot, selected: str, width: int, grid: Grid | None) -> 
         lines.extend(_selected(snapshot, selected, width - 2))
     lines.extend(best_now(snapshot))
     lines.extend(alarms(snapshot, without=selected if grid is None else "")[:3])
-    return [((" ", ""), *line) for line in lines]
+    return [((" ", ""), *line) for line in lines[: max(0, height - 4 - LEAST_LOG)]]
 
 
 def _selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lvmtui.ui.board import board, list_height
+from lvmtui.ui.board import board, first_listed, list_height
 from lvmtui.ui.board_panels import Memo
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.line import Drawing
@@ -22,6 +22,7 @@ class BoardScreen(View):
     """Every model at a glance."""
 
     QUESTION = "find a run"
+    GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "next model", show=False),
         Binding("up,k", "move(-1)", "previous model", show=False),
@@ -45,9 +46,7 @@ class BoardScreen(View):
         names = [run.name for run in snapshot.runs]
         at = names.index(selected) if selected in names else 0
         shown = list_height(snapshot, selected, width, height)
-        self._top = max(0, min(self._top, len(names) - shown, at))
-        if at >= self._top + shown:
-            self._top = at - shown + 1
+        self._top = first_listed(self._top, at, shown, len(names))
         self.ui.attend(names[at] if names else "", names[self._top : self._top + shown])
         if len(self._memo) > MOST:
             self._memo.clear()
@@ -62,12 +61,11 @@ class BoardScreen(View):
         if snapshot is None:
             return
         models = [model for model in snapshot.models if model.runs]
-        for i, model in enumerate(models):
-            for j, run in enumerate(model.runs):
-                if run.name == self.ui.selected:
-                    target = models[(i + by) % len(models)]
-                    self.select(target.runs[min(j, len(target.runs) - 1)])
-                    return
+        here = snapshot.model(self.ui.selected)
+        if here is not None:
+            at = [model.model for model in models].index(here.model)
+            self.ui.select_model(models[(at + by) % len(models)])
+            self.redraw()
 
     def action_step(self, by: int) -> None:
         self._go(lambda at, count: (at + by) % count)

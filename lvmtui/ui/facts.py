@@ -226,7 +226,7 @@ def _worded(facts: RunFacts) -> RunFacts:
     if facts.alive:
         return replace(facts, glyph=glyphs.WARNING, style="alarm")
     if facts.phase is Phase.FINISHED:
-        return replace(facts, glyph=glyphs.FAILED, style="failed", word=facts.alarms[0].kind.replace("_", " "))
+        return replace(facts, glyph=glyphs.FAILED, style="failed", word=facts.alarms[0].label)
     return facts
 
 

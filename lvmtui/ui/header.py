@@ -129,7 +129,7 @@ def alarms(snapshot: Snapshot, *, without: str = "") -> list[Line]:
 def _short_trouble(run: RunFacts) -> str:
     """One word or two; the panel has the sentence."""
     if run.alarms:
-        return run.alarms[0].kind.replace("_", " ")
+        return run.alarms[0].label
     if run.phase in (Phase.FAILED, Phase.DIVERGED, Phase.STALLED, Phase.NO_SPACE, Phase.UNKNOWN):
         return run.word
     return ""

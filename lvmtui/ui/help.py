@@ -13,7 +13,7 @@ from lvmtui.ui.modal import Dialog
 
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
-        "anywhere",
+        "board, run and verdict",
         (
             ("p", "pause the selected run, or resume it"),
             ("x", "cancel it (asks)"),
@@ -21,7 +21,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("r", "try it again (checkpoint or start)"),
             ("v", "verdict: the ranked table"),
             ("e", "export the report"),
-            ("n", "new campaign"),
+            ("n", "new campaign (on a run: next match)"),
             ("ctrl+p", "every action, by name"),
             ("q", "leave; the runs go on"),
         ),
@@ -48,7 +48,16 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("esc", "back to the board"),
         ),
     ),
-    ("verdict", (("s", "sort by the next column"), ("tab", "the report as exported"), ("enter", "open the run"))),
+    (
+        "verdict",
+        (
+            ("↑ ↓", "next model"),
+            ("← →", "its next run"),
+            ("s", "sort by the next column"),
+            ("tab", "the report as exported"),
+            ("enter", "open the run"),
+        ),
+    ),
     ("new campaign", (("pgup pgdn", "more of what was found"), ("enter", "start, after a question"))),
 )
 

@@ -8,6 +8,7 @@ backwards. Text is made harmless here, where it enters.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from lvmtui.contract.text import sanitise
 
 BLOCK = 1 << 16
 SEARCH_BLOCK = 1 << 20
+COUNTED = 1 << 24
+"""Bytes of a log up to which the lines that hold something are counted: no longer than one waits anyway."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,21 @@ class LogFile:
                     return _start_of(descriptor, start + found)
                 done += length
         return None
+
+    def count(self, needle: str, offset: int) -> tuple[int, int] | None:
+        """Which of the lines that hold `needle` the one at `offset` is, from 1 on, and how many there are; None where
+        that would take long."""
+        fold = needle == needle.lower()
+        with _opened(self.path) as descriptor:
+            size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
+            if not 0 < size <= COUNTED:
+                return None
+            text = os.pread(descriptor, size, 0)
+        lines = re.finditer(re.escape(needle.encode()) + rb"[^\n]*", text.lower() if fold else text)
+        starts = [line.start() for line in lines]
+        if not starts:
+            return None
+        return min(len(starts), 1 + sum(start < offset for start in starts)), len(starts)
 
 
 def newest_lines(path: Path, count: int) -> list[str]:

@@ -77,8 +77,11 @@ class Orders:
             epoch = checkpoint.step / run.state.spec.steps_per_epoch
             body.append(f"Its last checkpoint is of step {checkpoint.step:,}, epoch {epoch:.1f}.")
             choices.append(("c", "from the checkpoint"))
+        elif checkpoint is None:
+            body.append("There is no checkpoint to go on from.")
         if not not_anew:
-            body.append("From the start, what it has learned does not count any more.")
+            if run.state.step:
+                body.append("From the start, what it has learned does not count any more.")
             choices.append(("s", "from the start"))
         self._app.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
 

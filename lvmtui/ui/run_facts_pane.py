@@ -104,7 +104,7 @@ def _groups(run: RunFacts) -> list[Group]:
 
 
 def _finding(finding: Finding) -> tuple[str, str]:
-    kind = finding.kind.replace("_", " ")
+    kind = finding.label
     return kind, finding.words.removeprefix(f"{kind}: ")
 
 
@@ -123,7 +123,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
         ("held-out cosine", f"{words.cosine(held.cosine)} over {held.windows:,} windows"),
         *known,
         ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}"),
-        ("margin", f"{held.margin:+.4f}, cosine with the last vector {words.cosine(held.last_cosine)}"),
+        ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
         ("spread", words.cosine(held.spread)),
         ("latency", f"{finished.latency_p50_ms:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %"),
         ("peak memory", words.size(finished.peak_memory_bytes)),

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from lvmtui.state.status import Phase
+from lvmtui.ui import glyphs
 from lvmtui.ui.event_words import Happenings
 from lvmtui.ui.facts import RunFacts
 from lvmtui.ui.header import Key, keys, order_keys
@@ -35,6 +36,7 @@ class RunScreen(View):
     """The selected run."""
 
     QUESTION = "search the log"
+    GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "next pane"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False),
@@ -107,7 +109,9 @@ class RunScreen(View):
             return charts(snapshot, run, other_arm(snapshot, run), self._log_scale, width, height)
         if shown == "log":
             assert self._log is not None
-            return [((" ", ""), *line) for line in self._log.lines(width - 2, max(1, height))]
+            lines = self._log.lines(width - 2, max(1, height))
+            marks = [glyphs.SELECTED if self._log.is_hit(i) else " " for i in range(len(lines))]
+            return [((mark, "selected"), *line) for mark, line in zip(marks, lines, strict=True)]
         if shown == "facts":
             lines = fact_lines(run, width)
         else:
@@ -215,7 +219,10 @@ class RunScreen(View):
     def action_again(self, forwards: bool) -> None:
         """Search on in a thread of its own: a gigabyte takes a second or two."""
         log = self._log
-        if log is None or not log.needle:
+        if log is None:
+            return
+        if not log.needle:
+            self.ui.say("nothing was searched for yet; / searches the log")
             return
         self._pane = "log"
         self._stop_search()
@@ -231,7 +238,7 @@ class RunScreen(View):
                 app.call_later(app.say, f"searching, {100 * share:.0f} %; esc stops")
             return not stop.is_set()
 
-        def found(offset: int | None) -> None:
+        def found(offset: int | None, count: tuple[int, int] | None) -> None:
             if stop.is_set() or self._log is not log:
                 return
             self._search = None
@@ -239,11 +246,12 @@ class RunScreen(View):
                 app.say(f"'{log.needle}' is not in this log")
             else:
                 app.hush()
-                log.go_to(offset)
+                log.go_to(offset, count, *self._area)
                 self.redraw()
 
         def search() -> None:
-            app.call_later(found, log.search(forwards, going))
+            offset = log.search(forwards, going)
+            app.call_later(found, offset, None if offset is None else log.count_at(offset))
 
         threading.Thread(target=search, name="lvmtui-search", daemon=True).start()
 

@@ -19,7 +19,21 @@ PANES = ("charts", "log", "facts", "events")
 
 
 def run_header(run: RunFacts, place: str, width: int) -> Line:
-    """Name, state, bar, time, best cosine; at the right which run of how many."""
+    """Name, state, bar, time, best cosine; at the right which run of how many. The bar gives way first."""
+    end: list[Piece] = [(f" {place} ", "dim")]
+    live = run.state.live if run.state else None
+    for bar_width in (12 if width < 100 else 24, 6, 0):
+        start = _how_far(run, bar_width, width)
+        if width_of(start) + width_of(end) <= width:
+            break
+    if live is not None and live.windows_per_second and run.phase is Phase.RUNNING:
+        speed = f"   {words.count(live.windows_per_second)} windows/s"
+        if width_of(start) + len(speed) + width_of(end) <= width:
+            start.append((speed, "dim"))
+    return spread(start, end, width)
+
+
+def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
     start: list[Piece] = [
         (f" {run.title} {run.label}", "heading"),
         ("   ", ""),
@@ -27,7 +41,7 @@ def run_header(run: RunFacts, place: str, width: int) -> Line:
         ("   ", ""),
     ]
     if run.alive or 0 < run.share < 1:
-        start += [*bar(run.share, 12 if width < 100 else 24, run.style), (f" {100 * run.share:.0f} %   ", "")]
+        start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{100 * run.share:.0f} %   ", "")]
     eta = run.expected.eta if run.expected else None
     if run.phase in (Phase.RUNNING, Phase.STARTING, Phase.STALLED):
         span = f" ({range_words(eta)})" if eta and width >= 100 else ""
@@ -38,14 +52,8 @@ def run_header(run: RunFacts, place: str, width: int) -> Line:
     elif run.time_words and not run.imported:
         start.append((f"{run.time_words} of work   ", "dim"))
     if run.best is not None:
-        start += [("best ", "dim"), (words.cosine(run.best), "bold"), ("   ", "")]
-    live = run.state.live if run.state else None
-    end: list[Piece] = [(f"{place} ", "dim")]
-    if live is not None and live.windows_per_second and run.phase is Phase.RUNNING:
-        speed = f"{words.count(live.windows_per_second)} windows/s "
-        if width_of(start) + len(speed) + width_of(end) <= width:
-            start.append((speed, "dim"))
-    return spread(start, end, width)
+        start += [("best ", "dim"), (words.cosine(run.best), "bold")]
+    return start
 
 
 def notices(run: RunFacts, width: int, most: int) -> list[Line]:

@@ -43,7 +43,7 @@ class ModelFacts:
         """What health has to say of it short of an alarm, in a word or two: `8k overfitting`; empty if nothing."""
         notes = ((run, finding) for run in self.runs for finding in run.findings if not finding.alarm)
         run, finding = next(notes, (None, None))
-        return f"{run.label} {finding.kind.replace('_', ' ')}" if run and finding else ""
+        return f"{run.label} {finding.label}" if run and finding else ""
 
 
 @dataclass(frozen=True)

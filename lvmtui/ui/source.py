@@ -140,8 +140,8 @@ class Source:
     @property
     def large(self) -> bool:
         """True if there is so much to read that the first picture should not wait for it."""
-        folders = self.workspace.campaign_dirs()
-        return bool(folders) and folders[-1].campaign.stat().st_size > LARGE
+        chosen = self._chosen()
+        return chosen is not None and chosen.campaign.stat().st_size > LARGE
 
     def look(self) -> Snapshot | None:
         """Look at everything and return the snapshot; None if there is no campaign."""
@@ -157,14 +157,20 @@ class Source:
 
     def _find_campaign(self) -> None:
         """Open the campaign that is wanted, if it is not open."""
-        folders = self.workspace.campaign_dirs()
-        chosen = [f for f in folders if f.id == self._wanted] if self._wanted else folders[-1:]
-        if self._reader is not None and chosen and self._reader.folder == chosen[0]:
+        chosen = self._chosen()
+        if self._reader is not None and self._reader.folder == chosen:
             return
         self._reader, self._views, self._builder = None, {}, Builder()
         self._places = Places(self.workspace, None, {})
-        if chosen:
-            self._open(chosen[0])
+        if chosen is not None:
+            self._open(chosen)
+
+    def _chosen(self) -> CampaignDir | None:
+        """The campaign that is wanted, or the newest; None if there is none."""
+        folders = self.workspace.campaign_dirs()
+        if self._wanted:
+            return next((folder for folder in folders if folder.id == self._wanted), None)
+        return folders[-1] if folders else None
 
     def _open(self, folder: CampaignDir) -> None:
         try:

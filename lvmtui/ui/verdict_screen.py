@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from lvmtui.contract.spec import ARMS
 from lvmtui.ui import glyphs
-from lvmtui.ui.header import Key, header, keys
+from lvmtui.ui.header import Key, header, keys, order_keys
 from lvmtui.ui.line import Drawing, Hit, Line, place, spread
 from lvmtui.ui.markdown import render
 from lvmtui.ui.snapshot import Snapshot, report_text
@@ -19,7 +19,7 @@ from lvmtui.ui.view import View, trouble
 KEYS: tuple[Key, ...] = (
     ("e", "export", "export"),
     ("s", "sort", "sort"),
-    ("enter", "details", "open"),
+    ("enter", "open", "open"),
     ("tab", "report text", "turn"),
     ("?", "help", "help"),
 )
@@ -27,7 +27,7 @@ BACK: Key = ("esc", "board", "back")
 
 
 class VerdictScreen(View):
-    """What came out, or has so far."""
+    """What came out, or has so far. A row is a model, and one of its runs is the selected one, as everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,shift+tab", "turn", "table or report"),
@@ -36,8 +36,8 @@ class VerdictScreen(View):
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("pagedown,space", "page(1)", "a page down", show=False),
         Binding("pageup,b", "page(-1)", "a page up", show=False),
-        Binding("right,l", "shift(8)", "to the right", show=False),
-        Binding("left,h", "shift(-8)", "to the left", show=False),
+        Binding("right,l", "shift(1)", "the other arm, or to the right", show=False),
+        Binding("left,h", "shift(-1)", "the other arm, or to the left", show=False),
         Binding("g,home", "edge(0)", "start", show=False),
         Binding("G,end", "edge(1)", "end", show=False),
         Binding("enter", "open", "open the run", show=False),
@@ -46,7 +46,6 @@ class VerdictScreen(View):
     def __init__(self) -> None:
         super().__init__()
         self._by = SORTS[0]
-        self._model = ""
         self._report = False
         self._text: str | None = None
         self._text_of: Snapshot | None = None
@@ -54,19 +53,20 @@ class VerdictScreen(View):
         self._reading = False
 
     def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
-        rows = sorted_rows(snapshot, self._by)
-        if rows and self._model not in [row.model for row in rows]:
-            self._model = rows[0].model
+        run = snapshot.run(self.ui.selected)
+        if run is not None:
+            self.ui.attend(run.name, [run.name])
         lines: list[Line] = [header(snapshot, width, read_only=self.ui.read_only)]
         hits: list[Hit] = []
         if self._report:
             lines.extend(self._report_lines(snapshot, width, height - 2))
         else:
-            body = verdict_view(snapshot, self._model, self._by, width, height - 3)
+            body = verdict_view(snapshot, self.ui.selected, self._by, width, height - 3)
             lines.extend([(), *body.lines])
             hits.extend(Hit(h.x, h.y + 2, h.width, h.height, h.target) for h in body.hits)
         lines.extend([()] * (height - 1 - len(lines)))
-        last, found = keys(KEYS, BACK, width)
+        orders = order_keys(run, read_only=self.ui.read_only)
+        last, found = keys((*KEYS[:3], *orders, *KEYS[3:]), BACK, width)
         hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
         return Drawing((*lines[: height - 1], last), tuple(hits))
 
@@ -80,7 +80,10 @@ class VerdictScreen(View):
         lines = render(self._text, width)
         self._top = max(0, min(self._top, len(lines) - height + 1))
         shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height - 1]]
-        return [spread((), [(place(self._top, len(shown), len(lines)) + " ", "note")], width), *shown]
+        run = snapshot.run(self.ui.selected)
+        selected = f" {run.title} {run.label} is selected" if run else ""
+        where = place(self._top, len(shown), len(lines))
+        return [spread([(selected, "dim")], [(where + " ", "note")], width), *shown]
 
     def _read(self, snapshot: Snapshot) -> None:
         """Write the report's text in a thread; it reads files."""
@@ -117,9 +120,16 @@ class VerdictScreen(View):
             self._top += by
         elif self.snapshot is not None:
             models = [row.model for row in sorted_rows(self.snapshot, self._by)]
-            if self._model in models:
-                self._model = models[max(0, min(len(models) - 1, models.index(self._model) + by))]
+            here = self.snapshot.model(self.ui.selected)
+            at = models.index(here.model) if here and here.model in models else 0
+            self._select(models[max(0, min(len(models) - 1, at + by))] if models else "")
         self.redraw()
+
+    def _select(self, name: str) -> None:
+        """Select the model's run on the arm that is selected."""
+        model = next((m for m in self.snapshot.models if m.model == name and m.runs), None) if self.snapshot else None
+        if model is not None:
+            self.ui.select_model(model)
 
     def action_page(self, by: int) -> None:
         self.action_move(by * max(1, self.size.height - 5))
@@ -128,15 +138,17 @@ class VerdictScreen(View):
         self.action_move((1 << 30) * (1 if end else -1))
 
     def action_shift(self, by: int) -> None:
-        self._across = max(0, self._across + by) if self._report else 0
+        """To the model's next run; the report, some cells to the side."""
+        model = self.snapshot.model(self.ui.selected) if self.snapshot else None
+        if self._report:
+            self._across = max(0, self._across + 8 * by)
+        elif model is not None:
+            names = [run.name for run in model.runs]
+            self.ui.selected = names[(names.index(self.ui.selected) + by) % len(names)]
         self.redraw()
 
     def action_open(self) -> None:
-        snapshot = self.snapshot
-        model = next((m for m in snapshot.models if m.model == self._model), None) if snapshot else None
-        if model is not None and model.runs:
-            self.ui.selected = model.runs[-1].name
-            self.ui.open_run()
+        self.ui.open_run()
 
     def wheeled(self, by: int) -> None:
         self.action_move(by)
@@ -144,7 +156,7 @@ class VerdictScreen(View):
     def pressed(self, target: str, again: bool) -> None:
         kind, _, name = target.partition(":")
         if kind == "row":
-            self._model = name
+            self._select(name)
             self.action_open() if again else self.redraw()
 
 

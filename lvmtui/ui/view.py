@@ -29,9 +29,16 @@ class View(Screen[None]):
     ALLOW_SELECT = False
     QUESTION = ""
     """What `/` asks for; empty where it asks nothing."""
+    GIVES_WAY = False
+    """True if the verdict may take its place by itself, once the campaign is over and while nobody types."""
     _drawing = Drawing(())
     _pressed = ""
     _prompt: Prompt | None = None
+
+    @property
+    def gives_way(self) -> bool:
+        """True if the verdict may take its place now: nothing is being typed into it."""
+        return self.GIVES_WAY and self._prompt is None
 
     @property
     def ui(self) -> LvmApp:

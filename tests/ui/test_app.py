@@ -12,6 +12,7 @@ import pytest
 from textual.command import CommandList
 from textual.pilot import Pilot
 
+from lvmtui.contract.campaign import Campaign
 from lvmtui.contract.intent import Intent, read_intent
 from lvmtui.contract.workspace import Workspace
 from lvmtui.ui.app import LvmApp
@@ -56,6 +57,12 @@ def intent(app: LvmApp) -> Intent:
     run = app.snapshot.run(app.selected)
     assert run is not None
     return read_intent(run.view.folder.intent)
+
+
+def campaign_of(app: LvmApp) -> Campaign:
+    snapshot = app.source.look()
+    assert snapshot is not None
+    return snapshot.state.campaign
 
 
 async def test_the_selection_moves_by_model_and_by_run(root: Path, make_app: MakeApp) -> None:
@@ -169,8 +176,7 @@ async def test_a_dialog_that_grows_is_whole(root: Path, make_app: MakeApp) -> No
 
 async def test_retry_asks_from_where(root: Path, make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app(root)
-    assert app.source.look() is not None
-    bring_to(root, app.source.look().state.campaign, "transformer", "expanded", state="failed")  # type: ignore[union-attr]
+    bring_to(root, campaign_of(app), "transformer", "expanded", state="failed")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("r")
         await pilot.pause()
@@ -206,11 +212,92 @@ async def test_the_log_is_followed_and_searched(root: Path, make_app: MakeApp) -
         await pilot.pause()
         assert shown(app).count("step 30/1200") == 1
         await pilot.press("g", "slash", *"STEP 45".lower(), "enter")
-        await until(pilot, lambda: shown(app).splitlines()[2].startswith(" 13:45:45 step 450/1200"))
+        await until(pilot, lambda: "▌13:45:45 step 450/1200" in shown(app))
+        assert "1 of 1, " in shown(app) and "step 600/1200" in shown(app), "no part of the screen is left empty"
         await pilot.press("slash", *"nowhere", "enter")
         await until(pilot, lambda: "'nowhere' is not in this log" in shown(app))
         await pilot.press("f")
         assert "following" in shown(app)
+
+
+async def test_a_search_stays_where_it_finds(root: Path, make_app: MakeApp) -> None:
+    """Eleven lines fit on the screen: all stay on it, and it is told which of the hits one stands at."""
+    app = make_app(root)
+    campaign = campaign_of(app)
+    log_lines(Workspace(root), campaign, "lstm", "expanded", 11)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"lstm 23k", "enter", "enter", "2", "n")
+        assert "nothing was searched for yet" in shown(app)
+        before = shown(app).splitlines()[2:13]
+        await pilot.press("slash", *"step 1", "enter")
+        for count, step in (("1 of 3", 10), ("2 of 3", 100), ("3 of 3", 110), ("1 of 3", 10)):
+            await until(pilot, lambda count=count, step=step: _found(app, count, step))  # type: ignore[misc]
+            assert [line[1:] for line in shown(app).splitlines()[2:13]] == [line[1:] for line in before]
+            await pilot.press("n")
+        await until(pilot, lambda: _found(app, "2 of 3", 100))
+        await pilot.press("N")
+        await until(pilot, lambda: _found(app, "1 of 3", 10))
+
+
+def _found(app: LvmApp, count: str, step: int) -> bool:
+    marked = [line for line in shown(app).splitlines() if line.startswith("▌")]
+    return count in shown(app) and len(marked) == 1 and f"step {step}/" in marked[0]
+
+
+async def test_without_a_checkpoint_one_starts_over(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    campaign = campaign_of(app)
+    bring_to(root, campaign, "transformer", "expanded", state="failed", fraction=0.0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"failed", "enter", "r")
+        await until(pilot, lambda: "Try Transformer 23k again?" in shown(app))
+        assert "There is no checkpoint to go on from." in shown(app) and "s from the start" in shown(app)
+        assert "from the checkpoint" not in shown(app) and "has learned" not in shown(app)
+
+
+async def test_in_the_verdict_orders_are_for_what_is_selected_there(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    campaign = campaign_of(app)
+    bring_to(root, campaign, "transformer", "expanded", state="failed")
+    async with app.run_test(size=(80, 24)) as pilot:
+
+        def row() -> str:
+            return next(line for line in shown(app).splitlines() if line.startswith("▌"))
+
+        await pilot.press("v")
+        assert "GRU" in row() and "── GRU 8k ──" in shown(app), "what was selected on the board"
+        await pilot.press("g")
+        for _ in range(5):
+            if "Transformer" not in row():
+                await pilot.press("down")
+        assert "Transformer" in row() and app.selected.startswith("transformer_8k")
+        assert "p pause" in shown(app).splitlines()[-1]
+        await pilot.press("right")
+        assert "── Transformer 23k ──" in shown(app) and "r retry" in shown(app).splitlines()[-1]
+        await pilot.press("r")
+        await until(pilot, lambda: "Try Transformer 23k again?" in shown(app))
+        await pilot.press("escape", "tab")
+        await until(pilot, lambda: "Transformer 23k is selected" in shown(app))
+        await pilot.press("tab", "enter")
+        assert isinstance(app.screen, RunScreen) and "Transformer 23k" in shown(app).splitlines()[0]
+        await pilot.press("escape", "escape")
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen) and row().split()[1:3] != ["GRU", "8k"]
+        assert app.selected.startswith("transformer_23k")
+
+
+async def test_a_board_behind_a_dialog_goes_on(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    campaign = campaign_of(app)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        behind = app.screen.query_one(Canvas)
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, Help) and "4 of 10 done" in behind.text
+        bring_to(root, campaign, "transformer", "baseline", state="finished")
+        app.look()
+        await pilot.pause()
+        assert isinstance(app.screen, Help) and "5 of 10 done" in behind.text
 
 
 async def test_panes_scales_and_other_runs(root: Path, make_app: MakeApp) -> None:
@@ -287,6 +374,37 @@ async def test_the_verdict_comes_up_once_with_a_bell(
         app.look()
         await pilot.pause()
         assert isinstance(app.screen, BoardScreen) and rung == [1]
+
+
+@pytest.mark.parametrize("busy", [("down",), ("e",), ("question_mark",), ("slash",), ("enter", "2")])
+async def test_the_verdict_takes_no_key_that_is_meant_for_something_else(
+    tmp_path: Path, make_app: MakeApp, busy: tuple[str, ...]
+) -> None:
+    campaign = end(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(*busy)
+        before = app.screen
+        Workspace(tmp_path).campaign(campaign.id).report.write_text("# done\n")
+        app.look()
+        await pilot.pause()
+        assert app.screen is before and app.words == "the campaign is over; v shows the verdict"
+
+
+@pytest.mark.parametrize(("key", "left"), [("down", VerdictScreen), ("question_mark", Help), ("slash", BoardScreen)])
+async def test_the_verdict_comes_up_where_no_key_was_pressed_of_late(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, key: str, left: type
+) -> None:
+    """But not over a dialog, nor where something is being typed."""
+    campaign = end(tmp_path)
+    monkeypatch.setattr("lvmtui.ui.app.QUIET", 0.0)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(key)
+        Workspace(tmp_path).campaign(campaign.id).report.write_text("# done\n")
+        app.look()
+        await pilot.pause()
+        assert isinstance(app.screen, left)
 
 
 async def test_a_campaign_that_is_over_already_opens_quietly(

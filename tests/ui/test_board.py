@@ -6,10 +6,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lvmtui.contract.workspace import Workspace
 from lvmtui.judge.eta import Eta
-from lvmtui.ui.board import board, list_height, panel_grid
+from lvmtui.ui.board import board, first_listed, list_height, panel_grid
 from lvmtui.ui.board_panels import bar, grid_for
 from lvmtui.ui.header import keys, range_words
 from lvmtui.ui.line import Drawing, width_of
@@ -49,6 +51,31 @@ def test_nothing_overflows(snapshots: dict[str, Snapshot], name: str, size: tupl
         drawing = board(snapshot, run.name, 0, *size)
         assert len(drawing.lines) == size[1]
         assert all(h.x >= 0 and h.y + h.height <= size[1] for h in drawing.hits)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["middle", "end", "every_state"]),
+    st.integers(20, 210),
+    st.integers(5, 64),
+    st.integers(0, 99),
+    st.integers(0, 99),
+)
+def test_the_selected_run_is_always_on_the_board(
+    snapshots: dict[str, Snapshot], name: str, width: int, height: int, at: int, top: int
+) -> None:
+    snapshot = snapshots[name]
+    at %= len(snapshot.runs)
+    run = snapshot.runs[at]
+    listed = list_height(snapshot, run.name, width, height)
+    drawing = board(
+        snapshot, run.name, first_listed(top, at, listed, len(snapshot.runs)), width, height, read_only=False
+    )
+    assert len(drawing.lines) == height
+    selected = [line for line in text(drawing).splitlines() if "▌" in line]
+    assert len(selected) == 1 and run.label in selected[0]
+    if panel_grid(snapshot, width, height) is None:
+        assert len([hit for hit in drawing.hits if hit.target.startswith("run:")]) == min(listed, len(snapshot.runs))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])

@@ -73,13 +73,43 @@ def test_it_finds_and_sets_off(path: Path) -> None:
     pane.to_start()
     found = pane.search(True, lambda share: True)
     assert found is not None
-    pane.go_to(found)
+    go_to(pane, found)
     assert shown(pane)[0] == "line 5"
     assert ("line 5", "match") in pane.lines(WIDTH, HEIGHT)[0]
-    pane.go_to(pane.search(True, lambda share: True) or 0)
-    assert shown(pane)[0] == "line 50"
-    pane.go_to(pane.search(False, lambda share: True) or 0)
+    go_to(pane, pane.search(True, lambda share: True) or 0)
+    assert shown(pane)[0] == "line 50" and pane.place == "2 of 11, 49 %"
+    go_to(pane, pane.search(False, lambda share: True) or 0)
     assert shown(pane)[0] == "line 5"
+
+
+def go_to(pane: LogPane, offset: int) -> None:
+    pane.go_to(offset, pane.count_at(offset), WIDTH, HEIGHT)
+
+
+def test_what_is_found_moves_the_window_no_more_than_it_must(path: Path) -> None:
+    pane = LogPane(path, needle="line")
+    pane.to_start()
+    pane.scroll(10, WIDTH, HEIGHT)
+    for i in (10, 11, 12, 13):  # the first one shown is looked at, too
+        go_to(pane, pane.search(True, lambda share: True) or 0)
+        assert shown(pane)[0] == "line 10" and pane.place.startswith(f"{i + 1} of 100, ")
+        assert [pane.is_hit(i) for i in range(HEIGHT)] == [j == i - 10 for j in range(HEIGHT)]
+    pane.needle = "line 98"
+    go_to(pane, pane.search(True, lambda share: True) or 0)
+    assert shown(pane) == ["line 96", "line 97", "line 98", "line 99"] and pane.place.startswith("1 of 1, ")
+    pane.scroll(-1, WIDTH, HEIGHT)
+    assert shown(pane)[0] == "line 95"
+    assert "of" not in pane.place and not any(map(pane.is_hit, range(HEIGHT))), "one has moved on"
+
+
+def test_a_long_line_that_is_found_is_seen_whole(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("a\nb\nc\n" + "d" * 50 + "\ne\nf\n")
+    pane = LogPane(path, wrap=True, needle="d")
+    pane.to_start()
+    assert shown(pane) == ["a", "b", "c", "d" * 20]
+    go_to(pane, 6)
+    assert shown(pane) == ["d" * 20, "d" * 20, "d" * 10, "e"]
 
 
 def test_a_log_that_was_replaced_by_a_shorter_one(path: Path) -> None:

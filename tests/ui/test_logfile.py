@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def test_lines_and_their_offsets(tmp_path: Path) -> None:
     assert [line.text for line in log.before(log.size(), 2)] == ["", "four, still being writ"]
     assert [line.text for line in log.after(4, 1)] == ["two"]
     assert newest_lines(path, 2) == ["four, still being writ"]
+
+
+@given(st.lists(st.sampled_from(["x", "ax", "X", "b", "x x", ""]), max_size=30), st.sampled_from(["x", "X"]))
+def test_lines_that_hold_something_are_counted(lines: list[str], needle: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.log"
+        path.write_text("".join(line + "\n" for line in lines))
+        log = LogFile(path)
+        holding = [
+            line.offset
+            for line in log.after(0, 100)
+            if needle in (line.text.lower() if needle.islower() else line.text)
+        ]
+        for i, offset in enumerate(holding, 1):
+            assert log.count(needle, offset) == (i, len(holding))
+
+
+def test_a_log_that_is_too_long_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "train.log"
+    path.write_bytes(b"x\n" * 6)
+    monkeypatch.setattr(logfile, "COUNTED", 11)
+    assert LogFile(path).count("x", 0) is None
+    assert LogFile(tmp_path / "none").count("x", 0) is None
 
 
 def test_a_missing_file_is_empty(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from lvmtui.contract.identity import identity_of
 from lvmtui.contract.intent import read_intent
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign
-from tests.factory import planned_run
+from tests.factory import bring_to, planned_run
 from tests.ui.showcase import end, middle, supervise
 from tests.ui.terminal import Terminal
 
@@ -63,6 +63,19 @@ def _steady(text: str) -> str:
     """The board without the machine's figures and the clock's."""
     lines = [line for line in text.splitlines()[1:] if "best now" not in line]
     return re.sub(r"\b(in )?\d+m\d+|\b\d+s\b|next", "T", "\n".join(lines))
+
+
+def test_the_board_goes_on_behind_help(root: Path) -> None:
+    workspace = Workspace(root)
+    campaign = CampaignReader(workspace, newest_campaign(workspace)).campaign
+    with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
+        terminal.wait_for("4 of 10 done")
+        terminal.press("?")
+        terminal.wait_for("Keys (esc closes)")
+        bring_to(root, campaign, "transformer", "baseline", state="finished")
+        terminal.wait_for(lambda text: "5 of 10 done" in text and "Keys (esc closes)" in text)
+        terminal.press("\x1b")
+        terminal.wait_for(lambda text: "Keys (esc closes)" not in text and "5 of 10 done" in text)
 
 
 def test_an_order_from_the_keyboard(root: Path) -> None:

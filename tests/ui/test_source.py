@@ -93,7 +93,8 @@ def test_a_workspace_that_goes_and_comes_back(tmp_path: Path, source: Source, sc
     source.start()
     until(lambda: screen.count > 2)
     (tmp_path / "artifacts").rename(tmp_path / "elsewhere")
-    time.sleep(1.5)
+    source.look_now()
+    until(lambda: screen.last is None)
     shutil.copytree(tmp_path / "elsewhere", tmp_path / "artifacts")
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
     until(lambda: screen.word("amn", "baseline") == "done")
@@ -123,14 +124,16 @@ def test_a_stopped_source_says_no_more(tmp_path: Path, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     source = Source(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
     assert source.look() is not None
+    others = set(threading.enumerate())
     source.start()
+    own = set(threading.enumerate()) - others
     until(lambda: screen.count > 0)
     source.stop()
-    time.sleep(0.5)
+    until(lambda: own and not any(thread.is_alive() for thread in own))
     count = screen.count
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
-    time.sleep(0.5)
-    assert screen.count == count
+    source.look_now()
+    assert screen.count == count, "nobody is left who could say more"
 
 
 def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, screen: Screen) -> None:
@@ -154,6 +157,18 @@ def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, scre
         source.stop()
         child.kill()
         child.communicate()
+
+
+def test_how_much_there_is_to_read_is_asked_of_the_campaign_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = make_campaign(tmp_path, models=("amn", "gru", "lstm"))
+    short = make_campaign(tmp_path, models=("amn",), stamp="20261123_080000")
+    sizes = [Workspace(tmp_path).campaign(one.id).campaign.stat().st_size for one in (short, long)]
+    monkeypatch.setattr("lvmtui.ui.source.LARGE", sum(sizes) / 2)
+    assert Source(Workspace(tmp_path), long.id).large
+    assert not Source(Workspace(tmp_path), short.id).large and not Source(Workspace(tmp_path)).large
+    assert not Source(Workspace(tmp_path), "none").large
 
 
 def test_what_a_path_means() -> None:

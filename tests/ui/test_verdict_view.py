@@ -1,0 +1,73 @@
+"""The table: figures have room, and it is said whose they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from lvmtui.judge.comparison import Skill
+from lvmtui.judge.estimate import Estimate
+from lvmtui.judge.ranking import TrivialRow
+from lvmtui.ui.line import width_of
+from lvmtui.ui.run_view import run_header
+from lvmtui.ui.snapshot import Snapshot
+from lvmtui.ui.verdict_view import verdict_view
+from tests.ui.showcase import end, middle
+from tests.ui.test_board import look, text
+
+
+@pytest.fixture(scope="module")
+def over(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    root = tmp_path_factory.mktemp("end")
+    end(root)
+    return look(root)
+
+
+def table(snapshot: Snapshot, width: int) -> list[str]:
+    return text(verdict_view(snapshot, snapshot.runs[0].name, "rank", width, 40)).splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_figure_below_zero_is_whole(over: Snapshot, width: int) -> None:
+    trivial = (TrivialRow("mean", -0.0012, -0.9876),)
+    below = dataclasses.replace(over, table=dataclasses.replace(over.table, trivial=trivial))
+    (line,) = (line for line in table(below, width) if "−.0012" in line)
+    assert line.split()[-2:] == ["−.0012", "−.9876"]
+
+
+def test_hits_say_whose_they_are_where_the_names_are_short(over: Snapshot) -> None:
+    (titles,) = (line for line in table(over, 120) if "hit@10" in line)
+    assert "hit@10 8k 23k  verdict" in titles
+    first = table(over, 120)[table(over, 120).index(titles) + 1]
+    assert first[: titles.index("  verdict")].split()[-2:] == [".062", ".066"]
+    named = dataclasses.replace(over.table, labels=("the first data set", "the second"))
+    assert "hit@10  verdict" in "\n".join(table(dataclasses.replace(over, table=named), 120))
+
+
+def test_the_trivial_have_the_names_that_reports_use(over: Snapshot) -> None:
+    row = over.table.rows[0]
+    assert row.expanded.scores is not None
+    scores = dataclasses.replace(
+        row.expanded.scores, skill=Skill("copy_last", 0.41, Estimate(0.0131, 0.0001, 50, 900, 51, 51))
+    )
+    row = dataclasses.replace(row, expanded=dataclasses.replace(row.expanded, scores=scores))
+    changed = dataclasses.replace(over, table=dataclasses.replace(over.table, rows=(row,)))
+    run = next(model for model in over.models if model.model == row.model).runs[0]
+    shown = text(verdict_view(changed, run.name, "rank", 120, 40))
+    assert "better than copy-last (+.0131)" in shown
+
+
+def test_a_run_says_its_best_whole_however_narrow(tmp_path: Path) -> None:
+    middle(tmp_path)
+    for run in look(tmp_path).runs:
+        for width in range(72, 130):
+            line = run_header(run, "10/10", width)
+            said = text_of(line)
+            assert width_of(line) == width and said.endswith(" 10/10 ")
+            assert run.best is None or f"best {run.best:.4f}".replace("0.", ".") in said, (width, said)
+
+
+def text_of(line: tuple[tuple[str, str], ...]) -> str:
+    return "".join(piece for piece, _ in line)
