@@ -44,9 +44,9 @@ GUESSED = {"small": 1_000_000, "full": 10_000_000}
 
 CORE = 150e9
 """float32 operations a second of the reference core in these models' matrix products, measured."""
-THREADS = 0.5
-"""n threads are n ** 0.5 cores: they wait for each other at the end of each small product. Measured for two at full
-size: .3 (AMN, LSTM) to .7 (GraphMERT-LVM)."""
+THREADS = 0.6
+"""n threads are n ** 0.6 cores: they wait for each other at the end of each small product. Measured for two at full
+size: .3 (AMN) to .8 (GraphMERT-LVM)."""
 GPU = 100.0
 """Cores of the reference that a GPU is worth where it is not waiting for launches."""
 STEP = {"cpu": 1e-3, "gpu": 3e-3}
