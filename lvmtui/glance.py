@@ -14,8 +14,12 @@ from lvmtui.contract.campaign import Campaign
 from lvmtui.contract.codec import encode
 from lvmtui.contract.identity import Identity
 from lvmtui.contract.recipe import title_of
+from lvmtui.contract.scores import read_trivial
+from lvmtui.contract.spec import ARMS
 from lvmtui.contract.text import sanitise
 from lvmtui.judge.eta import CampaignEta, campaign_eta
+from lvmtui.judge.health import Finding
+from lvmtui.judge.ranking import health_by_run
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
 
@@ -36,11 +40,16 @@ class Row:
 
 def rows_of(state: CampaignState, eta: CampaignEta, now: float) -> list[Row]:
     """A row a run, in the order of the campaign."""
-    many = len(state.campaign.seeds) > 1
-    return [_row(state.campaign, view, eta, now, many) for view in state.runs]
+    many, found = len(state.campaign.seeds) > 1, _findings(state)
+    return [_row(state.campaign, view, eta, found.get(view.planned.run, ()), many) for view in state.runs]
 
 
-def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: bool) -> Row:
+def _findings(state: CampaignState) -> dict[str, tuple[Finding, ...]]:
+    """What is odd about each run: one that has finished may have learned nothing."""
+    return health_by_run(state, {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS})
+
+
+def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Finding, ...], many: bool) -> Row:
     run, status, planned = view.state, view.status, view.planned
     label = campaign.arm(planned.arm).label
     seed = f"s{planned.seed}" if many else ""
@@ -65,6 +74,8 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, now: float, many: 
         note = f"{note}, interrupted {words.plural(run.trainer.interruptions, 'time')}".removeprefix(", ")
     if run.trainer.finished and run.trainer.finished.stopped_early:
         note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
+    alarms = [finding.label for finding in found if finding.alarm]
+    note = "; ".join([*alarms, *([note] if note else [])])
     return Row(
         title_of(planned.model),
         label,
@@ -114,7 +125,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
 def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
     """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
     now = time.time()
-    eta = campaign_eta(state, now)
+    eta, found = campaign_eta(state, now), _findings(state)
     return {
         "version": 1,
         "campaign": state.campaign.id,
@@ -123,11 +134,11 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "settled": state.settled,
         "silence": state.silence,
         "eta": encode(eta.eta),
-        "runs": [_run_as_json(view, eta) for view in state.runs],
+        "runs": [_run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
     }
 
 
-def _run_as_json(view: RunView, eta: CampaignEta) -> dict[str, Any]:
+def _run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
     planned, run = view.planned, view.state
     finished = run.trainer.finished if run else None
     expected = eta.runs.get(planned.run)
@@ -149,4 +160,5 @@ def _run_as_json(view: RunView, eta: CampaignEta) -> dict[str, Any]:
         "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,
         "eta": encode(expected) if expected else None,
+        "findings": [{"kind": finding.kind, "alarm": finding.alarm, "words": finding.words} for finding in found],
     }

@@ -9,7 +9,7 @@ import pytest
 from lvmtui import follow
 from lvmtui.contract.identity import own_identity
 from lvmtui.contract.workspace import Workspace
-from lvmtui.glance import status_as_text
+from lvmtui.glance import status_as_json, status_as_text
 from lvmtui.judge.report import write_report
 from lvmtui.state.reader import CampaignReader
 from tests.factory import bring_to, make_campaign
@@ -47,3 +47,16 @@ def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
     assert "ends " in status_as_text(state, own_identity())
     alone = status_as_text(state, None)
     assert "ends " not in alone and " left (" in alone and "nobody supervises" in alone
+
+
+def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP | {"gru": (0.31, 0.52)}, seeds=(1,))
+    state = state_of(workspace, campaign)
+    lines = status_as_text(state, None).splitlines()
+    (bad,) = (line for line in lines if line.startswith("GRU") and "8k" in line)
+    assert "finished" in bad and bad.endswith("failed to learn")
+    assert not any("failed" in line for line in lines if line != bad)
+    found = {run["run"]: run["findings"] for run in status_as_json(state, None)["runs"]}
+    alarms = {run: [finding["kind"] for finding in told if finding["alarm"]] for run, told in found.items()}
+    bad_run = campaign.runs[2].run
+    assert alarms.pop(bad_run) == ["failed_to_learn"] and not any(alarms.values())
