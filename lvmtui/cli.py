@@ -456,7 +456,8 @@ def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
         return found[0]
     known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
     what = "means more than one" if found else "is not here"
-    raise UserError(f"--campaign {named} {what}; campaigns: {known}")
+    which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
+    raise UserError(f"--campaign {named} {what}; {which}: {known}")
 
 
 def _width() -> int:

@@ -50,11 +50,11 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
-        report = _await_report(state)
+        report = state.finished and _await_report(state)
     except KeyboardInterrupt:
         print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
         return 130
-    if report and state.finished:
+    if report:
         console.print(folder.report.read_text(), markup=False, highlight=False, soft_wrap=True)
         print(f"report: {workspace.final_comparison(reader.campaign)}", file=sys.stderr)
     for view in state.runs:
@@ -124,7 +124,7 @@ def program() -> str:
 def _await_report(state: CampaignState) -> bool:
     """Wait until the report of a settled campaign tells of its runs as they are; False if it does not come. One of
     before a retry may be there."""
-    phases = {view.planned.run: view.status.phase.value for view in state.runs}
+    phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
     until = time.monotonic() + PATIENCE
     while not (told := _phases_in(state.dir.report_json) == phases) and time.monotonic() < until:
         time.sleep(0.2)

@@ -95,8 +95,10 @@ def headline(state: CampaignState, eta: CampaignEta, now: float, *, supervised: 
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else ", calibrating")
     left = eta.eta
-    text += f", {words.duration(left.seconds)} left ({words.duration(left.low)} to {words.duration(left.high)})"
-    return text + (f", ends {words.clock(now + left.seconds)}" if supervised else "")
+    span = f"({words.duration(left.low)} to {words.duration(left.high)})"
+    if not supervised:
+        return f"{text}, {words.duration(left.seconds)} of work left {span}"
+    return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(now + left.seconds)}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, mon
     assert follow._await_report(state_of(workspace, campaign))
 
 
+def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    shutil.rmtree(workspace.run(campaign.runs[0]).path)
+    write_report(workspace, campaign.id)
+    assert follow._await_report(state_of(workspace, campaign))
+
+
 def test_what_happened_before_is_told_in_its_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.52)}, seeds=(1,))
     follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
@@ -46,7 +55,7 @@ def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
     state = state_of(Workspace(tmp_path), campaign)
     assert "ends " in status_as_text(state, own_identity())
     alone = status_as_text(state, None)
-    assert "ends " not in alone and " left (" in alone and "nobody supervises" in alone
+    assert "ends " not in alone and " of work left (" in alone and "nobody supervises" in alone
 
 
 def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def check_files(
 def check_arms(*arms: Arm, cross_articles: bool = False, faults: tuple[str, ...] = ()) -> Check:
     """Check arms whose stores are made: one, or baseline and expanded."""
     files = tuple(file_facts(arm, cross_articles) for arm in arms)
+    faults = (*faults, *(_no_windows(facts) for facts in files if not facts.windows))
     pair = None
     if len(arms) == 2:
         pair = pair_facts(*arms)
@@ -128,6 +129,13 @@ def check_arms(*arms: Arm, cross_articles: bool = False, faults: tuple[str, ...]
         except UserError as error:
             faults = (*faults, str(error))
     return Check(files, pair, faults, tuple(_notes(files, pair)))
+
+
+def _no_windows(facts: FileFacts) -> str:
+    return (
+        f"{facts.file}: no six rows that follow each other are of one article; sort them by article and reading order, "
+        "or leave article_id out"
+    )
 
 
 def file_facts(arm: Arm, cross_articles: bool = False) -> FileFacts:

@@ -401,5 +401,8 @@ def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, npt.NDArray[An
         raise UserError(f"{path}: no such file; is this a campaign's split folder?")
     if sealed_digest(path) is None:
         raise UserError(f"{path}: not what was written; restore the file or start a new campaign")
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in names}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path}: not a split's arrays ({error}); start a new campaign") from None

@@ -166,12 +166,12 @@ def caveats(table: Table) -> tuple[str, ...]:
 def _unbeaten(table: Table) -> str:
     """That no network is worth its training, in a sentence; empty where one is, or where it is not known."""
     skills = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
-    if not skills or any(skill.gain.value >= 0 for _, skill in skills):
+    if not skills or table.with_word(Word.PROVISIONAL) or any(skill.gain.value >= 0 for _, skill in skills):
         return ""
     best, skill = max(skills, key=lambda pair: pair[1].gain.value)
     return (
-        f"With {table.labels[1]} no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)}), which is not "
-        f"trained at all: the best of them, {best.title}, has {cosine(best.expanded.cosine)}."
+        f"With {table.labels[1]} no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)}), which is no "
+        f"network: the best of them, {best.title}, has {cosine(best.expanded.cosine)}."
     )
 
 

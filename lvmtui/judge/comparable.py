@@ -198,7 +198,8 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
     if not rising:
         return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
     words = f"{_given(baseline)} and {_given(expanded)}, and {' and '.join(_rise(state) for state in rising)}"
-    return Check(name, False, words, "" if foreign else LONGER)
+    planned_together = baseline.spec.campaign == expanded.spec.campaign
+    return Check(name, False, words, LONGER if planned_together and not foreign else "")
 
 
 def _early_end(state: RunState) -> str:

@@ -17,7 +17,7 @@ from lvmtui.state.reader import CampaignState, RunView
 
 STRATA = ("own", "new")
 """Names of the strata in the order of their numbers in `heldout.npz`; `verdict.stratum_words` says them."""
-VERSION = 1
+VERSION = 2
 METRIC = 1
 """Version of `heldout.npz` this program compares: another one may mean something else by its columns."""
 

@@ -207,9 +207,9 @@ def _largest(table: Table, costs: Mapping[str, Cost]) -> str:
 
 
 def _champion(table: Table) -> str:
-    both = [row for row in table.rows if row.baseline.cosine is not None and row.expanded.cosine is not None]
+    both = [row for row in table.ranked if row.baseline.cosine is not None and row.expanded.cosine is not None]
     if len(both) < 2:
-        return "Cannot be said: fewer than two models have both arms."
+        return "Cannot be said: fewer than two models are fairly compared."
     was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
     now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
     (before, runner_up), (after, next_best) = was[:2], now[:2]
@@ -283,7 +283,7 @@ def _accurate(table: Table) -> Recommendation:
     words += " on its own validation set" if table.histories else ""
     skill = best.cell.skill
     if skill and best.cell.skill_words == "below":
-        none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)}), which is not trained at all"
+        none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)}), which is no network"
         return Recommendation("Highest accuracy", (), f"{none}; the best below it is {words}")
     if near := [one for one in ordered[1:] if _small(best.cosine - one.cosine, best.cosine)]:
         words += (

@@ -267,6 +267,7 @@ def _judged(row: Row, alpha: float) -> Row:
         )
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared")
+        word = replace(word, remedy="")  # the seeds that are planned may do
     return replace(row, verdict=word, adjusted=adjusted, notes=tuple(notes))
 
 

@@ -13,6 +13,7 @@ from statistics import fmean
 
 from lvmtui.format import cosine, plural
 from lvmtui.judge.ranking import Table
+from lvmtui.judge.verdict import NEGLIGIBLE
 
 SHOWN = 0.001
 """The last digit of a share that is shown: what does not change it is no move to a reader."""
@@ -75,7 +76,7 @@ def move(before: float, after: float, windows: int) -> int:
 
 
 def against_the_cosine(table: Table) -> tuple[Hits, ...]:
-    """The hits whose mean moved the other way than the mean cosine did."""
-    if not table.average:
+    """The hits whose mean moved the other way than the mean cosine did; none where that moved too little to matter."""
+    if table.average is None or abs(table.average) < NEGLIGIBLE:
         return ()
     return tuple(hits for hits in hits_of(table) if hits.move * table.average < 0)

@@ -85,8 +85,9 @@ def verdict(
             if few
             else f"{change.clusters} held-out clusters that weigh like {change.effective_clusters:.1f} equal ones"
         )
-        reason = f"{change.df:.1f} degrees of freedom, at least {LEAST_DF:.0f} are needed: {why}"
-        return Verdict(Word.NO_VERDICT, reason=reason, remedy="one more seed (--seeds)" if few else "")
+        if change.df < LEAST_DF:
+            why = f"{change.df:.2f} degrees of freedom, at least {LEAST_DF:.0f} are needed: {why}"
+        return Verdict(Word.NO_VERDICT, reason=why, remedy="one more seed (--seeds)" if few else "")
     low, high = interval
     inside = low >= -NEGLIGIBLE and high <= NEGLIGIBLE
     if low <= 0 <= high and not inside:

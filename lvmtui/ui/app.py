@@ -37,8 +37,9 @@ SAID = 4.0
 """Seconds that words stay on the last line."""
 READ = 1.0
 """Seconds after which the next key takes them away."""
+TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp)
 QUIET = 10.0
-"""Seconds without a key or a click after which a view may change by itself."""
+"""Seconds without any of these after which a view may change by itself."""
 
 
 def _actions() -> type[Provider]:
@@ -142,7 +143,7 @@ class LvmApp(App[int], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Whatever has the key, a dialog or a view: somebody is there and busy."""
-        if isinstance(event, (events.Key, events.Paste, events.MouseDown)):
+        if isinstance(event, TOUCHES):
             self._touched = time.monotonic()
         await super().on_event(event)
 
@@ -228,10 +229,13 @@ class LvmApp(App[int], inherit_bindings=False):
             self.push_screen(RunScreen())
 
     def select_model(self, model: ModelFacts) -> None:
-        """Select a model's run, on the arm (and of the seed) of the one that is selected now."""
-        now = self.snapshot.model(self.selected) if self.snapshot else None
-        at = [run.name for run in now.runs].index(self.selected) if now else 0
-        self.selected = model.runs[min(at, len(model.runs) - 1)].name
+        """Select a model's run: on the arm, and if it can be of the seed, of the one that is selected now."""
+        now = self.snapshot.run(self.selected) if self.snapshot else None
+        if now is not None:
+            here = now.view.planned
+            places = {(run.arm, run.view.planned.seed): run.name for run in reversed(model.runs)}
+            arms = {run.arm: run.name for run in reversed(model.runs)}
+            self.selected = places.get((here.arm, here.seed)) or arms.get(here.arm) or model.runs[0].name
 
     def open_campaign(self, campaign: str | None) -> None:
         """Show another campaign of the workspace; None: the newest."""

@@ -36,6 +36,8 @@ class LogPane:
     def lines(self, width: int, height: int) -> list[Line]:
         """What is shown in `width` x `height` cells."""
         if LogFile(self.path).size() == 0:
+            self._hits = []
+            self._leave()
             return [((f"  {self.empty}", "dim"),)]
         rows = self._shown(width, height)
         self._hits = [top == (self.hit, 0) for top, _ in rows]

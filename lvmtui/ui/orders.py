@@ -50,8 +50,9 @@ class Orders:
             return
 
         def answered(answer: str | None) -> None:
-            if answer == "y":
-                self._give_one(run, lambda: orders.cancel([run.view], force=force))
+            now = self._again(run)
+            if answer == "y" and not self._refused(now, orders.why_not_cancel(now.view, force=force)):
+                self._give_one(now, lambda: orders.cancel([now.view], force=force))
 
         title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
         how = "kill it now" if force and run.alive else "cancel it"
@@ -68,8 +69,9 @@ class Orders:
             return
 
         def answered(answer: str | None) -> None:
-            if answer in ("c", "s"):
-                self._give_one(run, lambda: orders.retry([run.view], from_start=answer == "s"))
+            now, anew = self._again(run), answer == "s"
+            if answer in ("c", "s") and not self._refused(now, orders.why_not_retry(now.view, from_start=anew)):
+                self._give_one(now, lambda: orders.retry([now.view], from_start=anew))
 
         body, choices = [f"It is {run.word}."], []
         checkpoint = run.state.trainer.checkpoint
@@ -135,6 +137,11 @@ class Orders:
     def ensure_supervisor(self) -> None:
         """Make sure somebody carries out what is wanted."""
         self._in_thread(self._ensure)
+
+    def _again(self, run: RunFacts) -> RunFacts:
+        """The run as it is now: while a question stood there it went on."""
+        snapshot = self._app.snapshot
+        return (snapshot.run(run.name) if snapshot else None) or run
 
     def _give_one(self, run: RunFacts, order: Order) -> None:
         """An order for one run, said with the name it has on the screen."""

@@ -85,6 +85,10 @@ class Source:
         self._turn = 0
         self._due = 0.0
         """When the next tick is, by the monotonic clock."""
+        self._going = False
+        """Something runs in the campaign that is shown,"""
+        self._leave = False
+        """and is to be left for the newest all the same."""
         self._settling = 0.0
         """Until when a campaign may be about to appear."""
         self._now = 0.0
@@ -124,7 +128,7 @@ class Source:
     def open(self, campaign: str | None) -> None:
         """Show another campaign; None: the newest."""
         with self._guard:
-            self._wanted = campaign
+            self._wanted, self._leave = campaign, campaign is None
             self._hints.campaigns = True
             self._guard.notify()
 
@@ -158,6 +162,7 @@ class Source:
     def _find_campaign(self) -> None:
         """Open the campaign that is wanted, if it is not open."""
         chosen = self._chosen()
+        self._leave = False
         if self._reader is not None and self._reader.folder == chosen:
             return
         self._reader, self._views, self._builder = None, {}, Builder()
@@ -166,11 +171,17 @@ class Source:
             self._open(chosen)
 
     def _chosen(self) -> CampaignDir | None:
-        """The campaign that is wanted, or the newest; None if there is none."""
+        """The campaign that is wanted, or the newest, but none is left while something runs in it."""
         folders = self.workspace.campaign_dirs()
         if self._wanted:
             return next((folder for folder in folders if folder.id == self._wanted), None)
-        return folders[-1] if folders else None
+        newest = folders[-1] if folders else None
+        shown = self._reader.folder if self._reader else None
+        if newest is not None and newest != shown and shown in folders and self._going and not self._leave:
+            self._notes["newer"] = f"campaign {newest.id} was started too; ctrl+p opens it"
+            return shown
+        self._notes.pop("newer", None)
+        return newest
 
     def _open(self, folder: CampaignDir) -> None:
         try:
@@ -198,6 +209,7 @@ class Source:
             if before is None or view.state is not before.state or told != (before.status, before.job):
                 self._views[planned.run] = view
         views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
+        self._going = any(view.status.phase in ALIVE for view in views)
         intent = read_campaign_intent(reader.folder.intent)
         return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence)
 

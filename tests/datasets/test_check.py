@@ -113,6 +113,13 @@ def test_rows_in_another_order_than_the_text_are_suspected(tmp_path: Path) -> No
     assert "only 295 windows" in check_files([tmp_path / "few.npy"], tmp_path).notes[0]
 
 
+def test_rows_that_no_window_fits_into_are_a_fault(tmp_path: Path) -> None:
+    rows = walk(600, 16)
+    np.savez(tmp_path / "mixed.npz", vectors=rows, article_id=np.arange(600) % 50)
+    (fault,) = check_files([tmp_path / "mixed.npz"], tmp_path).faults
+    assert "no six rows that follow each other are of one article" in fault
+
+
 def test_words_and_json_say_the_same(tmp_path: Path) -> None:
     small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
     checked = check_files([small, large], tmp_path)

@@ -202,10 +202,10 @@ def test_what_loses_to_ridge_is_recommended_nowhere_and_said_first() -> None:
     assert found["Do not use with 23k"].models == ("c", "b", "a")
     assert (found["Highest accuracy"].models, found["Best balance"].models) == ((), ())
     assert found["Highest accuracy"].words == (
-        "no model beats ridge (.5500), which is not trained at all; the best below it is a trained on 23k, cosine .5400"
+        "no model beats ridge (.5500), which is no network; the best below it is a trained on 23k, cosine .5400"
     )
     assert caveats(lost)[0] == (
-        "With 23k no model beats ridge (.5500), which is not trained at all: the best of them, a, has .5400."
+        "With 23k no model beats ridge (.5500), which is no network: the best of them, a, has .5400."
     )
     one_wins = table(with_skill(row("a", 1, 0.56), 0.01), with_skill(row("b", 2, 0.54), -0.01))
     found = {r.what: r for r in recommendations(one_wins, COSTS)}

@@ -70,7 +70,7 @@ def test_unfair_comes_before_everything() -> None:
 def test_few_degrees_of_freedom_give_no_verdict_and_say_so() -> None:
     found = verdict(change(5, 0.1, df=2.99), seeds=3)
     assert found.word is Word.NO_VERDICT
-    assert "3.0 degrees of freedom, at least 3" in found.reason
+    assert "2.99 degrees of freedom, at least 3" in found.reason
     assert verdict(change(5, None, df=0), seeds=3).word is Word.NO_VERDICT
     assert verdict(change(5, 0.1, df=3), seeds=3).word is Word.IMPROVED
 
@@ -79,7 +79,7 @@ def test_where_seeds_make_the_degrees_of_freedom_few_they_are_the_reason() -> No
     apart = replace(change(5, 0.1, df=2.9), cluster_df=10.8)
     found = verdict(apart, seeds=2)
     assert found.reason == (
-        "2.9 degrees of freedom, at least 3 are needed: 2 seeds are too few for how far they lie apart"
+        "2.90 degrees of freedom, at least 3 are needed: 2 seeds are too few for how far they lie apart"
     )
     assert found.remedy == "one more seed (--seeds)" and scarcity(apart) == "seeds"
     few = verdict(replace(apart, cluster_df=2.0), seeds=2)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.contract.files import append_line
+from lvmtui.contract.spec import ARMS
 from lvmtui.contract.workspace import Workspace
 from lvmtui.state.status import Phase
 from lvmtui.ui.snapshot import Snapshot
@@ -210,3 +211,28 @@ def test_watches_that_are_used_up_become_looks(tmp_path: Path, monkeypatch: pyte
         until(lambda: str(events) in told)
     finally:
         watcher.stop()
+
+
+def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(tmp_path: Path, source: Source, screen: Screen) -> None:
+    first = make_campaign(tmp_path, models=("amn",), stamp="20261122_100000")
+    bring_to(tmp_path, first, "amn", "baseline", state="running")
+    assert source.look() is not None
+    source.start()
+    until(lambda: screen.last and screen.last.state.campaign.id == first.id)
+    second = make_campaign(tmp_path, models=("gru",), stamp="20261122_110000")
+    until(lambda: screen.last and any(second.id in note and "ctrl+p" in note for note in screen.last.notes))
+    assert screen.last and screen.last.state.campaign.id == first.id
+    source.open(None)
+    until(lambda: screen.last and screen.last.state.campaign.id == second.id)
+    source.open(first.id)
+    until(lambda: screen.last and screen.last.state.campaign.id == first.id)
+
+
+def test_a_campaign_that_is_over_gives_way_to_a_newer_one(tmp_path: Path, source: Source, screen: Screen) -> None:
+    first = make_campaign(tmp_path, models=("amn",), stamp="20261122_100000")
+    for arm in ARMS:
+        bring_to(tmp_path, first, "amn", arm, state="finished")
+    assert source.look() is not None
+    source.start()
+    second = make_campaign(tmp_path, models=("gru",), stamp="20261122_110000")
+    until(lambda: screen.last and screen.last.state.campaign.id == second.id)
