@@ -81,17 +81,16 @@ def _table(reader: CampaignReader, console: Console) -> CampaignState:
 
 
 def _draw(state: CampaignState) -> Group:
-    now = time.time()
-    eta = campaign_eta(state, now)
+    eta = campaign_eta(state, time.time())
     table = Table(box=None, padding=(0, 1), expand=True)
     for name in ("model", "arm", "seed", "state", "epoch", "best", "time"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "best", "time") else "left")
     table.add_column("", no_wrap=True, ratio=1)  # notes are what a narrow terminal cuts
-    for row, view in zip(rows_of(state, eta, now), state.runs, strict=True):
+    for row, view in zip(rows_of(state, eta), state.runs, strict=True):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.best, row.time, row.note)
         style = STYLES.get(view.status.phase, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
-    return Group(Text(headline(state, eta, now)), table)
+    return Group(Text(headline(state, eta)), table)
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

@@ -38,7 +38,7 @@ class Row:
     note: str
 
 
-def rows_of(state: CampaignState, eta: CampaignEta, now: float) -> list[Row]:
+def rows_of(state: CampaignState, eta: CampaignEta) -> list[Row]:
     """A row a run, in the order of the campaign."""
     many, found = len(state.campaign.seeds) > 1, _findings(state)
     return [_row(state.campaign, view, eta, found.get(view.planned.run, ()), many) for view in state.runs]
@@ -88,7 +88,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
     )
 
 
-def headline(state: CampaignState, eta: CampaignEta, now: float, *, supervised: bool = True) -> str:
+def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
     """`8k vs 23k: 4 of 10 runs done, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end where nobody sees to it."""
     done = sum(view.status.phase is Phase.FINISHED for view in state.runs)
     text = f"{state.campaign.title}: {done} of {words.plural(len(state.runs), 'run')} done"
@@ -98,17 +98,16 @@ def headline(state: CampaignState, eta: CampaignEta, now: float, *, supervised: 
     span = f"({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:
         return f"{text}, {words.duration(left.seconds)} of work left {span}"
-    return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(now + left.seconds)}"
+    return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(eta.ends)}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
     """What `lvmtui status` prints."""
-    now = time.time()
-    eta = campaign_eta(state, now)
-    rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta, now)]
+    eta = campaign_eta(state, time.time())
+    rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta)]
     columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
     widths = [max(map(len, column)) for column in columns]
-    lines = [f"campaign {state.campaign.id}", headline(state, eta, now, supervised=supervisor is not None), ""]
+    lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
     for cells in zip(*columns, strict=True):
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width)
         lines.append("  ".join(padded).rstrip())

@@ -7,11 +7,10 @@ better word never needs the scores again. Read without numpy.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvmtui.contract.codec import DecodeError, decode
+from lvmtui.contract.document import find_document
 from lvmtui.judge.estimate import Estimate
 from lvmtui.state.reader import CampaignState, RunView
 
@@ -124,11 +123,8 @@ class Comparison:
 
 def read_comparison(path: Path) -> Comparison | None:
     """The comparison at `path`; None where there is none this version can read: it is made again."""
-    try:
-        comparison = decode(Comparison, json.loads(path.read_bytes()))
-    except (OSError, ValueError, DecodeError):
-        return None
-    return comparison if comparison.version == VERSION else None
+    comparison = find_document(Comparison, path)
+    return comparison if comparison and comparison.version == VERSION else None
 
 
 def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:

@@ -5,11 +5,10 @@ Read without numpy; `lvmtui.datasets.check` writes the file and documents its fi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvmtui.contract.codec import DecodeError, decode
+from lvmtui.contract.document import find_document
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,4 @@ class DataFacts:
 
 def read_data_facts(path: Path) -> DataFacts | None:
     """The facts, None where there are none that can be read."""
-    try:
-        return decode(DataFacts, json.loads(path.read_bytes()))
-    except (OSError, ValueError, DecodeError):
-        return None
+    return find_document(DataFacts, path)

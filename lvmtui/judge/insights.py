@@ -251,7 +251,8 @@ def _retrieval(table: Table) -> str:
     found = hits_of(table)
     rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
     verdict = "Yes" if rose and not fell else "No" if not rose else "Not by all"
-    return f"{verdict}: {', '.join(hits.words for hits in found)} on the same windows; these counts have no interval."
+    counted = "these counts have no interval, and what is smaller than the error of one is not counted as a move"
+    return f"{verdict}: {', '.join(hits.words for hits in found)} on the same windows; {counted}."
 
 
 def _skills(table: Table) -> str:

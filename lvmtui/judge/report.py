@@ -6,7 +6,6 @@ campaign has the plain name; a file it would displace is kept under its own stam
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from lvmtui import __version__
 from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.codec import DecodeError, decode, dump_document, encode
+from lvmtui.contract.codec import dump_document, encode
+from lvmtui.contract.document import find_document
 from lvmtui.contract.errors import UserError, unknown
 from lvmtui.contract.files import replace_file, write_output
 from lvmtui.contract.scores import TrivialBaselines, read_trivial
@@ -175,10 +175,8 @@ def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
 def _heldout(state: CampaignState) -> Heldout:
     """From `split.json`, whose fields it shares; from the plan where there is none."""
     plan = state.campaign
-    try:
-        return decode(Heldout, json.loads((state.dir.split / "split.json").read_bytes()))
-    except (OSError, ValueError, DecodeError):
-        return Heldout(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
+    drawn = find_document(Heldout, state.dir.split / "split.json")
+    return drawn or Heldout(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
 
 
 def _campaign_in(path: Path) -> str:

@@ -34,6 +34,11 @@ def hardware() -> Hardware:
     return Hardware(cores(), gpu_count() or int(apple), free_memory())
 
 
+def as_asked(jobs: int, threads: int) -> Hardware:
+    """Of a cluster, which has what its jobs ask for, or lets them wait."""
+    return Hardware(jobs * threads, 0, math.inf)
+
+
 def refuse_missing(device: str, there: Hardware) -> None:
     """Raises UserError for a GPU that is certainly not there; what else a torch build may find only a trainer knows."""
     if device.partition(":")[0] == "cuda" and not there.gpus and not any(map(os.path.exists, GPU_FILES)):

@@ -33,7 +33,7 @@ from lvmtui.judge.eta import Eta
 from lvmtui.judge.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.planning.arrange import arrange
 from lvmtui.planning.earlier import Earlier, read_earlier
-from lvmtui.planning.machine import Hardware, hardware, refuse_missing
+from lvmtui.planning.machine import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
@@ -69,9 +69,11 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     usual = engine.room(options.engine_settings) if engine.room else (None, None)
     jobs, threads = options.jobs or usual[0], options.threads or usual[1]
     engine.ready(workspace, options.engine_settings, threads or 1)
-    there = hardware()
-    if options.engine == Campaign.engine:
+    if engine.room is None:
+        there = hardware()
         refuse_missing(options.device, there)
+    else:
+        there = as_asked(jobs or 1, threads or 1)
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)

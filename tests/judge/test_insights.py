@@ -139,7 +139,8 @@ def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
     worse = replace(table(*(with_hits(row(m, 1.5, 0.52), 0.12, 0.11) for m in "ab")), average=1.5)
     assert answers(questions(worse, COSTS))[asked] == (
         "No: hit@1 fell for 2 of 2 models (on average from .120 to .110), hit@10 fell for 2 of 2 models (on average "
-        "from .360 to .330) on the same windows; these counts have no interval."
+        "from .360 to .330) on the same windows; these counts have no interval, and "
+        "what is smaller than the error of one is not counted as a move."
     )
     assert caveats(worse)[0].startswith("Retrieval moved the other way than the cosine: hit@1 fell for 2 of 2 models")
     better = replace(table(with_hits(row("a", 1.5, 0.52), 0.11, 0.12)), average=1.5)

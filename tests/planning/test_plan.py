@@ -22,6 +22,8 @@ from lvmtui.planning.earlier import APART
 from lvmtui.planning.machine import Hardware
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
+from lvmtui.supervisor.engines import Kind
+from lvmtui.supervisor.engines.local import LocalEngine
 from tests.judge.originals import curve, write_training_history
 from tests.trainers.tiny import plan_campaign, train_here, write_walk
 
@@ -66,6 +68,18 @@ def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypat
     told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
     assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
     assert " for both arms" in plan_as_text(make_plan(options, workspace))
+
+
+def test_a_cluster_is_not_measured_by_the_machine_that_asks_it(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "engine_kind", lambda name: Kind(LocalEngine, room=lambda settings: (8, 4)))
+    monkeypatch.setattr("lvmtui.planning.machine.cores", lambda: 64)
+    plan = make_plan(replace(options, device="cuda"), Workspace(tmp_path))
+    assert (plan.campaign.jobs, plan.campaign.threads) == (8, 4)
+    plan = make_plan(options, Workspace(tmp_path))
+    monkeypatch.setattr("lvmtui.planning.machine.cores", lambda: 1)
+    assert make_plan(options, Workspace(tmp_path)).expected == plan.expected
 
 
 def test_what_an_earlier_campaign_has_shown_narrows_the_estimate(tmp_path: Path, options: Options) -> None:
