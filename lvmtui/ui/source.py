@@ -144,7 +144,7 @@ class Source:
     @property
     def large(self) -> bool:
         """True if there is so much to read that the first picture should not wait for it."""
-        chosen = self._chosen()
+        chosen, _ = self._chosen()
         return chosen is not None and chosen.campaign.stat().st_size > LARGE
 
     def look(self) -> Snapshot | None:
@@ -160,9 +160,14 @@ class Source:
         return self._freeze(state)
 
     def _find_campaign(self) -> None:
-        """Open the campaign that is wanted, if it is not open."""
-        chosen = self._chosen()
-        self._leave = False
+        """Open the campaign that is wanted, if it is not open. One in which something runs is not left for a newer one;
+        that there is one is said."""
+        leave, self._leave = self._leave, False
+        chosen, newest = self._chosen(stay=self._going and not leave)
+        if newest is None or chosen == newest or self._wanted:
+            self._notes.pop("newer", None)
+        else:
+            self._notes["newer"] = f"campaign {newest.id} was started too; ctrl+p opens it"
         if self._reader is not None and self._reader.folder == chosen:
             return
         self._reader, self._views, self._builder = None, {}, Builder()
@@ -170,18 +175,15 @@ class Source:
         if chosen is not None:
             self._open(chosen)
 
-    def _chosen(self) -> CampaignDir | None:
-        """The campaign that is wanted, or the newest, but none is left while something runs in it."""
+    def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
+        """The campaign to show, and the newest. `stay`: with the one that is shown, if it is there and none is wanted
+        by its name."""
         folders = self.workspace.campaign_dirs()
-        if self._wanted:
-            return next((folder for folder in folders if folder.id == self._wanted), None)
         newest = folders[-1] if folders else None
+        if self._wanted:
+            return next((folder for folder in folders if folder.id == self._wanted), None), newest
         shown = self._reader.folder if self._reader else None
-        if newest is not None and newest != shown and shown in folders and self._going and not self._leave:
-            self._notes["newer"] = f"campaign {newest.id} was started too; ctrl+p opens it"
-            return shown
-        self._notes.pop("newer", None)
-        return newest
+        return (shown if stay and shown in folders else newest), newest
 
     def _open(self, folder: CampaignDir) -> None:
         try:
