@@ -25,10 +25,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.recipe import MODELS
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.models import MODELS
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.reader import CampaignReader, RunReader, newest_campaign

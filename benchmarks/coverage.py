@@ -2,7 +2,7 @@
 
 The held-out windows of the bundled split lie in 178 articles from 1 to over 400 windows, which weigh like 14 equal
 ones. Differences are drawn with a known mean, an article effect, noise between overlapping neighbours and training
-noise of each seed, in several mixtures; the interval that `lvmtui.judge.compare` would give is counted, and a
+noise of each seed, in several mixtures; the interval that `lvmtui.verdict.compare` would give is counted, and a
 percentile bootstrap over articles beside it. Exits with 1 if any coverage is outside 93 to 97 %.
 
     python benchmarks/coverage.py [TRIALS]
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.split import draw_split
-from lvmtui.judge.interval import bell_mccaffrey, estimate
+from lvmtui.verdict.interval import bell_mccaffrey, estimate
 
 Floats = npt.NDArray[np.float64]
 CHANGE = 0.008

@@ -16,10 +16,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from lvmtui.contract.campaign import PlannedRun
-from lvmtui.contract.events import CheckpointSaved, Evaluated, Finished, decode_event
-from lvmtui.contract.progress import read_progress
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.campaign import PlannedRun
+from lvmtui.formats.live import read_progress
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Finished, decode_event
 from lvmtui.state.reader import CampaignReader, newest_campaign
 
 

@@ -25,9 +25,9 @@ from pathlib import Path
 from recorded import Recorded, read_recorded, steady
 from simulated import simulated
 
-from lvmtui.contract.codec import dump_line, encode
-from lvmtui.contract.workspace import Workspace
-from lvmtui.judge.eta import Eta, campaign_eta
+from lvmtui.estimate.eta import Eta, campaign_eta
+from lvmtui.formats.json_codec import dump_line, encode
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign
 
 LOOKS = 24

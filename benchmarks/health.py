@@ -26,18 +26,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.contract.events import Evaluated
-from lvmtui.contract.recipe import Recipe, recipe_for
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.scores import TrivialBaselines, TrivialScore, read_trivial
-from lvmtui.contract.spec import RunSpec, write_spec
-from lvmtui.contract.workspace import Workspace
-from lvmtui.judge.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of
-from lvmtui.judge.trend import peak
+from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore, read_trivial
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import Recipe, RunSpec, write_spec
+from lvmtui.formats.trainer_log import Evaluated
+from lvmtui.models import recipe_for
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.reader import RunReader
 from lvmtui.state.run_state import RunState
+from lvmtui.verdict.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of
+from lvmtui.verdict.trend import peak
 from trainers import train
 from trainers.data import RunData, Windows, open_data
 from trainers.orders import Orders

@@ -23,9 +23,9 @@ from typing import Any
 
 from trials import Trial, planned, train_one
 
-from lvmtui.contract.files import append_line
-from lvmtui.contract.recipe import MODELS, recipe_for, title_of
-from lvmtui.contract.spec import ARMS
+from lvmtui.formats.spec import ARMS
+from lvmtui.models import MODELS, recipe_for, title_of
+from lvmtui.system.files import append_line
 
 PRECISIONS = ("float32", "TF32", "bf16")
 OTHER_PRODUCTS = ("linear", "matmul", "attention", "conv", "rnn", "dot", "einsum")

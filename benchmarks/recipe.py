@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 from trials import Floats, Look, Result, Trial, figure, planned, recency_mean, results, train_all
 
-from lvmtui.contract.recipe import MODELS, Recipe, recipe_for, title_of
-from lvmtui.contract.spec import ARMS, Arm
-from lvmtui.judge.interval import estimate
+from lvmtui.formats.spec import ARMS, Arm, Recipe
+from lvmtui.models import MODELS, recipe_for, title_of
+from lvmtui.verdict.interval import estimate
 
 SEEDS = (1, 2, 3)
 MANY_SEEDS = tuple(range(1, 11))

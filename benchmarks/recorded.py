@@ -10,9 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-from lvmtui.contract.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign
-from lvmtui.contract.codec import decode
-from lvmtui.contract.events import (
+from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign
+from lvmtui.formats.intent import Intent
+from lvmtui.formats.json_codec import decode
+from lvmtui.formats.live import Progress
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.supervisor_log import GaveUp, Launched, Lost, Record, Stopped, decode_record
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -26,11 +31,6 @@ from lvmtui.contract.events import (
     Unknown,
     decode_event,
 )
-from lvmtui.contract.intent import Intent
-from lvmtui.contract.progress import Progress
-from lvmtui.contract.spec import RunSpec, read_spec
-from lvmtui.contract.supervision import GaveUp, Launched, Lost, Record, Stopped, decode_record
-from lvmtui.contract.workspace import CampaignDir
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState, apply, apply_record
 from lvmtui.state.status import Life, status_of

@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.spec import ARMS, Arm
-from lvmtui.contract.workspace import Workspace
-from lvmtui.judge.interval import estimate
-from lvmtui.judge.verdict import Word, verdict
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.verdict.interval import estimate
+from lvmtui.verdict.words import Word, verdict
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 SEEDS = (1, 2, 3, 4, 5, 6)

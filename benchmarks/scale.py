@@ -25,13 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.contract.events import Finished, Trained, decode_event
-from lvmtui.contract.files import seal_archive
-from lvmtui.contract.recipe import recipe_for
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import ArmData, RunSpec, write_spec
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import ArmData, RunSpec, write_spec
+from lvmtui.formats.trainer_log import Finished, Trained, decode_event
+from lvmtui.models import recipe_for
 from lvmtui.supervisor.engines import thread_environment
 from lvmtui.supervisor.engines.local import TRAINER
+from lvmtui.system.files import seal_archive
 
 DIM, CONTEXT, BATCH = 768, 5, 32
 ROWS = (8_280, 232_605, 2_326_000)

@@ -25,9 +25,9 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lvmtui.contract.files import LineLog
-from lvmtui.contract.identity import own_identity
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
+from lvmtui.system.files import LineLog
+from lvmtui.system.process_id import own_identity
 from tests.factory import History, bring_to, make_campaign, planned_run, write_trivial
 from tests.ui.terminal import Terminal
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from training_speed import TURN_SECONDS, Worker, arguments_of, folders, rewrite_spec
 
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import read_spec
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
 
 
 def compare(folder: RunDir, cores: int, turns: int) -> tuple[float, float]:

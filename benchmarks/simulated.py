@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from recorded import History, Recorded
 
-from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun
-from lvmtui.contract.events import Evaluated, Finished, HeldoutScores, Paused, Started, Trained
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.progress import Activity, Progress
-from lvmtui.contract.recipe import MODELS, recipe_for
-from lvmtui.contract.spec import ARMS, ArmData, RunSpec
-from lvmtui.contract.supervision import Launched
-from lvmtui.judge.cost import closing_cost, evaluation_cost, step_cost, work_of
+from lvmtui.estimate.cost import closing_cost, evaluation_cost, step_cost, work_of
+from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun
+from lvmtui.formats.live import Activity, Progress
+from lvmtui.formats.spec import ARMS, ArmData, RunSpec
+from lvmtui.formats.supervisor_log import Launched
+from lvmtui.formats.trainer_log import Evaluated, Finished, HeldoutScores, Paused, Started, Trained
+from lvmtui.models import MODELS, recipe_for
+from lvmtui.system.process_id import Identity
 
 START = 1_795_355_100.0
 

@@ -22,12 +22,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lvmtui.contract.workspace import Workspace
-from lvmtui.state.news import News
+from lvmtui.formats.paths import Workspace
+from lvmtui.state.polling import News
 from lvmtui.state.reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.ui.source import Source
+from lvmtui.ui.read.source import Source
 from tests.factory import make_campaign
 from tests.slurm.simulated import Figures, Killed, SimulatedSlurm, Weather
 from tests.slurm.test_simulated import MODELS, supervisor_over

@@ -23,15 +23,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, identity_of
-from lvmtui.contract.intent import write_intent
-from lvmtui.contract.recipe import MODELS
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.intent import write_intent
+from lvmtui.formats.paths import Workspace
+from lvmtui.models import MODELS
 from lvmtui.state.reader import supervisor_of
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.process import kill_all, marked_processes
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.workers import Workers
+from lvmtui.supervisor.tasks import Workers
+from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, identity_of
+from lvmtui.system.processes import kill_all, marked_processes
 from tests.factory import bring_to, make_campaign
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World, make_result

@@ -36,11 +36,10 @@ from typing import Any
 
 import numpy as np
 
-from lvmtui.contract.codec import decode, encode
-from lvmtui.contract.recipe import MODELS
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec, read_spec, write_spec
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.json_codec import decode, encode
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import RunSpec, read_spec, write_spec
+from lvmtui.models import MODELS
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engines import thread_environment
@@ -119,8 +118,8 @@ def ours(folder: RunDir) -> Callable[[int], None]:
     from trainers.memory import keep_memory
 
     keep_memory()
-    from lvmtui.contract.exits import Exit
-    from trainers.journal import Journal
+    from lvmtui.formats.exit_codes import Exit
+    from trainers.log_writer import Journal
     from trainers.orders import Leave, Orders
     from trainers.train import Training
 

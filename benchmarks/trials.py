@@ -28,19 +28,17 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.codec import decode, encode
-from lvmtui.contract.events import decode_event
-from lvmtui.contract.files import append_line
-from lvmtui.contract.recipe import Recipe
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import ARMS, Arm, RunSpec, read_spec, write_spec
-from lvmtui.contract.workspace import Workspace
 from lvmtui.datasets.baselines import write_baselines
 from lvmtui.datasets.store import open_store
+from lvmtui.formats.json_codec import decode, encode
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, read_spec, write_spec
+from lvmtui.formats.trainer_log import decode_event
 from lvmtui.planning.options import Options, demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.reader import CampaignReader
 from lvmtui.state.run_state import fold
+from lvmtui.system.files import append_line
 
 WIDE = 768
 
@@ -195,7 +193,7 @@ def work(workspace: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 def train_one(workspace: Path, trial: Trial) -> Result:
     """Train a trial as any run is trained, in a run folder of its own that is removed afterwards."""
-    from trainers.journal import Journal
+    from trainers.log_writer import Journal
     from trainers.orders import Orders
     from trainers.train import Training
 

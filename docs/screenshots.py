@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
-from lvmtui.ui.canvas import Canvas
-from lvmtui.ui.machine import MachineFigures
-from lvmtui.ui.view import View
+from lvmtui.ui.read.machine import MachineFigures
+from lvmtui.ui.screens.view import View
+from lvmtui.ui.widgets.canvas import Canvas
 from tests.ui.showcase import NOW, end, middle, supervise
 
 PICTURES: tuple[tuple[str, str, tuple[int, int], tuple[str, ...]], ...] = (

@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command line. Ctrl-C while its modules are still being imported is no traceback either."""
     try:
-        from lvmtui.cli import main as run
+        from lvmtui.cli.commands import main as run
 
         return run()
     except KeyboardInterrupt:

@@ -13,15 +13,15 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from lvmtui.contract.campaign import write_campaign_intent
-from lvmtui.contract.errors import UserError, unknown
-from lvmtui.contract.files import replace_file
-from lvmtui.contract.intent import Want, write_intent
-from lvmtui.contract.owners import may_order, name_of, who
-from lvmtui.contract.recipe import title_of
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.campaign import write_campaign_intent
+from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.paths import Workspace
+from lvmtui.models import title_of
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
+from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.files import replace_file
+from lvmtui.system.permissions import may_order, name_of, who
 
 ALL = "all"
 

@@ -18,16 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.contract.campaign import Campaign, PlannedRun, write_campaign_intent
-from lvmtui.contract.events import Evaluated, Event, Finished, Started, decode_event
-from lvmtui.contract.intent import Want, write_intent
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.workspace import Workspace
-from lvmtui.format import date
+from lvmtui.formats.campaign import Campaign, PlannedRun, write_campaign_intent
+from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, decode_event
 from lvmtui.state.reader import CampaignReader, RunReader, supervisor_of
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.chronicle import event_words
-from lvmtui.supervisor.process import Process, kill_all, marked_processes, send
+from lvmtui.supervisor.readable_logs import event_words
+from lvmtui.system.numbers import date
+from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
 FULL = "the disk is full for a while"
 SMALL_DISK = 4 << 30

@@ -17,9 +17,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.events import (
+from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
+from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.live import Activity, Progress, write_progress
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import ARMS, Arm, ArmData, Recipe, RunSpec, read_spec, write_spec
+from lvmtui.formats.supervisor_log import GaveUp, Launched, Lost, Record, Stopped, encode_record
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -33,16 +39,9 @@ from lvmtui.contract.events import (
     Trained,
     encode_event,
 )
-from lvmtui.contract.files import append_line, replace_file, seal_archive
-from lvmtui.contract.identity import Identity, boot_id, host_name, own_identity
-from lvmtui.contract.intent import Want, write_intent
-from lvmtui.contract.progress import Activity, Progress, write_progress
-from lvmtui.contract.recipe import MODELS, Recipe, recipe_for
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.scores import TrivialBaselines, TrivialScore
-from lvmtui.contract.spec import ARMS, Arm, ArmData, RunSpec, read_spec, write_spec
-from lvmtui.contract.supervision import GaveUp, Launched, Lost, Record, Stopped, encode_record
-from lvmtui.contract.workspace import Workspace
+from lvmtui.models import MODELS, recipe_for
+from lvmtui.system.files import append_line, replace_file, seal_archive
+from lvmtui.system.process_id import Identity, boot_id, host_name, own_identity
 
 STAMP = "20261122_134500"
 START = 1795355100.0

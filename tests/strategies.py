@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from lvmtui.contract.campaign import CampaignIntent
-from lvmtui.contract.events import (
+from lvmtui.formats.campaign import CampaignIntent
+from lvmtui.formats.intent import Intent
+from lvmtui.formats.live import Progress
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -18,10 +21,7 @@ from lvmtui.contract.events import (
     Started,
     Trained,
 )
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import Intent
-from lvmtui.contract.progress import Progress
-from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.system.process_id import Identity
 
 words = st.text(max_size=20)
 times = st.floats(0, 2e9)

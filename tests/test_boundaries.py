@@ -36,11 +36,11 @@ def test_only_the_screen_imports_textual() -> None:
     assert "textual" in loaded_after("lvmtui.ui.app")
 
 
-def test_the_contract_needs_the_standard_library_only() -> None:
-    loaded = loaded_after(*(m for m in MODULES if m.startswith("lvmtui.contract")))
+def test_the_formats_need_the_standard_library_only() -> None:
+    loaded = loaded_after(*(m for m in MODULES if m.startswith("lvmtui.formats")))
     foreign = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names - {"lvmtui", "__main__"}
     assert {name for name in foreign if not name.startswith("_")} <= {"sitecustomize", "distutils-precedence"}
-    assert not any(m.startswith("lvmtui.") and not m.startswith("lvmtui.contract") for m in loaded)
+    assert not any(m.startswith("lvmtui.") and not m.startswith(("lvmtui.formats", "lvmtui.system")) for m in loaded)
 
 
 def test_the_supervisor_stays_small() -> None:
@@ -48,12 +48,12 @@ def test_the_supervisor_stays_small() -> None:
 
 
 def test_status_needs_no_numpy() -> None:
-    assert not {"numpy", "rich", "textual"} & loaded_after("lvmtui.cli", "lvmtui.glance", "lvmtui.state.reader")
+    assert not {"numpy", "rich", "textual"} & loaded_after("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.state.reader")
 
 
 @pytest.mark.parametrize("path", sorted(Path(trainers.__file__).parent.rglob("*.py")), ids=lambda p: p.name)
-def test_trainers_import_only_contract_and_datasets_of_lvmtui(path: Path) -> None:
-    allowed = ("lvmtui.contract", "lvmtui.datasets")
+def test_trainers_import_only_what_they_share_with_lvmtui(path: Path) -> None:
+    allowed = ("lvmtui.formats", "lvmtui.system", "lvmtui.models", "lvmtui.datasets")
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):

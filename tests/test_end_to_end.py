@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from lvmtui.__main__ import main
-from lvmtui.contract.identity import RUN_MARK
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
 from lvmtui.state.status import Phase
+from lvmtui.system.process_id import RUN_MARK
 from tests.trainers.tiny import write_walk
 from tests.waiting import wait_for
 
@@ -206,7 +206,7 @@ def test_ctrl_c_while_the_program_is_still_loading_is_no_traceback(monkeypatch: 
         def __getattr__(self, name: str) -> object:
             raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules, "lvmtui.cli", Interrupted("lvmtui.cli"))
+    monkeypatch.setitem(sys.modules, "lvmtui.cli.commands", Interrupted("lvmtui.cli.commands"))
     assert main() == 130
 
 

@@ -11,14 +11,14 @@ from typing import get_args
 import pytest
 
 from lvmtui import orders
-from lvmtui.contract import owners
-from lvmtui.contract.campaign import Campaign, read_campaign_intent
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.intent import Intent, read_intent, write_intent
-from lvmtui.contract.owners import who
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.campaign import Campaign, read_campaign_intent
+from lvmtui.formats.intent import Intent, read_intent, write_intent
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.status import Phase
+from lvmtui.system import permissions as owners
+from lvmtui.system.errors import UserError
+from lvmtui.system.permissions import who
 from tests.factory import State, bring_to, make_campaign
 
 

@@ -14,13 +14,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from lvmtui.contract.events import Failed, encode_event
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.files import append_line, try_lock
-from lvmtui.contract.identity import host_name
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.text import sanitise
-from lvmtui.contract.turn import STAND_BY
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.trainer_log import Failed, encode_event
+from lvmtui.formats.turn import STAND_BY
+from lvmtui.system.files import append_line, try_lock
+from lvmtui.system.process_id import host_name
+from lvmtui.system.text import sanitise
 from trainers.memory import keep_memory
 from trainers.orders import Orders
 from trainers.standby import stand_by

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lvmtui.contract.files import seal_archive, sealed_digest, sync_folder, written_beside
-from lvmtui.contract.rundir import RunDir
+from lvmtui.formats.paths import RunDir
+from lvmtui.system.files import seal_archive, sealed_digest, sync_folder, written_beside
 
 
 @dataclass(frozen=True)

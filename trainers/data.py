@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.spec import RunSpec
 from lvmtui.datasets.split import read_arm_windows, read_heldout
+from lvmtui.formats.spec import RunSpec
+from lvmtui.system.errors import UserError
 
 LARGE = 256 << 20
 """Bytes of a file from which on rows are asked for as they are wanted; a smaller one is asked for as a whole."""

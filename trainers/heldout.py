@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lvmtui.contract.events import HeldoutScores
-from lvmtui.contract.files import seal_archive, written_beside
-from lvmtui.contract.rundir import RunDir
 from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, score
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.trainer_log import HeldoutScores
+from lvmtui.system.files import seal_archive, written_beside
 from trainers.data import Heldout
 from trainers.fast.linear import available, product
 

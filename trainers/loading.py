@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lvmtui.contract.codec import decode
-from lvmtui.contract.recipe import Recipe
+from lvmtui.formats.json_codec import decode
+from lvmtui.formats.spec import Recipe
 from trainers.state import build_forecaster
 
 

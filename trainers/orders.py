@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from lvmtui.contract.events import Started, decode_event
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.filesystem import is_shared
-from lvmtui.contract.intent import Intent, read_intent
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.intent import Intent, read_intent
+from lvmtui.formats.trainer_log import Started, decode_event
+from lvmtui.system.filesystem import is_shared
 
 
 class Leave(Exception):

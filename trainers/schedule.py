@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lvmtui.contract.recipe import Recipe
+from lvmtui.formats.spec import Recipe
 
 
 def rate_at(recipe: Recipe, step: int, total_steps: int, factor: float) -> float:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvmtui.contract.turn import READY, ROOM, STAND_BY, decode_turn
+from lvmtui.formats.turn import READY, ROOM, STAND_BY, decode_turn
 from trainers.memory import keep_memory
 
 

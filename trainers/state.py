@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lvmtui.contract.recipe import Recipe
-from trainers.adamw import AdamW
+from lvmtui.formats.spec import Recipe
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.fast import faster
 from trainers.models import build
+from trainers.optimizer import AdamW
 
 SAMPLE = 4096
 """Training windows from which the weights of a correction's mean are taken: five numbers need no more."""

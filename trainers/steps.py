@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvmtui.contract.spec import RunSpec
+from lvmtui.formats.spec import RunSpec
 from trainers.correction import Correction
+from trainers.cuda_graph import Record, Replay
 from trainers.data import Windows, order_of
 from trainers.evaluate import loss_and_cosine
-from trainers.replay import Record, Replay
 from trainers.schedule import rate_at
 from trainers.state import TrainState
 
@@ -36,7 +36,7 @@ class Steps:
         record: Record | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
-        """`record`: see `trainers.replay`."""
+        """`record`: see `trainers.cuda_graph`."""
         self.spec = spec
         self.state = state
         self.train = train

@@ -14,8 +14,10 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.events import (
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -27,12 +29,10 @@ from lvmtui.contract.events import (
     Started,
     Trained,
 )
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.files import sealed_digest
-from lvmtui.contract.identity import own_identity, own_launch
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec, read_spec
-from lvmtui.contract.text import sanitise
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import sealed_digest
+from lvmtui.system.process_id import own_identity, own_launch
+from lvmtui.system.text import sanitise
 from trainers.checkpoint import (
     digest_of,
     find_checkpoint,
@@ -41,14 +41,14 @@ from trainers.checkpoint import (
     save_archive,
     save_checkpoint,
 )
+from trainers.cuda_graph import recorder
 from trainers.data import RunData, open_data
+from trainers.device import choose_device, device_name, peak_memory, versions
 from trainers.evaluate import evaluate, latency, predict
 from trainers.heldout import write_heldout
-from trainers.imported import take_over
-from trainers.journal import Journal
-from trainers.machine import choose_device, device_name, peak_memory, versions
+from trainers.legacy_weights import take_over
+from trainers.log_writer import Journal
 from trainers.orders import Leave, Orders
-from trainers.replay import recorder
 from trainers.schedule import rate_at
 from trainers.state import Place, TrainState, build_forecaster
 from trainers.steps import Steps

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.spec import Arm as ArmName
-from lvmtui.contract.spec import ArmData
 from lvmtui.datasets.formats import shown
 from lvmtui.datasets.store import Progress, Store, convert, open_store, source_fault
+from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import ArmData
+from lvmtui.system.errors import UserError
 
 BUNDLED = "bundled"
 """Stands for the path of the vectors that come with the program."""

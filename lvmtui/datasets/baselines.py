@@ -24,21 +24,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.campaign import read_campaign
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.document import find_document
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import replace_file, seal_archive, sealed_digest, written_beside
-from lvmtui.contract.scores import TrivialBaselines, TrivialScore
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.spec import Arm as ArmName
-from lvmtui.contract.workspace import CampaignDir
 from lvmtui.datasets.arm import arm_from_data
 from lvmtui.datasets.formats import CONTEXT, Floats, Integers
 from lvmtui.datasets.scores import Scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import gather
+from lvmtui.formats.campaign import read_campaign
+from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
+from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
 
 VERSION = 1
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)

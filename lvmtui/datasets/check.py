@@ -13,16 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lvmtui.contract.codec import encode
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.workspace import CampaignDir
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.duplicates import earlier_equal, equal_row
 from lvmtui.datasets.formats import CONTEXT, Integers
 from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.store import Kind, Progress, RowScan, Store
 from lvmtui.datasets.windows import covered, touches
+from lvmtui.formats.json_codec import encode
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import ARMS
+from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
 """Of the windows, that the random split we warn of would hold out."""

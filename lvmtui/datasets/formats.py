@@ -28,8 +28,8 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.text import sanitise
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
 
 CONTEXT = 5
 """Vectors in a context."""

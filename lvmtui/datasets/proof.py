@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.contract.campaign import read_campaign
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.spec import Arm as ArmName
-from lvmtui.contract.workspace import CampaignDir
 from lvmtui.datasets.arm import arm_from_data
 from lvmtui.datasets.duplicates import equal_row
 from lvmtui.datasets.formats import Integers
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered
+from lvmtui.formats.campaign import read_campaign
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import Arm as ArmName
 
 
 @dataclass(frozen=True)

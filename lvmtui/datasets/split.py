@@ -24,17 +24,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.document import read_document
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import replace_file, seal_archive, sealed_digest, written_beside
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.spec import Arm as ArmName
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import BLOCK, Side, Union, union_of
 from lvmtui.datasets.duplicates import equal_row
 from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Integers
 from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.json_codec import dump_document, encode, read_document
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
 
 VERSION = 1
 GAP = CONTEXT

@@ -31,15 +31,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.document import find_document
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import read_json, replace_file, sync_folder, try_lock
-from lvmtui.contract.text import sanitise
-from lvmtui.contract.workspace import Workspace
 from lvmtui.datasets import formats
 from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, Integers, VectorFile
 from lvmtui.datasets.windows import gather, window_starts
+from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.paths import Workspace
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import read_json, replace_file, sync_folder, try_lock
+from lvmtui.system.text import sanitise
 
 VERSION = 1
 HEADER_BYTES = 128

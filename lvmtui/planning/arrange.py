@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lvmtui.judge.cost import GUESSED, Work, parameters_of
-from lvmtui.judge.eta import Eta, Time, all_of, expected, play, time_of
-from lvmtui.judge.pace import Machine
-from lvmtui.planning.machine import Hardware
+from lvmtui.estimate.cost import GUESSED, Work, parameters_of
+from lvmtui.estimate.eta import Eta, Time, all_of, expected, play, time_of
+from lvmtui.estimate.pace import Machine
+from lvmtui.system.hardware import Hardware
 
 MOST_JOBS, MOST_THREADS = 8, 16
 """Side by side, and each; unless somebody wants more."""

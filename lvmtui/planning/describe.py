@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from lvmtui import format as words
-from lvmtui.contract.campaign import ArmFacts, Campaign
-from lvmtui.contract.codec import encode
-from lvmtui.contract.recipe import title_of
-from lvmtui.contract.spec import RunSpec
 from lvmtui.datasets.check import check_as_json
+from lvmtui.formats.campaign import ArmFacts, Campaign
+from lvmtui.formats.json_codec import encode
+from lvmtui.formats.spec import RunSpec
+from lvmtui.models import title_of
 from lvmtui.planning.plan import Plan
+from lvmtui.system import numbers as words
 
 NAMED = 3
 """Runs that are named, of more."""

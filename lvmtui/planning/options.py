@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from lvmtui.contract.errors import UserError, unknown
-from lvmtui.contract.recipe import MODELS, recipe_for
+from lvmtui.models import MODELS, recipe_for
 from lvmtui.supervisor.engines import kind as engine_kind
+from lvmtui.system.errors import UserError, unknown
 
 BUNDLED = "bundled"
 MOST = 1_000_000_000

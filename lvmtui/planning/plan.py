@@ -13,30 +13,29 @@ from pathlib import Path
 import numpy as np
 
 import lvmtui
-from lvmtui.contract.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
-from lvmtui.contract.codec import dump_document
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import replace_file, sync_folder
-from lvmtui.contract.owners import who
-from lvmtui.contract.recipe import Recipe, recipe_for
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import ARMS, Arm, RunSpec, write_spec
-from lvmtui.contract.workspace import Workspace
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm
 from lvmtui.datasets.check import Check, check_arms, check_as_json
 from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split
-from lvmtui.judge.cost import work_of
-from lvmtui.judge.eta import Eta
-from lvmtui.judge.pace import NOTHING_SHOWN, Machine, machine_of
+from lvmtui.estimate.cost import work_of
+from lvmtui.estimate.eta import Eta
+from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
+from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
+from lvmtui.legacy.earlier_runs import Earlier, read_earlier
+from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import arrange
-from lvmtui.planning.earlier import Earlier, read_earlier
-from lvmtui.planning.machine import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.planning.options import BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file, sync_folder
+from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
+from lvmtui.system.permissions import who
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.contract.events import Failed
-from lvmtui.contract.identity import Identity
+from lvmtui.formats.trainer_log import Failed
 from lvmtui.state.run_state import Ending, RunState
+from lvmtui.system.process_id import Identity
 
 
 @dataclass(frozen=True)

@@ -9,29 +9,21 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from lvmtui import format as words
-from lvmtui.contract.campaign import (
-    Campaign,
-    CampaignIntent,
-    PlannedRun,
-    read_campaign,
-    read_campaign_intent,
-)
-from lvmtui.contract.codec import decode
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.events import decode_event
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import read_intent
-from lvmtui.contract.progress import Progress, read_progress
-from lvmtui.contract.pulse import STALE, Job, Pulse, read_pulse
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec, read_spec
-from lvmtui.contract.supervision import decode_record
-from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
+from lvmtui.formats.intent import read_intent
+from lvmtui.formats.json_codec import decode
+from lvmtui.formats.live import STALE, Job, Progress, Pulse, read_progress, read_pulse
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.supervisor_log import decode_record
+from lvmtui.formats.trainer_log import decode_event
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState, SupervisionState, TrainerState, fold, fold_records
 from lvmtui.state.status import Life, Phase, Status, processes_of, status_of
 from lvmtui.state.tail import Position, read_lines, restart_of
+from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError
+from lvmtui.system.process_id import Identity
 
 Signature = tuple[int, int, int]
 TRAINED = b'"kind":"trained"'

@@ -11,7 +11,11 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import assert_never
 
-from lvmtui.contract.events import (
+from lvmtui.formats.intent import Intent
+from lvmtui.formats.live import Progress
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -24,11 +28,7 @@ from lvmtui.contract.events import (
     Trained,
     Unknown,
 )
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import Intent
-from lvmtui.contract.progress import Progress
-from lvmtui.contract.spec import RunSpec
-from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.system.process_id import Identity
 
 Ending = Paused | Interrupted | Cancelled | Failed | Finished
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from lvmtui.contract.events import Cancelled, Failed, Finished, Interrupted, Paused
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.supervision import Stopped
-from lvmtui.contract.text import sanitise
-from lvmtui.format import numbered
+from lvmtui.formats.supervisor_log import Stopped
+from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
+from lvmtui.system.numbers import numbered
+from lvmtui.system.process_id import Identity
+from lvmtui.system.text import sanitise
 
 
 class Life(Enum):

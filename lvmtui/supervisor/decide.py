@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from lvmtui import format as words
-from lvmtui.contract.events import Failed, Finished, Interrupted, Started
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.identity import Identity
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.trainer_log import Failed, Finished, Interrupted, Started
 from lvmtui.state.attempt import RETRIED, Attempt, newest_attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Life, Phase, Status, left_words, status_of
 from lvmtui.supervisor.engines import NOBODY, Member, Sight
+from lvmtui.system import numbers as words
+from lvmtui.system.process_id import Identity
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.text import last_words
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import supervisor_of
 from lvmtui.supervisor.lock import take_lock, who_supervises
-from lvmtui.supervisor.process import ending_words, start_detached, unmarked_environment
 from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from lvmtui.supervisor.wake import sleep_until
+from lvmtui.system.errors import UserError
+from lvmtui.system.processes import ending_words, start_detached, unmarked_environment
+from lvmtui.system.text import last_words
 
 PATIENCE = 20.0
 """Seconds a new supervisor gets to take the lock: on a slow disk an interpreter needs some."""

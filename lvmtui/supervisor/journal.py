@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from lvmtui.contract.files import append_line
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.supervision import Record, encode_record
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.supervisor_log import Record, encode_record
+from lvmtui.system.files import append_line
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

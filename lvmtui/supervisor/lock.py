@@ -11,14 +11,14 @@ from contextlib import suppress
 from typing import IO
 
 import lvmtui
-from lvmtui import format as words
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import replace_file, try_lock
-from lvmtui.contract.identity import own_identity
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import supervisor_of
 from lvmtui.supervisor.wake import sleep_until
+from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file, try_lock
+from lvmtui.system.process_id import own_identity
 
 RIVAL_WAIT = 1.0
 """Seconds to wait for the lock: somebody who only asks whether there is a supervisor holds it for a moment."""

@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from lvmtui.contract.identity import Identity
+from lvmtui.system.process_id import Identity
 
 _KILLED = re.compile(rb"(?:Killed process|task_memcg=.*?,pid=|oom-kill:.*?pid=)\s*(\d+)")
 

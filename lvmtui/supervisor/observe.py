@@ -11,19 +11,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from lvmtui.contract.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.identity import Identity, boot_id, host_name
-from lvmtui.contract.owners import StrangersOrder, read_order
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.text import last_words
-from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.formats.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.state.reader import RunReader, Signature, StallWatch, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.supervisor.decide import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.supervisor.engines import NOBODY, Engine, Place, Settings, Sight, name_of
 from lvmtui.supervisor.journal import Journal
+from lvmtui.system.errors import UserError
+from lvmtui.system.permissions import StrangersOrder, read_order
+from lvmtui.system.process_id import Identity, boot_id, host_name
+from lvmtui.system.text import last_words
 
 LOOK_AGAIN = 10.0
 """Seconds after which a resting run is looked at all the same: a look must not depend on a hint."""

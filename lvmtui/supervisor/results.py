@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.workspace import Workspace
-from lvmtui.supervisor.chronicle import Chronicle
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.observe import CampaignTrack, Track
-from lvmtui.supervisor.workers import Made, Outcome, Task, Workers, complete_pairs, due, result_of
+from lvmtui.supervisor.readable_logs import Chronicle
+from lvmtui.supervisor.tasks import Made, Outcome, Task, Workers, complete_pairs, due, result_of
 
 
 class Results:

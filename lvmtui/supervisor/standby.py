@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.contract.identity import process_stat
-from lvmtui.contract.turn import READY, Turn, encode_turn, standing_by
+from lvmtui.formats.turn import READY, Turn, encode_turn, standing_by
 from lvmtui.supervisor.engines import thread_environment
-from lvmtui.supervisor.process import HAS_PROC, let_go, start_waiting, unmarked_environment
+from lvmtui.system.process_id import process_stat
+from lvmtui.system.processes import HAS_PROC, let_go, start_waiting, unmarked_environment
 
 MOST = 4
 """That stand by at once: each holds 150 MB."""

@@ -16,12 +16,9 @@ from types import FrameType
 from typing import IO
 
 import lvmtui
-from lvmtui import format as words
-from lvmtui.contract.filesystem import is_shared
-from lvmtui.contract.identity import own_identity
-from lvmtui.contract.spec import RunSpec
-from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.decide import (
@@ -41,13 +38,16 @@ from lvmtui.supervisor.decide import (
 )
 from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied, Place
 from lvmtui.supervisor.engines.local import LocalEngine
+from lvmtui.supervisor.heartbeat import PulseWriter
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
 from lvmtui.supervisor.observe import Observer, Track
-from lvmtui.supervisor.pulse import PulseWriter
 from lvmtui.supervisor.results import Results
+from lvmtui.supervisor.tasks import Workers
 from lvmtui.supervisor.wake import Waker
-from lvmtui.supervisor.workers import Workers
+from lvmtui.system import numbers as words
+from lvmtui.system.filesystem import is_shared
+from lvmtui.system.process_id import own_identity
 
 LINGER = 60.0
 """Seconds a supervisor stays when nothing is left to do: the next order finds it at once."""

@@ -20,16 +20,16 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase
-from lvmtui.ui.board_screen import BoardScreen
-from lvmtui.ui.machine import MachineFigures
-from lvmtui.ui.orders import Orders
-from lvmtui.ui.snapshot import ModelFacts, Snapshot
-from lvmtui.ui.source import Source
+from lvmtui.system.errors import UserError
+from lvmtui.ui.ask_orders import Orders
+from lvmtui.ui.read.machine import MachineFigures
+from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
+from lvmtui.ui.read.source import Source
+from lvmtui.ui.screens.board import BoardScreen
+from lvmtui.ui.screens.view import View
 from lvmtui.ui.terminal import Departure, TerminalDriver
-from lvmtui.ui.view import View
 
 ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
@@ -44,7 +44,7 @@ QUIET = 10.0
 
 def _actions() -> type[Provider]:
     """Loaded when the palette is opened first."""
-    from lvmtui.ui.palette import Actions
+    from lvmtui.ui.screens.palette import Actions
 
     return Actions
 
@@ -190,7 +190,7 @@ class LvmApp(App[int], inherit_bindings=False):
     def _verdict_came(self) -> None:
         """The campaign is over: show what came out. Where somebody is busy it is only said: the next key is meant for
         what is on the screen now."""
-        from lvmtui.ui.verdict_screen import VerdictScreen
+        from lvmtui.ui.screens.verdict import VerdictScreen
 
         self.bell()
         quiet = time.monotonic() - self._touched >= QUIET
@@ -223,7 +223,7 @@ class LvmApp(App[int], inherit_bindings=False):
     # -- views -------------------------------------------------------------------------------------------------------
 
     def open_run(self) -> None:
-        from lvmtui.ui.run_screen import RunScreen
+        from lvmtui.ui.screens.run import RunScreen
 
         if self.snapshot is not None and not isinstance(self.screen, RunScreen):
             self.push_screen(RunScreen())
@@ -243,13 +243,13 @@ class LvmApp(App[int], inherit_bindings=False):
         self.selected = ""
 
     def action_verdict(self) -> None:
-        from lvmtui.ui.verdict_screen import VerdictScreen
+        from lvmtui.ui.screens.verdict import VerdictScreen
 
         if self.snapshot is not None and not isinstance(self.screen, VerdictScreen):
             self.push_screen(VerdictScreen())
 
     def action_new(self) -> None:
-        from lvmtui.ui.new_screen import NewScreen
+        from lvmtui.ui.screens.new_campaign import NewScreen
 
         if self.read_only:
             self.say("read-only: nothing is started from here")
@@ -257,12 +257,12 @@ class LvmApp(App[int], inherit_bindings=False):
             self.push_screen(NewScreen())
 
     def action_help(self) -> None:
-        from lvmtui.ui.help import Help
+        from lvmtui.ui.screens.help import Help
 
         self.push_screen(Help())
 
     def action_export(self) -> None:
-        from lvmtui.ui.export import Export
+        from lvmtui.ui.screens.export import Export
 
         if self.snapshot is not None:
             dialog = Export(self.workspace, self.snapshot.state.campaign, read_only=self.read_only)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lvmtui.contract.text import sanitise
+from lvmtui.system.text import sanitise
 
 COMMAND = (sys.executable, "-P", "-m", "lvmtui")
 """-P: a folder called lvmtui in the current one must not be taken for ours."""

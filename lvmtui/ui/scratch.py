@@ -13,7 +13,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 
 NOTES = "seen"
 """Folder among the stores that says which file is which store."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
-from lvmtui.ui.glyphs import has_utf8, to_ascii
+from lvmtui.ui.draw.glyphs import has_utf8, to_ascii
 
 PATIENCE = 0.7
 """Seconds an orderly end may take once the terminal has gone or somebody asked the program to end."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.contract.spec import Arm as ArmName
 from lvmtui.datasets.arm import Arm, file_arm
+from lvmtui.formats.spec import Arm as ArmName
 
 DIM = 24
 

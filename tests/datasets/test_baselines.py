@@ -12,10 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.campaign import ArmFacts, Campaign, write_campaign
-from lvmtui.contract.scores import TRIVIAL, read_trivial
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.workspace import CampaignDir, Workspace
 from lvmtui.datasets import baselines
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.baselines import (
@@ -32,6 +28,10 @@ from lvmtui.datasets.scores import score, unit
 from lvmtui.datasets.split import Split, draw_split
 from lvmtui.datasets.store import Store, convert
 from lvmtui.datasets.windows import gather
+from lvmtui.formats.campaign import ArmFacts, Campaign, write_campaign
+from lvmtui.formats.data_facts import TRIVIAL, read_trivial
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import ARMS
 from tests.datasets.making import arms, library, save_articles, save_sequence, walk
 
 ARTICLES = library(60)

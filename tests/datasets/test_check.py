@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.contract.errors import UserError
 from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
 from lvmtui.datasets.split import draw_split
+from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
 from tests.datasets.test_baselines import campaign_of
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.contract.errors import UserError
 from lvmtui.datasets import formats
 from lvmtui.datasets.formats import recognise, vector_blocks, window_blocks
+from lvmtui.system.errors import UserError
 from tests.datasets.making import quantised, save_articles, save_sequence, walk
 
 VECTORS = walk(60)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.errors import UserError
 from lvmtui.datasets.store import convert
+from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, walk, windows_of
 
 

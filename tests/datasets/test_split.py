@@ -9,9 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.spec import Arm as ArmName
 from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import (
@@ -26,6 +23,9 @@ from lvmtui.datasets.split import (
     read_split,
 )
 from lvmtui.datasets.windows import covered
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
 
 ARTICLES = library(80)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.files import seal_archive
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split, read_split
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import seal_archive
 from tests.datasets.making import arms, library, save_articles, save_sequence
 
 ARTICLES = library(80)

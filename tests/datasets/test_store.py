@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.errors import UserError
 from lvmtui.datasets import formats
 from lvmtui.datasets.store import convert, open_store, source_fault
+from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, save_articles, save_sequence, save_sequences, walk, windows_of
 
 VECTORS = walk(300)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.contract.recipe import MODELS
-from lvmtui.judge.cost import Work
-from lvmtui.judge.eta import all_of, play, time_of
-from lvmtui.judge.pace import NOTHING_SHOWN
+from lvmtui.estimate.cost import Work
+from lvmtui.estimate.eta import all_of, play, time_of
+from lvmtui.estimate.pace import NOTHING_SHOWN
+from lvmtui.models import MODELS
 from lvmtui.planning.arrange import (
     KEPT,
     MOST_JOBS,
@@ -23,7 +23,7 @@ from lvmtui.planning.arrange import (
     arrange,
     rooms,
 )
-from lvmtui.planning.machine import Hardware
+from lvmtui.system.hardware import Hardware
 
 LARGE = Hardware(cores=64, gpus=0, memory=256e9)
 

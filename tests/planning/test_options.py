@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.contract.errors import UserError
 from lvmtui.planning.options import Options, demo, merge, read_campaign_file
+from lvmtui.system.errors import UserError
 
 
 def test_a_campaign_file_says_what_the_options_say(tmp_path: Path) -> None:

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.contract.campaign import CampaignIntent, read_campaign, start_order
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.spec import read_spec
-from lvmtui.contract.workspace import Workspace
 from lvmtui.datasets.split import read_split
-from lvmtui.judge.importer import import_folders
+from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import read_spec
+from lvmtui.legacy.earlier_runs import APART
+from lvmtui.legacy.importer import import_folders
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
-from lvmtui.planning.earlier import APART
-from lvmtui.planning.machine import Hardware
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engines import Kind
 from lvmtui.supervisor.engines.local import LocalEngine
-from tests.judge.originals import curve, write_training_history
+from lvmtui.system.errors import UserError
+from lvmtui.system.hardware import Hardware
+from tests.legacy.originals import curve, write_training_history
 from tests.trainers.tiny import plan_campaign, train_here, write_walk
 
 
@@ -74,11 +74,11 @@ def test_a_cluster_is_not_measured_by_the_machine_that_asks_it(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "engine_kind", lambda name: Kind(LocalEngine, room=lambda settings: (8, 4)))
-    monkeypatch.setattr("lvmtui.planning.machine.cores", lambda: 64)
+    monkeypatch.setattr("lvmtui.system.hardware.cores", lambda: 64)
     plan = make_plan(replace(options, device="cuda"), Workspace(tmp_path))
     assert (plan.campaign.jobs, plan.campaign.threads) == (8, 4)
     plan = make_plan(options, Workspace(tmp_path))
-    monkeypatch.setattr("lvmtui.planning.machine.cores", lambda: 1)
+    monkeypatch.setattr("lvmtui.system.hardware.cores", lambda: 1)
     assert make_plan(options, Workspace(tmp_path)).expected == plan.expected
 
 

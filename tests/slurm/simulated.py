@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from lvmtui.contract.events import (
+from lvmtui.formats.intent import Want, read_intent, write_intent
+from lvmtui.formats.paths import CampaignDir, RunDir
+from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Event,
@@ -27,15 +30,11 @@ from lvmtui.contract.events import (
     Started,
     encode_event,
 )
-from lvmtui.contract.files import append_line
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import Want, read_intent, write_intent
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import read_spec
-from lvmtui.contract.workspace import CampaignDir
-from lvmtui.supervisor.process import Done
-from lvmtui.supervisor.workers import Done as Made
-from lvmtui.supervisor.workers import Task, Workers, result_of
+from lvmtui.supervisor.tasks import Done as Made
+from lvmtui.supervisor.tasks import Task, Workers, result_of
+from lvmtui.system.files import append_line
+from lvmtui.system.process_id import Identity
+from lvmtui.system.processes import Done
 
 EPOCH = 1_795_355_100.0
 

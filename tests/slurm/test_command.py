@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
 from lvmtui.state.status import Phase
 from tests.slurm.cluster import Cluster

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.events import Failed, Finished
-from lvmtui.contract.spec import ARMS, Arm
-from lvmtui.glance import status_as_text
+from lvmtui.cli.status import status_as_text
+from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.trainer_log import Failed, Finished
 from lvmtui.state.reader import CampaignReader
 from lvmtui.state.status import Phase
 from tests.slurm.cluster import Cluster

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lvmtui.contract.events import Finished, Paused
-from lvmtui.contract.spec import ARMS
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.trainer_log import Finished, Paused
 from lvmtui.state.status import Phase
 from tests.slurm.world import SlurmWorld
 from tests.supervisor.fake_trainer import Behaviour, digest_after
@@ -81,7 +81,7 @@ def test_cancelled_means_that_nobody_is_left(world: SlurmWorld) -> None:
 
 
 def test_more_side_by_side_is_heard_at_once(world: SlurmWorld) -> None:
-    from lvmtui.contract.campaign import write_campaign_intent
+    from lvmtui.formats.campaign import write_campaign_intent
 
     world.submit("amn", "gru", jobs=1, steps=LONG, behaviour=Behaviour(step_seconds=0.05))
     world.until(lambda: world.training())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.engines.slurm import SlurmEngine

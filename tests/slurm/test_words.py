@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import read_spec
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import read_spec
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines.slurm import (
     SlurmEngine,
@@ -27,7 +25,8 @@ from lvmtui.supervisor.engines.slurm import (
     script,
     seconds_of,
 )
-from lvmtui.supervisor.process import Done
+from lvmtui.system.errors import UserError
+from lvmtui.system.processes import Done
 from tests.factory import make_campaign
 
 FOLDER = "/data/x/artifacts/lvm/models/gru_8k"

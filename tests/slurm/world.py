@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.spec import Arm
-from lvmtui.contract.supervision import Launched, decode_record
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.spec import Arm
+from lvmtui.formats.supervisor_log import Launched, decode_record
 from lvmtui.supervisor.decide import Rules
 from lvmtui.supervisor.engines.slurm import SlurmEngine
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.workers import Workers
+from lvmtui.supervisor.tasks import Workers
 from tests.slurm.cluster import Cluster
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import TRAINER, World, make_result

@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from lvmtui.contract.events import Interrupted, Started
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.pulse import STALE, Answer, Job, Pulse
-from lvmtui.contract.spec import RunSpec
-from lvmtui.contract.supervision import Launched, Lost
+from lvmtui.formats.live import STALE, Answer, Job, Pulse
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.supervisor_log import Launched, Lost
+from lvmtui.formats.trainer_log import Interrupted, Started
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.reader import life_of_job
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import Life, status_of
+from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign
 
 
 @pytest.fixture
 def spec(tmp_path_factory: pytest.TempPathFactory) -> RunSpec:
-    from lvmtui.contract.spec import read_spec
-    from lvmtui.contract.workspace import Workspace
+    from lvmtui.formats.paths import Workspace
+    from lvmtui.formats.spec import read_spec
 
     workspace = Workspace(tmp_path_factory.mktemp("spec"))
     return read_spec(workspace.run(make_campaign(workspace, models=("amn",)).runs[0]).spec)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.events import Trained
-from lvmtui.contract.identity import own_identity
-from lvmtui.contract.intent import write_intent
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.intent import write_intent
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.reader import CampaignReader, RunReader, StallWatch, life_of
 from lvmtui.state.status import Life, Phase
+from lvmtui.system.process_id import own_identity
 from tests.factory import History, bring_to, make_campaign
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.events import CheckpointSaved, Evaluated, Event, Started, Trained, Unknown
-from lvmtui.contract.supervision import Adopted, Launched, Lost, Record, Signalled
+from lvmtui.formats.supervisor_log import Adopted, Launched, Lost, Record, Signalled
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Started, Trained, Unknown
 from lvmtui.state.run_state import SupervisionState, TrainerState, fold, fold_records
 from tests.strategies import events, records
 

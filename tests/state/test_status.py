@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.events import Failed, Finished, Started
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import Intent
-from lvmtui.contract.spec import RunSpec, read_spec
-from lvmtui.contract.supervision import Launched
+from lvmtui.formats.intent import Intent
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.supervisor_log import Launched
+from lvmtui.formats.trainer_log import Failed, Finished, Started
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState, TrainerState, fold, fold_records
 from lvmtui.state.status import ALIVE, OVER, Life, Phase, status_of
+from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign
 from tests.strategies import events, intents, progresses, records
 

@@ -23,8 +23,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from lvmtui.contract.codec import decode, dump_document, encode
-from lvmtui.contract.events import (
+from lvmtui.formats.intent import read_intent
+from lvmtui.formats.json_codec import decode, dump_document, encode
+from lvmtui.formats.live import Activity, Progress, write_progress
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -38,12 +42,8 @@ from lvmtui.contract.events import (
     decode_event,
     encode_event,
 )
-from lvmtui.contract.files import LineLog, replace_file, try_lock
-from lvmtui.contract.identity import own_identity, own_launch
-from lvmtui.contract.intent import read_intent
-from lvmtui.contract.progress import Activity, Progress, write_progress
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import read_spec
+from lvmtui.system.files import LineLog, replace_file, try_lock
+from lvmtui.system.process_id import own_identity, own_launch
 
 BEHAVIOUR = "fake.json"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.events import Finished
-from lvmtui.contract.recipe import MODELS
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.trainer_log import Finished
+from lvmtui.models import MODELS
 from lvmtui.state.reader import RunReader
 from tests.chaos import Chaos, faults
 from tests.factory import make_campaign

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.events import (
+from lvmtui.formats.intent import Intent, Want
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Event,
@@ -21,10 +24,6 @@ from lvmtui.contract.events import (
     Paused,
     Started,
 )
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import Intent, Want
-from lvmtui.contract.spec import RunSpec, read_spec
-from lvmtui.contract.supervision import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState, apply, apply_record, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
 from lvmtui.supervisor.decide import (
@@ -46,6 +45,7 @@ from lvmtui.supervisor.decide import (
     something_left_to_do,
 )
 from lvmtui.supervisor.engines import Ended, Member, Sight
+from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign
 
 HOST, BOOT = "here", "boot-2"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.cli import build_parser
-from lvmtui.contract.errors import UserError
+from lvmtui.cli.commands import build_parser
 from lvmtui.planning.options import Options, merge
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import engines
 from lvmtui.supervisor.engines import Engines, kind, names
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.workers import Workers
+from lvmtui.supervisor.tasks import Workers
+from lvmtui.system.errors import UserError
 from tests.supervisor.world import QUICK, World, make_result
 
 TOY = """

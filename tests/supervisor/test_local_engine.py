@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.files import try_lock
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec, read_spec
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines import local as local_module
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
+from lvmtui.system.files import try_lock
+from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK
 from tests.factory import make_campaign
 from tests.waiting import wait_for
 
@@ -190,7 +189,7 @@ def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
 def test_a_process_that_only_the_logs_name_is_the_runs(bench: Bench) -> None:
     import subprocess
 
-    from lvmtui.contract.identity import identity_of
+    from lvmtui.system.process_id import identity_of
 
     child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
     identity = identity_of(child.pid)

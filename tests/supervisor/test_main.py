@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.events import Finished
-from lvmtui.contract.files import try_lock
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.state.reader import supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import lock as lock_module
@@ -24,6 +22,8 @@ from lvmtui.supervisor import supervisor as supervisor_module
 from lvmtui.supervisor.ensure import ensure_supervisor
 from lvmtui.supervisor.lock import take_lock, who_supervises
 from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import try_lock
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import SUPERVISOR, World
 from tests.waiting import wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.turn import Turn
+from lvmtui.formats.turn import Turn
 from lvmtui.supervisor.standby import MOST, TRIES, Kind, Standby
 from tests.waiting import wait_for
 

@@ -10,15 +10,15 @@ import sys
 
 import pytest
 
-from lvmtui.contract.campaign import write_campaign_intent
-from lvmtui.contract.codec import encode
-from lvmtui.contract.events import Cancelled, Finished
-from lvmtui.contract.files import try_lock
-from lvmtui.contract.intent import Intent
-from lvmtui.contract.recipe import MODELS
-from lvmtui.contract.spec import ARMS
+from lvmtui.formats.campaign import write_campaign_intent
+from lvmtui.formats.intent import Intent
+from lvmtui.formats.json_codec import encode
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.trainer_log import Cancelled, Finished
+from lvmtui.models import MODELS
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.workers import Workers
+from lvmtui.supervisor.tasks import Workers
+from lvmtui.system.files import try_lock
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import World
 from tests.waiting import wait_for
@@ -86,7 +86,7 @@ def test_campaigns_take_turns_the_oldest_first(world: World) -> None:
 def test_runs_of_an_earlier_campaign_are_never_touched(world: World) -> None:
     from dataclasses import replace
 
-    from lvmtui.contract.campaign import write_campaign
+    from lvmtui.formats.campaign import write_campaign
 
     campaign = world.plan("amn")
     runs = tuple(replace(p, trained_here=p.arm == "expanded") for p in campaign.runs)
@@ -374,7 +374,7 @@ def test_children_of_a_trainer_that_died_unseen_are_not_taken_for_a_trainer(worl
 def test_a_run_of_before_the_machine_restarted_goes_on_and_is_not_blamed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lvmtui.contract import identity
+    from lvmtui.system import process_id as identity
 
     world.plan("amn", behaviour=SLOW)
     world.until(lambda: world.state().trainer.checkpoint)
@@ -393,7 +393,7 @@ def test_a_run_of_before_the_machine_restarted_goes_on_and_is_not_blamed(
 
 
 def test_a_run_on_another_host_is_never_touched(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lvmtui.contract import identity
+    from lvmtui.system import process_id as identity
 
     world.plan("amn", behaviour=Behaviour(step_seconds=0.01), steps=100_000)
     world.until(lambda: world.training() and world.training("amn", "expanded"))
@@ -520,7 +520,7 @@ def test_results_are_made_as_the_runs_end(world: World) -> None:
 
 
 def test_a_result_that_cannot_be_made_blocks_no_run_and_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lvmtui.supervisor.workers.PAUSE", 0.05)
+    monkeypatch.setattr("lvmtui.supervisor.tasks.PAUSE", 0.05)
     code = "print('no such module'); raise SystemExit(1)"
     world.supervisor.results.workers = Workers(command=lambda folder, task: (sys.executable, "-S", "-c", code))
     world.plan("amn")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from watchfiles import Change
 
-from lvmtui.contract.intent import write_intent
+from lvmtui.formats.intent import write_intent
 from lvmtui.supervisor import wake as wake_module
 from lvmtui.supervisor.wake import Waker, matters, sleep_until
 

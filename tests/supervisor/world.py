@@ -11,20 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.contract.campaign import Campaign, PlannedRun
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.intent import Want, write_intent
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import Arm
-from lvmtui.contract.workspace import CampaignDir, Workspace
+from lvmtui.formats.campaign import Campaign, PlannedRun
+from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.spec import Arm
 from lvmtui.state.reader import CampaignReader, RunReader, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.decide import Rules
 from lvmtui.supervisor.engines.local import LocalEngine
-from lvmtui.supervisor.process import Process, marked_processes
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.workers import Task, Workers, result_of
+from lvmtui.supervisor.tasks import Task, Workers, result_of
+from lvmtui.system.process_id import Identity
+from lvmtui.system.processes import Process, marked_processes
 from tests.factory import make_campaign, planned_run
 from tests.supervisor.fake_trainer import Behaviour, behave
 

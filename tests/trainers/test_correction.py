@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lvmtui.contract.recipe import TUNED
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import read_spec
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
+from lvmtui.models import TUNED
 from tests.trainers.tiny import copy_of, plan_campaign, state_of, train_here
 from trainers.correction import Correction
 from trainers.data import open_data

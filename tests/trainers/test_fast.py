@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lvmtui.contract.recipe import MODELS
-from trainers.adamw import AdamW
+from lvmtui.models import MODELS
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.evaluate import evaluate, loss_and_cosine, predict
@@ -20,6 +19,7 @@ from trainers.fast import faster
 from trainers.fast.dropout import LEVELS, add_dropped, dropout, keep_mask
 from trainers.fast.linear import available, linear
 from trainers.models import build, unit
+from trainers.optimizer import AdamW
 
 DIM, BATCH, CONTEXT = 48, 6, 5
 RATE, DECAY = 1e-3, 0.01

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lvmtui.contract.errors import UserError
-from lvmtui.contract.recipe import MODELS
+from lvmtui.models import MODELS
+from lvmtui.system.errors import UserError
 from trainers.models import build, unit
 from trainers.models.amn import AMN
 from trainers.models.graphmert_lvm import GraphMERTConfig, GraphMERTLVM, Layer, decay_mask

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK
-from lvmtui.contract.turn import READY, ROOM, Turn, decode_turn, encode_turn, standing_by
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.turn import READY, ROOM, Turn, decode_turn, encode_turn, standing_by
 from lvmtui.supervisor.engines.local import TRAINER
-from lvmtui.supervisor.process import marked_processes
+from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK
+from lvmtui.system.processes import marked_processes
 from tests.trainers.tiny import copy_of, plan_campaign, state_of
 
 

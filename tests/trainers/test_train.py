@@ -18,14 +18,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.events import CheckpointSaved, Evaluated, Failed, Finished, Paused, Started, Trained, Unknown
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.files import seal_archive, sealed_digest
-from lvmtui.contract.identity import RUN_MARK
-from lvmtui.contract.intent import write_intent
-from lvmtui.contract.recipe import MODELS, REFERENCE
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import read_spec
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.intent import write_intent
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Failed, Finished, Paused, Started, Trained, Unknown
+from lvmtui.models import MODELS, REFERENCE
+from lvmtui.system.files import seal_archive, sealed_digest
+from lvmtui.system.process_id import RUN_MARK
 from tests.trainers.tiny import Counting, Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
 from tests.waiting import wait_for
 from trainers import checkpoint
@@ -260,7 +260,7 @@ def test_a_log_cut_at_any_byte_folds(planned: RunDir, cut: int) -> None:
         train_here(folder)
     log = folder.events.read_bytes()
     whole = log[: cut % (len(log) + 1)].split(b"\n")[:-1]
-    from lvmtui.contract.events import decode_event
+    from lvmtui.formats.trainer_log import decode_event
 
     events = [decode_event(line) for line in whole]
     assert not any(isinstance(e, Unknown) for e in events)

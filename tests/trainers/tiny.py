@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.contract.events import Event, decode_event
-from lvmtui.contract.exits import Exit
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec, write_spec
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import RunSpec, write_spec
+from lvmtui.formats.trainer_log import Event, decode_event
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.run_state import TrainerState, fold
@@ -62,7 +61,7 @@ def plan_campaign(root: Path, **changes: object) -> tuple[Workspace, list[RunDir
 
 def copy_of(run: RunDir, name: str, **changes: object) -> RunDir:
     """Another folder for the same run, with a spec that may differ."""
-    from lvmtui.contract.spec import read_spec
+    from lvmtui.formats.spec import read_spec
 
     folder = RunDir(run.path.parent / name)
     folder.path.mkdir()

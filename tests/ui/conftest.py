@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
-from lvmtui.ui.machine import MachineFigures
+from lvmtui.ui.read.machine import MachineFigures
 from tests.ui.showcase import NOW
 
 MACHINE = MachineFigures(96.0, 3.1 * 2**30, 24 * 2**30)
@@ -46,6 +46,6 @@ def make_app() -> MakeApp:
 
 def shown(app: LvmApp) -> str:
     """The text of what is on top of the screen."""
-    from lvmtui.ui.canvas import Canvas
+    from lvmtui.ui.widgets.canvas import Canvas
 
     return app.screen.query_one(Canvas).text

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.files import append_line, replace_file
-from lvmtui.contract.identity import Identity, own_identity
-from lvmtui.contract.workspace import Workspace
-from lvmtui.judge.compare import compare
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.paths import Workspace
+from lvmtui.system.files import append_line, replace_file
+from lvmtui.system.process_id import Identity, own_identity
+from lvmtui.verdict.compare import compare
 from tests.factory import START, Curve, bring_to, make_campaign, planned_run, write_trivial
 
 NOW = START + 260.0

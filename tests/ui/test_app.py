@@ -12,17 +12,17 @@ import pytest
 from textual.command import CommandList
 from textual.pilot import Pilot
 
-from lvmtui.contract.campaign import Campaign
-from lvmtui.contract.intent import Intent, read_intent
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.intent import Intent, read_intent
+from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
-from lvmtui.ui.ask import Ask
-from lvmtui.ui.board_screen import BoardScreen
-from lvmtui.ui.canvas import Canvas
-from lvmtui.ui.help import Help
-from lvmtui.ui.palette import actions
-from lvmtui.ui.run_screen import RunScreen
-from lvmtui.ui.verdict_screen import VerdictScreen
+from lvmtui.ui.screens.board import BoardScreen
+from lvmtui.ui.screens.help import Help
+from lvmtui.ui.screens.palette import actions
+from lvmtui.ui.screens.run import RunScreen
+from lvmtui.ui.screens.verdict import VerdictScreen
+from lvmtui.ui.widgets.ask import Ask
+from lvmtui.ui.widgets.canvas import Canvas
 from tests.factory import bring_to
 from tests.ui.conftest import MakeApp, shown
 from tests.ui.showcase import end, log_lines, many, middle
@@ -424,7 +424,7 @@ async def test_an_error_in_a_view_is_a_line(root: Path, make_app: MakeApp, monke
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
         with monkeypatch.context() as patch:
-            patch.setattr("lvmtui.ui.board_screen.board", lambda *arguments, **options: 1 / 0)
+            patch.setattr("lvmtui.ui.screens.board.board", lambda *arguments, **options: 1 / 0)
             app.redraw()
             await pilot.pause()
             assert "cannot be shown: ZeroDivisionError" in shown(app)

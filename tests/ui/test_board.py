@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.contract.workspace import Workspace
-from lvmtui.judge.eta import Eta
-from lvmtui.ui.board import board, first_listed, list_height, panel_grid
-from lvmtui.ui.board_panels import bar, grid_for
-from lvmtui.ui.header import keys, range_words
-from lvmtui.ui.line import Drawing, width_of
-from lvmtui.ui.machine import Gpu, MachineFigures, parse_gpu
-from lvmtui.ui.snapshot import Snapshot
-from lvmtui.ui.source import Source
+from lvmtui.estimate.eta import Eta
+from lvmtui.formats.paths import Workspace
+from lvmtui.ui.draw.board import board, first_listed, list_height, panel_grid
+from lvmtui.ui.draw.board_panels import bar, grid_for
+from lvmtui.ui.draw.header import keys, range_words
+from lvmtui.ui.draw.lines import Drawing, width_of
+from lvmtui.ui.read.machine import Gpu, MachineFigures, parse_gpu
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.read.source import Source
 from tests.ui.showcase import NOW, end, every_state, many, middle
 
 SIZES = [(80, 24), (120, 40), (200, 60), (100, 30), (60, 15), (40, 8), (300, 90)]

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.ui.canvas import GAP, _cells, changed
-from lvmtui.ui.line import Line, fit
+from lvmtui.ui.draw.lines import Line, fit
+from lvmtui.ui.widgets.canvas import GAP, _cells, changed
 
 WIDTH = 30
 LINES = st.lists(

@@ -7,8 +7,8 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.ui.chart import Level, Series, chart
-from lvmtui.ui.line import Line, width_of
+from lvmtui.ui.draw.charts import Level, Series, chart
+from lvmtui.ui.draw.lines import Line, width_of
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
 

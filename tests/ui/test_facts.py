@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase, Status
-from lvmtui.ui.facts import last_words
-from lvmtui.ui.snapshot import Snapshot
-from lvmtui.ui.source import Source
+from lvmtui.ui.read.run_facts import last_words
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.read.source import Source
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, every_state
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lvmtui.ui import glyphs
-from lvmtui.ui.facts import LOOKS
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.read.run_facts import LOOKS
 
 
 @given(st.text(st.characters(exclude_categories=("C", "M", "Lm")), max_size=60))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.identity import host_name
-from lvmtui.ui.view import View
+from lvmtui.system.process_id import host_name
+from lvmtui.ui.screens.view import View
 from tests.ui.conftest import MakeApp, shown
 from tests.ui.showcase import end, middle, supervise
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from lvmtui.contract.codec import dump_document, encode
-from lvmtui.contract.events import Failed
-from lvmtui.contract.files import append_line, replace_file, try_lock
-from lvmtui.contract.workspace import Workspace
-from lvmtui.ui.canvas import Canvas
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.trainer_log import Failed
+from lvmtui.system.files import append_line, replace_file, try_lock
+from lvmtui.ui.widgets.canvas import Canvas
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.conftest import MakeApp
 from tests.ui.terminal import Terminal

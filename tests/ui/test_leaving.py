@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
 from tests.factory import bring_to, make_campaign
 from tests.ui.showcase import middle
 from tests.ui.terminal import Terminal

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lvmtui.ui.line import Drawing, Hit, beside, cut, fit, framed, left, plain, right, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Drawing, Hit, beside, cut, fit, framed, left, plain, right, spread, width_of, wrapped
 
 TEXT = st.text(st.sampled_from("ab ü漢字e\u0301✓ "), max_size=40)
 PIECES = st.lists(st.tuples(TEXT, st.sampled_from(["", "bold"])), max_size=6)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.ui.line import Line
-from lvmtui.ui.log_pane import LogPane
+from lvmtui.ui.draw.lines import Line
+from lvmtui.ui.widgets.log_pane import LogPane
 
 WIDTH, HEIGHT = 20, 4
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.ui import logfile
-from lvmtui.ui.logfile import LogFile, newest_lines
+from lvmtui.ui.read import logfile
+from lvmtui.ui.read.logfile import LogFile, newest_lines
 
 
 def forwards(log: LogFile) -> list[int]:

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from lvmtui.cli import build_parser
+from lvmtui.cli.commands import build_parser
 from lvmtui.ui import child
-from lvmtui.ui.files import completed, entries
-from lvmtui.ui.new_form import Answers, Form, form_lines
-from lvmtui.ui.textfield import TextField
+from lvmtui.ui.draw.new_form import Answers, Form, form_lines
+from lvmtui.ui.read.files import completed, entries
+from lvmtui.ui.widgets.textfield import TextField
 from tests.ui.conftest import MakeApp, shown
 from tests.ui.showcase import middle
 
@@ -112,7 +112,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], li
     fake = tmp_path / "fake.py"
     fake.write_text(FAKE)
     monkeypatch.setattr(child, "COMMAND", (sys.executable, os.fspath(fake)))
-    monkeypatch.setattr("lvmtui.ui.new_screen.PAUSE", 0.05)
+    monkeypatch.setattr("lvmtui.ui.screens.new_campaign.PAUSE", 0.05)
 
     def asked() -> list[list[str]]:
         log = fake.with_suffix(".log")

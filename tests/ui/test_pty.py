@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.files import try_lock
-from lvmtui.contract.identity import identity_of
-from lvmtui.contract.intent import read_intent
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.intent import read_intent
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader, newest_campaign
+from lvmtui.system.files import try_lock
+from lvmtui.system.process_id import identity_of
 from tests.factory import bring_to, planned_run
 from tests.ui.showcase import end, middle, supervise
 from tests.ui.terminal import Terminal

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.workspace import Workspace
-from lvmtui.ui.others import others
+from lvmtui.formats.paths import Workspace
+from lvmtui.ui.read.conflicts import others
 from lvmtui.ui.scratch import Scratch
 from tests.factory import make_campaign
 from tests.ui.showcase import end, middle

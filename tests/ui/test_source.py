@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.contract.files import append_line
-from lvmtui.contract.spec import ARMS
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.state.status import Phase
-from lvmtui.ui.snapshot import Snapshot
-from lvmtui.ui.source import Source
-from lvmtui.ui.watch import Hints, Places, Watcher
+from lvmtui.system.files import append_line
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.watch import Hints, Places, Watcher
 from tests.factory import bring_to, make_campaign, planned_run
 
 PATIENCE = 15.0
@@ -141,7 +141,7 @@ def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, scre
     import subprocess
     import sys
 
-    from lvmtui.contract.identity import identity_of
+    from lvmtui.system.process_id import identity_of
 
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     campaign = make_campaign(tmp_path, models=("amn",))
@@ -166,7 +166,7 @@ def test_how_much_there_is_to_read_is_asked_of_the_campaign_that_is_shown(
     long = make_campaign(tmp_path, models=("amn", "gru", "lstm"))
     short = make_campaign(tmp_path, models=("amn",), stamp="20261123_080000")
     sizes = [Workspace(tmp_path).campaign(one.id).campaign.stat().st_size for one in (short, long)]
-    monkeypatch.setattr("lvmtui.ui.source.LARGE", sum(sizes) / 2)
+    monkeypatch.setattr("lvmtui.ui.read.source.LARGE", sum(sizes) / 2)
     assert Source(Workspace(tmp_path), long.id).large
     assert not Source(Workspace(tmp_path), short.id).large and not Source(Workspace(tmp_path)).large
     assert not Source(Workspace(tmp_path), "none").large

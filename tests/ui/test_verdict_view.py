@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.judge.comparison import Skill
-from lvmtui.judge.estimate import Estimate
-from lvmtui.judge.ranking import TrivialRow
-from lvmtui.ui.line import width_of
-from lvmtui.ui.run_view import run_header
-from lvmtui.ui.snapshot import Snapshot
-from lvmtui.ui.verdict_view import verdict_view
+from lvmtui.ui.draw.lines import width_of
+from lvmtui.ui.draw.run import run_header
+from lvmtui.ui.draw.verdict import verdict_view
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.verdict.comparison import Skill
+from lvmtui.verdict.estimate import Estimate
+from lvmtui.verdict.ranking import TrivialRow
 from tests.ui.showcase import end, middle
 from tests.ui.test_board import look, text
 

@@ -1,4 +1,4 @@
-"""The architectures, one file each. `build` finds them by the names in `lvmtui.contract.recipe.TITLES`."""
+"""The architectures, one file each. `build` finds them by the names in `lvmtui.models.TITLES`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from importlib import import_module
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.contract.errors import unknown
-from lvmtui.contract.recipe import MODELS
+from lvmtui.models import MODELS
+from lvmtui.system.errors import unknown
 
 
 def build(name: str, dim: int, size: str) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvmtui.contract.errors import UserError
+from lvmtui.system.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol
 
-from lvmtui.contract.errors import unknown
-from lvmtui.contract.identity import Identity
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import RunSpec
+from lvmtui.system.errors import unknown
+from lvmtui.system.process_id import Identity
 
 Settings = Mapping[str, tuple[str, ...]]
 """What a campaign tells its engine, by the names in `Kind.settings`."""

@@ -17,11 +17,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from lvmtui.contract.files import try_lock
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity, boot_id, identity_of
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec
-from lvmtui.contract.turn import Turn
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.turn import Turn
 from lvmtui.supervisor import memory_kills, standby
 from lvmtui.supervisor.engines import (
     Begun,
@@ -35,9 +33,11 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
-from lvmtui.supervisor.gpus import device_for, visible_gpus
 from lvmtui.supervisor.idle import IdleCores
-from lvmtui.supervisor.process import (
+from lvmtui.system.files import try_lock
+from lvmtui.system.gpus import device_for, visible_gpus
+from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, boot_id, identity_of
+from lvmtui.system.processes import (
     Process,
     ask_to_leave,
     ending_words,

@@ -19,15 +19,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvmtui import format as words
-from lvmtui.contract.errors import UserError, unknown
-from lvmtui.contract.files import replace_file, try_lock
-from lvmtui.contract.filesystem import is_shared, kind_of, locks_reach
-from lvmtui.contract.identity import LAUNCH_MARK, RUN_MARK, Identity
-from lvmtui.contract.rundir import RunDir
-from lvmtui.contract.spec import RunSpec
-from lvmtui.contract.text import sanitise
-from lvmtui.contract.workspace import Workspace
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.spec import RunSpec
 from lvmtui.supervisor.engines import (
     Begun,
     CannotStart,
@@ -42,7 +35,13 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
-from lvmtui.supervisor.process import Done, done_by, unmarked_environment
+from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.files import replace_file, try_lock
+from lvmtui.system.filesystem import is_shared, kind_of, locks_reach
+from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
+from lvmtui.system.processes import Done, done_by, unmarked_environment
+from lvmtui.system.text import sanitise
 
 SCHEDULER = "Slurm"
 EVERY = 5.0

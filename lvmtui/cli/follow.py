@@ -1,0 +1,138 @@
+"""Follow a campaign to its end without the screen: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from lvmtui.cli.status import headline, rows_of
+from lvmtui.estimate.eta import campaign_eta
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.models import title_of
+from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.status import Phase
+from lvmtui.system import numbers as words
+
+EVERY = 1.0
+"""Seconds between two looks."""
+PATIENCE = 60.0
+"""Seconds to wait for the report after the last run has ended."""
+
+STYLES = {
+    Phase.RUNNING: "green",
+    Phase.STARTING: "green",
+    Phase.FINISHED: "bold",
+    Phase.FAILED: "red",
+    Phase.DIVERGED: "red",
+    Phase.UNKNOWN: "red",
+    Phase.STALLED: "yellow",
+    Phase.NO_SPACE: "yellow",
+}
+
+
+def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
+    """Show the campaign until it is settled and its report is there. Returns the command's exit code.
+
+    Ctrl-C leaves; the runs go on.
+    """
+    console = Console()
+    reader = CampaignReader(workspace, folder)
+    try:
+        plain = headless or not console.is_terminal
+        state = _lines(reader) if plain else _table(reader, console)
+        report = state.finished and _await_report(state)
+    except KeyboardInterrupt:
+        print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
+        return 130
+    if report:
+        console.print(folder.report.read_text(), markup=False, highlight=False, soft_wrap=True)
+        print(f"report: {workspace.final_comparison(reader.campaign)}", file=sys.stderr)
+    for view in state.runs:
+        if view.status.phase is not Phase.FINISHED:
+            print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
+    return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
+
+
+def _states(reader: CampaignReader) -> Iterator[CampaignState]:
+    """A state a second, the settled one last."""
+    while True:
+        state = reader.refresh()
+        yield state
+        if state.settled:
+            return
+        time.sleep(EVERY)
+
+
+def _table(reader: CampaignReader, console: Console) -> CampaignState:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for state in _states(reader):
+            live.update(_draw(state), refresh=True)
+    return state
+
+
+def _draw(state: CampaignState) -> Group:
+    eta = campaign_eta(state, time.time())
+    table = Table(box=None, padding=(0, 1), expand=True)
+    for name in ("model", "arm", "seed", "state", "epoch", "best", "time"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "best", "time") else "left")
+    table.add_column("", no_wrap=True, ratio=1)  # notes are what a narrow terminal cuts
+    for row, view in zip(rows_of(state, eta), state.runs, strict=True):
+        cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.best, row.time, row.note)
+        style = STYLES.get(view.status.phase, "dim")
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    return Group(Text(headline(state, eta)), table)
+
+
+def _lines(reader: CampaignReader) -> CampaignState:
+    """A line for every change of a run and every evaluation."""
+    shown: dict[str, tuple[Phase, int]] = {}
+    for state in _states(reader):
+        news: list[tuple[float, str]] = []
+        for view in state.runs:
+            run, name = view.state, view.planned.run
+            evaluations = run.trainer.evaluations if run else ()
+            phase, seen = shown.get(name, (Phase.QUEUED, 0))
+            where = f"{title_of(view.planned.model)} {state.campaign.arm(view.planned.arm).label}"
+            where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
+            for e in evaluations[seen:]:
+                news.append((e.time, f"{where}  epoch {e.epoch:.1f}  validation cosine {words.cosine(e.cosine)}"))
+            if view.status.phase is not phase:
+                text = f"{where}  {view.status.phase.value} {view.status.reason}".rstrip()
+                news.append((view.status.since or time.time(), text))
+            shown[name] = (view.status.phase, len(evaluations))
+        for when, text in sorted(news, key=itemgetter(0)):  # what happened before we came is told in its order too
+            print(words.clock(when, seconds=True), text, flush=True)
+    return state
+
+
+def program() -> str:
+    """How this program was called, for a person to call it again."""
+    return "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
+
+
+def _await_report(state: CampaignState) -> bool:
+    """Wait until the report of a settled campaign tells of its runs as they are; False if it does not come. One of
+    before a retry may be there."""
+    phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
+    until = time.monotonic() + PATIENCE
+    while not (told := _phases_in(state.dir.report_json) == phases) and time.monotonic() < until:
+        time.sleep(0.2)
+    return told
+
+
+def _phases_in(report: Path) -> dict[str, str]:
+    """What a report says of each run; it is written after the text for people."""
+    try:
+        return {run["run"]: run["status"] for run in json.loads(report.read_bytes())["runs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

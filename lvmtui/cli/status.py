@@ -1,0 +1,165 @@
+"""A campaign at a glance, for `lvmtui status` and for those who follow without a screen. Pure but for the state given.
+
+One row a run, the same words as on the screen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from lvmtui.estimate.eta import CampaignEta, campaign_eta
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.json_codec import encode
+from lvmtui.formats.spec import ARMS
+from lvmtui.models import title_of
+from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.status import ALIVE, Phase
+from lvmtui.system import numbers as words
+from lvmtui.system.process_id import Identity
+from lvmtui.system.text import sanitise
+from lvmtui.verdict.health import Finding
+from lvmtui.verdict.ranking import health_by_run
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run in words."""
+
+    model: str
+    arm: str
+    seed: str
+    state: str
+    epoch: str
+    best: str
+    time: str
+    note: str
+
+
+def rows_of(state: CampaignState, eta: CampaignEta) -> list[Row]:
+    """A row a run, in the order of the campaign."""
+    many, found = len(state.campaign.seeds) > 1, _findings(state)
+    return [_row(state.campaign, view, eta, found.get(view.planned.run, ()), many) for view in state.runs]
+
+
+def _findings(state: CampaignState) -> dict[str, tuple[Finding, ...]]:
+    """What is odd about each run: one that has finished may have learned nothing."""
+    return health_by_run(state, {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS})
+
+
+def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Finding, ...], many: bool) -> Row:
+    run, status, planned = view.state, view.status, view.planned
+    label = campaign.arm(planned.arm).label
+    seed = f"s{planned.seed}" if many else ""
+    if run is None:
+        return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 200))
+    best = run.trainer.best
+    epochs = run.spec.total_steps / run.spec.steps_per_epoch
+    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
+    expected = eta.runs.get(planned.run)
+    if status.phase in ALIVE and expected and expected.eta:
+        spent = f"{words.duration(expected.eta.seconds)} left"
+    elif view.job is not None and view.job.waiting:
+        spent = ""  # the cluster decides; what it says of it stands in the note
+    elif status.phase is Phase.QUEUED and expected and expected.start_in is not None:
+        spent = f"in {words.duration(expected.start_in.seconds)}"
+    else:
+        spent = words.duration(run.trainer.active) if run.trainer.attempts else ""
+    note = status.reason if status.phase is not Phase.RUNNING or status.reason != "training" else ""
+    if view.job is not None and status.phase in ALIVE:
+        note = f"{note}, {view.job.words}" if note else view.job.words
+    if run.trainer.interruptions and not status.over:
+        note = f"{note}, interrupted {words.plural(run.trainer.interruptions, 'time')}".removeprefix(", ")
+    if run.trainer.finished and run.trainer.finished.stopped_early:
+        note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
+    alarms = [finding.label for finding in found if finding.alarm]
+    note = "; ".join([*alarms, *([note] if note else [])])
+    return Row(
+        title_of(planned.model),
+        label,
+        seed,
+        status.phase.value,
+        epoch,
+        words.cosine(best.cosine) if best else "",
+        spent,
+        sanitise(note, 200),
+    )
+
+
+def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
+    """`8k vs 23k: 4 of 10 runs done, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end where nobody sees to it."""
+    done = sum(view.status.phase is Phase.FINISHED for view in state.runs)
+    text = f"{state.campaign.title}: {done} of {words.plural(len(state.runs), 'run')} done"
+    if state.settled or eta.eta is None:
+        return text + ("" if state.settled else ", calibrating")
+    left = eta.eta
+    span = f"({words.duration(left.low)} to {words.duration(left.high)})"
+    if not supervised:
+        return f"{text}, {words.duration(left.seconds)} of work left {span}"
+    return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(eta.ends)}"
+
+
+def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
+    """What `lvmtui status` prints."""
+    eta = campaign_eta(state, time.time())
+    rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta)]
+    columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
+    for cells in zip(*columns, strict=True):
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width)
+        lines.append("  ".join(padded).rstrip())
+    lines.append("")
+    if state.silence and not state.settled:
+        lines.append(f"the runs' state is {state.silence}")
+    if supervisor:
+        lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
+    elif state.settled:
+        lines.append("nothing is left to do; nobody supervises")
+    else:
+        lines.append("nobody supervises: nothing new is started; 'lvmtui attach' goes on")
+    return "\n".join(lines)
+
+
+def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
+    """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
+    now = time.time()
+    eta, found = campaign_eta(state, now), _findings(state)
+    return {
+        "version": 1,
+        "campaign": state.campaign.id,
+        "time": now,
+        "supervisor": encode(supervisor),
+        "settled": state.settled,
+        "silence": state.silence,
+        "eta": encode(eta.eta),
+        "runs": [_run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
+    }
+
+
+def _run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
+    planned, run = view.planned, view.state
+    finished = run.trainer.finished if run else None
+    expected = eta.runs.get(planned.run)
+    return {
+        "run": planned.run,
+        "folder": planned.folder,
+        "model": planned.model,
+        "arm": planned.arm,
+        "seed": planned.seed,
+        "phase": view.status.phase.value,
+        "reason": sanitise(view.status.reason),
+        "since": view.status.since,
+        "want": run.intent.want if run else None,
+        "step": run.step if run else None,
+        "total_steps": run.spec.total_steps if run else None,
+        "job": encode(view.job),
+        "interruptions": run.trainer.interruptions if run else None,
+        "active_seconds": run.trainer.active if run else None,
+        "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
+        "heldout_cosine": finished.heldout.cosine if finished else None,
+        "eta": encode(expected) if expected else None,
+        "findings": [{"kind": finding.kind, "alarm": finding.alarm, "words": finding.words} for finding in found],
+    }

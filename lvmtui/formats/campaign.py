@@ -1,0 +1,155 @@
+"""`campaign.json` and `campaign_intent.json`: all runs of one comparison, and in which order they are wanted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lvmtui.formats.json_codec import DecodeError, decode, dump_document, encode, read_document
+from lvmtui.formats.spec import Arm, ArmData
+from lvmtui.system.files import create_file, replace_file
+from lvmtui.system.permissions import read_order
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run's place in the campaign."""
+
+    run: str
+    """Name of the run folder."""
+    folder: str
+    """The run folder, relative to the workspace; absolute if it is taken from another one."""
+    model: str
+    arm: Arm
+    seed: int
+    trained_here: bool = True
+    """False: a finished run of an earlier campaign that serves as baseline."""
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """An arm as the plan shows it."""
+
+    label: str
+    data: ArmData
+    vectors: int
+    articles: int | None
+    train_windows: int
+    validation_windows: int
+    dropped_windows: int
+    """Left out because they hold, or are too near to, a held-out or validation vector."""
+    spare_windows: int = 0
+    """Could be validated on too, but those that are tell enough."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What was planned. Never changed."""
+
+    id: str
+    created: float
+    baseline: ArmFacts
+    expanded: ArmFacts
+    dim: int
+    context: int
+    models: tuple[str, ...]
+    size: str
+    recipe: str
+    seeds: tuple[int, ...]
+    heldout_windows: int
+    heldout_clusters: int
+    split_fingerprint: str
+    jobs: int
+    threads: int
+    device: str
+    runs: tuple[PlannedRun, ...]
+    """In the order in which they are to start, but for those in `first`."""
+    by: str
+    versions: dict[str, str]
+    engine: str = "local"
+    """Who runs the runs: a file of `lvmtui/supervisor/engines/`."""
+    engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What that engine was told, by its own names for it."""
+    stall_timeout: float | None = None
+    """Seconds without a step after which a run is started again; None: a stalled run is only shown."""
+    first: tuple[str, ...] = ()
+    """Runs that start before the others, because they take longest; as many as leave one place to the others."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the report must know about the plan, in words."""
+    version: int = VERSION
+
+    def arm(self, arm: Arm) -> ArmFacts:
+        return self.baseline if arm == "baseline" else self.expanded
+
+    @property
+    def title(self) -> str:
+        """`8k vs 23k`."""
+        return f"{self.baseline.label} vs {self.expanded.label}"
+
+    @property
+    def stamp(self) -> str:
+        """The part of the id that names its time."""
+        return "_".join(self.id.split("_")[-2:])
+
+
+@dataclass(frozen=True)
+class CampaignIntent:
+    """What a person changed about the campaign since it was planned."""
+
+    jobs: int | None = None
+    """Runs side by side; None: as planned."""
+    order: tuple[str, ...] = ()
+    """Runs to start first; the others follow as planned."""
+    generation: int = 0
+    by: str = ""
+    time: float = 0.0
+    version: int = 1
+
+
+def write_campaign(path: Path, campaign: Campaign) -> None:
+    """Create `campaign.json`; with it the campaign exists. Raises FileExistsError."""
+    create_file(path, dump_document(encode(campaign)))
+
+
+def read_campaign(path: Path) -> Campaign:
+    """Read `campaign.json`. Raises UserError if it is missing, damaged or of a later version."""
+    cure = "restore the file or move the folder away"
+    return read_document(Campaign, path, VERSION, what="a campaign", place="a campaign's folder", cure=cure)
+
+
+def read_campaign_intent(path: Path) -> CampaignIntent:
+    """Read the changes; none if the file is missing, damaged, or a stranger's (see `owners.py`)."""
+    try:
+        return decode(CampaignIntent, json.loads(read_order(path)))
+    except (OSError, ValueError, DecodeError):
+        return CampaignIntent()
+
+
+def write_campaign_intent(
+    path: Path, *, by: str, jobs: int | None = None, order: tuple[str, ...] | None = None
+) -> CampaignIntent:
+    """Change the number of jobs, the order, or both; what is not given stays. Raises OSError."""
+    before = read_campaign_intent(path)
+    intent = replace(
+        before,
+        jobs=before.jobs if jobs is None else jobs,
+        order=before.order if order is None else order,
+        generation=before.generation + 1,
+        by=by,
+        time=time.time(),
+    )
+    replace_file(path, dump_document(encode(intent)))
+    return intent
+
+
+def start_order(campaign: Campaign, intent: CampaignIntent) -> tuple[PlannedRun, ...]:
+    """The runs in the order in which they are wanted now."""
+    places = intent.jobs or campaign.jobs
+    first = dict.fromkeys((*intent.order, *campaign.first[: max(0, places - 1)]))
+    place = {name: i for i, name in enumerate(first)}
+    return tuple(sorted(campaign.runs, key=lambda planned: place.get(planned.run, len(place))))

@@ -1,0 +1,218 @@
+"""Frozen dataclasses to JSON and back, with the types checked on the way in.
+
+Files in a run folder may be old, cut, or written by somebody else's trainer. Decoding therefore never trusts a
+value: a missing field takes its default, an extra one is ignored (a newer version may have added it), a value of the
+wrong type raises `DecodeError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lvmtui.system.errors import UserError
+
+T = TypeVar("T")
+
+
+class DecodeError(ValueError):
+    """The mapping does not describe the class asked for; the text says which field."""
+
+
+def encode(value: Any) -> Any:
+    """Return `value` as what JSON can hold. Numbers that are not finite become null: JSON has no word for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encode(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no place in our files")
+
+
+def dump_line(value: Mapping[str, Any]) -> bytes:
+    """Return one compact JSON line, newline included."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def dump_document(value: Mapping[str, Any]) -> bytes:
+    """Return an indented JSON document, for files people open."""
+    return json.dumps(value, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def decode(cls: type[T], data: object, where: str = "") -> T:
+    """Build the dataclass `cls` from a mapping. Raises DecodeError."""
+    if not isinstance(data, Mapping):
+        raise DecodeError(f"{where or cls.__name__}: an object is needed, not {type(data).__name__}")
+    values: dict[str, Any] = {}
+    for name, convert, required in _plan(cls):  # type: ignore[arg-type]  # a class is hashable
+        if name in data:
+            values[name] = convert(data[name], f"{where}.{name}" if where else name)
+        elif required:
+            raise DecodeError(f"{where or cls.__name__}: '{name}' is missing")
+    return cls(**values)
+
+
+Converter = Callable[[object, str], Any]
+
+
+@functools.cache
+def _plan(cls: type) -> tuple[tuple[str, Converter, bool], ...]:
+    assert dataclasses.is_dataclass(cls)
+    hints = typing.get_type_hints(cls)
+    return tuple(
+        (
+            field.name,
+            _converter(hints[field.name]),
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(cls)
+        if field.init
+    )
+
+
+def _converter(hint: Any) -> Converter:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (Any, object):
+        return lambda value, where: value
+    if origin in (types.UnionType, typing.Union):
+        return _union([_converter(a) for a in arguments if a is not type(None)], type(None) in arguments)
+    if origin is typing.Literal:
+        return _literal(arguments)
+    if origin is tuple:
+        return _tuple(arguments)
+    if origin in (dict, Mapping):
+        return _mapping(_converter(arguments[1]))
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return lambda value, where: decode(hint, value, where)
+    return _scalar(hint)
+
+
+def _union(members: list[Converter], none_allowed: bool) -> Converter:
+    def convert(value: object, where: str) -> Any:
+        if value is None and none_allowed:
+            return None
+        for member in members[:-1]:
+            try:
+                return member(value, where)
+            except DecodeError:
+                continue
+        return members[-1](value, where)
+
+    return convert
+
+
+def _literal(allowed: tuple[Any, ...]) -> Converter:
+    def convert(value: object, where: str) -> Any:
+        if value not in allowed:
+            raise DecodeError(f"{where}: {value!r:.60} is not one of {', '.join(map(str, allowed))}")
+        return value
+
+    return convert
+
+
+def _tuple(arguments: tuple[Any, ...]) -> Converter:
+    variadic = len(arguments) == 2 and arguments[1] is Ellipsis
+    converters = [_converter(a) for a in arguments if a is not Ellipsis]
+
+    def convert(value: object, where: str) -> Any:
+        if not isinstance(value, (list, tuple)) or not (variadic or len(value) == len(converters)):
+            raise DecodeError(f"{where}: a list is needed" + ("" if variadic else f" of {len(converters)}"))
+        if variadic:
+            return tuple(converters[0](item, where) for item in value)
+        return tuple(one(item, where) for one, item in zip(converters, value, strict=True))
+
+    return convert
+
+
+def _mapping(item_of: Converter) -> Converter:
+    def convert(value: object, where: str) -> Any:
+        if not isinstance(value, Mapping):
+            raise DecodeError(f"{where}: an object is needed")
+        return {str(key): item_of(item, f"{where}.{key}") for key, item in value.items()}
+
+    return convert
+
+
+def _scalar(kind: type) -> Converter:
+    def convert(value: object, where: str) -> Any:
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+            return value
+        raise DecodeError(f"{where}: {kind.__name__} is needed, not {type(value).__name__}")
+
+    return convert
+
+
+# One line of a log: a frozen dataclass with a `kind`, a time and a version, as compact JSON.
+
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A line this version cannot read, with the reason."""
+
+    reason: str
+
+
+def kind_of(cls: type) -> str:
+    """`CheckpointSaved` is written as `checkpoint_saved`."""
+    name = cls.__name__
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def encode_line(record: Any) -> bytes:
+    """Return the line for a record, newline included."""
+    return dump_line({"v": VERSION, "kind": kind_of(type(record)), **encode(record)})
+
+
+def decode_line(line: bytes, kinds: Mapping[str, type]) -> Any:
+    """Return the record in `line`, or Unknown."""
+    try:
+        data = json.loads(line)
+        cls = kinds.get(data["kind"])
+        return decode(cls, data) if cls else Unknown(f"kind {str(data['kind'])[:40]}")
+    except (ValueError, TypeError, KeyError, RecursionError, DecodeError) as error:
+        return Unknown(f"{type(error).__name__}: {error}"[:200])
+
+
+# Our JSON documents, one dataclass a file: read whole, and refused if a later version wrote them.
+
+
+def read_document(kind: type[T], path: Path, version: int, *, what: str, place: str, cure: str) -> T:
+    """Read a document that must be there: `what` it is, in which `place`, and what to do if it is not.
+
+    Raises UserError if it cannot be read, is damaged, or of a later version than `version`.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        if isinstance(document, dict) and isinstance(v := document.get("version"), int) and v > version:
+            raise UserError(f"{path}: written by a later lvmtui (format {v}); update lvmtui to read it")
+        return decode(kind, document)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); is this {place}?") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not {what} ({error}); {cure}") from None
+
+
+def find_document(kind: type[T], path: Path) -> T | None:
+    """The document, or None where there is none that can be used."""
+    try:
+        return decode(kind, json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,147 @@
+"""`spec.json`: all that defines a run, written once by who plans the campaign, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.formats.json_codec import dump_document, encode, read_document
+from lvmtui.system.files import create_file
+
+VERSION = 1
+Arm = Literal["baseline", "expanded"]
+ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters of one run, complete: the trainer adds no default of its own."""
+
+    name: str
+    loss: Literal["mse", "cosine"]
+    """`mse`: of the raw output against the target. `cosine`: 1 - cosine."""
+    correction: float | None
+    """None: the model's output is the prediction. Otherwise the prediction is a softmax-weighted mean of the context
+    plus the model's output times a learned scale that starts here."""
+    epochs: float
+    """Passes over the training windows; with `equal_updates` of the arm that has more of them."""
+    equal_updates: bool
+    """Both arms take the same number of steps, so that a difference is one of data and not of training."""
+    batch_size: int
+    rate: float
+    """AdamW's learning rate at its peak."""
+    weight_decay: float
+    clip: float
+    """Largest norm of the gradient."""
+    warmup_steps: int
+    schedule: Literal["plateau", "cosine"]
+    """After the warm-up. `plateau`: halved after `plateau_patience` evaluations without a better validation loss.
+    `cosine`: down to zero at the last step."""
+    plateau_patience: int
+    input_dropout: float
+    """Share of the context's numbers set to zero while training."""
+    feature_dropout: float
+    """Share of the vector's features set to zero in all five context vectors of a window at once."""
+    average: float | None
+    """Decay of the exponential average of the weights that is evaluated and kept; None: the weights themselves."""
+    evaluations: int
+    """Evaluations on the validation windows, evenly spread, the last one at the last step."""
+    patience: int | None
+    """Evaluations without a better validation loss after which the run ends early; None: never."""
+    prior_windows: float = 0.0
+    """With a correction: training windows that the weighted mean of the context counts for. What is minimised is the
+    loss plus `prior_windows / training windows` times 1 - cosine of the prediction with that mean, so that a
+    correction has to gain more than it departs, and the less so the more data there is. The loss that is shown is
+    without it."""
+
+
+@dataclass(frozen=True)
+class ArmData:
+    """Where an arm's vectors are."""
+
+    file: str
+    """The file the person named (absolute path), or `bundled`."""
+    store: str
+    """Folder of the compact store, relative to the workspace; windows are index arithmetic on its vectors."""
+    rows: tuple[int, int]
+    """First row and the row after the last, in the store."""
+    fingerprint: str
+    """Of the file's content."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where the history of a run that was not trained here came from. The folder itself is never changed."""
+
+    folder: str
+    """Absolute path, as given."""
+    history: str
+    """Name of the file read."""
+    digest: str
+    """sha256 of that file."""
+    weights: str
+    """Name of the file of weights beside it; empty: none."""
+    run: str = ""
+    """The run folder that holds the history as events, absolute, in the spec of a run that judges those weights."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: a model trained on an arm with a seed."""
+
+    run: str
+    """Name of the run folder."""
+    campaign: str
+    model: str
+    size: Literal["small", "full"]
+    arm: Arm
+    label: str
+    """What people see for the arm: `8k`, `232k`."""
+    seed: int
+    dim: int
+    """Numbers in a vector."""
+    context: int
+    """Vectors in a context."""
+    recipe: Recipe
+    data: ArmData
+    split: str
+    """Folder of the campaign's split, relative to the workspace."""
+    split_fingerprint: str
+    """Of the held-out windows: runs with the same one are judged on the same windows."""
+    train_windows: int
+    validation_windows: int
+    heldout_windows: int
+    total_steps: int
+    evaluate_every: int
+    """Steps between evaluations on the validation windows."""
+    device: str
+    """`cpu`, `cuda`, `mps`, or `auto`: the best the trainer finds."""
+    threads: int
+    """CPU threads; part of what makes a run repeatable to the bit."""
+    deterministic: bool
+    imported: Imported | None = None
+    """Set for a run of another program; one step is one epoch. With held-out windows its weights are judged on them
+    by a trainer that trains nothing; without, see `history`."""
+    version: int = VERSION
+
+    @property
+    def history(self) -> bool:
+        """A history and no more: a point estimate on its own validation windows, nothing to start."""
+        return self.imported is not None and not self.heldout_windows
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which every training window is seen once; of a run of another program one."""
+        return 1.0 if self.imported else self.train_windows / self.recipe.batch_size
+
+
+def write_spec(path: Path, spec: RunSpec) -> None:
+    """Create `spec.json`. Raises FileExistsError if it is there: a spec is never changed."""
+    create_file(path, dump_document(encode(spec)))
+
+
+def read_spec(path: Path) -> RunSpec:
+    """Read `spec.json`. Raises UserError if it is missing, damaged or of a later version."""
+    cure = "restore the file, or start the campaign again"
+    return read_document(RunSpec, path, VERSION, what="a run's spec", place="a run folder", cure=cure)

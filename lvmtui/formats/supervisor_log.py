@@ -1,0 +1,105 @@
+"""`supervision.jsonl`: what was done to a run, said by the supervisor. One writer at a time, appended.
+
+It also holds the endings a run could not write itself: killed, lost with the machine, never started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
+from lvmtui.system.process_id import Identity
+
+__all__ = ["Record", "Unknown", "decode_record", "encode_record"]
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A process was started for the run."""
+
+    time: float
+    generation: int
+    process: Identity
+    engine: str
+    devices: str
+    """CUDA devices it may see, comma-separated; empty: no choice was made."""
+    launch: str = ""
+    """Name of this start, which the process and all its children carry: it tells a child that outlived its trainer
+    from a trainer that was started and not written down."""
+    after: str | None = None
+    """Name of the newest start that had said it trains when this one was made; empty: none had. What the run's log
+    says of another start than these two came later. None: written before starts were told apart by name."""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A living process of the run that this supervisor did not start was found."""
+
+    time: float
+    process: Identity
+    launch: str = ""
+    after: str | None = None
+    """As in `Launched`."""
+
+
+@dataclass(frozen=True)
+class Signalled:
+    """Processes (or jobs) of the run were asked to leave, or made to."""
+
+    time: float
+    signal: str
+    pids: tuple[int, ...]
+    reason: str
+    what: str = "process"
+    """What these are numbers of: `process` or `job`."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The run's process is gone and has not written an ending."""
+
+    time: float
+    generation: int
+    process: Identity | None
+    reason: str
+    """In words: `killed for memory`, `killed by signal 9`, `the machine restarted`."""
+    checkpoint_step: int
+    """Step of the newest checkpoint at that moment; a later one makes the count of deaths start again."""
+    counts: bool
+    """False: not the run's fault (the machine restarted, it was killed on order)."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A cancel was carried out: nobody who carries the run's mark is left."""
+
+    time: float
+    generation: int
+    killed: tuple[int, ...]
+    """Processes (or jobs) that had to be killed."""
+    what: str = "process"
+    """As in `Signalled`."""
+
+
+@dataclass(frozen=True)
+class GaveUp:
+    """The run died too often, or could not be started; it is not tried again unless asked."""
+
+    time: float
+    generation: int
+    reason: str
+
+
+Record = Launched | Adopted | Signalled | Lost | Stopped | GaveUp | Unknown
+_KINDS = {kind_of(cls): cls for cls in (Launched, Adopted, Signalled, Lost, Stopped, GaveUp)}
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the log line of a record, newline included."""
+    return encode_line(record)
+
+
+def decode_record(line: bytes) -> Record:
+    """Return the record in a log line; Unknown where this version cannot read it."""
+    record: Record = decode_line(line, _KINDS)
+    return record

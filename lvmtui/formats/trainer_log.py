@@ -1,0 +1,198 @@
+"""`events.jsonl`: what happened in a run, said by its trainer. One writer, appended, never rewritten.
+
+Times are seconds since 1970; `active` is the seconds of work the run has had so far, over all its attempts, pauses
+left out, measured with a clock that does not jump. Numbers that are not finite are null. `docs/formats.md` shows
+one real line of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
+from lvmtui.system.process_id import Identity
+
+__all__ = ["Event", "Unknown", "decode_event", "encode_event"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """An attempt began. What earlier attempts logged past `resumed_from` no longer counts."""
+
+    time: float
+    process: Identity
+    generation: int
+    """Of the intent that was obeyed."""
+    resumed_from: int
+    """Step of the checkpoint taken up; 0: from the start."""
+    checkpoint: str | None
+    """File that was taken up."""
+    passed_over: tuple[str, ...]
+    """Checkpoints that were there but damaged."""
+    active: float
+    parameters: int
+    device: str
+    versions: dict[str, str]
+    launch: str = ""
+    """Name of the start this attempt came from, as the supervisor wrote it down; a trainer started by hand makes one
+    up. By it both logs are matched without comparing the clocks of two hosts."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A point of the training curve: means since the point before. At most 400 a run."""
+
+    time: float
+    step: int
+    loss: float | None
+    cosine: float | None
+    rate: float
+    windows_per_second: float
+    active: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The validation windows were evaluated."""
+
+    time: float
+    step: int
+    epoch: float
+    loss: float | None
+    cosine: float | None
+    """Mean cosine of prediction and next vector."""
+    margin: float | None
+    """Mean of cosine with the next less cosine with the last context vector; an echo has it far below zero."""
+    last_cosine: float | None
+    """Mean cosine of prediction and last context vector."""
+    spread: float | None
+    """1 - norm of the mean unit prediction: 0 when every prediction is the same vector."""
+    train_loss: float | None
+    """Mean over the steps since the evaluation before."""
+    train_cosine: float | None
+    rate: float
+    best: bool
+    """The lowest validation loss so far; its weights are `best_model.pt`."""
+    seconds: float
+    active: float
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """A checkpoint is on the disk, synced."""
+
+    time: float
+    step: int
+    bytes: int
+    seconds: float
+    digest: str
+    active: float
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The trainer left as asked, after a checkpoint."""
+
+    time: float
+    step: int
+    active: float
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The trainer was told to leave by a signal (a shutdown, a scheduler) and left after a checkpoint."""
+
+    time: float
+    step: int
+    signal: str
+    active: float
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The trainer left as asked, without a checkpoint."""
+
+    time: float
+    step: int
+    active: float
+
+
+Reason = Literal["diverged", "error", "no_space", "data", "out_of_memory", "setup"]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run cannot go on. Its last checkpoint stays."""
+
+    time: float
+    step: int
+    reason: Reason
+    """`diverged`: loss not finite; `data`: input missing or changed; `no_space`: the disk is full; `setup`: the Python
+    it was started with cannot train; `error`: else."""
+    message: str
+    """One line."""
+    active: float
+    needed_bytes: int | None = None
+    """With `no_space`: what the write needed."""
+
+
+@dataclass(frozen=True)
+class HeldoutScores:
+    """Means over the campaign's held-out windows; the windows themselves are in `heldout.npz`."""
+
+    windows: int
+    """0: the run was judged on none (a history of another program), and the figures mean nothing."""
+    cosine: float
+    margin: float
+    last_cosine: float
+    spread: float
+    hit_1: float
+    """Share of windows whose true next vector is nearest to the prediction, among all held-out targets."""
+    hit_5: float
+    hit_10: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training is over and the best model was evaluated on the held-out windows."""
+
+    time: float
+    step: int
+    stopped_early: bool
+    best_step: int
+    best_epoch: float
+    best_cosine: float
+    """Validation cosine of the best model."""
+    heldout: HeldoutScores
+    latency_p50_ms: float
+    """Milliseconds for one prediction, batch 1, on the run's device: median."""
+    latency_p95_ms: float
+    train_seconds: float
+    """Of `active`, in training steps; the rest is start-up, evaluation and checkpoints."""
+    peak_memory_bytes: int
+    weights_digest: str
+    """sha256 over the weights after the last step: equal for runs equal to the bit."""
+    best_digest: str
+    """Checksum of `best_model.pt`."""
+    heldout_digest: str
+    """Checksum of `heldout.npz`."""
+    active: float
+
+
+Event = Started | Trained | Evaluated | CheckpointSaved | Paused | Interrupted | Cancelled | Failed | Finished | Unknown
+_KINDS = {
+    kind_of(cls): cls
+    for cls in (Started, Trained, Evaluated, CheckpointSaved, Paused, Interrupted, Cancelled, Failed, Finished)
+}
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the log line of an event, newline included."""
+    return encode_line(event)
+
+
+def decode_event(line: bytes) -> Event:
+    """Return the event in a log line; Unknown where this version cannot read it."""
+    event: Event = decode_line(line, _KINDS)
+    return event

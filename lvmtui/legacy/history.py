@@ -1,0 +1,194 @@
+"""What a folder of the original experiment's trainers says about a run: `training_history.json` or (GraphMERT-LVM)
+`benchmark_results.json`, and perhaps weights. It is only read, and trusted in nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lvmtui.models import MODELS
+from lvmtui.system.errors import UserError
+
+HISTORIES = ("training_history.json", "benchmark_results.json")
+WEIGHTS = ("best_model.pt", "benchmark_model.pt")
+LARGEST_HISTORY = 64 << 20
+"""Bytes; a history of a million epochs is smaller."""
+SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.IGNORECASE)
+"""`232k` in `gru_232k_20251017_090129`."""
+RESTORE = "docs/judgement.md tells the format; restore the file, or name another folder"
+"""What to do about a history that is none."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One entry of a history. None: missing or not finite."""
+
+    number: float
+    train_loss: float | None
+    train_cosine: float | None
+    loss: float | None
+    cosine: float | None
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a folder of the original trainers says."""
+
+    folder: Path
+    file: str
+    digest: str
+    """sha256 of the file."""
+    model: str
+    label: str | None
+    """Of the arm, as far as the folder tells: `232k`."""
+    vectors: int | None
+    train_windows: int
+    validation_windows: int
+    dim: int
+    """0: not said."""
+    batch_size: int
+    parameters: int
+    epochs: tuple[Epoch, ...]
+    ended: float
+    """Seconds since 1970."""
+    weights: str
+    """File of weights beside it; empty: none."""
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch whose weights were kept: lowest validation loss (GraphMERT-LVM: highest cosine)."""
+        known = [epoch for epoch in self.epochs if epoch.cosine is not None]
+        return min(known, key=self.badness) if known else None
+
+    def badness(self, epoch: Epoch) -> float:
+        by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
+        return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
+
+    @property
+    def seconds(self) -> float:
+        return sum(epoch.seconds for epoch in self.epochs)
+
+
+def read_history(folder: Path) -> History:
+    """Read a folder. Raises UserError if there is no history in it that can be read."""
+    path = next((folder / name for name in HISTORIES if (folder / name).is_file()), None)
+    if path is None:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; name the folder of a finished run")
+        raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is in it; name the folder of a finished run")
+    try:
+        if path.stat().st_size > LARGEST_HISTORY:
+            raise UserError(f"{path}: {path.stat().st_size:,} bytes is no training history; is this the right file?")
+        content = path.read_bytes()
+        document = json.loads(content)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: not a training history: it is no JSON; {RESTORE}") from None
+    epochs = tuple(_epoch(entry, i) for i, entry in enumerate(_entries(path, document), 1))
+    if not epochs:
+        raise UserError(f"{path}: its history has no epochs; import a run that trained for one at least")
+    vectors = _whole(document.get("dataset_size"))
+    kind = str(document.get("model_type") or document.get("model_name") or "")
+    dim = re.search(r"(\d{2,5})D\b", kind)
+    return History(
+        folder=folder.resolve(),
+        file=path.name,
+        digest=hashlib.sha256(content).hexdigest(),
+        model=_model_of(kind, folder.resolve().name),
+        label=_label_of(folder.resolve().name, vectors),
+        vectors=vectors,
+        train_windows=_whole(document.get("train_size")) or 0,
+        validation_windows=_whole(document.get("val_size")) or 0,
+        dim=int(dim.group(1)) if dim else 0,
+        batch_size=_whole(document.get("batch_size")) or 0,
+        parameters=_whole(document.get("final_params")) or _whole(document.get("parameters")) or 0,
+        epochs=_timed(epochs, document),
+        ended=_time_of(document.get("trained_at")) or path.stat().st_mtime,
+        weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
+    )
+
+
+def _entries(path: Path, document: object) -> list[dict[str, Any]]:
+    """The epochs as they stand in the file. Raises UserError that says what is not as the format has it."""
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: not a training history: it is no JSON object; {RESTORE}")
+    if "history" not in document:
+        raise UserError(f"{path}: not a training history: the key 'history' is missing; {RESTORE}")
+    entries = document["history"]
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path}: not a training history: 'history' is no list of one object an epoch; {RESTORE}")
+    return entries
+
+
+def _epoch(entry: Mapping[str, Any], place: int) -> Epoch:
+    number = _number(entry.get("epoch"))
+    return Epoch(
+        number=float(place) if number is None else number,
+        train_loss=_number(entry.get("train_loss")),
+        train_cosine=_number(entry.get("train_cosine")),
+        loss=_number(entry.get("val_loss")),
+        cosine=_number(entry.get("val_cosine")),
+        rate=_number(entry.get("lr")) or 0.0,
+        seconds=max(0.0, _number(entry.get("epoch_time")) or 0.0),
+    )
+
+
+def _timed(epochs: tuple[Epoch, ...], document: Mapping[str, Any]) -> tuple[Epoch, ...]:
+    """The epochs; where only the total time is known, evenly spread."""
+    total = _number(document.get("total_training_time"))
+    if total is None or total <= 0 or any(epoch.seconds for epoch in epochs):
+        return epochs
+    return tuple(replace(epoch, seconds=total / len(epochs)) for epoch in epochs)
+
+
+def _model_of(kind: str, folder: str) -> str:
+    """Our name of a model, from what the history or else the folder calls it."""
+    for words in (kind, folder):
+        plain = re.sub(r"[^a-z0-9]", "", words.lower())
+        for model in sorted(MODELS, key=len, reverse=True):
+            if plain.startswith(model.replace("_", "")):
+                return model
+    name = re.sub(r"[^a-z0-9]+", "_", (kind or folder).lower()).strip("_")[:40]
+    if not name:
+        raise UserError(
+            f"{folder}: neither the history nor the folder names a model; rename the folder to <model>_<size>"
+        )
+    return name
+
+
+def _label_of(folder: str, vectors: int | None) -> str | None:
+    token = SIZE_TOKEN.search(folder)
+    if token:
+        return f"{token.group(1)}{token.group(2).lower()}"
+    return f"{vectors // 1000}k" if vectors else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and 0 < number < 1e15 else None
+
+
+def _time_of(value: object) -> float | None:
+    """`2025-10-16T13:34:27`, or seconds since 1970."""
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except ValueError:
+            return None
+    return _number(value)

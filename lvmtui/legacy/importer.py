@@ -1,0 +1,360 @@
+"""Earlier runs of the original experiment's trainers, taken in as a campaign of histories.
+
+`history.py` reads what a folder says. Each becomes a run folder of ours with the same events a trainer would have
+logged, so screen, health, ranking and report need no second way of looking at a run; `RunSpec.imported` says where it
+came from, and the ranking gives such runs a point estimate and the reason why it is no more. See
+`docs/decisions/0010-imported-runs-are-a-campaign.md`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lvmtui import __version__
+from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import Arm, ArmData, Imported, RunSpec, write_spec
+from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started, encode_event
+from lvmtui.legacy.history import History, read_history
+from lvmtui.models import MODELS, recipe_for
+from lvmtui.report.make import write_report
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import create_file
+from lvmtui.system.permissions import who
+from lvmtui.system.process_id import Identity
+from lvmtui.system.text import sanitise
+
+NOT_KNOWN = "not known"
+"""In the place of a file of vectors that was not named."""
+NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
+"""The process of a run that was not started by this program: never alive, on no host."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """What became of the folders."""
+
+    campaign: CampaignDir
+    report: Path
+    notes: tuple[str, ...]
+    """What a person should know about it, in words."""
+
+
+def import_folders(
+    workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
+) -> tuple[str, ...]:
+    """`lvmtui import`: take in the folders, and say in lines what became of them. Raises UserError.
+
+    Folders of one size, with the vectors they were trained on, become runs that can serve as a baseline; folders of
+    two sizes a campaign of their own.
+    """
+    histories = _read(folders, trained_on)
+    known = {history.label for history in histories if history.label}
+    if trained_on is not None and len(known | {arm} - {None}) < 2:
+        runs = take_in_baseline(workspace, histories, arm, trained_on)
+        named = " ".join(shlex.quote(str(run)) for run in runs)
+        return (
+            *(f"run {run}" for run in runs),
+            f"train the other arm: lvmtui run --arms expanded --baseline-runs {named} --expanded FILE",
+        )
+    taken = take_in(workspace, folders, arm, trained_on)
+    return (*taken.notes, f"campaign {taken.campaign.id}", f"report {taken.report}")
+
+
+def take_in(
+    workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
+) -> Import:
+    """Take in folders of earlier runs as one campaign and write its report. Raises UserError.
+
+    `arm`: label for folders that do not tell theirs. `trained_on`: vectors the runs were trained on; remembered with
+    the runs, so that they can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
+    """
+    histories = with_arms(_read(folders, trained_on), arm)
+    return _write(workspace, histories, None if trained_on is None else Path(trained_on))
+
+
+def take_in_baseline(
+    workspace: Workspace, histories: Sequence[History], arm: str | None, trained_on: str | Path
+) -> tuple[Path, ...]:
+    """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders.
+
+    Raises UserError if neither the histories nor `arm` tell that size.
+    """
+    arm = arm or next((history.label for history in histories if history.label), None)
+    if arm is None or size_of(arm) is None:
+        raise UserError(f"{histories[0].folder}: does not tell the size it was trained on; say it by --arm, like 80k")
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    histories = [replace(history, label=arm) for history in histories]
+    ended = max(history.ended for history in histories)  # they are called by their own time
+    while any(workspace.models.glob(f"*_{_stamp(ended)}")):
+        ended += 1
+    planned = [run for model in _models(histories) for run in _runs(histories, model, arm, "baseline", _stamp(ended))]
+    for run, history in planned:
+        _write_run(workspace, run, history, "", Path(trained_on))
+    return tuple(workspace.run(run).path for run, _ in planned)
+
+
+def _read(folders: Sequence[Path], trained_on: str | Path | None) -> tuple[History, ...]:
+    if not folders:
+        raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
+    if trained_on is not None and not Path(trained_on).is_file():
+        raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
+    return tuple(read_history(folder) for folder in folders)
+
+
+# Which arm ------------------------------------------------------------------------------------------------------------
+
+
+def with_arms(histories: Sequence[History], arm: str | None = None) -> tuple[History, ...]:
+    """The histories with a label each, of two in all. Raises UserError where the folders do not tell.
+
+    A size in the folder's name or the history decides, else the arm that the other folders of the model leave, else
+    `arm`.
+    """
+    if arm is not None and size_of(arm) is None:
+        raise UserError(f"--arm {sanitise(arm, 40)}: names no size; give one like 80k or 1.2m")
+    labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
+    if len(labels) > 2:
+        raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")
+    labelled = tuple(replace(history, label=_decided(history, histories, labels, arm)) for history in histories)
+    if len(labels) < 2:
+        raise UserError(
+            f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
+            "or say theirs by --arm"
+        )
+    return labelled
+
+
+def _decided(history: History, histories: Sequence[History], labels: set[str], arm: str | None) -> str:
+    if history.label:
+        return history.label
+    taken = {other.label for other in histories if other.model == history.model and other.label}
+    left = labels - taken
+    if len(labels) == 2 and len(left) == 1:
+        return next(iter(left))
+    if arm:
+        return arm
+    raise UserError(f"{history.folder}: does not tell the size it was trained on; say it by --arm, like --arm 80k")
+
+
+def size_of(label: str) -> float | None:
+    """Vectors that a label names: 80,000 for `80k`; None if it names no size."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
+    return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path | None) -> Import:
+    small, large = sorted({h.label for h in histories if h.label}, key=lambda label: size_of(label) or 0.0)
+    arms: dict[str, Arm] = {small: "baseline", large: "expanded"}
+    folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
+    workspace.models.mkdir(parents=True, exist_ok=True)
+    models = _models(histories)
+    planned: list[PlannedRun] = []
+    for model in models:
+        for label, arm in arms.items():
+            for run, history in _runs(histories, model, label, arm, stamp):
+                _write_run(workspace, run, history, folder.id, trained_on)
+                planned.append(run)
+    campaign = _campaign(folder.id, histories, models, planned, arms, trained_on)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_campaign(folder.campaign, campaign)
+    return Import(folder, write_report(workspace, folder.id), campaign.notes)
+
+
+def _models(histories: Sequence[History]) -> list[str]:
+    """Their models, ours first and in our order."""
+    return sorted({h.model for h in histories}, key=lambda m: (MODELS.index(m) if m in MODELS else len(MODELS), m))
+
+
+def _runs(
+    histories: Sequence[History], model: str, label: str, arm: Arm, stamp: str
+) -> list[tuple[PlannedRun, History]]:
+    """The runs that a model's histories of one size become; several count as seeds, the oldest first."""
+    same = sorted((h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder))
+    runs = []
+    for seed, history in enumerate(same, 1):
+        name = f"{model}_{label}{f'_s{seed}' if len(same) > 1 else ''}_{stamp}"
+        runs.append((PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed, trained_here=False), history))
+    return runs
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime("%Y%m%d_%H%M%S", time.localtime(seconds))
+
+
+def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
+    """A campaign's folder that is not there yet, created, and its stamp."""
+    workspace.campaigns.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    while True:
+        stamp = _stamp(now)
+        folder = workspace.campaign(f"{title}_{stamp}")
+        try:
+            folder.path.mkdir()
+            return folder, stamp
+        except FileExistsError:
+            now += 1
+
+
+def _campaign(
+    id_: str,
+    histories: Sequence[History],
+    models: Sequence[str],
+    planned: Sequence[PlannedRun],
+    arms: Mapping[str, Arm],
+    trained_on: Path | None,
+) -> Campaign:
+    facts = {
+        arm: _arm_facts(label, [h for h in histories if h.label == label], trained_on) for label, arm in arms.items()
+    }
+    weights = sum(bool(history.weights) for history in histories)
+    notes = ["Histories of earlier runs; their folders were read, never changed."]
+    if weights:
+        notes.append(
+            f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that takes windows proven "
+            "absent from what they were trained on. Import them with --trained-on, train the other arm with "
+            "--baseline-runs, and they are judged on such windows; a history gives a point estimate."
+        )
+    return Campaign(
+        id=id_,
+        created=time.time(),
+        baseline=facts["baseline"],
+        expanded=facts["expanded"],
+        dim=max(history.dim for history in histories),
+        context=5,
+        models=tuple(models),
+        size="full",
+        recipe="imported",
+        seeds=tuple(sorted({run.seed for run in planned})),
+        heldout_windows=0,
+        heldout_clusters=0,
+        split_fingerprint="",
+        jobs=1,
+        threads=1,
+        device="unknown",
+        runs=tuple(planned),
+        by=who(),
+        versions={"lvmtui": __version__},
+        notes=tuple(notes),
+    )
+
+
+def _arm_facts(label: str, histories: Sequence[History], trained_on: Path | None) -> ArmFacts:
+    vectors = next((h.vectors for h in histories if h.vectors), None)
+    return ArmFacts(
+        label=label,
+        data=_data(trained_on),
+        vectors=vectors or int(size_of(label) or 0),
+        articles=None,
+        train_windows=max((h.train_windows for h in histories), default=0),
+        validation_windows=max((h.validation_windows for h in histories), default=0),
+        dropped_windows=0,
+    )
+
+
+def _data(trained_on: Path | None) -> ArmData:
+    return ArmData(str(trained_on.resolve()) if trained_on else NOT_KNOWN, "", (0, 0), "")
+
+
+def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign: str, trained_on: Path | None) -> None:
+    """The run folder: its spec, and the events its trainer would have logged."""
+    folder = workspace.run(run)
+    folder.path.mkdir()
+    reference = recipe_for("reference", run.model)
+    spec = RunSpec(
+        run=run.run,
+        campaign=campaign,
+        model=run.model,
+        size="full",
+        arm=run.arm,
+        label=history.label or "",
+        seed=run.seed,
+        dim=history.dim,
+        context=5,
+        recipe=replace(
+            reference,
+            name="imported",
+            epochs=float(len(history.epochs)),
+            evaluations=len(history.epochs),
+            batch_size=history.batch_size or reference.batch_size,
+            rate=max(0.0, *(epoch.rate for epoch in history.epochs)) or reference.rate,
+        ),
+        data=_data(trained_on),
+        split="",
+        split_fingerprint="",
+        train_windows=history.train_windows,
+        validation_windows=history.validation_windows,
+        heldout_windows=0,
+        total_steps=len(history.epochs),
+        evaluate_every=1,
+        device="unknown",
+        threads=1,
+        deterministic=False,
+        imported=Imported(str(history.folder), history.file, history.digest, history.weights),
+    )
+    create_file(folder.events, b"".join(map(encode_event, events_of(history))))
+    write_spec(folder.spec, spec)
+
+
+def events_of(history: History) -> tuple[Event, ...]:
+    """The history as our log: a step an epoch."""
+    began = history.ended - history.seconds
+    events: list[Event] = [
+        Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}),
+    ]
+    active, best = 0.0, math.inf
+    for step, epoch in enumerate(history.epochs, 1):
+        active += epoch.seconds
+        better = epoch.cosine is not None and history.badness(epoch) < best
+        best = history.badness(epoch) if better else best
+        events.append(
+            Evaluated(
+                time=began + active,
+                step=step,
+                epoch=epoch.number,
+                loss=epoch.loss,
+                cosine=epoch.cosine,
+                margin=None,
+                last_cosine=None,
+                spread=None,
+                train_loss=epoch.train_loss,
+                train_cosine=epoch.train_cosine,
+                rate=epoch.rate,
+                best=better,
+                seconds=0.0,
+                active=active,
+            )
+        )
+    return (*events, _ending(history, active))
+
+
+def _ending(history: History, active: float) -> Event:
+    best, steps = history.best, len(history.epochs)
+    if best is None or best.cosine is None:
+        return Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
+    return Finished(
+        time=history.ended,
+        step=steps,
+        stopped_early=False,
+        best_step=1 + history.epochs.index(best),
+        best_epoch=best.number,
+        best_cosine=best.cosine,
+        heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        latency_p50_ms=0.0,
+        latency_p95_ms=0.0,
+        train_seconds=active,
+        peak_memory_bytes=0,
+        weights_digest="",
+        best_digest="",
+        heldout_digest="",
+        active=active,
+    )

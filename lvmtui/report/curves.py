@@ -1,0 +1,115 @@
+"""Validation curves for people who have only the report: a line of blocks in the text, a small SVG beside it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from lvmtui.system.numbers import cosine
+from lvmtui.verdict.trend import finite
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH, HEIGHT = 480, 200
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 28, 30
+COLOURS = {"baseline": "#6b7f99", "expanded": "#c2621b"}
+"""Told apart by lightness too; the labels at the lines' ends do not need them."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run's evaluations."""
+
+    arm: str
+    label: str
+    points: tuple[tuple[float, float], ...]
+    """(epoch, validation cosine), finite."""
+
+
+def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | None]]) -> Curve:
+    """The curve of (epoch, cosine) pairs; those without a finite cosine are left out."""
+    return Curve(arm, label, tuple((epoch, c) for epoch, value in evaluations if (c := finite(value)) is not None))
+
+
+def sparkline(values: Sequence[float], width: int = 20) -> str:
+    """`▁▃▅▆▇███`: the values, thinned to `width`, between their lowest and highest."""
+    if not values:
+        return ""
+    if len(values) > width:
+        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+    low, span = min(values), max(values) - min(values)
+    return "".join(BLOCKS[round((v - low) / span * (len(BLOCKS) - 1))] if span > 0 else BLOCKS[3] for v in values)
+
+
+def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float]) -> str:
+    """A small chart: validation cosine over epochs, one line a run, the context mean of each arm's validation windows
+    dashed. At most 4 kB a run."""
+    drawn = [curve for curve in curves if curve.points]
+    arms = {curve.arm for curve in drawn}
+    means = {arm: c for arm, mean in context_means.items() if arm in arms and (c := finite(mean)) is not None}
+    cosines = [*(y for curve in drawn for _, y in curve.points), *means.values()]
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+        f'<text x="{LEFT}" y="17" font-size="13" fill="#222222">{escape(title)}: validation cosine by epoch</text>',
+    ]
+    if drawn:
+        low, high = min(cosines), max(cosines)
+        low, high = (low - 0.01, high + 0.01) if high - low < 1e-9 else (low, high)
+        last = max(x for curve in drawn for x, _ in curve.points) or 1.0
+        frame = _Frame(low, high, last)
+        lines += frame.axes()
+        lines += [frame.mean(arm, mean, at) for at, (arm, mean) in enumerate(means.items())]
+        lines += [line for curve in drawn for line in frame.curve(curve)]
+    else:
+        lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="#666666">no evaluation yet</text>')
+    return "\n".join([*lines, "</svg>", ""])
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """From figures to pixels."""
+
+    low: float
+    high: float
+    last: float
+
+    def x(self, epoch: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * epoch / self.last
+
+    def y(self, value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low)
+
+    def axes(self) -> list[str]:
+        bottom = HEIGHT - BOTTOM
+        frame = f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="#444444"/>'
+        values = "".join(
+            f'<text x="{LEFT - 5}" y="{self.y(v) + 4:.1f}" text-anchor="end" fill="#444444">{cosine(v, 3)}</text>'
+            for v in (self.low, (self.low + self.high) / 2, self.high)
+        )
+        epochs = (
+            f'<text x="{LEFT}" y="{bottom + 15}" fill="#444444">0</text>'
+            f'<text x="{WIDTH - RIGHT}" y="{bottom + 15}" text-anchor="end" fill="#444444">{self.last:.3g}</text>'
+        )
+        return [frame, values, epochs]
+
+    def mean(self, arm: str, mean: float, at: int) -> str:
+        """`at`: which of the means it is; their words stand side by side, whatever lies between the lines."""
+        colour, y = COLOURS.get(arm, "#444444"), self.y(mean)
+        return (
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '
+            'stroke-width="0.8" stroke-dasharray="4 3"/>'
+            f'<text x="{LEFT + 4 + 90 * at}" y="{y - 3:.1f}" fill="{colour}">context mean</text>'
+        )
+
+    def curve(self, curve: Curve) -> list[str]:
+        colour = COLOURS.get(curve.arm, "#444444")
+        path = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in curve.points)
+        x, y = curve.points[-1]
+        return [
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
+            f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="2.5" fill="{colour}"/>'
+            f'<text x="{self.x(x) - 4:.1f}" y="{self.y(y) - 5:.1f}" text-anchor="end" fill="{colour}">'
+            f"{escape(curve.label)}</text>",
+        ]

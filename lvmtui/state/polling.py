@@ -1,0 +1,78 @@
+"""Looks for changes where the kernel tells of none: on file systems that other hosts write to.
+
+What a look costs does not grow with the number of runs. The supervisor's pulse names the runs it did something about;
+beyond that so many run folders are looked into at each look, in turn, so that with few runs it is all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.state.reader import PulseReader, Signature, signature
+
+EVERY = 0.5
+"""Seconds between two looks."""
+AT_ONCE = 50
+"""Run folders that are looked into at each."""
+
+
+class News:
+    """What has changed in a workspace since the last look."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._pulse = PulseReader(workspace.pulse)
+        self._pulse.refresh()
+        self._seen: dict[Path, Signature] = {}
+        self._runs: list[RunDir] = []
+        self._turn = 0
+        self._newest: list[CampaignDir] = []
+        self.look()
+        for run in self._runs:
+            self._note(run)
+
+    def look(self) -> set[str]:
+        """Paths of files that changed, or appeared, or went."""
+        workspace, changed = self._workspace, set[str]()
+        newest = workspace.campaign_dirs()[-1:]
+        if newest != self._newest:
+            self._newest = newest
+            changed |= {str(folder.campaign) for folder in newest}
+        if self._moved(workspace.models):
+            self._runs = [RunDir(path) for path in _folders(workspace.models)]
+            changed.add(str(workspace.models / "run"))
+        changed |= {str(path) for path in self._few() if self._moved(path)}
+        self._pulse.refresh()
+        changed |= {str(RunDir(workspace.models / run).events) for run in self._pulse.moved}
+        first = self._turn if self._turn < len(self._runs) else 0
+        self._turn = first + AT_ONCE
+        for run in self._runs[first : self._turn]:
+            changed |= {str(path) for path in self._note(run)}
+        return changed
+
+    def _few(self) -> Iterator[Path]:
+        """What there is one of, and the files of the newest campaign."""
+        yield self._workspace.supervisor
+        for folder in self._newest:
+            yield from (folder.comparisons, folder.baselines, folder.intent, folder.report)
+
+    def _note(self, run: RunDir) -> list[Path]:
+        return [path for path in (run.events, run.supervision, run.intent, run.spec) if self._moved(path)]
+
+    def _moved(self, path: Path) -> bool:
+        now = signature(path)
+        if self._seen.get(path) == now:
+            return False
+        self._seen[path] = now
+        return True
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(parent) as entries:
+            yield from (Path(entry.path) for entry in entries if not entry.name.startswith("."))
+    except OSError:
+        return

@@ -1,0 +1,62 @@
+"""Writes `pulse.json`: what this supervisor sees of runs that work on other hosts, where nobody else can look, and
+which runs it did something about, for those whom the kernel does not tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+
+from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_pulse
+from lvmtui.formats.paths import Workspace
+from lvmtui.supervisor.engines import Engine
+from lvmtui.supervisor.observe import Track
+
+
+class PulseWriter:
+    """Beats whenever there is something new, and now and then without."""
+
+    def __init__(self, workspace: Workspace, engines: Mapping[str, Engine]) -> None:
+        self._workspace = workspace
+        self._engines = engines
+        self._beat = int(time.time())  # more than the one before had, whoever that was
+        self._since = self._beat
+        self._answers: dict[str, Answer] = {}
+        self._jobs: dict[str, Job] = {}
+        self._changed: dict[str, int] = {}
+        self._written = float("-inf")
+
+    def beat(self, tracks: Iterable[Track], acted: Collection[str]) -> None:
+        """Write what is new; `acted`: runs about which something was done in this tick."""
+        remote = [track for track in tracks if track.engine in self._engines and self._engines[track.engine].remote]
+        now = time.time()
+        faults: dict[str, str] = {}
+        jobs: dict[str, Job] = {}
+        for track in remote:
+            sight = track.seen.sight
+            if not sight.known:
+                faults[track.engine] = sight.told
+            elif sight.members:
+                faults.setdefault(track.engine, "")
+                job = sight.members[0]
+                jobs[track.planned.run] = Job(
+                    track.engine, job.identity.pid, job.waiting, sight.told, sight.node, sight.starts
+                )
+        answers = {
+            name: Answer(self._answers[name].time if fault and name in self._answers else now, fault)
+            for name, fault in faults.items()
+        }
+        moved = {run for run in self._jobs.keys() | jobs.keys() if self._jobs.get(run) != jobs.get(run)} | set(acted)
+        news = bool(moved) or {n: a.fault for n, a in answers.items()} != {n: a.fault for n, a in self._answers.items()}
+        self._answers, self._jobs = answers, jobs
+        if not news and abs(now - self._written) < BEAT:
+            return
+        self._beat += 1
+        for run in moved:
+            self._changed.pop(run, None)
+            self._changed[run] = self._beat
+        while len(self._changed) > REMEMBERED:
+            self._since = self._changed.pop(next(iter(self._changed)))
+        self._written = now
+        with suppress(OSError):  # people know less for a while
+            write_pulse(self._workspace.pulse, Pulse(now, self._beat, answers, jobs, dict(self._changed), self._since))

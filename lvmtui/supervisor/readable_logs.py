@@ -1,0 +1,218 @@
+"""The logs people read: `retrain_<arm>_<stamp>.log` and `monitor_<stamp>.log`, told from the runs' own logs.
+
+Every line begins with the time at which the thing happened, not the time of writing, so the same history always gives
+the same lines. That is how a supervisor that takes over knows what was written already: it reads the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped, decode_record
+from lvmtui.formats.trainer_log import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+    decode_event,
+)
+from lvmtui.models import title_of
+from lvmtui.state.run_state import RunState, SupervisionState, TrainerState
+from lvmtui.state.tail import Position, read_lines
+from lvmtui.system import numbers as words
+from lvmtui.system.files import append_line
+from lvmtui.system.text import sanitise
+
+QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
+"""Most lines of a run's log, and of no interest here: passed over before they are decoded."""
+
+Line = tuple[float, str]
+"""When it happened, and the words."""
+
+
+def event_words(event: Event) -> str | None:
+    """An event of a run in words; None: not worth a line."""
+    match event:
+        case Started(resumed_from=step):
+            begin = f"from step {step} ({event.checkpoint})" if step else "from the start"
+            damaged = "".join(f"; {name} is damaged and was passed over" for name in event.passed_over)
+            return f"started {begin}, process {event.process.pid} on {event.device}{damaged}"
+        case Evaluated():
+            return (
+                f"epoch {event.epoch:.1f}  step {event.step}  validation loss {words.cosine(event.loss, 5)}  "
+                f"cosine {words.cosine(event.cosine)}  training {words.cosine(event.train_cosine)}"
+                + ("  best so far" if event.best else "")
+            )
+        case Paused(step=step):
+            return f"paused at step {step}"
+        case Interrupted(step=step):
+            return f"left on {event.signal} at step {step}, after a checkpoint"
+        case Cancelled(step=step):
+            return f"left as cancelled at step {step}"
+        case Failed(step=step):
+            return f"failed at step {step} ({event.reason}): {event.message}"
+        case Finished():
+            return (
+                f"finished after {words.duration(event.active)}: held-out cosine {words.cosine(event.heldout.cosine)}, "
+                f"best epoch {event.best_epoch:.1f}"
+            )
+        case Trained() | CheckpointSaved() | Unknown():
+            return None
+
+
+def record_words(record: Record) -> str | None:
+    """What the supervisor did, in words."""
+    match record:
+        case Launched():
+            where = f", CUDA device {record.devices}" if record.devices else ""
+            return f"launched, {record.process.words}{where}"
+        case Adopted():
+            return f"found running, {record.process.words}"
+        case Signalled():
+            return f"{record.signal} to {words.numbered(record.pids, record.what)}: {record.reason}"
+        case Lost():
+            return f"lost: {record.reason}"
+        case Stopped():
+            forced = f"; {words.numbered(record.killed, record.what)} had to be killed" if record.killed else ""
+            return f"cancelled, no {record.what} is left{forced}"
+        case GaveUp():
+            return f"given up: {record.reason}"
+        case Unknown():
+            return None
+
+
+ENDINGS = (Finished, Failed, Stopped, GaveUp)
+"""What the monitor log repeats: a run is complete, whatever way."""
+
+
+class AppendedLog:
+    """A log whose lines are not written twice, also not by two supervisors one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._waiting: list[str] = []
+        self._written: set[str] | None = None
+
+    def add(self, lines: Iterable[Line], *, once: bool = False) -> None:
+        """Append lines in the order of their times; `once`: not if these words are there with any time."""
+        if self._written is None:
+            self._written = self._read()
+        for when, text in sorted(lines, key=lambda line: line[0]):
+            line = f"{words.date(when)} {sanitise(text)}"
+            key = text if once else line
+            if key not in self._written:
+                self._written.add(key)
+                self._waiting.append(line)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what could not be written before (the disk was full)."""
+        while self._waiting:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                append_line(self.path, self._waiting[0].encode() + b"\n")
+            except OSError:
+                return
+            del self._waiting[0]
+
+    def forget(self) -> None:
+        """Free the memory of what was written: a supervisor tells nothing twice by itself."""
+        if not self._waiting:
+            self._written = set()
+
+    def _read(self) -> set[str]:
+        lines, _ = read_lines(self.path)
+        texts = [line.decode("utf-8", "replace") for line in lines]
+        return {*texts, *(text[len("2026-11-22 14:32:05 ") :] for text in texts)}
+
+
+@dataclass
+class _RunLog:
+    """How far a run's history has been told."""
+
+    folder: RunDir
+    told: tuple[TrainerState, SupervisionState] | None = None
+    events: Position = Position()
+    records: Position = Position()
+
+    def news(self, state: RunState) -> list[Event | Record]:
+        """What happened since the last time."""
+        now = (state.trainer, state.supervision)
+        if self.told is not None and self.told[0] is now[0] and self.told[1] is now[1]:
+            return []
+        self.told = now
+        events, self.events = read_lines(self.folder.events, self.events)
+        records, self.records = read_lines(self.folder.supervision, self.records)
+        return [
+            *(decode_event(line) for line in events if not any(kind in line for kind in QUIET_KINDS)),
+            *(decode_record(line) for line in records),
+        ]
+
+
+@dataclass
+class Chronicle:
+    """The logs of one campaign."""
+
+    workspace: Workspace
+    campaign: Campaign
+    monitor: AppendedLog = field(init=False)
+    _arms: dict[str, AppendedLog] = field(default_factory=dict)
+    _runs: dict[str, _RunLog] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.monitor = AppendedLog(self.workspace.monitor_log(self.campaign))
+        for planned in self.campaign.runs:
+            if planned.trained_here:
+                self._runs[planned.run] = _RunLog(self.workspace.run(planned))
+        for arm in (self.campaign.baseline, self.campaign.expanded):
+            self._arms[arm.label] = AppendedLog(self.workspace.retrain_log(self.campaign, arm.label))
+
+    def catch_up(self, states: Mapping[str, RunState | None]) -> None:
+        """Tell what is new of the campaign's runs."""
+        lines: dict[str, list[Line]] = {}
+        endings: list[Line] = []
+        for planned in self.campaign.runs:
+            state, log = states.get(planned.run), self._runs.get(planned.run)
+            if state is None or log is None:
+                continue
+            label = self.campaign.arm(planned.arm).label
+            for happened in log.news(state):
+                text = _words(happened)
+                if text is None or isinstance(happened, Unknown):
+                    continue
+                lines.setdefault(label, []).append((happened.time, f"{planned.run}  {text}"))
+                if isinstance(happened, ENDINGS):
+                    endings.append((happened.time, f"{planned.run}  {text}"))
+        for label, log_of_arm in self._arms.items():
+            if label in lines:
+                log_of_arm.add(lines[label])
+                log_of_arm.forget()
+            log_of_arm.flush()
+        if endings:
+            self.monitor.add(endings)
+        self.monitor.flush()
+
+    def note(self, text: str, when: float, *, once: bool = False) -> None:
+        """A line of the monitor log."""
+        self.monitor.add([(when, text)], once=once)
+
+    def compared(self, model: str, when: float, seeds: int) -> None:
+        """A comparison was written."""
+        self.note(f"comparison of {title_of(model)} written, {words.plural(seeds, 'pair')}", when)
+
+
+def _words(happened: Event | Record) -> str | None:
+    if isinstance(happened, (Launched, Adopted, Signalled, Lost, Stopped, GaveUp)):
+        return record_words(happened)
+    return event_words(happened)

@@ -1,0 +1,263 @@
+"""Short heavy processes that turn finished runs into figures: trivial baselines, comparisons, the report.
+
+One at a time, at low priority, beside the training. Each leaves a file at once and whole, and does nothing if the file
+is there and still right; which of them are due is a pure function of what the runs have become and of what each
+result was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.models import title_of
+from lvmtui.system.files import replace_file
+from lvmtui.system.processes import ending_words, kill_child, lower_priority, start_worker, unmarked_environment
+from lvmtui.system.text import last_words
+
+Kind = Literal["baselines", "comparison", "report"]
+TRIES = 3
+"""Times a result is tried by one supervisor; it is also tried again when what it is made from changes."""
+PAUSE = 10.0
+"""Seconds before the second try; before the third twice as many."""
+LIMIT = 3600.0
+"""Seconds after which a worker is held to hang. The largest baselines take minutes."""
+NICENESS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has become of a run, as far as results depend on it."""
+
+    model: str
+    arm: Arm
+    seed: int
+    phase: str
+    over: bool
+    digest: str
+    """Checksum of its held-out scores; empty until it has finished."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A result that is to be made."""
+
+    campaign: str
+    kind: Kind
+    subject: str
+    """The arm of baselines, the model of a comparison."""
+    made_from: str
+    """Changes when the result must be made again."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} {self.subject}".strip()
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        match self.kind:
+            case "baselines":
+                return f"trivial baselines of the {self.subject} arm"
+            case "comparison":
+                return f"comparison of {title_of(self.subject)}"
+            case "report":
+                return "report"
+
+
+def due(
+    campaign: Campaign,
+    outcomes: Sequence[Outcome],
+    made: Mapping[str, str],
+    missing: Callable[[Task], bool],
+    given_up: Callable[[Task], bool],
+) -> list[Task]:
+    """What is to be made now, the most urgent first.
+
+    made: key -> what the result that is there was made from. missing: its file is not there.
+    """
+
+    def wanted(task: Task) -> bool:
+        return not given_up(task) and (made.get(task.key) != task.made_from or missing(task))
+
+    judged = campaign.heldout_windows > 0  # a campaign of imported histories has no windows to score anything on
+    baselines = [Task(campaign.id, "baselines", arm, campaign.split_fingerprint) for arm in ARMS if judged]
+    comparisons = [
+        Task(campaign.id, "comparison", model, _digest(*pairs))
+        for model in campaign.models
+        if judged and (pairs := complete_pairs(outcomes, model))
+    ]
+    tasks = [task for task in (*baselines, *comparisons) if wanted(task)]
+    if not tasks and outcomes and all(outcome.over for outcome in outcomes):
+        told = (f"{o.model} {o.arm} {o.seed} {o.phase} {o.digest}" for o in outcomes)
+        report = Task(campaign.id, "report", "", _digest(campaign.id, *told))
+        tasks = [report] if wanted(report) else []
+    return tasks
+
+
+def complete_pairs(outcomes: Sequence[Outcome], model: str) -> list[str]:
+    """The seeds of which both arms are finished, each with the checksums of their scores."""
+    digests = {(o.seed, o.arm): o.digest for o in outcomes if o.model == model and o.digest}
+    seeds = sorted({seed for seed, _ in digests})
+    return [
+        f"{seed} {digests[seed, 'baseline']} {digests[seed, 'expanded']}"
+        for seed in seeds
+        if (seed, "baseline") in digests and (seed, "expanded") in digests
+    ]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def result_of(folder: CampaignDir, task: Task) -> Path:
+    """The file a task leaves."""
+    match task.kind:
+        case "baselines":
+            return folder.baseline_scores(task.subject)
+        case "comparison":
+            return folder.comparison(task.subject)
+        case "report":
+            return folder.report
+
+
+def command_of(folder: CampaignDir, task: Task) -> tuple[str, ...]:
+    """The process that makes it."""
+    python = (sys.executable, "-P", "-m")
+    match task.kind:
+        case "baselines":
+            return (*python, "lvmtui.datasets.baselines", str(folder.path), task.subject)
+        case "comparison":
+            return (*python, "lvmtui.verdict.compare", str(folder.path), task.subject)
+        case "report":
+            workspace = str(folder.workspace.root)
+            return (*python, "lvmtui", "report", "--workspace", workspace, "--campaign", folder.id)
+
+
+class Made:
+    """`made.json` of a campaign: what each result was made from, so that nothing is made twice for nothing."""
+
+    def __init__(self, folder: CampaignDir) -> None:
+        self._path = folder.made
+        self.results: dict[str, str] = {}
+        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
+            document = json.loads(self._path.read_bytes())
+            self.results = {str(key): str(value) for key, value in document["results"].items()}
+
+    def note(self, task: Task) -> None:
+        """The task's result is there."""
+        self.results[task.key] = task.made_from
+        with suppress(OSError):  # it is made again by the next supervisor, at the price of some seconds
+            replace_file(self._path, dump_document({"version": 1, "results": self.results}), durable=False)
+
+
+@dataclass
+class _Running:
+    task: Task
+    folder: CampaignDir
+    process: subprocess.Popen[bytes]
+    output: tempfile._TemporaryFileWrapper[bytes]
+    began: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """A worker that ended."""
+
+    task: Task
+    folder: CampaignDir
+    fault: str
+    """Its last words; empty if the result is there."""
+    tries: int
+
+
+class Workers:
+    """Runs one task at a time."""
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[CampaignDir, Task], Sequence[str]] = command_of,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._command = command
+        self._clock = clock
+        self._running: _Running | None = None
+        self._tries: dict[Task, int] = {}
+        self._not_before: dict[Task, float] = {}
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None
+
+    def given_up(self, task: Task) -> bool:
+        """It failed too often."""
+        return self._tries.get(task, 0) >= TRIES
+
+    def finish(self) -> Done | None:
+        """Take in the worker that has ended, if one has."""
+        if self._running is None:
+            return None
+        running = self._running
+        code = running.process.poll()
+        if code is None and self._clock() - running.began < LIMIT:
+            return None
+        if code is None:
+            kill_child(running.process)
+            fault = f"did not end within {LIMIT / 60:.0f} minutes"
+        elif code == 0 and result_of(running.folder, running.task).exists():
+            fault = ""
+        else:
+            fault = _last_words(running.output) or (ending_words(code) if code else "left no result")
+        running.output.close()
+        self._running = None
+        task = running.task
+        if fault:
+            self._tries[task] = self._tries.get(task, 0) + 1
+            self._not_before[task] = self._clock() + PAUSE * self._tries[task]
+        return Done(task, running.folder, fault, self._tries.get(task, 0))
+
+    def begin(self, folder: CampaignDir, tasks: Sequence[Task]) -> Task | None:
+        """Start the first task that may be started, if none is running."""
+        if self._running is not None:
+            return None
+        now = self._clock()
+        task = next((t for t in tasks if now >= self._not_before.get(t, now)), None)
+        if task is None:
+            return None
+        output = tempfile.NamedTemporaryFile(prefix="lvmtui-")  # noqa: SIM115 - lives as long as the worker
+        try:
+            process = start_worker(self._command(folder, task), output=output, environment=_environment())
+        except OSError as error:
+            output.close()
+            self._tries[task] = self._tries.get(task, 0) + 1
+            self._not_before[task] = now + PAUSE * self._tries[task]
+            print(f"{task.title}: could not be started: {error}", file=sys.stderr)
+            return None
+        lower_priority(process, NICENESS)
+        self._running = _Running(task, folder, process, output, now)
+        return task
+
+
+def _environment() -> dict[str, str]:
+    return {**unmarked_environment(os.environ), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _last_words(output: tempfile._TemporaryFileWrapper[bytes]) -> str:
+    """The last line that says something."""
+    output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
+    return last_words(output.read())

@@ -1,0 +1,215 @@
+"""Writing so that a reader, a crash or a full disk never meets half a file.
+
+Three ways, one for each kind of file: whole documents are written beside and renamed; logs are appended one
+complete line at a time; archives that must be trusted (checkpoints, held-out scores) carry their own checksum.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from lvmtui.system.errors import UserError
+from lvmtui.system.filesystem import is_shared
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were created or renamed in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written_beside(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on a clean exit it takes the name `path`, otherwise it goes.
+
+    `durable` also syncs the contents and the folder; leave it off for files that are only of use while they are new.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.fchmod(descriptor, 0o644)
+    os.close(descriptor)
+    beside = Path(name)
+    try:
+        yield beside
+        if durable:
+            with beside.open("rb") as written:
+                os.fsync(written.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Put `content` at `path` in one step; what was there stays if anything fails."""
+    with written_beside(path, durable=durable) as beside:
+        beside.write_bytes(content)
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Put `content` where a person has asked for it: through a link to where it points, into a device or a pipe as it
+    is; a file is replaced in one step. Raises OSError."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as out:
+            out.write(content)
+        return
+    replace_file(path, content)
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, which must not exist. Raises FileExistsError, and then changes nothing."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as beside:
+            os.fchmod(descriptor, 0o644)
+            beside.write(content)
+            beside.flush()
+            os.fsync(descriptor)
+        os.link(name, path)
+    finally:
+        os.unlink(name)
+    sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Return the document at `path`, or None where there is none.
+
+    Raises UserError for a file that is not JSON: ours are replaced whole, so somebody else has written it.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON document ({error}); restore it or move it away") from None
+
+
+class LineLog:
+    """Appends whole lines to a file that others read while it grows.
+
+    One `write` to an O_APPEND file is never interleaved with another's, but a kill or a full disk can leave half a
+    line. The next writer closes such a line before it writes its own, and readers skip what does not parse. On a
+    file system that hosts share every line is synced, or the other hosts would read it half a minute later; there only
+    one host may write a file at a time, which the lock on the run folder sees to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._torn = self._ends_torn()
+        self._shared = is_shared(path)
+
+    def append(self, line: bytes, *, durable: bool = False) -> None:
+        """Append `line`, which ends in a newline. Raises OSError (a full disk among them); nothing else is harmed."""
+        if self._torn:
+            line = b"\n" + line
+        self._torn = True
+        written = os.write(self._descriptor, line)
+        if written < len(line):  # the disk is full: the second write names the reason
+            os.write(self._descriptor, line[written:])
+        self._torn = False
+        if durable or self._shared:
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _ends_torn(self) -> bool:
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append one line and close the file again, for logs that are written seldom."""
+    log = LineLog(path)
+    try:
+        log.append(line)
+    finally:
+        log.close()
+
+
+def try_lock(path: Path) -> IO[bytes] | None:
+    """Take the exclusive lock on `path` for as long as the returned file lives; None if another process has it.
+
+    The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would
+    keep it. `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre
+    without its option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if neither
+    is to be had.
+    """
+    handle = open(path, "a+b")  # noqa: SIM115 - the lock lives as long as the handle
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_FLOCK:
+                raise
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        if error.errno in _NO_FLOCK:
+            raise OSError(error.errno, "this file system has no locks; ask for a mount with them", str(path)) from None
+        return None
+    return handle
+
+
+_NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+# A zip archive may end in a comment. Ours holds the checksum of all that stands before it, so the file stays an
+# ordinary archive (torch.load and numpy.load take it) and the checksum cannot be parted from what it vouches for.
+_MARK = b"sha256:"
+_COMMENT = len(_MARK) + 64
+_END_RECORD = 22
+_END_SIGNATURE = b"PK\x05\x06"
+
+
+def seal_archive(path: Path) -> str:
+    """Give the zip archive at `path` (one without a comment) its checksum; return the checksum in hex."""
+    with path.open("r+b") as archive:
+        end = archive.seek(-_END_RECORD, os.SEEK_END)
+        if archive.read(4) != _END_SIGNATURE:
+            raise ValueError(f"{path}: not a zip archive without a comment")
+        archive.seek(end + _END_RECORD - 2)
+        archive.write(struct.pack("<H", _COMMENT))
+        archive.seek(0)
+        digest = hashlib.file_digest(archive, "sha256").hexdigest()
+        archive.seek(0, os.SEEK_END)
+        archive.write(_MARK + digest.encode())
+    return digest
+
+
+def sealed_digest(path: Path) -> str | None:
+    """Return the checksum of a sealed archive if the file is what was sealed, else None (cut, changed, missing)."""
+    try:
+        with path.open("rb") as archive:
+            size = archive.seek(0, os.SEEK_END)
+            if size < _COMMENT + _END_RECORD:
+                return None
+            archive.seek(size - _COMMENT)
+            comment = archive.read(_COMMENT)
+            archive.seek(0)
+            hashed = hashlib.sha256()
+            left = size - _COMMENT
+            while left and (block := archive.read(min(left, 1 << 20))):
+                hashed.update(block)
+                left -= len(block)
+    except OSError:
+        return None
+    digest = hashed.hexdigest()
+    return digest if comment == _MARK + digest.encode() else None

@@ -1,0 +1,104 @@
+"""What this machine has for runs: cores, GPUs, memory. A container or a job may use less of it than there is."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvmtui.system.errors import UserError
+from lvmtui.system.gpus import gpu_count
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""A GPU's driver in a container that hides the rest of it; AMD's, which torch calls `cuda` too; Windows' for Linux."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What runs may use."""
+
+    cores: int
+    gpus: int
+    memory: float
+    """Bytes that are free."""
+
+
+def hardware() -> Hardware:
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return Hardware(cores(), gpu_count() or int(apple), free_memory())
+
+
+def as_asked(jobs: int, threads: int) -> Hardware:
+    """Of a cluster, which has what its jobs ask for, or lets them wait."""
+    return Hardware(jobs * threads, 0, math.inf)
+
+
+def refuse_missing(device: str, there: Hardware) -> None:
+    """Raises UserError for a GPU that is certainly not there; what else a torch build may find only a trainer knows."""
+    if device.partition(":")[0] == "cuda" and not there.gpus and not any(map(os.path.exists, GPU_FILES)):
+        raise UserError(f"--device {device}: no GPU can be used here; leave the option out, or give --device cpu")
+    if device == "mps" and sys.platform != "darwin":
+        raise UserError("--device mps: only on a Mac; leave the option out, or give --device cpu")
+
+
+def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
+    """CPU cores this process may use: those it may run on, and no more than its share of time is worth."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for group in _groups("cpu", cgroups, own):
+        words = _words(group / "cpu.max") or [*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")]
+        if len(words) == 2 and (quota := _number(words[0])) and (period := _number(words[1])):
+            found = min(found, math.ceil(quota / period))
+    return max(1, found)
+
+
+def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
+    """Bytes that could be used without anything being moved to disk or killed."""
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
+    for group in _groups("memory", cgroups, own):
+        words = _words(group / "memory.max") or _words(group / "memory.limit_in_bytes")
+        if words and (most := _number(words[0])) is not None:
+            free = min(free, max(0.0, most - _in_use(group)))
+    return free
+
+
+def _in_use(group: Path) -> float:
+    """Bytes that cannot give way, as cached files do."""
+    words = _words(group / "memory.stat")
+    facts = dict(zip(words[::2], words[1::2], strict=False))
+    return _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0
+
+
+def _groups(controller: str, cgroups: Path, own: Path) -> Iterator[Path]:
+    """The control group we are in, of version 2 or 1, and those around it: each may set limits."""
+    for line in _text(own).splitlines():
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = cgroups / controller if controllers else cgroups
+        group = root / path.lstrip("/")
+        yield group
+        yield from (outer for outer in group.parents if outer.is_relative_to(root))
+
+
+def _number(word: str) -> float | None:
+    """Of bytes or microseconds; None for `max`, for -1, which means the same, and for anything odd."""
+    return float(word) if word.isascii() and word.isdecimal() else None
+
+
+def _words(path: Path) -> list[str]:
+    return _text(path).split()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except (OSError, ValueError):
+        return ""

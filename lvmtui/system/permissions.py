@@ -1,0 +1,60 @@
+"""Whose orders count: the folder's owner's, its group's where the folder's mode lets the group write, and root's.
+
+Who may write into a folder that is open to all is not by that the one who may stop another's training.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from lvmtui.system.process_id import host_name
+
+
+class StrangersOrder(PermissionError):
+    """An order was written by somebody whose orders do not count here."""
+
+
+def may_order(uid: int, folder: Path) -> bool:
+    """True if orders of user `uid` count in `folder`. Raises OSError if the folder cannot be looked at."""
+    facts = folder.stat()
+    if uid in (0, facts.st_uid):
+        return True
+    return bool(facts.st_mode & stat.S_IWGRP) and facts.st_gid in _groups_of(uid)
+
+
+def read_order(path: Path) -> bytes:
+    """The content of an order's file. Raises StrangersOrder if it does not count, OSError if it cannot be read."""
+    with path.open("rb") as file:
+        writer = os.fstat(file.fileno()).st_uid
+        if not may_order(writer, path.parent):
+            raise StrangersOrder(f"{path}: written by user {name_of(writer)}, whose orders do not count here")
+        return file.read()
+
+
+def who() -> str:
+    """We ourselves as it stands in an order: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without a password file
+        user = str(os.getuid())
+    return f"{user}@{host_name()}"
+
+
+def name_of(uid: int) -> str:
+    """The name of a user, or the number where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _groups_of(uid: int) -> list[int]:
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return []
+    return os.getgrouplist(user.pw_name, user.pw_gid)

@@ -1,0 +1,98 @@
+"""The board without room: a row a run, of which only those on the screen are drawn. Pure."""
+
+from __future__ import annotations
+
+from lvmtui.state.status import Phase
+from lvmtui.system import numbers as words
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.board_panels import bar, verdict_style
+from lvmtui.ui.draw.header import change_style
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, fit, left, place, right, spread
+from lvmtui.ui.read.run_facts import RunFacts
+from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
+from lvmtui.verdict.words import Word, interval_words
+
+MODEL, BEST, TIME = 14, 7, 8
+"""Cells of the columns of fixed width."""
+
+
+def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
+    """A line of titles, then the runs from `top` on."""
+    label = _label_width(snapshot)
+    lines: list[Line] = []
+    hits: list[Hit] = []
+    flat = [(model, i) for model in snapshot.models for i in range(len(model.runs))]
+    shown = flat[top : top + height - 1]
+    lines.append(_titles(label, width, place(top, len(shown), len(flat))))
+    for model, i in shown:
+        run = model.runs[i]
+        hits.append(Hit(0, len(lines), width, 1, run.name))
+        first = i == 0 or len(lines) == 1
+        lines.append(_row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected))
+    return Drawing(tuple(lines), tuple(hits))
+
+
+def _label_width(snapshot: Snapshot) -> int:
+    return min(10, max([5, *(len(run.label) for run in snapshot.runs)])) + 1
+
+
+def _state_width(width: int) -> int:
+    """Enough for `paused 13/24`; with room for `pausing 13/24`, `failed to learn` as well."""
+    return 14 if width < 100 else 17
+
+
+def _bar_width(width: int, label: int) -> int:
+    """What is left goes to the bar, up to a point, then to the change."""
+    rest = width - 2 - MODEL - label - _state_width(width) - BEST - TIME - 2
+    return max(8, min(24, rest - 18 if rest < 44 else rest - 30))
+
+
+def _titles(label: int, width: int, part: str) -> Line:
+    state, progress = _state_width(width), _bar_width(width, label)
+    text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{state}}{'best':>{BEST - 1}}  {'':<{progress}}"
+    return spread([(f"{text}{'time':>{TIME - 1}}  change", "dim")], [(part, "note")], width)
+
+
+def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str) -> Line:
+    selected = run.name == chosen
+    pieces: list[Piece] = [
+        (glyphs.SELECTED if selected else " ", "selected"),
+        (" ", ""),
+        (left(model.title if first else "", MODEL - 1) + " ", "selected" if selected else "heading"),
+        (left(run.label, label - 1) + " ", "selected" if selected else ""),
+        (f"{run.glyph} ", run.style),
+        (left(run.word, _state_width(width) - 2), run.style),
+        (right(words.cosine(run.best) if run.best is not None else "", BEST - 1), ""),
+        ("  ", ""),
+    ]
+    if run.trouble and not run.start_words:
+        return fit([*pieces, (run.trouble, run.trouble_style)], width)
+    pieces.extend(_progress(run, _bar_width(width, label)))
+    pieces.append((right(run.time_words, TIME - 1) + "  ", "dim"))
+    if last:
+        pieces.extend(_change(model, width))
+    return fit(pieces, width)
+
+
+def _progress(run: RunFacts, width: int) -> list[Piece]:
+    if run.waits and run.share == 0:
+        return [(left(run.start_words, width), "dim")]
+    return bar(run.share, width, "done" if run.phase is Phase.FINISHED else run.style)
+
+
+def _change(model: ModelFacts, width: int) -> list[Piece]:
+    row = model.row
+    if row is None:
+        return []
+    word = row.verdict.word
+    if word is Word.NOT_COMPARABLE:
+        return [(f"{word.value}: {row.verdict.reason}", "note")]
+    if row.change is None:
+        return [(model.note, "note")] if model.note else []
+    narrow = width < 100
+    percent = words.percent(row.change, 1 if narrow else 2)
+    if word is Word.PROVISIONAL:
+        return [(f"{percent} {word.value}", "dim")]
+    interval = f" {interval_words(row.interval, 1)}" if row.interval and width >= 110 else ""
+    said = word.value if narrow else row.verdict.words
+    return [(percent + interval, change_style(row.change)), (f" {said}", verdict_style(word))]

@@ -1,0 +1,178 @@
+"""A line of the screen: pieces of text with the name of a style. Pure; widths are cells of the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from lvmtui.system.text import sanitise
+from lvmtui.ui.draw import glyphs
+
+Piece = tuple[str, str]
+"""Text and the name of its style (`styles.py`)."""
+Line = tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A part of a drawing that answers to the mouse."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    target: str
+    """What it stands for, as the view that drew it understands."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a view looks like now."""
+
+    lines: tuple[Line, ...]
+    hits: tuple[Hit, ...] = ()
+
+    def target(self, x: int, y: int) -> str | None:
+        """What lies under the mouse; the last drawn wins."""
+        for hit in reversed(self.hits):
+            if hit.x <= x < hit.x + hit.width and hit.y <= y < hit.y + hit.height:
+                return hit.target
+        return None
+
+
+def plain(text: str) -> str:
+    """`text` with nothing in it that a terminal could obey. Ours passes unchanged; the check costs next to nothing."""
+    return text if text.isprintable() else sanitise(text)
+
+
+def width_of(line: Iterable[Piece]) -> int:
+    return sum(cell_len(text) for text, _ in line)
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` cells; what is cut ends in an ellipsis."""
+    if len(text) <= width and text.isascii():
+        return text
+    if width <= 0:
+        return ""
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + glyphs.ELLIPSIS
+
+
+def left(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, at the left."""
+    text = cut(text, width)
+    return text + " " * (width - cell_len(text))
+
+
+def right(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, at the right."""
+    text = cut(text, width)
+    return " " * (width - cell_len(text)) + text
+
+
+def fit(line: Sequence[Piece], width: int) -> Line:
+    """`line` in exactly `width` cells: cut with an ellipsis, or filled with blanks."""
+    pieces: list[Piece] = []
+    room = width
+    for text, style in line:
+        if not text:
+            continue
+        cells = cell_len(text)
+        if cells > room:
+            if room:
+                pieces.append((left(text, room), style))
+            return tuple(pieces)
+        pieces.append((text, style))
+        room -= cells
+    if room > 0:
+        pieces.append((" " * room, ""))
+    return tuple(pieces)
+
+
+def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
+    """`start` at the left and `end` at the right; where both do not fit, `start` gives way, `end` is kept whole."""
+    room = width - width_of(end)
+    if room <= 0:
+        return fit(end, width)
+    return (*fit(start, room), *end)
+
+
+def beside(blocks: Sequence[Sequence[Line]], widths: Sequence[int], gap: int = 1) -> list[Line]:
+    """Blocks of lines next to each other; each is as wide as told, missing lines are blank."""
+    height = max((len(block) for block in blocks), default=0)
+    rows: list[Line] = []
+    for y in range(height):
+        pieces: list[Piece] = []
+        for block, width in zip(blocks, widths, strict=True):
+            if pieces:
+                pieces.append((" " * gap, ""))
+            pieces.extend(fit(block[y] if y < len(block) else (), width))
+        rows.append(tuple(pieces))
+    return rows
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, broken at blanks where there are some."""
+    lines: list[str] = []
+    current = ""
+    for word in text.split(" "):
+        candidate = f"{current} {word}" if current else word
+        if cell_len(candidate) <= width:
+            current = candidate
+            continue
+        if current:
+            lines.append(current)
+        *full, current = chop_cells(word, max(2, width)) or [word]
+        lines.extend(full)
+    return [*lines, current] if current or not lines else lines
+
+
+def framed(
+    title: Sequence[Piece],
+    side: Sequence[Piece],
+    body: Sequence[Line],
+    width: int,
+    *,
+    heavy: bool,
+    foot: Sequence[Piece] = (),
+) -> list[Line]:
+    """A panel: a box around `body` with `title` and `side` in its upper edge, `foot` in the lower one."""
+    corners = (
+        (glyphs.HEAVY_TOP_LEFT, glyphs.HEAVY_TOP_RIGHT, glyphs.HEAVY_BOTTOM_LEFT, glyphs.HEAVY_BOTTOM_RIGHT)
+        if heavy
+        else (glyphs.TOP_LEFT, glyphs.TOP_RIGHT, glyphs.BOTTOM_LEFT, glyphs.BOTTOM_RIGHT)
+    )
+    across, down = (glyphs.HEAVY_ACROSS, glyphs.HEAVY_DOWN) if heavy else (glyphs.ACROSS, glyphs.DOWN)
+    edge = "selected" if heavy else "dim"
+    room = max(0, width - 6 - width_of(side))
+    head: list[Piece] = [(corners[0] + " ", edge), *_cut_line(title, room), (" ", edge)]
+    tail: list[Piece] = [(" ", edge), *side, (f" {corners[1]}", edge)] if side else [(corners[1], edge)]
+    filling = across * max(0, width - width_of(head) - width_of(tail))
+    lines: list[Line] = [(*head, (filling, edge), *tail)]
+    for line in body:
+        lines.append(((f"{down} ", edge), *fit(line, width - 4), (f" {down}", edge)))
+    below: list[Piece] = [(" ", edge), *_cut_line(foot, max(0, width - 6)), (f" {across}{corners[3]}", edge)]
+    if not foot:
+        below = [(corners[3], edge)]
+    lines.append(((corners[2] + across * max(0, width - 1 - width_of(below)), edge), *below))
+    return lines
+
+
+def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:
+    """The first of `lines`, at most `height`; where some are left out the last one says how many, and `more`."""
+    if len(lines) <= height:
+        return list(lines)
+    kept = list(lines[: max(0, height - 1)])
+    return [*kept, ((f" {glyphs.ELLIPSIS} {len(lines) - len(kept)} more lines{more}", "note"),)][: max(0, height)]
+
+
+def place(top: int, shown: int, count: int) -> str:
+    """Which part of a list is shown: `17-32/500`; empty where all of it is."""
+    return f"{top + 1}-{top + shown}/{count}" if shown < count else ""
+
+
+def _cut_line(line: Sequence[Piece], room: int) -> list[Piece]:
+    """`line` in at most `room` cells."""
+    return list(line) if width_of(line) <= room else list(fit(line, room))

@@ -1,0 +1,283 @@
+"""A new campaign as it is being put together: its fields, what they mean to the command line, how they look. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lvmtui.models import MODELS, title_of
+from lvmtui.system import numbers as words
+from lvmtui.system.text import sanitise
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.lines import Line, Piece, fit, left, part, wrapped
+from lvmtui.ui.widgets.textfield import TextField
+
+FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "more", "import")
+CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
+"""`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
+HINTS = {
+    "baseline": "bundled vectors, first 41 articles; or a path, ctrl+o picks",
+    "expanded": "bundled vectors, all 890 articles; or a path, ctrl+o picks",
+    "epochs": "as the recipe says",
+    "seeds": "1",
+    "jobs": "as many as this machine carries",
+    "more": "any option of 'lvmtui run': --normalise, --device cuda, --labels ...",
+    "import": "or, instead of all above, folders of earlier runs to take in",
+}
+FILES = ("baseline", "expanded")
+NAME = 12
+
+
+@dataclass(frozen=True)
+class Form:
+    """What was chosen so far."""
+
+    texts: tuple[tuple[str, TextField], ...] = tuple((name, TextField()) for name in HINTS)
+    ticked: frozenset[str] = frozenset(MODELS)
+    chosen: tuple[tuple[str, int], ...] = (("recipe", 0), ("size", 0))
+    focus: int = 0
+    model: int = 0
+    """Which model the cursor is on."""
+
+    @property
+    def field(self) -> str:
+        return FIELDS[self.focus]
+
+    def text(self, name: str) -> TextField:
+        return dict(self.texts)[name]
+
+    def with_text(self, name: str, field: TextField) -> Form:
+        return replace(self, texts=tuple((n, field if n == name else old) for n, old in self.texts))
+
+    def choice(self, name: str) -> str:
+        return CHOICES[name][dict(self.chosen)[name]]
+
+    def moved(self, by: int) -> Form:
+        """The next field or the one before."""
+        return replace(self, focus=(self.focus + by) % len(FIELDS))
+
+    def turned(self, by: int) -> Form:
+        """The next model, or the next of what can be chosen."""
+        if self.field == "models":
+            return replace(self, model=(self.model + by) % len(MODELS))
+        chosen = tuple((n, (value + by) % len(CHOICES[n]) if n == self.field else value) for n, value in self.chosen)
+        return replace(self, chosen=chosen)
+
+    def toggled(self) -> Form:
+        """The model under the cursor ticked or not."""
+        return replace(self, ticked=self.ticked ^ {MODELS[self.model]})
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files named; none for the bundled vectors."""
+        return tuple(text for name in FILES if (text := self.text(name).text.strip()))
+
+    @property
+    def folders(self) -> list[str]:
+        """Folders of earlier runs."""
+        return self._split("import")
+
+    def _split(self, name: str) -> list[str]:
+        """The words of a field, as a shell would split them."""
+        text = self.text(name).text
+        try:
+            return shlex.split(text)
+        except ValueError:  # a quotation mark without its partner
+            return text.split()
+
+    @property
+    def starting(self) -> list[str]:
+        """What `lvmtui` is told when it is to be done."""
+        return self.arguments() if self.folders else [*self.arguments(), "--detach", "--headless"]
+
+    @property
+    def fault(self) -> str:
+        """What is missing before anything can be planned; empty if nothing is."""
+        if self.folders:
+            return ""
+        if not self.ticked:
+            return "no model is ticked; tick one with the space bar"
+        return "the other file is to be named as well" if len(self.files) == 1 else ""
+
+    def arguments(self) -> list[str]:
+        """What `lvmtui` is told: `demo` for the bundled vectors, `run` for files, `import` for earlier runs."""
+        if self.folders:
+            return ["import", *self.folders]
+        arguments = ["run" if self.files else "demo"]
+        for name in FILES:
+            if text := self.text(name).text.strip():
+                arguments += [f"--{name}", text]
+        if self.ticked != frozenset(MODELS):
+            arguments += ["--models", *(model for model in MODELS if model in self.ticked)]
+        for name in CHOICES:
+            if self.choice(name) != "auto":
+                arguments += [f"--{name}", self.choice(name)]
+        for name in ("epochs", "seeds", "jobs"):
+            if values := self.text(name).text.replace(",", " ").split():
+                arguments += [f"--{name}", *values]
+        return [*arguments, *self._split("more")]
+
+    @property
+    def command(self) -> str:
+        """The same as typed in a shell."""
+        return shlex.join(["lvmtui", *self.arguments()])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What our commands said of the form as it is."""
+
+    facts: dict[str, Any] | None = None
+    """`lvmtui check --json`"""
+    plan: dict[str, Any] | None = None
+    """`lvmtui run --plan --json`"""
+    others: tuple[str, ...] = ()
+    """Campaigns here that a new one would meet, a sentence each."""
+    fault: str = ""
+    busy: str = ""
+
+
+def form_lines(form: Form, answers: Answers, width: int, height: int, top: int = 0) -> list[Line]:
+    """The whole form, its answers below from line `top` on."""
+    lines: list[Line] = [((" New campaign", "heading"),), ()]
+    for i, name in enumerate(FIELDS):
+        focused = i == form.focus
+        start: list[Piece] = [
+            (glyphs.SELECTED if focused else " ", "selected"),
+            (left(f" {name}", NAME), "selected" if focused else "dim"),
+        ]
+        lines.append(fit([*start, *_value(form, name, width - NAME - 2, focused)], width))
+    lines += [(), ((" " + glyphs.ACROSS * (width - 2), "dim"),)]
+    said: list[Line] = []
+    fault = form.fault or answers.fault
+    if fault:
+        said.extend(_fault_lines(fault, width))
+    if answers.plan and not fault:
+        said.extend(_plan_lines(answers.plan, width))
+        said.extend(_notes(answers.others, width))
+    said.extend(_fact_lines(answers.facts, width, said_already=fault))
+    if answers.busy:
+        said.insert(0, ((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
+    room = max(0, height - len(lines) - 1)
+    top = max(0, min(top, len(said) - room))
+    lines.extend(part(said[top:], room, ", page down"))
+    lines.extend([()] * (height - 1 - len(lines)))
+    lines.append(((f" {form.command}", "dim"),))
+    return lines[:height]
+
+
+def _value(form: Form, name: str, width: int, focused: bool) -> list[Piece]:
+    if name == "models":
+        pieces: list[Piece] = []
+        for i, model in enumerate(MODELS):
+            box = glyphs.TICKED if model in form.ticked else glyphs.UNTICKED
+            here = focused and i == form.model
+            pieces += [(f"{box} {title_of(model)}", "cursor" if here else ""), ("  ", "")]
+        return pieces
+    if name in CHOICES:
+        pieces = []
+        for option in CHOICES[name]:
+            chosen = option == form.choice(name)
+            pieces += [(f" {option} ", "cursor" if chosen and focused else "bold" if chosen else "dim"), (" ", "")]
+        if form.choice(name) == "auto":
+            pieces.append((f"  {CHOICES[name][2 if form.files else 1]} for these vectors", "dim"))
+        return pieces
+    return form.text(name).pieces(width, focused=focused, hint=HINTS[name])
+
+
+def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
+    """Runs, held-out windows, time."""
+    if plan is None:
+        return []
+    campaign = _mapping(plan.get("campaign"))
+    split = _mapping(plan.get("split"))
+    said = [
+        (
+            "plan",
+            f"{_runs_words(plan)}, {campaign.get('size')} models, recipe {campaign.get('recipe')}, "
+            f"device {campaign.get('device')}",
+        ),
+        ("held out", f"{_number(split.get('windows'))} windows of {_number(split.get('clusters'))} articles or blocks"),
+    ]
+    if expected := _expected_words(plan):
+        said.append(("expected", expected))
+    lines = _pairs(said, width)
+    notes = campaign.get("notes")
+    lines.extend(_notes(notes if isinstance(notes, list) else [], width))
+    return lines
+
+
+def plan_words(plan: dict[str, Any]) -> list[str]:
+    """What is asked about before it starts: how many runs, how long."""
+    expected = _expected_words(plan)
+    return [_runs_words(plan) + (f"; expected {expected}" if expected else "")]
+
+
+def _runs_words(plan: dict[str, Any]) -> str:
+    runs = plan.get("runs")
+    count = words.plural(len(runs) if isinstance(runs, list) else 0, "run")
+    return f"{count}, {_number(_mapping(plan.get('campaign')).get('jobs'))} side by side"
+
+
+def _expected_words(plan: dict[str, Any]) -> str:
+    expected = _mapping(plan.get("expected"))
+    if not isinstance(seconds := expected.get("seconds"), (int, float)):
+        return ""
+    low, high = expected.get("low"), expected.get("high")
+    return words.duration(float(seconds)) + (
+        f" ({words.duration(low)} to {words.duration(high)})" if low and high else ""
+    )
+
+
+def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) -> list[Line]:
+    """What was found in the files."""
+    if facts is None:
+        return []
+    lines: list[Line] = []
+    files = facts.get("files")
+    for file in files if isinstance(files, list) else []:
+        one = _mapping(file)
+        said = (
+            f"{_number(one.get('vectors'))} vectors of {_number(one.get('dim'))} numbers, "
+            f"{_number(one.get('articles'))} articles or pieces, {_number(one.get('windows'))} windows"
+        )
+        if isinstance(duplicates := one.get("duplicates"), int) and duplicates:
+            said += f", {duplicates:,} duplicates"
+        if isinstance(coherence := one.get("coherence"), float):
+            said += f", coherence {coherence:.2f}"
+        lines.extend(_pairs([(str(one.get("label", "")), said)], width))
+    faults = facts.get("faults")
+    for fault in dict.fromkeys(map(str, faults)) if isinstance(faults, list) else ():
+        if fault != said_already:
+            lines.extend(_fault_lines(sanitise(fault), width))
+    notes = facts.get("notes")
+    lines.extend(_notes(notes if isinstance(notes, list) else [], width))
+    return lines
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for name, value in pairs:
+        first, *more = wrapped(sanitise(value, 600), max(20, width - NAME - 3))
+        lines.append(((left(f" {sanitise(name, 20)}", NAME + 1), "dim"), (first, "")))
+        lines.extend(((" " * (NAME + 1), ""), (part, "")) for part in more)
+    return lines
+
+
+def _notes(notes: Sequence[Any], width: int) -> list[Line]:
+    return [((" " + part, "note"),) for note in notes for part in wrapped(sanitise(str(note), 400), width - 3)]
+
+
+def _fault_lines(fault: str, width: int) -> list[Line]:
+    first, *more = wrapped(fault, width - 5)
+    return [((f" {glyphs.FAILED} {first}", "alarm"),), *(((f"   {part}", "alarm"),) for part in more)]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "–"

@@ -1,0 +1,90 @@
+"""One run: how it stands, its curves, its log, its facts, what happened. Pure; `run_screen.py` gives it keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lvmtui.state.status import Phase
+from lvmtui.system import numbers as words
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.board_panels import bar
+from lvmtui.ui.draw.header import range_words
+from lvmtui.ui.draw.lines import Line, Piece, cut, left, spread, width_of, wrapped
+from lvmtui.ui.read.run_facts import RunFacts, last_words
+from lvmtui.ui.read.run_history import Happening
+
+TALL = 32
+"""Lines from which the charts stay above the other panes."""
+PANES = ("charts", "log", "facts", "events")
+
+
+def run_header(run: RunFacts, place: str, width: int) -> Line:
+    """Name, state, bar, time, best cosine; at the right which run of how many. The bar gives way first."""
+    end: list[Piece] = [(f" {place} ", "dim")]
+    live = run.state.live if run.state else None
+    for bar_width in (12 if width < 100 else 24, 6, 0):
+        start = _how_far(run, bar_width, width)
+        if width_of(start) + width_of(end) <= width:
+            break
+    if live is not None and live.windows_per_second and run.phase is Phase.RUNNING:
+        speed = f"   {words.count(live.windows_per_second)} windows/s"
+        if width_of(start) + len(speed) + width_of(end) <= width:
+            start.append((speed, "dim"))
+    return spread(start, end, width)
+
+
+def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
+    start: list[Piece] = [
+        (f" {run.title} {run.label}", "heading"),
+        ("   ", ""),
+        (f"{run.glyph} {run.word}", run.style),
+        ("   ", ""),
+    ]
+    if run.alive or 0 < run.share < 1:
+        start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{100 * run.share:.0f} %   ", "")]
+    eta = run.expected.eta if run.expected else None
+    if run.phase in (Phase.RUNNING, Phase.STARTING, Phase.STALLED):
+        span = f" ({range_words(eta)})" if eta and width >= 100 else ""
+        soon = f"{words.duration(eta.seconds)} left{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
+        start.append((f"{soon}   ", ""))
+    elif run.waits and run.start_words:
+        start.append((f"starts {run.start_words}, takes {run.time_words}   ", "dim"))
+    elif run.time_words and not run.imported:
+        start.append((f"{run.time_words} of work   ", "dim"))
+    if run.best is not None:
+        start += [("best ", "dim"), (words.cosine(run.best), "bold")]
+    return start
+
+
+def notices(run: RunFacts, width: int, most: int) -> list[Line]:
+    """Its last words, if it has failed, then what health found."""
+    lines: list[Line] = []
+    if said := last_words(run):
+        style = "alarm" if run.phase in (Phase.FAILED, Phase.DIVERGED, Phase.NO_SPACE, Phase.STALLED) else "note"
+        lines.extend(((f" {text}", style),) for text in wrapped(f"{run.glyph} {said}", width - 2))
+    for finding in run.findings:
+        style = "alarm" if finding.alarm else "note"
+        lines.append(((cut(f" {glyphs.WARNING} {finding.words}", width - 1), style),))
+    return lines[:most]
+
+
+def tabs(shown: str, panes: Sequence[str], side: str, width: int) -> Line:
+    """The names of the panes; the open one stands out."""
+    pieces: list[Piece] = [(f"{glyphs.ACROSS * 2} ", "dim")]
+    for i, name in enumerate(panes):
+        if i:
+            pieces.append((" ", ""))
+        pieces.append((f" {name} ", "cursor" if name == shown else "dim"))
+    pieces.append((f" {glyphs.ACROSS * max(0, width - width_of(pieces) - len(side) - 4)}", "dim"))
+    return spread(pieces, [(f" {side} ", "dim")] if side else [], width)
+
+
+def event_lines(happenings: Sequence[Happening], width: int) -> list[Line]:
+    """Time, who, what; the oldest first."""
+    lines: list[Line] = []
+    for one in happenings:
+        head = f" {words.date(one.time)[5:]}  {left(one.who, 11)}"
+        first, *more = wrapped(one.words, max(20, width - len(head) - 1))
+        lines.append(((head, "dim"), (first, one.style)))
+        lines.extend(((" " * len(head), ""), (text, one.style)) for text in more)
+    return lines or [(("  nothing has happened yet", "dim"),)]

@@ -1,0 +1,135 @@
+"""What defines a run, what it has cost, and what came out: the lines of the facts pane. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from lvmtui.system import numbers as words
+from lvmtui.system.text import sanitise
+from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
+from lvmtui.ui.read.run_facts import RunFacts
+from lvmtui.verdict.health import Finding
+
+NAME = 16
+
+
+def fact_lines(run: RunFacts, width: int) -> list[Line]:
+    """Names and values, in two columns where there is room."""
+    groups = _groups(run)
+    if width >= 100:
+        half = (width - 2) // 2
+        middle = len(groups) // 2
+        return beside([_column(groups[:middle], half), _column(groups[middle:], half)], [half, half], gap=2)
+    return _column(groups, width)
+
+
+Group = tuple[str, list[tuple[str, str]]]
+
+
+def _column(groups: list[Group], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for title, pairs in groups:
+        if lines:
+            lines.append(())
+        lines.append(((f" {title}", "heading"),))
+        for name, value in (pair for pair in pairs if pair[1]):
+            first, *more = wrapped(sanitise(value, 400), max(10, width - NAME - 3)) or [""]
+            pieces: list[Piece] = [("  " + left(name, NAME), "dim"), (first, "")]
+            lines.append(tuple(pieces))
+            lines.extend(((" " * (NAME + 2), ""), (text, "")) for text in more)
+    return lines
+
+
+def _groups(run: RunFacts) -> list[Group]:
+    state = run.state
+    if state is None:
+        return [("run", [("folder", run.view.planned.folder), ("fault", run.view.fault)])]
+    spec, trainer = state.spec, state.trainer
+    recipe = [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)]
+    started = trainer.started
+    launches = words.plural(state.supervision.launches, "time")
+
+    def known(text: str) -> str:
+        """A history of another program tells its curve and little else."""
+        return "–" if spec.history else text
+
+    life: list[tuple[str, str]] = [
+        ("folder", run.view.planned.folder),
+        ("attempts", known(f"{trainer.attempts}, launched {launches}")),
+        ("began", words.date(trainer.first_started)),
+        ("work", known(words.duration(trainer.active))),
+        ("epoch" if spec.imported else "step", f"{state.step:,} of {spec.total_steps:,}"),
+    ]
+    if started is not None and started.process.pid:
+        life.append(("process", f"{started.process.pid} on {started.process.host}"))
+        life.append(("device", started.device))
+        life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
+    if run.view.job is not None:
+        life.append(("job", run.view.job.words))
+    if trainer.interruptions:
+        life.append(("interrupted", f"{words.plural(trainer.interruptions, 'time')}, each after a checkpoint"))
+    if trainer.checkpoint:
+        kept = trainer.checkpoint
+        life.append(("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}"))
+    if trainer.unknown or state.supervision.unknown:
+        life.append(("unreadable", words.plural(trainer.unknown + state.supervision.unknown, "line")))
+    groups: list[Group] = []
+    if spec.imported:
+        groups.append(("imported", [("folder", spec.imported.folder), ("history", spec.imported.history)]))
+    if trainer.finished:
+        groups.append(("result", _result(run)))
+    if run.findings:
+        groups.append(("health", [_finding(finding) for finding in run.findings]))
+    groups.append(("life", life))
+    groups.append(
+        (
+            "run",
+            [
+                ("model", f"{spec.model}, {spec.size}"),
+                ("parameters", f"{run.parameters:,}" if run.parameters else ""),
+                ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1]:,}")),
+                ("fingerprint", known(spec.data.fingerprint[:16])),
+                ("windows", known(f"{spec.train_windows:,} training, {spec.validation_windows:,} validation")),
+                ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
+                ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
+                ("seed", known(f"{spec.seed}")),
+                ("evaluated", known(f"every {spec.evaluate_every:,} steps")),
+                ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic else ''}")),
+            ],
+        )
+    )
+    if not spec.history:
+        groups.append(("recipe", recipe))
+    return groups
+
+
+def _finding(finding: Finding) -> tuple[str, str]:
+    kind = finding.label
+    return kind, finding.words.removeprefix(f"{kind}: ")
+
+
+def _result(run: RunFacts) -> list[tuple[str, str]]:
+    assert run.state is not None
+    finished = run.state.trainer.finished
+    assert finished is not None
+    held = finished.heldout
+    known: list[tuple[str, str]] = [
+        ("validation", f"{words.cosine(finished.best_cosine)} at epoch {finished.best_epoch:.1f}"),
+        ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
+    ]
+    if not held.windows:  # an imported history: what its event says of them means nothing
+        return [*known, ("held-out", "judged on no windows of ours")]
+    return [
+        ("held-out cosine", f"{words.cosine(held.cosine)} over {held.windows:,} windows"),
+        *known,
+        ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}"),
+        ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
+        ("spread", words.cosine(held.spread)),
+        ("latency", f"{finished.latency_p50_ms:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %"),
+        ("peak memory", words.size(finished.peak_memory_bytes)),
+        ("best model", finished.best_digest[:16]),
+    ]
+
+
+def _value(value: object) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,45 @@
+"""Campaigns of the workspace that a new one would meet: the same data once more, or a turn to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lvmtui.formats.json_codec import encode
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
+from lvmtui.state.reader import CampaignReader
+from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+
+MOST = 5
+"""Campaigns that are looked at, the newest ones."""
+
+
+def others(workspace: Workspace, planned: Mapping[str, Any]) -> list[str]:
+    """What a person should know of them before starting, a sentence each. `planned`: the plan's `campaign`.
+
+    Reads run folders, which can take a moment.
+    """
+    said = []
+    for folder in reversed(workspace.campaign_dirs()[-MOST:]):
+        try:
+            state = CampaignReader(workspace, folder).refresh()
+        except UserError:
+            continue
+        campaign = state.campaign
+        name = f"{sanitise(campaign.title, 60)} of {words.date(campaign.created)[:-3]}"
+        same = all(_data(encode(campaign.arm(arm))) == _data(planned.get(arm)) for arm in ARMS)
+        if not state.settled:
+            what = "compares the same vectors and goes on" if same else "goes on"
+            said.append(f"{name} {what}; a new campaign starts when it is over")
+        elif same:
+            said.append(f"{name} has compared the same vectors already")
+    return said
+
+
+def _data(arm: Any) -> tuple[str, str]:
+    """What tells an arm's vectors from others."""
+    data = arm.get("data") if isinstance(arm, Mapping) else None
+    return (str(data.get("fingerprint")), str(list(data.get("rows", ())))) if isinstance(data, Mapping) else ("", "")

@@ -1,0 +1,172 @@
+"""A log read from its end, or from anywhere, by blocks: opening a gigabyte costs what the screen shows of it.
+
+A line is known by the offset of its first byte. Lines end at newlines; after a whole block without one, a line also
+ends where that block does, so ten megabytes without a newline are many long lines, the same ones read forwards and
+backwards. Text is made harmless here, where it enters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvmtui.system.text import sanitise
+
+BLOCK = 1 << 16
+SEARCH_BLOCK = 1 << 20
+COUNTED = 1 << 24
+"""Bytes of a log up to which the lines that hold something are counted: no longer than one waits anyway."""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line."""
+
+    offset: int
+    """Of its first byte."""
+    text: str
+    end: int
+    """Offset of the line after it."""
+
+
+class LogFile:
+    """Lines of a file that may grow, shrink or go at any time. Every call looks at the file as it is then."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def size(self) -> int:
+        """Bytes; 0 where there is no file."""
+        try:
+            return os.stat(self.path).st_size
+        except OSError:
+            return 0
+
+    def after(self, offset: int, count: int) -> list[LogLine]:
+        """At most `count` lines from the one that begins at `offset`."""
+        lines: list[LogLine] = []
+        with _opened(self.path) as descriptor:
+            size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
+            while offset < size and len(lines) < count:
+                end = _end_of(descriptor, offset, size)
+                lines.append(LogLine(offset, _text(os.pread(descriptor, end - offset, offset)), end))
+                offset = end
+        return lines
+
+    def before(self, offset: int, count: int) -> list[LogLine]:
+        """At most `count` lines that end at or before `offset`, in the order of the file."""
+        lines: list[LogLine] = []
+        with _opened(self.path) as descriptor:
+            offset = min(offset, os.fstat(descriptor).st_size if descriptor >= 0 else 0)
+            while offset > 0 and len(lines) < count:
+                start = _start_of(descriptor, offset - 1)
+                lines.append(LogLine(start, _text(os.pread(descriptor, offset - start, start)), offset))
+                offset = start
+        return lines[::-1]
+
+    def search(
+        self,
+        needle: str,
+        offset: int,
+        *,
+        forwards: bool,
+        going: Callable[[float], bool] = lambda share: True,
+    ) -> int | None:
+        """Where the next line begins that holds `needle`, from `offset` on (backwards: before it); None if none does.
+
+        Upper case is told from lower case only if the needle has some. `going` is told the share searched, now and
+        then, and ends the search by returning False.
+        """
+        wanted = needle.encode()
+        fold = needle == needle.lower()
+        with _opened(self.path) as descriptor:
+            if descriptor < 0 or not wanted:
+                return None
+            size = os.fstat(descriptor).st_size
+            overlap = len(wanted) - 1
+            first, last = (offset, size) if forwards else (0, min(offset, size))
+            done = 0
+            while done < last - first and going(done / (last - first)):
+                length = min(SEARCH_BLOCK, last - first - done)
+                start = first + done if forwards else last - done - length
+                block = os.pread(descriptor, length + overlap, start)
+                block = block.lower() if fold else block
+                found = block.find(wanted) if forwards else block.rfind(wanted)
+                if found >= 0:
+                    return _start_of(descriptor, start + found)
+                done += length
+        return None
+
+    def count(self, needle: str, offset: int) -> tuple[int, int] | None:
+        """Which of the lines that hold `needle` the one at `offset` is, from 1 on, and how many there are; None where
+        that would take long."""
+        fold = needle == needle.lower()
+        with _opened(self.path) as descriptor:
+            size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
+            if not 0 < size <= COUNTED:
+                return None
+            text = os.pread(descriptor, size, 0)
+        lines = re.finditer(re.escape(needle.encode()) + rb"[^\n]*", text.lower() if fold else text)
+        starts = [line.start() for line in lines]
+        if not starts:
+            return None
+        return min(len(starts), 1 + sum(start < offset for start in starts)), len(starts)
+
+
+def newest_lines(path: Path, count: int) -> list[str]:
+    """The last `count` lines of a log, made harmless; empty ones are left out."""
+    log = LogFile(path)
+    return [line.text for line in log.before(log.size(), count) if line.text.strip()]
+
+
+class _opened:
+    """A descriptor for reading, -1 where the file cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> int:
+        try:
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._descriptor = -1
+        return self._descriptor
+
+    def __exit__(self, *exception: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+
+def _end_of(descriptor: int, offset: int, size: int) -> int:
+    """Where the line ends that begins at `offset`: after a newline, at a block's edge, or with the file."""
+    edge = (offset // BLOCK + 1) * BLOCK
+    found = os.pread(descriptor, edge - offset, offset).find(b"\n")
+    if found >= 0:
+        return offset + found + 1
+    if edge >= size:
+        return size
+    if offset % BLOCK == 0:
+        return edge
+    found = os.pread(descriptor, BLOCK, edge).find(b"\n")
+    return edge + found + 1 if found >= 0 else min(edge + BLOCK, size)
+
+
+def _start_of(descriptor: int, offset: int) -> int:
+    """Where the line begins that holds the byte at `offset`."""
+    edge = offset // BLOCK * BLOCK
+    found = os.pread(descriptor, offset - edge, edge).rfind(b"\n")
+    if found >= 0:
+        return edge + found + 1
+    if edge == 0:
+        return 0
+    found = os.pread(descriptor, BLOCK, edge - BLOCK).rfind(b"\n")
+    return edge - BLOCK + found + 1 if found >= 0 else edge
+
+
+def _text(raw: bytes) -> str:
+    """A line as it is shown; of a progress bar that rewrites its line, the last state."""
+    raw = raw.rstrip(b"\r\n")
+    return sanitise(raw[raw.rfind(b"\r") + 1 :])

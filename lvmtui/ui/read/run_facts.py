@@ -1,0 +1,245 @@
+"""One run and one model as a person is told of them. Pure; every text that came from a file is made harmless here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from lvmtui.estimate.eta import RunEta
+from lvmtui.formats.spec import Arm
+from lvmtui.formats.trainer_log import Failed
+from lvmtui.models import title_of
+from lvmtui.state.reader import RunView
+from lvmtui.state.run_state import RunState
+from lvmtui.state.status import ALIVE, Phase
+from lvmtui.system import numbers as words
+from lvmtui.system.text import sanitise
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.charts import Point
+from lvmtui.verdict.health import Finding
+
+NAME = 24
+"""Characters of a label or a model's name that are kept: they are people's own words."""
+
+SOON = 3.0
+"""Seconds to a start that are not worth counting down."""
+
+LOOKS: dict[Phase, tuple[str, str, str]] = {
+    Phase.QUEUED: (glyphs.QUEUED, "queued", "queued"),
+    Phase.STARTING: (glyphs.RUNNING, "starting", "running"),
+    Phase.RUNNING: (glyphs.RUNNING, "running", "running"),
+    Phase.STALLED: (glyphs.WARNING, "stalled", "alarm"),
+    Phase.PAUSING: (glyphs.WAITING, "pausing", "waiting"),
+    Phase.PAUSED: (glyphs.PAUSED, "paused", "waiting"),
+    Phase.CANCELLING: (glyphs.WAITING, "cancelling", "waiting"),
+    Phase.CANCELLED: (glyphs.FAILED, "cancelled", "dim"),
+    Phase.INTERRUPTED: (glyphs.WAITING, "interrupted", "waiting"),
+    Phase.NO_SPACE: (glyphs.WARNING, "no space", "alarm"),
+    Phase.FAILED: (glyphs.FAILED, "failed", "failed"),
+    Phase.DIVERGED: (glyphs.FAILED, "diverged", "failed"),
+    Phase.FINISHED: (glyphs.DONE, "done", "done"),
+    Phase.UNKNOWN: (glyphs.UNKNOWN, "unknown", "waiting"),
+}
+"""Glyph, word and style of each phase."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One run."""
+
+    view: RunView
+    label: str
+    """Of its arm, with the seed where there are several."""
+    arm_label: str
+    """Of its arm."""
+    title: str
+    """Of its model."""
+    glyph: str
+    word: str
+    """What it does: `done`, `epoch 4/8`, `collapsed`."""
+    style: str
+    share: float
+    """Of its steps, 0 to 1."""
+    best: float | None
+    """Validation cosine of the best model so far."""
+    expected: RunEta | None
+    findings: tuple[Finding, ...]
+    curve: tuple[Point, ...]
+    """(step, validation cosine)"""
+    parameters: int | None
+    read: float
+    """Seconds since 1970 at which this was so."""
+
+    @property
+    def name(self) -> str:
+        """Name of its folder: what it is known by."""
+        return self.view.planned.run
+
+    @property
+    def arm(self) -> Arm:
+        return self.view.planned.arm
+
+    @property
+    def phase(self) -> Phase:
+        return self.view.status.phase
+
+    @property
+    def state(self) -> RunState | None:
+        return self.view.state
+
+    @property
+    def alive(self) -> bool:
+        return self.phase in ALIVE
+
+    @property
+    def over(self) -> bool:
+        return self.view.status.over
+
+    @property
+    def heldout(self) -> float | None:
+        """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
+        finished = self.state.trainer.finished if self.state else None
+        return finished.heldout.cosine if finished and finished.heldout.windows else None
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.alarm)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, or why it waits, in words; empty if all is well."""
+        if self.state is None:  # there is room for what is wrong with a file, not for where the file is
+            return sanitise(self.view.fault.replace(f"{self.view.folder.path}/", ""), 300)
+        if self.alarms:
+            return sanitise(self.alarms[0].words, 300)
+        if self.phase in (Phase.FINISHED, Phase.RUNNING, Phase.STARTING):
+            return ""
+        return sanitise(self.view.status.reason, 300)
+
+    @property
+    def trouble_style(self) -> str:
+        return "alarm" if self.alarms or LOOKS[self.phase][2] in ("alarm", "failed") else "note"
+
+    @property
+    def epochs(self) -> tuple[float, float] | None:
+        """Epochs done and planned."""
+        if self.state is None:
+            return None
+        per_epoch = self.state.spec.steps_per_epoch or 1.0
+        return self.state.step / per_epoch, self.state.spec.total_steps / per_epoch
+
+    @property
+    def imported(self) -> bool:
+        """True if another program trained it: it has neither log nor times."""
+        return self.state is not None and self.state.spec.imported is not None
+
+    @property
+    def no_log(self) -> str:
+        """What is said where its log would be, as long as that is empty."""
+        return "another program's run: it has left no log here" if self.imported else "nothing logged yet"
+
+    @property
+    def epoch_words(self) -> str:
+        """`4/8`: the epoch it is in."""
+        if self.epochs is None:
+            return ""
+        done, planned = self.epochs
+        whole = max(1, round(planned))
+        return f"{min(whole, math.floor(done * whole / planned) + 1 if planned else 1)}/{whole}"
+
+    @property
+    def waits(self) -> bool:
+        """True if it starts, or starts again, by itself."""
+        return self.phase in (Phase.QUEUED, Phase.INTERRUPTED)
+
+    @property
+    def time_words(self) -> str:
+        """Time left, time taken, or time it will take; at most six characters."""
+        if self.waits or self.phase in (Phase.RUNNING, Phase.STARTING, Phase.STALLED):
+            eta = self.expected.eta if self.expected else None
+            return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
+        if self.state is None or not self.state.trainer.attempts:
+            return ""
+        if self.imported:
+            return "–"
+        return words.short_duration(self.state.trainer.active)
+
+    @property
+    def start_words(self) -> str:
+        """When a run that waits starts: `in 2m40`, `next`."""
+        soon = self.expected.start_in if self.waits and self.expected else None
+        if soon is None:
+            return ""
+        return f"in {words.short_duration(soon.seconds)}" if soon.seconds >= SOON else "next"
+
+
+def run_facts(
+    view: RunView,
+    label: str,
+    *,
+    seeds: int,
+    expected: RunEta | None,
+    findings: tuple[Finding, ...],
+    parameters: int | None,
+    now: float,
+) -> RunFacts:
+    """What is told of a run."""
+    state = view.state
+    glyph, word, style = LOOKS[view.status.phase]
+    curve: tuple[Point, ...] = ()
+    best, share = None, 0.0
+    if state is not None:
+        curve = tuple((e.step, e.cosine) for e in state.trainer.evaluations if e.cosine is not None)
+        best = state.trainer.best.cosine if state.trainer.best else None
+        share = min(1.0, state.step / max(1, state.spec.total_steps))
+        if state.trainer.finished:
+            share = 1.0
+    label = sanitise(label, NAME)
+    facts = RunFacts(
+        view=view,
+        label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
+        arm_label=label,
+        title=sanitise(title_of(view.planned.model), NAME),
+        glyph=glyph,
+        word=word,
+        style=style,
+        share=share,
+        best=best,
+        expected=expected,
+        findings=findings,
+        curve=curve,
+        parameters=parameters,
+        read=now,
+    )
+    return _worded(facts)
+
+
+def _worded(facts: RunFacts) -> RunFacts:
+    """The word of a run that runs says where it is; an alarm speaks louder than the phase."""
+    if facts.phase is Phase.RUNNING:
+        activity = facts.view.status.reason
+        facts = replace(facts, word="held-out" if activity == "heldout" else f"epoch {facts.epoch_words}")
+    elif facts.phase in (Phase.PAUSED, Phase.PAUSING) and facts.share > 0:
+        facts = replace(facts, word=f"{facts.word} {facts.epoch_words}")
+    if not facts.alarms:
+        return facts
+    if facts.alive:
+        return replace(facts, glyph=glyphs.WARNING, style="alarm")
+    if facts.phase is Phase.FINISHED:
+        return replace(facts, glyph=glyphs.FAILED, style="failed", word=facts.alarms[0].label)
+    return facts
+
+
+def last_words(facts: RunFacts) -> str:
+    """What a run left behind that stands still by no will of its own; empty for others."""
+    state = facts.state
+    if state is None:
+        return sanitise(facts.view.fault, 600)
+    if facts.phase in (Phase.FAILED, Phase.DIVERGED, Phase.NO_SPACE):
+        ending = state.trainer.ending
+        said = ending.message if isinstance(ending, Failed) else ""
+        reason = facts.view.status.reason
+        return sanitise(reason if said in reason else f"{reason}; {said}", 600)
+    if facts.phase in (Phase.QUEUED, Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
+        return sanitise(facts.view.status.reason, 600)
+    return ""

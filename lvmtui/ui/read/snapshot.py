@@ -1,0 +1,228 @@
+"""Everything the screens show at one moment, frozen. Built by a thread, drawn by views, pure in between.
+
+This is the only module of the room that knows how time, health, ranking and words are come by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lvmtui.estimate.cost import parameters_of
+from lvmtui.estimate.eta import CampaignEta, campaign_eta
+from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.models import title_of
+from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.run_state import TrainerState
+from lvmtui.state.status import Phase
+from lvmtui.system.text import sanitise
+from lvmtui.ui.read.machine import MachineFigures
+from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
+from lvmtui.verdict.answer import answer, caveats
+from lvmtui.verdict.comparison import Comparison, read_comparisons
+from lvmtui.verdict.health import Finding, health_of
+from lvmtui.verdict.ranking import Row, Table, table_of
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The runs of one model."""
+
+    model: str
+    title: str
+    parameters: int | None
+    runs: tuple[RunFacts, ...]
+    """The baseline arm's and the expanded arm's, seed by seed."""
+    row: Row | None
+    """Its row of the ranked table."""
+
+    @property
+    def note(self) -> str:
+        """What health has to say of it short of an alarm, in a word or two: `8k overfitting`; empty if nothing."""
+        notes = ((run, finding) for run in self.runs for finding in run.findings if not finding.alarm)
+        run, finding = next(notes, (None, None))
+        return f"{run.label} {finding.label}" if run and finding else ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment."""
+
+    now: float
+    state: CampaignState
+    models: tuple[ModelFacts, ...]
+    eta: CampaignEta
+    table: Table
+    answer: str
+    """Does the larger data set help? In a sentence."""
+    caveats: tuple[str, ...]
+    """What must be known before believing it."""
+    context_mean: Mapping[Arm, float]
+    """Validation cosine of the context mean, where it is known."""
+    machine: MachineFigures | None
+    supervised: bool
+    """False: nobody is there who would start what waits."""
+    log: tuple[str, ...] = ()
+    """Newest lines of the selected run's log."""
+    log_run: str = ""
+    notes: tuple[str, ...] = ()
+    """What a person must know about the screen itself: that it polls, that a folder is gone."""
+
+    @property
+    def title(self) -> str:
+        return sanitise(self.state.campaign.title, 2 * NAME)
+
+    @cached_property
+    def runs(self) -> tuple[RunFacts, ...]:
+        return tuple(run for model in self.models for run in model.runs)
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[ModelFacts, RunFacts]]:
+        return {run.name: (model, run) for model in self.models for run in model.runs}
+
+    def run(self, name: str) -> RunFacts | None:
+        found = self._by_name.get(name)
+        return found[1] if found else None
+
+    def model(self, name: str) -> ModelFacts | None:
+        """The model a run belongs to."""
+        found = self._by_name.get(name)
+        return found[0] if found else None
+
+    @property
+    def done(self) -> int:
+        return sum(run.phase is Phase.FINISHED for run in self.runs)
+
+    @property
+    def settled(self) -> bool:
+        """True if nothing goes on and nothing will by itself."""
+        return self.state.settled
+
+    @property
+    def judged(self) -> bool:
+        """True if the campaign is over and its last word has been written."""
+        over = all(run.view.status.over for run in self.runs)
+        return over and self.state.dir.report.exists()
+
+
+@dataclass
+class Builder:
+    """Makes snapshots, and keeps what has not changed since the one before: five hundred runs cost what changes."""
+
+    _health: dict[str, tuple[TrainerState, TrivialBaselines | None, tuple[Finding, ...]]] = field(default_factory=dict)
+    _facts: dict[str, tuple[RunView, object, RunFacts]] = field(default_factory=dict)
+    _known: dict[str, tuple[list[RunView], Row | None, CampaignEta, ModelFacts]] = field(default_factory=dict)
+    _trivial: dict[Arm, TrivialBaselines | None] = field(default_factory=dict)
+    _comparisons: dict[str, Comparison] = field(default_factory=dict)
+    _table: Table | None = None
+    _eta: CampaignEta | None = None
+    _said: tuple[str, ...] = ("",)
+
+    def read(self, state: CampaignState) -> None:
+        """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
+        self._trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+        self._comparisons = read_comparisons(state)
+        self._facts.clear()
+        self._known.clear()
+
+    def weigh(self, state: CampaignState, now: float) -> None:
+        """Reckon anew what all runs together say: the ranked table, and how long everything takes."""
+        health = {view.planned.run: self._health_of(view) for view in state.runs}
+        self._table = table_of(state, self._comparisons, self._trivial, health)
+        self._said = (answer(self._table), *caveats(self._table))
+        self._eta = campaign_eta(state, now)
+
+    def build(
+        self,
+        state: CampaignState,
+        now: float,
+        *,
+        machine: MachineFigures | None = None,
+        supervised: bool = True,
+        log: tuple[str, ...] = (),
+        log_run: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> Snapshot:
+        """The snapshot of `state`. What `read` and `weigh` found before is used again."""
+        if self._table is None or self._eta is None:
+            self._table = Table(("", ""), (), (), None, len(state.campaign.seeds), 0)
+            self._eta = CampaignEta(now, None, {}, ())
+        return Snapshot(
+            now=now,
+            state=state,
+            models=self._models(state, now, self._table, self._eta),
+            eta=self._eta,
+            table=self._table,
+            answer=self._said[0],
+            caveats=self._said[1:],
+            context_mean={arm: t.validation_mean for arm, t in self._trivial.items() if t is not None},
+            machine=machine,
+            supervised=supervised,
+            log=log,
+            log_run=log_run,
+            notes=notes,
+        )
+
+    def _models(self, state: CampaignState, now: float, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
+        campaign, rows = state.campaign, {row.model: row for row in table.rows}
+        views: dict[str, list[RunView]] = {model: [] for model in campaign.models}
+        for view in state.runs:
+            views.setdefault(view.planned.model, []).append(view)
+        return tuple(self._model(state, model, runs, rows.get(model), eta, now) for model, runs in views.items())
+
+    def _model(
+        self, state: CampaignState, model: str, views: list[RunView], row: Row | None, eta: CampaignEta, now: float
+    ) -> ModelFacts:
+        before = self._known.get(model)
+        if before is not None:
+            seen, seen_row, seen_eta, facts = before
+            if seen_row is row and seen_eta is eta and all(a is b for a, b in zip(seen, views, strict=True)):
+                return facts
+        started = (v.state.trainer.started for v in views if v.state)
+        parameters = next((s.parameters for s in started if s), None)
+        parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
+        runs = [self._run(state, view, eta, parameters, now) for view in views]
+        runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
+        facts = ModelFacts(model, sanitise(title_of(model), NAME), parameters, tuple(runs), row)
+        self._known[model] = views, row, eta, facts
+        return facts
+
+    def _run(
+        self, state: CampaignState, view: RunView, eta: CampaignEta, parameters: int | None, now: float
+    ) -> RunFacts:
+        name = view.planned.run
+        expected = eta.runs.get(name)
+        before = self._facts.get(name)
+        if before is not None and before[0] is view and before[1] == (expected, parameters):
+            return before[2]
+        facts = run_facts(
+            view,
+            state.campaign.arm(view.planned.arm).label,
+            seeds=len(state.campaign.seeds),
+            expected=expected,
+            findings=self._health_of(view),
+            parameters=parameters,
+            now=now,
+        )
+        self._facts[name] = (view, (expected, parameters), facts)
+        return facts
+
+    def _health_of(self, view: RunView) -> tuple[Finding, ...]:
+        if view.state is None:
+            return ()
+        name, trainer, trivial = view.planned.run, view.state.trainer, self._trivial.get(view.planned.arm)
+        before = self._health.get(name)
+        if before is None or before[0] is not trainer or before[1] != trivial:
+            before = (trainer, trivial, health_of(view.state, trivial))
+            self._health[name] = before
+        return before[2]
+
+
+def report_text(snapshot: Snapshot) -> str:
+    """The report as it would be exported now, in Markdown. Reads small files; writes nothing, loads no numpy."""
+    from lvmtui.report.make import read_report
+    from lvmtui.report.markdown import markdown
+
+    return markdown(read_report(snapshot.state, now=snapshot.now))

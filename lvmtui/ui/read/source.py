@@ -1,0 +1,338 @@
+"""The thread behind the screen: waits for hints, reads what changed, freezes it, hands it over.
+
+It never waits for the screen. A terminal that stands still finds the newest snapshot when it moves again, and
+nothing piles up in between.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from lvmtui.formats.campaign import read_campaign_intent
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.state.reader import CampaignReader, CampaignState, RunView, Signature, signature, supervisor_of
+from lvmtui.state.status import ALIVE
+from lvmtui.system.errors import UserError
+from lvmtui.ui.read.logfile import newest_lines
+from lvmtui.ui.read.machine import MachineFigures, MachineWatch
+from lvmtui.ui.read.snapshot import Builder, Snapshot
+from lvmtui.ui.read.watch import Hints, Places, Watcher
+
+TICK = 1.0
+"""Seconds between two looks at what moves: bars, counters, processes."""
+IDLE = 4.0
+"""The same while nothing runs."""
+FRAME = 0.16
+"""Seconds between two snapshots of things that happened, at least; with five hundred runs it is what keeps a change on
+the screen within 280 ms (`benchmarks/screen.py`). What merely moves waits for the tick."""
+SWEEP = 10.0
+"""Seconds between two looks at everything: events can be lost."""
+IDLE_SWEEP = 30.0
+"""The same while nothing runs."""
+FEW = 40
+"""Living runs that are all looked at every second; of more, those on the screen are, and a part of the others."""
+TURNS = 5
+"""Seconds in which all of them have been looked at."""
+SETTLING = 6.0
+"""Seconds after a new folder in which one looks for a campaign in it."""
+LARGE = 50_000
+"""Bytes of `campaign.json` from which a campaign has hundreds of runs."""
+LOTS = 1000
+"""Runs up to which that holds; more are swept less often, so that the share of the time stays the same."""
+MANY = 100
+"""Runs that are weighed together before the first picture; of more, the first picture shows each by itself."""
+WEIGHING = 40
+"""Times as long as weighing all runs took is what passes before they are weighed again."""
+LOG_LINES = 40
+"""Newest log lines that a snapshot carries."""
+
+
+class Source:
+    """Reads one campaign of a workspace and delivers snapshots of it."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        campaign: str | None = None,
+        *,
+        poll: bool = False,
+        deliver: Callable[[Snapshot | None], None] = lambda snapshot: None,
+        clock: Callable[[], float] = time.time,
+        machine: Callable[[], MachineFigures | None] | None = None,
+    ) -> None:
+        """`machine`: where the machine's figures come from; None: they are measured."""
+        self.workspace = workspace
+        self._wanted = campaign
+        self._deliver = deliver
+        self._clock = clock
+        self._watch = MachineWatch()
+        self._machine = machine or self._watch.read
+        self._measured = machine is None
+        self._watcher = Watcher(self._on_paths, self._on_begun, self._on_warning, poll=poll)
+        self._polls = poll
+        self._guard = threading.Condition()
+        self._hints = Hints()
+        self._stopping = False
+        self._reader: CampaignReader | None = None
+        self._places = Places(workspace, None, {})
+        self._views: dict[str, RunView] = {}
+        self._builder = Builder()
+        self._notes: dict[str, str] = {}
+        self._selected = ""
+        self._visible: frozenset[str] = frozenset()
+        self._turn = 0
+        self._due = 0.0
+        """When the next tick is, by the monotonic clock."""
+        self._going = False
+        """Something runs in the campaign that is shown,"""
+        self._leave = False
+        """and is to be left for the newest all the same."""
+        self._settling = 0.0
+        """Until when a campaign may be about to appear."""
+        self._now = 0.0
+        self._supervised = True
+        self._stale = True
+        self._weighed = self._weight = 0.0
+        self._log: tuple[Signature, tuple[str, ...]] = ((0, 0, 0), ())
+
+    # -- what the screen says ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to watch and to deliver."""
+        if self._measured:
+            self._watch.start()
+        self._watcher.start(self._places.roots)
+        threading.Thread(target=self._run, name="lvmtui-source", daemon=True).start()
+
+    def stop(self) -> None:
+        self._watch.stop()
+        self._watcher.stop()
+        with self._guard:
+            self._stopping = True
+            self._guard.notify()
+
+    def attend(self, selected: str, visible: Iterable[str] = ()) -> None:
+        """The run whose log is shown, and the runs that are on the screen."""
+        visible = frozenset(visible)
+        with self._guard:
+            if selected == self._selected:
+                self._visible = visible
+                return
+            self._selected, self._visible = selected, visible
+            self._log = ((0, 0, 0), ())
+            self._hints.runs.add(selected)
+            self._guard.notify()
+
+    def open(self, campaign: str | None) -> None:
+        """Show another campaign; None: the newest."""
+        with self._guard:
+            self._wanted, self._leave = campaign, campaign is None
+            self._hints.campaigns = True
+            self._guard.notify()
+
+    def look_now(self) -> None:
+        """Look at everything at once, for instance after an order."""
+        with self._guard:
+            self._hints.campaign = True
+            self._hints.runs |= self._views.keys()
+            self._guard.notify()
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def large(self) -> bool:
+        """True if there is so much to read that the first picture should not wait for it."""
+        chosen, _ = self._chosen()
+        return chosen is not None and chosen.campaign.stat().st_size > LARGE
+
+    def look(self) -> Snapshot | None:
+        """Look at everything and return the snapshot; None if there is no campaign."""
+        self._now = self._clock()
+        self._find_campaign()
+        if self._reader is None:
+            return None
+        state = self._read(None)
+        self._builder.read(state)
+        if len(state.runs) <= MANY or (self._weighed and not self._weighed_lately):
+            self._weigh(state)
+        return self._freeze(state)
+
+    def _find_campaign(self) -> None:
+        """Open the campaign that is wanted, if it is not open. One in which something runs is not left for a newer one;
+        that there is one is said."""
+        leave, self._leave = self._leave, False
+        chosen, newest = self._chosen(stay=self._going and not leave)
+        if newest is None or chosen == newest or self._wanted:
+            self._notes.pop("newer", None)
+        else:
+            self._notes["newer"] = f"campaign {newest.id} was started too; ctrl+p opens it"
+        if self._reader is not None and self._reader.folder == chosen:
+            return
+        self._reader, self._views, self._builder = None, {}, Builder()
+        self._places = Places(self.workspace, None, {})
+        if chosen is not None:
+            self._open(chosen)
+
+    def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
+        """The campaign to show, and the newest. `stay`: with the one that is shown, if it is there and none is wanted
+        by its name."""
+        folders = self.workspace.campaign_dirs()
+        newest = folders[-1] if folders else None
+        if self._wanted:
+            return next((folder for folder in folders if folder.id == self._wanted), None), newest
+        shown = self._reader.folder if self._reader else None
+        return (shown if stay and shown in folders else newest), newest
+
+    def _open(self, folder: CampaignDir) -> None:
+        try:
+            reader = CampaignReader(self.workspace, folder)
+        except UserError as error:
+            self._notes["campaign"] = str(error)
+            return
+        self._notes.pop("campaign", None)
+        self._reader = reader
+        runs = {str(self.workspace.run(planned).path): planned.run for planned in reader.campaign.runs}
+        self._places = Places(self.workspace, folder.path, runs)
+        self._watcher.look_at(self._places.roots)
+
+    def _read(self, runs: Collection[str] | None) -> CampaignState:
+        """The campaign with these runs (None: all) read anew; the others are as they were."""
+        reader = self._reader
+        assert reader is not None
+        moved = reader.look_at_pulse()
+        for planned in reader.campaign.runs:
+            before = self._views.get(planned.run)
+            if before is not None and runs is not None and planned.run not in runs and planned.run not in moved:
+                continue
+            view = reader.view(planned)
+            told = (view.status, view.job)
+            if before is None or view.state is not before.state or told != (before.status, before.job):
+                self._views[planned.run] = view
+        views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
+        self._going = any(view.status.phase in ALIVE for view in views)
+        intent = read_campaign_intent(reader.folder.intent)
+        return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence)
+
+    @property
+    def _weighed_lately(self) -> bool:
+        return time.monotonic() - self._weighed < WEIGHING * self._weight
+
+    def _weigh(self, state: CampaignState) -> None:
+        """What all runs together say: the table, and how long everything takes."""
+        began = time.monotonic()
+        self._builder.weigh(state, self._now)
+        self._supervised = supervisor_of(self.workspace) is not None
+        self._stale = False
+        self._weighed = time.monotonic()
+        self._weight = self._weighed - began
+
+    def _freeze(self, state: CampaignState) -> Snapshot:
+        selected = self._views.get(self._selected)
+        if selected is not None and (mark := signature(selected.folder.log)) != self._log[0]:
+            self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
+        notes = (*(("polling",) if self._polls else ()), *filter(None, (state.silence,)), *self._notes.values())
+        return self._builder.build(
+            state,
+            self._now,
+            machine=self._machine(),
+            supervised=self._supervised or state.settled,
+            log=self._log[1] if selected else (),
+            log_run=self._selected if selected else "",
+            notes=notes,
+        )
+
+    # -- the thread --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        painted = 0.0
+        self._due = time.monotonic() + TICK
+        sweep = time.monotonic() + (SWEEP if self._views else 0.0)
+        while not self._stopping:
+            with self._guard:
+                if not self._hints.urgent:
+                    self._guard.wait(max(0.0, min(self._due, sweep) - time.monotonic()))
+            if self._hints.urgent:
+                time.sleep(max(0.0, painted + FRAME - time.monotonic()))
+            now = time.monotonic()
+            with self._guard:
+                hints, self._hints = self._hints, Hints()
+                if now < self._due:
+                    hints.later, self._hints.later = set(), hints.later
+            if now < min(self._due, sweep) and not hints.urgent:
+                continue
+            try:
+                snapshot = self.look() if now >= sweep else self._refresh(hints, ticked=now >= self._due)
+                self._notes.pop("reader", None)
+                self._deliver(snapshot)
+            except Exception as error:  # what cannot be read is a line on the screen, not the end of it
+                self._notes["reader"] = f"reading failed: {type(error).__name__}: {error}"
+            living = bool(self._living())
+            if hints.urgent:
+                painted = time.monotonic()
+            if now >= self._due:
+                settling = time.monotonic() < self._settling
+                self._due = time.monotonic() + (TICK if living or settling else IDLE)
+                self._watcher.hurry(living)
+            if now >= sweep:
+                sweep = time.monotonic() + (SWEEP if living else IDLE_SWEEP) * max(1.0, len(self._views) / LOTS)
+
+    def _living(self) -> list[str]:
+        return [name for name, view in self._views.items() if view.status.phase in ALIVE]
+
+    def _refresh(self, hints: Hints, *, ticked: bool) -> Snapshot | None:
+        """Read what the hints name, and at a tick what moves by itself.
+
+        Between two ticks the clock of everything else stands still, or each event would repaint every counter.
+        """
+        if ticked:
+            self._now = self._clock()
+        if hints.campaigns:  # what is made at once in a new folder may not be told of
+            self._settling = time.monotonic() + SETTLING
+        if self._reader is None or time.monotonic() < self._settling:
+            self._find_campaign()
+        if self._reader is None:
+            return None
+        runs = hints.runs & self._views.keys()
+        before = {name: self._views[name].status.phase for name in runs}
+        if ticked:
+            living = self._living()
+            later = hints.later & self._views.keys()
+            if len(living) > FEW:
+                later -= set(living)
+                self._turn = (self._turn + 1) % TURNS
+                living = [n for i, n in enumerate(living) if n in self._visible or i % TURNS == self._turn]
+            runs |= later | set(living)
+        state = self._read(runs)
+        if hints.campaign:
+            self._builder.read(state)
+        turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
+        self._stale = self._stale or hints.campaign or bool(hints.runs or hints.later) or (ticked and bool(runs))
+        if self._stale and not self._weighed_lately and (ticked or turned or hints.campaign):
+            self._weigh(state)
+        return self._freeze(state)
+
+    def _on_paths(self, paths: Iterable[str]) -> None:
+        with self._guard:
+            self._places.sort(paths, self._hints)
+            if self._visible:  # what is not on the screen can wait for the next second
+                self._hints.later |= self._hints.runs - self._visible
+                self._hints.runs &= self._visible
+            soon = time.monotonic() + TICK
+            if self._hints.moving and self._due > soon:
+                self._due = soon
+                self._guard.notify()
+            if self._hints.urgent:
+                self._guard.notify()
+
+    def _on_begun(self) -> None:
+        """What happened before the watch was not told of: look at everything once."""
+        with self._guard:
+            self._hints.later |= self._views.keys()
+            self._hints.campaigns = self._hints.campaign = True
+            self._guard.notify()
+
+    def _on_warning(self, words: str) -> None:
+        self._notes["watch"] = words
+        self._polls = False

@@ -1,0 +1,278 @@
+"""One run on the terminal: panes, scrolling, the log's search."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from lvmtui.state.status import Phase
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.header import Key, keys, order_keys
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, place
+from lvmtui.ui.draw.run import PANES, TALL, event_lines, notices, run_header, tabs
+from lvmtui.ui.draw.run_charts import charts
+from lvmtui.ui.draw.run_facts_pane import fact_lines
+from lvmtui.ui.read.run_facts import RunFacts
+from lvmtui.ui.read.run_history import Happenings
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.screens.view import View
+from lvmtui.ui.widgets.log_pane import LogPane
+
+KEYS: tuple[Key, ...] = (
+    ("tab", "pane", "pane(1)"),
+    ("f", "follow", "follow"),
+    ("w", "wrap", "wrap"),
+    ("/", "search", "ask"),
+    ("y", "log scale", "scale"),
+    ("?", "help", "help"),
+)
+BACK: Key = ("esc", "board", "back")
+
+
+class RunScreen(View):
+    """The selected run."""
+
+    QUESTION = "search the log"
+    GIVES_WAY = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "pane(1)", "next pane"),
+        Binding("shift+tab", "pane(-1)", "previous pane", show=False),
+        *(Binding(str(i), f"open_pane('{name}')", name) for i, name in enumerate(PANES, 1)),
+        Binding("down,j", "scroll(1)", "down", show=False),
+        Binding("up,k", "scroll(-1)", "up", show=False),
+        Binding("pagedown,space", "page(1)", "a page down", show=False),
+        Binding("pageup,b", "page(-1)", "a page up", show=False),
+        Binding("g,home", "edge(0)", "start", show=False),
+        Binding("G,end", "edge(1)", "end", show=False),
+        Binding("right,l", "run(1)", "next run", show=False),
+        Binding("left,h", "run(-1)", "previous run", show=False),
+        Binding("f", "follow", "follow the log"),
+        Binding("w", "wrap", "wrap long lines"),
+        Binding("n", "again(True)", "next match"),
+        Binding("N", "again(False)", "previous match"),
+        Binding("y", "scale", "logarithmic scale"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pane = ""
+        self._log_scale = False
+        self._top = 0
+        self._area = (1, 1)
+        self._count = 0
+        self._run_name = ""
+        self._log: LogPane | None = None
+        self._happenings: Happenings | None = None
+        self._search: threading.Event | None = None
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
+        run = snapshot.run(self.ui.selected)
+        if run is None:
+            return Drawing((((" this run is gone; esc leads back", "alarm"),),))
+        self._open(run)
+        self.ui.attend(run.name, [run.name])
+        names = [one.name for one in snapshot.runs]
+        lines: list[Line] = [run_header(run, self._place(names.index(run.name) + 1, len(names)), width)]
+        lines.extend(notices(run, width, 2 if height < TALL else 4))
+        room = height - len(lines) - 1
+        panes = PANES if height < TALL else PANES[1:]
+        shown = self._shown(run, height)
+        if height >= TALL:
+            high = room * 11 // 20
+            lines.extend(charts(snapshot, run, other_arm(snapshot, run), self._log_scale, width, high))
+            room -= high
+        body = self._body(snapshot, run, shown, width, room - 1)
+        tab_line = len(lines)
+        lines.append(tabs(shown, panes, self._side(shown), width))
+        lines.extend(body)
+        lines.extend([()] * (height - 1 - len(lines)))
+        orders = order_keys(run, read_only=self.ui.read_only)
+        last, hits = keys((KEYS[0], *orders, *KEYS[1:]), BACK, width)
+        found = [Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in hits]
+        x = 3
+        for name in panes:
+            found.append(Hit(x, tab_line, len(name) + 2, 1, f"do:open_pane('{name}')"))
+            x += len(name) + 3
+        return Drawing((*lines[: height - 1], last), tuple(found))
+
+    def _place(self, at: int, count: int) -> str:
+        return f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
+
+    def _body(self, snapshot: Snapshot, run: RunFacts, shown: str, width: int, height: int) -> list[Line]:
+        self._area = (width - 2, max(1, height))
+        if shown == "charts":
+            return charts(snapshot, run, other_arm(snapshot, run), self._log_scale, width, height)
+        if shown == "log":
+            assert self._log is not None
+            lines = self._log.lines(width - 2, max(1, height))
+            marks = [glyphs.SELECTED if self._log.is_hit(i) else " " for i in range(len(lines))]
+            return [((mark, "selected"), *line) for mark, line in zip(marks, lines, strict=True)]
+        if shown == "facts":
+            lines = fact_lines(run, width)
+        else:
+            assert self._happenings is not None
+            lines = event_lines(self._happenings.refresh(), width)
+        self._count = len(lines)
+        self._top = max(0, min(self._top, len(lines) - height))
+        return lines[self._top : self._top + height]
+
+    def _shown(self, run: RunFacts, height: int) -> str:
+        """The pane that is open; a failed run opens with its log."""
+        if not self._pane:
+            failed = run.phase in (Phase.FAILED, Phase.DIVERGED)
+            return "log" if height >= TALL or failed else "charts"
+        return "log" if self._pane == "charts" and height >= TALL else self._pane
+
+    def _side(self, shown: str) -> str:
+        if shown == "log" and self._log is not None:
+            return f"{'wrapped, ' if self._log.wrap else ''}{self._log.place}"
+        if shown in ("facts", "events"):
+            return place(self._top, min(self._area[1], self._count - self._top), self._count)
+        return "log scale" if shown == "charts" and self._log_scale else ""
+
+    def _open(self, run: RunFacts) -> None:
+        """Take up another run."""
+        if run.name != self._run_name:
+            self._run_name, self._top = run.name, 0
+            wrap = self._log.wrap if self._log else False
+            self._log = LogPane(run.view.folder.log, wrap=wrap, empty=run.no_log)
+            self._happenings = Happenings(run.view.folder)
+            self._stop_search()
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+
+    def action_pane(self, by: int) -> None:
+        run = self._current()
+        if run is not None:
+            panes = PANES if self.size.height < TALL else PANES[1:]
+            self.action_open_pane(panes[(panes.index(self._shown(run, self.size.height)) + by) % len(panes)])
+
+    def action_open_pane(self, name: str) -> None:
+        self._pane, self._top = name, 0
+        if name == "events":
+            self._top = 1 << 30
+        self.redraw()
+
+    def action_scroll(self, by: int) -> None:
+        run = self._current()
+        if run is None:
+            return
+        if self._shown(run, self.size.height) == "log" and self._log is not None:
+            self._log.scroll(by, *self._area)
+        else:
+            self._top += by
+        self.redraw()
+
+    def action_page(self, by: int) -> None:
+        self.action_scroll(by * max(1, self._area[1] - 1))
+
+    def action_edge(self, end: int) -> None:
+        run = self._current()
+        if run is not None and self._shown(run, self.size.height) == "log" and self._log is not None:
+            self._log.to_end() if end else self._log.to_start()
+        else:
+            self._top = (1 << 30) * end
+        self.redraw()
+
+    def action_run(self, by: int) -> None:
+        names = [run.name for run in self.snapshot.runs] if self.snapshot else []
+        if self.ui.selected in names:
+            self.ui.selected = names[(names.index(self.ui.selected) + by) % len(names)]
+            self.redraw()
+
+    def action_follow(self) -> None:
+        if self._log is not None:
+            self._pane = "log"
+            if self._log.follow:
+                self._log.scroll(-1, *self._area)
+            else:
+                self._log.to_end()
+            self.redraw()
+
+    def action_wrap(self) -> None:
+        if self._log is not None:
+            self._pane, self._log.wrap = "log", not self._log.wrap
+            self.redraw()
+
+    def action_scale(self) -> None:
+        self._log_scale = not self._log_scale
+        self.redraw()
+
+    def wheeled(self, by: int) -> None:
+        self.action_scroll(3 * by)
+
+    def _current(self) -> RunFacts | None:
+        return self.snapshot.run(self.ui.selected) if self.snapshot else None
+
+    # -- searching ---------------------------------------------------------------------------------------------------
+
+    def asked(self, needle: str) -> None:
+        if self._log is not None:
+            self._log.needle = needle or self._log.needle
+            self.action_again(True)
+
+    def action_again(self, forwards: bool) -> None:
+        """Search on in a thread of its own: a gigabyte takes a second or two."""
+        log = self._log
+        if log is None:
+            return
+        if not log.needle:
+            self.ui.say("nothing was searched for yet; / searches the log")
+            return
+        self._pane = "log"
+        self._stop_search()
+        self._search = stop = threading.Event()
+        app = self.ui
+
+        told = time.monotonic()
+
+        def going(share: float) -> bool:
+            nonlocal told
+            if time.monotonic() - told > 0.3:
+                told = time.monotonic()
+                app.call_later(app.say, f"searching, {100 * share:.0f} %; esc stops")
+            return not stop.is_set()
+
+        def found(offset: int | None, count: tuple[int, int] | None) -> None:
+            if stop.is_set() or self._log is not log:
+                return
+            self._search = None
+            if offset is None:
+                app.say(f"'{log.needle}' is not in this log")
+            else:
+                app.hush()
+                log.go_to(offset, count, *self._area)
+                self.redraw()
+
+        def search() -> None:
+            offset = log.search(forwards, going)
+            app.call_later(found, offset, None if offset is None else log.count_at(offset))
+
+        threading.Thread(target=search, name="lvmtui-search", daemon=True).start()
+
+    def _stop_search(self) -> None:
+        if self._search is not None:
+            self._search.set()
+            self._search = None
+
+    def stop(self) -> bool:
+        """Esc ends a search that goes on before it leaves the view."""
+        if self._search is None:
+            return False
+        self._stop_search()
+        self.ui.hush()
+        return True
+
+
+def other_arm(snapshot: Snapshot, run: RunFacts) -> RunFacts | None:
+    """The same model and seed on the other arm."""
+    model = snapshot.model(run.name)
+    if model is None:
+        return None
+    seed = run.view.planned.seed
+    return next((one for one in model.runs if one.arm != run.arm and one.view.planned.seed == seed), None)

@@ -1,0 +1,172 @@
+"""What all views have in common: one canvas, drawn from the newest snapshot; a line for words; the mouse.
+
+An error while drawing is a line on the canvas. The next snapshot may draw well again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from lvmtui.system.text import sanitise
+from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.lines import Drawing, spread
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.widgets.canvas import Canvas
+from lvmtui.ui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
+
+
+class View(Screen[None]):
+    """A screen of one canvas. Subclasses say what it looks like in `paint`."""
+
+    AUTO_FOCUS = ""
+    ALLOW_SELECT = False
+    QUESTION = ""
+    """What `/` asks for; empty where it asks nothing."""
+    GIVES_WAY = False
+    """True if the verdict may take its place by itself, once the campaign is over and while nobody types."""
+    _drawing = Drawing(())
+    _pressed = ""
+    _prompt: Prompt | None = None
+
+    @property
+    def gives_way(self) -> bool:
+        """True if the verdict may take its place now: nothing is being typed into it."""
+        return self.GIVES_WAY and self._prompt is None
+
+    @property
+    def ui(self) -> LvmApp:
+        return cast("LvmApp", self.app)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        return self.ui.snapshot
+
+    def compose(self) -> ComposeResult:
+        yield Canvas()
+
+    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
+        """What the view looks like."""
+        raise NotImplementedError
+
+    def paint_without(self, width: int, height: int) -> Drawing:
+        """What it looks like where there is no campaign."""
+        if self.ui.reading:
+            words = f"reading the runs{glyphs.ELLIPSIS}"
+        elif self.ui.read_only:
+            words = "no campaign here yet; it shows as soon as there is one, q leaves"
+        else:
+            words = "no campaign here yet; n starts one, q leaves"
+        return Drawing(((), ((" " + words, "dim"),)))
+
+    def redraw(self) -> None:
+        """Draw what differs."""
+        canvases = self.query(Canvas)
+        if not canvases:  # not composed yet
+            return
+        canvas = canvases.first()
+        width, height = canvas.size
+        if width < 2 or height < 2:
+            return
+        try:
+            snapshot = self.snapshot
+            self._drawing = (
+                self.paint_without(width, height) if snapshot is None else self.paint(snapshot, width, height)
+            )
+            lines = list(self._drawing.lines)
+        except Exception as error:
+            self.log.error(error)
+            self._drawing = Drawing(())
+            lines = [(), (trouble(error),)]
+        lines = lines[:height] + [()] * (height - len(lines))
+        if self._prompt is not None:
+            lines[-1] = self._prompt.line(width)
+        elif words := self.ui.words:
+            lines[-1] = spread([(" " + words, "note")], lines[-1][-2:], width)  # the way out stays
+        canvas.draw(lines)
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    def on_screen_resume(self) -> None:
+        self.redraw()
+
+    def on_screen_suspend(self) -> None:
+        self._prompt = None
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    # -- a line to type into -----------------------------------------------------------------------------------------
+
+    def asked(self, text: str) -> None:
+        """What was typed after `/`."""
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys belong to the line that is being typed, from the `/` on; then they are the views' again."""
+        if self._prompt is None:
+            self.ui.hush_read()
+        if self._prompt is None and event.key == "slash" and self.QUESTION:
+            self._prompt = Prompt(self.QUESTION, self.asked)
+        elif self._prompt is not None:
+            before, self._prompt = self._prompt, None
+            after = before.typed(event.key, event.character)
+            self._prompt = self._prompt or after
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self.redraw()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._prompt is not None:
+            event.stop()
+            self._prompt = self._prompt.pasted(event.text)
+            self.redraw()
+
+    def action_ask(self) -> None:
+        """The same for the mouse."""
+        self._prompt = Prompt(self.QUESTION, self.asked)
+        self.redraw()
+
+    def stop(self) -> bool:
+        """End what goes on in the view, before Esc closes it; False if nothing does."""
+        return False
+
+    # -- the mouse ---------------------------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        target = self._drawing.target(event.screen_x, event.screen_y)
+        if target is None:
+            return
+        event.stop()
+        if target.startswith("do:"):
+            action = target.removeprefix("do:")
+            own = hasattr(self, f"action_{action.partition('(')[0]}")
+            self.call_later(self.run_action, action if own else f"app.{action}")
+            return
+        again, self._pressed = self._pressed == target, target
+        self.pressed(target, again)
+
+    def pressed(self, target: str, again: bool) -> None:
+        """The mouse was pressed on something drawn; `again`: it was the last thing pressed before, too."""
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.wheeled(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.wheeled(-1)
+
+    def wheeled(self, by: int) -> None:
+        """The wheel was turned, down for 1."""
+
+
+def trouble(error: Exception) -> tuple[str, str]:
+    """An error as one line."""
+    return f" this cannot be shown: {type(error).__name__}: {sanitise(str(error), 200)}", "alarm"

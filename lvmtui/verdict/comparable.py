@@ -1,0 +1,225 @@
+"""Is the difference of two runs one of their data? Pure: every condition, with what was found.
+
+Half of an apparent gain in trials was the smaller arm's unfinished training, and the experiment this program was
+modelled on compared arms on different validation windows. So each condition is checked, and what fails stands in the
+row instead of a verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import median
+
+from lvmtui.estimate.stopping import without_better
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.data_facts import PairFacts
+from lvmtui.state.run_state import RunState
+from lvmtui.system.numbers import cosine, plural
+from lvmtui.verdict.comparison import METRIC, Check
+from lvmtui.verdict.trend import at_plateau, late_gain
+
+SHARED_MACHINE = 1.5
+"""Times faster a step of one arm may be than of the other, or its median than its slow tenth, before it is noted."""
+
+
+LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
+"""What helps where one arm was given fewer updates and was still improving."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run of a pair, with what only its files tell."""
+
+    state: RunState
+    own_start: bool
+    """Its first attempt began at step 0, not from somebody's checkpoint."""
+    scores_version: int | None
+    """Of `heldout.npz`; None if it cannot be used."""
+    scores_fingerprint: str
+    """Of the windows it scores."""
+    fault: str
+    """Why `heldout.npz` cannot be used, in words; else empty."""
+
+    @property
+    def label(self) -> str:
+        return self.state.spec.label
+
+
+def checks_of(campaign: Campaign, baseline: Side, expanded: Side, data: PairFacts | None = None) -> tuple[Check, ...]:
+    """All conditions of a fair comparison, in the order in which people ask for them. `data`: of both data sets."""
+    sides = (baseline, expanded)
+    return (
+        _check_scores(sides),
+        _check_windows(campaign, sides),
+        _check_disjoint(campaign, sides),
+        _check_recipe(baseline.state, expanded.state),
+        _check_metric(sides),
+        _check_space(baseline.state, expanded.state, data),
+        _check_start(sides),
+        _check_chance(baseline.state, expanded.state),
+    )
+
+
+def merged(checks: tuple[tuple[Check, ...], ...]) -> tuple[Check, ...]:
+    """The checks of several seeds as one list: a condition that fails for one seed fails, in that seed's words."""
+    return tuple(next((check for check in same if not check.passed), same[0]) for same in zip(*checks, strict=True))
+
+
+def for_seed(checks: tuple[Check, ...], seed: int) -> tuple[Check, ...]:
+    """The same checks, with the seed named where one fails."""
+    return tuple(c if c.passed else replace(c, words=f"seed {seed}: {c.words}") for c in checks)
+
+
+def settled(state: RunState) -> bool:
+    """True if more of the same training would not have raised the run's validation cosine."""
+    finished = state.trainer.finished
+    return (finished is not None and finished.stopped_early) or at_plateau(state.trainer.evaluations)
+
+
+def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:
+    """Training speeds that differ more than one run's own work explains; figures of time suffer, scores do not.
+
+    Why is not known: other programs, and the campaign's own runs side by side, both look like this.
+    """
+    notes = []
+    speeds = {s.spec.label: [p.windows_per_second for p in s.trainer.points] for s in (baseline, expanded)}
+    for label, speed in speeds.items():
+        if len(speed) >= 20 and median(speed) > SHARED_MACHINE * (slow := sorted(speed)[len(speed) // 10]) > 0:
+            notes.append(
+                f"{label}: uneven speed, a tenth of the training at {slow:,.0f} windows/s or less, half of it above "
+                f"{median(speed):,.0f}; times are rough"
+            )
+    if not notes and all(speeds.values()) and len(speeds) == 2:
+        (slow, slow_label), (fast, fast_label) = sorted((median(speed), label) for label, speed in speeds.items())
+        if fast > SHARED_MACHINE * slow > 0:
+            notes.append(
+                f"{fast_label} trained at {fast:,.0f} windows/s, {slow_label} at {slow:,.0f}; times of the two are not "
+                "comparable"
+            )
+    return tuple(notes)
+
+
+def _check_scores(sides: tuple[Side, Side]) -> Check:
+    faults = [f"{side.label}: {side.fault}" for side in sides if side.fault]
+    return Check("held-out scores", not faults, "; ".join(faults) or "both runs finished and their scores are intact")
+
+
+def _check_windows(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
+    other = [s.label for s in sides if not s.fault and s.scores_fingerprint != campaign.split_fingerprint]
+    return Check(
+        "held-out windows",
+        not other,
+        f"{' and '.join(other)} judged on other held-out windows than this campaign's"
+        if other
+        else f"both judged on the same {campaign.heldout_windows:,} windows",
+    )
+
+
+def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
+    unproven = [s.label for s in sides if s.state.spec.split_fingerprint != campaign.split_fingerprint]
+    return Check(
+        "held-out by content",
+        not unproven,
+        f"{' and '.join(unproven)} may have trained on held-out vectors: its split is another campaign's"
+        if unproven
+        else "no training or validation window of either arm holds a held-out vector" + _named_by_hand(sides),
+    )
+
+
+def _named_by_hand(sides: tuple[Side, Side]) -> str:
+    """Another program's run: on which vectors it was trained is a person's word."""
+    foreign = [s.label for s in sides if s.state.spec.imported]
+    return f", {' and '.join(foreign)} being trained on the file named by --trained-on" if foreign else ""
+
+
+def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
+    ours, theirs = baseline.spec, expanded.spec
+    differ = [
+        f"{name} {a} and {b}"
+        for name, a, b in (("model", ours.model, theirs.model), ("size", ours.size, theirs.size))
+        if a != b
+    ]
+    differ += [
+        f"{name} {a} and {b}" for name, a in vars(ours.recipe).items() if (b := getattr(theirs.recipe, name)) != a
+    ]
+    return Check(
+        "recipe",
+        not differ,
+        f"trained differently: {', '.join(differ[:3])}" if differ else f"both trained by '{ours.recipe.name}'",
+    )
+
+
+def _check_metric(sides: tuple[Side, Side]) -> Check:
+    other = [f"{s.label} version {s.scores_version}" for s in sides if s.scores_version not in (None, METRIC)]
+    return Check(
+        "metric",
+        not other,
+        f"scores of another version than {METRIC}: {', '.join(other)}" if other else f"both scored by version {METRIC}",
+    )
+
+
+def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None) -> Check:
+    shapes = {(s.spec.dim, s.spec.context) for s in (baseline, expanded)}
+    if len(shapes) > 1:
+        return Check("vector space", False, "vectors of different dimension or contexts of different length")
+    ((dim, context),) = shapes
+    words = f"both of {dim} dimensions, contexts of {context}"
+    if data is not None:
+        known = {"yes": ", with vectors in common", "unknown": ", and nothing proves that one encoder made both"}
+        words += known.get(data.same_space, "")
+    return Check("vector space", True, words)
+
+
+def _check_start(sides: tuple[Side, Side]) -> Check:
+    continued = [side.label for side in sides if not side.own_start]
+    foreign = [side.label for side in sides if side.state.spec.imported]
+    believed = f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
+    return Check(
+        "own start",
+        not continued,
+        f"{' and '.join(continued)} continued from another run's checkpoint"
+        if continued
+        else f"both started from random weights{believed}",
+    )
+
+
+def _check_chance(baseline: RunState, expanded: RunState) -> Check:
+    name = "equal chance to learn"
+    steps = baseline.spec.total_steps, expanded.spec.total_steps
+    foreign = baseline.spec.imported or expanded.spec.imported
+    if steps[0] == steps[1] and not foreign:
+        early = [
+            f"; {_early_end(s)}"
+            for s in (baseline, expanded)
+            if s.trainer.finished and s.trainer.finished.stopped_early
+        ]
+        return Check(name, True, f"both were given {steps[0]:,} updates{''.join(early)}")
+    rising = [state for state in (baseline, expanded) if not settled(state)]
+    if not rising:
+        return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
+    words = f"{_given(baseline)} and {_given(expanded)}, and {' and '.join(_rise(state) for state in rising)}"
+    planned_together = baseline.spec.campaign == expanded.spec.campaign
+    return Check(name, False, words, LONGER if planned_together and not foreign else "")
+
+
+def _early_end(state: RunState) -> str:
+    """`8k ended early: best at epoch 0.57, its first evaluation, no better in 8 evaluations`."""
+    evaluations, best = state.trainer.evaluations, state.trainer.best
+    if best is None:
+        return f"{state.spec.label} ended early"
+    first = ", its first evaluation" if best is evaluations[0] else ""
+    worse = plural(without_better(evaluations) or 0, "evaluation")
+    return f"{state.spec.label} ended early: best at epoch {best.epoch:.3g}{first}, no better in {worse}"
+
+
+def _given(state: RunState) -> str:
+    """The training it was given; of another program's run the history counts epochs only."""
+    spec = state.spec
+    return f"{spec.total_steps:,} epochs (updates not known)" if spec.imported else f"{spec.total_steps:,} updates"
+
+
+def _rise(state: RunState) -> str:
+    gain = late_gain(state.trainer.evaluations)
+    if gain is None:
+        return f"{state.spec.label} has too few evaluations to show a plateau"
+    return f"{state.spec.label} was still improving ({cosine(gain)} of cosine in the last quarter)"

@@ -1,0 +1,266 @@
+"""What is wrong with a run, as soon as its evaluations show it: alarms and notes, each with the numbers that spoke.
+
+Pure. An alarm means that the run is no evidence about its data; a note is something a reader of its score must know.
+Where the threshold of a finding comes from stands with the threshold; `benchmarks/health.py` holds them against real
+trainings, healthy ones and ones with a planted fault.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
+
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
+from lvmtui.state.run_state import RunState, TrainerState
+from lvmtui.system.numbers import cosine as words_of
+from lvmtui.system.text import sanitise
+from lvmtui.verdict.trend import at_plateau, cosine_of, finite, late_gain, peak, scored
+from lvmtui.verdict.trivial import short_trivial, the_trivial
+
+Kind = Literal[
+    "diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"
+]  # fmt: skip
+
+EARLY = 0.25
+"""Share of the run in which nothing is held against it: models start out near one constant vector."""
+COLLAPSED_SHARE = 0.25
+"""Of the context mean's own spread. On the bundled validation windows that mean has .58 to .65, 50 healthy runs had .49
+to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
+COLLAPSED_SPREAD = 0.05
+"""The same where the context mean's spread is not known (yet)."""
+FALL = 0.05
+"""Without spread: by how much validation and training cosine fall when a run collapses. The original experiment's
+fell by .137 and .105; healthy curves move by less than .01 from one evaluation to the next once they are up."""
+CONSTANT = 0.01
+"""Without spread: how near together the cosines of one constant vector stay. The original's stayed within .001."""
+ALIKE = 0.03
+"""Without spread: how near validation and training cosine of one constant vector are. The original's: .001 to .021."""
+EXPLODED = 10.0
+"""Times its lowest value at which a loss is called diverged though it is still a number. The mean squared error of
+predicting nothing at all is within 2 times the best on unit vectors, so only exploding weights reach this."""
+BELOW = 0.01
+"""Cosine below the context mean at which a run has failed to learn; seeds differ by .001."""
+OVERFIT_EVALUATIONS = 3
+"""Evaluations after the peak, all below it, that make a fall a trend."""
+OVERFIT_FALL = 0.003
+"""Cosine lost since the peak. Large-arm runs of the tuned recipe wander by .001 to .002 on the bundled validation
+windows; small-arm runs that go on for half a dozen epochs after their peak lose .005 to .009."""
+ECHO_SHARE = 0.6
+"""Of the way from the context mean's margin to copy-last's. The recency mean goes .28 of it, healthy runs .1 to .3."""
+ECHO_COSINE = 0.9
+"""Cosine with the last context vector; the context mean has .69 with it, recency mean and healthy runs up to .82."""
+NO_BETTER = 0.001
+"""Cosine by which a run must beat the context mean on the validation windows: what seeds differ by."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or worth knowing."""
+
+    kind: Kind
+    alarm: bool
+    """True: the run is no evidence about its data. False: a note."""
+    words: str
+    """With the numbers that made it speak."""
+    short: str = ""
+    """See `label`; empty: the kind says it."""
+
+    @property
+    def label(self) -> str:
+        """It in at most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
+        return self.short or self.kind.replace("_", " ")
+
+
+def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding, ...]:
+    """What the run's events show now, alarms first; empty for a healthy run.
+
+    `trivial`: the trivial baselines of the run's arm, None as long as they are not there (or for runs of others):
+    then only what the run's own figures can show is said.
+    """
+    trainer = run.trainer
+    if found := _diverged(trainer):
+        return (found,)
+    evaluations = scored(trainer.evaluations)
+    if not evaluations:
+        return ()
+    total = max(1, run.spec.total_steps)
+    over = trainer.finished is not None or evaluations[-1].step >= total
+    late = over or evaluations[-1].step >= EARLY * total
+    if trivial is not None and trivial.arm != run.spec.arm:
+        trivial = None
+    if found := _collapsed(evaluations, trivial, late):
+        return (found,)
+    failed = _failed_to_learn(evaluations, trivial) if over else None
+    findings = (
+        failed,
+        _overfitting(evaluations),
+        _echoing(evaluations[-1], trivial),
+        _no_better(run, trainer.finished, evaluations, trivial) if late and not failed else None,
+        _still_improving(evaluations, trainer.finished),
+    )
+    return tuple(f for f in findings if f is not None)
+
+
+# Alarms -------------------------------------------------------------------------------------------------------------
+
+
+def _diverged(trainer: TrainerState) -> Finding | None:
+    """The loss is not finite, or has exploded."""
+    ending = trainer.ending
+    if isinstance(ending, Failed) and ending.reason == "diverged":
+        return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, 200)}")
+    for evaluation in trainer.evaluations:
+        if finite(evaluation.loss) is None and finite(evaluation.cosine) is None:
+            return Finding("diverged", True, f"diverged at {_epoch(evaluation)}: validation loss is not finite")
+    return _exploded(trainer.evaluations)
+
+
+def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
+    """The newest jump of a loss far above all before it that no better evaluation has followed. Validation and training
+    are each held against themselves: what is learned by heart is far apart in the two, and has not exploded."""
+    lowest = {"": math.inf, "training ": math.inf}
+    found = None
+    for evaluation in evaluations:
+        losses = {"": finite(evaluation.loss), "training ": finite(evaluation.train_loss)}
+        jumps = {
+            kind: loss / lowest[kind]
+            for kind, loss in losses.items()
+            if loss is not None and loss > EXPLODED * lowest[kind] > 0
+        }
+        if jumps:
+            kind = max(jumps, key=jumps.__getitem__)
+            words = f"{kind}loss {losses[kind]:.3g}, {jumps[kind]:.0f} times its lowest before"
+            found = Finding("diverged", True, f"diverged at {_epoch(evaluation)}: {words}")
+        elif evaluation.best:
+            found = None
+        lowest = {kind: min(low, math.inf if (loss := losses[kind]) is None else loss) for kind, low in lowest.items()}
+    return found
+
+
+def _collapsed(evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, late: bool) -> Finding | None:
+    """Every prediction is the same vector."""
+    if finite(evaluations[-1].spread) is None:
+        return _collapsed_without_spread(evaluations)
+    context = trivial.spread_mean if trivial and trivial.spread_mean else None
+    limit = COLLAPSED_SHARE * context if context else COLLAPSED_SPREAD
+    same = list(takewhile(lambda e: e.spread is not None and e.spread < limit, reversed(evaluations)))
+    if not same or not late:
+        return None
+    beside = f" of the context's {words_of(context, 2)}" if context else ", healthy runs have over .3"
+    spread = words_of(max(0.0, evaluations[-1].spread or 0.0), 3)
+    return Finding("collapsed", True, f"predicts the mean vector since {_epoch(same[-1])}: spread {spread}{beside}")
+
+
+def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | None:
+    """Histories of other programs: validation and training cosine fall together and stay constant."""
+    last = evaluations[-1]
+    constant = list(takewhile(lambda e: abs(cosine_of(e) - cosine_of(last)) <= CONSTANT, reversed(evaluations)))
+    first, before = constant[-1], evaluations[: -len(constant)]
+    trains = [value for e in constant if (value := finite(e.train_cosine)) is not None]
+    trains_before = [value for e in before if (value := finite(e.train_cosine)) is not None]
+    if len(constant) < 2 or not before or len(trains) < len(constant) or not trains_before:
+        return None
+    top, train_top = max(map(cosine_of, before)), max(trains_before)
+    fell = top - cosine_of(first) >= FALL and train_top - trains[0] >= FALL  # trains[0] is the newest
+    alike = abs(trains[0] - cosine_of(last)) <= ALIKE
+    # The first training cosine of the constant stretch is a mean over the fall itself.
+    steady = max(trains[:-1]) - min(trains[:-1]) <= CONSTANT
+    if not (fell and alike and steady):
+        return None
+    words = (
+        f"collapsed at {_epoch(first)}: validation and training cosine fell together from {words_of(top, 3)} and "
+        f"{words_of(train_top, 3)}, and stay at {words_of(last.cosine, 3)} and {words_of(trains[0], 3)}"
+    )
+    return Finding("collapsed", True, words)
+
+
+def _failed_to_learn(evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None) -> Finding | None:
+    """At the end, below the mean of the context: on validation, and not because it overfitted."""
+    if trivial is None:
+        return None
+    last, best = evaluations[-1], peak(evaluations)
+    assert best is not None
+    bar = trivial.validation_mean - BELOW
+    train = finite(last.train_cosine)
+    if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
+        return None
+    words = f"failed to learn: validation cosine {words_of(last.cosine)} at the end"
+    if cosine_of(best) >= bar:
+        words += f", training {words_of(train)}"
+    return Finding("failed_to_learn", True, f"{words}, the context mean has {words_of(trivial.validation_mean)}")
+
+
+# Notes --------------------------------------------------------------------------------------------------------------
+
+
+def _overfitting(evaluations: Sequence[Evaluated]) -> Finding | None:
+    """Validation falls over several evaluations while training rises."""
+    best, last = peak(evaluations), evaluations[-1]
+    assert best is not None
+    after = [e for e in evaluations if e.step > best.step]
+    train_then, train_now = finite(best.train_cosine), finite(last.train_cosine)
+    if len(after) < OVERFIT_EVALUATIONS or train_then is None or train_now is None or train_now <= train_then:
+        return None
+    if max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > cosine_of(best) - OVERFIT_FALL:
+        return None
+    words = (
+        f"overfitting: validation cosine {words_of(best.cosine)} at its peak, {_epoch(best)}, now "
+        f"{words_of(last.cosine)}, while training rose from {words_of(train_then)} to {words_of(train_now)}"
+    )
+    return Finding("overfitting", False, words)
+
+
+def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | None:
+    """The prediction is the last context vector again."""
+    if trivial is None or trivial.echo_margin is None or trivial.mean_margin is None:
+        return None
+    margin, beside, way = finite(last.margin), finite(last.last_cosine), trivial.mean_margin - trivial.echo_margin
+    if margin is None or beside is None or way <= 0:
+        return None
+    share = (trivial.mean_margin - margin) / way
+    if share <= ECHO_SHARE or beside <= ECHO_COSINE:
+        return None
+    words = (
+        f"echoes the last vector: cosine {words_of(beside, 3)} with it, margin {words_of(margin, 3)}, "
+        f"{share:.0%} of the way from the context mean to a copy"
+    )
+    return Finding("echoing", False, words, "echoes last vector")
+
+
+def _no_better(
+    run: RunState, finished: Finished | None, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None
+) -> Finding | None:
+    """Five numbers, or none, predict as well."""
+    if trivial is None:
+        return None
+    if finished and trivial.scores and trivial.fingerprint == run.spec.split_fingerprint:
+        name, score = max(trivial.scores.items(), key=lambda item: item[1].cosine)
+        if finished.heldout.cosine > score.cosine:
+            return None
+        reached, bar, of = finished.heldout.cosine, score.cosine, f"{the_trivial(name)} on the held-out windows"
+    else:
+        name, best = "mean", peak(evaluations)
+        assert best is not None
+        if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
+            return None
+        reached, bar, of = cosine_of(best), trivial.validation_mean, "the context mean so far"
+    words = f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}"
+    return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
+
+
+def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:
+    """More training would have helped."""
+    gain = late_gain(evaluations)
+    if finished is None or finished.stopped_early or gain is None or at_plateau(evaluations):
+        return None
+    words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last quarter"
+    return Finding("still_improving", False, words)
+
+
+def _epoch(evaluation: Evaluated) -> str:
+    """`epoch 3`, `epoch 2.7`."""
+    return f"epoch {evaluation.epoch:.1f}".removesuffix(".0")

@@ -1,0 +1,71 @@
+"""Following a campaign without the screen, and a look at it from outside."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lvmtui.cli import follow
+from lvmtui.cli.status import status_as_json, status_as_text
+from lvmtui.formats.paths import Workspace
+from lvmtui.report.make import write_report
+from lvmtui.state.reader import CampaignReader
+from lvmtui.system.process_id import own_identity
+from tests.factory import bring_to, make_campaign
+from tests.verdict.scenes import finished, state_of
+
+UP = {"amn": (0.51, 0.52)}
+
+
+def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "cancelled"})
+    assert not follow._await_report(state_of(workspace, campaign)), "there is none"
+    write_report(workspace, campaign.id)
+    assert follow._await_report(state_of(workspace, campaign))
+    bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
+    assert not follow._await_report(state_of(workspace, campaign)), "it is of the time before the run was tried again"
+    write_report(workspace, campaign.id)
+    assert follow._await_report(state_of(workspace, campaign))
+
+
+def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    shutil.rmtree(workspace.run(campaign.runs[0]).path)
+    write_report(workspace, campaign.id)
+    assert follow._await_report(state_of(workspace, campaign))
+
+
+def test_what_happened_before_is_told_in_its_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.52)}, seeds=(1,))
+    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    lines = capsys.readouterr().out.splitlines()
+    times = [line.split()[0] for line in lines]
+    assert len(lines) > 10 and times == sorted(times)
+    assert {line.split()[1] for line in lines[:6]} != {"AMN"}, "runs beside each other are told beside each other"
+
+
+def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
+    bring_to(tmp_path, campaign, "gru", "baseline", state="running")
+    state = state_of(Workspace(tmp_path), campaign)
+    assert "ends " in status_as_text(state, own_identity())
+    alone = status_as_text(state, None)
+    assert "ends " not in alone and " of work left (" in alone and "nobody supervises" in alone
+
+
+def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP | {"gru": (0.31, 0.52)}, seeds=(1,))
+    state = state_of(workspace, campaign)
+    lines = status_as_text(state, None).splitlines()
+    (bad,) = (line for line in lines if line.startswith("GRU") and "8k" in line)
+    assert "finished" in bad and bad.endswith("failed to learn")
+    assert not any("failed" in line for line in lines if line != bad)
+    found = {run["run"]: run["findings"] for run in status_as_json(state, None)["runs"]}
+    alarms = {run: [finding["kind"] for finding in told if finding["alarm"]] for run, told in found.items()}
+    bad_run = campaign.runs[2].run
+    assert alarms.pop(bad_run) == ["failed_to_learn"] and not any(alarms.values())

@@ -1,0 +1,311 @@
+"""Earlier runs: the table the original experiment published comes out of its own histories, with what it missed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.formats.campaign import read_campaign
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import read_spec
+from lvmtui.legacy.history import History, read_history
+from lvmtui.legacy.importer import import_folders, size_of, take_in, with_arms
+from lvmtui.report.make import read_report
+from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.status import Phase
+from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import percent
+from lvmtui.verdict.ranking import HISTORY, read_table
+from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
+from tests.verdict.scenes import NOW
+
+
+def imported(root: Path, folders: list[Path], **options: object) -> CampaignState:
+    workspace = Workspace(root / "ws")
+    taken = take_in(workspace, folders, **options)  # type: ignore[arg-type]
+    return CampaignReader(workspace, taken.campaign).refresh()
+
+
+def digest_of(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        digest.update(f"{path} {path.stat().st_mtime_ns}".encode())
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
+
+
+def test_the_original_table_comes_out_as_published(tmp_path: Path) -> None:
+    folders = write_originals(tmp_path / "original")
+    before = digest_of(tmp_path / "original")
+    state = imported(tmp_path, folders)
+    assert digest_of(tmp_path / "original") == before
+    table = read_table(state)
+    assert table.labels == ("80k", "232k")
+    assert [(row.rank, row.model, percent(row.change)) for row in table.rows] == [
+        (1, "gru", "+0.29 %"),
+        (2, "amn", "−0.35 %"),
+        (3, "transformer", "−0.57 %"),
+        (4, "lstm", "−1.10 %"),
+        (5, "graphmert_lvm", "−3.14 %"),
+    ]
+    assert percent(table.average) == "−0.97 %"
+    for row in table.rows:
+        assert (row.baseline.cosine, row.expanded.cosine) == pytest.approx(BEST[row.model])
+        assert row.interval is None and row.verdict.sentence == f"point estimate: {HISTORY}"
+
+
+def test_it_says_what_was_missed(tmp_path: Path) -> None:
+    state = imported(tmp_path, write_originals(tmp_path / "original"))
+    report = read_report(state, now=NOW)
+    row = report.table.row("graphmert_lvm")
+    assert row
+    assert [f.kind for f in row.expanded.findings] == ["collapsed"]
+    assert row.expanded.findings[0].words.startswith("collapsed at epoch 3:")
+    assert "overfitting" in [f.kind for f in row.baseline.findings]
+    overfit = next(f.words for f in row.baseline.findings if f.kind == "overfitting")
+    assert ".5783 at its peak, epoch 8" in overfit
+    others = [f for r in report.table.rows if r is not row for c in (r.baseline, r.expanded) for f in c.findings]
+    assert not [f for f in others if f.alarm]
+    md = state.dir.report.read_text()
+    assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in md
+    assert "By the runs' own histories more data raised the cosine of 1 and lowered that of 4 of 5 models" in md
+    assert "(average −0.97 %)" in md
+    assert not any(row.medal for row in report.table.rows) and "🥇" not in md
+    assert "No medals: these figures prove nothing." in md
+    assert "no common held-out set, so there is no interval and no verdict" in md
+    assert "GraphMERT-LVM (collapsed at epoch 3" in md.split("Do not use with 232k")[1]
+    assert "What the interval covers" not in md
+
+
+def test_imported_runs_are_runs_like_others(tmp_path: Path) -> None:
+    state = imported(tmp_path, write_originals(tmp_path / "original"))
+    assert state.settled
+    assert {view.status.phase for view in state.runs} == {Phase.FINISHED}
+    assert not any(view.planned.trained_here for view in state.runs)
+    view = state.view("graphmert_lvm", "baseline", 1)
+    assert view and view.state and view.state.trainer.finished and view.state.spec.imported
+    assert (view.state.trainer.finished.best_epoch, len(view.state.trainer.evaluations)) == (8, 25)
+    assert (view.state.spec.dim, view.state.spec.train_windows) == (768, 72_570)
+    assert view.state.trainer.active == pytest.approx(3600)
+    gru = state.view("gru", "baseline", 1)
+    assert gru and gru.state and gru.state.spec.imported and gru.state.spec.imported.weights == "best_model.pt"
+    assert "1 of 10 folders hold weights. They were not evaluated" in state.dir.report.read_text()
+
+
+def test_lines_for_the_command(tmp_path: Path) -> None:
+    lines = import_folders(Workspace(tmp_path / "ws"), write_originals(tmp_path / "original"))
+    assert lines[-2].startswith("campaign 80k_vs_232k_")
+    assert lines[-1].endswith("80K_VS_232K_FINAL_COMPARISON.md") and Path(lines[-1].removeprefix("report ")).exists()
+
+
+def test_a_second_import_is_a_campaign_of_its_own(tmp_path: Path) -> None:
+    folders = write_originals(tmp_path / "original")
+    first, second = imported(tmp_path, folders), imported(tmp_path, folders)
+    assert first.dir.id != second.dir.id
+    assert read_campaign(first.dir.campaign).models == read_campaign(second.dir.campaign).models
+
+
+def test_lowest_loss_decides_except_for_graphmert(tmp_path: Path) -> None:
+    folder = write_training_history(tmp_path / "amn_80k", "amn", [(0.5, 0.5), (0.52, 0.5), (0.53, 0.5)])
+    document = json.loads((folder / "training_history.json").read_text())
+    document["history"][1]["val_loss"] = 0.0
+    (folder / "training_history.json").write_text(json.dumps(document))
+    best = read_history(folder).best
+    assert best and (best.number, best.cosine) == (2, 0.52)
+    best = read_history(write_benchmark(tmp_path / "graphmert_lvm_80k_full", 80_634, [(0.5, 0.5), (0.53, 0.5)])).best
+    assert best and best.cosine == 0.53
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "label"),
+    [
+        ("gru_232k_20251017_090129", None, "232k"),
+        ("graphmert_lvm_80k_full", 80_634, "80k"),
+        ("amn_20251016_133427", None, None),
+        ("amn_20251016_133427", 80_634, "80k"),
+        ("lstm_1.2M_x", None, "1.2m"),
+        ("gru_k232_x", None, None),
+    ],
+)
+def test_the_arm_a_folder_tells(tmp_path: Path, name: str, size: int | None, label: str | None) -> None:
+    more = {"dataset_size": size} if size else {}
+    assert read_history(write_training_history(tmp_path / name, name, curve(0.5), **more)).label == label
+
+
+def test_the_arm_is_asked_for_where_nothing_tells(tmp_path: Path) -> None:
+    folders = [
+        write_training_history(tmp_path / "amn_20251016_133427", "amn", curve(0.5)),
+        write_training_history(tmp_path / "amn_232k_20251017_090129", "amn", curve(0.51)),
+    ]
+    with pytest.raises(UserError, match=r"amn_20251016_133427: does not tell the size.*--arm 80k"):
+        take_in(Workspace(tmp_path / "ws"), folders)
+    state = imported(tmp_path, folders, arm="80k")
+    assert [view.planned.run.rsplit("_", 2)[0] for view in state.runs] == ["amn_80k", "amn_232k"]
+    assert (state.campaign.baseline.vectors, state.campaign.expanded.label) == (80_000, "232k")
+
+
+@pytest.mark.parametrize(
+    ("names", "arm", "words"),
+    [
+        (("amn_80k", "gru_80k"), None, "all folders are of 80k; name folders of the other size too"),
+        (("amn_80k", "gru_90k", "lstm_100k"), None, "folders of 3 sizes"),
+        (("amn_80k", "gru_90k"), "big", "--arm big: names no size"),
+    ],
+)
+def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str | None, words: str) -> None:
+    folders = [write_training_history(tmp_path / name, name, curve(0.5)) for name in names]
+    with pytest.raises(UserError, match=words):
+        take_in(Workspace(tmp_path / "ws"), folders, arm)
+    assert not (tmp_path / "ws").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "neither training_history.json nor benchmark_results.json is in it"),
+        ("{", "not a training history: it is no JSON; docs/judgement.md tells the format"),
+        ("[1]", "not a training history: it is no JSON object"),
+        ('{"epochs": [3]}', "not a training history: the key 'history' is missing; docs/judgement.md tells the format"),
+        ('{"history": [3]}', "not a training history: 'history' is no list of one object an epoch"),
+        ('{"history": []}', "its history has no epochs"),
+        ('{"history": [{"val_cosine": 0.5}]}', "neither the history nor the folder names a model"),
+    ],
+)
+def test_what_is_no_history_is_refused_in_one_line(tmp_path: Path, content: str | None, words: str) -> None:
+    folder = tmp_path / "__"
+    folder.mkdir()
+    if content is not None:
+        (folder / "training_history.json").write_text(content)
+    with pytest.raises(UserError, match=words) as caught:
+        read_history(folder)
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=8) | st.integers(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["history", "model_type", "epoch", "val_cosine", "val_loss", "trained_at", "dataset_size"]
+                ),
+                inner,
+                max_size=7,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, document: object) -> None:
+    folder = tmp_path_factory.mktemp("x") / "amn_80k"
+    folder.mkdir()
+    (folder / "training_history.json").write_text(json.dumps(document))
+    try:
+        history = read_history(folder)
+    except UserError:
+        return
+    assert history.epochs
+    assert all(e.cosine is None or math.isfinite(e.cosine) for e in history.epochs)
+
+
+def test_a_history_without_figures_is_a_run_that_diverged(tmp_path: Path) -> None:
+    nan = float("nan")
+    folders = [
+        write_training_history(tmp_path / "amn_80k", "amn", curve(0.5)),
+        write_training_history(tmp_path / "amn_232k", "amn", [(nan, nan)] * 3),
+    ]
+    state = imported(tmp_path, folders)
+    table = read_table(state)
+    assert table.rows[0].verdict.sentence == "not comparable: no validation cosine of 232k"
+    assert table.rows[0].rank is None
+    assert state.view("amn", "expanded", 1).status.phase is Phase.DIVERGED  # type: ignore[union-attr]
+
+
+def test_a_model_with_one_folder_only_is_unranked(tmp_path: Path) -> None:
+    folders = [
+        write_training_history(tmp_path / "amn_80k", "amn", curve(0.5)),
+        write_training_history(tmp_path / "amn_232k", "amn", curve(0.51)),
+        write_training_history(tmp_path / "gru_80k", "gru", curve(0.5)),
+    ]
+    table = read_table(imported(tmp_path, folders))
+    assert [(row.model, row.rank) for row in table.rows] == [("amn", 1), ("gru", None)]
+    assert table.rows[1].verdict.sentence == "not comparable: no validation cosine of 232k"
+
+
+def test_two_folders_of_one_model_and_size_are_seeds(tmp_path: Path) -> None:
+    folders = [
+        write_training_history(tmp_path / "amn_80k_a", "amn", curve(0.50), trained_at="2025-01-01T00:00:00"),
+        write_training_history(tmp_path / "amn_80k_b", "amn", curve(0.52), trained_at="2025-01-02T00:00:00"),
+        write_training_history(tmp_path / "amn_232k", "amn", curve(0.51)),
+    ]
+    state = imported(tmp_path, folders)
+    assert state.campaign.seeds == (1, 2)
+    row = read_table(state).rows[0]
+    assert row.baseline.cosine == pytest.approx(0.51) and row.change == pytest.approx(0)
+
+
+def test_a_sixth_model_keeps_its_own_name(tmp_path: Path) -> None:
+    folders = [
+        write_training_history(tmp_path / "mamba2_80k", "Mamba 2 | <x>", curve(0.5)),
+        write_training_history(tmp_path / "mamba2_232k", "Mamba 2 | <x>", curve(0.5)),
+    ]
+    assert imported(tmp_path, folders).campaign.models == ("mamba_2_x",)
+
+
+def test_trained_on_is_remembered_and_must_be_there(tmp_path: Path) -> None:
+    folders = write_originals(tmp_path / "original")
+    vectors = tmp_path / "v.npz"
+    with pytest.raises(UserError, match=r"--trained-on .*no such file"):
+        take_in(Workspace(tmp_path / "ws"), folders, trained_on=str(vectors))
+    vectors.write_bytes(b"")
+    state = imported(tmp_path, folders, trained_on=vectors)
+    assert read_spec(state.runs[0].folder.spec).data.file == str(vectors)
+
+
+def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path: Path) -> None:
+    folders = [
+        write_training_history(tmp_path / "amn_20251016_133427", "amn", curve(0.5)),
+        write_training_history(tmp_path / "gru_20251016_140000", "gru", curve(0.5), batch_size=64),
+    ]
+    (tmp_path / "v.npz").write_bytes(b"")
+    workspace = Workspace(tmp_path / "ws")
+    with pytest.raises(UserError, match=r"does not tell the size.*--arm"):
+        import_folders(workspace, folders, trained_on=tmp_path / "v.npz")
+    assert not (tmp_path / "ws").exists()
+    for _ in range(2):  # a second import takes other names
+        lines = import_folders(workspace, folders, arm="80k", trained_on=tmp_path / "v.npz")
+        runs = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
+        specs = [read_spec(run / "spec.json") for run in runs]
+        assert [(s.model, s.label, s.arm, s.campaign, s.history) for s in specs] == [
+            ("amn", "80k", "baseline", "", True),
+            ("gru", "80k", "baseline", "", True),
+        ]
+        assert [(s.recipe.epochs, s.recipe.batch_size, s.recipe.rate) for s in specs] == [
+            (20, 32, 0.0005),
+            (20, 64, 0.0005),
+        ]
+        assert str(runs[0]) in lines[-1] and "--arms expanded --baseline-runs" in lines[-1]
+    assert len(list(workspace.models.iterdir())) == 4 and not list(workspace.campaign_dirs())
+
+
+def test_no_folder_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no folder given"):
+        take_in(Workspace(tmp_path), [])
+
+
+def test_sizes() -> None:
+    assert [size_of(label) for label in ("80k", "1.2M", "8", "k", "")] == [80_000, 1_200_000, None, None, None]
+
+
+def test_labels_decide_before_anything_is_written(tmp_path: Path) -> None:
+    found = [read_history(folder) for folder in write_originals(tmp_path / "o")]
+    labelled: tuple[History, ...] = with_arms(found)
+    assert sorted({h.label for h in labelled if h.label}) == ["232k", "80k"]
+    assert {h.folder.name: h.label for h in labelled}["amn_20251016_133427"] == "80k"

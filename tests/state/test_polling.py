@@ -1,0 +1,80 @@
+"""Changes found by looking, at a cost that does not grow with the runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.live import Pulse, write_pulse
+from lvmtui.formats.paths import Workspace
+from lvmtui.state import polling as news_module
+from lvmtui.state.polling import AT_ONCE, News
+from tests.factory import bring_to, make_campaign
+
+
+def test_what_changed_is_named_once(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",))
+    news = News(workspace)
+    assert news.look() == set()
+    run = bring_to(workspace, campaign, "amn", "baseline", state="finished")
+    changed = news.look()
+    assert str(run.folder.events) in changed and str(run.folder.supervision) in changed
+    assert news.look() == set()
+
+
+def test_a_new_campaign_and_a_result(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    news = News(workspace)
+    campaign = make_campaign(workspace, models=("amn",))
+    folder = workspace.campaign(campaign.id)
+    assert str(folder.campaign) in news.look()
+    folder.comparisons.mkdir()
+    assert str(folder.comparisons) in news.look()
+    folder.report.write_text("x")
+    assert str(folder.report) in news.look()
+
+
+def test_the_pulse_names_what_would_be_found_late(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    make_campaign(workspace, models=("amn",))
+    write_pulse(workspace.pulse, Pulse(time.time(), 1, changed={"other": 1}))
+    news = News(workspace)
+    write_pulse(workspace.pulse, Pulse(time.time(), 3, changed={"other": 1, "amn_8k_20261122_134500": 3}))
+    (path,) = news.look()
+    assert path.endswith("amn_8k_20261122_134500/events.jsonl")
+
+
+def test_a_look_costs_the_same_whatever_the_number_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def looks(seeds: int) -> int:
+        workspace = Workspace(tmp_path / str(seeds))
+        campaign = make_campaign(workspace, models=("amn", "gru"), seeds=range(seeds))
+        news, counted = News(workspace), 0
+        real = news_module.signature
+
+        def counting(path: Path) -> tuple[int, int, int]:
+            nonlocal counted
+            counted += 1
+            return real(path)
+
+        monkeypatch.setattr(news_module, "signature", counting)
+        news.look()
+        monkeypatch.setattr(news_module, "signature", real)
+        os.utime(workspace.run(campaign.runs[-1]).spec)
+        found = [news.look() for _ in range(len(campaign.runs) // AT_ONCE + 1)]
+        assert any(found), "what is looked at in turn is found in the end"
+        return counted
+
+    assert looks(20) <= 4 * AT_ONCE + 10 and looks(60) == looks(120)
+
+
+def test_a_workspace_that_goes(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    make_campaign(workspace, models=("amn",))
+    news = News(workspace)
+    workspace.models.rename(tmp_path / "away")
+    assert news.look()
+    assert news.look() == set()

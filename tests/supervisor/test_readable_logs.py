@@ -1,0 +1,147 @@
+"""The logs people read: each thing once, whoever writes, whatever happens to the file."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Signalled, Stopped
+from lvmtui.state.reader import RunReader
+from lvmtui.state.run_state import RunState
+from lvmtui.supervisor import readable_logs as chronicle_module
+from lvmtui.supervisor.readable_logs import Chronicle, record_words
+from tests.factory import NOBODY, Identity, bring_to, make_campaign
+
+
+class Bench:
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        self.campaign: Campaign = make_campaign(self.workspace, models=("amn", "gru"))
+        self.readers = {p.run: RunReader(self.workspace.run(p), curves=False) for p in self.campaign.runs}
+        self.chronicle = Chronicle(self.workspace, self.campaign)
+
+    def catch_up(self) -> None:
+        states: dict[str, RunState | None] = {name: reader.refresh() for name, reader in self.readers.items()}
+        self.chronicle.catch_up(states)
+
+    def arm(self, label: str = "8k") -> list[str]:
+        path = self.workspace.retrain_log(self.campaign, label)
+        return path.read_text().splitlines() if path.exists() else []
+
+    def monitor(self) -> list[str]:
+        path = self.workspace.monitor_log(self.campaign)
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_line_an_event_under_the_arm_it_belongs_to(bench: Bench) -> None:
+    history = bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="finished")
+    bring_to(bench.workspace, bench.campaign, "gru", "expanded", state="paused")
+    bench.catch_up()
+    lines = bench.arm("8k")
+    name = history.folder.name
+    assert all(name in line for line in lines)
+    texts = [line.split(name)[1].strip() for line in lines]
+    assert texts[0] == f"launched, process {NOBODY}"
+    assert texts[1] == f"started from the start, process {NOBODY} on cpu"
+    assert sum(text.startswith("epoch ") for text in texts) == len(history.evaluations)
+    assert "held-out cosine .51" in texts[-1] and texts[-1].startswith("finished after")
+    assert lines[0].startswith("2026-11-22 ") or lines[0].startswith("2026-11-23 ")  # wherever this is run
+    assert bench.arm("23k")[-1].endswith("paused at step 600")
+    (completion,) = bench.monitor()
+    assert "finished after" in completion
+
+
+def test_lines_of_several_runs_are_in_the_order_of_time(bench: Bench) -> None:
+    for model in ("gru", "amn"):
+        bring_to(bench.workspace, bench.campaign, model, "baseline", state="finished")
+    bench.catch_up()
+    stamps = [line[:19] for line in bench.arm("8k")]
+    assert stamps == sorted(stamps) and len({line[20:60].split()[0] for line in bench.arm("8k")}) == 2
+
+
+def test_nothing_is_told_twice_by_one_or_by_the_next(bench: Bench) -> None:
+    history = bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="running", fraction=0.5)
+    bench.catch_up()
+    bench.catch_up()
+    before = bench.arm()
+    bench.chronicle = Chronicle(bench.workspace, bench.campaign)
+    bench.catch_up()
+    assert bench.arm() == before
+    history.train(history.spec.total_steps)
+    history.finish()
+    bench.catch_up()
+    after = bench.arm()
+    assert after[: len(before)] == before and len(set(after)) == len(after) == len(before) + 11
+    bench.workspace.retrain_log(bench.campaign, "8k").unlink()
+    bench.chronicle = Chronicle(bench.workspace, bench.campaign)
+    bench.catch_up()
+    assert bench.arm() == after and len(bench.monitor()) == 1
+
+
+def test_a_log_that_was_cut_anywhere_is_made_whole(bench: Bench) -> None:
+    bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="finished")
+    bench.catch_up()
+    whole = bench.workspace.retrain_log(bench.campaign, "8k").read_bytes()
+    lines = set(whole.splitlines())
+    for cut in range(len(whole) - 250, len(whole), 7):
+        bench.workspace.retrain_log(bench.campaign, "8k").write_bytes(whole[:cut])
+        bench.chronicle = Chronicle(bench.workspace, bench.campaign)
+        bench.catch_up()
+        assert lines <= set(bench.workspace.retrain_log(bench.campaign, "8k").read_bytes().splitlines())
+
+
+def test_a_full_disk_delays_lines_and_loses_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = chronicle_module.append_line
+    calls = [0]
+
+    def nearly_full(path: Path, line: bytes) -> None:
+        calls[0] += 1
+        if calls[0] > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        really(path, line)
+
+    bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="finished")
+    monkeypatch.setattr(chronicle_module, "append_line", nearly_full)
+    bench.catch_up()
+    bench.catch_up()
+    assert len(bench.arm()) == 3
+    monkeypatch.setattr(chronicle_module, "append_line", really)
+    bench.catch_up()
+    assert len(bench.arm()) == len(set(bench.arm())) > 10 and len(bench.monitor()) == 1
+
+
+def test_what_the_supervisor_did_in_words() -> None:
+    process = Identity("h", "b", 7, 1)
+    assert record_words(Launched(1.0, 0, process, "local", "2")) == "launched, process 7, CUDA device 2"
+    assert record_words(Adopted(1.0, process)) == "found running, process 7"
+    assert record_words(Signalled(1.0, "KILL", (7, 8), "cancelled")) == "KILL to processes 7, 8: cancelled"
+    assert record_words(Lost(1.0, 0, process, "killed for memory", 3, True)) == "lost: killed for memory"
+    assert record_words(Stopped(1.0, 0, ())) == "cancelled, no process is left"
+    assert record_words(Stopped(1.0, 0, (7,))) == "cancelled, no process is left; process 7 had to be killed"
+    assert record_words(GaveUp(1.0, 0, "died")) == "given up: died"
+
+
+def test_text_from_logs_cannot_speak_to_the_terminal(bench: Bench) -> None:
+    history = bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="running")
+    history.die("\x1b]52;c;ZXZpbA==\x07evil\nsecond line")
+    bench.catch_up()
+    (line,) = [line for line in bench.arm() if "evil" in line]
+    assert "\x1b" not in line and line.endswith("lost: evil second line")
+
+
+def test_notes_are_written_once(bench: Bench) -> None:
+    bench.chronicle.note("run x  not started: locked", 1795355100.0, once=True)
+    bench.chronicle.note("run x  not started: locked", 1795355200.0, once=True)
+    Chronicle(bench.workspace, bench.campaign).note("run x  not started: locked", 1795355300.0, once=True)
+    assert len(bench.monitor()) == 1
+    bench.chronicle.compared("graphmert_lvm", 1795355300.0, 2)
+    assert bench.monitor()[-1].endswith("comparison of GraphMERT-LVM written, 2 pairs")

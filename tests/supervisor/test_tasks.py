@@ -1,0 +1,191 @@
+"""Which results are due, and the processes that make them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import Arm
+from lvmtui.supervisor import tasks as workers_module
+from lvmtui.supervisor.tasks import TRIES, Done, Made, Outcome, Task, Workers, command_of, due, result_of
+from tests.factory import make_campaign
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    return make_campaign(tmp_path, models=("amn", "gru"), seeds=(1, 2))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, campaign: Campaign) -> CampaignDir:
+    return Workspace(tmp_path).campaign(campaign.id)
+
+
+def outcomes(campaign: Campaign, finished: Sequence[tuple[str, Arm, int]], over: bool = False) -> list[Outcome]:
+    done = set(finished)
+    found = []
+    for planned in campaign.runs:
+        key = (planned.model, planned.arm, planned.seed)
+        digest = f"scores of {key}" if key in done else ""
+        phase = "finished" if digest else "failed" if over else "running"
+        found.append(Outcome(*key, phase, bool(digest) or over, digest))
+    return found
+
+
+def everything(campaign: Campaign) -> list[tuple[str, Arm, int]]:
+    return [(p.model, p.arm, p.seed) for p in campaign.runs]
+
+
+def keys(campaign: Campaign, found: list[Outcome], made: dict[str, str] | None = None, **options: object) -> list[str]:
+    missing = options.get("missing", ())
+    given_up = options.get("given_up", ())
+    tasks = due(campaign, found, made or {}, lambda t: t.key in missing, lambda t: t.key in given_up)  # type: ignore
+    return [task.key for task in tasks]
+
+
+def made_of(campaign: Campaign, found: list[Outcome]) -> dict[str, str]:
+    """What is noted after everything due was made."""
+    made: dict[str, str] = {}
+    while tasks := due(campaign, found, made, lambda t: False, lambda t: False):
+        made[tasks[0].key] = tasks[0].made_from
+    return made
+
+
+BASELINES = ["baselines baseline", "baselines expanded"]
+
+
+def test_baselines_come_first_and_a_comparison_as_soon_as_a_pair_is_complete(campaign: Campaign) -> None:
+    assert keys(campaign, outcomes(campaign, [])) == BASELINES
+    half = outcomes(campaign, [("gru", "baseline", 1), ("gru", "expanded", 2)])
+    assert keys(campaign, half) == BASELINES
+    pair = outcomes(campaign, [("gru", "baseline", 2), ("gru", "expanded", 2)])
+    assert keys(campaign, pair) == [*BASELINES, "comparison gru"]
+    assert keys(campaign, pair, made_of(campaign, pair)) == []
+
+
+def test_a_comparison_is_made_again_when_another_seed_is_complete(campaign: Campaign) -> None:
+    first = [("gru", "baseline", 1), ("gru", "expanded", 1)]
+    made = made_of(campaign, outcomes(campaign, first))  # type: ignore[arg-type]
+    half = [*first, ("gru", "baseline", 2)]
+    assert keys(campaign, outcomes(campaign, half), made) == []  # type: ignore[arg-type]
+    both = [*half, ("gru", "expanded", 2)]
+    assert keys(campaign, outcomes(campaign, both), made) == ["comparison gru"]  # type: ignore[arg-type]
+
+
+def test_the_report_comes_when_all_is_over_and_compared(campaign: Campaign) -> None:
+    found = outcomes(campaign, everything(campaign))
+    made = made_of(campaign, found)
+    assert set(made) == {*BASELINES, "comparison amn", "comparison gru", "report"}
+    del made["report"]
+    assert keys(campaign, found, made) == ["report"]
+    del made["comparison amn"]
+    assert keys(campaign, found, made) == ["comparison amn"]
+
+
+def test_the_report_tells_of_failures_and_changes_with_them(campaign: Campaign) -> None:
+    found = outcomes(campaign, everything(campaign)[:-1], over=True)
+    made = made_of(campaign, found)
+    assert "report" in made and keys(campaign, found, made) == []
+    assert "report" in made_of(campaign, outcomes(campaign, [], over=True))
+    retried = outcomes(campaign, everything(campaign))
+    again = {**made_of(campaign, retried), "report": made["report"]}
+    assert keys(campaign, retried, again) == ["report"]
+
+
+def test_what_was_lost_is_made_again_and_what_failed_too_often_blocks_nothing(campaign: Campaign) -> None:
+    found = outcomes(campaign, everything(campaign))
+    made = made_of(campaign, found)
+    assert keys(campaign, found, made, missing=["comparison gru"]) == ["comparison gru"]
+    broken = {key: value for key, value in made.items() if key not in ("comparison gru", "report")}
+    assert keys(campaign, found, broken, given_up=["comparison gru"]) == ["report"]
+
+
+def test_the_commands_are_the_ones_agreed_on(folder: CampaignDir) -> None:
+    def words(kind: str, subject: str) -> list[str]:
+        return list(command_of(folder, Task(folder.id, kind, subject, "")))[1:]  # type: ignore[arg-type]
+
+    assert words("baselines", "baseline") == ["-P", "-m", "lvmtui.datasets.baselines", str(folder.path), "baseline"]
+    assert words("comparison", "gru") == ["-P", "-m", "lvmtui.verdict.compare", str(folder.path), "gru"]
+    root = str(folder.workspace.root)
+    assert words("report", "") == ["-P", "-m", "lvmtui", "report", "--workspace", root, "--campaign", folder.id]
+
+
+# Processes ------------------------------------------------------------------------------------------------------------
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-S", "-c", code)
+
+
+def finish(workers: Workers) -> Done:
+    found: list[Done] = []
+
+    def ended() -> bool:
+        done = workers.finish()
+        found.extend([done] if done else [])
+        return bool(done)
+
+    wait_for(ended)
+    return found[0]
+
+
+def test_a_worker_leaves_its_result(folder: CampaignDir) -> None:
+    task = Task(folder.id, "comparison", "gru", "now")
+    yields = "import os, time\nwhile os.nice(0) != 10: time.sleep(0.01)\n"  # its priority is lowered once it runs
+    code = f"os.makedirs({str(folder.comparisons)!r}); open({str(result_of(folder, task))!r}, 'w')"
+    workers = Workers(command=lambda folder, task: python(yields + code))
+    assert workers.begin(folder, [task]) == task and workers.busy
+    assert workers.begin(folder, [task]) is None  # one at a time
+    assert finish(workers) == Done(task, folder, "", 0)
+    assert not workers.busy
+
+
+def test_a_worker_that_fails_says_why_and_is_tried_twice_more(folder: CampaignDir) -> None:
+    now = [0.0]
+    task = Task(folder.id, "baselines", "baseline", "now")
+    workers = Workers(
+        command=lambda folder, task: python("print('\\x1b[31mno room\\n'); raise SystemExit(1)"), clock=lambda: now[0]
+    )
+    for tries in range(1, TRIES + 1):
+        assert workers.begin(folder, [task]) == task
+        done = finish(workers)
+        assert (done.fault, done.tries) == ("no room", tries)
+        assert workers.begin(folder, [task]) is None  # not at once
+        now[0] += 1000
+    assert workers.given_up(task) and not workers.given_up(Task(folder.id, "baselines", "baseline", "later"))
+
+
+def test_a_worker_that_leaves_nothing_or_cannot_be_started_has_failed(folder: CampaignDir) -> None:
+    task = Task(folder.id, "report", "", "now")
+    workers = Workers(command=lambda folder, task: python("pass"))
+    workers.begin(folder, [task])
+    assert finish(workers).fault == "left no result"
+    workers = Workers(
+        command=lambda folder, task: ("/no/such/interpreter",), clock=iter(range(0, 10000, 1000)).__next__
+    )
+    for _ in range(TRIES):
+        assert workers.begin(folder, [task]) is None
+    assert workers.given_up(task)
+
+
+def test_a_worker_that_hangs_is_ended(folder: CampaignDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "LIMIT", 0.2)
+    workers = Workers(command=lambda folder, task: python("import time; time.sleep(600)"))
+    workers.begin(folder, [Task(folder.id, "report", "", "now")])
+    assert "did not end within" in finish(workers).fault
+
+
+def test_what_was_made_is_remembered_and_a_damaged_note_forgotten(folder: CampaignDir) -> None:
+    Made(folder).note(Task(folder.id, "comparison", "gru", "now"))
+    assert Made(folder).results == {"comparison gru": "now"}
+    assert json.loads(folder.made.read_bytes())["version"] == 1
+    for damage in (b"", b"[]", b'{"results": 3}', b"\xff"):
+        folder.made.write_bytes(damage)
+        assert Made(folder).results == {}

@@ -1,0 +1,336 @@
+"""Another program's finished run as the baseline of a campaign: its weights judged, or its history's word."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lvmtui.datasets.baselines import write_baselines
+from lvmtui.datasets.check import check_split
+from lvmtui.datasets.split import read_heldout
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.spec import ARMS, read_spec
+from lvmtui.formats.trainer_log import Evaluated, Failed
+from lvmtui.legacy.importer import import_folders
+from lvmtui.planning.describe import plan_as_text
+from lvmtui.planning.options import Options
+from lvmtui.planning.plan import make_plan, write_plan
+from lvmtui.report.make import read_report
+from lvmtui.state.reader import CampaignReader
+from lvmtui.system.errors import UserError
+from lvmtui.verdict.compare import compare
+from lvmtui.verdict.comparison import read_comparison
+from lvmtui.verdict.ranking import HISTORY, read_table
+from lvmtui.verdict.words import Word
+from tests.legacy.originals import curve, write_training_history
+from tests.trainers.originals import EPOCHS, train_original, write_weights
+from tests.trainers.tiny import Interrupting, events_of, state_of, train_here, write_walk
+from trainers.legacy_weights import mapped, read_weights
+from trainers.loading import load_forecaster
+from trainers.models import build, unit
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the vectors of both sizes and a finished run of another program on the small one."""
+    root = tmp_path_factory.mktemp("original")
+    write_walk(root / "large.npz", 60)
+    with np.load(root / "large.npz") as large:
+        np.savez(root / "small.npz", vectors=large["vectors"][: 24 * 24], article_id=large["article_id"][: 24 * 24])
+    train_original(root / "amn_20251016_133427", root / "small.npz", prefix="module.")
+    return root
+
+
+def imported(root: Path, original: Path) -> Path:
+    """Import the folder into the workspace `root`; returns the run folder that can serve as a baseline."""
+    lines = import_folders(
+        Workspace(root), [original / "amn_20251016_133427"], arm="0k", trained_on=original / "small.npz"
+    )
+    assert lines[-1].startswith("train the other arm: lvmtui run --arms expanded --baseline-runs ")
+    (run,) = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
+    return run
+
+
+def options_of(run: Path, original: Path) -> Options:
+    return Options(
+        expanded=str(original / "large.npz"),
+        size="small",
+        models=("amn",),
+        threads=1,
+        device="cpu",
+        arms="expanded",
+        baseline_runs=(str(run),),
+        split_seed=1,
+    )
+
+
+def planned(root: Path, original: Path) -> tuple[CampaignDir, RunDir, RunDir]:
+    workspace = Workspace(root)
+    campaign = write_plan(make_plan(options_of(imported(root, original), original), workspace), workspace)
+    baseline, expanded = (workspace.run(run) for run in campaign.runs)
+    return workspace.campaign(campaign.id), baseline, expanded
+
+
+def copy_of(original: Path, root: Path) -> Path:
+    """The same, with a folder that a test may spoil."""
+    shutil.copytree(original, root)
+    return root
+
+
+def test_old_weights_are_judged_on_windows_they_cannot_have_seen(tmp_path: Path, original: Path) -> None:
+    before = {path: path.read_bytes() for path in original.rglob("*") if path.is_file()}
+    campaign, baseline, expanded = planned(tmp_path, original)
+    assert check_split(campaign)[1]
+    heldout = read_heldout(campaign.split)
+    with np.load(original / "small.npz") as small:
+        assert (heldout.vectors @ small["vectors"].T).max() < 0.9999
+    assert (heldout.stratum == 1).all()
+    assert train_here(baseline) is Exit.FINISHED
+    assert train_here(expanded) is Exit.FINISHED
+
+    told, state = json.loads((original / "amn_20251016_133427/training_history.json").read_text()), state_of(baseline)
+    assert [e.cosine for e in state.evaluations] == [entry["val_cosine"] for entry in told["history"]]
+    best = min(told["history"], key=lambda entry: entry["val_loss"])
+    assert state.finished and state.started and state.started.resumed_from == 0
+    assert (state.finished.best_epoch, state.finished.best_cosine) == (best["epoch"], best["val_cosine"])
+
+    old = build("amn", 16, "small").eval()
+    old.load_state_dict(
+        {
+            name.removeprefix("module."): weight
+            for name, weight in read_weights(original / "amn_20251016_133427/best_model.pt")[0].items()
+        }
+    )
+    rows = torch.from_numpy(heldout.vectors)[torch.from_numpy(heldout.starts[:, None] + np.arange(6))]
+    with torch.no_grad():
+        cosine = float((unit(old(rows[:, :5])) * rows[:, 5]).sum(-1).mean())
+        kept = load_forecaster(baseline.best_model)(rows[:, :5])
+    assert state.finished.heldout.cosine == pytest.approx(cosine, abs=1e-5)
+    assert torch.allclose(kept, old(rows[:, :5]), atol=1e-5)
+
+    for arm in ARMS:
+        write_baselines(campaign, arm)
+    assert compare(campaign, "amn")
+    found = read_comparison(campaign.comparison("amn"))
+    assert found and found.change and found.baseline and found.baseline.skill
+    assert {check.name for check in found.failed} <= {"equal chance to learn"}  # a walk this short has no plateau
+    words = " ".join(check.words for check in found.checks)
+    assert "8 epochs (updates not known)" in words and "0k as far as the history tells" in words
+    campaign_state = CampaignReader(Workspace(tmp_path), campaign).refresh()
+    row = read_table(campaign_state).rows[0]
+    assert not row.history and row.baseline.cosine == pytest.approx(cosine, abs=1e-5)
+    report = read_report(campaign_state, now=0.0)
+    assert any("how many updates those runs took" in note for note in report.campaign_facts.notes)
+    run = next(run for run in report.runs if run.arm == "baseline")
+    assert run.imported_from and run.heldout and run.latency_p50_ms and run.best_digest and run.seconds is None
+    assert before == {path: path.read_bytes() for path in original.rglob("*") if path.is_file()}
+
+
+def test_the_plan_says_what_is_not_known(tmp_path: Path, original: Path) -> None:
+    plan = make_plan(options_of(imported(tmp_path, original), original), Workspace(tmp_path))
+    base, full = plan.specs
+    assert (base.arm, base.total_steps, base.steps_per_epoch, base.validation_windows) == ("baseline", EPOCHS, 1.0, 0)
+    assert base.recipe == full.recipe  # trained as the original was, unless the options say otherwise
+    assert (full.recipe.name, full.recipe.epochs, full.recipe.rate) == ("reference", EPOCHS, 0.002)
+    assert base.train_windows == 24 * 24 - 5  # every window there is, across articles too
+    assert len(plan.campaign.notes) == 1
+    text = plan_as_text(plan)
+    assert "1 only load the weights of another program's" in text and "which windows they validated on" in text
+    other = make_plan(replace(options_of(imported(tmp_path, original), original), epochs=3.0), Workspace(tmp_path))
+    assert [spec.recipe.epochs for spec in other.specs] == [EPOCHS, 3.0]
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_run_that_leaves_is_taken_up_again(tmp_path: Path, original: Path, at: int) -> None:
+    """While it proves the weights, before it judges them, and while it does."""
+    _, baseline, _ = planned(tmp_path, original)
+    assert train_here(baseline, Interrupting(baseline.intent, at)) is Exit.PAUSED
+    assert train_here(baseline) is Exit.FINISHED
+    state = state_of(baseline)
+    assert state.finished and len(state.evaluations) == EPOCHS and state.attempts == 2
+
+
+def test_weights_that_do_not_fit_leave_the_history(tmp_path: Path, original: Path) -> None:
+    spoiled = copy_of(original, tmp_path / "original")
+    folder = spoiled / "amn_20251016_133427"
+    weights, cosine = read_weights(folder / "best_model.pt")
+    assert cosine is not None
+    write_weights(folder, {name: weight * 1.5 - 0.3 for name, weight in weights.items()}, 8, cosine)
+    campaign, baseline, expanded = planned(tmp_path / "ws", spoiled)
+    assert train_here(baseline) is Exit.FAILED
+    failed = events_of(baseline)[-1]
+    assert isinstance(failed, Failed) and failed.reason == "data" and "its history says" in failed.message
+    table = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh())
+    assert table.rows[0].verdict.word is Word.PROVISIONAL and "1k queued" in table.rows[0].verdict.reason
+    assert train_here(expanded) is Exit.FINISHED
+    row = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()).rows[0]
+    assert row.history and row.verdict.word is Word.POINT_ESTIMATE and row.interval is None
+    assert row.verdict.reason.startswith(HISTORY) and "its history says" in row.verdict.reason
+    best = min((e for e in events_of(baseline) if isinstance(e, Evaluated)), key=lambda e: e.loss or 9)
+    assert row.baseline.cosine == best.cosine
+
+
+def test_without_weights_there_is_the_history_only(tmp_path: Path, original: Path) -> None:
+    bare = copy_of(original, tmp_path / "original")
+    (bare / "amn_20251016_133427/best_model.pt").unlink()
+    campaign, baseline, expanded = planned(tmp_path / "ws", bare)
+    assert read_spec(baseline.spec).history and train_here(expanded) is Exit.FINISHED
+    row = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()).rows[0]
+    assert row.verdict.word is Word.POINT_ESTIMATE and row.verdict.reason == HISTORY
+
+
+def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: Path, original: Path) -> None:
+    bare = write_training_history(tmp_path / "lstm_20251016_133500", "lstm", curve(0.9))
+    workspace = Workspace(tmp_path)
+    folders = [original / "amn_20251016_133427", bare]
+    lines = import_folders(workspace, folders, arm="0k", trained_on=original / "small.npz")
+    runs = tuple(line.removeprefix("run ") for line in lines[:-1])
+    options = replace(options_of(Path(runs[0]), original), models=("amn", "lstm"), baseline_runs=runs)
+    campaign = write_plan(make_plan(options, workspace), workspace)
+    assert "no weights lie beside the history of LSTM" in " ".join(campaign.notes)
+    assert [(run.model, run.arm, run.trained_here) for run in campaign.runs] == [
+        ("amn", "baseline", True),
+        ("amn", "expanded", True),
+        ("lstm", "baseline", False),
+        ("lstm", "expanded", True),
+    ]
+    assert train_here(workspace.run(campaign.runs[0])) is Exit.FINISHED
+    table = read_table(CampaignReader(workspace, workspace.campaign(campaign.id)).refresh())
+    judged, history = table.row("amn"), table.row("lstm")
+    assert judged and history and history.history and not judged.history and not table.histories
+    assert judged.baseline.cosine is not None and judged.baseline.cosine != judged.baseline.validation
+    assert (history.baseline.cosine, history.baseline.validation) == (None, 0.9)
+
+
+def test_without_the_vectors_nothing_can_be_held_out(tmp_path: Path, original: Path) -> None:
+    import_folders(
+        Workspace(tmp_path),
+        [original / "amn_20251016_133427", _renamed(original / "amn_20251016_133427", tmp_path / "amn_1k")],
+        arm="0k",
+    )
+    (run,) = (tmp_path / "artifacts/lvm/models").glob("amn_0k_*")
+    with pytest.raises(UserError, match="import it again with --trained-on"):
+        make_plan(options_of(run, original), Workspace(tmp_path))
+
+
+def _renamed(folder: Path, name: Path) -> Path:
+    shutil.copytree(folder, name)
+    return name
+
+
+def test_weights_of_another_run_are_refused(tmp_path: Path, original: Path) -> None:
+    spoiled = copy_of(original, tmp_path / "original")
+    folder = spoiled / "amn_20251016_133427"
+    write_weights(folder, read_weights(folder / "best_model.pt")[0], 8, 0.123)
+    _, baseline, _ = planned(tmp_path / "ws", spoiled)
+    assert train_here(baseline) is Exit.FAILED
+    failed = events_of(baseline)[-1]
+    assert isinstance(failed, Failed) and "at no epoch of the history" in failed.message
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+def same(model: torch.nn.Module, found: dict[str, Tensor]) -> bool:
+    """Mapped, they are the model's own weights again."""
+    own, given = model.state_dict(), mapped(model, found)
+    return set(own) == set(given) and all(torch.equal(own[name], given[name]) for name in own)
+
+
+@pytest.mark.parametrize("model", ["amn", "lstm", "gru", "transformer", "graphmert_lvm"])
+def test_names_that_are_ours_or_wrapped_or_in_our_order(model: str) -> None:
+    network = build(model, 16, "small")
+    own = network.state_dict()
+    assert same(network, dict(reversed(own.items())))
+    assert same(network, {f"module._orig_mod.{name}": weight for name, weight in own.items()})
+    assert same(network, {f"part_{i}": weight for i, weight in enumerate(own.values())})
+
+
+def test_shapes_that_occur_once_need_no_order() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Linear(5, 7, bias=False))
+    own = network.state_dict()
+    assert same(network, {f"x{i}": weight for i, weight in enumerate(reversed(own.values()))})
+
+
+def test_constants_and_leading_ones_are_no_weights() -> None:
+    network = build("transformer", 16, "small")
+    table = torch.cat([network.positions_TW, torch.zeros(3, 128)])[None]  # type: ignore[list-item]
+    found: dict[str, Tensor] = {f"t.{name}": weight for name, weight in network.state_dict().items()}
+    assert same(network, {"t.pe": table, **found})
+    with pytest.raises(UserError, match="our model has"):
+        mapped(network, {"t.pe": table + 1, **found})
+
+
+def test_another_order_of_equal_shapes_is_refused() -> None:
+    network = build("lstm", 16, "small")
+    own = list(network.state_dict().values())
+    with pytest.raises(UserError, match="ambiguous"):
+        mapped(network, {f"x{i}": weight for i, weight in enumerate([*own[1:], own[0]])})
+
+
+def test_names_that_contradict_their_places_are_refused() -> None:
+    """Queries and keys have one shape; whose code makes the keys first has them in each other's places."""
+    network = build("amn", 16, "small")
+    names = {"query": "key_proj", "key": "query_proj", "correct": "mlp"}
+    found = {f"{names[n.split('.')[0]]}.{n.partition('.')[2]}": w for n, w in network.state_dict().items()}
+    with pytest.raises(UserError, match=r"key_proj\.weight stands where our model has query\.weight.*ambiguous"):
+        mapped(network, found)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda w: {k: v for k, v in w.items() if "key" not in k}, "architecture is not ours"),
+        (lambda w: {**w, "extra": torch.zeros(2, 9)}, "architecture is not ours"),
+        (lambda w: {**w, "key.weight": w["key.weight"].T}, "architecture is not ours"),
+        (lambda w: {**w, "key.bias": w["key.bias"] / 0}, "not finite"),
+    ],
+)
+def test_weights_that_are_not_ours_are_refused(spoil: Any, words: str) -> None:
+    network = build("amn", 16, "small")
+    with pytest.raises(UserError, match=words) as caught:
+        mapped(network, spoil(network.state_dict()))
+    assert "\n" not in str(caught.value)
+
+
+class Hostile:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle", "text", "nothing"])
+def test_a_file_that_holds_more_than_weights_is_refused(tmp_path: Path, how: str) -> None:
+    trap, path = tmp_path / "trap", tmp_path / "best_model.pt"
+    match how:
+        case "torch":
+            torch.save({"model_state_dict": {"x": torch.zeros(2)}, "model_config": Hostile(str(trap))}, path)
+        case "pickle":
+            path.write_bytes(pickle.dumps(Hostile(str(trap))))
+        case "text":
+            path.write_text("weights\x1b[2J")
+        case _:
+            torch.save({"epoch": 3}, path)
+    with pytest.raises(UserError, match=r"best_model\.pt: ") as caught:
+        read_weights(path)
+    assert not trap.exists() and "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_read(tmp_path: Path) -> None:
+    write_weights(tmp_path, {"x": torch.zeros(2)}, 3, 0.5)
+    assert read_weights(tmp_path / "best_model.pt")[1] == 0.5

@@ -1,0 +1,69 @@
+"""Campaigns that ended in known ways, for the tests of the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.report.contents import Report
+from lvmtui.report.make import read_report, write_report
+from lvmtui.state.reader import CampaignReader, CampaignState
+from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_trivial
+
+NOW = 1795358700.0
+
+
+def finished(
+    root: Path,
+    cosines: Mapping[str, tuple[float, float]],
+    *,
+    seeds: Sequence[int] = (1, 2, 3),
+    windows: int = 2292,
+    states: Mapping[tuple[str, Arm], State] | None = None,
+    curves: Mapping[tuple[str, Arm], Curve] | None = None,
+    stamp: str = STAMP,
+    notes: tuple[str, ...] = (),
+    labels: tuple[str, str] = ("8k", "23k"),
+) -> tuple[Workspace, Campaign]:
+    """A campaign of the models named, with their held-out cosines (about .0012 lower) for both arms.
+
+    `states`, `curves`: what else became of an arm's runs.
+    """
+    workspace = Workspace(root)
+    campaign = make_campaign(
+        workspace,
+        models=cosines,
+        seeds=seeds,
+        total_steps=24,
+        heldout_windows=windows,
+        stamp=stamp,
+        notes=notes,
+        labels=labels,
+    )
+    for arm in ARMS:
+        write_trivial(workspace, campaign, arm)
+    for model, best in cosines.items():
+        for arm, cosine in zip(ARMS, best, strict=True):
+            for seed in seeds:
+                state = (states or {}).get((model, arm), "finished")
+                curve = (curves or {}).get((model, arm), Curve(cosine, seed=seed))
+                bring_to(workspace, campaign, model, arm, seed, state=state, curve=curve, heldout=True)
+    return workspace, campaign
+
+
+def state_of(workspace: Workspace, campaign: Campaign) -> CampaignState:
+    return CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+
+
+def report_of(workspace: Workspace, campaign: Campaign) -> tuple[Report, str]:
+    """Write the report; return what it says and the Markdown of the campaign's folder."""
+    write_report(workspace, campaign.id)
+    report = read_report(state_of(workspace, campaign), now=NOW)
+    return report, workspace.campaign(campaign.id).report.read_text()
+
+
+def words(report: Report) -> dict[str, str]:
+    return {row.model: row.verdict.words for row in report.table.rows}

@@ -1,0 +1,114 @@
+"""Conditions of a fair comparison that need no scores, and what is noted beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import Imported
+from lvmtui.formats.trainer_log import Trained
+from lvmtui.state.run_state import RunState
+from lvmtui.verdict.comparable import Side, checks_of, contention_notes, for_seed, merged, settled
+from lvmtui.verdict.comparison import METRIC, Check
+from tests.factory import FINGERPRINT, Curve, bring_to, make_campaign
+from tests.verdict.scenes import state_of
+
+
+def pair(root: Path, curve: Curve | None = None) -> tuple[RunState, RunState]:
+    campaign = make_campaign(root, models=("amn",), total_steps=24)
+    for arm in ("baseline", "expanded"):
+        bring_to(root, campaign, "amn", arm, state="finished", curve=curve)  # type: ignore[arg-type]
+    views = state_of(Workspace(root), campaign).runs
+    assert views[0].state and views[1].state
+    return views[0].state, views[1].state
+
+
+def side(state: RunState, **options: object) -> Side:
+    return replace(Side(state, True, METRIC, FINGERPRINT, ""), **options)  # type: ignore[arg-type]
+
+
+def with_speeds(state: RunState, speeds: list[float]) -> RunState:
+    points = tuple(Trained(0.0, i, 0.5, 0.5, 0.001, speed, 0.0) for i, speed in enumerate(speeds))
+    return replace(state, trainer=replace(state.trainer, points=points))
+
+
+def test_all_conditions_hold_for_two_runs_of_one_campaign(tmp_path: Path) -> None:
+    baseline, expanded = pair(tmp_path)
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    found = checks_of(campaign, side(baseline), side(expanded))
+    assert all(check.passed for check in found)
+    assert len({check.name for check in found}) == len(found) == 8
+
+
+def test_a_baseline_of_another_campaign_may_have_seen_the_held_out_vectors(tmp_path: Path) -> None:
+    baseline, expanded = pair(tmp_path)
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    foreign = replace(baseline, spec=replace(baseline.spec, split_fingerprint="f" * 64, dim=768))
+    failed = [
+        c for c in checks_of(campaign, side(foreign, scores_fingerprint="f" * 64), side(expanded)) if not c.passed
+    ]
+    assert [c.name for c in failed] == ["held-out windows", "held-out by content", "vector space"]
+    assert failed[1].words == "8k may have trained on held-out vectors: its split is another campaign's"
+
+
+def test_a_condition_that_fails_for_one_seed_fails() -> None:
+    good, bad = Check("recipe", True, "the same"), Check("recipe", False, "rate .1 and .2")
+    assert merged(((good,), for_seed((bad,), 2))) == (Check("recipe", False, "seed 2: rate .1 and .2"),)
+    assert merged((for_seed((good,), 1), (good,))) == (good,)
+
+
+def test_an_early_stop_is_a_plateau(tmp_path: Path) -> None:
+    rising, _ = pair(tmp_path, Curve(0.60, start=0.10, steepness=0.8, noise=0.0))
+    assert not settled(rising)
+    finished = rising.trainer.finished
+    assert finished
+    stopped = replace(rising, trainer=replace(rising.trainer, ending=replace(finished, stopped_early=True)))
+    assert settled(stopped)
+
+
+def test_what_is_not_known_of_another_programs_run_is_said(tmp_path: Path) -> None:
+    """Its steps are epochs: as many as the other run's updates are not the same chance to learn."""
+    rising = pair(tmp_path / "rising", Curve(0.60, start=0.10, steepness=0.8, noise=0.0))
+    level = pair(tmp_path / "level", Curve(0.60, start=0.59, steepness=8.0, noise=0.0))
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    foreign = Imported("/old/amn", "training_history.json", "0" * 64, "best_model.pt")
+    found = {}
+    for name, (old, new) in {"rising": rising, "level": level}.items():
+        assert old.spec.total_steps == new.spec.total_steps
+        old = replace(old, spec=replace(old.spec, imported=foreign))
+        found[name] = {check.name: check for check in checks_of(campaign, side(old), side(new))}
+    chance = {name: checks["equal chance to learn"] for name, checks in found.items()}
+    assert not chance["rising"].passed and chance["level"].passed
+    assert chance["level"].words == "24 epochs (updates not known) and 24 updates, both at their plateau"
+    words = [check.words for check in found["level"].values() if check.passed]
+    assert "both started from random weights, of 8k as far as the history tells" in words
+    assert any(word.endswith("8k being trained on the file named by --trained-on") for word in words)
+
+
+def test_an_early_end_is_told_as_what_happened(tmp_path: Path) -> None:
+    falling, rising = pair(tmp_path)
+    finished = falling.trainer.finished
+    assert finished
+    evaluations = tuple(
+        replace(e, best=i == 0, epoch=0.574 * (i + 1)) for i, e in enumerate(falling.trainer.evaluations)
+    )
+    trainer = replace(falling.trainer, evaluations=evaluations, ending=replace(finished, stopped_early=True))
+    stopped = replace(falling, trainer=trainer)
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    (chance,) = (c for c in checks_of(campaign, side(stopped), side(rising)) if c.name == "equal chance to learn")
+    assert chance.passed
+    assert chance.words == (
+        "both were given 24 updates; 8k ended early: best at epoch 0.574, its first evaluation, no better in "
+        f"{len(evaluations) - 1} evaluations"
+    )
+
+
+def test_a_shared_machine_is_noted(tmp_path: Path) -> None:
+    baseline, expanded = pair(tmp_path)
+    steady, slowed = [400.0] * 40, [400.0] * 30 + [150.0] * 10
+    assert contention_notes(with_speeds(baseline, steady), with_speeds(expanded, steady)) == ()
+    (note,) = contention_notes(with_speeds(baseline, slowed), with_speeds(expanded, steady))
+    assert note.startswith("8k: uneven speed, a tenth of the training at 150 windows/s or less, half of it above 400")
+    (note,) = contention_notes(with_speeds(baseline, steady), with_speeds(expanded, [200.0] * 40))
+    assert note.startswith("8k trained at 400 windows/s, 23k at 200;")

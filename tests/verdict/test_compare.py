@@ -1,0 +1,302 @@
+"""The comparison process, on real files."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.spec import read_spec
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import seal_archive
+from lvmtui.verdict.compare import compare
+from lvmtui.verdict.comparison import Comparison, is_current, read_comparison, read_comparisons
+from lvmtui.verdict.interval import estimate
+from tests.factory import Curve, History, bring_to, make_campaign, planned_run
+from tests.verdict.scenes import finished, report_of, state_of
+
+ONE = {"amn": (0.5189, 0.5269)}
+
+
+def compared(root: Path, **options: object) -> Comparison:
+    workspace, campaign = finished(root, ONE, **options)  # type: ignore[arg-type]
+    assert compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found is not None
+    return found
+
+
+def test_figures_are_those_of_the_arrays(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2))
+    folder = workspace.campaign(campaign.id)
+    compare(folder, "amn")
+    found = read_comparison(folder.comparison("amn"))
+    assert found and found.change and found.baseline and found.expanded and not found.failed
+    arrays = {
+        (arm, seed): np.load(workspace.run(planned_run(campaign, "amn", arm, seed)).heldout)
+        for arm in ("baseline", "expanded")
+        for seed in (1, 2)
+    }
+    base = np.stack([arrays["baseline", seed]["cosine"] for seed in (1, 2)]).astype(float)
+    expanded = np.stack([arrays["expanded", seed]["cosine"] for seed in (1, 2)]).astype(float)
+    assert found.baseline.cosine == pytest.approx(base.mean())
+    assert found.change.value == pytest.approx(100 * (expanded.mean() - base.mean()) / base.mean())
+    direct = estimate(
+        (expanded - base).mean(axis=0), arrays["baseline", 1]["cluster"], (base.mean(axis=1), expanded.mean(axis=1))
+    )
+    assert found.change.p == pytest.approx(direct.p)
+    assert found.change.clusters == len(np.unique(arrays["baseline", 1]["cluster"]))
+    assert found.baseline.hit_10 == pytest.approx(
+        np.mean([(arrays["baseline", seed]["rank"] <= 10).mean() for seed in (1, 2)])
+    )
+    margin = np.mean(expanded - np.stack([arrays["expanded", s]["last_cosine"] for s in (1, 2)]))
+    assert found.expanded.margin == pytest.approx(margin)
+    assert [s.name for s in found.strata] == ["own", "new"]
+    assert sum(s.change.windows for s in found.strata) == found.change.windows == campaign.heldout_windows
+    assert [pair.seed for pair in found.pairs] == [1, 2]
+
+
+def test_it_is_left_alone_while_it_is_right_and_made_again_when_an_input_changes(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+    assert not is_current(state_of(workspace, campaign), "amn")
+    assert compare(folder, "amn")
+    before = folder.comparison("amn").read_bytes()
+    assert is_current(state_of(workspace, campaign), "amn")
+    assert not compare(folder, "amn")
+    assert folder.comparison("amn").read_bytes() == before
+    folder.baseline_scores("baseline").unlink()
+    assert not is_current(state_of(workspace, campaign), "amn")
+    assert compare(folder, "amn")
+
+
+def test_a_damaged_comparison_is_made_again(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+    compare(folder, "amn")
+    folder.comparison("amn").write_text('{"version": 1, "campaign": 3}')
+    assert read_comparison(folder.comparison("amn")) is None
+    assert compare(folder, "amn")
+
+
+def test_a_later_seed_joins(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2), states={("amn", "expanded"): "queued"})
+    folder = workspace.campaign(campaign.id)
+    assert not compare(folder, "amn")
+    for count, seed in enumerate((1, 2), 1):
+        bring_to(workspace, campaign, "amn", "expanded", seed, state="finished", heldout=True)
+        assert compare(folder, "amn")
+        found = read_comparison(folder.comparison("amn"))
+        assert found and len(found.pairs) == count
+
+
+def test_scores_that_are_not_those_of_the_run_are_refused(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder, heldout = workspace.campaign(campaign.id), workspace.run(planned_run(campaign, "amn", "expanded")).heldout
+    content = bytearray(heldout.read_bytes())
+    content[len(content) // 2] ^= 1
+    heldout.write_bytes(content)
+    compare(folder, "amn")
+    found = read_comparison(folder.comparison("amn"))
+    assert found and found.change is None and found.expanded is None
+    assert [check.words for check in found.failed] == ["23k: heldout.npz is not the file the run wrote"]
+
+
+def test_missing_scores_are_named(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    workspace.run(planned_run(campaign, "amn", "baseline")).heldout.unlink()
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and found.failed[0].words == "8k: heldout.npz is missing"
+
+
+def rewritten(run: History, change: dict[str, object]) -> None:
+    """Finish the run with `heldout.npz` changed, as its own trainer would have vouched for."""
+    with np.load(run.folder.heldout) as arrays:
+        kept = {name: arrays[name] for name in arrays.files}
+    with run.folder.heldout.open("wb") as file:
+        np.savez(file, **(kept | {name: np.asarray(value) for name, value in change.items()}))
+    digest = seal_archive(run.folder.heldout)
+    *lines, last = run.folder.events.read_bytes().splitlines()
+    event = json.loads(last) | {"heldout_digest": digest}
+    run.folder.events.write_bytes(b"\n".join([*lines, json.dumps(event).encode(), b""]))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fingerprint": "another"}, "23k judged on other held-out windows than this campaign's"),
+        ({"version": 2}, "scores of another version than 1: 23k version 2"),
+        ({"cosine": np.full(2292, np.nan, np.float32)}, "23k: 2,292 of 2,292 held-out cosines are not finite"),
+        ({"rank": np.ones(7, np.int32)}, "23k: heldout.npz has columns of different length, or no windows"),
+        ({"last_cosine": np.ones(7, np.float32)}, "23k: heldout.npz has columns of different length, or no windows"),
+        ({"window": np.ones((), np.int64)}, "23k: heldout.npz has columns of different length, or no windows"),
+    ],
+)
+def test_scores_of_something_else_are_not_compared(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,), states={("amn", "expanded"): "queued"})
+    run = bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
+    rewritten(run, change)
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and words in [check.words for check in found.failed]
+
+
+def test_windows_in_another_order_have_no_figure_though_their_fingerprint_claims_them(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,), states={("amn", "expanded"): "queued"})
+    run = bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
+    rewritten(run, {"window": np.arange(2292)[::-1].copy()})
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and found.change is None
+
+
+def test_arms_trained_differently_are_not_comparable(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder = workspace.run(planned_run(campaign, "amn", "expanded"))
+    spec = read_spec(folder.spec)
+    changed = replace(spec, recipe=replace(spec.recipe, rate=1e-5), total_steps=48, size="full")
+    folder.spec.write_bytes(dump_document(encode(changed)))
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found
+    failed = {check.name: check.words for check in found.failed}
+    usual = spec.recipe.rate
+    assert failed["recipe"] == f"trained differently: size small and full, rate {usual} and 1e-05"
+
+
+def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
+    rising = Curve(0.60, start=0.10, steepness=0.8, noise=0.0)
+    for name, curve, fair in (("flat", Curve(0.52, noise=0.0), True), ("rising", rising, False)):
+        workspace, campaign = finished(tmp_path / name, ONE, seeds=(1,), curves={("amn", "baseline"): curve})
+        folder = workspace.run(planned_run(campaign, "amn", "expanded"))
+        spec = read_spec(folder.spec)
+        folder.spec.write_bytes(dump_document(encode(replace(spec, total_steps=48))))
+        compare(workspace.campaign(campaign.id), "amn")
+        found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+        assert found
+        check = next(check for check in found.checks if check.name == "equal chance to learn")
+        assert check.passed is fair
+        assert ("8k was still improving" in check.words) is not fair
+        report, md = report_of(workspace, campaign)
+        assert report.answer.startswith("No answer: AMN allows no fair comparison") is not fair
+        remedy = "To judge AMN: longer training (more --epochs), or equally many updates for both arms"
+        assert (remedy in md) is not fair
+
+
+def test_a_run_continued_from_another_is_not_comparable(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    events = workspace.run(planned_run(campaign, "amn", "expanded")).events
+    first, *rest = events.read_bytes().splitlines()
+    started = json.loads(first) | {"resumed_from": 4000, "checkpoint": "elsewhere.pt"}
+    events.write_bytes(b"\n".join([json.dumps(started).encode(), *rest, b""]))
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and "23k continued from another run's checkpoint" in [check.words for check in found.failed]
+
+
+def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+    with np.load(workspace.run(planned_run(campaign, "amn", "baseline")).heldout) as arrays:
+        cosine = arrays["cosine"]
+    for arm in ("baseline", "expanded"):
+        np.savez(
+            folder.baseline_scores(arm).with_suffix(".npz"),
+            mean_cosine=cosine - 0.02,
+            recency_mean_cosine=cosine - 0.01,
+        )
+    compare(folder, "amn")
+    found = read_comparison(folder.comparison("amn"))
+    assert found and found.baseline and found.baseline.skill and found.expanded and found.expanded.skill
+    assert found.baseline.skill.against == "recency_mean"
+    assert found.baseline.skill.gain.value == pytest.approx(0.01, abs=1e-6)
+    assert found.expanded.skill.gain.value == pytest.approx(0.018, abs=1e-3)
+    report, md = report_of(workspace, campaign)
+    row = report.table.rows[0]
+    assert (row.baseline.skill_words, row.expanded.skill_words) == ("better", "better")
+    assert re.search(r"\| \+\.0100 \[\+\.0100, \+\.0100\] better than the recency mean \| \+\.018\d \[", md)
+    assert "skill with 8k: +.0100 [+" in (workspace.results(campaign) / "amn.txt").read_text()
+
+
+def test_two_seeds_that_lie_apart_are_the_reason_for_no_verdict(tmp_path: Path) -> None:
+    workspace, campaign = finished(
+        tmp_path, ONE, seeds=(1, 2), windows=450, states={("amn", "expanded"): "queued", ("amn", "baseline"): "queued"}
+    )
+    for arm in ("baseline", "expanded"):
+        for seed, cosine in ((1, 0.40), (2, 0.52)):
+            run = bring_to(workspace, campaign, "amn", arm, seed, state="finished", heldout=True)  # type: ignore[arg-type]
+            with np.load(run.folder.heldout) as arrays:
+                moved = arrays["cosine"] - arrays["cosine"].mean() + cosine + (0.005 if arm == "expanded" else 0)
+            rewritten(run, {"cosine": moved.astype(np.float32)})
+    report, md = report_of(workspace, campaign)
+    (row,) = report.table.rows
+    assert row.estimate and row.estimate.cluster_df and row.estimate.df < 3 < row.estimate.cluster_df
+    assert report.answer.endswith("there are too few seeds.")
+    assert "2 seeds are too few for how far they lie apart" in md and "To judge AMN: one more seed" in md
+    assert "too few held-out clusters" not in md and "A few large articles" not in md
+    assert row.medal == "" and row.interval is None
+    shown = (workspace.results(campaign) / "amn.txt").read_text()
+    assert "degrees of freedom over clusters and seeds" in shown
+
+
+def test_a_shared_machine_is_noted_once_for_all_seeds(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2, 3), states={("amn", "expanded"): "queued"})
+    for seed in (1, 2, 3):
+        bring_to(workspace, campaign, "amn", "expanded", seed, seconds_per_step=0.2, heldout=True)
+    compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and not found.failed
+    assert found.notes == (
+        "8k trained at 2,560 windows/s, 23k at 640; times of the two are not comparable (likewise 2 other pairs)",
+    )
+
+
+def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+    compare(folder, "amn")
+    assert read_comparisons(state_of(workspace, campaign))
+    run = workspace.run(planned_run(campaign, "amn", "expanded"))
+    again = History(run, time=1795360000.0)
+    again.start()
+    assert not read_comparisons(state_of(workspace, campaign))
+
+
+def test_the_process_writes_comparison_and_text(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+    command = [sys.executable, "-P", "-m", "lvmtui.verdict.compare", str(folder.path)]
+    done = subprocess.run([*command, "amn"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read_comparison(folder.comparison("amn")) is not None
+    text = (workspace.results(campaign) / "amn.txt").read_text()
+    assert text.startswith("AMN: 8k vs 23k\ncampaign 8k_vs_23k_20261122_134500\n\nleans up; +1.5")
+    wrong = subprocess.run([*command, "amm"], capture_output=True, text=True, timeout=60)
+    assert (wrong.returncode, wrong.stderr) == (2, "model 'amm' is not known; did you mean 'amn'?\n")
+
+
+def test_no_torch_and_no_screen(tmp_path: Path) -> None:
+    code = (
+        "import sys, lvmtui.judge.compare, lvmtui.judge.importer; "
+        "assert not {'torch', 'textual', 'trainers'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0
+    code = "import sys, lvmtui.judge.report, lvmtui.judge.ranking; assert 'numpy' not in sys.modules"
+    assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0
+
+
+def test_a_model_of_another_campaign_is_refused(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",), total_steps=24)
+    folder = tmp_path / "artifacts/lvm/campaigns" / campaign.id
+    from lvmtui.formats.paths import CampaignDir
+
+    with pytest.raises(UserError, match="model 'gpt' is not known"):
+        compare(CampaignDir(folder), "gpt")

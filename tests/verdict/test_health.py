@@ -1,0 +1,312 @@
+"""Each fault is named rightly as soon as it shows, healthy runs are left in peace, and nothing makes the judge fall."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.formats.trainer_log import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    HeldoutScores,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+)
+from lvmtui.state.run_state import RunState, fold
+from lvmtui.system.process_id import Identity
+from lvmtui.system.text import sanitise
+from lvmtui.verdict.health import Finding, health_of
+from tests.verdict.series import SPEC, TRIVIAL, diverged, evaluated, run_of
+
+PLACES = range(1, 13)
+
+
+def healthy(seed: int, top: float = 0.522) -> list[Evaluated]:
+    """A run of the tuned recipe as they look on the bundled data: up fast, then slowly, wandering by .001."""
+    chance = random.Random(seed)
+    top += chance.uniform(-0.006, 0.006)
+    start, steep = chance.uniform(0.40, 0.515), chance.uniform(0.5, 1.0)
+    cosines = [top - (top - start) * math.exp(-steep * p) + chance.gauss(0, 0.0007) for p in PLACES]
+    found, best = [], -1.0
+    for p, cosine in zip(PLACES, cosines, strict=True):
+        train = cosine + 0.004 * p + chance.gauss(0, 0.001) - 0.02
+        spread = 0.65 - chance.uniform(0.1, 0.3)
+        found.append(evaluated(p, cosine, train, spread=spread, margin=-0.2 + 0.01 * p, best=cosine > best))
+        best = max(best, cosine)
+    return found
+
+
+def kinds(findings: Sequence[Finding]) -> set[str]:
+    return {f.kind for f in findings}
+
+
+def first_named(evaluations: Sequence[Evaluated], kind: str) -> int | None:
+    """The evaluation (from 1) at which a fault is first named."""
+    for n in range(1, len(evaluations) + 1):
+        if kind in kinds(health_of(run_of(evaluations[:n]), TRIVIAL)):
+            return n
+    return None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_healthy_runs_raise_no_alarm_at_any_evaluation(seed: int) -> None:
+    evaluations = healthy(seed)
+    for n in range(len(evaluations) + 1):
+        for trivial in (TRIVIAL, None):
+            assert not [f for f in health_of(run_of(evaluations[:n]), trivial) if f.alarm]
+    assert not kinds(health_of(run_of(evaluations), TRIVIAL)) & {"overfitting", "echoing"}
+
+
+def test_a_run_without_evaluations_has_nothing_to_say() -> None:
+    assert health_of(run_of([]), TRIVIAL) == ()
+
+
+# Planted faults: named within two evaluations of showing -------------------------------------------------------------
+
+
+def test_a_constant_predictor_has_collapsed() -> None:
+    """It shows from the first evaluation, and is held against the run after its first quarter (evaluation 3)."""
+    run = [evaluated(p, 0.172 + 0.0001 * p, 0.171, spread=0.004, margin=0.0) for p in PLACES]
+    assert first_named(run, "collapsed") == 3
+    (only,) = health_of(run_of(run), TRIVIAL)
+    assert only.alarm and only.words == "predicts the mean vector since epoch 1: spread .004 of the context's .65"
+
+
+def test_a_collapse_in_mid_run_is_dated() -> None:
+    run = healthy(1)[:6] + [evaluated(p, 0.17, 0.17, spread=0.01, margin=0.0, best=False) for p in range(7, 13)]
+    assert first_named(run, "collapsed") == 7
+    for n in range(7, 13):
+        (found,) = health_of(run_of(run[:n]), TRIVIAL)
+        assert "since epoch 7:" in found.words
+
+
+def test_a_collapse_that_is_over_is_not_held_against_the_run() -> None:
+    run = [evaluated(p, 0.17, 0.17, spread=0.01) for p in range(1, 5)] + healthy(2)[4:]
+    assert "collapsed" in kinds(health_of(run_of(run[:4]), TRIVIAL))
+    assert "collapsed" not in kinds(health_of(run_of(run), TRIVIAL))
+
+
+def test_without_baselines_only_a_spread_near_nothing_is_a_collapse() -> None:
+    run = [evaluated(p, 0.17, 0.17, spread=0.004) for p in range(1, 6)]
+    assert kinds(health_of(run_of(run), None)) == {"collapsed"}
+    narrow = [replace(e, spread=0.1) for e in run]
+    assert kinds(health_of(run_of(narrow), TRIVIAL)) == {"collapsed"}
+    assert health_of(run_of(narrow), None) == ()
+
+
+def test_the_originals_collapse_is_found_in_a_history_without_spread() -> None:
+    validation = (0.545, 0.560, 0.4230, 0.4232, 0.4241)
+    training = (0.475, 0.548, 0.444, 0.422, 0.423)
+    run = [
+        evaluated(p, v, t, spread=None, margin=None, best=p <= 2)
+        for p, (v, t) in enumerate(zip(validation, training, strict=True), start=1)
+    ]
+    assert health_of(run_of(run[:3]), None) == ()
+    for n in (4, 5):
+        (found,) = health_of(run_of(run[:n], over=True), None)
+        assert found.kind == "collapsed" and found.alarm
+        assert found.words.startswith("collapsed at epoch 3: ") and ".560" in found.words and ".548" in found.words
+
+
+def test_the_originals_overfitting_is_a_note_and_no_collapse() -> None:
+    """80k GraphMERT-LVM: .578 at epoch 8, .550 at epoch 25."""
+    run = [
+        evaluated(p, 0.578 - (0.003 * (8 - p) ** 1.5 if p < 8 else 0.028 * (p - 8) / 17), 0.50 + 0.01 * p,
+                  spread=None, margin=None, best=p <= 8)
+        for p in range(1, 26)
+    ]  # fmt: skip
+    (found,) = health_of(run_of(run, over=True), None)
+    assert found.kind == "overfitting" and not found.alarm
+    assert ".5780 at its peak, epoch 8, now .5500" in found.words
+
+
+def test_a_copy_last_predictor_echoes() -> None:
+    run = [evaluated(p, 0.428, 0.428, spread=0.9, margin=-0.572, last_cosine=1.0) for p in PLACES]
+    assert first_named(run, "echoing") == 1
+    found = next(f for f in health_of(run_of(run), TRIVIAL) if f.kind == "echoing")
+    assert not found.alarm and "98% of the way" in found.words and "1.000" in found.words
+
+
+def test_the_context_and_recency_means_do_not_echo() -> None:
+    for margin, last in ((-0.16, 0.667), (-0.23, 0.75)):
+        run = [evaluated(p, 0.507, 0.507, margin=margin, last_cosine=last) for p in PLACES]
+        assert "echoing" not in kinds(health_of(run_of(run), TRIVIAL))
+
+
+def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
+    run = [evaluated(p, 0.507, 0.507, spread=0.65, margin=-0.16) for p in PLACES]
+    assert first_named(run, "no_better") == 3  # after the first quarter
+    assert not [f for f in health_of(run_of(run), TRIVIAL) if f.alarm]
+    (said,) = health_of(run_of(run[:4]), TRIVIAL)
+    assert said.label == "at context mean"
+    assert said.words == "no better than the context mean so far: .5070, that has .5070"
+    (said,) = health_of(run_of(run, heldout=0.5064), TRIVIAL)
+    assert said.label == "below recency mean"
+    assert said.words == "no better than the recency mean on the held-out windows: .5064, that has .5170"
+
+
+def test_shuffled_targets_fail_to_learn() -> None:
+    """Started near a mean of the context, the model unlearns it; nothing in training goes up."""
+    run = [evaluated(p, 0.30 + 0.2 * math.exp(-p), 0.2, spread=0.3, best=p == 1) for p in PLACES]
+    assert kinds(health_of(run_of(run), TRIVIAL)) == {"failed_to_learn"}
+    learned_nothing = [evaluated(1, 0.508, 0.21), *run[1:]]  # it began above the bar, and its best is kept
+    (found,) = health_of(run_of(learned_nothing), TRIVIAL)
+    assert found.kind == "failed_to_learn" and "training .2000" in found.words and ".5070" in found.words
+    assert first_named(run, "failed_to_learn") == 12
+
+
+def test_a_loss_that_is_no_number_has_diverged() -> None:
+    for run in (
+        diverged(run_of(healthy(3)[:4]), 460),
+        run_of([*healthy(3)[:4], evaluated(5, None, None, spread=None, margin=None)]),
+    ):
+        (found,) = health_of(run, TRIVIAL)
+        assert found.kind == "diverged" and found.alarm
+    assert "step 460" in health_of(diverged(run_of([]), 460), None)[0].words
+
+
+def test_a_loss_that_explodes_has_diverged() -> None:
+    run = [evaluated(p, 0.5, 0.5, loss=0.002) for p in range(1, 4)]
+    run = [replace(e, train_loss=0.0018) for e in run]
+    assert "diverged" not in kinds(health_of(run_of(run), TRIVIAL))
+    exploded = [*run, replace(evaluated(4, 0.01, 0.01, loss=41.0), train_loss=12.0)]
+    (found,) = health_of(run_of(exploded), TRIVIAL)
+    assert found.kind == "diverged" and "epoch 4" in found.words and "41" in found.words
+
+
+def test_what_is_learned_by_heart_has_not_exploded() -> None:
+    run = [
+        replace(evaluated(1, 0.50, 0.54, loss=0.49), train_loss=0.46),
+        replace(evaluated(2, 0.39, 0.89, loss=0.61), train_loss=0.11),
+        replace(evaluated(3, 0.26, 0.99, loss=0.74), train_loss=0.01),
+    ]
+    assert "diverged" not in {f.kind for f in health_of(run_of(run), TRIVIAL)}
+
+
+def test_an_explosion_is_forgiven_once_an_evaluation_is_better_than_all_before() -> None:
+    spike = [evaluated(1, 0.5, loss=0.002), evaluated(2, 0.1, loss=41.0, best=False)]
+    spike = [replace(e, train_loss=None) for e in spike]
+    settling = [*spike, replace(evaluated(3, 0.4, loss=0.003, best=False), train_loss=None)]
+    for run in (spike, settling):
+        assert kinds(health_of(run_of(run), None)) == {"diverged"}
+    assert health_of(run_of([*settling, replace(evaluated(4, 0.52, loss=0.0019), train_loss=None)]), None) == ()
+
+
+def test_an_overfit_is_a_note_with_its_peak() -> None:
+    """500 windows: validation has its peak at evaluation 4 and falls, training goes on rising."""
+    validation = [0.49, 0.505, 0.513, 0.516, 0.5145, 0.511, 0.507, 0.504, 0.501, 0.499, 0.498, 0.497]
+    run = [evaluated(p, v, 0.5 + 0.03 * p, best=p <= 4) for p, v in zip(PLACES, validation, strict=True)]
+    shows = next(n for n in PLACES if n - 4 >= 3 and max(validation[n - 3 : n]) < 0.516 - 0.003)
+    named = first_named(run, "overfitting")
+    assert named is not None and named <= shows + 2
+    found = next(f for f in health_of(run_of(run), TRIVIAL) if f.kind == "overfitting")
+    assert not found.alarm and ".5160 at its peak, epoch 4" in found.words
+    assert "failed_to_learn" not in kinds(health_of(run_of(run), TRIVIAL))
+
+
+def test_the_gain_of_the_last_quarter_is_not_overstated_with_few_evaluations() -> None:
+    """The last quarter begins just before the third of four evaluations: most of its gain came earlier."""
+    steps = ((305, 0.0909), (610, 0.3443), (914, 0.5352), (1200, 0.5867))
+    run = [replace(evaluated(p, cosine), step=step) for p, (step, cosine) in enumerate(steps, 1)]
+    (found,) = (f for f in health_of(run_of(run), None) if f.kind == "still_improving")
+    assert found.words == "still improving at the end: .0603 of validation cosine came in the last quarter"
+
+
+def test_a_run_that_still_improves_at_its_end_is_told() -> None:
+    run = [evaluated(p, 0.45 + 0.006 * p, 0.45 + 0.006 * p) for p in PLACES]
+    assert "still_improving" in kinds(health_of(run_of(run), TRIVIAL))
+    assert "still_improving" not in kinds(health_of(run_of(run[:-1], over=False), TRIVIAL))
+    stopped = run_of(run[:8], over=True)  # patience ended it: it had stopped improving by its own measure
+    assert "still_improving" not in kinds(health_of(stopped, TRIVIAL))
+
+
+def test_baselines_of_the_other_arm_are_not_used() -> None:
+    run = [evaluated(p, 0.3, 0.3) for p in PLACES]
+    assert "failed_to_learn" in kinds(health_of(run_of(run), TRIVIAL))
+    assert health_of(run_of(run), replace(TRIVIAL, arm="expanded")) == ()
+
+
+# Whatever the log holds ----------------------------------------------------------------------------------------------
+
+times = st.floats(0, 2e9)
+steps = st.integers(0, 2000)
+numbers = st.one_of(st.none(), st.floats(-10, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 0.0]))
+seconds = st.floats(0, 1e5)
+identity = st.just(Identity("here", "boot", 7, 1))
+words = st.text(max_size=8)
+scores = st.builds(HeldoutScores, st.integers(0, 9), *([st.floats(-1, 1)] * 7))
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Started, times, identity, steps, steps, st.none(), st.just(()), seconds, steps, words, st.just({})),
+    st.builds(Trained, times, steps, numbers, numbers, seconds, st.floats(0, 1e6), seconds),
+    st.builds(
+        Evaluated, times, steps, st.floats(0, 50), numbers, numbers, numbers, numbers, numbers, numbers, numbers,
+        seconds, st.booleans(), seconds, seconds,
+    ),
+    st.builds(CheckpointSaved, times, steps, steps, seconds, words, seconds),
+    st.builds(Paused, times, steps, seconds),
+    st.builds(Interrupted, times, steps, words, seconds),
+    st.builds(Cancelled, times, steps, seconds),
+    st.builds(Failed, times, steps, st.sampled_from(["diverged", "error", "no_space"]), words, seconds),
+    st.builds(
+        Finished, times, steps, st.booleans(), steps, st.floats(0, 50), st.floats(-1, 1), scores,
+        seconds, seconds, seconds, steps, words, words, words, seconds,
+    ),
+    st.builds(Unknown, words),
+)  # fmt: skip
+baselines = st.one_of(
+    st.none(),
+    st.builds(
+        replace,
+        st.just(TRIVIAL),
+        spread_mean=st.one_of(st.none(), st.floats(0, 1)),
+        echo_margin=st.one_of(st.none(), st.floats(-1, 1)),
+        mean_margin=st.one_of(st.none(), st.floats(-1, 1)),
+        scores=st.sampled_from([TRIVIAL.scores, {}]),
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(events, max_size=30), baselines)
+def test_any_log_is_judged_in_words(log: list[Event], trivial: object) -> None:
+    run = RunState(SPEC, trainer=fold(log))
+    found = health_of(run, trivial)  # type: ignore[arg-type]
+    assert found == health_of(run, trivial)  # type: ignore[arg-type]
+    assert all(f.words.strip() and sanitise(f.words) == f.words for f in found)
+    assert [f.alarm for f in found] == sorted((f.alarm for f in found), reverse=True), "alarms come first"
+    assert len(kinds(found)) == len(found), "each fault once"
+    assert all(0 < len(f.label) <= 18 for f in found), "a label fits into a cell"
+    more = RunState(SPEC, trainer=fold([*log, Unknown("a later version's event")]))
+    assert health_of(more, trivial) == found, "what cannot be read changes nothing"  # type: ignore[arg-type]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.floats(0.1, 0.2), min_size=3, max_size=12), st.integers(1, 12), st.integers(0, 100))
+def test_more_of_a_collapse_stays_the_same_collapse(spreads: list[float], begins: int, seed: int) -> None:
+    """While it lasts it is said at each evaluation, with the epoch it began at."""
+    run = healthy(seed)[: begins - 1]
+    for spread in spreads:
+        run.append(evaluated(len(run) + 1, 0.17, 0.17, spread=spread / 100))
+    said = [health_of(run_of(run[:n], over=False), TRIVIAL) for n in range(max(begins, 3), len(run) + 1)]
+    assert all(kinds(s) == {"collapsed"} and f"since epoch {begins}:" in s[0].words for s in said)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(events.filter(lambda e: not isinstance(e, Started)), max_size=12), st.integers(0, 12))
+def test_a_divergence_is_not_unsaid_in_its_attempt(log: list[Event], place: int) -> None:
+    unread = evaluated(1, None, None, spread=None, margin=None)
+    log.insert(min(place, len(log)), unread)
+    assert "diverged" in kinds(health_of(RunState(SPEC, trainer=fold(log)), None))

@@ -1,0 +1,227 @@
+"""Another program's weights in a model of ours: its history is told again, the weights are judged, nothing is trained.
+
+That program's names of the weights need not be ours, and an architecture with weights of the same shapes need not be
+ours either. So names are mapped only where there is one way to do it (`mapped`), and then the model must reach, on the
+vectors it was trained on, the cosine that its history tells (`prove`). Otherwise the run fails in one line, and the
+ranking falls back on the history.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lvmtui.datasets.store import open_store
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import Evaluated, decode_event
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+from trainers.data import Windows
+from trainers.evaluate import evaluate
+from trainers.log_writer import Journal
+from trainers.state import TrainState
+
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What wrappers put before every name: DataParallel, torch.compile, and a trainer's own class."""
+WEIGHTS = ("model_state_dict", "state_dict")
+SAME_COSINE = 1e-3
+"""A file and a history that tell of the same evaluation differ by rounding only."""
+SHORTFALL = 0.02
+"""Cosine that may be missing to what the history tells: it was taken on other windows of the same vectors. Weights in
+the wrong places, or in another architecture, lose tenths."""
+SAMPLE = 8192
+"""Windows that show it; the mean cosine of so many has a standard error of .002."""
+NUMPY_SCALARS: list[Any] = [
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64)),
+]
+"""A mean taken with numpy stands in many checkpoints. These make numbers and can do nothing else."""
+
+
+def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journal, between: Callable[[], None]) -> None:
+    """Tell the imported history as this run's own evaluations, then load and prove the weights.
+
+    The run then stands at its last step, the weights kept are its best. Raises UserError naming the file.
+    """
+    assert spec.imported is not None
+    history = evaluations_in(RunDir(Path(spec.imported.run)))
+    for evaluation in history:
+        journal.event(replace(evaluation, time=time.time()))
+    path = Path(spec.imported.folder) / spec.imported.weights
+    found, cosine = read_weights(path)
+    try:
+        weights = mapped(state.model, found)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    best = evaluation_of(history, cosine, path)
+    state.model.load_state_dict(weights)
+    state.averaged.load_state_dict(weights)
+    prove(state.averaged, spec, workspace, best, between)
+    place = state.place
+    place.step = place.evaluated_step = spec.total_steps
+    place.best_step, place.best_cosine = best.step, _known(best.cosine, math.nan)
+    place.best_loss = _known(best.loss, math.inf)
+    state.keep_best()
+    journal.active_before = history[-1].active
+    journal.say(f"the weights of {path} are judged as they are; nothing is trained")
+
+
+def evaluations_in(folder: RunDir) -> tuple[Evaluated, ...]:
+    """The evaluations an imported run's folder tells of. Raises UserError if there are none."""
+    try:
+        events = [decode_event(line) for line in folder.events.read_bytes().splitlines()]
+    except OSError as error:
+        raise UserError(f"{folder.events}: cannot be read ({error.strerror}); import the run again") from None
+    history = tuple(event for event in events if isinstance(event, Evaluated))
+    if not history:
+        raise UserError(f"{folder.events}: tells of no evaluation; import the run again")
+    return history
+
+
+def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None, path: Path) -> Evaluated:
+    """The evaluation the weights were kept at: the one with their `cosine`, or the best if the file tells none.
+
+    Raises UserError if the history has no such evaluation: the weights are another run's.
+    """
+    known = [evaluation for evaluation in history if evaluation.cosine is not None]
+    best = next((evaluation for evaluation in reversed(known) if evaluation.best), None)
+    if cosine is not None:
+        best = min(known, key=lambda e: abs(_known(e.cosine, math.inf) - cosine), default=None)
+    if best is None or (cosine is not None and abs(_known(best.cosine, math.inf) - cosine) > SAME_COSINE):
+        raise UserError(
+            f"{path}: its weights have validation cosine {cosine}, at no epoch of the history; is it theirs?"
+        )
+    return best
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], float | None]:
+    """Names and weights in a file of the original trainers, and the validation cosine it tells of them.
+
+    Raises UserError for a file that holds no weights, or more than tensors and plain values.
+    """
+    try:
+        with torch.serialization.safe_globals(NUMPY_SCALARS):
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a stranger's file makes torch raise
+        first = sanitise(str(error), 200).partition("\n")[0]
+        raise UserError(f"{path}: cannot be loaded as weights ({type(error).__name__}: {first})") from None
+    weights = next((kept[key] for key in WEIGHTS if key in kept), None) if isinstance(kept, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()) or not weights:
+        raise UserError(f"{path}: holds no {WEIGHTS[0]}; name a checkpoint of the original trainers")
+    named = {str(name): weight for name, weight in weights.items()}
+    cosine = kept.get("val_cosine")
+    return named, float(cosine) if isinstance(cosine, (int, float)) and math.isfinite(cosine) else None
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+def mapped(model: nn.Module, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`found` under the names of `model`: its own names, else without a wrapper's prefix, else by shape.
+
+    By shape: where every shape occurs once, in whatever order; otherwise only if the shapes come in the order of the
+    model's own and no name says that two of one shape changed places. Constants that the model computes itself
+    (positions, masks) are left out. Raises UserError if there is none, or more than one, way.
+    """
+    own = model.state_dict()
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in found) and not all(name.startswith(prefix) for name in own):
+            found = {name.removeprefix(prefix): weight for name, weight in found.items()}
+    buffers = [buffer.cpu() for buffer in model.buffers()]
+    found = {name: w for name, w in found.items() if name in own or not any(_holds(w, b) for b in buffers)}
+    if set(found) == set(own):
+        pairs = {name: name for name in own}
+    else:
+        pairs = _by_shape({n: _shape(w) for n, w in own.items()}, {n: _shape(w) for n, w in found.items()})
+    for name, other in pairs.items():
+        if _shape(own[name]) != _shape(found[other]):
+            raise UserError(
+                f"{sanitise(other, 80)} is {tuple(found[other].shape)} where our model has {tuple(own[name].shape)}; "
+                "its architecture is not ours"
+            )
+        if not bool(found[other].isfinite().all()):
+            raise UserError(f"{sanitise(other, 80)} has values that are not finite; its run diverged")
+    return {name: found[other].reshape(own[name].shape).to(own[name].dtype) for name, other in pairs.items()}
+
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def _by_shape(own: Shapes, found: Shapes) -> dict[str, str]:
+    """Our names -> theirs. Raises UserError."""
+    if sorted(own.values()) != sorted(found.values()):
+        lacking = [shape for shape in own.values() if shape not in found.values()]
+        what = f"none of shape {lacking[0]}" if lacking else "another number of some shape"
+        raise UserError(f"{len(found)} weights where our model has {len(own)}, {what}; its architecture is not ours")
+    if len(set(own.values())) == len(own):
+        by_shape = {shape: name for name, shape in found.items()}
+        return {name: by_shape[shape] for name, shape in own.items()}
+    if list(own.values()) != list(found.values()):
+        raise UserError("its names are not ours, and several weights of one shape come in another order; ambiguous")
+    pairs = dict(zip(own, found, strict=True))
+    for name, other in pairs.items():
+        for rival, shape in own.items():
+            if shape == own[name] and (_words(rival) - _words(name)) & (_words(other) - _words(name)):
+                raise UserError(
+                    f"{sanitise(other, 80)} stands where our model has {name}, and its name says {rival}; ambiguous"
+                )
+    return pairs
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall("[a-z]+", name.lower()))
+
+
+def _shape(weight: Tensor) -> tuple[int, ...]:
+    """Without dimensions of 1: a leading one for the batch, or a number as a vector, changes nothing."""
+    return tuple(size for size in weight.shape if size != 1)
+
+
+def _holds(weight: Tensor, buffer: Tensor) -> bool:
+    """True if a tensor is one of our constants, or a longer table that begins with it."""
+    table = weight.squeeze()
+    if (
+        not buffer.dim()
+        or table.dim() != buffer.dim()
+        or any(a < b for a, b in zip(table.shape, buffer.shape, strict=True))
+    ):
+        return False
+    part = table[tuple(slice(size) for size in buffer.shape)]
+    return bool(torch.allclose(part.to(buffer.dtype), buffer, atol=1e-5))
+
+
+# Proof ----------------------------------------------------------------------------------------------------------------
+
+
+def prove(model: nn.Module, spec: RunSpec, workspace: Path, claimed: Evaluated, between: Callable[[], None]) -> None:
+    """The model reaches the claimed cosine on the vectors it was trained on. Raises UserError if it does not."""
+    store = open_store(workspace / spec.data.store)
+    starts = store.window_starts(spec.data.rows)
+    chosen = starts[np.linspace(0, len(starts) - 1, min(SAMPLE, len(starts))).astype(np.int64)]
+    rows = chosen[:, None] + np.arange(spec.context + 1)
+    vectors = torch.from_numpy(np.ascontiguousarray(store.vectors[rows.ravel()]))
+    device = next(model.parameters()).device
+    windows = Windows(vectors.to(device), torch.arange(len(chosen), device=device) * (spec.context + 1), spec.context)
+    reached, bar = evaluate(model, windows, spec.recipe.loss, between).cosine, _known(claimed.cosine, math.nan)
+    if not reached >= bar - SHORTFALL:
+        raise UserError(
+            f"{spec.imported.folder if spec.imported else ''}: its weights reach cosine {reached:.4f} in our "
+            f"{spec.model} on the vectors they were trained on, and its history says {bar:.4f}; not our architecture, "
+            "or not these vectors"
+        )
+
+
+def _known(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
