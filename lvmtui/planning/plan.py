@@ -29,7 +29,7 @@ from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import arrange
-from lvmtui.planning.options import BUNDLED, Options
+from lvmtui.planning.options import AUTO, BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -128,7 +128,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         dim=specs[0].dim,
         context=CONTEXT,
         models=options.models,
-        size=options.size,
+        size=options.size_name,
         recipe=specs[-1].recipe.name,  # the last run is one of the expanded arm
         seeds=options.seeds,
         heldout_windows=split.facts.windows,
@@ -230,7 +230,7 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
 
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
     """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
-    recipe = start if start and options.recipe is None else recipe_for(options.recipe_name, model)
+    recipe = start if start and options.recipe == AUTO else recipe_for(options.recipe_name, model)
     if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
         recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
     return replace(
@@ -266,7 +266,7 @@ def _spec(
         run=f"{model}_{facts[arm].label}{seeded}_{stamp}",
         campaign=campaign_id,
         model=model,
-        size="small" if options.size == "small" else "full",
+        size="small" if options.size_name == "small" else "full",
         arm=arm,
         label=facts[arm].label,
         seed=seed,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from lvmtui.cli.commands import build_parser
+from lvmtui.cli.parser import build_parser
 from lvmtui.ui import child
 from lvmtui.ui.draw.new_form import Answers, Form, form_lines
 from lvmtui.ui.read.files import completed, entries

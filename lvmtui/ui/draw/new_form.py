@@ -8,25 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lvmtui.models import MODELS, title_of
+from lvmtui.planning.options import AUTO, OPTIONS, Option
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, fit, left, part, wrapped
 from lvmtui.ui.widgets.textfield import TextField
 
-FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "more", "import")
-CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
-"""`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
-HINTS = {
-    "baseline": "bundled vectors, first 41 articles; or a path, ctrl+o picks",
-    "expanded": "bundled vectors, all 890 articles; or a path, ctrl+o picks",
-    "epochs": "as the recipe says",
-    "seeds": "1",
-    "jobs": "as many as this machine carries",
+SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
+"""Options with a line of their own, as `lvmtui/planning/options.py` declares them."""
+FILES = tuple(one.name for one in SHOWN if one.is_path)
+CHOICES = {one.name: one.choices for one in SHOWN if one.choices and not one.several}
+"""Fields with one of a few words; the first is chosen at the start."""
+HINTS = {one.name: one.hint for one in SHOWN if not one.choices} | {
     "more": "any option of 'lvmtui run': --normalise, --device cuda, --labels ...",
-    "import": "or, instead of all above, folders of earlier runs to take in",
+    "import": "folders of earlier runs to import, instead of everything above",
 }
-FILES = ("baseline", "expanded")
+"""Fields that take text, and what an empty one shows."""
+FIELDS = (*(one.name for one in SHOWN), "more", "import")
 NAME = 12
 
 
@@ -36,7 +35,7 @@ class Form:
 
     texts: tuple[tuple[str, TextField], ...] = tuple((name, TextField()) for name in HINTS)
     ticked: frozenset[str] = frozenset(MODELS)
-    chosen: tuple[tuple[str, int], ...] = (("recipe", 0), ("size", 0))
+    chosen: tuple[tuple[str, int], ...] = tuple((name, 0) for name in CHOICES)
     focus: int = 0
     model: int = 0
     """Which model the cursor is on."""
@@ -106,18 +105,19 @@ class Form:
         if self.folders:
             return ["import", *self.folders]
         arguments = ["run" if self.files else "demo"]
-        for name in FILES:
-            if text := self.text(name).text.strip():
-                arguments += [f"--{name}", text]
-        if self.ticked != frozenset(MODELS):
-            arguments += ["--models", *(model for model in MODELS if model in self.ticked)]
-        for name in CHOICES:
-            if self.choice(name) != "auto":
-                arguments += [f"--{name}", self.choice(name)]
-        for name in ("epochs", "seeds", "jobs"):
-            if values := self.text(name).text.replace(",", " ").split():
-                arguments += [f"--{name}", *values]
+        for one in SHOWN:
+            if values := self._values(one):
+                arguments += [f"--{one.key}", *values]
         return [*arguments, *self._split("more")]
+
+    def _values(self, one: Option) -> list[str]:
+        """What stands in an option's field; nothing for its default."""
+        if one.name == "models":
+            return [] if self.ticked == frozenset(MODELS) else [m for m in MODELS if m in self.ticked]
+        if one.name in CHOICES:
+            return [] if self.choice(one.name) == one.default else [self.choice(one.name)]
+        text = self.text(one.name).text.strip()
+        return text.replace(",", " ").split() if one.several else [text] if text else []
 
     @property
     def command(self) -> str:
@@ -181,7 +181,7 @@ def _value(form: Form, name: str, width: int, focused: bool) -> list[Piece]:
         for option in CHOICES[name]:
             chosen = option == form.choice(name)
             pieces += [(f" {option} ", "cursor" if chosen and focused else "bold" if chosen else "dim"), (" ", "")]
-        if form.choice(name) == "auto":
+        if form.choice(name) == AUTO:
             pieces.append((f"  {CHOICES[name][2 if form.files else 1]} for these vectors", "dim"))
         return pieces
     return form.text(name).pieces(width, focused=focused, hint=HINTS[name])
