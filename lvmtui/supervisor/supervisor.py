@@ -17,7 +17,6 @@ from typing import IO
 
 import lvmtui
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
@@ -32,11 +31,10 @@ from lvmtui.supervisor.decide import (
     Observation,
     Rules,
     Start,
-    coming,
     decide,
     something_left_to_do,
 )
-from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied, Place
+from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import PulseWriter
 from lvmtui.supervisor.journal import Journal
@@ -102,7 +100,6 @@ class Supervisor:
         self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions})
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
-        self._expect({action.run for action in actions if isinstance(action, Start)})
         return bool(actions) or worked
 
     @property
@@ -114,22 +111,17 @@ class Supervisor:
     def pause(self) -> float:
         """Seconds until the next look, if nothing wakes it."""
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
-        runs += self.observation.strays
+        runs += self.observation.orphans
         hurried = (Phase.PAUSING, Phase.CANCELLING)
         near = (run for run in runs if not run.sight.everywhere)
         if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy else IDLE
 
-    def leave(self) -> None:
-        """Keep nothing ready any more. What runs goes on."""
-        for engine in self.engines.values():
-            engine.expect([], 0)
-
     # -- acts --
 
     def _carry_out(self, action: Action) -> None:
-        track = self.observer.tracks.get(action.run) or self.observer.strays.get(action.run)
+        track = self.observer.tracks.get(action.run) or self.observer.orphans.get(action.run)
         if track is None:
             return
         track.touch()
@@ -154,7 +146,7 @@ class Supervisor:
         """Ask, or insist: each engine once for all its runs."""
         meant: dict[str, list[tuple[Track, str]]] = {}
         for action in actions:
-            track = self.observer.tracks.get(action.run) or self.observer.strays.get(action.run)
+            track = self.observer.tracks.get(action.run) or self.observer.orphans.get(action.run)
             if track is not None:
                 track.touch()
                 track.asked = track.asked or self.clock() if name == "KILL" else self.clock()
@@ -196,17 +188,6 @@ class Supervisor:
                 _newest_launch(track.state),
             ),
         )
-
-    def _expect(self, started: set[str]) -> None:
-        """Tell the engines whose turn comes next; `started`: whose turn has come."""
-        next_runs = coming(self.observation, started, self.rules)
-        by_engine: dict[str, list[tuple[Place, RunSpec]]] = {name: [] for name in self.engines}
-        for name in next_runs.runs:
-            track = self.observer.tracks.get(name)
-            if track is not None and track.state is not None:
-                by_engine.setdefault(track.engine, []).append((self.observer.place_of(track), track.state.spec))
-        for name, runs in by_engine.items():
-            self.engines[name].expect(runs, next_runs.ahead)
 
     def _record(self, track: Track, record: Record) -> None:
         if track.state is not None:
@@ -269,7 +250,6 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
         waker.stop()
-        supervisor.leave()
     _say(why.value)
     return 0
 

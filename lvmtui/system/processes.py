@@ -63,20 +63,6 @@ def start_detached(
         )
 
 
-def start_waiting(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that waits for a word on its standard input, or for our end, which closes it. Raises OSError."""
-    return subprocess.Popen(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        close_fds=True,
-        cwd=folder,
-        env=dict(environment),
-    )
-
-
 def start_worker(
     command: Sequence[str], *, output: IO[bytes], environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
@@ -97,12 +83,6 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
     with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def let_go(process: subprocess.Popen[bytes]) -> None:
-    """End a child of ours without waiting for it: one in the kernel's hands takes as long as it takes."""
-    with suppress(OSError):
-        process.send_signal(signal.SIGKILL)
 
 
 def unmarked_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -31,24 +31,13 @@ time.sleep(600)
 """
 
 
-STAND_BY = """
-import json, os, sys, time
-os.write(1, b"ready\\n")
-line = sys.stdin.readline()
-turn = json.loads(line)
-open(turn["folder"] + "/turn.part", "w").write(line)
-os.rename(turn["folder"] + "/turn.part", turn["folder"] + "/turn.json")
-time.sleep(600)
-"""
-
-
 class Bench:
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
         campaign = make_campaign(self.workspace, models=("amn",), threads=3)
         self.folder: RunDir = self.workspace.run(campaign.runs[0])
         self.other: RunDir = self.workspace.run(campaign.runs[1])
-        self.engine = LocalEngine((sys.executable, "-S", "-c", TELL), stands_by=False)
+        self.engine = LocalEngine((sys.executable, "-S", "-c", TELL))
         self.place = Place(self.folder)
 
     @property
@@ -85,32 +74,6 @@ def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypa
     wait_for(lambda: bench.folder.log.read_bytes() == b"" or b"words" in bench.folder.log.read_bytes())
 
 
-def test_the_next_run_is_given_to_one_that_stands_by(bench: Bench) -> None:
-    free = 0.2
-    engine = LocalEngine((sys.executable, "-S", "-c", STAND_BY), idle_cores=lambda: free)
-    assert engine._standby is not None
-    engine.expect([(bench.place, bench.spec)], 1)
-    assert not engine._standby._waiting, "what computes is not disturbed"
-    free = 0.9
-    engine.expect([(bench.place, bench.spec)], 1)
-    free = 0.0
-    engine.expect([(bench.place, bench.spec)], 1)
-    (waiting,) = engine._standby._waiting
-    wait_for(lambda: waiting.is_ready)
-    begun = engine.start(bench.place, bench.spec)
-    assert begun.process.pid == waiting.process.pid
-    wait_for((bench.folder.path / "turn.json").exists)
-    turn = json.loads((bench.folder.path / "turn.json").read_text())
-    assert (turn["folder"], turn["output"]) == (str(bench.folder.path), str(bench.folder.log))
-    assert turn["environment"] == {RUN_MARK: str(bench.folder.path), LAUNCH_MARK: begun.launch}
-    assert [m.identity for m in engine.look([bench.place])[bench.folder.path].members] == [begun.process]
-    os.kill(begun.process.pid, signal.SIGUSR1)
-    wait_for(lambda: not engine.look([bench.place])[bench.folder.path].members)
-    ended = engine.look([bench.place])[bench.folder.path].ended
-    assert ended and ended.words == "killed by signal 10", "it is a child like any other"
-    engine.expect([], 0)
-
-
 def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
@@ -121,7 +84,7 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
     # a new supervisor sees who has which
     bench.engine.insist([Place(bench.other)])
     wait_for(lambda: not second.process.alive())
-    other = LocalEngine((sys.executable, "-S", "-c", TELL), stands_by=False)
+    other = LocalEngine((sys.executable, "-S", "-c", TELL))
     other.look([bench.place])
     assert other._devices("auto") == second.devices
 
@@ -211,7 +174,7 @@ def test_a_locked_folder_and_a_missing_interpreter(bench: Bench) -> None:
         bench.engine.start(bench.place, bench.spec)
     bench.folder.log.rmdir()
     with pytest.raises(CannotStart, match="No such file"):
-        LocalEngine(("/no/such/interpreter",), stands_by=False).start(bench.place, bench.spec)
+        LocalEngine(("/no/such/interpreter",)).start(bench.place, bench.spec)
 
 
 def test_a_workspace_under_another_name_is_the_same(bench: Bench, tmp_path: Path) -> None:
@@ -222,11 +185,11 @@ def test_a_workspace_under_another_name_is_the_same(bench: Bench, tmp_path: Path
     assert member.identity == begun.process
 
 
-def test_the_processes_of_a_folder_that_is_gone_are_strays(bench: Bench) -> None:
+def test_the_processes_of_a_folder_that_is_gone_are_orphans(bench: Bench) -> None:
     begun = bench.engine.start(bench.place, bench.spec)
     wait_for((bench.folder.path / "facts.json").exists)
-    assert not bench.engine.strays(bench.workspace.models)
+    assert not bench.engine.orphans(bench.workspace.models)
     bench.folder.path.rename(bench.folder.path.with_name("renamed"))
-    (stray,) = bench.engine.strays(bench.workspace.models)
-    assert stray.folder.path == bench.folder.path
-    assert bench.engine.insist([stray]) == {stray.folder.path: (begun.process.pid,)}
+    (orphan,) = bench.engine.orphans(bench.workspace.models)
+    assert orphan.folder.path == bench.folder.path
+    assert bench.engine.insist([orphan]) == {orphan.folder.path: (begun.process.pid,)}

@@ -120,11 +120,6 @@ class Engine(Protocol):
         """Start the run's trainer. Raises CannotStart and Occupied."""
         ...
 
-    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """These runs wait for a place, soonest first; none: nothing waits. What makes their start quicker may be done
-        now for the first `ahead` of them. Never raises."""
-        ...
-
     def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
         """What lives of each run, by its folder's path: one look for all of them."""
         ...
@@ -137,7 +132,7 @@ class Engine(Protocol):
         """End everything of these runs now. Returns whom."""
         ...
 
-    def strays(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[Place]:
         """Runs below `models` of which something lives although their folder is gone."""
         ...
 

@@ -12,15 +12,14 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.turn import Turn
-from lvmtui.supervisor import memory_kills, standby
+from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engines import (
     Begun,
     CannotStart,
@@ -33,7 +32,6 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
-from lvmtui.supervisor.idle import IdleCores
 from lvmtui.system.files import try_lock
 from lvmtui.system.gpus import device_for, visible_gpus
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, boot_id, identity_of
@@ -68,15 +66,11 @@ class LocalEngine:
         self,
         command: Sequence[str] = TRAINER,
         *,
-        stands_by: bool = True,
-        idle_cores: Callable[[], float] | None = None,
         clock: Callable[[], float] = time.monotonic,
         find: Callable[[], list[Process]] = marked_processes,
     ) -> None:
-        """`command`: to which a run's folder is added. `stands_by`: it knows how to; see `standby.py`."""
+        """`command`: to which a run's folder is added."""
         self._command = tuple(command)
-        self._standby = standby.Standby(command) if stands_by else None
-        self._idle_cores = idle_cores or IdleCores()
         self._clock = clock
         self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
@@ -102,7 +96,7 @@ class LocalEngine:
             folder.log.open("ab").close()  # what cannot be opened is to be said here, not found out by a trainer
             mark, launch, devices = self._mark(folder), secrets.token_hex(6), self._devices(spec.device)
             marks = {RUN_MARK: mark, LAUNCH_MARK: launch} | ({"CUDA_VISIBLE_DEVICES": devices} if devices else {})
-            child = self._one_that_stands_by(place, spec, marks) or start_detached(
+            child = start_detached(
                 (*self._command, str(folder.path)),
                 output=folder.log,
                 folder=folder.workspace,
@@ -116,21 +110,6 @@ class LocalEngine:
         process = Process(identity, os.getpid(), True, False, mark, launch, devices)
         self._known.setdefault(mark, {})[identity] = process
         return Begun(identity, launch, devices)
-
-    def _one_that_stands_by(
-        self, place: Place, spec: RunSpec, marks: Mapping[str, str]
-    ) -> subprocess.Popen[bytes] | None:
-        if self._standby is None:
-            return None
-        turn = Turn(str(place.folder.path), str(place.folder.log), marks)
-        return self._standby.give(_kind(place, spec), turn)
-
-    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """Have trainers stand by for them, as far as a core is free to import torch: beside runs that keep all of them
-        busy it would only take from one run what it gives to the next."""
-        if self._standby is not None:
-            free = round(self._idle_cores()) if ahead else 0
-            self._standby.keep([_kind(place, spec) for place, spec in runs], min(ahead, free))
 
     def _devices(self, device: str) -> str:
         if self._gpus is None:
@@ -209,7 +188,7 @@ class LocalEngine:
         self._known = found
         self._looked = self._clock()
 
-    def strays(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[Place]:
         """Runs of which processes live although their folder is gone."""
         root = str(models.resolve()) + os.sep
         marks = [mark for mark, known in self._known.items() if known and mark.startswith(root)]
@@ -235,10 +214,6 @@ class LocalEngine:
         if mark is None:
             mark = self._marks[folder.path] = mark_of(folder)
         return mark
-
-
-def _kind(place: Place, spec: RunSpec) -> standby.Kind:
-    return standby.Kind(spec.threads, place.folder.workspace)
 
 
 def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:

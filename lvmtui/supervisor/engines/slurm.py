@@ -384,9 +384,6 @@ class SlurmEngine:
 
     # -- looking --
 
-    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """Nothing: a job is submitted as soon as there is a place for it, and waits in the cluster's queue."""
-
     def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
         """What is known of the runs' jobs, from one question for all of them."""
         places = list(places)
@@ -472,7 +469,7 @@ class SlurmEngine:
                 text = f"killed by signal {number}"
         return Ended(job.identity, _where(job) + text, code, job.state in EXCUSED)
 
-    def strays(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[Place]:
         """Runs of which a job lives although their folder is gone."""
         root = str(models.resolve()) + os.sep
         living = [(job.folder, job.name) for jobs in self._living.values() for job in jobs]
