@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from types import FrameType
 from typing import IO
@@ -46,6 +47,7 @@ from lvmtui.supervisor.wake import Waker
 from lvmtui.system import numbers as words
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.process_id import own_identity
+from lvmtui.system.processes import Sent
 
 LINGER = 60.0
 """Seconds a supervisor stays when nothing is left to do: the next order finds it at once."""
@@ -97,7 +99,7 @@ class Supervisor:
                 self._carry_out(action)
         self._signal([action for action in actions if isinstance(action, Ask)], "TERM")
         self._signal([action for action in actions if isinstance(action, Insist)], "KILL")
-        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions})
+        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
         return bool(actions) or worked
@@ -157,10 +159,11 @@ class Supervisor:
             places = [self.observer.place_of(track) for track, _ in tracks]
             reached = engine.insist(places) if name == "KILL" else engine.ask(places)
             for track, reason in tracks:
-                pids = reached.get(track.folder.path, ())
+                sent = reached.get(track.folder.path, Sent())
                 if name == "KILL" and track.state:
-                    pids = tuple(pid for pid in pids if pid not in track.state.supervision.insisted)
-                self._record_signal(track, name, pids, reason, engine.noun)
+                    known = track.state.supervision.insisted
+                    sent = replace(sent, reached=tuple(pid for pid in sent.reached if pid not in known))
+                self._record_signal(track, name, sent, reason, engine.noun)
 
     def _start(self, track: Track) -> None:
         assert track.state is not None, "only runs whose folder could be read are started"
@@ -189,18 +192,30 @@ class Supervisor:
             ),
         )
 
+    def _troubles(self) -> dict[str, str]:
+        """What cannot be done for each campaign now, in words."""
+        found: dict[str, str] = {}
+        for campaign in self.observer.campaigns:
+            unwritten = (self.journal.fault(track.folder) for track in campaign.tracks.values())
+            words = next(filter(None, unwritten), "") or self.results.workers.trouble(campaign.dir.id)
+            if words:
+                found[campaign.dir.id] = words
+        return found
+
     def _record(self, track: Track, record: Record) -> None:
         if track.state is not None:
             self.journal.write(track.folder, record)
 
-    def _record_signal(self, track: Track, name: str, pids: tuple[int, ...], reason: str, what: str) -> None:
-        if not pids:
+    def _record_signal(self, track: Track, name: str, sent: Sent, reason: str, what: str) -> None:
+        before = track.state.supervision.signalled if track.state else None
+        same_refusal = before is not None and (before.signal, before.refused) == (name, sent.refused)
+        if not sent.reached and (not sent.refused or same_refusal):
             return
         if track.state is not None:
-            self.journal.write(track.folder, Signalled(time.time(), name, pids, reason, what))
+            self.journal.write(track.folder, Signalled(time.time(), name, sent.reached, reason, what, sent.refused))
         else:  # no folder to write it into
-            text = f"{name} to {what} {', '.join(map(str, pids))}: {reason}"
-            self.say(f"{track.planned.run}: {text}")
+            text = f"{name} to {what} {', '.join(map(str, sent.reached))}: {reason}"
+            self.say(f"{track.planned.run}: {text}{f' (not sent to {sent.refused})' if sent.refused else ''}")
             self._note(track.planned.run, text, time.time())
 
     def _noun(self, track: Track) -> str:

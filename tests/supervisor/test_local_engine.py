@@ -16,8 +16,10 @@ from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines import local as local_module
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
-from lvmtui.system.files import try_lock
+from lvmtui.system.files import is_locked, try_lock
+from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK
+from lvmtui.system.processes import Sent
 from tests.factory import make_campaign
 from tests.waiting import wait_for
 
@@ -55,7 +57,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_the_trainers_are_ours_whatever_lies_in_the_current_folder() -> None:
-    assert (sys.executable, "-P", "-m", "trainers") == TRAINER
+    assert our_command("trainers") == TRAINER
 
 
 def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +145,7 @@ def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
     assert (member.identity, member.leader, member.launch) == (begun.process, True, begun.launch)
     os.kill(begun.process.pid, signal.SIGSTOP)
     wait_for(lambda: other.look([bench.place])[bench.folder.path].members[0].stopped)
-    assert other.ask([bench.place]) == {bench.folder.path: (begun.process.pid,)}
+    assert other.ask([bench.place]) == {bench.folder.path: Sent((begun.process.pid,))}
     wait_for(lambda: not other.look([bench.place])[bench.folder.path].members)
     ended = other.look([bench.place])[bench.folder.path].ended
     assert ended and ended.words == "its process is gone"  # not our child: nobody told how
@@ -154,12 +156,15 @@ def test_a_process_that_only_the_logs_name_is_the_runs(bench: Bench) -> None:
 
     from lvmtui.system.process_id import identity_of
 
-    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-S", "-c", hold, str(bench.folder.lock)])
     identity = identity_of(child.pid)
     assert identity is not None
+    wait_for(lambda: bench.folder.lock.exists() and is_locked(bench.folder.lock))
     place = Place(bench.folder, (identity,))
+    assert not bench.engine.look([Place(bench.other, (identity,))])[bench.other.path].members, "another's lock"
     assert [m.identity for m in bench.engine.look([place])[bench.folder.path].members] == [identity]
-    assert bench.engine.insist([place]) == {bench.folder.path: (child.pid,)}
+    assert bench.engine.insist([place]) == {bench.folder.path: Sent((child.pid,))}
     child.wait()
 
 
@@ -192,4 +197,4 @@ def test_the_processes_of_a_folder_that_is_gone_are_orphans(bench: Bench) -> Non
     bench.folder.path.rename(bench.folder.path.with_name("renamed"))
     (orphan,) = bench.engine.orphans(bench.workspace.models)
     assert orphan.folder.path == bench.folder.path
-    assert bench.engine.insist([orphan]) == {orphan.folder.path: (begun.process.pid,)}
+    assert bench.engine.insist([orphan]) == {orphan.folder.path: Sent((begun.process.pid,))}

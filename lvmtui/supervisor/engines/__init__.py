@@ -20,6 +20,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import unknown
 from lvmtui.system.process_id import Identity
+from lvmtui.system.processes import Sent
 
 Settings = Mapping[str, tuple[str, ...]]
 """What a campaign tells its engine, by the names in `Kind.settings`."""
@@ -124,11 +125,11 @@ class Engine(Protocol):
         """What lives of each run, by its folder's path: one look for all of them."""
         ...
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Ask everything of these runs to leave, and wake what is stopped. Returns whom it reached, by folder."""
         ...
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """End everything of these runs now. Returns whom."""
         ...
 
