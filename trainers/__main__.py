@@ -1,7 +1,5 @@
 """`python -P -m trainers RUN_DIR`: train, evaluate and leave everything in the run folder.
 
-With `--stand-by` in the place of RUN_DIR it waits to be told which run it is; see `standby.py`.
-
 The exit code repeats what `events.jsonl` says, for who started the process: see `Exit`. Signals are taken in hand and
 the folder is locked before torch is imported, which takes seconds: an order that comes meanwhile is not missed.
 """
@@ -17,19 +15,14 @@ from pathlib import Path
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import Failed, encode_event
-from lvmtui.formats.turn import STAND_BY
 from lvmtui.system.files import append_line, try_lock
 from lvmtui.system.process_id import host_name
 from lvmtui.system.text import sanitise
 from trainers.memory import keep_memory
 from trainers.orders import Orders
-from trainers.standby import stand_by
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) == 1 and arguments[0].strip() == STAND_BY:
-        told = stand_by()
-        return Exit.FINISHED if told is None else main([str(told)])
     if len(arguments) != 1:
         print("usage: python -P -m trainers RUN_DIR", file=sys.stderr)
         return Exit.USAGE

@@ -23,6 +23,9 @@ class Leave(Exception):
         self.signal_name = signal_name
 
 
+LEAVE_ON = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPWR")
+"""Signals by which people, schedulers (USR1, USR2), limits (XCPU) and power supplies announce the end; all would kill.
+PWR exists on Linux only."""
 ASKED = 2.0
 """Seconds between two looks that ask the file server, where the run folder lies on one: `stat` may answer from the
 host's memory for a minute."""
@@ -39,8 +42,9 @@ class Orders:
         self._signal: str = ""
         self.intent = Intent()
         self._look()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-            signal.signal(number, self._note)
+        for name in LEAVE_ON:
+            if (number := getattr(signal, name, None)) is not None:
+                signal.signal(number, self._note)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go; the run stays
 
     def asks_restart(self, events: Path) -> bool:

@@ -114,6 +114,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
     lines.append("")
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
+    if state.trouble and supervisor:
+        lines.append(f"trouble: {state.trouble}")
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif state.settled:
@@ -134,6 +136,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "supervisor": encode(supervisor),
         "settled": state.settled,
         "silence": state.silence,
+        "trouble": state.trouble,
         "eta": encode(eta.eta),
         "runs": [_run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
     }

@@ -105,6 +105,8 @@ class Pulse:
     """By run."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Run -> beat at which the supervisor last did something about it; the newest of them."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """By campaign: what the supervisor cannot do for it now, in words."""
     since: int = 0
     """Changes of this beat and before may be missing from `changed`."""
     version: int = 1
@@ -122,6 +124,7 @@ def read_pulse(path: Path) -> Pulse | None:
         return None
     return replace(
         pulse,
+        troubles={campaign: sanitise(words, 500) for campaign, words in pulse.troubles.items()},
         engines={name: replace(told, fault=sanitise(told.fault, 300)) for name, told in pulse.engines.items()},
         jobs={
             run: replace(job, words=sanitise(job.words, 300), node=sanitise(job.node, 100))

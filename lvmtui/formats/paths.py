@@ -64,6 +64,11 @@ class CampaignDir:
         return self.path / "made.json"
 
     @property
+    def task_output(self) -> Path:
+        """What the process that makes one of the results prints; gone when it has ended."""
+        return self.path / "task.log"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.md"
 

@@ -52,6 +52,8 @@ class Signalled:
     reason: str
     what: str = "process"
     """What these are numbers of: `process` or `job`."""
+    refused: str = ""
+    """Why one that lives could not be signalled, in words; empty: all were."""
 
 
 @dataclass(frozen=True)

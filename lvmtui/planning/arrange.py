@@ -27,7 +27,7 @@ PARAMETER = 30
 """Bytes a parameter: weight, gradient, AdamW's moments, averaged and best weights, and a copy while they are
 written. Measured with GraphMERT-LVM at full size: 1.8 GB (reference) and 2.3 GB (tuned)."""
 KEPT = 1e9
-"""Bytes for everything else: supervisor, comparisons, trainers that stand by."""
+"""Bytes for everything else: the supervisor and comparisons."""
 
 
 @dataclass(frozen=True)

@@ -150,14 +150,25 @@ class StallWatch:
         return now - self.seen[run][1] > max(self.LEAST, 30 * known[0], 3 * known[1], 3 * known[2])
 
 
-def life_of(run: RunState, stalled: bool = False) -> Life:
-    """Look at the run's processes (one read of /proc each)."""
+def life_of(run: RunState, stalled: bool = False, folder: RunDir | None = None) -> Life:
+    """Look at the run's processes (one read of /proc each).
+
+    `folder`: the run's; a living process that works for another folder, which this one was copied from, is not its.
+    """
     processes = processes_of(run)
-    if any(process.alive() for process in processes):
+    if any(process.alive() and (folder is None or _is_of(process, folder)) for process in processes):
         return Life.STALLED if stalled else Life.ALIVE
     newest = newest_attempt(run)
     elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
     return Life.ELSEWHERE if elsewhere and run.trainer.ending is None and run.supervision.lost is None else Life.NONE
+
+
+def _is_of(identity: Identity, folder: RunDir) -> bool:
+    """True if a living process works in this very folder."""
+    from lvmtui.system.processes import process_of, works_for
+
+    process = process_of(identity)
+    return process is not None and works_for(process, folder.path, folder.lock)
 
 
 class PulseReader:
@@ -239,6 +250,8 @@ class CampaignState:
     runs: tuple[RunView, ...]
     silence: str = ""
     """Why the engine that runs the runs tells nothing; empty: it does."""
+    trouble: str = ""
+    """What the supervisor cannot do for the campaign now, in words; empty: nothing."""
 
     def view(self, model: str, arm: str, seed: int) -> RunView | None:
         return self._by_key.get((model, arm, seed))
@@ -279,7 +292,15 @@ class CampaignReader:
             read_campaign_intent(self.folder.intent),
             tuple(self.view(planned) for planned in self.campaign.runs),
             self.silence,
+            self.trouble,
         )
+
+    @property
+    def trouble(self) -> str:
+        """What the supervisor cannot do for the campaign now, in words; empty: nothing, or nobody supervises."""
+        pulse = self._pulse.pulse
+        fresh = pulse is not None and abs(time.time() - pulse.time) <= STALE
+        return pulse.troubles.get(self.campaign.id, "") if pulse is not None and fresh else ""
 
     @property
     def silence(self) -> str:
@@ -294,7 +315,7 @@ class CampaignReader:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
         if self._is_job(planned.run, state):
             return self._view_of_job(planned, reader, state)
-        life = life_of(state, self._stalls.stalled(planned.run, state.live))
+        life = life_of(state, self._stalls.stalled(planned.run, state.live), reader.folder)
         if life is Life.NONE and state.trainer.ending is None:
             state = reader.refresh() or state  # it may have said its last word and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))
@@ -328,7 +349,11 @@ def newest_campaign(workspace: Workspace) -> CampaignDir:
 def supervisor_of(workspace: Workspace) -> Identity | None:
     """Who supervises the workspace now, None if nobody does. One on another host counts: it cannot be looked at."""
     try:
-        identity = decode(Identity, json.loads(workspace.supervisor.read_bytes())["process"])
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = json.loads(workspace.supervisor.read_bytes())
+        identity = decode(Identity, facts["process"])
+        inode = facts.get("lock")
+        if inode is not None and inode != os.stat(workspace.supervisor_lock).st_ino:
+            return None  # the workspace is a copy: it supervises the original
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return identity if not identity.here or identity.alive() else None

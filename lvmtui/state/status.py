@@ -77,7 +77,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         return Status(Phase.FINISHED, since=ending.time)
     if life is Life.ELSEWHERE:
         host = last_process(run)
-        return Status(Phase.UNKNOWN, f"runs on {host.host if host else 'another host'}", run.trainer.last_time)
+        return Status(Phase.UNKNOWN, f"runs on {host.place if host else 'another host'}", run.trainer.last_time)
     if life is Life.UNSEEN:
         return Status(Phase.UNKNOWN, told or "nobody can say whether it runs", run.trainer.last_time)
     if life is not Life.NONE:
@@ -106,14 +106,27 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
 
 def left_words(ending: Interrupted) -> str:
     """Why a trainer left by itself: `left on USR1, its time limit was near`."""
-    return f"left on {ending.signal}" + (", its time limit was near" if ending.signal == "USR1" else "")
+    why = _SIGNALS.get(ending.signal)
+    return f"left on {ending.signal}" + (f", {why}" if why else "")
+
+
+_SIGNALS = {
+    "USR1": "its time limit was near",
+    "USR2": "its time limit was near",
+    "XCPU": "its CPU time limit was reached",
+    "PWR": "the power is failing",
+    "INT": "it was interrupted from a terminal",
+    "QUIT": "it was told to quit from a terminal",
+    "TERM": "it was told to end",
+}
+"""What a signal announces, in words."""
 
 
 def _alive(run: RunState, life: Life, told: str) -> Status:
     if run.intent.want == "cancel":
-        return Status(Phase.CANCELLING, since=run.intent.time or None)
+        return Status(Phase.CANCELLING, _refused_words(run), run.intent.time or None)
     if run.intent.want == "pause":
-        return Status(Phase.PAUSING, since=run.intent.time or None)
+        return Status(Phase.PAUSING, _refused_words(run), run.intent.time or None)
     if life is Life.WAITING:
         return Status(Phase.QUEUED, told)
     if life is Life.STALLED:
@@ -125,6 +138,12 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if started is None or live is None or live.activity == "starting" or is_silent(run):
         return Status(Phase.STARTING, since=started.time if started else None)
     return Status(Phase.RUNNING, live.activity, started.time)
+
+
+def _refused_words(run: RunState) -> str:
+    """Why a process that is asked to leave has not been told."""
+    signalled = run.supervision.signalled
+    return f"no signal sent to {sanitise(signalled.refused, 200)}" if signalled and signalled.refused else ""
 
 
 def _final_failure(run: RunState, failed: Failed) -> Status | None:

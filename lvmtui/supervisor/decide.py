@@ -7,10 +7,8 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.trainer_log import Failed, Finished, Interrupted, Started
@@ -196,7 +194,7 @@ class Observation:
 
     campaigns: tuple[CampaignSeen, ...]
     """The oldest first."""
-    strays: tuple[RunSeen, ...] = ()
+    orphans: tuple[RunSeen, ...] = ()
     """Processes of runs that no campaign knows and whose folder is gone."""
     can_write: bool = True
     """False: what is done could not be written down (the disk is full), so nothing new is begun."""
@@ -283,8 +281,8 @@ def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ..
             if action is not None:
                 actions.append(action)
                 busy.add(run.name)
-    for stray in observation.strays:
-        action = _stop(stray, NO_FOLDER, rules)
+    for orphan in observation.orphans:
+        action = _stop(orphan, NO_FOLDER, rules)
         if action is not None:
             actions.append(action)
     if observation.can_write:
@@ -300,39 +298,9 @@ def active_campaign(observation: Observation, rules: Rules = Rules()) -> Campaig
     return None
 
 
-FIRST = 8
-"""Waiting runs that are told: nobody gets ready for more."""
-
-
-@dataclass(frozen=True)
-class Coming:
-    """Who comes next."""
-
-    runs: tuple[str, ...] = ()
-    """The first runs that wait for nothing but a place."""
-    ahead: int = 0
-    """For so many of them it is worth getting something ready: as many as now work. Beside runs that are only starting,
-    more of the same would keep them longer."""
-
-
-def coming(observation: Observation, started: Container[str] = (), rules: Rules = Rules()) -> Coming:
-    """Who waits for a place; `started`: after the observation, so they do not."""
-    campaign = active_campaign(observation, rules)
-    if campaign is None or not observation.can_write:
-        return Coming()
-    waiting = tuple(islice((r.name for r in campaign.runs if r.wanted and r.name not in started), FIRST))
-    working = sum(_works(run) for c in observation.campaigns for run in c.runs)
-    return Coming(waiting, min(working, len(waiting)))
-
-
-def _works(run: RunSeen) -> bool:
-    """It lives, and is past its imports."""
-    return run.alive and run.attempt is not None and run.attempt.spoke
-
-
 def something_left_to_do(observation: Observation) -> bool:
     """True while a supervisor is needed without anybody giving an order."""
-    if observation.strays:
+    if observation.orphans:
         return True
     for campaign in observation.campaigns:
         for run in campaign.runs:

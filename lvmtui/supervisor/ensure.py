@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 
 from lvmtui.formats.paths import Workspace
@@ -12,7 +11,8 @@ from lvmtui.supervisor.lock import take_lock, who_supervises
 from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system.errors import UserError
-from lvmtui.system.processes import ending_words, start_detached, unmarked_environment
+from lvmtui.system.launch import our_command
+from lvmtui.system.processes import ending_words, spawn, unmarked_environment
 from lvmtui.system.text import last_words
 
 PATIENCE = 20.0
@@ -30,8 +30,8 @@ def ensure_supervisor(workspace: Workspace, *, command: Sequence[str] | None = N
     output = workspace.supervisor_log
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        process = start_detached(
-            command or (sys.executable, "-P", "-m", "lvmtui", "supervise", "--workspace", str(workspace.root)),
+        process = spawn(
+            command or our_command("lvmtui", "supervise", "--workspace", str(workspace.root)),
             output=output,
             folder=workspace.root,
             environment=unmarked_environment(os.environ),

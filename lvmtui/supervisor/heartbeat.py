@@ -12,6 +12,8 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engines import Engine
 from lvmtui.supervisor.observe import Track
 
+NO_TROUBLES: Mapping[str, str] = {}
+
 
 class PulseWriter:
     """Beats whenever there is something new, and now and then without."""
@@ -24,10 +26,11 @@ class PulseWriter:
         self._answers: dict[str, Answer] = {}
         self._jobs: dict[str, Job] = {}
         self._changed: dict[str, int] = {}
+        self._troubles: dict[str, str] = {}
         self._written = float("-inf")
 
-    def beat(self, tracks: Iterable[Track], acted: Collection[str]) -> None:
-        """Write what is new; `acted`: runs about which something was done in this tick."""
+    def beat(self, tracks: Iterable[Track], acted: Collection[str], troubles: Mapping[str, str] = NO_TROUBLES) -> None:
+        """Write what is new; `acted`: runs about which something was done in this tick. `troubles`: see `Pulse`."""
         remote = [track for track in tracks if track.engine in self._engines and self._engines[track.engine].remote]
         now = time.time()
         faults: dict[str, str] = {}
@@ -48,7 +51,8 @@ class PulseWriter:
         }
         moved = {run for run in self._jobs.keys() | jobs.keys() if self._jobs.get(run) != jobs.get(run)} | set(acted)
         news = bool(moved) or {n: a.fault for n, a in answers.items()} != {n: a.fault for n, a in self._answers.items()}
-        self._answers, self._jobs = answers, jobs
+        news = news or troubles != self._troubles
+        self._answers, self._jobs, self._troubles = answers, jobs, dict(troubles)
         if not news and abs(now - self._written) < BEAT:
             return
         self._beat += 1
@@ -59,4 +63,5 @@ class PulseWriter:
             self._since = self._changed.pop(next(iter(self._changed)))
         self._written = now
         with suppress(OSError):  # people know less for a while
-            write_pulse(self._workspace.pulse, Pulse(now, self._beat, answers, jobs, dict(self._changed), self._since))
+            pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._troubles, self._since)
+            write_pulse(self._workspace.pulse, pulse)

@@ -8,6 +8,7 @@ from pathlib import Path
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record, encode_record
 from lvmtui.system.files import append_line
+from lvmtui.system.permissions import why_unwritable
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -19,6 +20,7 @@ class Journal:
         self._waiting: dict[Path, list[Record]] = {}
         self.disk_full = False
         """The last try to write found no room."""
+        self._faults: dict[Path, str] = {}
 
     def write(self, folder: RunDir, record: Record) -> None:
         """Append to the run's log, now or as soon as it can be."""
@@ -36,6 +38,10 @@ class Journal:
         """What is not in the run's log yet: whoever folds the log adds it."""
         return self._waiting.get(folder.path, [])
 
+    def fault(self, folder: RunDir) -> str:
+        """Why the run's log cannot be written now, in words; empty: it can."""
+        return self._faults.get(folder.path, "")
+
     def _write_out(self, folder: RunDir) -> None:
         records = self._waiting[folder.path]
         try:
@@ -46,5 +52,7 @@ class Journal:
             pass  # the folder is gone and has no use for its lines
         except OSError as error:
             self.disk_full = error.errno in DISK_FULL
+            self._faults[folder.path] = f"{folder.supervision}: {why_unwritable(folder.supervision, error)}"
             return
+        self._faults.pop(folder.path, None)
         del self._waiting[folder.path]

@@ -55,8 +55,9 @@ def who_supervises(workspace: Workspace) -> str:
 
 def introduce(workspace: Workspace) -> None:
     """Say who supervises. The lock is what counts; without room for this file people know less, that is all."""
-    facts = {"process": encode(own_identity()), "since": time.time(), "version": lvmtui.__version__}
     with suppress(OSError):
+        lock = os.stat(workspace.supervisor_lock).st_ino
+        facts = {"process": encode(own_identity()), "since": time.time(), "version": lvmtui.__version__, "lock": lock}
         replace_file(workspace.supervisor, dump_document(facts), durable=False)
 
 

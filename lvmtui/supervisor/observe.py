@@ -119,7 +119,7 @@ class Observer:
         """The oldest first."""
         self.tracks: dict[str, Track] = {}
         """Every run that is trained here, by name."""
-        self.strays: dict[str, Track] = {}
+        self.orphans: dict[str, Track] = {}
         """Processes whose run folder is gone, by the folder's path."""
         self._engines = engines
         self._journal = journal
@@ -145,7 +145,7 @@ class Observer:
                 CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout)
                 for c in self.campaigns
             ),
-            strays=tuple(self._find_strays(now)),
+            orphans=tuple(self._find_orphans(now)),
             can_write=not self._journal.disk_full,
         )
 
@@ -196,7 +196,7 @@ class Observer:
         return CampaignTrack(folder, campaign, tracks)
 
     def _forget(self, campaign: CampaignTrack) -> None:
-        """The campaign's folder is gone. Its runs' processes are strays as soon as their folders are gone too."""
+        """The campaign's folder is gone. Its runs' processes are orphans as soon as their folders are gone too."""
         self.campaigns.remove(campaign)
         for name in campaign.tracks:
             self.tracks.pop(name, None)
@@ -336,9 +336,9 @@ class Observer:
             asked=None if track.asked is None else Asked(now - track.asked, _since(track.insisted, now)),
         )
 
-    def _find_strays(self, now: float) -> list[RunSeen]:
+    def _find_orphans(self, now: float) -> list[RunSeen]:
         """Processes below our folder of runs whose own folders are gone, and that no campaign speaks of."""
-        places = [(n, place) for n, e in self._engines.items() for place in e.strays(self.workspace.models)]
+        places = [(n, place) for n, e in self._engines.items() for place in e.orphans(self.workspace.models)]
         planned = {os.path.realpath(t.folder.path) for t in self.tracks.values()} if places else set()
         found: dict[str, Track] = {}
         for name, place in places:
@@ -346,12 +346,12 @@ class Observer:
             if key not in planned:
                 seen = RunSeen(key, None, host_name(), boot_id())
                 spec = PlannedRun(key, key, "", "baseline", 0)
-                track = self.strays.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
+                track = self.orphans.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
                 track.name = place.name
                 sight = self._engines[name].look([place])[place.folder.path]
                 track.seen = self._run_seen(track, None, sight, now)
                 found[key] = track
-        self.strays = found
+        self.orphans = found
         return [track.seen for track in found.values()]
 
 

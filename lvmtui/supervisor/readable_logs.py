@@ -80,7 +80,11 @@ def record_words(record: Record) -> str | None:
         case Adopted():
             return f"found running, {record.process.words}"
         case Signalled():
-            return f"{record.signal} to {words.numbered(record.pids, record.what)}: {record.reason}"
+            refused = f"{record.signal} could not be sent to {record.refused}" if record.refused else ""
+            if not record.pids:
+                return f"{refused} ({record.reason})"
+            sent = f"{record.signal} to {words.numbered(record.pids, record.what)}: {record.reason}"
+            return f"{sent}; {refused}" if refused else sent
         case Lost():
             return f"lost: {record.reason}"
         case Stopped():

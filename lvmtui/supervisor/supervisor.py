@@ -11,13 +11,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from types import FrameType
 from typing import IO
 
 import lvmtui
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
@@ -32,11 +32,10 @@ from lvmtui.supervisor.decide import (
     Observation,
     Rules,
     Start,
-    coming,
     decide,
     something_left_to_do,
 )
-from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied, Place
+from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import PulseWriter
 from lvmtui.supervisor.journal import Journal
@@ -48,6 +47,7 @@ from lvmtui.supervisor.wake import Waker
 from lvmtui.system import numbers as words
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.process_id import own_identity
+from lvmtui.system.processes import Sent
 
 LINGER = 60.0
 """Seconds a supervisor stays when nothing is left to do: the next order finds it at once."""
@@ -99,10 +99,9 @@ class Supervisor:
                 self._carry_out(action)
         self._signal([action for action in actions if isinstance(action, Ask)], "TERM")
         self._signal([action for action in actions if isinstance(action, Insist)], "KILL")
-        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions})
+        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
-        self._expect({action.run for action in actions if isinstance(action, Start)})
         return bool(actions) or worked
 
     @property
@@ -114,22 +113,17 @@ class Supervisor:
     def pause(self) -> float:
         """Seconds until the next look, if nothing wakes it."""
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
-        runs += self.observation.strays
+        runs += self.observation.orphans
         hurried = (Phase.PAUSING, Phase.CANCELLING)
         near = (run for run in runs if not run.sight.everywhere)
         if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy else IDLE
 
-    def leave(self) -> None:
-        """Keep nothing ready any more. What runs goes on."""
-        for engine in self.engines.values():
-            engine.expect([], 0)
-
     # -- acts --
 
     def _carry_out(self, action: Action) -> None:
-        track = self.observer.tracks.get(action.run) or self.observer.strays.get(action.run)
+        track = self.observer.tracks.get(action.run) or self.observer.orphans.get(action.run)
         if track is None:
             return
         track.touch()
@@ -154,7 +148,7 @@ class Supervisor:
         """Ask, or insist: each engine once for all its runs."""
         meant: dict[str, list[tuple[Track, str]]] = {}
         for action in actions:
-            track = self.observer.tracks.get(action.run) or self.observer.strays.get(action.run)
+            track = self.observer.tracks.get(action.run) or self.observer.orphans.get(action.run)
             if track is not None:
                 track.touch()
                 track.asked = track.asked or self.clock() if name == "KILL" else self.clock()
@@ -165,10 +159,11 @@ class Supervisor:
             places = [self.observer.place_of(track) for track, _ in tracks]
             reached = engine.insist(places) if name == "KILL" else engine.ask(places)
             for track, reason in tracks:
-                pids = reached.get(track.folder.path, ())
+                sent = reached.get(track.folder.path, Sent())
                 if name == "KILL" and track.state:
-                    pids = tuple(pid for pid in pids if pid not in track.state.supervision.insisted)
-                self._record_signal(track, name, pids, reason, engine.noun)
+                    known = track.state.supervision.insisted
+                    sent = replace(sent, reached=tuple(pid for pid in sent.reached if pid not in known))
+                self._record_signal(track, name, sent, reason, engine.noun)
 
     def _start(self, track: Track) -> None:
         assert track.state is not None, "only runs whose folder could be read are started"
@@ -197,29 +192,30 @@ class Supervisor:
             ),
         )
 
-    def _expect(self, started: set[str]) -> None:
-        """Tell the engines whose turn comes next; `started`: whose turn has come."""
-        next_runs = coming(self.observation, started, self.rules)
-        by_engine: dict[str, list[tuple[Place, RunSpec]]] = {name: [] for name in self.engines}
-        for name in next_runs.runs:
-            track = self.observer.tracks.get(name)
-            if track is not None and track.state is not None:
-                by_engine.setdefault(track.engine, []).append((self.observer.place_of(track), track.state.spec))
-        for name, runs in by_engine.items():
-            self.engines[name].expect(runs, next_runs.ahead)
+    def _troubles(self) -> dict[str, str]:
+        """What cannot be done for each campaign now, in words."""
+        found: dict[str, str] = {}
+        for campaign in self.observer.campaigns:
+            unwritten = (self.journal.fault(track.folder) for track in campaign.tracks.values())
+            words = next(filter(None, unwritten), "") or self.results.workers.trouble(campaign.dir.id)
+            if words:
+                found[campaign.dir.id] = words
+        return found
 
     def _record(self, track: Track, record: Record) -> None:
         if track.state is not None:
             self.journal.write(track.folder, record)
 
-    def _record_signal(self, track: Track, name: str, pids: tuple[int, ...], reason: str, what: str) -> None:
-        if not pids:
+    def _record_signal(self, track: Track, name: str, sent: Sent, reason: str, what: str) -> None:
+        before = track.state.supervision.signalled if track.state else None
+        same_refusal = before is not None and (before.signal, before.refused) == (name, sent.refused)
+        if not sent.reached and (not sent.refused or same_refusal):
             return
         if track.state is not None:
-            self.journal.write(track.folder, Signalled(time.time(), name, pids, reason, what))
+            self.journal.write(track.folder, Signalled(time.time(), name, sent.reached, reason, what, sent.refused))
         else:  # no folder to write it into
-            text = f"{name} to {what} {', '.join(map(str, pids))}: {reason}"
-            self.say(f"{track.planned.run}: {text}")
+            text = f"{name} to {what} {', '.join(map(str, sent.reached))}: {reason}"
+            self.say(f"{track.planned.run}: {text}{f' (not sent to {sent.refused})' if sent.refused else ''}")
             self._note(track.planned.run, text, time.time())
 
     def _noun(self, track: Track) -> str:
@@ -269,7 +265,6 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
         waker.stop()
-        supervisor.leave()
     _say(why.value)
     return 0
 

@@ -11,8 +11,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,14 +24,15 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.models import title_of
 from lvmtui.system.files import replace_file
-from lvmtui.system.processes import ending_words, kill_child, lower_priority, start_worker, unmarked_environment
+from lvmtui.system.launch import our_command
+from lvmtui.system.processes import ending_words, kill_child, lower_priority, spawn, unmarked_environment
 from lvmtui.system.text import last_words
 
 Kind = Literal["baselines", "comparison", "report"]
 TRIES = 3
 """Times a result is tried by one supervisor; it is also tried again when what it is made from changes."""
-PAUSE = 10.0
-"""Seconds before the second try; before the third twice as many."""
+PAUSE, LONGEST_PAUSE = 10.0, 600.0
+"""Seconds before the second try, twice as many before each further one, up to the longest."""
 LIMIT = 3600.0
 """Seconds after which a worker is held to hang. The largest baselines take minutes."""
 NICENESS = 10
@@ -137,15 +136,14 @@ def result_of(folder: CampaignDir, task: Task) -> Path:
 
 def command_of(folder: CampaignDir, task: Task) -> tuple[str, ...]:
     """The process that makes it."""
-    python = (sys.executable, "-P", "-m")
     match task.kind:
         case "baselines":
-            return (*python, "lvmtui.datasets.baselines", str(folder.path), task.subject)
+            return our_command("lvmtui.datasets.baselines", str(folder.path), task.subject)
         case "comparison":
-            return (*python, "lvmtui.verdict.compare", str(folder.path), task.subject)
+            return our_command("lvmtui.verdict.compare", str(folder.path), task.subject)
         case "report":
             workspace = str(folder.workspace.root)
-            return (*python, "lvmtui", "report", "--workspace", workspace, "--campaign", folder.id)
+            return our_command("lvmtui", "report", "--workspace", workspace, "--campaign", folder.id)
 
 
 class Made:
@@ -170,7 +168,6 @@ class _Running:
     task: Task
     folder: CampaignDir
     process: subprocess.Popen[bytes]
-    output: tempfile._TemporaryFileWrapper[bytes]
     began: float
 
 
@@ -198,6 +195,9 @@ class Workers:
         self._clock = clock
         self._running: _Running | None = None
         self._tries: dict[Task, int] = {}
+        self._refusals: dict[Task, int] = {}
+        """Times a worker could not even be started, in a row."""
+        self._faults: dict[Task, str] = {}
         self._not_before: dict[Task, float] = {}
 
     @property
@@ -205,8 +205,16 @@ class Workers:
         return self._running is not None
 
     def given_up(self, task: Task) -> bool:
-        """It failed too often."""
+        """It failed too often. That no worker could be started is not its failure, and is tried again for ever."""
         return self._tries.get(task, 0) >= TRIES
+
+    def trouble(self, campaign: str) -> str:
+        """Why a result of the campaign is missing, in words; empty if none is for a fault."""
+        for task, fault in self._faults.items():
+            if task.campaign == campaign:
+                again = "given up until its runs change" if self.given_up(task) else "it is tried again"
+                return f"{task.title}: {fault}; {again}"
+        return ""
 
     def finish(self) -> Done | None:
         """Take in the worker that has ended, if one has."""
@@ -222,13 +230,15 @@ class Workers:
         elif code == 0 and result_of(running.folder, running.task).exists():
             fault = ""
         else:
-            fault = _last_words(running.output) or (ending_words(code) if code else "left no result")
-        running.output.close()
+            fault = _last_line(running.folder) or (ending_words(code) if code else "left no result")
+        with suppress(OSError):
+            running.folder.task_output.unlink()
         self._running = None
         task = running.task
+        self._faults.pop(task, None)
         if fault:
             self._tries[task] = self._tries.get(task, 0) + 1
-            self._not_before[task] = self._clock() + PAUSE * self._tries[task]
+            self._put_off(task, fault, self._tries[task])
         return Done(task, running.folder, fault, self._tries.get(task, 0))
 
     def begin(self, folder: CampaignDir, tasks: Sequence[Task]) -> Task | None:
@@ -236,28 +246,40 @@ class Workers:
         if self._running is not None:
             return None
         now = self._clock()
+        for old in [task for task in self._faults if task.campaign == folder.id and task not in tasks]:
+            if not self.given_up(old):
+                del self._faults[old]  # it is not wanted any more
         task = next((t for t in tasks if now >= self._not_before.get(t, now)), None)
         if task is None:
             return None
-        output = tempfile.NamedTemporaryFile(prefix="lvmtui-")  # noqa: SIM115 - lives as long as the worker
         try:
-            process = start_worker(self._command(folder, task), output=output, environment=_environment())
+            process = spawn(
+                self._command(folder, task), output=folder.task_output, append=False, environment=_environment()
+            )
         except OSError as error:
-            output.close()
-            self._tries[task] = self._tries.get(task, 0) + 1
-            self._not_before[task] = now + PAUSE * self._tries[task]
-            print(f"{task.title}: could not be started: {error}", file=sys.stderr)
+            self._refusals[task] = self._refusals.get(task, 0) + 1
+            where = f"{error.filename}: " if error.filename else ""
+            self._put_off(task, f"could not be started ({where}{error.strerror or error})", self._refusals[task])
             return None
+        self._refusals.pop(task, None)
         lower_priority(process, NICENESS)
-        self._running = _Running(task, folder, process, output, now)
+        self._running = _Running(task, folder, process, now)
         return task
+
+    def _put_off(self, task: Task, fault: str, times: int) -> None:
+        self._faults[task] = fault
+        self._not_before[task] = self._clock() + min(LONGEST_PAUSE, PAUSE * 2 ** min(times - 1, 20))
 
 
 def _environment() -> dict[str, str]:
     return {**unmarked_environment(os.environ), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _last_words(output: tempfile._TemporaryFileWrapper[bytes]) -> str:
-    """The last line that says something."""
-    output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
-    return last_words(output.read())
+def _last_line(folder: CampaignDir) -> str:
+    """The last line that the worker printed."""
+    try:
+        with folder.task_output.open("rb") as output:
+            output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
+            return last_words(output.read())
+    except OSError:
+        return ""

@@ -11,8 +11,8 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import struct
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,10 +37,8 @@ def written_beside(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     `durable` also syncs the contents and the folder; leave it off for files that are only of use while they are new.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.fchmod(descriptor, 0o644)
+    descriptor, beside = _new_file_beside(path)
     os.close(descriptor)
-    beside = Path(name)
     try:
         yield beside
         if durable:
@@ -53,6 +51,18 @@ def written_beside(path: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def _new_file_beside(path: Path) -> tuple[int, Path]:
+    """Create `.NAME.RANDOM.part` in the same folder. Returns its descriptor and path.
+
+    Its mode is left to the umask and to what the folder gives its files (setgid, default ACLs), as for any new file:
+    in a group's workspace the group may write it.
+    """
+    while True:
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        with suppress(FileExistsError):
+            return os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), beside
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -74,16 +84,15 @@ def write_output(path: Path, content: bytes) -> None:
 
 def create_file(path: Path, content: bytes) -> None:
     """Put `content` at `path`, which must not exist. Raises FileExistsError, and then changes nothing."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    descriptor, beside = _new_file_beside(path)
     try:
-        with os.fdopen(descriptor, "wb") as beside:
-            os.fchmod(descriptor, 0o644)
-            beside.write(content)
-            beside.flush()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(descriptor)
-        os.link(name, path)
+        os.link(beside, path)
     finally:
-        os.unlink(name)
+        os.unlink(beside)
     sync_folder(path.parent)
 
 
@@ -111,7 +120,7 @@ class LineLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._torn = self._ends_torn()
         self._shared = is_shared(path)
 
@@ -166,6 +175,24 @@ def try_lock(path: Path) -> IO[bytes] | None:
             raise OSError(error.errno, "this file system has no locks; ask for a mount with them", str(path)) from None
         return None
     return handle
+
+
+def is_locked(path: Path) -> bool:
+    """True if another process holds the lock on `path`; False also where that cannot be found out.
+
+    The lock is asked for and given back at once. Reading the file is enough, so it also works for a colleague's.
+    """
+    try:
+        with path.open("rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in _NO_FLOCK:
+                    raise
+                fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EACCES) and path.exists() and os.access(path, os.R_OK)
+    return False
 
 
 _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)

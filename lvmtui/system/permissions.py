@@ -44,6 +44,19 @@ def who() -> str:
     return f"{user}@{host_name()}"
 
 
+def why_unwritable(path: Path, error: OSError) -> str:
+    """Why a file cannot be written, and whom to ask, where its owner or mode is the reason."""
+    reason = f"cannot be written ({error.strerror or error})"
+    if not isinstance(error, PermissionError):
+        return reason
+    try:
+        facts = path.stat()
+    except OSError:
+        return reason
+    owner, mode = name_of(facts.st_uid), stat.S_IMODE(facts.st_mode)
+    return f"{reason}; it belongs to {owner} with mode {mode:o}, who can open it to the group with 'chmod g+w'"
+
+
 def name_of(uid: int) -> str:
     """The name of a user, or the number where there is none."""
     try:

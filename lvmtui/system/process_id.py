@@ -1,7 +1,8 @@
 """Who a process is, so that it can be found again and never be taken for another.
 
-A process number alone is reused. Host, boot, number and start time in clock ticks together name one process for ever
-(Linux: /proc/PID/stat). Elsewhere psutil is asked by the rooms that own processes; here is only what files hold.
+Process numbers are reused. Host, boot, PID namespace, number and start time in clock ticks together name one process
+for good (Linux: /proc/PID/stat). Containers of one machine can share a host name and the boot id but not their PID
+namespace, so a number from one means nothing in another.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ import os
 import secrets
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from lvmtui.system.errors import UserError
+
 RUN_MARK = "LVMTUI_RUN"
 """Environment variable that every process of a run inherits; its value is the run folder's path."""
+FOLDER_MARK = "LVMTUI_FOLDER"
+"""Environment variable beside it: device and inode of the run folder. A copy of the folder has another inode, and a
+folder that was moved keeps its own."""
 LAUNCH_MARK = "LVMTUI_LAUNCH"
 """Environment variable beside it: which start of the run the process belongs to."""
 
@@ -31,6 +37,8 @@ class Identity:
     boot_id: str
     pid: int
     start_ticks: int
+    namespace: str = field(default="", compare=False)
+    """The PID namespace the number belongs to; empty where it is not known (older logs, other systems)."""
 
     @property
     def is_job(self) -> bool:
@@ -44,8 +52,14 @@ class Identity:
 
     @property
     def here(self) -> bool:
-        """True if the process lives, or lived, on this host (whichever boot)."""
-        return self.host == host_name() and not self.is_job
+        """True if the process lives, or lived, on this host (in any boot) and its number can be looked up from here."""
+        return self.host == host_name() and not self.is_job and self.namespace in ("", pid_namespace())
+
+    @property
+    def place(self) -> str:
+        """Where it runs, in words: a host's name, or another container of this host."""
+        elsewhere = self.host == host_name() and not self.is_job and not self.here
+        return "another container of this host" if elsewhere else self.host
 
     def alive(self) -> bool:
         """True if exactly this process runs now on this host. A zombie has ended."""
@@ -73,6 +87,15 @@ def boot_id() -> str:
         return f"boot-{int((time.time() - time.monotonic()) // 60)}"
 
 
+@cache
+def pid_namespace() -> str:
+    """The PID namespace of this process, empty where the system has none."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return ""
+
+
 def process_stat(pid: int) -> tuple[str, int] | None:
     """Return (state letter, start time in clock ticks) of a process of this host, None if there is none."""
     try:
@@ -96,14 +119,36 @@ def _stat_without_proc(pid: int) -> tuple[str, int] | None:
 def identity_of(pid: int) -> Identity | None:
     """The identity of a process of this host, None if it has gone."""
     stat = process_stat(pid)
-    return None if stat is None else Identity(host_name(), boot_id(), pid, stat[1])
+    return None if stat is None else Identity(host_name(), boot_id(), pid, stat[1], pid_namespace())
 
 
 def own_identity() -> Identity:
-    """The identity of this process."""
+    """The identity of this process. Raises UserError where /proc belongs to another PID namespace."""
+    if not _proc_is_ours():
+        raise UserError(
+            "/proc shows another PID namespace, so processes cannot be told apart; "
+            "mount it in this one (unshare --mount-proc, or start a whole container)"
+        )
     found = identity_of(os.getpid())
-    assert found is not None, "the running process has no entry in the process table"
+    assert found is not None, "a process finds itself in its own /proc"
     return found
+
+
+def _proc_is_ours() -> bool:
+    """False if the numbers in /proc are not the numbers this process sees."""
+    try:
+        return int(os.readlink("/proc/self")) == os.getpid()
+    except (OSError, ValueError):
+        return not os.path.exists("/proc/self/stat")
+
+
+def folder_id(folder: Path | str) -> str:
+    """`DEVICE:INODE` of a folder, empty if it is not there."""
+    try:
+        stat = os.stat(folder)
+    except OSError:
+        return ""
+    return f"{stat.st_dev}:{stat.st_ino}"
 
 
 @cache

@@ -1,12 +1,13 @@
 """The only module that starts, finds and signals processes.
 
-A process belongs to a run if its environment carries the run's mark, or if it descends from one that does. Number and
-start time are compared right before every signal, through a handle that cannot come to mean another process: a
-number that was given to somebody else meanwhile is never touched.
+A process belongs to a run if its environment carries the run's marks, or if it descends from one that does. Number and
+start time are compared right before every signal, so that a reused number is never signalled. Where the kernel has
+pidfds the signal goes through one, which closes the last gap between that comparison and the signal.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,9 +16,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
-from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, boot_id, host_name
+from lvmtui.system.permissions import name_of
+from lvmtui.system.process_id import (
+    FOLDER_MARK,
+    LAUNCH_MARK,
+    RUN_MARK,
+    Identity,
+    boot_id,
+    folder_id,
+    host_name,
+    pid_namespace,
+)
 
 HAS_PROC = os.path.exists("/proc/self/stat")
 
@@ -34,6 +44,8 @@ class Process:
     """By SIGSTOP; it answers to nothing but CONT and KILL."""
     mark: str
     """The run folder it works for; of the ancestor that carries it, where its own environment was cleared."""
+    folder: str
+    """Device and inode of that folder when the process was started; see `folder_id`. Empty: it does not carry them."""
     launch: str
     """Which start of the run it belongs to."""
     devices: str
@@ -43,53 +55,30 @@ class Process:
 # Starting -------------------------------------------------------------------------------------------------------------
 
 
-def start_detached(
-    command: Sequence[str], *, output: Path, folder: Path, environment: Mapping[str, str]
+def spawn(
+    command: Sequence[str],
+    *,
+    output: Path,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    append: bool = True,
 ) -> subprocess.Popen[bytes]:
-    """Start a process that outlives us and our terminal: its own session, its output appended to a file.
+    """Start a process that outlives us and our terminal: its own session, its output written to a file.
 
-    Raises OSError. No descriptor of ours is inherited, or our lock would live as long as the child.
+    `folder`: its current folder. `append`: keep what the output file holds. Raises OSError. It inherits no descriptor
+    of ours: an inherited one would keep our locks.
     """
-    with output.open("ab") as log:
+    with output.open("ab" if append else "wb") as out:
         return subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             close_fds=True,
             cwd=folder,
             env=dict(environment),
         )
-
-
-def start_waiting(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that waits for a word on its standard input, or for our end, which closes it. Raises OSError."""
-    return subprocess.Popen(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        close_fds=True,
-        cwd=folder,
-        env=dict(environment),
-    )
-
-
-def start_worker(
-    command: Sequence[str], *, output: IO[bytes], environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    """Start a short process of ours in a session of its own: a Ctrl-C in our terminal is not meant for it."""
-    return subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        close_fds=True,
-        env=dict(environment),
-    )
 
 
 def kill_child(process: subprocess.Popen[bytes]) -> None:
@@ -99,15 +88,9 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def let_go(process: subprocess.Popen[bytes]) -> None:
-    """End a child of ours without waiting for it: one in the kernel's hands takes as long as it takes."""
-    with suppress(OSError):
-        process.send_signal(signal.SIGKILL)
-
-
 def unmarked_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that belongs to no run."""
-    return {name: value for name, value in environment.items() if name not in (RUN_MARK, LAUNCH_MARK)}
+    return {name: value for name, value in environment.items() if name not in (RUN_MARK, FOLDER_MARK, LAUNCH_MARK)}
 
 
 def lower_priority(process: subprocess.Popen[bytes], by: int) -> None:
@@ -155,46 +138,95 @@ def ending_words(returncode: int) -> str:
 # Signalling -----------------------------------------------------------------------------------------------------------
 
 
-def send(identity: Identity, number: signal.Signals) -> bool:
-    """Signal exactly this process. False if it has ended, or may not be signalled by us."""
-    handle = None
+def send(identity: Identity, number: signal.Signals) -> str | None:
+    """Signal exactly this process. Returns None if it was sent, otherwise why not; empty: it has ended.
+
+    Old kernels and the profiles of some containers have no pidfds; there the number is used, right after the identity
+    was compared.
+    """
+    handle = _pidfd(identity.pid)
     try:
-        with suppress(AttributeError, NotImplementedError):  # not Linux, or an old kernel: the number must do
-            handle = os.pidfd_open(identity.pid)
         if not identity.alive():
-            return False
-        if handle is None:
-            os.kill(identity.pid, number)
-        else:
-            signal.pidfd_send_signal(handle, number)
-        return True
-    except OSError:
-        return False
+            return ""
+        if handle is not None:
+            try:
+                signal.pidfd_send_signal(handle, number)
+                return None
+            except OSError as error:
+                if error.errno not in _NO_PIDFD:
+                    raise
+        os.kill(identity.pid, number)
+        return None
+    except ProcessLookupError:
+        return ""
+    except OSError as error:
+        return f"{error.strerror or error}{_owner_words(identity.pid)}"
     finally:
         if handle is not None:
             os.close(handle)
 
 
-def ask_to_leave(processes: Iterable[Process]) -> tuple[int, ...]:
-    """TERM to all, and CONT to the stopped ones, which could not hear it otherwise. Returns who was reached."""
-    reached = []
+_NO_PIDFD = (errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EINVAL)
+"""What a kernel without pidfds, or a filter in front of it, answers."""
+
+
+def _pidfd(pid: int) -> int | None:
+    """A handle on the process, None where there are none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, an old kernel, a filter, or the process has gone
+        return None
+
+
+def _owner_words(pid: int) -> str:
+    """`, it belongs to user alice` if that is not us."""
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return ""
+    return "" if uid == os.geteuid() else f", it belongs to user {name_of(uid)}"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """To whom a signal went."""
+
+    reached: tuple[int, ...] = ()
+    refused: str = ""
+    """Why one that lives could not be signalled; empty: all were, or have ended."""
+
+
+def ask_to_leave(processes: Iterable[Process]) -> Sent:
+    """TERM to all, and CONT to the stopped ones, which could not act on it otherwise."""
+    reached, refused = [], ""
     for process in processes:
-        if send(process.identity, signal.SIGTERM):
+        fault = send(process.identity, signal.SIGTERM)
+        if fault is None:
             reached.append(process.identity.pid)
             if process.stopped:
                 send(process.identity, signal.SIGCONT)
-    return tuple(reached)
+        elif fault:
+            refused = f"process {process.identity.pid}: {fault}"
+    return Sent(tuple(reached), refused)
 
 
-def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> tuple[int, ...]:
+def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
     """KILL to everybody `find` finds, again while it finds new ones: they may start children meanwhile."""
     killed: set[int] = set()
+    refused = ""
     for _ in range(rounds):
-        new = [p for p in find() if p.identity.pid not in killed and send(p.identity, signal.SIGKILL)]
-        if not new:
+        before = len(killed)
+        for process in find():
+            if process.identity.pid in killed:
+                continue
+            fault = send(process.identity, signal.SIGKILL)
+            if fault is None:
+                killed.add(process.identity.pid)
+            elif fault:
+                refused = f"process {process.identity.pid}: {fault}"
+        if len(killed) == before:
             break
-        killed.update(p.identity.pid for p in new)
-    return tuple(sorted(killed))
+    return Sent(tuple(sorted(killed)), refused)
 
 
 # Finding --------------------------------------------------------------------------------------------------------------
@@ -207,7 +239,7 @@ def state_of(identity: Identity) -> str | None:
     """
     if not HAS_PROC:
         return "R" if identity.alive() else None
-    if identity.boot_id != boot_id() or identity.host != host_name():
+    if not identity.here or identity.boot_id != boot_id():
         return None
     stat = _read(f"/proc/{identity.pid}/stat")
     if not stat:
@@ -226,31 +258,31 @@ def marked_processes() -> list[Process]:
 
 def _with_descendants(rows: Iterable[Process]) -> list[Process]:
     table = {row.identity.pid: row for row in rows}
-    marks = {pid: row.mark for pid, row in table.items() if row.mark}
+    marks = {pid: (row.mark, row.folder) for pid, row in table.items() if row.mark}
     if not marks:
         return []
 
-    def mark_of(pid: int) -> str:
+    def marks_of(pid: int) -> tuple[str, str]:
         seen = []
         while pid in table and pid not in marks:
             seen.append(pid)
-            marks[pid] = ""  # a table read while processes come and go may hold a circle
+            marks[pid] = ("", "")  # a table read while processes come and go may hold a circle
             pid = table[pid].parent
-        mark = marks.get(pid, "")
-        marks.update(dict.fromkeys(seen, mark))
-        return mark
+        found = marks.get(pid, ("", ""))
+        marks.update(dict.fromkeys(seen, found))
+        return found
 
     found = []
     for pid, row in table.items():
         if row.mark:
             found.append(row)
-        elif mark := mark_of(pid):
-            found.append(replace(row, leader=False, mark=mark))
+        elif (inherited := marks_of(pid))[0]:
+            found.append(replace(row, leader=False, mark=inherited[0], folder=inherited[1]))
     return found
 
 
 def _table_proc() -> Iterator[Process]:
-    host, boot = host_name(), boot_id()
+    host, boot, namespace = host_name(), boot_id(), pid_namespace()
     wanted = f"{RUN_MARK}=".encode()
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -263,7 +295,7 @@ def _table_proc() -> Iterator[Process]:
             continue
         pid, environment = int(name), _environment(name, ticks=int(rest[15]))
         found = dict(_variables(environment)) if wanted in environment else {}
-        identity = Identity(host, boot, pid, int(rest[15]))
+        identity = Identity(host, boot, pid, int(rest[15]), namespace)
         yield _process(identity, int(parent), int(session) == pid, state in b"Tt", found)
 
 
@@ -293,8 +325,8 @@ def _table_psutil() -> Iterator[Process]:
 
 
 def _process(identity: Identity, parent: int, leader: bool, stopped: bool, environment: Mapping[str, str]) -> Process:
-    mark, launch = environment.get(RUN_MARK, ""), environment.get(LAUNCH_MARK, "")
-    return Process(identity, parent, leader, stopped, mark, launch, environment.get("CUDA_VISIBLE_DEVICES", ""))
+    mark, folder, launch = (environment.get(name, "") for name in (RUN_MARK, FOLDER_MARK, LAUNCH_MARK))
+    return Process(identity, parent, leader, stopped, mark, folder, launch, environment.get("CUDA_VISIBLE_DEVICES", ""))
 
 
 def _variables(environment: bytes) -> Iterator[tuple[str, str]]:
@@ -322,11 +354,55 @@ def _read(path: str) -> bytes:
 
 
 def process_of(identity: Identity) -> Process | None:
-    """What is known of one living process by itself, without looking at all of them; no mark is looked for."""
+    """One living process by itself, with the marks of its own environment where that can be read."""
     state = state_of(identity)
     if state is None:
         return None
     try:
-        return _process(identity, 0, os.getsid(identity.pid) == identity.pid, state in "Tt", {})
+        leader = os.getsid(identity.pid) == identity.pid
     except OSError:
         return None
+    return _process(identity, 0, leader, state in "Tt", dict(_variables(_read(f"/proc/{identity.pid}/environ"))))
+
+
+# Whose it is ----------------------------------------------------------------------------------------------------------
+
+
+def works_for(process: Process, folder: Path, lock: Path) -> bool:
+    """True if a process that a run's log names works in this very folder, and not in the one it was copied from.
+
+    Either its mark names the folder's device and inode, or it holds the folder's lock. Where the system tells neither
+    (no /proc), the log is believed.
+    """
+    if process.folder and process.folder == folder_id(folder):
+        return True
+    return holds(process.identity, lock) is not False
+
+
+def holds(identity: Identity, lock: Path) -> bool | None:
+    """True if the process has the lock file open, which only the holder of the lock keeps. None: it cannot be told."""
+    try:
+        ours = os.stat(lock)
+    except OSError:
+        return False
+    descriptors = f"/proc/{identity.pid}/fd"
+    try:
+        for name in os.listdir(descriptors):
+            with suppress(OSError):
+                theirs = os.stat(f"{descriptors}/{name}")
+                if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
+                    return True
+        return False
+    except FileNotFoundError:
+        return False if HAS_PROC else None
+    except OSError:  # another user's process: the kernel's list of locks can be read by everybody
+        return _listed(identity.pid, ours.st_ino)
+
+
+def _listed(pid: int, inode: int) -> bool | None:
+    """True if /proc/locks says that the process holds a lock on a file of this inode."""
+    table = _read("/proc/locks").decode(errors="replace")
+    if not table:
+        return None
+    fields = (line.split() for line in table.splitlines())
+    return any(len(f) > 5 and f[4] == str(pid) and f[5].rpartition(":")[2] == str(inode) for f in fields)

@@ -23,7 +23,7 @@ def run(arguments: list[str]) -> int:
     workspace = Workspace(Path(arguments[0]).resolve())
     supervisor = Supervisor(
         workspace,
-        engines={"local": LocalEngine(TRAINER, stands_by=False), "slurm": SlurmEngine(every=0.2)},
+        engines={"local": LocalEngine(TRAINER), "slurm": SlurmEngine(every=0.2)},
         workers=Workers(command=make_result),
         rules=replace(QUICK, **options),  # type: ignore[arg-type]
     )

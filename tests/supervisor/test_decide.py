@@ -32,7 +32,6 @@ from lvmtui.supervisor.decide import (
     Asked,
     CampaignSeen,
     Close,
-    Coming,
     GiveUp,
     Insist,
     Lose,
@@ -40,7 +39,6 @@ from lvmtui.supervisor.decide import (
     Rules,
     RunSeen,
     Start,
-    coming,
     decide,
     something_left_to_do,
 )
@@ -495,25 +493,6 @@ def test_nothing_is_begun_that_could_not_be_written_down(spec: RunSpec) -> None:
     queued = CampaignSeen("c", 1, (seen_with(spec, Intent()),))
     assert decide(Observation((queued,), can_write=True), RULES) == (Start("run"),)
     assert decide(Observation((queued,), can_write=False), RULES) == ()
-
-
-def test_who_comes_next_and_when_it_is_worth_getting_ready(spec: RunSpec) -> None:
-    def told(*runs: RunSeen, can_write: bool = True, started: str = "") -> Coming:
-        seen = CampaignSeen("c", 2, tuple(replace(run, name=f"r{i}") for i, run in enumerate(runs)))
-        return coming(Observation((seen,), can_write=can_write), {started}, RULES)
-
-    queued, paused = seen_with(spec, Intent()), seen_with(spec, Intent("pause", 1))
-    starting = seen_with(spec, Intent(), launched(1), sight=alive(1))
-    training = seen_with(spec, Intent(), launched(1), started(1), sight=alive(1))
-    over = seen_with(spec, Intent(), launched(1), started(1), finished(9.0, 9))
-    assert told(queued, queued) == Coming(("r0", "r1"), 0), "nobody is started for runs that could go at once"
-    assert told(starting, queued) == Coming(("r1",), 0), "what only starts is not disturbed"
-    assert told(training, starting, queued, queued) == Coming(("r2", "r3"), 1)
-    assert told(training, training, queued) == Coming(("r2",), 1), "no more than wait"
-    assert told(training, paused, queued, over) == Coming(("r2",), 1)
-    assert told(training, queued, queued, started="r1") == Coming(("r2",), 1), "whose turn has come waits no more"
-    assert told(training, queued, can_write=False) == told(training, over) == told(over) == Coming()
-    assert len(told(*[queued] * 500).runs) < 20, "hundreds of names are of no use to anybody"
 
 
 def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:

@@ -29,7 +29,7 @@ class Toy(LocalEngine):
         assert place.settings == {"colour": ("red",)}
         return super().start(place, spec)
 
-KIND = Kind(make=lambda: Toy(TRAINER, stands_by=False), settings=(Setting("colour", "NAME", "toy: its colour"),))
+KIND = Kind(make=lambda: Toy(TRAINER), settings=(Setting("colour", "NAME", "toy: its colour"),))
 """
 
 

@@ -16,8 +16,10 @@ from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines import local as local_module
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
-from lvmtui.system.files import try_lock
+from lvmtui.system.files import is_locked, try_lock
+from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK
+from lvmtui.system.processes import Sent
 from tests.factory import make_campaign
 from tests.waiting import wait_for
 
@@ -31,24 +33,13 @@ time.sleep(600)
 """
 
 
-STAND_BY = """
-import json, os, sys, time
-os.write(1, b"ready\\n")
-line = sys.stdin.readline()
-turn = json.loads(line)
-open(turn["folder"] + "/turn.part", "w").write(line)
-os.rename(turn["folder"] + "/turn.part", turn["folder"] + "/turn.json")
-time.sleep(600)
-"""
-
-
 class Bench:
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
         campaign = make_campaign(self.workspace, models=("amn",), threads=3)
         self.folder: RunDir = self.workspace.run(campaign.runs[0])
         self.other: RunDir = self.workspace.run(campaign.runs[1])
-        self.engine = LocalEngine((sys.executable, "-S", "-c", TELL), stands_by=False)
+        self.engine = LocalEngine((sys.executable, "-S", "-c", TELL))
         self.place = Place(self.folder)
 
     @property
@@ -66,7 +57,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_the_trainers_are_ours_whatever_lies_in_the_current_folder() -> None:
-    assert (sys.executable, "-P", "-m", "trainers") == TRAINER
+    assert our_command("trainers") == TRAINER
 
 
 def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,32 +76,6 @@ def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypa
     wait_for(lambda: bench.folder.log.read_bytes() == b"" or b"words" in bench.folder.log.read_bytes())
 
 
-def test_the_next_run_is_given_to_one_that_stands_by(bench: Bench) -> None:
-    free = 0.2
-    engine = LocalEngine((sys.executable, "-S", "-c", STAND_BY), idle_cores=lambda: free)
-    assert engine._standby is not None
-    engine.expect([(bench.place, bench.spec)], 1)
-    assert not engine._standby._waiting, "what computes is not disturbed"
-    free = 0.9
-    engine.expect([(bench.place, bench.spec)], 1)
-    free = 0.0
-    engine.expect([(bench.place, bench.spec)], 1)
-    (waiting,) = engine._standby._waiting
-    wait_for(lambda: waiting.is_ready)
-    begun = engine.start(bench.place, bench.spec)
-    assert begun.process.pid == waiting.process.pid
-    wait_for((bench.folder.path / "turn.json").exists)
-    turn = json.loads((bench.folder.path / "turn.json").read_text())
-    assert (turn["folder"], turn["output"]) == (str(bench.folder.path), str(bench.folder.log))
-    assert turn["environment"] == {RUN_MARK: str(bench.folder.path), LAUNCH_MARK: begun.launch}
-    assert [m.identity for m in engine.look([bench.place])[bench.folder.path].members] == [begun.process]
-    os.kill(begun.process.pid, signal.SIGUSR1)
-    wait_for(lambda: not engine.look([bench.place])[bench.folder.path].members)
-    ended = engine.look([bench.place])[bench.folder.path].ended
-    assert ended and ended.words == "killed by signal 10", "it is a child like any other"
-    engine.expect([], 0)
-
-
 def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
@@ -121,7 +86,7 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
     # a new supervisor sees who has which
     bench.engine.insist([Place(bench.other)])
     wait_for(lambda: not second.process.alive())
-    other = LocalEngine((sys.executable, "-S", "-c", TELL), stands_by=False)
+    other = LocalEngine((sys.executable, "-S", "-c", TELL))
     other.look([bench.place])
     assert other._devices("auto") == second.devices
 
@@ -180,7 +145,7 @@ def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
     assert (member.identity, member.leader, member.launch) == (begun.process, True, begun.launch)
     os.kill(begun.process.pid, signal.SIGSTOP)
     wait_for(lambda: other.look([bench.place])[bench.folder.path].members[0].stopped)
-    assert other.ask([bench.place]) == {bench.folder.path: (begun.process.pid,)}
+    assert other.ask([bench.place]) == {bench.folder.path: Sent((begun.process.pid,))}
     wait_for(lambda: not other.look([bench.place])[bench.folder.path].members)
     ended = other.look([bench.place])[bench.folder.path].ended
     assert ended and ended.words == "its process is gone"  # not our child: nobody told how
@@ -191,12 +156,15 @@ def test_a_process_that_only_the_logs_name_is_the_runs(bench: Bench) -> None:
 
     from lvmtui.system.process_id import identity_of
 
-    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    hold = "import fcntl, sys, time; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-S", "-c", hold, str(bench.folder.lock)])
     identity = identity_of(child.pid)
     assert identity is not None
+    wait_for(lambda: bench.folder.lock.exists() and is_locked(bench.folder.lock))
     place = Place(bench.folder, (identity,))
+    assert not bench.engine.look([Place(bench.other, (identity,))])[bench.other.path].members, "another's lock"
     assert [m.identity for m in bench.engine.look([place])[bench.folder.path].members] == [identity]
-    assert bench.engine.insist([place]) == {bench.folder.path: (child.pid,)}
+    assert bench.engine.insist([place]) == {bench.folder.path: Sent((child.pid,))}
     child.wait()
 
 
@@ -211,7 +179,7 @@ def test_a_locked_folder_and_a_missing_interpreter(bench: Bench) -> None:
         bench.engine.start(bench.place, bench.spec)
     bench.folder.log.rmdir()
     with pytest.raises(CannotStart, match="No such file"):
-        LocalEngine(("/no/such/interpreter",), stands_by=False).start(bench.place, bench.spec)
+        LocalEngine(("/no/such/interpreter",)).start(bench.place, bench.spec)
 
 
 def test_a_workspace_under_another_name_is_the_same(bench: Bench, tmp_path: Path) -> None:
@@ -222,11 +190,11 @@ def test_a_workspace_under_another_name_is_the_same(bench: Bench, tmp_path: Path
     assert member.identity == begun.process
 
 
-def test_the_processes_of_a_folder_that_is_gone_are_strays(bench: Bench) -> None:
+def test_the_processes_of_a_folder_that_is_gone_are_orphans(bench: Bench) -> None:
     begun = bench.engine.start(bench.place, bench.spec)
     wait_for((bench.folder.path / "facts.json").exists)
-    assert not bench.engine.strays(bench.workspace.models)
+    assert not bench.engine.orphans(bench.workspace.models)
     bench.folder.path.rename(bench.folder.path.with_name("renamed"))
-    (stray,) = bench.engine.strays(bench.workspace.models)
-    assert stray.folder.path == bench.folder.path
-    assert bench.engine.insist([stray]) == {stray.folder.path: (begun.process.pid,)}
+    (orphan,) = bench.engine.orphans(bench.workspace.models)
+    assert orphan.folder.path == bench.folder.path
+    assert bench.engine.insist([orphan]) == {orphan.folder.path: Sent((begun.process.pid,))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import Arm
 from lvmtui.supervisor import tasks as workers_module
 from lvmtui.supervisor.tasks import TRIES, Done, Made, Outcome, Task, Workers, command_of, due, result_of
+from lvmtui.system.launch import our_command
 from tests.factory import make_campaign
 from tests.waiting import wait_for
 
@@ -109,12 +111,13 @@ def test_what_was_lost_is_made_again_and_what_failed_too_often_blocks_nothing(ca
 
 def test_the_commands_are_the_ones_agreed_on(folder: CampaignDir) -> None:
     def words(kind: str, subject: str) -> list[str]:
-        return list(command_of(folder, Task(folder.id, kind, subject, "")))[1:]  # type: ignore[arg-type]
+        return list(command_of(folder, Task(folder.id, kind, subject, "")))[3:]  # type: ignore[arg-type]
 
-    assert words("baselines", "baseline") == ["-P", "-m", "lvmtui.datasets.baselines", str(folder.path), "baseline"]
-    assert words("comparison", "gru") == ["-P", "-m", "lvmtui.verdict.compare", str(folder.path), "gru"]
+    assert command_of(folder, Task(folder.id, "report", "", ""))[:3] == our_command("lvmtui")[:3]
+    assert words("baselines", "baseline") == ["lvmtui.datasets.baselines", str(folder.path), "baseline"]
+    assert words("comparison", "gru") == ["lvmtui.verdict.compare", str(folder.path), "gru"]
     root = str(folder.workspace.root)
-    assert words("report", "") == ["-P", "-m", "lvmtui", "report", "--workspace", root, "--campaign", folder.id]
+    assert words("report", "") == ["lvmtui", "report", "--workspace", root, "--campaign", folder.id]
 
 
 # Processes ------------------------------------------------------------------------------------------------------------
@@ -168,11 +171,12 @@ def test_a_worker_that_leaves_nothing_or_cannot_be_started_has_failed(folder: Ca
     workers.begin(folder, [task])
     assert finish(workers).fault == "left no result"
     workers = Workers(
-        command=lambda folder, task: ("/no/such/interpreter",), clock=iter(range(0, 10000, 1000)).__next__
+        command=lambda folder, task: ("/no/such/interpreter",), clock=count(0, 1000).__next__
     )
-    for _ in range(TRIES):
+    for _ in range(2 * TRIES):
         assert workers.begin(folder, [task]) is None
-    assert workers.given_up(task)
+    assert not workers.given_up(task), "that nothing can be started is no fault of the result"
+    assert "could not be started" in workers.trouble(folder.id) and "/no/such/interpreter" in workers.trouble(folder.id)
 
 
 def test_a_worker_that_hangs_is_ended(folder: CampaignDir, monkeypatch: pytest.MonkeyPatch) -> None:

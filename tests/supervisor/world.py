@@ -60,7 +60,7 @@ class World:
         """The one before was killed: what it knew is forgotten."""
         self.supervisor = Supervisor(
             self.workspace,
-            engines={"local": LocalEngine(TRAINER, stands_by=False)},
+            engines={"local": LocalEngine(TRAINER)},
             workers=Workers(command=make_result),
             rules=self.rules,
         )

@@ -16,13 +16,14 @@ from lvmtui.supervisor.memory_kills import counter, in_kernel_log
 from lvmtui.system import processes as process_module
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, identity_of
 from lvmtui.system.processes import (
+    Sent,
     ask_to_leave,
     ending_words,
     kill_all,
     marked_processes,
     output_of,
     send,
-    start_detached,
+    spawn,
     state_of,
 )
 from tests.waiting import wait_for
@@ -38,7 +39,7 @@ class Family:
         self.children: list[subprocess.Popen[bytes]] = []
 
     def start(self, code: str = "import time; time.sleep(600)", mark: str = "run", **environment: str) -> Identity:
-        child = start_detached(
+        child = spawn(
             (sys.executable, "-S", "-c", code),
             output=self.folder / "log",
             folder=self.folder,
@@ -87,7 +88,7 @@ def test_a_zombie_has_ended(family: Family) -> None:
     identity = family.start("pass")
     wait_for(lambda: state_of(identity) is None)
     assert not family.marked() and not identity.alive()
-    assert not send(identity, signal.SIGKILL)
+    assert send(identity, signal.SIGKILL) == ""
 
 
 def test_a_number_that_belongs_to_another_is_never_touched(family: Family) -> None:
@@ -97,8 +98,8 @@ def test_a_number_that_belongs_to_another_is_never_touched(family: Family) -> No
         replace(identity, boot_id="before the restart"),
         replace(identity, host="elsewhere"),
     ):
-        assert not send(other, signal.SIGKILL) and state_of(other) is None
-    assert identity.alive() and send(identity, signal.SIGKILL)
+        assert send(other, signal.SIGKILL) == "" and state_of(other) is None
+    assert identity.alive() and send(identity, signal.SIGKILL) is None
     wait_for(lambda: not identity.alive())
 
 
@@ -106,7 +107,7 @@ def test_the_stopped_hear_that_they_are_asked(family: Family) -> None:
     identity = family.start()
     os.kill(identity.pid, signal.SIGSTOP)
     wait_for(lambda: family.marked()[0].stopped)
-    assert ask_to_leave(family.marked()) == (identity.pid,)
+    assert ask_to_leave(family.marked()) == Sent((identity.pid,))
     wait_for(lambda: not identity.alive())
 
 
@@ -120,7 +121,7 @@ def test_who_starts_children_while_being_killed_is_killed_with_them(family: Fami
     )
     wait_for(lambda: len(family.marked()) > 5)
     killed = kill_all(family.marked, rounds=50)
-    assert len(killed) > 5
+    assert len(killed.reached) > 5 and not killed.refused
     wait_for(lambda: not family.marked())
 
 

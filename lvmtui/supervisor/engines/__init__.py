@@ -20,6 +20,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import unknown
 from lvmtui.system.process_id import Identity
+from lvmtui.system.processes import Sent
 
 Settings = Mapping[str, tuple[str, ...]]
 """What a campaign tells its engine, by the names in `Kind.settings`."""
@@ -120,24 +121,19 @@ class Engine(Protocol):
         """Start the run's trainer. Raises CannotStart and Occupied."""
         ...
 
-    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """These runs wait for a place, soonest first; none: nothing waits. What makes their start quicker may be done
-        now for the first `ahead` of them. Never raises."""
-        ...
-
     def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
         """What lives of each run, by its folder's path: one look for all of them."""
         ...
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Ask everything of these runs to leave, and wake what is stopped. Returns whom it reached, by folder."""
         ...
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """End everything of these runs now. Returns whom."""
         ...
 
-    def strays(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[Place]:
         """Runs below `models` of which something lives although their folder is gone."""
         ...
 

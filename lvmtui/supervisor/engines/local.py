@@ -1,8 +1,11 @@
 """Runs as processes of this machine.
 
-A process is the run's if it carries the run's mark, descends from one that does, or is named by the run's logs. All
-processes are looked through only when something may have changed that single looks cannot see; in between, the known
-ones are checked one by one.
+A process is the run's if it carries the run's marks or descends from one that does. One that only the run's logs name
+(started by hand, or before the workspace was moved) is the run's if it holds the lock of this very folder: a copy of a
+workspace names the processes of the original, which are none of its own.
+
+All processes are listed only when something may have changed that looks at single ones cannot see. In between, the
+known ones are checked one by one.
 """
 
 from __future__ import annotations
@@ -10,17 +13,15 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.turn import Turn
-from lvmtui.supervisor import memory_kills, standby
+from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engines import (
     Begun,
     CannotStart,
@@ -33,27 +34,39 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
-from lvmtui.supervisor.idle import IdleCores
-from lvmtui.system.files import try_lock
+from lvmtui.system.files import is_locked, try_lock
 from lvmtui.system.gpus import device_for, visible_gpus
-from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, boot_id, identity_of
+from lvmtui.system.launch import our_command
+from lvmtui.system.process_id import (
+    FOLDER_MARK,
+    LAUNCH_MARK,
+    RUN_MARK,
+    Identity,
+    boot_id,
+    folder_id,
+    host_name,
+    identity_of,
+)
 from lvmtui.system.processes import (
     Process,
+    Sent,
     ask_to_leave,
     ending_words,
     kill_all,
     marked_processes,
     process_of,
-    start_detached,
+    spawn,
     state_of,
+    works_for,
 )
 
-TRAINER = (sys.executable, "-P", "-m", "trainers")
-"""`-P`: a folder called `trainers` in the current directory must not be taken for ours."""
+TRAINER = our_command("trainers")
 LOOK_THROUGH_ALL = 30.0
 """Seconds between two looks through all processes when nothing calls for one: a child that outlived a look at the
 moment its parent died is found this late."""
 GONE = "its process is gone"
+LOCKED = "its folder is locked by a process that cannot be seen from here (another container, or another machine)"
+OF_THE_ORIGINAL = "its process works in the folder this one was copied from"
 FOR_MEMORY = "killed for memory"
 
 
@@ -68,22 +81,20 @@ class LocalEngine:
         self,
         command: Sequence[str] = TRAINER,
         *,
-        stands_by: bool = True,
-        idle_cores: Callable[[], float] | None = None,
         clock: Callable[[], float] = time.monotonic,
         find: Callable[[], list[Process]] = marked_processes,
     ) -> None:
-        """`command`: to which a run's folder is added. `stands_by`: it knows how to; see `standby.py`."""
+        """`command`: to which a run's folder is added."""
         self._command = tuple(command)
-        self._standby = standby.Standby(command) if stands_by else None
-        self._idle_cores = idle_cores or IdleCores()
         self._clock = clock
         self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._known: dict[str, dict[Identity, Process]] = {}
-        """Mark -> who was alive at the last look."""
-        self._ended: dict[str, dict[Identity, Ended]] = {}
-        """Mark -> how its processes ended, in the order in which that was learned."""
+        """Who was alive at the last look, by the device and inode of their folder, or by its path where they do not
+        carry those."""
+        self._ended: dict[Identity, Ended] = {}
+        self._last_ended: dict[str, Ended] = {}
+        """By folder, as `_known`."""
         self._looked = float("-inf")
         self._memory_kills = memory_kills.counter()
         self._gpus: tuple[str, ...] | None = None
@@ -100,37 +111,30 @@ class LocalEngine:
                 raise Occupied("its folder is locked by a process that cannot be found from here")
             lock.close()
             folder.log.open("ab").close()  # what cannot be opened is to be said here, not found out by a trainer
-            mark, launch, devices = self._mark(folder), secrets.token_hex(6), self._devices(spec.device)
-            marks = {RUN_MARK: mark, LAUNCH_MARK: launch} | ({"CUDA_VISIBLE_DEVICES": devices} if devices else {})
-            child = self._one_that_stands_by(place, spec, marks) or start_detached(
+            if (other := self._working_elsewhere(place)) is not None:
+                raise Occupied(_moved_words(other))
+            launch, devices = secrets.token_hex(6), self._devices(spec.device)
+            marks = {RUN_MARK: self._mark(folder), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: launch}
+            child = spawn(
                 (*self._command, str(folder.path)),
                 output=folder.log,
                 folder=folder.workspace,
-                environment={**os.environ, **thread_environment(spec.threads), **marks},
+                environment={
+                    **os.environ,
+                    **thread_environment(spec.threads),
+                    **marks,
+                    **({"CUDA_VISIBLE_DEVICES": devices} if devices else {}),
+                },
             )
         except OSError as error:
-            raise CannotStart(f"could not be started: {error.strerror or error}") from None
+            raise CannotStart(f"could not be started: {_os_words(error)}") from None
         identity = identity_of(child.pid)
         assert identity is not None, "a child that was not waited for keeps its entry"
         self._children[identity] = child
-        process = Process(identity, os.getpid(), True, False, mark, launch, devices)
-        self._known.setdefault(mark, {})[identity] = process
+        self._remember(
+            Process(identity, os.getpid(), True, False, marks[RUN_MARK], marks[FOLDER_MARK], launch, devices)
+        )
         return Begun(identity, launch, devices)
-
-    def _one_that_stands_by(
-        self, place: Place, spec: RunSpec, marks: Mapping[str, str]
-    ) -> subprocess.Popen[bytes] | None:
-        if self._standby is None:
-            return None
-        turn = Turn(str(place.folder.path), str(place.folder.log), marks)
-        return self._standby.give(_kind(place, spec), turn)
-
-    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """Have trainers stand by for them, as far as a core is free to import torch: beside runs that keep all of them
-        busy it would only take from one run what it gives to the next."""
-        if self._standby is not None:
-            free = round(self._idle_cores()) if ahead else 0
-            self._standby.keep([_kind(place, spec) for place, spec in runs], min(ahead, free))
 
     def _devices(self, device: str) -> str:
         if self._gpus is None:
@@ -152,35 +156,69 @@ class LocalEngine:
         return {place.folder.path: self._sight(place) for place in places}
 
     def _sight(self, place: Place) -> Sight:
-        mark = self._mark(place.folder)
-        known = self._known.get(mark, {})
-        for identity in place.processes:  # started by hand, or before the workspace was moved: without our mark
-            if identity not in known and (process := process_of(identity)):
-                known = self._known.setdefault(mark, {})
-                known[identity] = process
-        return Sight(
-            tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in known.values()),
-            ended=self._end_of(mark, place.processes[0] if place.processes else None),
-        )
+        members = self._members_known(place)
+        if members or not place.unsettled or not place.processes:
+            return Sight(
+                tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in members.values()),
+                ended=self._end_of(place),
+            )
+        if (other := self._working_elsewhere(place)) is not None:
+            return Sight(known=False, told=_moved_words(other))
+        newest = place.processes[0]
+        if newest.alive():  # it is not a member, so it works for another folder
+            return Sight(ended=Ended(newest, OF_THE_ORIGINAL, excused=True))
+        if newest.host == host_name() and is_locked(place.folder.lock):
+            return Sight(known=False, told=LOCKED)
+        return Sight(ended=self._end_of(place))
 
-    def _end_of(self, mark: str, newest: Identity | None) -> Ended | None:
+    def _members_known(self, place: Place) -> dict[Identity, Process]:
+        """The living processes of a run."""
+        here, mark = folder_id(place.folder.path), self._mark(place.folder)
+        if not here:  # the folder is gone: those who were started for its path are left
+            return {i: p for known in self._known.values() for i, p in known.items() if p.mark == mark}
+        members = dict(self._known.get(here, {}))
+        unmarked = dict(self._known.get(mark, {}))
+        for identity in place.processes:
+            if identity not in members and (process := process_of(identity)):
+                unmarked[identity] = process
+        for identity, process in unmarked.items():
+            if works_for(process, place.folder.path, place.folder.lock):
+                self._known.get(mark, {}).pop(identity, None)
+                members[identity] = self._known.setdefault(here, {})[identity] = replace(process, folder=here)
+        return members
+
+    def _working_elsewhere(self, place: Place) -> Process | None:
+        """A process that was started for this path and works in the folder that was here before, which was moved.
+
+        It writes by path, so nothing may be started beside it.
+        """
+        here, mark = folder_id(place.folder.path), self._mark(place.folder)
+        living = (p for known in self._known.values() for p in known.values())
+        return next((p for p in living if p.mark == mark and p.folder not in ("", here)), None)
+
+    def _end_of(self, place: Place) -> Ended | None:
         """How the newest process that the logs name ended; the last one seen to end where they name none."""
-        ends = self._ended.setdefault(mark, {})
-        if newest is None:
-            return next(reversed(ends.values()), None)
-        if not self._known.get(mark) and newest not in ends and newest.here and newest.boot_id == boot_id():
+        keys = (folder_id(place.folder.path), self._mark(place.folder))
+        if not place.processes:
+            return next((self._last_ended[key] for key in keys if key in self._last_ended), None)
+        newest = place.processes[0]
+        living = any(self._known.get(key) for key in keys)
+        if not living and newest not in self._ended and newest.here and newest.boot_id == boot_id():
             # nobody looked when it ended; the kernel may still know for what
-            ends[newest] = _ended(newest, None, for_memory=False)
-        return ends.get(newest)
+            self._ended[newest] = _ended(newest, None, for_memory=False)
+        return self._ended.get(newest)
+
+    def _remember(self, process: Process) -> None:
+        self._known.setdefault(process.folder or process.mark, {})[process.identity] = process
 
     def _check_known(self) -> bool:
         """Forget who is not alive any more, and learn how they ended. True if there were any."""
         gone: list[tuple[str, Process]] = []
-        for mark, known in self._known.items():
+        for key, known in self._known.items():
             for identity, process in known.items():
                 state = state_of(identity)
                 if state is None:
-                    gone.append((mark, process))
+                    gone.append((key, process))
                 elif process.stopped != (state in "Tt"):
                     known[identity] = replace(process, stopped=state in "Tt")
         if gone:
@@ -191,54 +229,47 @@ class LocalEngine:
         """Learn how those who left ended, and take our own children out of the process table."""
         before, self._memory_kills = self._memory_kills, memory_kills.counter()
         for_memory = before is not None and self._memory_kills is not None and self._memory_kills > before
-        for mark, process in gone:
-            del self._known[mark][process.identity]
+        for key, process in gone:
+            del self._known[key][process.identity]
             child = self._children.pop(process.identity, None)
             code = child.wait() if child else None
             if process.leader:
-                self._ended.setdefault(mark, {})[process.identity] = _ended(process.identity, code, for_memory)
+                ended = _ended(process.identity, code, for_memory)
+                self._ended[process.identity] = self._last_ended[key] = ended
 
     def _look_through_all(self) -> None:
         """Find everybody who carries a mark. Those known before stay until `_check_known` sees that they ended."""
-        found: dict[str, dict[Identity, Process]] = {}
-        for process in self._find():
-            found.setdefault(process.mark, {})[process.identity] = process
-        for mark, known in self._known.items():
-            for identity, process in known.items():
-                found.setdefault(mark, {}).setdefault(identity, process)
-        self._known = found
+        before = [process for known in self._known.values() for process in known.values()]
+        self._known = {}
+        for process in (*self._find(), *before):
+            self._remember(process)
         self._looked = self._clock()
 
-    def strays(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[Place]:
         """Runs of which processes live although their folder is gone."""
         root = str(models.resolve()) + os.sep
-        marks = [mark for mark, known in self._known.items() if known and mark.startswith(root)]
-        return [Place(RunDir(Path(mark))) for mark in marks if not os.path.isdir(mark)]
+        marks = {p.mark for known in self._known.values() for p in known.values() if p.mark.startswith(root)}
+        return [Place(RunDir(Path(mark))) for mark in sorted(marks) if not os.path.isdir(mark)]
 
     # -- stopping --
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """TERM to everything of the runs, with CONT for the stopped."""
         return {place.folder.path: ask_to_leave(self._members(place)) for place in places}
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """KILL to everything of the runs."""
         return {place.folder.path: kill_all(partial(self._members, place)) for place in places}
 
     def _members(self, place: Place) -> list[Process]:
         self._look_through_all()
-        self._sight(place)
-        return list(self._known.get(self._mark(place.folder), {}).values())
+        return list(self._members_known(place).values())
 
     def _mark(self, folder: RunDir) -> str:
         mark = self._marks.get(folder.path)
         if mark is None:
             mark = self._marks[folder.path] = mark_of(folder)
         return mark
-
-
-def _kind(place: Place, spec: RunSpec) -> standby.Kind:
-    return standby.Kind(spec.threads, place.folder.workspace)
 
 
 def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:
@@ -248,6 +279,16 @@ def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended
     if returncode is None:
         return Ended(process, GONE)
     return Ended(process, ending_words(returncode), returncode if returncode >= 0 else None)
+
+
+def _moved_words(process: Process) -> str:
+    number = process.identity.pid
+    return f"process {number} writes here but belongs to a folder that was moved away; end it (kill {number})"
+
+
+def _os_words(error: OSError) -> str:
+    """The file and the reason of a failure."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 KIND = Kind(make=LocalEngine)

@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,8 +38,9 @@ from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, try_lock
 from lvmtui.system.filesystem import is_shared, kind_of, locks_reach
+from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
-from lvmtui.system.processes import Done, done_by, unmarked_environment
+from lvmtui.system.processes import Done, Sent, done_by, unmarked_environment
 from lvmtui.system.text import sanitise
 
 SCHEDULER = "Slurm"
@@ -151,9 +151,15 @@ def script(place: Place, threads: int) -> str:
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
-        f"exec {shlex.quote(_one(settings, 'python') or sys.executable)} -P -m trainers {shlex.quote(path)}",
+        f"exec {shlex.join(_trainer(settings))} {shlex.quote(path)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _trainer(settings: Settings) -> tuple[str, ...]:
+    """The command of a trainer. Another Python has its own installation of ours, which it finds by name."""
+    python = _one(settings, "python")
+    return (python, "-P", "-m", "trainers") if python else our_command("trainers")
 
 
 def resources(settings: Settings, threads: int) -> list[str]:
@@ -384,9 +390,6 @@ class SlurmEngine:
 
     # -- looking --
 
-    def expect(self, runs: Sequence[tuple[Place, RunSpec]], ahead: int) -> None:
-        """Nothing: a job is submitted as soon as there is a place for it, and waits in the cluster's queue."""
-
     def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
         """What is known of the runs' jobs, from one question for all of them."""
         places = list(places)
@@ -472,7 +475,7 @@ class SlurmEngine:
                 text = f"killed by signal {number}"
         return Ended(job.identity, _where(job) + text, code, job.state in EXCUSED)
 
-    def strays(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[Place]:
         """Runs of which a job lives although their folder is gone."""
         root = str(models.resolve()) + os.sep
         living = [(job.folder, job.name) for jobs in self._living.values() for job in jobs]
@@ -484,16 +487,16 @@ class SlurmEngine:
 
     # -- stopping --
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Cancel the jobs: Slurm sends CONT and TERM, and KILL after its KillWait. Those that wait are taken out."""
-        asked = {place.folder.path: self._numbers(place) for place in places}
-        self._cancel([number for numbers in asked.values() for number in numbers])
+        asked = {place.folder.path: Sent(self._numbers(place)) for place in places}
+        self._cancel([number for sent in asked.values() for number in sent.reached])
         return asked
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, tuple[int, ...]]:
+    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """KILL to everything of the jobs, and cancel them once more."""
-        asked = {place.folder.path: self._numbers(place) for place in places}
-        numbers = [number for numbers in asked.values() for number in numbers]
+        asked = {place.folder.path: Sent(self._numbers(place)) for place in places}
+        numbers = [number for sent in asked.values() for number in sent.reached]
         self._cancel([n for n in numbers if self._state(n) not in WAITING], "--full", f"--signal={signal.SIGKILL.name}")
         self._cancel(numbers)
         return asked

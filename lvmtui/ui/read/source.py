@@ -213,7 +213,7 @@ class Source:
         views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
         self._going = any(view.status.phase in ALIVE for view in views)
         intent = read_campaign_intent(reader.folder.intent)
-        return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence)
+        return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence, reader.trouble)
 
     @property
     def _weighed_lately(self) -> bool:
@@ -232,7 +232,11 @@ class Source:
         selected = self._views.get(self._selected)
         if selected is not None and (mark := signature(selected.folder.log)) != self._log[0]:
             self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
-        notes = (*(("polling",) if self._polls else ()), *filter(None, (state.silence,)), *self._notes.values())
+        notes = (
+            *(("polling",) if self._polls else ()),
+            *filter(None, (state.silence, state.trouble)),
+            *self._notes.values(),
+        )
         return self._builder.build(
             state,
             self._now,
