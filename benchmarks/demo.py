@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from lvmtui.formats.campaign import PlannedRun
@@ -60,22 +60,23 @@ def timed(root: Path, *command: str) -> int:
     return code
 
 
-def parts(workspace: Workspace, runs: list[PlannedRun]) -> Counter[str]:
+def parts(workspace: Workspace, runs: list[PlannedRun]) -> dict[str, float]:
     """Seconds of the runs' work, by what they were spent on. A run that was resumed counts with its last life only."""
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
     for folder in map(workspace.run, runs):
         events = [decode_event(line) for line in folder.events.read_bytes().splitlines()]
         digits = read_progress(folder.progress)
         (finished,) = (event for event in events if isinstance(event, Finished))
         assert digits is not None
-        own = Counter(
-            starting=digits.startup_seconds,
-            training=finished.train_seconds,
-            evaluating=sum(e.seconds for e in events if isinstance(e, Evaluated)),
-            saving=sum(e.seconds for e in events if isinstance(e, CheckpointSaved)),
-        )
+        own = {
+            "starting": digits.startup_seconds,
+            "training": finished.train_seconds,
+            "evaluating": sum(e.seconds for e in events if isinstance(e, Evaluated)),
+            "saving": sum(e.seconds for e in events if isinstance(e, CheckpointSaved)),
+        }
         own["judging on held-out windows"] = finished.active - sum(own.values())
-        spent += own
+        for part, seconds in own.items():
+            spent[part] += seconds
     return spent
 
 

@@ -38,7 +38,8 @@ def folds_of(kind: str, article: np.ndarray, seed: int = 0) -> np.ndarray:
     """The fold of each window."""
     random = np.random.default_rng(seed)
     if kind == "by article":
-        return (random.permutation(FULL_ARTICLES) % FOLDS)[article]
+        fold_of_article: np.ndarray = random.permutation(FULL_ARTICLES) % FOLDS
+        return np.asarray(fold_of_article[article])
     return random.permutation(len(article)) % FOLDS
 
 

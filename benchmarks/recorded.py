@@ -36,7 +36,13 @@ from lvmtui.state.run_state import RunState, apply, apply_record
 from lvmtui.state.status import Life, status_of
 from lvmtui.state.tail import read_lines
 
+Entry = Event | Record
 ENDINGS = (Paused, Interrupted, Cancelled, Failed, Finished)
+
+
+def time_of(entry: Entry) -> float:
+    assert not isinstance(entry, Unknown), "lines that cannot be read are left out"
+    return entry.time
 
 
 @dataclass
@@ -45,7 +51,7 @@ class History:
 
     planned: PlannedRun
     spec: RunSpec
-    log: list[Event | Record] = field(default_factory=list)
+    log: list[Entry] = field(default_factory=list)
     digits: list[Progress] = field(default_factory=list)
     _states: list[tuple[float, RunState]] = field(default_factory=list)
 
@@ -75,7 +81,7 @@ class History:
             state = RunState(self.spec)
             for entry in self.log:
                 state = _after(state, entry)
-                self._states.append((entry.time, state))
+                self._states.append((time_of(entry), state))
         place = bisect_right(self._states, now, key=lambda pair: pair[0])
         state = self._states[place - 1][1] if place else RunState(self.spec)
         seen = bisect_right(self.digits, now, key=lambda digits: digits.time)
@@ -133,7 +139,7 @@ def read_recorded(folder: CampaignDir, digits: Path | None = None) -> Recorded:
         events = [decode_event(line) for line in read_lines(run.events)[0]]
         records = [decode_record(line) for line in read_lines(run.supervision)[0]]
         known = [e for e in (*events, *records) if not isinstance(e, Unknown)]
-        history.log = sorted(known, key=lambda entry: entry.time)
+        history.log = sorted(known, key=time_of)
         if any(isinstance(e, Launched) for e in history.log):
             runs[planned.run] = history
     if digits is None:
@@ -224,7 +230,7 @@ def steady(recorded: Recorded) -> Recorded:
     for planned in recorded.campaign.runs:
         history = recorded.runs[planned.run]
         log = _at_pace(history, paces[history.spec.model], heapq.heappop(free))
-        heapq.heappush(free, log[-1].time + 1.5)
+        heapq.heappush(free, time_of(log[-1]) + 1.5)
         runs[planned.run] = quiet = History(planned, history.spec, log)
         quiet.digits = digits_from_events(quiet)
     return Recorded(recorded.campaign, runs, f"{recorded.name}, steady")
@@ -233,7 +239,7 @@ def steady(recorded: Recorded) -> Recorded:
 def _at_pace(history: History, pace: float, began: float) -> list[Event | Record]:
     """The log of a run with every step of the same length; start-up 5 s, the end 1.2 s."""
     seconds = median(e.seconds for e in history.log if isinstance(e, Evaluated))
-    log: list[Event | Record] = []
+    log: list[Entry] = []
     now, step = began, 0
     for entry in history.log:
         match entry:

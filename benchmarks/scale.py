@@ -201,9 +201,9 @@ def main(arguments: list[str]) -> int:
         try:
             folder = plan(root, "gru", ROWS[-1], TURNS)
             forget(root / f"artifacts/lvm/datasets/{ROWS[-1]}/vectors.npy")
-            figures = train(folder, group)
+            seen = train(folder, group)
             print(
-                f"gru    {ROWS[-1]:10,} {figures.windows_per_second:9.0f} with {size / 4e9:.1f} GB of memory for "
+                f"gru    {ROWS[-1]:10,} {seen.windows_per_second:9.0f} with {size / 4e9:.1f} GB of memory for "
                 f"{size / 1e9:.1f} GB of vectors, none of them in memory at the start"
             )
         finally:

@@ -189,7 +189,7 @@ def latency(root: Path, samples: int) -> tuple[list[float], list[float]]:
             for want in ("pause", "run"):
                 terminal.read(0.3 + chance.random())
                 began = time.monotonic()
-                history.want(want)  # type: ignore[arg-type]
+                history.want(want)
                 terminal.wait_for(lambda text, paused=want == "pause": ("pausing" in text) is paused)  # type: ignore[misc]
                 states.append(time.monotonic() - began)
     return evaluations, states

@@ -7,6 +7,7 @@ and only the screen may import Textual.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -41,6 +42,8 @@ class Exit(IntEnum):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character gets a question mark
     given = parse(sys.argv[1:] if arguments is None else arguments)
     if hasattr(given, "poll"):
         os.environ[SHARED_MARK] = "1"  # whoever is started from here is to know it too
@@ -141,6 +144,14 @@ def status(given: argparse.Namespace) -> int:
     for other in others[-LOOKED_BACK:]:
         if not CampaignReader(workspace, other).refresh().settled:
             print(f"campaign {other.id} goes on here too: --campaign {other.id}")
+    return Exit.OK
+
+
+def campaigns(given: argparse.Namespace) -> int:
+    from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
+
+    workspace = workspace_of(given)
+    print(json.dumps(campaigns_as_json(workspace), indent=1) if given.json else campaigns_as_text(workspace))
     return Exit.OK
 
 
@@ -306,6 +317,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "attach": attach,
     "status": status,
+    "campaigns": campaigns,
     "report": report,
     "pause": pause,
     "resume": resume,

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lvmtui.cli.ending import read_ending
 from lvmtui.cli.status import headline, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.formats.paths import CampaignDir, Workspace
@@ -27,6 +28,8 @@ EVERY = 1.0
 """Seconds between two looks."""
 PATIENCE = 60.0
 """Seconds to wait for the report after the last run has ended."""
+WRAPPED = 110
+"""Characters in a line of prose where there is no terminal."""
 
 STYLES = {
     Phase.RUNNING: "green",
@@ -55,8 +58,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
         return 130
     if report:
-        console.print(folder.report.read_text(), markup=False, highlight=False, soft_wrap=True)
-        print(f"report: {workspace.final_comparison(reader.campaign)}", file=sys.stderr)
+        print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))
     for view in state.runs:
         if view.status.phase is not Phase.FINISHED:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)

@@ -108,6 +108,9 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("status", "what every run is doing", chosen)
     added.add_argument("--json", action="store_true", help="for programs")
 
+    added = command("campaigns", "the campaigns of this workspace, and what each of them says")
+    added.add_argument("--json", action="store_true", help="for programs")
+
     added = command("report", "write the comparison again, also while runs are missing", chosen)
     added.add_argument("--format", choices=("md", "json", "csv"), default="md", help="default: md")
     added.add_argument("--output", metavar="FILE", help="write to this file instead; - for stdout")

@@ -16,6 +16,9 @@ FULL_FROM = 50_000
 ones (held-out cosines of AMN, LSTM and Transformer: .5064, .5074, .5061 for .5066, .5071, .5068). The original
 experiment trained full-size models on 80,634 vectors. The limit lies between the two."""
 
+ALIKE = 0.2
+"""Expected times that differ by less than this share are told as equal: estimates are no better."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -30,10 +33,10 @@ class Choice:
 
     def sentence(self, expected: Eta, other: Eta) -> str:
         """`size small: ...; --size full would take about 39 m 00 s instead of 4 m`."""
-        return (
-            f"{self.option} {self.value}: {self.reason}; --{self.option} {self.other} would take about "
-            f"{duration(other.seconds)} instead of {duration(expected.seconds)}"
-        )
+        cost = f"{duration(other.seconds)} instead of {duration(expected.seconds)}"
+        if abs(other.seconds - expected.seconds) < ALIKE * expected.seconds:
+            cost = "as long"
+        return f"{self.option} {self.value}: {self.reason}; --{self.option} {self.other} would take about {cost}"
 
 
 def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tuple[Options, tuple[Choice, ...]]:

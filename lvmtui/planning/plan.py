@@ -257,7 +257,7 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
     )
 
 
-def _spec(
+def _spec(  # noqa: PLR0913  all that a run's spec is made of
     options: Options,
     earlier: Earlier | None,
     campaign_id: str,

@@ -70,7 +70,7 @@ class Status:
         return self.phase in OVER
 
 
-def status_of(run: RunState, life: Life, told: str = "") -> Status:
+def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C901  one question for each phase, in the order that decides
     """The status of a run of which `life` was seen. `told`: what its engine says of it, in words. Pure."""
     ending, intent = run.trainer.ending, run.intent
     if isinstance(ending, Finished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def quantised(vectors: np.ndarray) -> dict[str, np.ndarray]:
 def save_articles(path: Path, articles: list[np.ndarray], form: str = "float32", prefix: str = "Article") -> Path:
     """An .npz of whole articles; `form` is a float type, `int8`, or `long`: not of unit length."""
     vectors = np.concatenate(articles)
+    arrays: dict[str, Any]
     if form == "int8":
         arrays = quantised(vectors)
     elif form == "long":

@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def test_every_kind_is_read_as_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
     monkeypatch.setattr(formats, "BLOCK_BYTES", block_bytes)
-    stored = quantised(VECTORS)
+    stored: dict[str, Any] = {**quantised(VECTORS)}
     np.savez(tmp_path / "half.npz", vectors=VECTORS.astype("f2"), something_else=np.zeros(3))
     np.savez_compressed(tmp_path / "big_endian.npz", vectors=VECTORS.astype(">f4"))
     np.savez(tmp_path / "bytes.npz", **stored)
@@ -57,7 +58,7 @@ def test_titles_are_plain_text_or_json_and_always_harmless(tmp_path: Path) -> No
 
 
 def test_the_fingerprint_is_of_the_content(tmp_path: Path) -> None:
-    def fingerprint_of(name: str, vectors: np.ndarray, **more: np.ndarray) -> str:
+    def fingerprint_of(name: str, vectors: np.ndarray, **more: Any) -> str:
         with (tmp_path / name).open("wb") as out:
             np.save(out, vectors) if name.endswith("npy") else np.savez(out, vectors=vectors, **more)
         return formats.fingerprint(recognise(tmp_path / name))
@@ -170,7 +171,7 @@ ARTICLES = {
 @pytest.mark.parametrize("fault", ARTICLES)
 def test_article_numbers_and_titles_are_checked(tmp_path: Path, fault: str) -> None:
     ids, titles, words = ARTICLES[fault]
-    more = {} if titles is None else {"titles": titles}
+    more: dict[str, Any] = {} if titles is None else {"titles": titles}
     np.savez(tmp_path / "a.npz", vectors=VECTORS, article_id=ids, **more)
     with pytest.raises(UserError, match=words):
         formats.articles(recognise(tmp_path / "a.npz"))

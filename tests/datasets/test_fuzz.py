@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,12 @@ def _whole_files() -> dict[str, bytes]:
     ids = np.repeat([0, 1, 2], [len(a) for a in articles])
     contexts, targets = windows_of(walk(30))
     files = {}
-    for name, arrays in {
+    whole: dict[str, dict[str, Any]] = {
         "vectors": {"vectors": vectors.astype("f2"), "article_id": ids, "titles": np.array(["a", "b", "c"])},
         "quantised": {**quantised(vectors), "article_id": ids.astype("u2"), "titles": np.array([b"a", b"b", b"c"])},
         "sequences": {"context_sequences": contexts, "target_vectors": targets},
-    }.items():
+    }
+    for name, arrays in whole.items():
         for packed, save in (("", np.savez), (" packed", np.savez_compressed)):
             out = io.BytesIO()
             save(out, **arrays)

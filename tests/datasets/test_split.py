@@ -22,6 +22,7 @@ from lvmtui.datasets.split import (
     read_heldout,
     read_split,
 )
+from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName
@@ -391,7 +392,7 @@ def test_a_split_that_was_touched_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_the_proof_finds_a_leak(tmp_path: Path) -> None:
     split, baseline, expanded = drawn(tmp_path)
-    stores = {"baseline": baseline.open(), "expanded": expanded.open()}
+    stores: dict[ArmName, Store] = {"baseline": baseline.open(), "expanded": expanded.open()}
     vectors = expanded.open().vectors
     held = np.flatnonzero((vectors @ split.heldout.vectors.T).max(axis=1) > 0.9999)
     near = np.setdiff1d(np.arange(len(vectors) - 5), split.expanded.train)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,7 +151,7 @@ def test_faulty_rows_are_counted_and_leave_nothing(tmp_path: Path, fault: str, f
 
 
 def test_a_quantised_row_without_direction_is_a_fault(tmp_path: Path) -> None:
-    stored = quantised(VECTORS)
+    stored: dict[str, Any] = {**quantised(VECTORS)}
     stored["scale"][4] = 0
     np.savez(tmp_path / "a.npz", **stored)
     with pytest.raises(match="1 of 300 vectors are zero, the first is vector 4;"):

@@ -391,6 +391,6 @@ def test_on_noisy_campaigns_it_is_right_within_its_range(monkeypatch: pytest.Mon
 def test_a_time_is_always_one(steps: int, evaluations: int, spent: float, seconds: float, worse: int) -> None:
     own = replace(shown("gru", 1.0, "own"), train_seconds=seconds, evaluation_seconds=seconds)
     for doing in ("waiting", "starting", "training", "evaluating", "heldout"):
-        left = Left(steps, evaluations, steps % 100, doing, max(0.0, spent), worse)  # type: ignore[arg-type]
+        left = Left(steps, evaluations, steps % 100, doing, max(0.0, spent), worse)
         eta = time_of(replace(WORK, patience=6), left, Machine((own,)), UNKNOWN, own).eta
         assert 0 < eta.low <= eta.seconds <= eta.high < math.inf

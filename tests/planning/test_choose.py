@@ -37,6 +37,8 @@ def test_a_choice_tells_its_reason_and_the_cost_of_the_other() -> None:
     choice = Choice("size", "small", "full", "few windows")
     said = choice.sentence(Eta(50.0, 40.0, 60.0), Eta(2340.0, 2000.0, 2500.0))
     assert said == "size small: few windows; --size full would take about 39 m 00 s instead of 50 s"
+    said = choice.sentence(Eta(50.0, 40.0, 60.0), Eta(55.0, 40.0, 70.0))
+    assert said == "size small: few windows; --size full would take about as long"
 
 
 def test_a_count_of_seeds_is_explained() -> None:
@@ -54,7 +56,7 @@ def test_the_plan_says_what_was_chosen(tmp_path: Path) -> None:
     for remark in plan.remarks:
         assert remark in plan_as_text(plan)
     assert plan_as_json(plan)["remarks"] == list(plan.remarks) and len(plan.remarks) == 3
-    assert "instead of" in plan.remarks[0] and "--seeds 1 2" in plan.remarks[2]
+    assert "would take about" in plan.remarks[0] and "--seeds 1 2" in plan.remarks[2]
 
     original = make_plan(replace(options, recipe="reference"), workspace)
     assert (original.campaign.recipe, original.campaign.size) == ("reference", "full")

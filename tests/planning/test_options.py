@@ -47,7 +47,7 @@ EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
 def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, name: str) -> None:
     one = OPTIONS[name]
     if one.type is bool:
-        typed, written, value = [], "true", True
+        typed, written, value = list[str](), "true", True
     else:
         numbers = (["2"], "[2]", (2,)) if one.several else (["2"], "2", 2)
         typed, written, value = EXAMPLES.get(name, numbers)

@@ -8,8 +8,8 @@ import pytest
 
 from lvmtui.formats.live import STALE, Answer, Job, Pulse
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.supervisor_log import Launched, Lost
-from lvmtui.formats.trainer_log import Interrupted, Started
+from lvmtui.formats.supervisor_log import Launched, Lost, Record
+from lvmtui.formats.trainer_log import Event, Interrupted, Started
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.reader import life_of_job
 from lvmtui.state.run_state import RunState, fold, fold_records
@@ -49,8 +49,8 @@ def test_the_clocks_of_two_hosts_are_never_compared(spec: RunSpec, skew: float) 
     state = replace(state, trainer=fold([started(1, 1005.0 + skew)]))
     attempt = newest_attempt(state)
     assert attempt and attempt.spoke and attempt.process == job(1) and attempt.ending is None
-    left = [started(1, 1005.0 + skew), Interrupted(1050.0 + skew, 40, "USR1", 45.0)]
-    second = [*first, launched(2, "slurm-1", 1060.0)]
+    left: list[Event] = [started(1, 1005.0 + skew), Interrupted(1050.0 + skew, 40, "USR1", 45.0)]
+    second: list[Record] = [*first, launched(2, "slurm-1", 1060.0)]
     state = RunState(spec, trainer=fold(left), supervision=fold_records(second))
     attempt = newest_attempt(state)
     assert attempt and not attempt.spoke and attempt.process == job(2) and not attempt.accounted
@@ -61,7 +61,7 @@ def test_the_clocks_of_two_hosts_are_never_compared(spec: RunSpec, skew: float) 
 
 
 def test_a_start_that_was_not_written_down_is_the_newer_one(spec: RunSpec) -> None:
-    known = [launched(1, "", 1000.0), Lost(1010.0, 0, job(1), "preempted", 0, False)]
+    known: list[Record] = [launched(1, "", 1000.0), Lost(1010.0, 0, job(1), "preempted", 0, False)]
     state = RunState(spec, trainer=fold([started(2, 900.0)]), supervision=fold_records(known))
     attempt = newest_attempt(state)
     assert attempt and attempt.spoke and attempt.process.host == "node17" and not attempt.accounted

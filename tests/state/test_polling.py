@@ -12,6 +12,7 @@ from lvmtui.formats.live import Pulse, write_pulse
 from lvmtui.formats.paths import Workspace
 from lvmtui.state import polling as news_module
 from lvmtui.state.polling import AT_ONCE, News
+from lvmtui.state.reader import signature
 from tests.factory import bring_to, make_campaign
 
 
@@ -53,7 +54,7 @@ def test_a_look_costs_the_same_whatever_the_number_of_runs(tmp_path: Path, monke
         workspace = Workspace(tmp_path / str(seeds))
         campaign = make_campaign(workspace, models=("amn", "gru"), seeds=range(seeds))
         news, counted = News(workspace), 0
-        real = news_module.signature
+        real = signature
 
         def counting(path: Path) -> tuple[int, int, int]:
             nonlocal counted

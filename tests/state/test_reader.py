@@ -82,7 +82,7 @@ def test_an_order_is_seen_at_the_next_look(history: History) -> None:
     reader = RunReader(history.folder)
     reader.refresh()
     for want in ("pause", "run", "cancel", "pause"):
-        write_intent(history.folder.intent, want, by="test")  # type: ignore[arg-type]
+        write_intent(history.folder.intent, want, by="test")
         state = reader.refresh()
         assert state is not None and state.intent.want == want
     history.folder.intent.write_bytes(b"{")

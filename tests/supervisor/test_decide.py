@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -399,7 +400,7 @@ MISCHIEF: list[tuple[str, Callable[[SimulatedWorld, Simulated], None]]] = [
     cancel=st.lists(st.integers(0, 3), max_size=2),
 )
 def test_whatever_happened_everything_wanted_comes_to_its_end(
-    number: int, jobs: int, script: list, cancel: list[int], spec: RunSpec
+    number: int, jobs: int, script: list[Any], cancel: list[int], spec: RunSpec
 ) -> None:
     world = SimulatedWorld([Simulated(f"run-{i}", RunState(spec)) for i in range(number)], jobs)
     for which, (_, mischief), ticks in script:
@@ -440,7 +441,7 @@ def test_whatever_happened_everything_wanted_comes_to_its_end(
 def seen_with(
     spec: RunSpec, intent: Intent, *records: Record | Event, sight: Sight = Sight(), **facts: object
 ) -> RunSeen:
-    trainer = fold(r for r in records if not isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled)))  # type: ignore[misc]
+    trainer = fold(r for r in records if not isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled)))
     supervision = fold_records(
         r for r in records if isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled))
     )

@@ -13,8 +13,8 @@ import pytest
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines import local as local_module
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
 from lvmtui.system.files import is_locked, try_lock
 from lvmtui.system.launch import our_command
@@ -119,7 +119,7 @@ def test_the_end_of_the_newest_process_is_told_whichever_was_born_first(bench: B
 
 def test_who_was_killed_for_memory_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = bench.engine.start(bench.place, bench.spec)
-    monkeypatch.setattr(local_module.memory_kills, "counter", lambda: 10_000)
+    monkeypatch.setattr(memory_kills, "counter", lambda: 10_000)
     os.kill(begun.process.pid, signal.SIGKILL)
     wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
     ended = bench.engine.look([bench.place])[bench.folder.path].ended
@@ -133,7 +133,7 @@ def test_who_was_killed_for_memory_while_nobody_looked_is_told_too(
     bench.engine.insist([bench.place])
     wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
     place = Place(bench.folder, (begun.process,))
-    monkeypatch.setattr(local_module.memory_kills, "in_kernel_log", lambda process: process == begun.process)
+    monkeypatch.setattr(memory_kills, "in_kernel_log", lambda process: process == begun.process)
     ended = LocalEngine().look([place])[bench.folder.path].ended
     assert ended and (ended.process, ended.words) == (begun.process, "killed for memory")
 

@@ -14,7 +14,9 @@ from lvmtui.state.reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor import readable_logs as chronicle_module
 from lvmtui.supervisor.readable_logs import Chronicle, record_words
-from tests.factory import NOBODY, Identity, bring_to, make_campaign
+from lvmtui.system.files import append_line
+from lvmtui.system.process_id import Identity
+from tests.factory import NOBODY, bring_to, make_campaign
 
 
 class Bench:
@@ -100,7 +102,7 @@ def test_a_log_that_was_cut_anywhere_is_made_whole(bench: Bench) -> None:
 
 
 def test_a_full_disk_delays_lines_and_loses_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = chronicle_module.append_line
+    really = append_line
     calls = [0]
 
     def nearly_full(path: Path, line: bytes) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from functools import partial
 
 import pytest
 
@@ -18,7 +19,7 @@ from lvmtui.formats.trainer_log import Cancelled, Finished
 from lvmtui.models import MODELS
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.tasks import Workers
-from lvmtui.system.files import try_lock
+from lvmtui.system.files import append_line, try_lock
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import World
 from tests.waiting import wait_for
@@ -245,9 +246,14 @@ def test_a_run_that_dies_at_the_same_place_is_given_up_after_three_times(world: 
 
 def test_the_count_of_deaths_starts_again_with_a_newer_checkpoint(world: World) -> None:
     world.plan("amn", behaviour=Behaviour(checkpoint_every=10))
+
+    def lost_at(step: int) -> bool:
+        lost = world.state().supervision.last_lost
+        return lost is not None and lost.checkpoint_step == step
+
     for at in (15, 25, 35, 45, 55):
         world.behave(at=at, does="die", checkpoint_every=10)
-        world.until(lambda at=at: (lost := world.state().supervision.last_lost) and lost.checkpoint_step == at - 5)
+        world.until(partial(lost_at, at - 5))
     world.behave()
     world.until(lambda: whole(world))
     assert world.state().trainer.attempts > 5
@@ -465,7 +471,7 @@ def test_a_full_disk_loses_no_record_and_starts_nothing(world: World, monkeypatc
 
     world.plan("amn", "gru", behaviour=SLOW, jobs=2)
     world.until(lambda: world.training() and world.training("amn", "expanded"))
-    really = journal.append_line
+    really = append_line
 
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

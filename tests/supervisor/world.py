@@ -167,6 +167,6 @@ class World:
         for process in self.started:
             process.kill()
             process.wait()
-        for process in self.processes():
-            os.kill(process.identity.pid, signal.SIGKILL)
+        for left in self.processes():
+            os.kill(left.identity.pid, signal.SIGKILL)
         self.supervisor.results.workers.finish()

@@ -23,7 +23,9 @@ from lvmtui.system.gpus import device_for, gpu_count, visible_gpus
         ("GPU-1a,GPU-2b", ("GPU-1a", "GPU-2b")),
     ],
 )
-def test_what_is_chosen_already_is_kept_to(monkeypatch: pytest.MonkeyPatch, chosen: str, expected: tuple) -> None:
+def test_what_is_chosen_already_is_kept_to(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, expected: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert visible_gpus() == expected and gpu_count() == len(expected)
 

@@ -40,12 +40,12 @@ def without_dropout(model: nn.Module) -> nn.Module:
 def forecaster(name: str, recipe: str, size: str = "small", dim: int = DIM) -> nn.Module:
     """A model without dropout, or a correction by it, not quite at its initial values."""
     torch.manual_seed(3)
-    model = without_dropout(build(name, dim, size))
+    model: nn.Module = without_dropout(build(name, dim, size))
     if recipe == "tuned":
         model = Correction(model, CONTEXT, 0.0, 0.0)
     with torch.no_grad():
         for p in model.parameters():  # biases and norms start where many mistakes cannot be seen
-            p += 0.05 * torch.randn_like(p)
+            p.add_(0.05 * torch.randn_like(p))
     return model
 
 

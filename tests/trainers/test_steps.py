@@ -16,12 +16,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.models import recipe_for
+from lvmtui.models import MODELS, recipe_for
 from tests.trainers.tiny import DIM, plan_campaign
 from trainers import data
 from trainers.cuda_graph import WARM, Work
 from trainers.data import Windows, open_data
-from trainers.models import MODELS
 from trainers.state import TrainState, build_forecaster
 from trainers.steps import AHEAD, Steps
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.system.files import append_line, replace_file
 from lvmtui.system.process_id import Identity, own_identity
 from lvmtui.verdict.compare import compare
-from tests.factory import START, Curve, bring_to, make_campaign, planned_run, write_trivial
+from tests.factory import START, Curve, State, bring_to, make_campaign, planned_run, write_trivial
 
 NOW = START + 260.0
 """The frozen clock of the pictures: four minutes after the campaign began."""
@@ -21,7 +22,7 @@ def middle(root: Path, process: Identity | None = None) -> Campaign:
     """A campaign half way: two models done, one paused, one running, one collapsed, the rest queued."""
     workspace = Workspace(root)
     campaign = make_campaign(workspace)
-    for arm in ("baseline", "expanded"):
+    for arm in ARMS:
         write_trivial(workspace, campaign, arm)
     for model in ("amn", "lstm"):
         bring_to(workspace, campaign, model, "baseline", heldout=True)
@@ -39,13 +40,13 @@ def end(root: Path, seeds: Iterable[int] = (1,)) -> Campaign:
     """A campaign that is over: four fair comparisons, one model collapsed on the small arm."""
     workspace = Workspace(root)
     campaign = make_campaign(workspace, seeds=seeds)
-    for arm in ("baseline", "expanded"):
+    for arm in ARMS:
         write_trivial(workspace, campaign, arm)
     for seed in campaign.seeds:
         for model in campaign.models:
-            for arm in ("baseline", "expanded"):
+            for arm in ARMS:
                 broken = model == "graphmert_lvm" and arm == "baseline"
-                state = "collapsed" if broken else "finished"
+                state: State = "collapsed" if broken else "finished"
                 bring_to(workspace, campaign, model, arm, seed, state=state, heldout=True)
     for model in campaign.models:
         compare(workspace.campaign(campaign.id), model)

@@ -27,7 +27,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plan_in(workspace: Workspace) -> dict[str, object]:
     command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--plan", "--json", "--workspace", str(workspace.root)]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def test_a_plan_leaves_nothing_until_it_starts(tmp_path: Path, temporary: Path) -> None:

@@ -16,7 +16,7 @@ from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_tr
 NOW = 1795358700.0
 
 
-def finished(
+def finished(  # noqa: PLR0913  any figure of a scene may matter to a test
     root: Path,
     cosines: Mapping[str, tuple[float, float]],
     *,

@@ -18,7 +18,7 @@ from tests.verdict.scenes import state_of
 def pair(root: Path, curve: Curve | None = None) -> tuple[RunState, RunState]:
     campaign = make_campaign(root, models=("amn",), total_steps=24)
     for arm in ("baseline", "expanded"):
-        bring_to(root, campaign, "amn", arm, state="finished", curve=curve)  # type: ignore[arg-type]
+        bring_to(root, campaign, "amn", arm, state="finished", curve=curve)
     views = state_of(Workspace(root), campaign).runs
     assert views[0].state and views[1].state
     return views[0].state, views[1].state

@@ -232,7 +232,7 @@ def test_two_seeds_that_lie_apart_are_the_reason_for_no_verdict(tmp_path: Path) 
     )
     for arm in ("baseline", "expanded"):
         for seed, cosine in ((1, 0.40), (2, 0.52)):
-            run = bring_to(workspace, campaign, "amn", arm, seed, state="finished", heldout=True)  # type: ignore[arg-type]
+            run = bring_to(workspace, campaign, "amn", arm, seed, state="finished", heldout=True)
             with np.load(run.folder.heldout) as arrays:
                 moved = arrays["cosine"] - arrays["cosine"].mean() + cosine + (0.005 if arm == "expanded" else 0)
             rewritten(run, {"cosine": moved.astype(np.float32)})

@@ -35,7 +35,7 @@ def test_equal_clusters_give_the_plain_standard_error_of_their_means() -> None:
     mean, variance, df, clusters, effective = cr2(scores, cluster)
     assert (mean, clusters) == (4.0, 3)
     assert variance == pytest.approx(np.var(means, ddof=1) / 3)
-    assert (df, effective) == (pytest.approx(2), pytest.approx(3))
+    assert (df, effective) == pytest.approx((2, 3))
 
 
 def test_windows_of_their_own_give_the_plain_standard_error() -> None:

@@ -65,7 +65,7 @@ def test_ranked_rows_come_first_in_falling_order(given_rows: list[Row]) -> None:
         assert earlier.rank is not None and later.rank is not None
         first = (earlier.change, earlier.expanded.cosine or 0.0)
         second = (later.change, later.expanded.cosine or 0.0)
-        assert first >= second  # type: ignore[operator]
+        assert first >= second
         assert (earlier.rank == later.rank) == (first == second)
 
 

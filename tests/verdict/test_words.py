@@ -127,9 +127,9 @@ def test_holm_excludes_zero_exactly_where_the_step_down_procedure_rejects(ps: li
             break
         rejected.add(i)
     levels = holm(ps)
-    for i, p in enumerate(ps):
-        if p is not None and not math.isclose(p, levels[i], rel_tol=1e-9):
-            assert (p < levels[i]) == (i in rejected)
+    for i, tried in enumerate(ps):
+        if tried is not None and not math.isclose(p, levels[i], rel_tol=1e-9):
+            assert (tried < levels[i]) == (i in rejected)
 
 
 @given(p_values)

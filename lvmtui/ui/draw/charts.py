@@ -40,7 +40,7 @@ class Level:
     style: str = "level"
 
 
-def chart(
+def chart(  # noqa: PLR0913  what a plot is drawn from
     series: Sequence[Series],
     width: int,
     height: int,

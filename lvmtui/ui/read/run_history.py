@@ -73,7 +73,7 @@ def _read(
     return after, (*known, *found)
 
 
-def event_words(event: Event, last: float = 0.0) -> Happening | None:
+def event_words(event: Event, last: float = 0.0) -> Happening | None:  # noqa: C901  one case for each event
     """What the trainer said; None for a training point. `last` dates a line that has no time of its own."""
     match event:
         case Trained():

@@ -46,7 +46,7 @@ class Picker(Dialog[str]):
         wanted = self._filter.lower()
         return [entry for entry in entries(self._folder) if wanted in entry.path.name.lower()]
 
-    def on_key(self, event: events.Key) -> None:
+    def on_key(self, event: events.Key) -> None:  # noqa: C901, PLR0912  one case for each key
         event.stop()
         event.prevent_default()
         shown = self._shown()

@@ -1,0 +1,73 @@
+"""What `lvmtui run`, `demo` and `attach` print when a campaign is over: the answer, the table, where the report is, and
+what to do next. Pure, but for `read_ending`."""
+
+from __future__ import annotations
+
+import textwrap
+
+from lvmtui.cli.columns import aligned
+from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
+from lvmtui.planning.options import BUNDLED
+from lvmtui.state.reader import CampaignState
+from lvmtui.state.status import Phase
+from lvmtui.system import numbers as words
+from lvmtui.verdict.answer import answer, caveats
+from lvmtui.verdict.comparison import read_comparisons
+from lvmtui.verdict.ranking import Table, health_by_run, table_of
+from lvmtui.verdict.words import Word, interval_words
+
+LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
+"""Verdicts that more seeds may turn into a firm one."""
+
+
+def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
+    """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
+    table = read_table(state)
+    lines = [*textwrap.wrap(answer(table), width), "", *aligned(result_rows(table), right=(1, 2, 3))]
+    for row in table.rows:
+        if row.verdict.reason and row.rank is None:
+            lines += textwrap.wrap(f"{row.title}: {row.verdict.reason}", width, subsequent_indent="  ")
+    if doubts := caveats(table):
+        lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
+        lines += [f"The report has {words.plural(len(doubts) - 1, 'more doubt')}."] if len(doubts) > 1 else []
+    lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
+    labels = ("next    ", *[" " * 8] * 9)
+    lines += [label + step for label, step in zip(labels, next_steps(state, table, program), strict=False)]
+    return "\n".join(lines)
+
+
+def read_table(state: CampaignState) -> Table:
+    """The ranked table of a campaign from its folder. Reads small files only."""
+    trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+    return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
+
+
+def result_rows(table: Table) -> list[tuple[str, ...]]:
+    """A title row, a row for each model, and one for the best trivial baseline."""
+    rows: list[tuple[str, ...]] = [("model", *table.labels, "change", "95 % interval", "verdict")]
+    for row in table.rows:
+        cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
+        change, interval = words.percent(row.change), interval_words(row.interval)
+        rows.append((row.title, *cosines, change, interval, row.verdict.words))
+    best = max(table.trivial, key=lambda row: row.expanded or -1.0, default=None)
+    if best is not None:
+        cosines = words.cosine(best.baseline), words.cosine(best.expanded)
+        rows.append((best.title, *cosines, "", "", "without training a network"))
+    return rows
+
+
+def next_steps(state: CampaignState, table: Table, program: str) -> list[str]:
+    """Commands worth typing now, each with its purpose, the most useful first."""
+    steps = []
+    unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
+    if retried := [view for view in unfinished if view.planned.trained_here]:
+        steps.append((f"{program} retry {retried[0].planned.run}", "try a run again that did not finish"))
+    steps.append((program, "look at curves, logs and the verdict"))
+    steps.append((f"{program} report --output -", "print the whole report"))
+    if state.campaign.baseline.data.file == BUNDLED:
+        steps.append((f"{program} check SMALL.npz LARGE.npz", "start with vectors of your own"))
+    elif table.seeds == 1 and table.with_word(*LEANING):
+        steps.append((f"{program} run ... --seeds 1 2 3", "the same with three seeds, for a firmer verdict"))
+    return aligned(steps)

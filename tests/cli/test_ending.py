@@ -1,0 +1,84 @@
+"""The end of `lvmtui run`, and the list of campaigns: the answer first, then where to look and what to type next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
+from lvmtui.cli.columns import aligned
+from lvmtui.cli.ending import read_ending
+from lvmtui.formats.paths import Workspace
+from lvmtui.verdict.answer import answer
+from tests.factory import bring_to, make_campaign
+from tests.ui.showcase import end, middle
+from tests.verdict.scenes import state_of
+
+
+def ending(root: Path) -> list[str]:
+    workspace, campaign = Workspace(root), end(root)
+    return read_ending(workspace, state_of(workspace, campaign), "lvmtui", 100).splitlines()
+
+
+def test_the_answer_comes_first_and_the_next_step_last(tmp_path: Path) -> None:
+    lines = ending(tmp_path)
+    text = "\n".join(lines)
+    assert lines[0].startswith("More data ") and lines[0].endswith((".", ";", ","))
+    titles = next(line for line in lines if line.startswith("model"))
+    assert titles.split()[:4] == ["model", "8k", "23k", "change"]
+    assert all(any(line.startswith(title) for line in lines) for title in ("AMN", "GRU", "LSTM"))
+    assert "GraphMERT-LVM: " in text, "why a row is not ranked is told below the table"
+    assert "without training a network" in text
+    assert f"report  {tmp_path}/artifacts/lvm/8K_VS_23K_FINAL_COMPARISON.md" in lines
+    assert "next    lvmtui" in text and "lvmtui report --output -" in text
+    assert len(lines) <= 24 and "\x1b" not in text, "it fits a small terminal"
+
+
+def test_a_run_that_did_not_finish_is_offered_again(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished", heldout=True)
+    bring_to(tmp_path, campaign, "amn", "expanded", state="cancelled")
+    text = read_ending(Workspace(tmp_path), state_of(Workspace(tmp_path), campaign), "bin/lvmtui", 100)
+    assert text.startswith("No answer") and f"next    bin/lvmtui retry {campaign.runs[1].run} " in text
+
+
+def test_campaigns_are_listed_with_what_they_say(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    assert "no campaign here" in campaigns_as_text(workspace) and campaigns_as_json(workspace)["campaigns"] == []
+    campaign = middle(tmp_path)
+    broken = workspace.campaign("0_broken")
+    broken.path.mkdir()
+    broken.campaign.write_text("{")
+    lines = campaigns_as_text(workspace).splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith(campaign.id))
+    assert "5 models, 1 seed" in lines[place] and "of 10 runs finished, " in lines[place] and "paused" in lines[place]
+    assert lines[place + 1].startswith("    ") and len(lines[place + 1]) > 20
+    assert any(line.startswith("0_broken") and "cannot be read" in line for line in lines)
+    listed = {one["campaign"]: one for one in campaigns_as_json(workspace)["campaigns"]}
+    assert listed[campaign.id]["runs"]["finished"] == 4 and not listed[campaign.id]["settled"]
+    assert "campaign.json" in listed["0_broken"]["fault"]
+
+
+def test_columns_are_aligned() -> None:
+    assert aligned([("a", "1", ""), ("long", "22", "x")], right=(1,)) == ["a      1", "long  22  x"]
+
+
+def test_a_terminal_that_cannot_show_a_character_gets_another_one(tmp_path: Path) -> None:
+    end(tmp_path)
+    for encoding in ("ascii:strict", "iso-8859-1"):
+        command = [sys.executable, "-P", "-m", "lvmtui", "report", "--output", "-", "--workspace", os.fspath(tmp_path)]
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, env=environment)
+        assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
+        assert b"?" in done.stdout and b"AMN" in done.stdout
+
+
+def test_the_answer_is_that_of_the_judge(tmp_path: Path) -> None:
+    from lvmtui.cli.ending import read_table
+
+    workspace, campaign = Workspace(tmp_path), end(tmp_path)
+    state = state_of(workspace, campaign)
+    said = " ".join(read_ending(workspace, state, "lvmtui", 100).split())
+    assert said.startswith(answer(read_table(state)))
