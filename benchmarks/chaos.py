@@ -30,7 +30,8 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.models import MODELS
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.state.reader import CampaignReader, RunReader, newest_campaign
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor.ensure import ensure_supervisor
 from tests.chaos import Chaos, faults

@@ -20,7 +20,7 @@ from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.live import read_progress
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Finished, decode_event
-from lvmtui.state.reader import CampaignReader, newest_campaign
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 
 
 def main(arguments: list[str]) -> int:

@@ -28,7 +28,7 @@ from simulated import simulated
 from lvmtui.estimate.eta import Eta, campaign_eta
 from lvmtui.formats.json_codec import dump_line, encode
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader, newest_campaign
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 
 LOOKS = 24
 """Moments of a run, or of a campaign, at which the estimate is taken."""

@@ -33,7 +33,7 @@ from lvmtui.formats.trainer_log import Evaluated
 from lvmtui.models import recipe_for
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.state.reader import RunReader
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of
 from lvmtui.verdict.trend import peak

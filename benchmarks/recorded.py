@@ -31,7 +31,7 @@ from lvmtui.formats.trainer_log import (
     Unknown,
     decode_event,
 )
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState, apply, apply_record
 from lvmtui.state.status import Life, status_of
 from lvmtui.state.tail import read_lines

@@ -28,7 +28,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.verdict.interval import estimate
 from lvmtui.verdict.words import Word, verdict
 

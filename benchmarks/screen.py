@@ -84,7 +84,7 @@ def play(root: str, names: list[str], arms: list[str], digits_every: float, read
 
 
 def make_campaign_again(workspace: Workspace):  # type: ignore[no-untyped-def]
-    from lvmtui.state.reader import CampaignReader, newest_campaign
+    from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 
     return CampaignReader(workspace, newest_campaign(workspace)).campaign
 

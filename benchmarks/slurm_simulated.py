@@ -23,8 +23,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.polling import News
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.polling import Polling
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.supervisor import Supervisor
 from lvmtui.ui.read.source import Source
@@ -57,10 +57,10 @@ def picture_seconds(workspace: Workspace) -> tuple[float, float]:
 
 def look_seconds(workspace: Workspace) -> float:
     """Of one look for changes, as on a file system that tells of none; median of fifty."""
-    news, spent = News(workspace), []
+    news, spent = Polling(workspace), []
     for _ in range(50):
         began = time.process_time()
-        news.look()
+        news.changes()
         spent.append(time.process_time() - began)
     return statistics.median(spent)
 

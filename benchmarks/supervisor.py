@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.models import MODELS
-from lvmtui.state.reader import supervisor_of
+from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.supervisor import Supervisor
 from lvmtui.supervisor.tasks import Workers

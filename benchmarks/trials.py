@@ -36,7 +36,7 @@ from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, read_spec, write_spe
 from lvmtui.formats.trainer_log import decode_event
 from lvmtui.planning.options import Options, demo
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.run_state import fold
 from lvmtui.system.files import append_line
 

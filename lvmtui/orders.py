@@ -17,7 +17,7 @@ from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.models import title_of
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file

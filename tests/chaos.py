@@ -22,7 +22,8 @@ from lvmtui.formats.campaign import Campaign, PlannedRun, write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, decode_event
-from lvmtui.state.reader import CampaignReader, RunReader, supervisor_of
+from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.readable_logs import event_words
 from lvmtui.system.numbers import date

@@ -16,7 +16,7 @@ import torch
 
 from lvmtui.__main__ import main
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign, supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.system.process_id import RUN_MARK
 from tests.trainers.tiny import write_walk

@@ -14,7 +14,7 @@ from lvmtui import orders
 from lvmtui.formats.campaign import Campaign, read_campaign_intent
 from lvmtui.formats.intent import Intent, read_intent, write_intent
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader, CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.status import Phase
 from lvmtui.system import permissions as owners
 from lvmtui.system.errors import UserError

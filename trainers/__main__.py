@@ -15,7 +15,8 @@ from pathlib import Path
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import Failed, encode_event
-from lvmtui.system.files import append_line, try_lock
+from lvmtui.system.files import append_line
+from lvmtui.system.locks import try_lock
 from lvmtui.system.process_id import host_name
 from lvmtui.system.text import sanitise
 from trainers.memory import keep_memory

@@ -9,7 +9,8 @@ from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, score
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
-from lvmtui.system.files import seal_archive, written_beside
+from lvmtui.system.files import written_beside
+from lvmtui.system.sealed import seal_archive
 from trainers.data import Heldout
 from trainers.fast.linear import available, product
 

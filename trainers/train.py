@@ -30,8 +30,8 @@ from lvmtui.formats.trainer_log import (
     Trained,
 )
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import sealed_digest
 from lvmtui.system.process_id import own_identity, own_launch
+from lvmtui.system.sealed import sealed_digest
 from lvmtui.system.text import sanitise
 from trainers.checkpoint import (
     digest_of,

@@ -8,7 +8,7 @@ from typing import Any
 from lvmtui.cli.columns import aligned
 from lvmtui.cli.ending import read_table
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import date, plural

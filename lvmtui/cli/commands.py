@@ -131,7 +131,7 @@ def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace
 
 def status(given: argparse.Namespace) -> int:
     from lvmtui.cli.status import status_as_json, status_as_text
-    from lvmtui.state.reader import CampaignReader, supervisor_of
+    from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
@@ -193,7 +193,7 @@ def retry(given: argparse.Namespace) -> int:
 
 def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> int:
     from lvmtui import orders
-    from lvmtui.state.reader import CampaignReader
+    from lvmtui.state.campaign_reader import CampaignReader
     from lvmtui.supervisor.ensure import ensure_supervisor
 
     workspace = workspace_of(given)
@@ -206,7 +206,7 @@ def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> 
 
 def queue(given: argparse.Namespace) -> int:
     from lvmtui import orders
-    from lvmtui.state.reader import CampaignReader
+    from lvmtui.state.campaign_reader import CampaignReader
     from lvmtui.supervisor.ensure import ensure_supervisor
 
     workspace = workspace_of(given)
@@ -279,7 +279,7 @@ def workspace_of(given: argparse.Namespace) -> Workspace:
 
 def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
     """The campaign named by its id or a part of it, or the newest. Raises UserError."""
-    from lvmtui.state.reader import newest_campaign
+    from lvmtui.state.campaign_reader import newest_campaign
 
     named = getattr(given, "campaign", None)
     if named is None:

@@ -10,7 +10,7 @@ from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.planning.options import BUNDLED
-from lvmtui.state.reader import CampaignState
+from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.verdict.answer import answer, caveats

@@ -20,7 +20,7 @@ from lvmtui.cli.status import headline, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.models import title_of
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 

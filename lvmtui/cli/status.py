@@ -15,7 +15,7 @@ from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity

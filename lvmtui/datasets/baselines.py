@@ -37,7 +37,8 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
+from lvmtui.system.files import replace_file, written_beside
+from lvmtui.system.sealed import seal_archive, sealed_digest
 
 VERSION = 1
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)

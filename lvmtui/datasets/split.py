@@ -33,7 +33,8 @@ from lvmtui.formats.json_codec import dump_document, encode, read_document
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
+from lvmtui.system.files import replace_file, written_beside
+from lvmtui.system.sealed import seal_archive, sealed_digest
 
 VERSION = 1
 GAP = CONTEXT
@@ -234,7 +235,7 @@ def effective_clusters(cluster: npt.NDArray[np.integer]) -> float:
 def read_facts(folder: Path) -> SplitFacts:
     """Read `split.json`. Raises UserError."""
     cure, place = "restore the file or start a new campaign", "a campaign's split folder"
-    return read_document(SplitFacts, folder / "split.json", VERSION, what="a split", place=place, cure=cure)
+    return read_document(SplitFacts, folder / "split.json", what="a split", place=place, cure=cure)
 
 
 def read_heldout(folder: Path) -> HeldOut:

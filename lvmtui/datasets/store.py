@@ -37,7 +37,8 @@ from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import read_json, replace_file, sync_folder, try_lock
+from lvmtui.system.files import read_json, replace_file, sync_folder
+from lvmtui.system.locks import try_lock
 from lvmtui.system.text import sanitise
 
 VERSION = 1

@@ -19,7 +19,7 @@ from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, Shown, latest_pace, mac
 from lvmtui.estimate.stopping import UNKNOWN, Ends, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.formats.campaign import start_order
 from lvmtui.state.attempt import is_silent
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lvmtui.formats.json_codec import DecodeError, decode, dump_document, encode, read_document
+from lvmtui.formats.json_codec import decode, dump_document, encode, read_document
 from lvmtui.formats.spec import Arm, ArmData
 from lvmtui.system.files import create_file, replace_file
 from lvmtui.system.permissions import read_order
@@ -119,14 +119,15 @@ def write_campaign(path: Path, campaign: Campaign) -> None:
 def read_campaign(path: Path) -> Campaign:
     """Read `campaign.json`. Raises UserError if it is missing, damaged or of a later version."""
     cure = "restore the file or move the folder away"
-    return read_document(Campaign, path, VERSION, what="a campaign", place="a campaign's folder", cure=cure)
+    return read_document(Campaign, path, what="a campaign", place="a campaign's folder", cure=cure)
 
 
 def read_campaign_intent(path: Path) -> CampaignIntent:
-    """Read the changes; none if the file is missing, damaged, or a stranger's (see `owners.py`)."""
+    """Read the changes. There are none if the file is missing, damaged, of a later version, or written by a user whose
+    orders do not count (see `system/permissions.py`)."""
     try:
         return decode(CampaignIntent, json.loads(read_order(path)))
-    except (OSError, ValueError, DecodeError):
+    except (OSError, ValueError, RecursionError):
         return CampaignIntent()
 
 

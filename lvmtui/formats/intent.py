@@ -1,4 +1,4 @@
-"""`intent.json`: what a person wants of a run. Written by the screen or a command, replaced whole; the last wins."""
+"""`intent.json`: what a person wants of a run. The screen or a command replaces it; the last writer wins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.formats.json_codec import DecodeError, decode, dump_document, encode
+from lvmtui.formats.json_codec import decode, dump_document, encode
 from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import read_order
 
@@ -17,18 +17,18 @@ Want = Literal["run", "pause", "cancel"]
 
 @dataclass(frozen=True)
 class Intent:
-    """What is wanted. A folder without the file wants to run."""
+    """What is wanted. Without the file, a run is wanted."""
 
     want: Want = "run"
     generation: int = 0
-    """One more with each order, so that a repeated order is a new one."""
+    """Grows by one with each order, so that a repeated order counts as a new one."""
     restart: int = 0
-    """Generation in which a start from scratch was last asked for: what was trained before it does not count."""
+    """Generation of the newest order to start from scratch. Training before it does not count; 0: there was none."""
     resumed: int = 0
-    """Generation of the newest order to run, to resume or to try again: a failure before it is forgiven, also if a
-    pause comes after it."""
+    """Generation of the newest order to run, resume or retry. Failures before it no longer count, even if a pause was
+    ordered since."""
     force: bool = False
-    """With `cancel`: do not wait, kill."""
+    """With `cancel`: kill at once instead of asking first."""
     by: str = ""
     """Who: `user@host`."""
     time: float = 0.0
@@ -38,14 +38,14 @@ class Intent:
 def read_intent(path: Path, before: Intent = Intent()) -> Intent:
     """Read an intent; where there is no file, the default: to run.
 
-    A stranger's (see `owners.py`) and a damaged one change nothing: `before` is what was wanted as far as the reader
-    knows.
+    `before` is returned if the file cannot be followed: it is damaged, of a later version, or written by a user whose
+    orders do not count (see `system/permissions.py`).
     """
     try:
         return decode(Intent, json.loads(read_order(path)))
     except FileNotFoundError:
         return Intent()
-    except (OSError, ValueError, DecodeError):
+    except (OSError, ValueError, RecursionError):
         return before
 
 
@@ -70,8 +70,9 @@ def write_intent(
 
 
 def _generation(path: Path) -> int:
-    """Of the intent that is there, whoever wrote it: generations only grow."""
+    """Of the intent that is there, whoever wrote it and in whatever version: generations only grow."""
     try:
-        return decode(Intent, json.loads(path.read_bytes())).generation
-    except (OSError, ValueError, DecodeError):
+        generation = json.loads(path.read_bytes())["generation"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return 0
+    return generation if type(generation) is int else 0

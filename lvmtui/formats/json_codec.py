@@ -1,8 +1,11 @@
-"""Frozen dataclasses to JSON and back, with the types checked on the way in.
+"""Frozen dataclasses to JSON and back: values, whole documents, and lines of a log.
 
-Files in a run folder may be old, cut, or written by somebody else's trainer. Decoding therefore never trusts a
-value: a missing field takes its default, an extra one is ignored (a newer version may have added it), a value of the
-wrong type raises `DecodeError`.
+Files in a run folder may be old, cut short, or written by another program. Decoding therefore checks every value: a
+missing field takes its default, an extra field is ignored, a value of the wrong type raises `DecodeError`.
+
+There is one rule for versions. A dataclass with a field `version` is a document, and the field's default is the newest
+version this program can read. A document or a log line of a later version is refused; one of the same or an earlier
+version is read.
 """
 
 from __future__ import annotations
@@ -27,8 +30,16 @@ class DecodeError(ValueError):
     """The mapping does not describe the class asked for; the text says which field."""
 
 
+class LaterVersion(DecodeError):
+    """A later version of this program wrote it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"written by a later version of lvmtui (format {version})")
+        self.version = version
+
+
 def encode(value: Any) -> Any:
-    """Return `value` as what JSON can hold. Numbers that are not finite become null: JSON has no word for them."""
+    """Return `value` as JSON types. Numbers that are not finite become null, because JSON cannot write them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int, str)):
@@ -39,7 +50,7 @@ def encode(value: Any) -> Any:
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no place in our files")
+    raise TypeError(f"{type(value).__name__} cannot be written to our files")
 
 
 def dump_line(value: Mapping[str, Any]) -> bytes:
@@ -53,9 +64,10 @@ def dump_document(value: Mapping[str, Any]) -> bytes:
 
 
 def decode(cls: type[T], data: object, where: str = "") -> T:
-    """Build the dataclass `cls` from a mapping. Raises DecodeError."""
+    """Build the dataclass `cls` from a mapping. Raises DecodeError, LaterVersion among them."""
     if not isinstance(data, Mapping):
         raise DecodeError(f"{where or cls.__name__}: an object is needed, not {type(data).__name__}")
+    _refuse_later(data.get("version"), getattr(cls, "version", None))
     values: dict[str, Any] = {}
     for name, convert, required in _plan(cls):  # type: ignore[arg-type]  # a class is hashable
         if name in data:
@@ -63,6 +75,12 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
         elif required:
             raise DecodeError(f"{where or cls.__name__}: '{name}' is missing")
     return cls(**values)
+
+
+def _refuse_later(found: object, known: object) -> None:
+    """Raises LaterVersion. Versions of other kinds than whole numbers (a program's own) are not judged."""
+    if type(found) is int and type(known) is int and found > known:
+        raise LaterVersion(found)
 
 
 Converter = Callable[[object, str], Any]
@@ -157,15 +175,40 @@ def _scalar(kind: type) -> Converter:
     return convert
 
 
-# One line of a log: a frozen dataclass with a `kind`, a time and a version, as compact JSON.
+# Documents ------------------------------------------------------------------------------------------------------------
 
 
-VERSION = 1
+def read_document(kind: type[T], path: Path, *, what: str, place: str, cure: str) -> T:
+    """Read a document that must be there: `what` it is, in which `place`, and what to do if it is damaged.
+
+    Raises UserError if it cannot be read, is damaged, or was written by a later version.
+    """
+    try:
+        return decode(kind, json.loads(path.read_bytes()))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); is this {place}?") from None
+    except LaterVersion as error:
+        raise UserError(f"{path}: {error}; update lvmtui to read it") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not {what} ({error}); {cure}") from None
+
+
+def find_document(kind: type[T], path: Path) -> T | None:
+    """The document, or None where there is none that this version can read."""
+    try:
+        return decode(kind, json.loads(path.read_bytes()))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+# Log lines ------------------------------------------------------------------------------------------------------------
+
+LINE_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A line this version cannot read, with the reason."""
+    """A line this version cannot read, with the reason. Such lines are counted and never stop a fold."""
 
     reason: str
 
@@ -178,41 +221,17 @@ def kind_of(cls: type) -> str:
 
 def encode_line(record: Any) -> bytes:
     """Return the line for a record, newline included."""
-    return dump_line({"v": VERSION, "kind": kind_of(type(record)), **encode(record)})
+    return dump_line({"v": LINE_VERSION, "kind": kind_of(type(record)), **encode(record)})
 
 
 def decode_line(line: bytes, kinds: Mapping[str, type]) -> Any:
     """Return the record in `line`, or Unknown."""
     try:
         data = json.loads(line)
+        _refuse_later(data.get("v"), LINE_VERSION)
         cls = kinds.get(data["kind"])
         return decode(cls, data) if cls else Unknown(f"kind {str(data['kind'])[:40]}")
-    except (ValueError, TypeError, KeyError, RecursionError, DecodeError) as error:
+    except LaterVersion as error:
+        return Unknown(str(error))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return Unknown(f"{type(error).__name__}: {error}"[:200])
-
-
-# Our JSON documents, one dataclass a file: read whole, and refused if a later version wrote them.
-
-
-def read_document(kind: type[T], path: Path, version: int, *, what: str, place: str, cure: str) -> T:
-    """Read a document that must be there: `what` it is, in which `place`, and what to do if it is not.
-
-    Raises UserError if it cannot be read, is damaged, or of a later version than `version`.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-        if isinstance(document, dict) and isinstance(v := document.get("version"), int) and v > version:
-            raise UserError(f"{path}: written by a later lvmtui (format {v}); update lvmtui to read it")
-        return decode(kind, document)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); is this {place}?") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not {what} ({error}); {cure}") from None
-
-
-def find_document(kind: type[T], path: Path) -> T | None:
-    """The document, or None where there is none that can be used."""
-    try:
-        return decode(kind, json.loads(path.read_bytes()))
-    except (OSError, ValueError):
-        return None

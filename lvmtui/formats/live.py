@@ -1,4 +1,7 @@
-"""`progress.json`: the live digits of a run, replaced at most four times a second. Losing it loses nothing."""
+"""Documents about this moment: `progress.json` of a run, `pulse.json` and `supervisor.json` of a workspace.
+
+Losing one of them loses nothing. They are replaced as a whole and not synced to the disk.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Literal
 
 from lvmtui.formats.json_codec import dump_line, encode, find_document
 from lvmtui.system.files import replace_file
+from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
 Activity = Literal["starting", "training", "evaluating", "saving", "heldout"]
@@ -54,9 +58,6 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """The live digits, None if there are none that can be read."""
     return find_document(Progress, path)
-
-
-# `pulse.json`: what the supervisor last saw of runs that work on other hosts. Replaced whole, read by screen and
 
 
 BEAT = 15.0
@@ -131,3 +132,16 @@ def read_pulse(path: Path) -> Pulse | None:
             for run, job in pulse.jobs.items()
         },
     )
+
+
+@dataclass(frozen=True)
+class SupervisorFile:
+    """`supervisor.json`: which process supervises the workspace. The lock decides; this file names its holder."""
+
+    process: Identity
+    since: float
+    """Seconds since 1970."""
+    version: str
+    """Of lvmtui, not of this format."""
+    lock: int | None = None
+    """Inode of the lock file. Another inode means that the workspace is a copy, and supervised elsewhere."""

@@ -1,4 +1,4 @@
-"""The only place that spells the name of a file outside run folders."""
+"""Names of all files and folders on disk: a workspace, a campaign's folder, a run's folder."""
 
 from __future__ import annotations
 
@@ -111,22 +111,26 @@ class Workspace:
 
     @property
     def supervisor(self) -> Path:
-        """Who supervises, for people and for those who ask it to do something."""
+        """Names the process that supervises."""
         return self.lvm / "supervisor.json"
 
     @property
     def pulse(self) -> Path:
-        """What the supervisor last saw of runs on other hosts, for those who cannot look there themselves."""
+        """What the supervisor last saw of runs on other hosts; screen and commands cannot look there themselves."""
         return self.lvm / "pulse.json"
 
     @property
     def bell(self) -> Path:
-        """Replaced by whoever gives an order: one file to look at instead of one a run."""
+        """Replaced with each order, so that the supervisor needs to look at one file and not at one a run."""
         return self.lvm / "bell"
 
     @property
     def supervisor_log(self) -> Path:
         return self.logs / "supervisor.log"
+
+    @property
+    def screen_log(self) -> Path:
+        return self.logs / "screen.log"
 
     def retrain_log(self, campaign: Campaign, label: str) -> Path:
         """One line an event of an arm's runs."""
@@ -159,9 +163,6 @@ class Workspace:
     def run(self, planned: PlannedRun) -> RunDir:
         """The folder of a planned run; `folder` may be absolute."""
         return RunDir(self.root / planned.folder)
-
-
-# The only place that spells the name of a file in a run folder.
 
 
 @dataclass(frozen=True)

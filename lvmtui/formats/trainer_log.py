@@ -1,8 +1,8 @@
-"""`events.jsonl`: what happened in a run, said by its trainer. One writer, appended, never rewritten.
+"""`events.jsonl`: what happened in a run, as its trainer tells it. One writer; lines are appended, never changed.
 
-Times are seconds since 1970; `active` is the seconds of work the run has had so far, over all its attempts, pauses
-left out, measured with a clock that does not jump. Numbers that are not finite are null. `docs/formats.md` shows
-one real line of each.
+Times are seconds since 1970. `active` is how many seconds the run has worked so far, over all attempts and without
+pauses, measured with a clock that does not jump. Numbers that are not finite are null. Fields that a reader can do
+without have defaults, so that a line without them still counts. `docs/formats.md` shows one real line of each kind.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Trained:
     step: int
     loss: float | None
     cosine: float | None
-    rate: float
-    windows_per_second: float
-    active: float
+    rate: float = 0.0
+    windows_per_second: float = 0.0
+    active: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,21 @@ class Evaluated:
     loss: float | None
     cosine: float | None
     """Mean cosine of prediction and next vector."""
-    margin: float | None
-    """Mean of cosine with the next less cosine with the last context vector; an echo has it far below zero."""
-    last_cosine: float | None
+    margin: float | None = None
+    """Mean of the cosine with the next vector minus the cosine with the last context vector. A model that echoes the
+    last vector is far below zero."""
+    last_cosine: float | None = None
     """Mean cosine of prediction and last context vector."""
-    spread: float | None
+    spread: float | None = None
     """1 - norm of the mean unit prediction: 0 when every prediction is the same vector."""
-    train_loss: float | None
+    train_loss: float | None = None
     """Mean over the steps since the evaluation before."""
-    train_cosine: float | None
-    rate: float
-    best: bool
+    train_cosine: float | None = None
+    rate: float = 0.0
+    best: bool = False
     """The lowest validation loss so far; its weights are `best_model.pt`."""
-    seconds: float
-    active: float
+    seconds: float = 0.0
+    active: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ class CheckpointSaved:
 
     time: float
     step: int
-    bytes: int
-    seconds: float
-    digest: str
-    active: float
+    bytes: int = 0
+    seconds: float = 0.0
+    digest: str = ""
+    active: float = 0.0
 
 
 @dataclass(frozen=True)

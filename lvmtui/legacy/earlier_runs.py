@@ -18,7 +18,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec
 from lvmtui.legacy.importer import NOT_KNOWN, size_of
 from lvmtui.models import title_of
-from lvmtui.state.reader import RunReader
+from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 
 APART = (

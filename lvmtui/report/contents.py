@@ -15,7 +15,7 @@ from lvmtui.formats.spec import ARMS, Arm, RunSpec
 from lvmtui.models import title_of
 from lvmtui.report.curves import Curve, curve_of
 from lvmtui.report.insights import Choice, Cost, Question, Recommendation, choices, questions, recommendations
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer, caveats

@@ -24,7 +24,7 @@ from lvmtui.report.curves import svg
 from lvmtui.report.markdown import markdown
 from lvmtui.report.markup import file_name
 from lvmtui.report.text import comparison_text
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, write_output
 from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons

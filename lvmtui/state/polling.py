@@ -1,7 +1,7 @@
-"""Looks for changes where the kernel tells of none: on file systems that other hosts write to.
+"""Looks for changed files where the kernel reports none: on file systems that other hosts write to.
 
-What a look costs does not grow with the number of runs. The supervisor's pulse names the runs it did something about;
-beyond that so many run folders are looked into at each look, in turn, so that with few runs it is all of them.
+The cost of a look does not grow with the number of runs. The supervisor's heartbeat names the runs it acted on. Beyond
+those, each look checks the next `AT_ONCE` run folders in turn; with fewer runs than that it checks all of them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.state.reader import PulseReader, Signature, signature
+from lvmtui.state.liveness import PulseReader
+from lvmtui.state.run_reader import Signature, signature
 
-EVERY = 0.5
-"""Seconds between two looks."""
 AT_ONCE = 50
-"""Run folders that are looked into at each."""
+"""Run folders checked in one look."""
 
 
-class News:
-    """What has changed in a workspace since the last look."""
+class Polling:
+    """What changed in a workspace since the last look."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -30,12 +29,12 @@ class News:
         self._runs: list[RunDir] = []
         self._turn = 0
         self._newest: list[CampaignDir] = []
-        self.look()
+        self.changes()
         for run in self._runs:
             self._note(run)
 
-    def look(self) -> set[str]:
-        """Paths of files that changed, or appeared, or went."""
+    def changes(self) -> set[str]:
+        """Paths of files that changed, appeared or vanished since the last call."""
         workspace, changed = self._workspace, set[str]()
         newest = workspace.campaign_dirs()[-1:]
         if newest != self._newest:
@@ -54,7 +53,7 @@ class News:
         return changed
 
     def _few(self) -> Iterator[Path]:
-        """What there is one of, and the files of the newest campaign."""
+        """The supervisor's file, and the files of the newest campaign."""
         yield self._workspace.supervisor
         for folder in self._newest:
             yield from (folder.comparisons, folder.baselines, folder.intent, folder.report)

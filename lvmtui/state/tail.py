@@ -1,11 +1,13 @@
-"""Whole lines from a file that grows, is cut, or is replaced while it is read."""
+"""Whole lines from a file that grows, is cut, or is replaced while it is read; and a cursor over a run's log."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Generic, TypeVar
 
+Record = TypeVar("Record")
 BLOCK = 1 << 20
 LONGEST = 1 << 20
 """A line longer than this is no event of ours: it is passed over without being held in memory."""
@@ -59,3 +61,29 @@ def _whole_lines(file: IO[bytes], offset: int) -> tuple[list[bytes], int]:
             offset += len(rest)
             rest, skipping = b"", True
     return lines, offset
+
+
+class LogCursor(Generic[Record]):
+    """Reads a log of a run (`events.jsonl`, `supervision.jsonl`) again and again, each time only what is new."""
+
+    def __init__(self, path: Path, decode: Callable[[bytes], Record], *, without: tuple[bytes, ...] = ()) -> None:
+        """Lines that contain one of `without` are passed over before they are decoded, which is most of the cost."""
+        self.path = path
+        self._decode = decode
+        self._without = without
+        self._position = Position()
+
+    def read(self) -> tuple[list[Record], bool]:
+        """The new records, and whether they are to be read as a new log: the file was replaced or cut."""
+        restarted = self._is_replaced()
+        if restarted:
+            self._position = Position()
+        lines, self._position = read_lines(self.path, self._position)
+        kept = (line for line in lines if not any(part in line for part in self._without))
+        return [self._decode(line) for line in kept], restarted
+
+    def _is_replaced(self) -> bool:
+        try:
+            return self._position != Position() and restart_of(self.path, self._position) != self._position
+        except OSError:
+            return True

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import supervisor_of
+from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.supervisor.lock import take_lock, who_supervises
 from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from lvmtui.supervisor.wake import sleep_until

@@ -12,12 +12,14 @@ from typing import IO
 
 import lvmtui
 from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.live import SupervisorFile
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import supervisor_of
+from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, try_lock
+from lvmtui.system.files import replace_file
+from lvmtui.system.locks import try_lock
 from lvmtui.system.process_id import own_identity
 
 RIVAL_WAIT = 1.0
@@ -57,8 +59,8 @@ def introduce(workspace: Workspace) -> None:
     """Say who supervises. The lock is what counts; without room for this file people know less, that is all."""
     with suppress(OSError):
         lock = os.stat(workspace.supervisor_lock).st_ino
-        facts = {"process": encode(own_identity()), "since": time.time(), "version": lvmtui.__version__, "lock": lock}
-        replace_file(workspace.supervisor, dump_document(facts), durable=False)
+        facts = SupervisorFile(own_identity(), time.time(), lvmtui.__version__, lock)
+        replace_file(workspace.supervisor, dump_document(encode(facts)), durable=False)
 
 
 def still_ours(workspace: Workspace, lock: IO[bytes]) -> bool | None:

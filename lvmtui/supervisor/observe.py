@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from lvmtui.formats.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.state.reader import RunReader, Signature, StallWatch, signature
+from lvmtui.state.liveness import StallWatch
+from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.supervisor.decide import Asked, CampaignSeen, Observation, RunSeen

@@ -5,6 +5,7 @@ One tick: look, decide, act. It can be killed between any two lines of it; the n
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import time
@@ -43,9 +44,9 @@ from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, 
 from lvmtui.supervisor.observe import Observer, Track
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.tasks import Workers
-from lvmtui.supervisor.wake import Waker
-from lvmtui.system import numbers as words
+from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared
+from lvmtui.system.logging import log_to
 from lvmtui.system.process_id import own_identity
 from lvmtui.system.processes import Sent
 
@@ -250,21 +251,22 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
     for folder in (workspace.models, workspace.campaigns, workspace.logs):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
+    log_to(workspace.supervisor_log)
     shared = is_shared(workspace.root)
-    waker = Waker([workspace.models, workspace.campaigns], say=_say, deaf=shared)
-    told = _listen(waker)
+    wakeup = Wakeup([workspace.models, workspace.campaigns], warn=_say, only_regular=shared)
+    told = _listen(wakeup)
     supervisor = supervisor or Supervisor(workspace)
-    waker.start()
+    wakeup.start()
     how = ", looking for changes, as hosts share its file system" if shared else ""
     _say(f"supervising {workspace.root}, process {own_identity().pid}, lvmtui {lvmtui.__version__}{how}")
     try:
         while lock is not None:
             introduce(workspace)
-            why = _supervise(supervisor, waker, told, linger, lock)
+            why = _supervise(supervisor, wakeup, told, linger, lock)
             give_back(workspace, lock)
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
-        waker.stop()
+        wakeup.stop()
     _say(why.value)
     return 0
 
@@ -277,7 +279,7 @@ class _Leave(Enum):
     DISPLACED = "the lock's file was replaced: another supervisor has the workspace"
 
 
-def _supervise(supervisor: Supervisor, waker: Waker, told: list[int], linger: float, lock: IO[bytes]) -> _Leave:
+def _supervise(supervisor: Supervisor, wakeup: Wakeup, told: list[int], linger: float, lock: IO[bytes]) -> _Leave:
     """Tick until there is a reason to leave."""
     idle_since: float | None = None
     said: set[str] = set()
@@ -293,7 +295,7 @@ def _supervise(supervisor: Supervisor, waker: Waker, told: list[int], linger: fl
             idle_since = now if idle_since is None else idle_since
             if now - idle_since >= linger or held is None:
                 return _Leave.IDLE
-        waker.wait(SHORTEST if again else supervisor.pause)
+        wakeup.sleep(SHORTEST if again else supervisor.pause)
     return _Leave.TOLD
 
 
@@ -325,7 +327,7 @@ def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | No
     return None
 
 
-def _listen(waker: Waker) -> list[int]:
+def _listen(wakeup: Wakeup) -> list[int]:
     """Take signals in hand; the list fills when the supervisor is told to go.
 
     HUP gets a handler that does nothing instead of being ignored: what is ignored stays so in every child.
@@ -334,10 +336,10 @@ def _listen(waker: Waker) -> list[int]:
 
     def go(number: int, frame: FrameType | None) -> None:
         told.append(number)
-        waker.ring()
+        wakeup.wake()
 
     def wake(number: int, frame: FrameType | None) -> None:
-        waker.ring()
+        wakeup.wake()
 
     signal.signal(signal.SIGTERM, go)
     signal.signal(signal.SIGINT, go)
@@ -347,6 +349,5 @@ def _listen(waker: Waker) -> list[int]:
 
 
 def _say(text: str) -> None:
-    """A line of the supervisor's own log; without room or a reader for it, nothing else suffers."""
-    with suppress(OSError, ValueError):
-        print(words.date(time.time()), text, flush=True)
+    """Write a line to the supervisor's own log."""
+    logging.getLogger("lvmtui").info(text)

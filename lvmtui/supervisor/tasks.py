@@ -8,7 +8,6 @@ result was made from.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import time
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.made import MadeFrom
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.models import title_of
@@ -151,16 +151,14 @@ class Made:
 
     def __init__(self, folder: CampaignDir) -> None:
         self._path = folder.made
-        self.results: dict[str, str] = {}
-        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
-            document = json.loads(self._path.read_bytes())
-            self.results = {str(key): str(value) for key, value in document["results"].items()}
+        found = find_document(MadeFrom, folder.made)
+        self.results: dict[str, str] = dict(found.results) if found else {}
 
     def note(self, task: Task) -> None:
         """The task's result is there."""
         self.results[task.key] = task.made_from
         with suppress(OSError):  # it is made again by the next supervisor, at the price of some seconds
-            replace_file(self._path, dump_document({"version": 1, "results": self.results}), durable=False)
+            replace_file(self._path, dump_document(encode(MadeFrom(self.results))), durable=False)
 
 
 @dataclass

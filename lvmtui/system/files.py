@@ -6,17 +6,13 @@ complete line at a time; archives that must be trusted (checkpoints, held-out sc
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import hashlib
 import json
 import os
 import secrets
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
@@ -151,92 +147,3 @@ def append_line(path: Path, line: bytes) -> None:
         log.append(line)
     finally:
         log.close()
-
-
-def try_lock(path: Path) -> IO[bytes] | None:
-    """Take the exclusive lock on `path` for as long as the returned file lives; None if another process has it.
-
-    The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would
-    keep it. `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre
-    without its option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if neither
-    is to be had.
-    """
-    handle = open(path, "a+b")  # noqa: SIM115 - the lock lives as long as the handle
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _NO_FLOCK:
-                raise
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        if error.errno in _NO_FLOCK:
-            raise OSError(error.errno, "this file system has no locks; ask for a mount with them", str(path)) from None
-        return None
-    return handle
-
-
-def is_locked(path: Path) -> bool:
-    """True if another process holds the lock on `path`; False also where that cannot be found out.
-
-    The lock is asked for and given back at once. Reading the file is enough, so it also works for a colleague's.
-    """
-    try:
-        with path.open("rb") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in _NO_FLOCK:
-                    raise
-                fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in (errno.EAGAIN, errno.EACCES) and path.exists() and os.access(path, os.R_OK)
-    return False
-
-
-_NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
-
-
-# A zip archive may end in a comment. Ours holds the checksum of all that stands before it, so the file stays an
-# ordinary archive (torch.load and numpy.load take it) and the checksum cannot be parted from what it vouches for.
-_MARK = b"sha256:"
-_COMMENT = len(_MARK) + 64
-_END_RECORD = 22
-_END_SIGNATURE = b"PK\x05\x06"
-
-
-def seal_archive(path: Path) -> str:
-    """Give the zip archive at `path` (one without a comment) its checksum; return the checksum in hex."""
-    with path.open("r+b") as archive:
-        end = archive.seek(-_END_RECORD, os.SEEK_END)
-        if archive.read(4) != _END_SIGNATURE:
-            raise ValueError(f"{path}: not a zip archive without a comment")
-        archive.seek(end + _END_RECORD - 2)
-        archive.write(struct.pack("<H", _COMMENT))
-        archive.seek(0)
-        digest = hashlib.file_digest(archive, "sha256").hexdigest()
-        archive.seek(0, os.SEEK_END)
-        archive.write(_MARK + digest.encode())
-    return digest
-
-
-def sealed_digest(path: Path) -> str | None:
-    """Return the checksum of a sealed archive if the file is what was sealed, else None (cut, changed, missing)."""
-    try:
-        with path.open("rb") as archive:
-            size = archive.seek(0, os.SEEK_END)
-            if size < _COMMENT + _END_RECORD:
-                return None
-            archive.seek(size - _COMMENT)
-            comment = archive.read(_COMMENT)
-            archive.seek(0)
-            hashed = hashlib.sha256()
-            left = size - _COMMENT
-            while left and (block := archive.read(min(left, 1 << 20))):
-                hashed.update(block)
-                left -= len(block)
-    except OSError:
-        return None
-    digest = hashed.hexdigest()
-    return digest if comment == _MARK + digest.encode() else None

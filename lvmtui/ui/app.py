@@ -23,6 +23,7 @@ from textual.screen import Screen
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
+from lvmtui.system.logging import log_to
 from lvmtui.ui.ask_orders import Orders
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
@@ -314,6 +315,7 @@ def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bo
         raise UserError("TERM names a terminal that cannot be drawn on; 'lvmtui attach --headless' needs no drawing")
     for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
         os.environ.pop(name, None)
+    log_to(None if read_only else workspace.screen_log)
     app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
     app.run()
     app.source.stop()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lvmtui.state.reader import RunView
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError

@@ -23,11 +23,12 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.report.make import write_texts
-from lvmtui.state.reader import CampaignReader, CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import read_lines
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.files import replace_file, sealed_digest
+from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
+from lvmtui.system.sealed import sealed_digest
 from lvmtui.verdict.comparable import Side, checks_of, contention_notes, for_seed, merged
 from lvmtui.verdict.comparison import (
     STRATA,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvmtui.formats.json_codec import find_document
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.verdict.estimate import Estimate
 
 STRATA = ("own", "new")

@@ -15,7 +15,7 @@ from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Failed
 from lvmtui.models import title_of
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.status import Phase
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import ArmScores, Comparison, Skill, Stratum, read_comparisons

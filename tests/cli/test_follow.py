@@ -11,7 +11,7 @@ from lvmtui.cli import follow
 from lvmtui.cli.status import status_as_json, status_as_text
 from lvmtui.formats.paths import Workspace
 from lvmtui.report.make import write_report
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.process_id import own_identity
 from tests.factory import bring_to, make_campaign
 from tests.verdict.scenes import finished, state_of

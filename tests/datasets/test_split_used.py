@@ -11,7 +11,7 @@ from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split, read_split
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import seal_archive
+from lvmtui.system.sealed import seal_archive
 from tests.datasets.making import arms, library, save_articles, save_sequence
 
 ARTICLES = library(80)

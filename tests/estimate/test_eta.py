@@ -21,7 +21,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
 from lvmtui.models import MODELS
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from tests.factory import START, History, bring_to, make_campaign, planned_run
 from tests.verdict.series import evaluated, run_of
 

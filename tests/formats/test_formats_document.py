@@ -19,7 +19,7 @@ from lvmtui.formats.json_codec import Unknown, decode, kind_of
 from lvmtui.formats.live import Answer, Job, Progress, Pulse
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import ArmData, Imported, Recipe, RunSpec
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign
 

@@ -105,7 +105,7 @@ def test_a_plan_comes_back_and_a_later_or_damaged_one_is_refused_with_words(tmp_
     assert spec.run == campaign.runs[0].run and decode(RunSpec, encode(spec)) == spec
     document = json.loads(path.read_bytes())
     for content, words in (
-        (json.dumps({**document, "version": 99}), "later lvmtui"),
+        (json.dumps({**document, "version": 99}), "later version of lvmtui"),
         (json.dumps({**document, "runs": 3}), "runs"),
         ("{", "not a campaign"),
     ):

@@ -17,7 +17,7 @@ from lvmtui.formats.spec import read_spec
 from lvmtui.legacy.history import History, read_history
 from lvmtui.legacy.importer import import_folders, size_of, take_in, with_arms
 from lvmtui.report.make import read_report
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader, newest_campaign, supervisor_of
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign, supervisor_of
 from lvmtui.state.status import Phase
 from tests.slurm.cluster import Cluster
 from tests.trainers.tiny import write_walk

@@ -12,7 +12,7 @@ import pytest
 from lvmtui.cli.status import status_as_text
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Failed, Finished
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from tests.slurm.cluster import Cluster
 from tests.slurm.world import STEADY, SlurmWorld

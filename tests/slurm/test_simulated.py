@@ -9,7 +9,7 @@ import pytest
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.engines.slurm import SlurmEngine
 from lvmtui.supervisor.supervisor import Supervisor

@@ -11,7 +11,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Launched, Lost, Record
 from lvmtui.formats.trainer_log import Event, Interrupted, Started
 from lvmtui.state.attempt import is_silent, newest_attempt
-from lvmtui.state.reader import life_of_job
+from lvmtui.state.liveness import life_of_job
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import Life, status_of
 from lvmtui.system.process_id import Identity

@@ -11,41 +11,41 @@ import pytest
 from lvmtui.formats.live import Pulse, write_pulse
 from lvmtui.formats.paths import Workspace
 from lvmtui.state import polling as news_module
-from lvmtui.state.polling import AT_ONCE, News
-from lvmtui.state.reader import signature
+from lvmtui.state.polling import AT_ONCE, Polling
+from lvmtui.state.run_reader import signature
 from tests.factory import bring_to, make_campaign
 
 
 def test_what_changed_is_named_once(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     campaign = make_campaign(workspace, models=("amn",))
-    news = News(workspace)
-    assert news.look() == set()
+    polling = Polling(workspace)
+    assert polling.changes() == set()
     run = bring_to(workspace, campaign, "amn", "baseline", state="finished")
-    changed = news.look()
+    changed = polling.changes()
     assert str(run.folder.events) in changed and str(run.folder.supervision) in changed
-    assert news.look() == set()
+    assert polling.changes() == set()
 
 
 def test_a_new_campaign_and_a_result(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    news = News(workspace)
+    polling = Polling(workspace)
     campaign = make_campaign(workspace, models=("amn",))
     folder = workspace.campaign(campaign.id)
-    assert str(folder.campaign) in news.look()
+    assert str(folder.campaign) in polling.changes()
     folder.comparisons.mkdir()
-    assert str(folder.comparisons) in news.look()
+    assert str(folder.comparisons) in polling.changes()
     folder.report.write_text("x")
-    assert str(folder.report) in news.look()
+    assert str(folder.report) in polling.changes()
 
 
 def test_the_pulse_names_what_would_be_found_late(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     make_campaign(workspace, models=("amn",))
     write_pulse(workspace.pulse, Pulse(time.time(), 1, changed={"other": 1}))
-    news = News(workspace)
+    polling = Polling(workspace)
     write_pulse(workspace.pulse, Pulse(time.time(), 3, changed={"other": 1, "amn_8k_20261122_134500": 3}))
-    (path,) = news.look()
+    (path,) = polling.changes()
     assert path.endswith("amn_8k_20261122_134500/events.jsonl")
 
 
@@ -53,7 +53,7 @@ def test_a_look_costs_the_same_whatever_the_number_of_runs(tmp_path: Path, monke
     def looks(seeds: int) -> int:
         workspace = Workspace(tmp_path / str(seeds))
         campaign = make_campaign(workspace, models=("amn", "gru"), seeds=range(seeds))
-        news, counted = News(workspace), 0
+        polling, counted = Polling(workspace), 0
         real = signature
 
         def counting(path: Path) -> tuple[int, int, int]:
@@ -62,10 +62,10 @@ def test_a_look_costs_the_same_whatever_the_number_of_runs(tmp_path: Path, monke
             return real(path)
 
         monkeypatch.setattr(news_module, "signature", counting)
-        news.look()
+        polling.changes()
         monkeypatch.setattr(news_module, "signature", real)
         os.utime(workspace.run(campaign.runs[-1]).spec)
-        found = [news.look() for _ in range(len(campaign.runs) // AT_ONCE + 1)]
+        found = [polling.changes() for _ in range(len(campaign.runs) // AT_ONCE + 1)]
         assert any(found), "what is looked at in turn is found in the end"
         return counted
 
@@ -75,7 +75,7 @@ def test_a_look_costs_the_same_whatever_the_number_of_runs(tmp_path: Path, monke
 def test_a_workspace_that_goes(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     make_campaign(workspace, models=("amn",))
-    news = News(workspace)
+    polling = Polling(workspace)
     workspace.models.rename(tmp_path / "away")
-    assert news.look()
-    assert news.look() == set()
+    assert polling.changes()
+    assert polling.changes() == set()

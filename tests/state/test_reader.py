@@ -10,7 +10,9 @@ import pytest
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
-from lvmtui.state.reader import CampaignReader, RunReader, StallWatch, life_of
+from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.liveness import StallWatch, life_of
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
 from lvmtui.system.process_id import own_identity
 from tests.factory import History, bring_to, make_campaign

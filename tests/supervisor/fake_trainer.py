@@ -42,7 +42,8 @@ from lvmtui.formats.trainer_log import (
     decode_event,
     encode_event,
 )
-from lvmtui.system.files import LineLog, replace_file, try_lock
+from lvmtui.system.files import LineLog, replace_file
+from lvmtui.system.locks import try_lock
 from lvmtui.system.process_id import own_identity, own_launch
 
 BEHAVIOUR = "fake.json"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader, supervisor_of
+from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.lock import introduce, take_lock
 from tests.seccomp import PIDFD_OPEN, PIDFD_SEND_SIGNAL

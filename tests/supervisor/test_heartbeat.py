@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lvmtui.formats.live import Answer, Job, Pulse, read_pulse, write_pulse
-from lvmtui.state.reader import PulseReader
+from lvmtui.state.liveness import PulseReader
 from tests.supervisor.world import World
 
 

@@ -15,7 +15,7 @@ import pytest
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Finished
-from lvmtui.state.reader import supervisor_of
+from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import lock as lock_module
 from lvmtui.supervisor import supervisor as supervisor_module
@@ -23,7 +23,8 @@ from lvmtui.supervisor.ensure import ensure_supervisor
 from lvmtui.supervisor.lock import take_lock, who_supervises
 from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import try_lock
+from lvmtui.system.locks import try_lock
+from lvmtui.system.logging import log_to
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import SUPERVISOR, World
 from tests.waiting import wait_for
@@ -145,14 +146,15 @@ def test_an_order_at_the_moment_of_leaving_is_not_lost(world: World) -> None:
     assert supervisor_module._taken_again(world.supervisor, world.workspace) is None
 
 
-def test_a_look_that_fails_is_said_and_tried_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_look_that_fails_is_said_and_tried_again(world: World) -> None:
     world.plan("amn")
+    log_to(world.workspace.supervisor_log)
     observe = world.supervisor.observer.observe
     world.supervisor.observer.observe = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     said: set[str] = set()
     assert supervisor_module._tick(world.supervisor, said) is None
     assert supervisor_module._tick(world.supervisor, said) is None
-    assert capsys.readouterr().out.count("ZeroDivisionError") == 1
+    assert world.workspace.supervisor_log.read_text().count("ZeroDivisionError") == 1
     world.supervisor.observer.observe = observe  # type: ignore[method-assign]
     assert supervisor_module._tick(world.supervisor, said) is True
 

@@ -10,7 +10,7 @@ import pytest
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Signalled, Stopped
-from lvmtui.state.reader import RunReader
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor import readable_logs as chronicle_module
 from lvmtui.supervisor.readable_logs import Chronicle, record_words

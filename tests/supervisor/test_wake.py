@@ -12,7 +12,9 @@ from watchfiles import Change
 
 from lvmtui.formats.intent import write_intent
 from lvmtui.supervisor import wake as wake_module
-from lvmtui.supervisor.wake import Waker, matters, sleep_until
+from lvmtui.supervisor.wake import Wakeup, matters, sleep_until
+from lvmtui.system import watch as watch_module
+from lvmtui.system.watch import Timing
 
 
 @pytest.mark.parametrize(
@@ -33,19 +35,19 @@ def test_orders_matter_and_the_chatter_of_trainers_does_not(change: Change, name
     assert matters(change, "/workspace/artifacts/lvm/" + name) is expected
 
 
-def woken(waker: Waker, act: object) -> bool:
-    """True if the waker is woken by `act`, well before it would by itself."""
+def woken(wakeup: Wakeup, act: object) -> bool:
+    """True if `act` ends the sleep well before it would end by itself."""
     began = time.monotonic()
     act()  # type: ignore[operator]
-    waker.wait(60)
+    wakeup.sleep(60)
     return time.monotonic() - began < 30
 
 
 def test_an_order_wakes(tmp_path: Path) -> None:
     run = tmp_path / "models" / "run"
     run.mkdir(parents=True)
-    waker = Waker([tmp_path / "models"])
-    waker.start()
+    wakeup = Wakeup([tmp_path / "models"])
+    wakeup.start()
     stop = threading.Event()
 
     def keep_ordering() -> None:  # the watch needs a moment to begin
@@ -54,41 +56,41 @@ def test_an_order_wakes(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=keep_ordering)
     try:
-        assert woken(waker, thread.start)
+        assert woken(wakeup, thread.start)
     finally:
         stop.set()
         thread.join()
-        waker.stop()
+        wakeup.stop()
 
 
-def test_a_ring_before_the_wait_is_not_lost_and_many_are_one() -> None:
-    waker = Waker([])
+def test_a_wakeup_before_the_sleep_is_not_lost_and_several_count_as_one() -> None:
+    wakeup = Wakeup([])
     for _ in range(100_000):
-        waker.ring()
-    assert woken(waker, lambda: None)
-    waker.wait(0)
+        wakeup.wake()
+    assert woken(wakeup, lambda: None)
+    wakeup.sleep(0)
     began = time.monotonic()
-    waker.wait(0.05)
+    wakeup.sleep(0.05)
     assert time.monotonic() - began >= 0.04
 
 
 def test_roots_may_vanish_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wake_module, "AGAIN", 0.05)
+    monkeypatch.setattr(wake_module, "TIMING", Timing(retry=0.05))
     root = tmp_path / "models"
-    waker = Waker([root], say=lambda words: None)
-    waker.start()
+    wakeup = Wakeup([root], warn=lambda words: None)
+    wakeup.start()
     try:
         for _ in range(2):
             (root / "run").mkdir(parents=True)
             stop = threading.Event()
-            rung = threading.Thread(target=lambda stop=stop: _write_until(root / "run" / "intent.json", stop))
-            assert woken(waker, rung.start)
+            orders = threading.Thread(target=lambda stop=stop: _write_until(root / "run" / "intent.json", stop))
+            assert woken(wakeup, orders.start)
             stop.set()
-            rung.join()
+            orders.join()
             shutil.rmtree(root)
-            waker.wait(0.1)
+            wakeup.sleep(0.1)
     finally:
-        waker.stop()
+        wakeup.stop()
 
 
 def _write_until(path: Path, stop: threading.Event) -> None:
@@ -101,13 +103,13 @@ def test_without_inotify_it_says_so_and_goes_on(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "OS file watch limit reached")
 
     said: list[str] = []
-    monkeypatch.setattr(wake_module, "watch", exhausted)
-    monkeypatch.setattr(wake_module, "AGAIN", 0.01)
-    waker = Waker([tmp_path], say=said.append)
-    waker.start()
+    monkeypatch.setattr(watch_module, "watch", exhausted)
+    monkeypatch.setattr(wake_module, "TIMING", Timing(retry=0.01))
+    wakeup = Wakeup([tmp_path], warn=said.append)
+    wakeup.start()
     assert sleep_until(lambda: bool(said), 20)
-    waker.wait(0.1)
-    waker.stop()
+    wakeup.sleep(0.1)
+    wakeup.stop()
     assert len(said) == 1 and "watch limit" in said[0]
 
 

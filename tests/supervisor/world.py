@@ -15,7 +15,8 @@ from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import Arm
-from lvmtui.state.reader import CampaignReader, RunReader, RunView
+from lvmtui.state.campaign_reader import CampaignReader, RunView
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.decide import Rules

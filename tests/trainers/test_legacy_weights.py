@@ -27,7 +27,7 @@ from lvmtui.planning.describe import plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.report.make import read_report
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import read_comparison

@@ -24,8 +24,8 @@ from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Failed, Finished, Paused, Started, Trained, Unknown
 from lvmtui.models import MODELS, REFERENCE
-from lvmtui.system.files import seal_archive, sealed_digest
 from lvmtui.system.process_id import RUN_MARK
+from lvmtui.system.sealed import seal_archive, sealed_digest
 from tests.trainers.tiny import Counting, Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
 from tests.waiting import wait_for
 from trainers import checkpoint

@@ -16,7 +16,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.files import append_line
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import Source
-from lvmtui.ui.read.watch import Hints, Places, Watcher
+from lvmtui.ui.read.watch import Hints, Places
 from tests.factory import bring_to, make_campaign, planned_run
 
 PATIENCE = 15.0
@@ -190,27 +190,6 @@ def test_what_a_path_means() -> None:
     assert hints(workspace.supervisor).campaign
     assert hints(workspace.campaigns / "new").campaigns and hints(workspace.models / "new").campaigns
     assert not hints(workspace.datasets / "x" / "vectors.npy", workspace.models / "other" / "events.jsonl").urgent
-
-
-def test_watches_that_are_used_up_become_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import watchfiles
-
-    def watch(*arguments: object, **options: object) -> object:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(watchfiles, "watch", watch)
-    workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
-    warned, told, begun = list[str](), list[str](), threading.Event()
-    watcher = Watcher(told.extend, begun.set, warned.append, poll=False)
-    watcher.start([workspace.lvm])
-    try:
-        until(begun.is_set)
-        assert "no file watches left" in warned[0]
-        bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
-        events = workspace.run(campaign.runs[0]).events
-        until(lambda: str(events) in told)
-    finally:
-        watcher.stop()
 
 
 def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(tmp_path: Path, source: Source, screen: Screen) -> None:

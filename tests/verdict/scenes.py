@@ -10,7 +10,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
-from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_trivial
 
 NOW = 1795358700.0

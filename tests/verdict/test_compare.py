@@ -15,7 +15,7 @@ import pytest
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.spec import read_spec
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import seal_archive
+from lvmtui.system.sealed import seal_archive
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import Comparison, is_current, read_comparison, read_comparisons
 from lvmtui.verdict.interval import estimate

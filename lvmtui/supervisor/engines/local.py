@@ -34,9 +34,9 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
-from lvmtui.system.files import is_locked, try_lock
 from lvmtui.system.gpus import device_for, visible_gpus
 from lvmtui.system.launch import our_command
+from lvmtui.system.locks import is_locked, try_lock
 from lvmtui.system.process_id import (
     FOLDER_MARK,
     LAUNCH_MARK,

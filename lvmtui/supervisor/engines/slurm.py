@@ -36,9 +36,10 @@ from lvmtui.supervisor.engines import (
 )
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.files import replace_file, try_lock
+from lvmtui.system.files import replace_file
 from lvmtui.system.filesystem import is_shared, kind_of, locks_reach
 from lvmtui.system.launch import our_command
+from lvmtui.system.locks import try_lock
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
 from lvmtui.system.processes import Done, Sent, done_by, unmarked_environment
 from lvmtui.system.text import sanitise

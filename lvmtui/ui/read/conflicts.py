@@ -8,7 +8,7 @@ from typing import Any
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
-from lvmtui.state.reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise

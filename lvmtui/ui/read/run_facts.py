@@ -9,7 +9,7 @@ from lvmtui.estimate.eta import RunEta
 from lvmtui.formats.spec import Arm
 from lvmtui.formats.trainer_log import Failed
 from lvmtui.models import title_of
-from lvmtui.state.reader import RunView
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words

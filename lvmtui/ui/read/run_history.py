@@ -21,7 +21,7 @@ from lvmtui.formats.trainer_log import (
     Unknown,
     decode_event,
 )
-from lvmtui.state.reader import Signature, signature
+from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.tail import Position, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise

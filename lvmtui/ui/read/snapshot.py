@@ -14,7 +14,7 @@ from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.models import title_of
-from lvmtui.state.reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import Phase
 from lvmtui.system.text import sanitise

@@ -12,13 +12,17 @@ from collections.abc import Callable, Collection, Iterable
 
 from lvmtui.formats.campaign import read_campaign_intent
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.state.reader import CampaignReader, CampaignState, RunView, Signature, signature, supervisor_of
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
+from lvmtui.state.polling import Polling
+from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.status import ALIVE
 from lvmtui.system.errors import UserError
+from lvmtui.system.logging import Faults
+from lvmtui.system.watch import Timing, Watcher
 from lvmtui.ui.read.logfile import newest_lines
 from lvmtui.ui.read.machine import MachineFigures, MachineWatch
 from lvmtui.ui.read.snapshot import Builder, Snapshot
-from lvmtui.ui.read.watch import Hints, Places, Watcher
+from lvmtui.ui.read.watch import IDLE_STEP, STEP, Hints, Places
 
 TICK = 1.0
 """Seconds between two looks at what moves: bars, counters, processes."""
@@ -70,8 +74,16 @@ class Source:
         self._watch = MachineWatch()
         self._machine = machine or self._watch.read
         self._measured = machine is None
-        self._watcher = Watcher(self._on_paths, self._on_begun, self._on_warning, poll=poll)
+        self._watcher = Watcher(
+            self._on_paths,
+            begun=self._on_begun,
+            warn=self._on_warning,
+            timing=Timing(step=STEP),
+            look=lambda: Polling(workspace).changes,
+            only_look=poll,
+        )
         self._polls = poll
+        self._faults = Faults()
         self._guard = threading.Condition()
         self._hints = Hints()
         self._stopping = False
@@ -195,7 +207,7 @@ class Source:
         self._reader = reader
         runs = {str(self.workspace.run(planned).path): planned.run for planned in reader.campaign.runs}
         self._places = Places(self.workspace, folder.path, runs)
-        self._watcher.look_at(self._places.roots)
+        self._watcher.watch(self._places.roots)
 
     def _read(self, runs: Collection[str] | None) -> CampaignState:
         """The campaign with these runs (None: all) read anew; the others are as they were."""
@@ -271,6 +283,7 @@ class Source:
                 self._notes.pop("reader", None)
                 self._deliver(snapshot)
             except Exception as error:  # what cannot be read is a line on the screen, not the end of it
+                self._faults.log("reading failed", error)
                 self._notes["reader"] = f"reading failed: {type(error).__name__}: {error}"
             living = bool(self._living())
             if hints.urgent:
@@ -278,7 +291,7 @@ class Source:
             if now >= self._due:
                 settling = time.monotonic() < self._settling
                 self._due = time.monotonic() + (TICK if living or settling else IDLE)
-                self._watcher.hurry(living)
+                self._watcher.set_step(STEP if living else IDLE_STEP)
             if now >= sweep:
                 sweep = time.monotonic() + (SWEEP if living else IDLE_SWEEP) * max(1.0, len(self._views) / LOTS)
 

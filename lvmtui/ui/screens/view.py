@@ -11,6 +11,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from lvmtui.system.logging import Faults
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Drawing, spread
@@ -20,6 +21,9 @@ from lvmtui.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
+
+
+FAULTS = Faults()
 
 
 class View(Screen[None]):
@@ -168,5 +172,6 @@ class View(Screen[None]):
 
 
 def trouble(error: Exception) -> tuple[str, str]:
-    """An error as one line."""
+    """An error as one line; its traceback goes to `logs/screen.log`."""
+    FAULTS.log("drawing failed", error)
     return f" this cannot be shown: {type(error).__name__}: {sanitise(str(error), 200)}", "alarm"

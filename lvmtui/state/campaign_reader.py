@@ -1,0 +1,152 @@
+"""Reads a campaign and all its runs again and again, and says how each stands."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
+from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.live import STALE, Job, SupervisorFile
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.state.attempt import newest_attempt
+from lvmtui.state.liveness import PulseReader, StallWatch, life_of, life_of_job, silence_of
+from lvmtui.state.run_reader import RunReader
+from lvmtui.state.run_state import RunState
+from lvmtui.state.status import Life, Phase, Status, status_of
+from lvmtui.system.errors import UserError
+from lvmtui.system.process_id import Identity
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A planned run with what is known of it now."""
+
+    planned: PlannedRun
+    folder: RunDir
+    state: RunState | None
+    status: Status
+    fault: str = ""
+    job: Job | None = None
+    """What a cluster does for it."""
+
+
+@dataclass(frozen=True)
+class CampaignState:
+    """A campaign with all its runs."""
+
+    dir: CampaignDir
+    campaign: Campaign
+    intent: CampaignIntent
+    runs: tuple[RunView, ...]
+    silence: str = ""
+    """Why the engine that runs the runs tells nothing; empty: it does."""
+    trouble: str = ""
+    """What the supervisor cannot do for the campaign now, in words; empty: nothing."""
+
+    def view(self, model: str, arm: str, seed: int) -> RunView | None:
+        return self._by_key.get((model, arm, seed))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str, int], RunView]:
+        return {(v.planned.model, v.planned.arm, v.planned.seed): v for v in self.runs}
+
+    @property
+    def finished(self) -> bool:
+        """True if every run is over, whatever way."""
+        return all(view.status.over for view in self.runs)
+
+    @property
+    def settled(self) -> bool:
+        """True if no run is going on or will by itself."""
+        return all(view.status.over or view.status.phase is Phase.PAUSED for view in self.runs)
+
+
+class CampaignReader:
+    """One campaign's folder and its runs, read again and again."""
+
+    def __init__(self, workspace: Workspace, folder: CampaignDir) -> None:
+        self.workspace = workspace
+        self.folder = folder
+        self.campaign = read_campaign(folder.campaign)
+        self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
+        self._stalls = StallWatch()
+        self._pulse = PulseReader(workspace.pulse)
+        self._pulse.refresh()
+
+    def refresh(self) -> CampaignState:
+        """Read what is new in all run folders. Raises UserError if `campaign.json` cannot be read."""
+        self._pulse.refresh()
+        return CampaignState(
+            self.folder,
+            self.campaign,
+            read_campaign_intent(self.folder.intent),
+            tuple(self.view(planned) for planned in self.campaign.runs),
+            self.silence,
+            self.trouble,
+        )
+
+    @property
+    def trouble(self) -> str:
+        """What the supervisor cannot do for the campaign now, in words; empty: nothing, or nobody supervises."""
+        pulse = self._pulse.pulse
+        fresh = pulse is not None and abs(time.time() - pulse.time) <= STALE
+        return pulse.troubles.get(self.campaign.id, "") if pulse is not None and fresh else ""
+
+    @property
+    def silence(self) -> str:
+        """Why the engine that runs the runs tells nothing; empty: it does."""
+        return silence_of(self._pulse.pulse, self.campaign.engine, time.time())
+
+    def view(self, planned: PlannedRun) -> RunView:
+        """One run, read now."""
+        reader = self._runs[planned.run]
+        state = reader.refresh()
+        if state is None:
+            return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
+        if self._is_job(planned.run, state):
+            return self._view_of_job(planned, reader, state)
+        life = life_of(state, self._stalls.stalled(planned.run, state.live), reader.folder)
+        if life is Life.NONE and state.trainer.ending is None:
+            state = reader.refresh() or state  # it may have said its last word and left since its log was read
+        return RunView(planned, reader.folder, state, status_of(state, life))
+
+    def look_at_pulse(self) -> frozenset[str]:
+        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns whose are new."""
+        self._pulse.refresh()
+        return self._pulse.moved
+
+    def _is_job(self, run: str, state: RunState) -> bool:
+        """True if a cluster runs it, as far as anybody knows."""
+        attempt = newest_attempt(state)
+        pulse = self._pulse.pulse
+        return (attempt is not None and attempt.process.is_job) or (pulse is not None and run in pulse.jobs)
+
+    def _view_of_job(self, planned: PlannedRun, reader: RunReader, state: RunState) -> RunView:
+        pulse, stalled = self._pulse.pulse, self._stalls.stalled(planned.run, state.live)
+        life, told = life_of_job(state, planned.run, self.campaign.engine, pulse, time.time(), stalled)
+        job = pulse.jobs.get(planned.run) if pulse else None
+        return RunView(planned, reader.folder, state, status_of(state, life, told), job=job)
+
+
+def newest_campaign(workspace: Workspace) -> CampaignDir:
+    """The campaign that commands mean unless told. Raises UserError if there is none."""
+    folders = workspace.campaign_dirs()
+    if not folders:
+        raise UserError(f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'")
+    return folders[-1]
+
+
+def supervisor_of(workspace: Workspace) -> Identity | None:
+    """Who supervises the workspace now, None if nobody does. One on another host counts: it cannot be looked at."""
+    found = find_document(SupervisorFile, workspace.supervisor)
+    if found is None:
+        return None
+    with suppress(OSError):
+        if found.lock is not None and found.lock != os.stat(workspace.supervisor_lock).st_ino:
+            return None  # the workspace is a copy: it supervises the original
+    identity = found.process
+    return identity if not identity.here or identity.alive() else None

@@ -1,0 +1,116 @@
+"""Does a run still work? From its processes on this machine, or from what the supervisor says of a cluster's jobs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.formats.live import STALE, Progress, Pulse, read_pulse
+from lvmtui.formats.paths import RunDir
+from lvmtui.state.attempt import newest_attempt
+from lvmtui.state.run_reader import Signature, signature
+from lvmtui.state.run_state import RunState
+from lvmtui.state.status import Life, processes_of
+from lvmtui.system import numbers as words
+from lvmtui.system.process_id import Identity
+
+
+@dataclass
+class StallWatch:
+    """Tells a stalled run from a slow one, by this process's own clock and the run's own steps."""
+
+    seen: dict[str, tuple[tuple[int, str], float]] = field(default_factory=dict)
+    """Run -> (its progress, when that was first seen)."""
+
+    LEAST = 60.0
+    """Seconds without progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
+
+    def stalled(self, run: str, progress: Progress | None, now: float | None = None) -> bool:
+        """True if the progress has been the same for 30 of its own steps, and at least `LEAST` seconds."""
+        if progress is None:
+            return False
+        now = time.monotonic() if now is None else now
+        mark = (progress.step, f"{progress.activity}{progress.time}")
+        if self.seen.get(run, (None, 0.0))[0] != mark:
+            self.seen[run] = (mark, now)
+            return False
+        known = (progress.recent_step_seconds or 0.0, progress.evaluation_seconds, progress.checkpoint_seconds)
+        return now - self.seen[run][1] > max(self.LEAST, 30 * known[0], 3 * known[1], 3 * known[2])
+
+
+def life_of(run: RunState, stalled: bool = False, folder: RunDir | None = None) -> Life:
+    """Look at the run's processes (one read of /proc each).
+
+    `folder`: the run's; a living process that works for another folder, which this one was copied from, is not its.
+    """
+    processes = processes_of(run)
+    if any(process.alive() and (folder is None or _is_of(process, folder)) for process in processes):
+        return Life.STALLED if stalled else Life.ALIVE
+    newest = newest_attempt(run)
+    elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
+    return Life.ELSEWHERE if elsewhere and run.trainer.ending is None and run.supervision.lost is None else Life.NONE
+
+
+def _is_of(identity: Identity, folder: RunDir) -> bool:
+    """True if a living process works in this very folder."""
+    from lvmtui.system.processes import process_of, works_for
+
+    process = process_of(identity)
+    return process is not None and works_for(process, folder.path, folder.lock)
+
+
+class PulseReader:
+    """`pulse.json`, read again and again: what is known of runs on other hosts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: Signature = (0, 0, 0)
+        self.pulse: Pulse | None = None
+        self.moved: frozenset[str] = frozenset()
+        """Runs about which the supervisor did something between the last two looks, as far as it tells."""
+
+    def refresh(self) -> Pulse | None:
+        """Read it if it has changed."""
+        self.moved = frozenset()
+        seen = signature(self._path, asked=True)
+        if seen != self._seen:
+            self._seen = seen
+            before, self.pulse = self.pulse, read_pulse(self._path)
+            if self.pulse is not None:
+                since = before.beat if before else 0
+                self.moved = frozenset(run for run, beat in self.pulse.changed.items() if beat > since)
+        return self.pulse
+
+
+def silence_of(pulse: Pulse | None, engine: str, now: float) -> str:
+    """Why an engine tells nothing, and since when, for people; empty if it does, or if nobody had to ask. Pure."""
+    answer = pulse.engines.get(engine) if pulse else None
+    if answer is None or not answer.fault:
+        return ""
+    return f"not known for {words.duration(max(0.0, now - answer.time))}: {answer.fault}"
+
+
+def life_of_job(
+    run: RunState, name: str, engine: str, pulse: Pulse | None, now: float, stalled: bool = False
+) -> tuple[Life, str]:
+    """What the supervisor's pulse says of a run that a cluster runs, and that in words. Pure.
+
+    `engine`: its campaign's. `now`: seconds since 1970. It is held against the supervisor's clock for what people are
+    shown, and no more.
+    """
+    job, attempt = pulse.jobs.get(name) if pulse else None, newest_attempt(run)
+    open_end = attempt is not None and attempt.ending is None and not attempt.accounted
+    if job is None and not open_end:
+        return Life.NONE, ""
+    if pulse is None or now - pulse.time > STALE:
+        asked = f" since {words.date(pulse.time)}" if pulse else ""
+        return (Life.UNSEEN if open_end else Life.NONE), f"nobody has asked {engine.capitalize()}{asked}"
+    if silent := silence_of(pulse, engine, now):
+        return (Life.UNSEEN if open_end else Life.NONE), silent
+    if job is not None:
+        if job.waiting:
+            return Life.WAITING, job.words
+        return (Life.STALLED if stalled else Life.ALIVE), job.words
+    # it has ended and that is to be written down; or it was begun a moment ago
+    return (Life.NONE if attempt and attempt.spoke else Life.WAITING), "submitted"

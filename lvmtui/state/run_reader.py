@@ -1,0 +1,104 @@
+"""Reads a run folder again and again, only what is new each time, and folds it to a `RunState`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from lvmtui.formats.intent import read_intent
+from lvmtui.formats.live import read_progress
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.supervisor_log import decode_record
+from lvmtui.formats.trainer_log import decode_event
+from lvmtui.state.run_state import RunState, SupervisionState, TrainerState, fold, fold_records
+from lvmtui.state.tail import LogCursor
+from lvmtui.system.errors import UserError
+
+Signature = tuple[int, int, int]
+TRAINED = b'"kind":"trained"'
+"""In the log line of a point of the training curve, and in no other: within a text the quotes would be escaped."""
+
+
+def signature(path: Path, *, asked: bool = False) -> Signature:
+    """What changes when a file does: inode, size, time of change. Zeros where there is no file.
+
+    `asked`: of the file server, where one keeps the file: what `stat` says may be a minute old there, opening is not.
+    """
+    try:
+        if asked:
+            with path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+        else:
+            stat = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+class RunReader:
+    """One run folder, read again and again. `state` is the same object as long as nothing has changed."""
+
+    def __init__(self, folder: RunDir, *, curves: bool = True) -> None:
+        """`curves` False leaves out the points of the training curve: most of a log, of no use to a supervisor."""
+        self.folder = folder
+        self.curves = curves
+        self.state: RunState | None = None
+        self.fault = ""
+        """Why there is no state: the folder is gone or its spec cannot be read."""
+        self._open_logs()
+        self._seen: dict[Path, Signature] = {}
+
+    def refresh(self, *, digits: bool = True, asked: bool = False) -> RunState | None:
+        """Read what is new and return the state, None if the folder cannot be read (see `fault`).
+
+        `digits` False leaves the live digits as they were: they are new at every look, and most of its cost. `asked`:
+        see `signature`; for a look on which a death may be concluded.
+        """
+        if not self._changed(self.folder.spec) and self.state is None and self.fault:
+            return None
+        if self.state is None or self._seen[self.folder.spec] == (0, 0, 0):
+            spec = self._read_spec()
+            if spec is None:
+                self.state = None
+                return None
+            if self.state is None or self.state.spec != spec:
+                self._open_logs()
+                self._seen = {self.folder.spec: self._seen[self.folder.spec]}
+                self.state = RunState(spec)
+        state = self.state
+        if self._changed(self.folder.events, asked):
+            events, restarted = self._events.read()
+            state = replace(state, trainer=fold(events, TrainerState() if restarted else state.trainer))
+        if self._changed(self.folder.supervision):
+            records, restarted = self._records.read()
+            state = replace(
+                state, supervision=fold_records(records, SupervisionState() if restarted else state.supervision)
+            )
+        if self._changed(self.folder.intent, asked):
+            state = replace(state, intent=read_intent(self.folder.intent, state.intent))
+        if digits and self._changed(self.folder.progress):
+            state = replace(state, progress=read_progress(self.folder.progress))
+        self.state = state
+        return state
+
+    def _open_logs(self) -> None:
+        skipped = () if self.curves else (TRAINED,)
+        self._events = LogCursor(self.folder.events, decode_event, without=skipped)
+        self._records = LogCursor(self.folder.supervision, decode_record)
+
+    def _read_spec(self) -> RunSpec | None:
+        try:
+            self.fault = ""
+            return read_spec(self.folder.spec)
+        except UserError as error:
+            self.fault = str(error)
+            return None
+
+    def _changed(self, path: Path, asked: bool = False) -> bool:
+        now = signature(path, asked=asked)
+        if self._seen.get(path) == now:
+            return False
+        self._seen[path] = now
+        return True
