@@ -26,7 +26,7 @@ from lvmtui.supervisor.engines.slurm import (
     seconds_of,
 )
 from lvmtui.system.errors import UserError
-from lvmtui.system.processes import Done
+from lvmtui.system.processes import Done, Sent
 from tests.factory import make_campaign
 
 FOLDER = "/data/x/artifacts/lvm/models/gru_8k"
@@ -268,7 +268,7 @@ def test_many_are_asked_with_one_command(bench: Bench) -> None:
     bench.answers.queue = bench.line(1) + bench.line(2, place=bench.places[1])
     bench.look()
     reached = bench.engine.ask(bench.places)
-    assert list(reached.values()) == [(1,), (2,)] and bench.answers.called("scancel") == [("scancel", "1", "2")]
+    assert list(reached.values()) == [Sent((1,)), Sent((2,))] and bench.answers.called("scancel") == [("scancel", "1", "2")]
     bench.engine.insist(bench.places)
     assert bench.answers.called("scancel")[1:] == [
         ("scancel", "--full", "--signal=SIGKILL", "1", "2"),
