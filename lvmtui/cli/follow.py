@@ -21,6 +21,7 @@ from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.models import title_of
 from lvmtui.state.reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 
 EVERY = 1.0
@@ -47,12 +48,14 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     """
     console = Console()
     reader = CampaignReader(workspace, folder)
+    listen_for_term()
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
         report = state.finished and _await_report(state)
     except KeyboardInterrupt:
-        print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
+        told = leave(workspace, f"the runs go on; come back with '{program()}'")
+        print(f"\n{told}", file=sys.stderr)
         return 130
     if report:
         console.print(folder.report.read_text(), markup=False, highlight=False, soft_wrap=True)

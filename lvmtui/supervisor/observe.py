@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from lvmtui.formats.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.started_with import StartedWith, read_started_with
 from lvmtui.state.reader import RunReader, Signature, StallWatch, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
@@ -50,6 +51,8 @@ class Track:
     """By which its engine finds it again."""
     settings: Settings = field(default_factory=dict)
     """What its campaign told its engine."""
+    started_with: StartedWith | None = None
+    """The Python and variables its campaign starts runs with."""
     state: RunState | None = None
     """What its folder says, lines that could not be written yet included."""
     named: tuple[Identity, ...] = ()
@@ -96,6 +99,7 @@ class CampaignTrack:
     campaign: Campaign
     tracks: dict[str, Track]
     intent: Signature | None = None
+    started_with: Signature | None = None
     order: list[Track] = field(default_factory=list)
     jobs: int = 1
 
@@ -170,6 +174,11 @@ class Observer:
                 campaign.jobs = max(1, wanted.jobs or campaign.campaign.jobs)
                 ordered = start_order(campaign.campaign, wanted)
                 campaign.order = [campaign.tracks[p.run] for p in ordered if p.trained_here]
+            if (written := signature(campaign.dir.started_with)) != campaign.started_with:
+                campaign.started_with = written
+                started_with = read_started_with(campaign.dir.started_with)
+                for run in campaign.tracks.values():
+                    run.started_with = started_with
 
     def _read_campaign(self, folder: CampaignDir, now: float) -> CampaignTrack | None:
         if folder.id in self._refused or not folder.campaign.exists():
@@ -244,7 +253,7 @@ class Observer:
     def place_of(self, track: Track) -> Place:
         """The run as its engine is asked about it."""
         unsettled = track.seen.state is None or track.seen.unsettled
-        return Place(track.folder, track.named, track.name, track.settings, unsettled)
+        return Place(track.folder, track.named, track.name, track.settings, track.started_with, unsettled)
 
     def _see(self, track: Track, sight: Sight, now: float) -> bool:
         """Put together what is seen of a run. False if its logs name a process that nobody has looked for yet."""

@@ -21,6 +21,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.container import ends_the_container, take_runs_along
 from lvmtui.supervisor.decide import (
     Action,
     Adopt,
@@ -265,7 +266,10 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
         waker.stop()
-    _say(why.value)
+    if why is _Leave.TOLD and ends_the_container():
+        _say(f"told to go; {take_runs_along(workspace)}")
+    else:
+        _say(why.value)
     return 0
 
 

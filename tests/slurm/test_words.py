@@ -268,7 +268,9 @@ def test_many_are_asked_with_one_command(bench: Bench) -> None:
     bench.answers.queue = bench.line(1) + bench.line(2, place=bench.places[1])
     bench.look()
     reached = bench.engine.ask(bench.places)
-    assert list(reached.values()) == [Sent((1,)), Sent((2,))] and bench.answers.called("scancel") == [("scancel", "1", "2")]
+    assert list(reached.values()) == [Sent((1,)), Sent((2,))] and bench.answers.called("scancel") == [
+        ("scancel", "1", "2")
+    ]
     bench.engine.insist(bench.places)
     assert bench.answers.called("scancel")[1:] == [
         ("scancel", "--full", "--signal=SIGKILL", "1", "2"),

@@ -170,9 +170,7 @@ def test_a_worker_that_leaves_nothing_or_cannot_be_started_has_failed(folder: Ca
     workers = Workers(command=lambda folder, task: python("pass"))
     workers.begin(folder, [task])
     assert finish(workers).fault == "left no result"
-    workers = Workers(
-        command=lambda folder, task: ("/no/such/interpreter",), clock=count(0, 1000).__next__
-    )
+    workers = Workers(command=lambda folder, task: ("/no/such/interpreter",), clock=count(0, 1000).__next__)
     for _ in range(2 * TRIES):
         assert workers.begin(folder, [task]) is None
     assert not workers.given_up(task), "that nothing can be started is no fault of the result"

@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from lvmtui.supervisor.engines import (
     Setting,
     Settings,
     Sight,
+    environment_of,
     mark_of,
     thread_environment,
 )
@@ -151,15 +153,16 @@ def script(place: Place, threads: int) -> str:
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
-        f"exec {shlex.join(_trainer(settings))} {shlex.quote(path)}",
+        f"exec {shlex.join(_trainer(place))} {shlex.quote(path)}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _trainer(settings: Settings) -> tuple[str, ...]:
+def _trainer(place: Place) -> tuple[str, ...]:
     """The command of a trainer. Another Python has its own installation of ours, which it finds by name."""
-    python = _one(settings, "python")
-    return (python, "-P", "-m", "trainers") if python else our_command("trainers")
+    if python := _one(place.settings, "python"):
+        return (python, "-P", "-m", "trainers")
+    return our_command("trainers", python=place.started_with.python if place.started_with else sys.executable)
 
 
 def resources(settings: Settings, threads: int) -> list[str]:
@@ -377,7 +380,8 @@ class SlurmEngine:
             replace_file(folder.path / SCRIPT, text.encode(), durable=False)
         except OSError as error:
             raise CannotStart(f"could not be submitted: {error.strerror or error}") from None
-        done = self._call("sbatch", "--parsable", str(folder.path / SCRIPT))
+        submit = ("sbatch", "--parsable", str(folder.path / SCRIPT))
+        done = self._command(submit, environment(environment_of(place)))
         self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
@@ -514,14 +518,14 @@ class SlurmEngine:
             self._call("scancel", *options, *map(str, numbers[first : first + AT_ONCE]))
 
     def _call(self, *command: str) -> Done:
-        return self._command(command, environment())
+        return self._command(command, environment(os.environ))
 
 
-def environment() -> dict[str, str]:
-    """For Slurm's commands and its jobs: ours, without what says that we are ourselves a job, or a run."""
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """For Slurm's commands and its jobs: these variables, without what says that we are ourselves a job, or a run."""
     kept = {
         name: value
-        for name, value in unmarked_environment(os.environ).items()
+        for name, value in unmarked_environment(variables).items()
         if not name.startswith("SLURM_") or name in ("SLURM_CONF", "SLURM_CLUSTERS")
     }
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
@@ -554,7 +558,7 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
     missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
     if missing and command is run_command:
         raise UserError(f"--engine slurm: no {', '.join(missing)} here; run lvmtui where Slurm's commands are")
-    done = command(("sbatch", "--test-only", *resources(settings, threads), "--wrap=true"), environment())
+    done = command(("sbatch", "--test-only", *resources(settings, threads), "--wrap=true"), environment(os.environ))
     if done.code:
         fault = fault_of(done)
         what = "does not answer" if passing(fault) else "refuses such a job"
