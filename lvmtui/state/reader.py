@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
@@ -23,7 +24,7 @@ from lvmtui.state.status import Life, Phase, Status, processes_of, status_of
 from lvmtui.state.tail import Position, read_lines, restart_of
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
-from lvmtui.system.process_id import Identity
+from lvmtui.system.process_id import Identity, folder_id
 
 Signature = tuple[int, int, int]
 TRAINED = b'"kind":"trained"'
@@ -150,25 +151,36 @@ class StallWatch:
         return now - self.seen[run][1] > max(self.LEAST, 30 * known[0], 3 * known[1], 3 * known[2])
 
 
-def life_of(run: RunState, stalled: bool = False, folder: RunDir | None = None) -> Life:
+def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:
     """Look at the run's processes (one read of /proc each).
 
-    `folder`: the run's; a living process that works for another folder, which this one was copied from, is not its.
+    `is_of`: whether a living process works in this run's folder, and not in one that this was copied from.
     """
     processes = processes_of(run)
-    if any(process.alive() and (folder is None or _is_of(process, folder)) for process in processes):
+    if any(process.alive() and is_of(process) for process in processes):
         return Life.STALLED if stalled else Life.ALIVE
     newest = newest_attempt(run)
     elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
     return Life.ELSEWHERE if elsewhere and run.trainer.ending is None and run.supervision.lost is None else Life.NONE
 
 
-def _is_of(identity: Identity, folder: RunDir) -> bool:
-    """True if a living process works in this very folder."""
-    from lvmtui.system.processes import process_of, works_for
+class Owners:
+    """Which living processes work in which folder. What was found once is kept: it stays so while the process lives."""
 
-    process = process_of(identity)
-    return process is not None and works_for(process, folder.path, folder.lock)
+    def __init__(self) -> None:
+        self._found: set[tuple[Identity, str]] = set()
+
+    def works_in(self, folder: RunDir, identity: Identity) -> bool:
+        """True if the process works in this very folder."""
+        from lvmtui.system.processes import process_of, works_for
+
+        key = (identity, folder_id(folder.path))
+        if key not in self._found:
+            process = process_of(identity)
+            if process is None or not works_for(process, folder.path, folder.lock):
+                return False
+            self._found.add(key)
+        return True
 
 
 class PulseReader:
@@ -280,6 +292,7 @@ class CampaignReader:
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._stalls = StallWatch()
+        self._owners = Owners()
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
 
@@ -315,7 +328,9 @@ class CampaignReader:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
         if self._is_job(planned.run, state):
             return self._view_of_job(planned, reader, state)
-        life = life_of(state, self._stalls.stalled(planned.run, state.live), reader.folder)
+        life = life_of(
+            state, self._stalls.stalled(planned.run, state.live), partial(self._owners.works_in, reader.folder)
+        )
         if life is Life.NONE and state.trainer.ending is None:
             state = reader.refresh() or state  # it may have said its last word and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))

@@ -63,5 +63,5 @@ class PulseWriter:
             self._since = self._changed.pop(next(iter(self._changed)))
         self._written = now
         with suppress(OSError):  # people know less for a while
-            pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._troubles, self._since)
+            pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._since, self._troubles)
             write_pulse(self._workspace.pulse, pulse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -153,7 +154,7 @@ def test_what_says_that_we_are_a_job_ourselves_is_not_handed_on(monkeypatch: pyt
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "100")
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
     monkeypatch.setenv("LVMTUI_RUN", "/x")
-    handed = environment()
+    handed = environment(os.environ)
     assert "SLURM_JOB_ID" not in handed and "SLURM_MEM_PER_NODE" not in handed and "LVMTUI_RUN" not in handed
     assert handed["SLURM_CONF"] == "/etc/slurm.conf" and handed["SLURM_TIME_FORMAT"] == "%s"
 

@@ -14,7 +14,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,7 +120,7 @@ class LocalEngine:
                 raise Occupied(_moved_words(other))
             environment = environment_of(place)
             launch = secrets.token_hex(6)
-            devices = self._devices(spec.device, environment.get("CUDA_VISIBLE_DEVICES"))
+            devices = self._devices(spec.device, environment)
             marks = {RUN_MARK: self._mark(folder), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: launch}
             child = spawn(
                 (*self._trainer(place), str(folder.path)),
@@ -148,10 +148,11 @@ class LocalEngine:
             return self._command
         return our_command("trainers", python=place.started_with.python) if place.started_with else TRAINER
 
-    def _devices(self, device: str, variable: str | None) -> str:
+    def _devices(self, device: str, environment: Mapping[str, str] = os.environ) -> str:
+        variable = environment.get("CUDA_VISIBLE_DEVICES")
         gpus = self._gpus.get(variable)
         if gpus is None:
-            gpus = self._gpus[variable] = visible_gpus(variable)
+            gpus = self._gpus[variable] = visible_gpus(environment)
         if len(gpus) < 2:
             return ""
         living = [p for known in self._known.values() for p in known.values() if p.leader]
