@@ -10,7 +10,7 @@ from contextlib import suppress
 from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_pulse
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engines import Engine
-from lvmtui.supervisor.observe import Track
+from lvmtui.supervisor.track import Track
 
 NO_TROUBLES: Mapping[str, str] = {}
 

@@ -30,7 +30,6 @@ from lvmtui.supervisor.decide import (
     GiveUp,
     Insist,
     Lose,
-    Observation,
     Rules,
     Start,
     decide,
@@ -41,9 +40,11 @@ from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import PulseWriter
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
-from lvmtui.supervisor.observe import Observer, Track
+from lvmtui.supervisor.observation import Observation
+from lvmtui.supervisor.observe import Observer
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.tasks import Workers
+from lvmtui.supervisor.track import Track
 from lvmtui.supervisor.wake import Waker
 from lvmtui.system import numbers as words
 from lvmtui.system.filesystem import is_shared

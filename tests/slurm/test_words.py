@@ -15,17 +15,8 @@ from hypothesis import strategies as st
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines.slurm import (
-    SlurmEngine,
-    check,
-    environment,
-    fault_of,
-    jobs_in,
-    ready,
-    reason_words,
-    script,
-    seconds_of,
-)
+from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready
+from lvmtui.supervisor.engines.slurm_text import check, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.processes import Done, Sent
 from tests.factory import make_campaign

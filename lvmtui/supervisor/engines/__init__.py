@@ -3,7 +3,8 @@
 An engine starts, tells about many runs at once, asks to leave, insists. It decides nothing and writes nothing that
 others read into run folders; what a run has achieved and how it ended is read there, not asked of the engine.
 
-A file of this folder with a `KIND` is an engine; its name is the file's. Nothing else has to be told of it.
+A file of this folder whose name has no `_` is an engine and holds its `KIND`; the engine's name is the file's. Nothing
+else has to be told of it.
 """
 
 from __future__ import annotations
@@ -173,7 +174,7 @@ class Kind:
 
 def names() -> tuple[str, ...]:
     """The engines there are."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
+    return tuple(sorted(module.name for module in iter_modules(__path__) if "_" not in module.name))
 
 
 def kind(name: str) -> Kind:
