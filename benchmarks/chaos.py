@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor.ensure import ensure_supervisor
+from lvmtui.system.launch import our_command
 from tests.chaos import Chaos, faults
 
 
@@ -52,7 +53,7 @@ def main() -> int:
     quiet = Workspace(given.quiet) if given.quiet else trained_in_peace(given)
     place = Workspace(given.workspace or Path(tempfile.mkdtemp(prefix="lvmtui-chaos-")))
     campaign = planned_in(place, given)
-    chaos = Chaos(place, campaign, given.seed, lambda extra: supervisor_of(place, extra), say=print_line)
+    chaos = Chaos(place, campaign, given.seed, supervisor_of, say=print_line)
     began = time.monotonic()
     try:
         chaos.go_on(given.events, given.pause)
@@ -86,11 +87,11 @@ def trained_in_peace(given: argparse.Namespace) -> Workspace:
     return place
 
 
-def supervisor_of(place: Workspace, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def supervisor_of(place: Workspace, extra: Mapping[str, str], before: Sequence[str]) -> subprocess.Popen[bytes]:
     place.logs.mkdir(parents=True, exist_ok=True)
     with place.supervisor_log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "lvmtui", "supervise", "--workspace", str(place.root)],
+            [*before, *our_command("lvmtui", "supervise", "--workspace", str(place.root))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -13,6 +13,7 @@ import argparse
 import multiprocessing
 import os
 import random
+import resource
 import statistics
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import time
 from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -53,6 +55,9 @@ def play(root: str, names: list[str], arms: list[str], digits_every: float, read
     campaign = make_campaign_again(workspace)
     process = own_identity()
     runs: list[tuple[History, LineLog]] = []
+    held: list[IO[bytes]] = []
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     measured = ("model_000", "expanded")
     for i, (name, arm) in enumerate((n, a) for a in arms for n in names if (n, a) != measured):
         run = bring_to(
@@ -65,6 +70,7 @@ def play(root: str, names: list[str], arms: list[str], digits_every: float, read
             process=process,
             began=time.time() - 40,
         )
+        held.append(run.folder.lock.open("ab"))  # as a trainer holds it
         runs.append((run, LineLog(run.folder.log)))
     ready.set()
     turn = 0

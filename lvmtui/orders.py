@@ -15,13 +15,14 @@ from pathlib import Path
 
 from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
-from lvmtui.formats.paths import Workspace
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.started_with import differences, read_started_with, started_with_now, write_started_with
 from lvmtui.models import title_of
-from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
-from lvmtui.system.permissions import may_order, name_of, who
+from lvmtui.system.permissions import first_unwritable, may_order, name_of, who
 
 ALL = "all"
 
@@ -91,7 +92,22 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
         kept = view.state is not None and view.state.trainer.checkpoint is not None and not from_start
         return f"is tried again from {'its last checkpoint' if kept else 'the start'}"
 
-    return _order(views, "run", words, lambda view: why_not_retry(view, from_start=from_start), from_start=from_start)
+    lines = _order(views, "run", words, lambda view: why_not_retry(view, from_start=from_start), from_start=from_start)
+    return [*lines, *_use_this_shell(views)]
+
+
+def _use_this_shell(views: Sequence[RunView]) -> list[str]:
+    """Have the campaigns of these runs start them with this process's Python and variables. Returns what changes."""
+    now = started_with_now(os.environ)
+    lines = []
+    for folder in {Workspace(v.folder.workspace).campaign(v.state.spec.campaign) for v in views if v.state}:
+        before = read_started_with(folder.started_with)
+        changed = differences(before, now)
+        if changed and folder.campaign.exists():
+            _write(folder.path, partial(write_started_with, folder.started_with, now))
+            if before is not None:
+                lines.append(f"{folder.id}: its runs are started with what this shell has from now on: {changed}")
+    return lines
 
 
 def why_not_pause(view: RunView) -> str:
@@ -168,9 +184,21 @@ def _order(
             continue
         _write(view.folder.path, partial(write_intent, view.folder.intent, want, by=who(), **options))
         lines.append(f"{view.planned.run}: {words if isinstance(words, str) else words(view)}")
+        if want == "run" and (fault := _unwritable(view.folder)):
+            lines.append(f"{view.planned.run}: but {fault}")
     for workspace in {Workspace(view.folder.workspace) for view in views}:
         ring(workspace)
     return lines
+
+
+def _unwritable(folder: RunDir) -> str:
+    """Why the trainer and the supervisor that we start could not write the run's logs; empty: they could, or somebody
+    else's supervisor starts it."""
+    supervisor = supervisor_of(Workspace(folder.workspace))
+    with suppress(OSError):
+        if supervisor is not None and os.stat(f"/proc/{supervisor.pid}").st_uid != os.geteuid():
+            return ""
+    return first_unwritable(folder.logs)
 
 
 # The queue ------------------------------------------------------------------------------------------------------------

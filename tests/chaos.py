@@ -11,9 +11,10 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 from lvmtui.formats.campaign import Campaign, PlannedRun, write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.supervisor_log import Signalled, decode_record
 from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.run_reader import RunReader
@@ -30,6 +32,13 @@ from lvmtui.system.numbers import date
 from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
 FULL = "the disk is full for a while"
+WITHOUT_PIDFDS = (
+    sys.executable,
+    "-c",
+    f"import errno, os, sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); from tests import seccomp; "
+    "seccomp.refuse(seccomp.PIDFD_OPEN, seccomp.PIDFD_SEND_SIGNAL, errno=errno.EPERM); "
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
 SMALL_DISK = 4 << 30
 """Bytes of a disk that may be filled for a while."""
 
@@ -41,14 +50,16 @@ class Chaos:
     workspace: Workspace
     campaign: Campaign
     seed: int
-    start_supervisor: Callable[[Mapping[str, str]], subprocess.Popen[bytes]]
-    """With these variables added to its environment."""
+    start_supervisor: Callable[[Workspace, Mapping[str, str], Sequence[str]], subprocess.Popen[bytes]]
+    """Of a workspace, with these variables added to its environment, and these words before its command."""
     say: Callable[[str], None] = lambda words: None
     happened: Counter[str] = field(default_factory=Counter)
     supervisors: list[subprocess.Popen[bytes]] = field(default_factory=list)
     torn: Counter[Path] = field(default_factory=Counter)
     """Half lines that were put into logs."""
     restarts: int = 0
+    copy_reached: set[int] = field(default_factory=set)
+    """Trainers that the supervisor of a copied workspace has signalled."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -78,6 +89,10 @@ class Chaos:
             "a checkpoint is damaged": (2, self.damage_checkpoint),
             "an order is damaged": (1, self.damage_intent),
             "a run folder is moved away and back": (1, self.move_folder),
+            "a copy of the workspace is told to kill all": (1, self.supervise_copy),
+            "TMPDIR vanishes": (2, self.lose_temporary),
+            "the compact stores are deleted": (2, self.delete_stores),
+            "the supervisor has no pidfds": (2, self.refuse_pidfds),
         }
         disk = os.statvfs(self.workspace.root)
         if disk.f_blocks * disk.f_frsize < SMALL_DISK:
@@ -206,6 +221,47 @@ class Chaos:
         kill_all(lambda: self.trainers(folder))
         away.rename(folder.path)
 
+    def supervise_copy(self) -> None:
+        """Whatever the copy's supervisor does to its runs, it must not touch the original's."""
+        copy = Workspace(self.workspace.root.with_name(self.workspace.root.name + "-copy"))
+        with suppress(shutil.Error):  # files that go while it copies
+            ignored = shutil.ignore_patterns("*.part", "filler", "moved away")
+            shutil.copytree(self.workspace.root, copy.root, ignore=ignored)
+        living = {process.identity.pid for process in self.trainers()}
+        for planned in self.campaign.runs:
+            with suppress(OSError):
+                write_intent(copy.run(planned).intent, "cancel", by="chaos", force=True)
+        supervisor = self.start_supervisor(copy, self._boot, ())
+        try:
+            wait_until(lambda: supervisor.poll() is not None, self.random.uniform(2.0, 5.0))
+            for planned in self.campaign.runs:
+                self.copy_reached |= living & _reached(copy.run(planned)) - _reached(self.workspace.run(planned))
+        finally:
+            supervisor.kill()
+            supervisor.wait()
+            root = os.path.realpath(copy.models) + os.sep
+            kill_all(lambda: [p for p in marked_processes() if p.mark.startswith(root)])
+            shutil.rmtree(copy.root, ignore_errors=True)
+
+    def lose_temporary(self) -> None:
+        """The folder that the next supervisor has as its TMPDIR goes."""
+        self.kill_supervisor()
+        folder = self.workspace.root / "temporary"
+        with suppress(OSError):
+            folder.mkdir(exist_ok=True)
+        self.supervisors.append(self.start_supervisor(self.workspace, {**self._boot, "TMPDIR": str(folder)}, ()))
+        time.sleep(self.random.uniform(0.2, 2.0))
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def delete_stores(self) -> None:
+        """They are a cache; trainers that have opened theirs keep it."""
+        shutil.rmtree(self.workspace.datasets, ignore_errors=True)
+
+    def refuse_pidfds(self) -> None:
+        """The next supervisor has to do without them, and so do the trainers it starts."""
+        self.kill_supervisor()
+        self.supervisors.append(self.start_supervisor(self.workspace, self._boot, WITHOUT_PIDFDS))
+
     def fill_disk(self) -> None:
         filler = self.workspace.root / "filler"
         with suppress(OSError), filler.open("wb") as file:
@@ -225,8 +281,11 @@ class Chaos:
 
     def supervise(self, *, rival: bool = False) -> None:
         if rival or self.supervisor is None:
-            boot = {"LVMTUI_BOOT_ID": f"restart-{self.restarts}"} if self.restarts else {}
-            self.supervisors.append(self.start_supervisor(boot))
+            self.supervisors.append(self.start_supervisor(self.workspace, self._boot, ()))
+
+    @property
+    def _boot(self) -> dict[str, str]:
+        return {"LVMTUI_BOOT_ID": f"restart-{self.restarts}"} if self.restarts else {}
 
     def trainers(self, folder: RunDir | None = None) -> list[Process]:
         """Everything that carries a mark of the campaign, or of one run."""
@@ -306,6 +365,8 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 def faults(chaos: Chaos) -> list[str]:
     """What is not as it must be: events lost or doubled, two trainers at once, lines that cannot be read."""
     found: list[str] = []
+    if chaos.copy_reached:
+        found.append(f"the supervisor of a copied workspace signalled {sorted(chaos.copy_reached)}")
     for planned in chaos.campaign.runs:
         folder = chaos.workspace.run(planned)
         found += [f"{planned.run}: {fault}" for fault in _faults_of(folder, chaos)]
@@ -320,6 +381,14 @@ def faults(chaos: Chaos) -> list[str]:
         if set(told) != set(happened) or any(told[line] > happened[line] for line in told):
             found.append(f"{planned.run}: evaluations are missing in the log, or doubled")
     return found
+
+
+def _reached(folder: RunDir) -> set[int]:
+    """Every process that a supervisor of this folder has signalled."""
+    with suppress(OSError):
+        records = map(decode_record, folder.supervision.read_bytes().splitlines())
+        return {pid for record in records if isinstance(record, Signalled) for pid in record.pids}
+    return set()
 
 
 def _faults_of(folder: RunDir, chaos: Chaos) -> list[str]:

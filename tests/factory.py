@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
@@ -348,6 +350,10 @@ class Curve:
         return int.from_bytes(digest[:4], "big") / 2**31 - 1
 
 
+_HELD: deque[IO[bytes]] = deque(maxlen=400)
+"""Lock files of the runs that this process plays the trainer of; the oldest are closed."""
+
+
 @dataclass
 class History:
     """One run's folder, written on by its trainer and its supervisor, with a clock that moves by what they do."""
@@ -370,6 +376,11 @@ class History:
     def spec(self) -> RunSpec:
         return read_spec(self.folder.spec)
 
+    def hold(self) -> None:
+        """Hold the folder's lock file open if the trainer is this process, as a trainer does."""
+        if self.process.pid == os.getpid():
+            _HELD.append(self.folder.lock.open("ab"))
+
     def event(self, event: Event) -> None:
         """Append to the trainer's log."""
         append_line(self.folder.events, encode_event(event))
@@ -386,6 +397,7 @@ class History:
         ).generation
 
     def launch(self) -> None:
+        self.hold()
         self.time += 1
         self.record(Launched(self.time, self.generation, self.process, "local", ""))
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.split import read_arm_windows, read_heldout
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import UserError
@@ -94,6 +95,7 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     Raises UserError naming the file if one is missing or not what the spec was made for.
     """
     split = workspace / spec.split
+    open_store_of(spec.data, workspace)  # it is a cache that may have been deleted: then it is made again
     vectors, file = _vectors(workspace / spec.data.store / "vectors.npy", spec, device)
     arm, held = read_arm_windows(split, spec.arm), read_heldout(split)
     fingerprint = held.fingerprint

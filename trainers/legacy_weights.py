@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lvmtui.datasets.store import open_store
+from lvmtui.datasets.arm import open_store_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Evaluated, decode_event
@@ -207,7 +207,7 @@ def _holds(weight: Tensor, buffer: Tensor) -> bool:
 
 def prove(model: nn.Module, spec: RunSpec, workspace: Path, claimed: Evaluated, between: Callable[[], None]) -> None:
     """The model reaches the claimed cosine on the vectors it was trained on. Raises UserError if it does not."""
-    store = open_store(workspace / spec.data.store)
+    store = open_store_of(spec.data, workspace)
     starts = store.window_starts(spec.data.rows)
     chosen = starts[np.linspace(0, len(starts) - 1, min(SAMPLE, len(starts))).astype(np.int64)]
     rows = chosen[:, None] + np.arange(spec.context + 1)

@@ -120,8 +120,11 @@ def attach(given: argparse.Namespace) -> int:
 
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
     from lvmtui.cli.follow import follow, program
+    from lvmtui.supervisor.container import ends_the_container
     from lvmtui.supervisor.ensure import ensure_supervisor
 
+    if given.detach and ends_the_container():
+        raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
     print(ensure_supervisor(workspace), file=sys.stderr)
     if given.detach:
         print(f"campaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)

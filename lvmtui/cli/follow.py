@@ -22,6 +22,7 @@ from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 
 EVERY = 1.0
@@ -50,12 +51,14 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     """
     console = Console()
     reader = CampaignReader(workspace, folder)
+    listen_for_term()
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
         report = state.finished and _await_report(state)
     except KeyboardInterrupt:
-        print(f"\nthe runs go on; come back with '{program()}'", file=sys.stderr)
+        told = leave(workspace, f"the runs go on; come back with '{program()}'")
+        print(f"\n{told}", file=sys.stderr)
         return 130
     if report:
         print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))

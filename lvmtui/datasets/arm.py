@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -64,9 +65,24 @@ def arm_of(name: ArmName, file: str, store: Store, rows: tuple[int, int] | None 
     return Arm(name, file, store.folder, rows or (0, store.facts.rows), store.facts.fingerprint)
 
 
-def arm_from_data(name: ArmName, data: ArmData, workspace: Path) -> Arm:
-    """The arm that a campaign or run wrote down."""
-    return Arm(name, data.file, workspace / data.store, data.rows, data.fingerprint)
+def open_store_of(data: ArmData, workspace: Path, progress: Progress | None = None) -> Store:
+    """The store of an arm that a campaign or run wrote down; made again from the arm's file if it is gone or damaged.
+
+    A store is only a cache. Raises UserError if the file is gone too, or is not what the campaign was planned with.
+    """
+    folder = workspace / data.store
+    with suppress(UserError):
+        return open_store(folder)
+    if data.file == BUNDLED:
+        bundled_arms(workspace, progress)
+    else:  # the plan has accepted the rows; whether they are scaled or not, the store is the same to the bit
+        store = convert(Path(data.file), workspace, normalise=True, progress=progress)
+        if store.facts.fingerprint != data.fingerprint:
+            raise UserError(
+                f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store "
+                f"({folder}) is gone; restore the file, or start a new campaign"
+            )
+    return open_store(folder)
 
 
 def file_arm(

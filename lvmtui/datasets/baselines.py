@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.arm import arm_from_data
+from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.formats import CONTEXT, Floats, Integers
 from lvmtui.datasets.scores import Scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
@@ -297,7 +297,7 @@ def write_baselines(folder: CampaignDir, name: ArmName) -> ArmBaselines:
     found = read_baselines(path)
     if found is not None and found.key == key:
         return found
-    store = arm_from_data(name, data, folder.path.resolve().parents[3]).open()
+    store = open_store_of(data, folder.path.resolve().parents[3])
     document, arrays = measure(name, store, windows, heldout, key)
     path.parent.mkdir(exist_ok=True)
     with written_beside(path.with_suffix(".npz")) as beside:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import arm_from_data
+from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.duplicates import equal_row
 from lvmtui.datasets.formats import Integers
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
@@ -93,7 +93,7 @@ def prove_campaign(folder: CampaignDir) -> Proof:
     """The proof of a campaign's split. Raises UserError."""
     campaign = read_campaign(folder.campaign)
     workspace = folder.path.resolve().parents[3]
-    stores = {name: arm_from_data(name, campaign.arm(name).data, workspace).open() for name in ARMS}
+    stores = {name: open_store_of(campaign.arm(name).data, workspace) for name in ARMS}
     return prove(folder.split, stores)
 
 

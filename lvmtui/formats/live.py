@@ -106,10 +106,10 @@ class Pulse:
     """By run."""
     changed: Mapping[str, int] = field(default_factory=dict)
     """Run -> beat at which the supervisor last did something about it; the newest of them."""
-    troubles: Mapping[str, str] = field(default_factory=dict)
-    """By campaign: what the supervisor cannot do for it now, in words."""
     since: int = 0
     """Changes of this beat and before may be missing from `changed`."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """By campaign: what the supervisor cannot do for it now, in words."""
     version: int = 1
 
 

@@ -33,6 +33,11 @@ class CampaignDir:
         return self.path / "campaign_intent.json"
 
     @property
+    def started_with(self) -> Path:
+        """The Python and the variables its runs are started with."""
+        return self.path / "started_with.json"
+
+    @property
     def split(self) -> Path:
         """Folder of the held-out windows and of each arm's training and validation windows."""
         return self.path / "split"
@@ -203,6 +208,11 @@ class RunDir:
     @cached_property
     def log(self) -> Path:
         return self.path / "train.log"
+
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        """The files that trainer and supervisor append to."""
+        return (self.events, self.supervision, self.log, self.lock)
 
     @cached_property
     def lock(self) -> Path:

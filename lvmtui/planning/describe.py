@@ -41,6 +41,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
+    lines.append(f"started    with {plan.started_with.words}")
     expected = plan.expected
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
@@ -106,6 +107,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "split": encode(plan.split.facts),
         "check": check_as_json(plan.check),
         "expected": encode(plan.expected),
+        "started_with": encode(plan.started_with),
         "remarks": list(plan.remarks),
         "runs": [
             {"run": s.run, "model": s.model, "arm": s.arm, "seed": s.seed, "total_steps": s.total_steps}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import shutil
 import time
@@ -26,6 +27,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campai
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
+from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
@@ -61,6 +63,8 @@ class Plan:
     """Of the whole campaign."""
     hardware: Hardware
     """For which it was made."""
+    started_with: StartedWith
+    """The Python and the variables its runs will be started with: those of this process."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
 
@@ -167,7 +171,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         notes=(*notes, *engine.notes(workspace, options.engine_settings)),
     )
     arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
-    return Plan(campaign, specs, split, arms, check, way.expected, there, tuple(remarks))
+    return Plan(campaign, specs, split, arms, check, way.expected, there, started_with_now(os.environ), tuple(remarks))
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -196,6 +200,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             made.append(run.path)
             write_spec(run.spec, spec)
         sync_folder(workspace.models)
+        write_started_with(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
     except FileExistsError as error:
         _remove(made)

@@ -6,14 +6,14 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.state.attempt import newest_attempt
-from lvmtui.state.liveness import PulseReader, StallWatch, life_of, life_of_job, silence_of
+from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Life, Phase, Status, status_of
@@ -74,6 +74,7 @@ class CampaignReader:
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._stalls = StallWatch()
+        self._owners = Owners()
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
 
@@ -109,7 +110,9 @@ class CampaignReader:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
         if self._is_job(planned.run, state):
             return self._view_of_job(planned, reader, state)
-        life = life_of(state, self._stalls.stalled(planned.run, state.live), reader.folder)
+        life = life_of(
+            state, self._stalls.stalled(planned.run, state.live), partial(self._owners.works_in, reader.folder)
+        )
         if life is Life.NONE and state.trainer.ending is None:
             state = reader.refresh() or state  # it may have said its last word and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))

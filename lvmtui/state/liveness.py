@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Life, processes_of
 from lvmtui.system import numbers as words
-from lvmtui.system.process_id import Identity
+from lvmtui.system.process_id import Identity, folder_id
 
 
 @dataclass
@@ -39,25 +40,36 @@ class StallWatch:
         return now - self.seen[run][1] > max(self.LEAST, 30 * known[0], 3 * known[1], 3 * known[2])
 
 
-def life_of(run: RunState, stalled: bool = False, folder: RunDir | None = None) -> Life:
+def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:
     """Look at the run's processes (one read of /proc each).
 
-    `folder`: the run's; a living process that works for another folder, which this one was copied from, is not its.
+    `is_of`: whether a living process works in this run's folder, and not in one that this was copied from.
     """
     processes = processes_of(run)
-    if any(process.alive() and (folder is None or _is_of(process, folder)) for process in processes):
+    if any(process.alive() and is_of(process) for process in processes):
         return Life.STALLED if stalled else Life.ALIVE
     newest = newest_attempt(run)
     elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
     return Life.ELSEWHERE if elsewhere and run.trainer.ending is None and run.supervision.lost is None else Life.NONE
 
 
-def _is_of(identity: Identity, folder: RunDir) -> bool:
-    """True if a living process works in this very folder."""
-    from lvmtui.system.processes import process_of, works_for
+class Owners:
+    """Which living processes work in which folder. What was found once is kept: it stays so while the process lives."""
 
-    process = process_of(identity)
-    return process is not None and works_for(process, folder.path, folder.lock)
+    def __init__(self) -> None:
+        self._found: set[tuple[Identity, str]] = set()
+
+    def works_in(self, folder: RunDir, identity: Identity) -> bool:
+        """True if the process works in this very folder."""
+        from lvmtui.system.processes import process_of, works_for
+
+        key = (identity, folder_id(folder.path))
+        if key not in self._found:
+            process = process_of(identity)
+            if process is None or not works_for(process, folder.path, folder.lock):
+                return False
+            self._found.add(key)
+        return True
 
 
 class PulseReader:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_pulse
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engines import Engine
-from lvmtui.supervisor.observe import Track
+from lvmtui.supervisor.track import Track
 
 NO_TROUBLES: Mapping[str, str] = {}
 
@@ -63,5 +63,5 @@ class PulseWriter:
             self._since = self._changed.pop(next(iter(self._changed)))
         self._written = now
         with suppress(OSError):  # people know less for a while
-            pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._troubles, self._since)
+            pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._since, self._troubles)
             write_pulse(self._workspace.pulse, pulse)

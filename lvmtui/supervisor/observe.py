@@ -9,20 +9,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from lvmtui.formats.campaign import Campaign, PlannedRun, read_campaign, read_campaign_intent, start_order
+from lvmtui.formats.campaign import PlannedRun, read_campaign, read_campaign_intent, start_order
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.started_with import read_started_with
 from lvmtui.state.liveness import StallWatch
 from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
-from lvmtui.supervisor.decide import Asked, CampaignSeen, Observation, RunSeen
-from lvmtui.supervisor.engines import NOBODY, Engine, Place, Settings, Sight, name_of
+from lvmtui.supervisor.engines import NOBODY, Engine, Place, Sight, name_of
 from lvmtui.supervisor.journal import Journal
+from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
+from lvmtui.supervisor.track import CampaignTrack, Track
 from lvmtui.system.errors import UserError
 from lvmtui.system.permissions import StrangersOrder, read_order
-from lvmtui.system.process_id import Identity, boot_id, host_name
+from lvmtui.system.process_id import boot_id, host_name
 from lvmtui.system.text import last_words
 
 LOOK_AGAIN = 10.0
@@ -36,69 +38,6 @@ ELSEWHERE = 2.0
 """Seconds between two looks into the folder of a run that another host works on: each asks a file server."""
 LAST_WORDS = 4096
 """Bytes of the end of a log that are searched for its last line."""
-
-
-@dataclass
-class Track:
-    """A run with what this supervisor remembers of it. Times are of the supervisor's own clock."""
-
-    planned: PlannedRun
-    folder: RunDir
-    reader: RunReader
-    engine: str
-    seen: RunSeen
-    name: str = ""
-    """By which its engine finds it again."""
-    settings: Settings = field(default_factory=dict)
-    """What its campaign told its engine."""
-    state: RunState | None = None
-    """What its folder says, lines that could not be written yet included."""
-    named: tuple[Identity, ...] = ()
-    """The processes its logs name."""
-    look_at: float = 0.0
-    """When it is looked at again at the latest."""
-    read_at: float = float("-inf")
-    """When its folder is read again at the latest, unless its engine sees something new."""
-    intent: Signature = (0, 0, 0)
-    ordered: float = 0.0
-    """When its intent was first seen."""
-    patience: float = 0.0
-    """Seconds without a sign of progress that mean nothing."""
-    spread: float = 0.5
-    """Between 0 and 1: runs that rest are not all looked at in the same tick."""
-    gone: bool = False
-    """Its folder cannot be read."""
-    moved: tuple[object, float] = (None, 0.0)
-    """Its signs of progress, and since when they have been the same."""
-    over_since: float | None = None
-    """Since when its trainer has been seen alive after its last word."""
-    queued_again: object = None
-    """Its last word, where its job was put back into the queue after it."""
-    quiet_since: float | None = None
-    asked: float | None = None
-    """When it was asked to leave,"""
-    asked_by: int = -1
-    """under which order,"""
-    insisted: float | None = None
-    """and when it was killed."""
-    later: float = float("-inf")
-    """Not to be started before."""
-
-    def touch(self) -> None:
-        """Something was done to it: look at it in the next tick."""
-        self.look_at = self.read_at = float("-inf")
-
-
-@dataclass
-class CampaignTrack:
-    """A campaign with its runs."""
-
-    dir: CampaignDir
-    campaign: Campaign
-    tracks: dict[str, Track]
-    intent: Signature | None = None
-    order: list[Track] = field(default_factory=list)
-    jobs: int = 1
 
 
 class Observer:
@@ -171,6 +110,11 @@ class Observer:
                 campaign.jobs = max(1, wanted.jobs or campaign.campaign.jobs)
                 ordered = start_order(campaign.campaign, wanted)
                 campaign.order = [campaign.tracks[p.run] for p in ordered if p.trained_here]
+            if (written := signature(campaign.dir.started_with)) != campaign.started_with:
+                campaign.started_with = written
+                started_with = read_started_with(campaign.dir.started_with)
+                for run in campaign.tracks.values():
+                    run.started_with = started_with
 
     def _read_campaign(self, folder: CampaignDir, now: float) -> CampaignTrack | None:
         if folder.id in self._refused or not folder.campaign.exists():
@@ -245,7 +189,7 @@ class Observer:
     def place_of(self, track: Track) -> Place:
         """The run as its engine is asked about it."""
         unsettled = track.seen.state is None or track.seen.unsettled
-        return Place(track.folder, track.named, track.name, track.settings, unsettled)
+        return Place(track.folder, track.named, track.name, track.settings, track.started_with, unsettled)
 
     def _see(self, track: Track, sight: Sight, now: float) -> bool:
         """Put together what is seen of a run. False if its logs name a process that nobody has looked for yet."""

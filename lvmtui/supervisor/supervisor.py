@@ -22,6 +22,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.container import ends_the_container, take_runs_along
 from lvmtui.supervisor.decide import (
     Action,
     Adopt,
@@ -30,7 +31,6 @@ from lvmtui.supervisor.decide import (
     GiveUp,
     Insist,
     Lose,
-    Observation,
     Rules,
     Start,
     decide,
@@ -41,9 +41,11 @@ from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import PulseWriter
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
-from lvmtui.supervisor.observe import Observer, Track
+from lvmtui.supervisor.observation import Observation
+from lvmtui.supervisor.observe import Observer
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.tasks import Workers
+from lvmtui.supervisor.track import Track
 from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.logging import log_to
@@ -267,7 +269,10 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
             lock = _taken_again(supervisor, workspace) if why is _Leave.IDLE else None
     finally:
         wakeup.stop()
-    _say(why.value)
+    if why is _Leave.TOLD and ends_the_container():
+        _say(f"told to go; {take_runs_along(workspace)}")
+    else:
+        _say(why.value)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lvmtui.system.processes import output_of
@@ -12,9 +12,9 @@ from lvmtui.system.processes import output_of
 DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
-def visible_gpus() -> tuple[str, ...]:
-    """The GPUs runs may be given, as CUDA_VISIBLE_DEVICES names them. What that variable says already is kept to."""
-    chosen = _chosen()
+def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The GPUs runs may be given, as CUDA_VISIBLE_DEVICES names them. What it says in their environment is kept to."""
+    chosen = _chosen(environment)
     if chosen is not None:
         return chosen
     listed = output_of(["nvidia-smi", "-L"], seconds=20)
@@ -24,13 +24,13 @@ def visible_gpus() -> tuple[str, ...]:
 
 def gpu_count() -> int:
     """How many there are, at once: the tool that lists them may take a second."""
-    chosen = _chosen()
+    chosen = _chosen(os.environ)
     return _driven() if chosen is None else len(chosen)
 
 
-def _chosen() -> tuple[str, ...] | None:
+def _chosen(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """What CUDA_VISIBLE_DEVICES leaves; None where it is not set."""
-    variable = os.environ.get("CUDA_VISIBLE_DEVICES")
+    variable = environment.get("CUDA_VISIBLE_DEVICES")
     if variable is None:
         return None
     named = [name.strip() for name in variable.split(",")]

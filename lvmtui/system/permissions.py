@@ -1,14 +1,16 @@
 """Whose orders count: the folder's owner's, its group's where the folder's mode lets the group write, and root's.
 
-Who may write into a folder that is open to all is not by that the one who may stop another's training.
+A folder that everybody may write to does not let everybody stop another person's training.
 """
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import pwd
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from lvmtui.system.process_id import host_name
@@ -57,6 +59,14 @@ def why_unwritable(path: Path, error: OSError) -> str:
     return f"{reason}; it belongs to {owner} with mode {mode:o}, who can open it to the group with 'chmod g+w'"
 
 
+def first_unwritable(paths: Iterable[Path]) -> str:
+    """The first of the files that is there and cannot be written by us, with the reason; empty: there is none."""
+    for path in paths:
+        if path.exists() and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            return f"{path}: {why_unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))}"
+    return ""
+
+
 def name_of(uid: int) -> str:
     """The name of a user, or the number where there is none."""
     try:
@@ -66,6 +76,8 @@ def name_of(uid: int) -> str:
 
 
 def _groups_of(uid: int) -> list[int]:
+    if uid == os.geteuid():  # the kernel knows ours, also where no list of users does
+        return [os.getegid(), *os.getgroups()]
     try:
         user = pwd.getpwuid(uid)
     except KeyError:

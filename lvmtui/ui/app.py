@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.container import leave
 from lvmtui.system.errors import UserError
 from lvmtui.system.logging import log_to
 from lvmtui.ui.ask_orders import Orders
@@ -319,8 +320,10 @@ def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bo
     app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
     app.run()
     app.source.stop()
+    app.departure.left()
+    words = leave(workspace, "the runs go on; come back with 'lvmtui'")
     if app.departure.signal is not None:
         return 128 + app.departure.signal
     if app.snapshot is not None and not app.snapshot.settled:
-        print("the runs go on; come back with 'lvmtui'", file=sys.stderr)
+        print(words, file=sys.stderr)
     return app.return_code or 0

@@ -55,6 +55,7 @@ class Departure:
         self._leave = leave
         self._attributes = _attributes()
         self._asked = threading.Event()
+        self._left = threading.Event()
         self.signal: int | None = None
         """What ended the program; None: its user did."""
 
@@ -83,9 +84,14 @@ class Departure:
         threading.Thread(target=self._insist, daemon=True).start()
         self._leave()
 
+    def left(self) -> None:
+        """The screen is closed: from here on nothing has to be insisted on."""
+        self._left.set()
+
     def _insist(self) -> None:
         """End the process if the orderly way takes too long: the event loop waits for a line that does not move."""
-        threading.Event().wait(PATIENCE)
+        if self._left.wait(PATIENCE):
+            return
         restore(self._attributes)
         os._exit(128 + (self.signal or 0))
 

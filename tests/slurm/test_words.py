@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,19 +15,10 @@ from hypothesis import strategies as st
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines.slurm import (
-    SlurmEngine,
-    check,
-    environment,
-    fault_of,
-    jobs_in,
-    ready,
-    reason_words,
-    script,
-    seconds_of,
-)
+from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready
+from lvmtui.supervisor.engines.slurm_text import check, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
-from lvmtui.system.processes import Done
+from lvmtui.system.processes import Done, Sent
 from tests.factory import make_campaign
 
 FOLDER = "/data/x/artifacts/lvm/models/gru_8k"
@@ -153,7 +145,7 @@ def test_what_says_that_we_are_a_job_ourselves_is_not_handed_on(monkeypatch: pyt
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "100")
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
     monkeypatch.setenv("LVMTUI_RUN", "/x")
-    handed = environment()
+    handed = environment(os.environ)
     assert "SLURM_JOB_ID" not in handed and "SLURM_MEM_PER_NODE" not in handed and "LVMTUI_RUN" not in handed
     assert handed["SLURM_CONF"] == "/etc/slurm.conf" and handed["SLURM_TIME_FORMAT"] == "%s"
 
@@ -268,7 +260,9 @@ def test_many_are_asked_with_one_command(bench: Bench) -> None:
     bench.answers.queue = bench.line(1) + bench.line(2, place=bench.places[1])
     bench.look()
     reached = bench.engine.ask(bench.places)
-    assert list(reached.values()) == [(1,), (2,)] and bench.answers.called("scancel") == [("scancel", "1", "2")]
+    assert list(reached.values()) == [Sent((1,)), Sent((2,))] and bench.answers.called("scancel") == [
+        ("scancel", "1", "2")
+    ]
     bench.engine.insist(bench.places)
     assert bench.answers.called("scancel")[1:] == [
         ("scancel", "--full", "--signal=SIGKILL", "1", "2"),

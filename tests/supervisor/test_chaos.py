@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,12 @@ def test_thirty_misfortunes_change_nothing(tmp_path: Path, seed: int) -> None:
     for planned in campaign.runs:
         behave(workspace.run(planned), Behaviour(step_seconds=0.03, checkpoint_every=15))
 
-    def start_supervisor(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        with workspace.supervisor_log.open("ab") as log:
+    def start_supervisor(
+        place: Workspace, environment: Mapping[str, str], before: Sequence[str]
+    ) -> subprocess.Popen[bytes]:
+        with place.supervisor_log.open("ab") as log:
             return subprocess.Popen(
-                [*SUPERVISOR, str(tmp_path), "linger=1"],
+                [*before, *SUPERVISOR, str(place.root), "linger=1"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import math
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,11 +24,31 @@ from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Failed, Finished, Paused, Started, Trained, Unknown
+from lvmtui.formats.trainer_log import (
+    CheckpointSaved,
+    Evaluated,
+    Failed,
+    Finished,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+)
 from lvmtui.models import MODELS, REFERENCE
+from lvmtui.state.status import left_words
 from lvmtui.system.process_id import RUN_MARK
 from lvmtui.system.sealed import seal_archive, sealed_digest
-from tests.trainers.tiny import Counting, Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
+from tests.trainers.tiny import (
+    Counting,
+    Interrupting,
+    copy_of,
+    events_of,
+    plan_campaign,
+    state_of,
+    train_here,
+    write_walk,
+)
 from tests.waiting import wait_for
 from trainers import checkpoint
 from trainers.loading import load_forecaster
@@ -242,6 +264,21 @@ def test_a_split_that_changed_is_refused(tmp_path: Path, file: str, sealed: bool
     assert isinstance(failed, Failed) and failed.reason == "data" and str(changed.parent) in failed.message
 
 
+def test_a_deleted_compact_store_is_made_again(tmp_path: Path) -> None:
+    workspace, (first, second) = plan_campaign(tmp_path)
+    before = {path.name: path.read_bytes() for path in (tmp_path / read_spec(first.spec).data.store).iterdir()}
+    shutil.rmtree(workspace.datasets)
+    assert train_here(first) is Exit.FINISHED
+    after = {path.name: path.read_bytes() for path in (tmp_path / read_spec(first.spec).data.store).iterdir()}
+    assert after["vectors.npy"] == before["vectors.npy"] and after.keys() == before.keys()
+    shutil.rmtree(workspace.datasets)
+    write_walk(tmp_path / "large.npz", 60, seed=1)
+    assert train_here(second) is Exit.FAILED
+    failed = events_of(second)[-1]
+    assert isinstance(failed, Failed) and failed.reason == "data"
+    assert "large.npz: changed since the campaign was planned" in failed.message
+
+
 def test_early_stopping_ends_a_run_that_gains_nothing(planned: RunDir) -> None:
     spec = read_spec(planned.spec)
     recipe = replace(spec.recipe, rate=1e-12, patience=2, correction=None, input_dropout=0, feature_dropout=0)
@@ -321,6 +358,35 @@ def test_the_process_obeys_intents_and_signals_and_holds_its_folder(long_run: Ru
         assert process.wait(30) == Exit.CANCELLED
         assert sealed_digest(long_run.checkpoint) == before
         assert math.isfinite(state_of(long_run).active)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_cpu_time_limit_is_announced_and_ends_in_a_checkpoint(long_run: RunDir) -> None:
+    process = start(long_run)
+    try:
+        wait_for(lambda: long_run.events.exists() and state_of(long_run).evaluations)
+        with open(f"/proc/{process.pid}/stat") as stat:
+            ticks = stat.read().rpartition(")")[2].split()[11:13]
+        seconds = sum(map(int, ticks)) // os.sysconf("SC_CLK_TCK")
+        resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds + 1, resource.RLIM_INFINITY))
+        assert process.wait(60) == Exit.INTERRUPTED
+    finally:
+        process.kill()
+        process.wait()
+    ending = events_of(long_run)[-1]
+    assert isinstance(ending, Interrupted) and ending.signal == "XCPU" and long_run.checkpoint.exists()
+    assert left_words(ending) == "left on XCPU, its CPU time limit was reached"
+
+
+@pytest.mark.parametrize("name", ["SIGUSR2", "SIGQUIT", "SIGPWR"])
+def test_other_signals_that_announce_an_end_do_the_same(long_run: RunDir, name: str) -> None:
+    process = start(long_run)
+    try:
+        wait_for(lambda: long_run.events.exists() and state_of(long_run).evaluations)
+        process.send_signal(getattr(signal, name))
+        assert process.wait(60) == Exit.INTERRUPTED and long_run.checkpoint.exists()
     finally:
         process.kill()
         process.wait()

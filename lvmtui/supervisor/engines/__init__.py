@@ -3,7 +3,8 @@
 An engine starts, tells about many runs at once, asks to leave, insists. It decides nothing and writes nothing that
 others read into run folders; what a run has achieved and how it ended is read there, not asked of the engine.
 
-A file of this folder with a `KIND` is an engine; its name is the file's. Nothing else has to be told of it.
+A file of this folder whose name has no `_` is an engine and holds its `KIND`; the engine's name is the file's. Nothing
+else has to be told of it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Protocol
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.started_with import StartedWith
 from lvmtui.system.errors import unknown
 from lvmtui.system.process_id import Identity
-from lvmtui.system.processes import Sent
+from lvmtui.system.processes import Sent, unmarked_environment
 
 Settings = Mapping[str, tuple[str, ...]]
 """What a campaign tells its engine, by the names in `Kind.settings`."""
@@ -56,6 +58,8 @@ class Place:
     """By which an engine that knows no folders finds it again; see `name_of`."""
     settings: Settings = field(default_factory=dict)
     """Its campaign's."""
+    started_with: StartedWith | None = None
+    """Its campaign's; None: what this process has."""
     unsettled: bool = True
     """Its logs do not tell how its last attempt ended, as far as they have been read: whoever knows is to say it."""
 
@@ -170,7 +174,7 @@ class Kind:
 
 def names() -> tuple[str, ...]:
     """The engines there are."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
+    return tuple(sorted(module.name for module in iter_modules(__path__) if "_" not in module.name))
 
 
 def kind(name: str) -> Kind:
@@ -208,6 +212,12 @@ def thread_environment(threads: int) -> dict[str, str]:
         "GOMP_SPINCOUNT": "1000" if threads > 1 else "0",
         "KMP_BLOCKTIME": "0",
     }
+
+
+def environment_of(place: Place) -> dict[str, str]:
+    """The environment that a run's trainer or job is started in, without what makes it one of a run's."""
+    ours = unmarked_environment(os.environ)
+    return place.started_with.environment(ours) if place.started_with else ours
 
 
 def mark_of(folder: RunDir) -> str:

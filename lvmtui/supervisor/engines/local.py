@@ -14,7 +14,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,12 +31,14 @@ from lvmtui.supervisor.engines import (
     Occupied,
     Place,
     Sight,
+    environment_of,
     mark_of,
     thread_environment,
 )
 from lvmtui.system.gpus import device_for, visible_gpus
 from lvmtui.system.launch import our_command
 from lvmtui.system.locks import is_locked, try_lock
+from lvmtui.system.permissions import first_unwritable
 from lvmtui.system.process_id import (
     FOLDER_MARK,
     LAUNCH_MARK,
@@ -79,13 +81,13 @@ class LocalEngine:
 
     def __init__(
         self,
-        command: Sequence[str] = TRAINER,
+        command: Sequence[str] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         find: Callable[[], list[Process]] = marked_processes,
     ) -> None:
-        """`command`: to which a run's folder is added."""
-        self._command = tuple(command)
+        """`command`: to which a run's folder is added; None: our trainer, on the Python of the run's campaign."""
+        self._command = command
         self._clock = clock
         self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
@@ -97,7 +99,8 @@ class LocalEngine:
         """By folder, as `_known`."""
         self._looked = float("-inf")
         self._memory_kills = memory_kills.counter()
-        self._gpus: tuple[str, ...] | None = None
+        self._gpus: dict[str | None, tuple[str, ...]] = {}
+        """By what CUDA_VISIBLE_DEVICES says."""
         self._marks: dict[Path, str] = {}
 
     # -- starting --
@@ -105,6 +108,8 @@ class LocalEngine:
     def start(self, place: Place, spec: RunSpec) -> Begun:
         """Start a trainer. Raises CannotStart and Occupied."""
         folder = place.folder
+        if fault := first_unwritable(folder.logs):
+            raise CannotStart(fault)
         try:
             lock = try_lock(folder.lock)
             if lock is None:
@@ -113,14 +118,16 @@ class LocalEngine:
             folder.log.open("ab").close()  # what cannot be opened is to be said here, not found out by a trainer
             if (other := self._working_elsewhere(place)) is not None:
                 raise Occupied(_moved_words(other))
-            launch, devices = secrets.token_hex(6), self._devices(spec.device)
+            environment = environment_of(place)
+            launch = secrets.token_hex(6)
+            devices = self._devices(spec.device, environment)
             marks = {RUN_MARK: self._mark(folder), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: launch}
             child = spawn(
-                (*self._command, str(folder.path)),
+                (*self._trainer(place), str(folder.path)),
                 output=folder.log,
                 folder=folder.workspace,
                 environment={
-                    **os.environ,
+                    **environment,
                     **thread_environment(spec.threads),
                     **marks,
                     **({"CUDA_VISIBLE_DEVICES": devices} if devices else {}),
@@ -136,13 +143,20 @@ class LocalEngine:
         )
         return Begun(identity, launch, devices)
 
-    def _devices(self, device: str) -> str:
-        if self._gpus is None:
-            self._gpus = visible_gpus()
-        if len(self._gpus) < 2:
+    def _trainer(self, place: Place) -> Sequence[str]:
+        if self._command is not None:
+            return self._command
+        return our_command("trainers", python=place.started_with.python) if place.started_with else TRAINER
+
+    def _devices(self, device: str, environment: Mapping[str, str] = os.environ) -> str:
+        variable = environment.get("CUDA_VISIBLE_DEVICES")
+        gpus = self._gpus.get(variable)
+        if gpus is None:
+            gpus = self._gpus[variable] = visible_gpus(environment)
+        if len(gpus) < 2:
             return ""
         living = [p for known in self._known.values() for p in known.values() if p.leader]
-        return device_for(device, self._gpus, [p.devices for p in living])
+        return device_for(device, gpus, [p.devices for p in living])
 
     # -- looking --
 

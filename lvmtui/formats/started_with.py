@@ -1,0 +1,87 @@
+"""`started_with.json` of a campaign: the Python and the environment variables that its runs are started with.
+
+A supervisor may have been started from another shell, days before, for another campaign. So what a run gets is written
+down when its campaign is planned, and used at every start. `lvmtui retry` replaces it by what its own shell has.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.system.files import replace_file
+
+KEPT = (
+    "PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHASHSEED", "VIRTUAL_ENV", "CONDA_PREFIX", "LANG",
+    "LC_*", "TZ", "OMP_*", "GOMP_*", "KMP_*", "MKL_*", "OPENBLAS_*", "BLIS_*", "MALLOC_*", "CUDA_*", "CUBLAS_*",
+    "CUDNN_*", "NVIDIA_*", "NCCL_*", "HIP_*", "ROCR_*", "HSA_*", "TORCH_*", "PYTORCH_*", "TRITON_*",
+)  # fmt: skip
+"""Names of the variables that matter for training; `*` stands for anything."""
+SECRET = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|AUTH|API_?KEY|PRIVATE", re.IGNORECASE)
+"""In the name of a variable that is never written down, whatever else its name says."""
+SHORT = 40
+"""Characters of a value up to which it is shown in a plan; of longer ones only the name is."""
+_KEPT = re.compile("|".join(name.replace("*", ".*") for name in KEPT))
+
+
+@dataclass(frozen=True)
+class StartedWith:
+    """What the runs of a campaign are started with."""
+
+    python: str
+    """Path of the interpreter."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Those of `KEPT` that were set. The others of `KEPT` are not set for the runs either."""
+    time: float = 0.0
+    version: int = 1
+
+    def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
+        """Our environment with the variables that matter taken from the campaign."""
+        return {name: value for name, value in ours.items() if not matters(name)} | dict(self.variables)
+
+    @property
+    def words(self) -> str:
+        """For the plan: the interpreter, and the variables that choose something; paths by name only."""
+        short = {n: v for n, v in self.variables.items() if len(v) <= SHORT and "/" not in v}
+        shown = [f"{name}={value}" for name, value in sorted(short.items())]
+        named = sorted(self.variables.keys() - short.keys())
+        return "; ".join([self.python, *shown, *([f"{', '.join(named)} as in this shell"] if named else [])])
+
+
+def matters(name: str) -> bool:
+    """True for a variable that is written down."""
+    return bool(_KEPT.fullmatch(name)) and not SECRET.search(name)
+
+
+def started_with_now(environment: Mapping[str, str]) -> StartedWith:
+    """What this process would start runs with."""
+    kept = {name: value for name, value in sorted(environment.items()) if matters(name)}
+    return StartedWith(sys.executable, kept, time.time())
+
+
+def write_started_with(path: Path, started_with: StartedWith) -> None:
+    """Put it in its place. Raises OSError."""
+    replace_file(path, dump_document(encode(started_with)))
+
+
+def read_started_with(path: Path) -> StartedWith | None:
+    """None for a campaign of before this was written down, and for a file that cannot be read."""
+    return find_document(StartedWith, path)
+
+
+def differences(before: StartedWith | None, now: StartedWith) -> str:
+    """What changes for the runs, in words; empty: nothing."""
+    if before is None:
+        return "the Python and the variables of this shell"
+    found = [now.python] if now.python != before.python else []
+    names = sorted(n for n in {*before.variables, *now.variables} if before.variables.get(n) != now.variables.get(n))
+    for name in names:
+        value = now.variables.get(name)
+        long = value is not None and (len(value) > SHORT or "/" in value)
+        found.append(f"{name} unset" if value is None else name if long else f"{name}={value}")
+    return ", ".join(found)

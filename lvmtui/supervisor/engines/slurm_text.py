@@ -1,0 +1,281 @@
+"""What is said to Slurm and what it says: settings, job scripts, the output of `squeue`. Pure: runs no command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+
+from lvmtui.supervisor.engines import Member, Place, Setting, Settings, mark_of, thread_environment
+from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.launch import our_command
+from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
+from lvmtui.system.processes import Done
+from lvmtui.system.text import sanitise
+
+SCHEDULER = "Slurm"
+EVERY = 5.0
+"""Seconds between two questions to the controller, which all users of the cluster share."""
+WARN = 60
+"""Seconds before its time limit at which a trainer is told; Slurm may be a minute early."""
+SCRIPT = "job.sh"
+"""In the run folder: what was submitted last."""
+NO_FOLDER = 67
+"""Exit code of a script that does not find the run folder."""
+
+
+# What a campaign may ask for ------------------------------------------------------------------------------------------
+
+SETTINGS = (
+    Setting("partition", "NAME", "Slurm: where the jobs run"),
+    Setting("account", "NAME", "Slurm: whom they are charged to"),
+    Setting("time", "LIMIT", "Slurm: longest time of a job, as 4:00:00; a longer run takes several"),
+    Setting("gpus", "N", "Slurm: GPUs of a job, as 1 or a100:1"),
+    Setting("cpus", "N", "Slurm: CPU cores of a job; default: the threads of a run"),
+    Setting("memory", "SIZE", "Slurm: memory of a job, as 16G"),
+    Setting("sbatch", "OPTION", "Slurm: a further #SBATCH line, as --sbatch=--qos=long", many=True),
+    Setting("setup", "COMMAND", "Slurm: a shell line before the trainer, as 'module load cuda'", many=True),
+    Setting("python", "PATH", "Slurm: the Python of the jobs; default: the one that runs lvmtui"),
+    Setting("warn", "SECONDS", f"Slurm: how long before its time limit a run is told to leave; default {WARN}"),
+    Setting("every", "SECONDS", f"Slurm: how often the controller is asked; default {EVERY:.0f}"),
+)
+_SHAPES = {
+    "partition": (r"[\w.,-]+", "a partition's name"),
+    "account": (r"[\w.-]+", "an account's name"),
+    "time": (r"\d+|\d+:\d+(:\d+)?|\d+-\d+(:\d+){0,2}", "a time as Slurm writes it: 30, 4:00:00, 2-12:00:00"),
+    "gpus": (r"([\w.-]+:)?\d+", "a number of GPUs, as 1 or a100:1"),
+    "cpus": (r"[1-9]\d*", "a whole number from 1"),
+    "memory": (r"\d+[KMGT]?", "a size, as 16G"),
+    "sbatch": (r"-.*", "an option of sbatch, as --qos=long"),
+    "setup": (r".*\S.*", "a line for the shell"),
+    "python": (r"\S.*", "the path of a Python"),
+    "warn": (r"[1-9]\d{0,4}", "seconds, from 1 to 99999"),
+    "every": (r"\d+(\.\d+)?", "seconds"),
+}
+
+
+def check(settings: Settings) -> None:
+    """Raise UserError for a setting that cannot be meant."""
+    for name, values in settings.items():
+        if name not in _SHAPES:
+            raise unknown("[engine]: key", name, _SHAPES)
+        shape, needed = _SHAPES[name]
+        for value in values:
+            if not re.fullmatch(shape, value):
+                raise UserError(f"--{name}: {value!r:.60} is not {needed}")
+    limit = seconds_of(value_of(settings, "time"))
+    warn = int(value_of(settings, "warn") or WARN)
+    if limit is not None and limit < warn + 60:
+        raise UserError(
+            f"--time {value_of(settings, 'time')}: a run is told to leave {warn} s before, and Slurm may be a minute "
+            f"early; give at least {-(-(warn + 60) // 60)} minutes"
+        )
+
+
+def seconds_of(limit: str) -> int | None:
+    """A time limit in seconds: minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]]."""
+    if not limit:
+        return None
+    days, dash, rest = limit.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if dash:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+        return int(days) * 86400 + hours * 3600 + minutes * 60 + seconds
+    if len(parts) == 3:
+        return parts[0] * 3600 + parts[1] * 60 + parts[2]
+    return parts[0] * 60 + (parts[1] if len(parts) == 2 else 0)
+
+
+def value_of(settings: Settings, name: str) -> str:
+    return settings.get(name, ("",))[-1]
+
+
+def script(place: Place, threads: int) -> str:
+    """The job. What the campaign adds comes last, where Slurm lets it win."""
+    path, workspace, settings = mark_of(place.folder), os.path.realpath(place.folder.workspace), place.settings
+    escaped = path.replace("\\", "\\\\").replace("%", "%%")
+    asked = [
+        f"--job-name={place.name}",
+        f"--output={escaped}/train.log",
+        "--open-mode=append",
+        f"--chdir={workspace}",
+        "--dependency=singleton",  # of two jobs of this name Slurm itself lets only one run at a time
+        *resources(settings, threads),
+    ]
+    variables = {RUN_MARK: path, **thread_environment(threads)}
+    lines = [
+        "#!/bin/bash",
+        *(f"#SBATCH {option}" for option in map(_quoted, asked)),
+        *settings.get("setup", ()),
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+        f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
+        f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
+        f"exec {shlex.join(_trainer(place))} {shlex.quote(path)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _trainer(place: Place) -> tuple[str, ...]:
+    """The command of a trainer. Another Python has its own installation of ours, which it finds by name."""
+    if python := value_of(place.settings, "python"):
+        return (python, "-P", "-m", "trainers")
+    return our_command("trainers", python=place.started_with.python if place.started_with else sys.executable)
+
+
+def resources(settings: Settings, threads: int) -> list[str]:
+    """What a job asks for, as options of `sbatch`."""
+    asked = [
+        f"--signal=B:USR1@{value_of(settings, 'warn') or WARN}",
+        "--no-requeue",  # who starts a run again is the supervisor, and it counts
+        "--ntasks=1",
+        f"--cpus-per-task={value_of(settings, 'cpus') or threads}",
+    ]
+    options = {"partition": "partition=", "account": "account=", "time": "time=", "gpus": "gres=gpu:", "memory": "mem="}
+    asked += [f"--{option}{value}" for name, option in options.items() if (value := value_of(settings, name))]
+    return [*asked, *settings.get("sbatch", ())]
+
+
+def _quoted(option: str) -> str:
+    """An option as it may stand in an #SBATCH line."""
+    name, equals, value = option.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals and not re.fullmatch(r"[\w@%+,./:=-]*", value) else option
+
+
+LAUNCH = "slurm-"
+"""Before the job's number: the name of a start is known as soon as the job is."""
+
+
+# What Slurm says ------------------------------------------------------------------------------------------------------
+
+FORMAT = "%i\t%T\t%r\t%N\t%S\t%o\t%j"
+"""Number, state, reason, nodes, start, script, name."""
+
+WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
+OVER = {
+    "COMPLETED": "ended without a word",
+    "FAILED": "failed",
+    "TIMEOUT": "ran into its time limit",
+    "DEADLINE": "ran into its deadline",
+    "OUT_OF_MEMORY": "killed for memory, by Slurm's limit (--memory)",
+    "CANCELLED": "cancelled in Slurm, not by lvmtui",
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not come up",
+    "PREEMPTED": "preempted",
+    "REVOKED": "revoked",
+}
+EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"}
+
+REASONS = {
+    "None": "just submitted",
+    "Priority": "others come first",
+    "Resources": "waits for nodes to become free",
+    "Dependency": "waits for its job before to end",
+    "BeginTime": "waits for its time to begin",
+    "JobHeldUser": "held by its user; 'scontrol release' lets it go",
+    "JobHeldAdmin": "held by an administrator",
+    "PartitionDown": "its partition is down",
+    "PartitionInactive": "its partition is closed",
+    "PartitionConfig": "asks for what its partition does not allow, and will not start",
+    "PartitionTimeLimit": "asks for more time than its partition allows, and will not start",
+    "PartitionNodeLimit": "asks for more nodes than its partition allows, and will not start",
+    "BadConstraints": "asks for what no node has, and will not start",
+    "ReqNodeNotAvail": "the nodes it needs are not available",
+    "NodeDown": "a node it needs is down",
+    "Licenses": "waits for a licence",
+    "Reservation": "waits for its reservation",
+    "Prolog": "its node is being prepared",
+    "Cleaning": "what is left of its job before is being removed",
+    "InvalidAccount": "its account is not valid, and it will not start",
+    "InvalidQOS": "its QOS is not valid, and it will not start",
+}
+"""Of a pending job, in words. The others are limits, whose names say which."""
+
+NOT_NOW = (
+    "unable to contact", "timed out", "connection refused", "zero bytes", "temporarily", "not responding", "try again",
+    "communication", "job submit limit", "unexpected message", "connect failure", "no answer", "resource unavailable",
+    "fetch config",
+)  # fmt: skip
+"""In Slurm's words when it may take the same job a moment later."""
+
+
+def reason_words(reason: str) -> str:
+    """Why a job waits."""
+    name = reason.split(",")[0].strip("()")
+    known = REASONS.get(name)
+    if known is not None:
+        return known if name == "None" else f"{known} ({name})"
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return "waits" if not name else f"waits: {name}" if " " in name else f"waits: {spaced} ({name})"
+
+
+@dataclass(frozen=True)
+class SlurmJob:
+    """A job as `squeue` shows it."""
+
+    id: int
+    state: str
+    reason: str
+    node: str
+    starts: float | None
+    folder: str
+    """Of the script: the run folder, unless somebody else submitted it."""
+    name: str
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in OVER
+
+    @property
+    def identity(self) -> Identity:
+        return identity_of(self.id)
+
+    @property
+    def member(self) -> Member:
+        stopped = self.state in ("SUSPENDED", "STOPPED")
+        return Member(self.identity, True, f"{LAUNCH}{self.id}", stopped, waiting=self.state in WAITING)
+
+    @property
+    def told(self) -> str:
+        if self.state in WAITING:
+            when = f", to start about {words.clock(self.starts)}" if self.starts else ""
+            return f"job {self.id}: {reason_words(self.reason)}{when}"
+        state = "" if self.state == "RUNNING" else f", {self.state.lower()}"
+        return f"job {self.id} on {self.node or 'a node'}{state}"
+
+
+def identity_of(job: int) -> Identity:
+    """A job as the run's logs name it."""
+    return Identity(SCHEDULER, "", job, 0)
+
+
+def jobs_in(text: str) -> list[SlurmJob]:
+    """The jobs in what `squeue` printed; lines that are none of ours are passed over."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) != 7 or not fields[0].isdigit():
+            continue
+        number, state, reason, node, start, command, name = (sanitise(field, 4096) for field in fields)
+        starts = float(start) if re.fullmatch(r"\d{9,11}", start) else None
+        folder = command.removesuffix("/" + SCRIPT) if command.endswith("/" + SCRIPT) else ""
+        found.append(SlurmJob(int(number), state, reason, node, starts, folder, name))
+    return found
+
+
+def fault_of(done: Done) -> str:
+    """What a command of Slurm's complained of, in its own words and one line."""
+    said = []
+    for line in (done.err or done.out).splitlines():
+        text = re.sub(r"^(s[a-z]+: )?(error: |fatal: )?(Batch job submission failed: |allocation failure: )?", "", line)
+        text = text.removeprefix("slurm_load_jobs error: ").strip()
+        if text and not text.startswith("Try ") and text not in said:
+            said.append(text)
+    return sanitise("; ".join(said[-2:]), 300) or f"exit code {done.code}"
+
+
+def passing(fault: str) -> bool:
+    """True if the same may go well a moment later."""
+    return any(phrase in fault.lower() for phrase in NOT_NOW)
