@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import lvmtui
-from lvmtui.planning.options import OPTIONS, Given, Option
+from lvmtui.planning.options import OPTIONS, Option
+from lvmtui.planning.read_options import Given
 from lvmtui.system.errors import unknown
 
 USAGE = 2

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.cli.parser import given_options, parse
-from lvmtui.planning.options import OPTIONS, Given, Options, combine, demo, read_campaign_file
+from lvmtui.planning.options import OPTIONS, Options, demo
+from lvmtui.planning.read_options import Given, combine, read_campaign_file
 from lvmtui.system.errors import UserError
 
 

@@ -26,7 +26,7 @@ HINTS = {one.name: one.hint for one in SHOWN if not one.choices} | {
 }
 """Fields that take text, and what an empty one shows."""
 FIELDS = (*(one.name for one in SHOWN), "more", "import")
-DEMO_OFFER = "   enter starts the demo: five small models on bundled vectors, a few minutes"
+DEMO_OFFER = "  enter starts the demo: small models on bundled vectors, in minutes"
 """Beside the title of a form in which nothing has been filled in."""
 NAME = 12
 
@@ -144,7 +144,7 @@ class Answers:
 def form_lines(form: Form, answers: Answers, width: int, height: int, top: int = 0) -> list[Line]:
     """The whole form, with the answers below it from their line `top` on."""
     offer = DEMO_OFFER if form == Form(focus=form.focus, model=form.model) else ""
-    lines: list[Line] = [((" New campaign", "heading"), (offer, "note")), ()]
+    lines: list[Line] = [fit([(" New campaign", "heading"), (offer, "note")], width), ()]
     for i, name in enumerate(FIELDS):
         focused = i == form.focus
         start: list[Piece] = [
