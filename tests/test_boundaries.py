@@ -48,7 +48,7 @@ def test_the_supervisor_stays_small() -> None:
 
 
 def test_status_needs_no_numpy() -> None:
-    loaded = loaded_after("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.state.reader")
+    loaded = loaded_after("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.cli.campaigns", "lvmtui.state.reader")
     assert not {"numpy", "rich", "textual"} & loaded
 
 

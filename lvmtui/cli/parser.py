@@ -27,7 +27,8 @@ class Parser(argparse.ArgumentParser):
     """Prints one line for a mistake instead of the whole usage, and suggests near names."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"lvmtui: {message}; '{self.prog} --help' shows the options\n")
+        then = "" if message.endswith("?") else ";"
+        self.exit(USAGE, f"lvmtui: {message}{then} '{self.prog} --help' shows the options\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
