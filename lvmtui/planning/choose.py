@@ -66,7 +66,7 @@ def _size(options: Options, windows: int) -> Choice:
 
 
 def with_other(asked: Options, choice: Choice, windows: int) -> Options:
-    """The options if the other value had been asked for, for its cost. That may change what the other `auto` comes to."""
+    """The options if the other value had been asked for. That may change what the other `auto` comes to."""
     return choose(_with(asked, choice.option, choice.other), windows)[0]
 
 
