@@ -184,6 +184,11 @@ def test_lists_may_be_written_with_commas() -> None:
     [
         (["demo", "--models", "grru"], "--models 'grru' is not known; did you mean 'gru'"),
         (["demo", "--jobs", "many"], "--jobs: 'many' is not a whole number"),
+        (
+            ["run", "--models", "gru", "my.toml"],
+            "--models: my.toml is taken for one of its values; name a campaign file",
+        ),
+        (["run", "--seeds", "1", "my.toml"], "--seeds: my.toml is taken for one of its values"),
         (["demo", "--epochs", "0"], "--epochs: 0 is out of range"),
         (["demo", "--partition", "gpu"], "--partition: an option of the slurm engine; add --engine slurm"),
         (["demo", "--engine", "slurm", "--time", "soon"], "--time: 'soon'"),
