@@ -48,7 +48,8 @@ def test_the_supervisor_stays_small() -> None:
 
 
 def test_status_needs_no_numpy() -> None:
-    loaded = loaded_after("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.state.campaign_reader")
+    modules = ("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.cli.campaigns", "lvmtui.state.campaign_reader")
+    loaded = loaded_after(*modules)
     assert not {"numpy", "rich", "textual"} & loaded
 
 

@@ -1,7 +1,8 @@
-"""The commands: each one reads its options, calls the room that knows, prints, and returns an exit code.
+"""The commands. Each one takes its parsed options, calls the package that does the work, prints, and returns an exit
+code.
 
-Data goes to stdout, words about it to stderr. Imports stand inside the commands: `lvmtui status` must answer at once,
-and only the screen may import Textual.
+Results go to stdout, progress and remarks to stderr. Imports are inside the commands: `lvmtui status` must answer at
+once, and only the screen may import Textual.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ from typing import Any
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
-from lvmtui.planning.options import Given, Options, combine, read_campaign_file
+from lvmtui.planning.options import Options
+from lvmtui.planning.read_options import Given, combine, read_campaign_file
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
 LOOKED_BACK = 5
-"""Other campaigns that `status` looks at, the newest ones."""
+"""How many other campaigns `status` looks at, the newest ones."""
 
 
 class Exit(IntEnum):
-    """What the shell is told."""
+    """Exit codes of the commands."""
 
     OK = 0
     RUNS_FAILED = 1
     """The campaign is over, and a run of it failed, diverged or was cancelled."""
     USAGE = USAGE
-    """An option, a file or the machine is not as it must be; one line on stderr says what."""
+    """An option, a file or the machine is not as it must be. One line on stderr says what."""
     LEFT = 130
-    """Ctrl-C: the runs go on."""
+    """Ctrl-C. The runs go on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character gets a question mark
     given = parse(sys.argv[1:] if arguments is None else arguments)
     if hasattr(given, "poll"):
-        os.environ[SHARED_MARK] = "1"  # whoever is started from here is to know it too
+        os.environ[SHARED_MARK] = "1"  # for the processes started from here
     try:
         code = int(HANDLERS[given.command](given))
         sys.stdout.flush()
@@ -55,20 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lvmtui: {error}", file=sys.stderr)
         return Exit.USAGE
     except KeyboardInterrupt:
-        print("\nlvmtui: interrupted; whatever runs goes on", file=sys.stderr)
+        print("\nlvmtui: interrupted; runs that were started go on", file=sys.stderr)
         return Exit.LEFT
     except BrokenPipeError:  # `lvmtui status | head`
         _drop_output()
         return Exit.OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else "output: "
-        print(f"lvmtui: {where}{error.strerror or error}; see that it can be read and written", file=sys.stderr)
+        print(f"lvmtui: {where}{error.strerror or error}; make sure that it can be read and written", file=sys.stderr)
         _drop_output()
         return Exit.USAGE
 
 
 def _drop_output() -> None:
-    """What is still to be printed goes nowhere; Python would try once more at its end, and say so."""
+    """Send what is still buffered to /dev/null. Otherwise Python would try again when it exits, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -146,7 +148,7 @@ def status(given: argparse.Namespace) -> int:
     others = [f for f in workspace.campaign_dirs() if f.id != state.campaign.id]
     for other in others[-LOOKED_BACK:]:
         if not CampaignReader(workspace, other).refresh().settled:
-            print(f"campaign {other.id} goes on here too: --campaign {other.id}")
+            print(f"campaign {other.id} is not over either: --campaign {other.id}")
     return Exit.OK
 
 
@@ -229,14 +231,14 @@ def check(given: argparse.Namespace) -> int:
 
     workspace = workspace_of(given)
     if given.split is not None and given.files:
-        raise UserError("check: name vector files, or --split for a campaign's proof, not both")
+        raise UserError("check: name vector files, or give --split for a campaign's proof, not both")
     if given.split is not None:
         folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
         words, holds = check_split(folder)
         print(words)
         return Exit.OK if holds else Exit.RUNS_FAILED
     if not given.files:
-        raise UserError("check: name one or two vector files, or --split for a campaign's proof")
+        raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
     say = _announcer()
     found = check_files(
         [Path(f) for f in given.files],
@@ -248,7 +250,7 @@ def check(given: argparse.Namespace) -> int:
     say("")
     print(json.dumps(check_as_json(found), indent=1) if given.json else check_as_text(found))
     if found.files and not given.json:
-        print(f"compact copies are kept in {workspace.datasets}, for the next look and for campaigns", file=sys.stderr)
+        print(f"compact copies are kept in {workspace.datasets} for the next check and for campaigns", file=sys.stderr)
     return Exit.USAGE if found.faults else Exit.OK
 
 
@@ -272,8 +274,8 @@ def supervise(given: argparse.Namespace) -> int:
 
 
 def workspace_of(given: argparse.Namespace) -> Workspace:
-    """The workspace named; it need not hold anything yet. Raises UserError if it is no folder."""
-    named = getattr(given, "workspace", ".")  # not set as a default: a command's would hide what stands before it
+    """The workspace that was named. It may be empty. Raises UserError if it is not a folder."""
+    named = getattr(given, "workspace", ".")  # no default in argparse: a command's would hide a --workspace before it
     root = Path(named).expanduser()
     if not root.is_dir():
         raise UserError(f"--workspace {named}: no such folder; make it or name another")
@@ -281,7 +283,7 @@ def workspace_of(given: argparse.Namespace) -> Workspace:
 
 
 def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
-    """The campaign named by its id or a part of it, or the newest. Raises UserError."""
+    """The campaign named by its id or part of it; the newest if none is named. Raises UserError."""
     from lvmtui.state.campaign_reader import newest_campaign
 
     named = getattr(given, "campaign", None)
@@ -299,12 +301,12 @@ def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
 
 
 def _width() -> int:
-    """Characters of a line; pipes and files take any."""
+    """Characters in a line of the terminal; for a pipe or a file, more than any line has."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
 
 
 def _announcer() -> Callable[[str], None]:
-    """Says on stderr what takes a while; on a terminal in one line that is overwritten."""
+    """A function that shows progress on stderr: on a terminal one line that is overwritten, elsewhere nothing."""
     terminal = sys.stderr.isatty()
 
     def say(words: str) -> None:

@@ -62,6 +62,10 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         return 130
     if report:
         print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))
+    elif state.finished:
+        print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
+    else:
+        print(f"runs are paused; '{program()} resume all' continues them", file=sys.stderr)
     for view in state.runs:
         if view.status.phase is not Phase.FINISHED:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import lvmtui
-from lvmtui.planning.options import OPTIONS, Given, Option
+from lvmtui.planning.options import OPTIONS, Option
+from lvmtui.planning.read_options import Given
 from lvmtui.system.errors import unknown
 
 USAGE = 2
@@ -26,7 +27,8 @@ class Parser(argparse.ArgumentParser):
     """Prints one line for a mistake instead of the whole usage, and suggests near names."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"lvmtui: {message}; '{self.prog} --help' shows the options\n")
+        then = "" if message.endswith("?") else ";"
+        self.exit(USAGE, f"lvmtui: {message}{then} '{self.prog} --help' shows the options\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

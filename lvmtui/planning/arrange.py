@@ -1,8 +1,10 @@
-"""How many runs side by side, on how many threads, and which of them first, where the person does not say: so that all
-are over soonest. Pure.
+"""How many runs side by side, with how many threads, and which of them first, where the options do not say.
 
-On a CPU two runs with a core each are faster than one after the other with two: most products here are too small to
-share. But the longest run of all, alone at the end on one core, would eat that up again; so it starts first.
+The choice is the one with which the whole campaign is expected to end soonest. Pure.
+
+On a CPU, two runs with one core each are faster than one after the other with two cores: most matrix products here are
+too small to split. But a long run that is left for last and then runs alone on one core would cost that gain again. So
+the longest runs start first.
 """
 
 from __future__ import annotations
@@ -16,37 +18,37 @@ from lvmtui.estimate.pace import Machine
 from lvmtui.system.hardware import Hardware
 
 MOST_JOBS, MOST_THREADS = 8, 16
-"""Side by side, and each; unless somebody wants more."""
+"""Most runs side by side, and most threads for each, unless the options say otherwise."""
 MOST_FIRST = 64
-"""Runs that start before the others."""
+"""Most runs that are moved to the front."""
 WORTH = 0.02
-"""Share of the whole by which the end has to come sooner for runs to leave their places: estimates are no better."""
+"""Runs are moved to the front only if the campaign ends sooner by this share: estimates are no better than that."""
 TRAINER = 400e6
-"""Bytes of a trainer but for its model: torch, its buffers, the windows it holds."""
+"""Bytes that a trainer needs besides its model: torch, its buffers, the windows it holds."""
 PARAMETER = 30
-"""Bytes a parameter: weight, gradient, AdamW's moments, averaged and best weights, and a copy while they are
+"""Bytes for each parameter: weight, gradient, AdamW's moments, averaged and best weights, and a copy while they are
 written. Measured with GraphMERT-LVM at full size: 1.8 GB (reference) and 2.3 GB (tuned)."""
 KEPT = 1e9
-"""Bytes for everything else: the supervisor and comparisons."""
+"""Bytes left for everything else: supervisor, comparisons, screen."""
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How a campaign's runs are to go."""
+    """How the runs of a campaign are scheduled."""
 
     jobs: int
     threads: int
-    """Of each."""
+    """For each run."""
     first: tuple[int, ...]
-    """Which of the runs start before the others; these follow in their order."""
+    """Indices of the runs that start before the others. The others keep their order."""
     expected: Eta
-    """Until all are over."""
+    """Time until all runs are over."""
 
 
-def rooms(
+def choices(
     works: Sequence[Work], hardware: Hardware, device: str, jobs: int | None = None, threads: int | None = None
 ) -> list[tuple[int, int]]:
-    """What could be chosen: (runs side by side, threads of each). `jobs`, `threads`: what the person wants."""
+    """The possible choices: (runs side by side, threads for each). `jobs` and `threads`: as the options say."""
 
     def share(jobs: int) -> int:
         return threads or max(1, min(hardware.cores // min(jobs, len(works)), MOST_THREADS))
@@ -69,12 +71,12 @@ def arrange(
     jobs: int | None = None,
     threads: int | None = None,
 ) -> Arrangement:
-    """Of `rooms`, the one in which the runs are expected to be over soonest; of equal ones the smallest.
+    """The choice with which all runs are expected to end soonest; among equal ones the one with fewest jobs.
 
-    `machine`: what earlier runs have shown of this one.
+    `machine`: the speed that earlier runs measured here.
     """
     found = []
-    for beside, each in rooms(works, hardware, device, jobs, threads):
+    for beside, each in choices(works, hardware, device, jobs, threads):
         arranged = _arranged([replace(work, threads=each) for work in works], beside, machine)
         crowd = 1.0 if _on_gpu(device, hardware) else max(1.0, min(beside, len(works)) * each / hardware.cores)
         found.append(replace(arranged, expected=arranged.expected.times(crowd)))
@@ -86,8 +88,8 @@ def _on_gpu(device: str, hardware: Hardware) -> bool:
 
 
 def _arranged(works: Sequence[Work], jobs: int, machine: Machine) -> Arrangement:
-    """The fewest of the longest runs first that make the end come about as soon as any number of them. One place is
-    left to all the others in their order, so that the first comparisons come early."""
+    """Move as few of the longest runs to the front as give (nearly) the earliest end. One place stays with the other
+    runs in their order, so that the first comparisons come early."""
     known: dict[Work, Time] = {}
     times = [known.get(work) or known.setdefault(work, time_of(work, all_of(work), machine)) for work in works]
     longest = sorted(range(len(works)), key=lambda run: -times[run].mean)

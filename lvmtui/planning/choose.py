@@ -65,9 +65,9 @@ def _size(options: Options, windows: int) -> Choice:
     return Choice("size", "full", "small", f"{windows:,} training windows in the smaller arm are enough for it")
 
 
-def with_other(options: Options, choice: Choice) -> Options:
-    """The options had the other value been chosen, for its cost."""
-    return _with(options, choice.option, choice.other)
+def with_other(asked: Options, choice: Choice, windows: int) -> Options:
+    """The options if the other value had been asked for. That may change what the other `auto` comes to."""
+    return choose(_with(asked, choice.option, choice.other), windows)[0]
 
 
 def _with(options: Options, option: str, value: str) -> Options:

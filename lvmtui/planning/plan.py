@@ -108,7 +108,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     }
     if earlier and options.size == AUTO:
         options = replace(options, size=earlier.spec.size)
-    smaller = min(arm.train_windows for arm in facts.values())
+    smaller, asked = min(arm.train_windows for arm in facts.values()), options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
@@ -131,7 +131,8 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
                 "training windows; give a smaller batch or a larger file"
             )
     way = arranged(specs)
-    remarks = [c.sentence(way.expected, arranged(laid_out(with_other(options, c))).expected) for c in choices]
+    others = [arranged(laid_out(with_other(asked, choice, smaller))) for choice in choices]
+    remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)

@@ -21,7 +21,7 @@ from lvmtui.planning.arrange import (
     WORTH,
     Arrangement,
     arrange,
-    rooms,
+    choices,
 )
 from lvmtui.system.hardware import Hardware
 
@@ -72,8 +72,8 @@ def test_several_that_are_equally_long_begin_together() -> None:
 def test_little_memory_means_fewer_at_a_time() -> None:
     works = campaign()
     for_three = KEPT + 3.5 * (TRAINER + PARAMETER * 67_352_833)
-    assert max(rooms(works, replace(LARGE, memory=for_three), "auto")) == (3, 16)
-    assert rooms(works, replace(LARGE, memory=1e6), "auto") == [(1, 16)], "it is tried all the same"
+    assert max(choices(works, replace(LARGE, memory=for_three), "auto")) == (3, 16)
+    assert choices(works, replace(LARGE, memory=1e6), "auto") == [(1, 16)], "it is tried all the same"
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_little_memory_means_fewer_at_a_time() -> None:
     [("auto", 2, 2), ("cuda", 2, 2), ("cuda", 0, 1), ("cuda:1", 2, 1), ("mps", 0, 1), ("xpu", 0, 1)],
 )
 def test_a_run_a_gpu(device: str, gpus: int, jobs: int) -> None:
-    assert rooms(campaign(), replace(LARGE, gpus=gpus), device) == [(jobs, 16)]
+    assert choices(campaign(), replace(LARGE, gpus=gpus), device) == [(jobs, 16)]
 
 
 def test_gpus_that_are_not_wanted_do_not_count() -> None:
-    assert len(rooms(campaign(), replace(LARGE, gpus=2), "cpu")) == MOST_JOBS
+    assert len(choices(campaign(), replace(LARGE, gpus=2), "cpu")) == MOST_JOBS
 
 
 def test_what_is_wanted_is_done() -> None:
     works = campaign()
-    assert rooms(works, LARGE, "auto", jobs=12) == [(12, 6)]
-    assert rooms(works, LARGE, "auto", jobs=12, threads=9) == [(12, 9)]
-    assert rooms(works, LARGE, "auto", threads=20) == [(1, 20), (2, 20), (3, 20)]
-    assert rooms(works[:2], LARGE, "auto", jobs=12) == [(12, 16)], "two runs share the cores, not twelve"
+    assert choices(works, LARGE, "auto", jobs=12) == [(12, 6)]
+    assert choices(works, LARGE, "auto", jobs=12, threads=9) == [(12, 9)]
+    assert choices(works, LARGE, "auto", threads=20) == [(1, 20), (2, 20), (3, 20)]
+    assert choices(works[:2], LARGE, "auto", jobs=12) == [(12, 16)], "two runs share the cores, not twelve"
 
 
 def test_more_threads_than_cores_make_nothing_faster() -> None:
@@ -113,7 +113,7 @@ def test_nothing_is_booked_twice_and_no_order_is_worse_than_the_plans(
 ) -> None:
     works = [Work(model, "full", 768, 32, steps, steps, 100, 100, "cpu", 1) for model, steps in runs]
     hardware = Hardware(cores, 0, memory)
-    possible, chosen = rooms(works, hardware, "cpu"), arranged(works, hardware)
+    possible, chosen = choices(works, hardware, "cpu"), arranged(works, hardware)
     assert (chosen.jobs, chosen.threads) in possible
     assert chosen.jobs * chosen.threads <= cores
     assert chosen.jobs <= len(works) and chosen.threads <= MOST_THREADS

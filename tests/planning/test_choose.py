@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.estimate.eta import Eta
-from lvmtui.planning.choose import FULL_FROM, Choice, choose, seed_remark
+from lvmtui.planning.choose import FULL_FROM, Choice, choose, seed_remark, with_other
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan
@@ -39,6 +39,15 @@ def test_a_choice_tells_its_reason_and_the_cost_of_the_other() -> None:
     assert said == "size small: few windows; --size full would take about 39 m 00 s instead of 50 s"
     said = choice.sentence(Eta(50.0, 40.0, 60.0), Eta(55.0, 40.0, 70.0))
     assert said == "size small: few windows; --size full would take about as long"
+
+
+def test_the_cost_of_the_reference_recipe_is_that_of_its_own_size() -> None:
+    asked = Options()
+    recipe, size = choose(asked, 100)[1]
+    other = with_other(asked, recipe, 100)
+    assert (other.recipe, other.size) == ("reference", "full"), "what --recipe reference alone would train"
+    other = with_other(asked, size, 100)
+    assert (other.recipe, other.size) == ("tuned", "full")
 
 
 def test_a_count_of_seeds_is_explained() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.cli.parser import given_options, parse
-from lvmtui.planning.options import OPTIONS, Given, Options, combine, demo, read_campaign_file
+from lvmtui.planning.options import OPTIONS, Option, Options, demo
+from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 
 
@@ -56,6 +57,18 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
     if "_" in name:
         assert getattr(of_file(tmp_path, f"{name} = {written}"), name) == value
     assert one.help and one.default == getattr(Options(), name)
+
+
+def test_numbers_have_bounds() -> None:
+    share = Option("share", float, 0.5, "a share", above=0, most=1)
+    assert read_value(share, "1", "--share") == 1.0
+    for value in (0, "0", 1.5, float("nan"), "-1"):
+        with pytest.raises(UserError, match=r"--share: .* is out of range; give a number above 0 to 1"):
+            read_value(share, value, "--share")
+    count = Option("count", int, 1, "a count")
+    assert read_value(count, 0, "--count") == 0
+    with pytest.raises(UserError, match="give a whole number from 0 to 1,000,000,000"):
+        read_value(count, -1, "--count")
 
 
 def test_every_field_is_an_option_or_belongs_to_the_engine() -> None:
@@ -171,6 +184,11 @@ def test_lists_may_be_written_with_commas() -> None:
     [
         (["demo", "--models", "grru"], "--models 'grru' is not known; did you mean 'gru'"),
         (["demo", "--jobs", "many"], "--jobs: 'many' is not a whole number"),
+        (
+            ["run", "--models", "gru", "my.toml"],
+            "--models: my.toml is taken for one of its values; name a campaign file",
+        ),
+        (["run", "--seeds", "1", "my.toml"], "--seeds: my.toml is taken for one of its values"),
         (["demo", "--epochs", "0"], "--epochs: 0 is out of range"),
         (["demo", "--partition", "gpu"], "--partition: an option of the slurm engine; add --engine slurm"),
         (["demo", "--engine", "slurm", "--time", "soon"], "--time: 'soon'"),

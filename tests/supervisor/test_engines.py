@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lvmtui.cli.parser import build_parser
-from lvmtui.planning.options import Given, Options, combine
+from lvmtui.planning.options import Options
+from lvmtui.planning.read_options import Given, combine
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import engines
 from lvmtui.supervisor.engines import Engines, kind, names

@@ -18,15 +18,21 @@ from lvmtui.ui.widgets.textfield import TextField
 SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
 """Options with a line of their own, as `lvmtui/planning/options.py` declares them."""
 FILES = tuple(one.name for one in SHOWN if one.is_path)
-CHOICES = {one.name: one.choices for one in SHOWN if one.choices and not one.several}
-"""Fields with one of a few words; the first is chosen at the start."""
-HINTS = {one.name: one.hint for one in SHOWN if not one.choices} | {
-    "more": "any option of 'lvmtui run': --normalise, --device cuda, --labels ...",
+SWITCHES = {False: ("no", "yes"), True: ("yes", "no")}
+"""What a switch offers, by its default."""
+CHOICES = {
+    one.name: SWITCHES[one.default] if one.type is bool else one.choices
+    for one in SHOWN
+    if one.type is bool or (one.choices and not one.several)
+}
+"""Fields with one of a few words. The first is the default."""
+HINTS = {one.name: one.hint for one in SHOWN if one.name not in CHOICES and not one.choices} | {
+    "more": "other options of 'lvmtui run': --normalise, --device cuda",
     "import": "folders of earlier runs to import, instead of everything above",
 }
 """Fields that take text, and what an empty one shows."""
 FIELDS = (*(one.name for one in SHOWN), "more", "import")
-DEMO_OFFER = "   enter starts the demo: five small models on bundled vectors, a few minutes"
+DEMO_OFFER = "   enter starts the demo: small models, bundled vectors"
 """Beside the title of a form in which nothing has been filled in."""
 NAME = 12
 
@@ -108,18 +114,21 @@ class Form:
             return ["import", *self.folders]
         arguments = ["run" if self.files else "demo"]
         for one in SHOWN:
-            if values := self._values(one):
-                arguments += [f"--{one.key}", *values]
+            arguments += self._arguments(one)
         return [*arguments, *self._split("more")]
 
-    def _values(self, one: Option) -> list[str]:
-        """What is filled in for an option; nothing if that is its default."""
+    def _arguments(self, one: Option) -> list[str]:
+        """The arguments for one option; none if its default is filled in."""
         if one.name == "models":
-            return [] if self.ticked == frozenset(MODELS) else [m for m in MODELS if m in self.ticked]
-        if one.name in CHOICES:
-            return [] if self.choice(one.name) == one.default else [self.choice(one.name)]
-        text = self.text(one.name).text.strip()
-        return text.replace(",", " ").split() if one.several else [text] if text else []
+            values = [] if self.ticked == frozenset(MODELS) else [m for m in MODELS if m in self.ticked]
+        elif one.name in CHOICES:
+            values = [] if self.choice(one.name) == CHOICES[one.name][0] else [self.choice(one.name)]
+        else:
+            text = self.text(one.name).text.strip()
+            values = text.replace(",", " ").split() if one.several else [text] if text else []
+        if one.type is bool and values:
+            return [f"--{one.key}" if values == ["yes"] else f"--no-{one.key}"]
+        return [f"--{one.key}", *values] if values else []
 
     @property
     def command(self) -> str:
@@ -144,7 +153,7 @@ class Answers:
 def form_lines(form: Form, answers: Answers, width: int, height: int, top: int = 0) -> list[Line]:
     """The whole form, with the answers below it from their line `top` on."""
     offer = DEMO_OFFER if form == Form(focus=form.focus, model=form.model) else ""
-    lines: list[Line] = [((" New campaign", "heading"), (offer, "note")), ()]
+    lines: list[Line] = [fit([(" New campaign", "heading"), (offer, "note")], width), ()]
     for i, name in enumerate(FIELDS):
         focused = i == form.focus
         start: list[Piece] = [
