@@ -18,13 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign, PlannedRun, write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, decode_event
 from lvmtui.state.reader import CampaignReader, RunReader, supervisor_of
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.readable_logs import event_words
 from lvmtui.system.numbers import date
 from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
@@ -312,7 +312,7 @@ def faults(chaos: Chaos) -> list[str]:
         retrain = chaos.workspace.retrain_log(chaos.campaign, label).read_text().splitlines()
         told = Counter(line for line in retrain if f" {planned.run}  epoch " in line)
         happened = Counter(
-            f"{date(event.time)} {planned.run}  {event_words(event)}"
+            f"{date(event.time)} {planned.run}  {sentence_of(event).words}"
             for event in _events(folder)
             if isinstance(event, Evaluated)
         )  # an evaluation that was done again in the same second gives the same line

@@ -12,11 +12,11 @@ SHOW = """
 import importlib, pkgutil, sys
 from pathlib import Path
 import lvmtui.ui
-for module in pkgutil.iter_modules(lvmtui.ui.__path__):
-    importlib.import_module(f"lvmtui.ui.{module.name}")
-from lvmtui.contract.workspace import Workspace
-from lvmtui.ui.snapshot import report_text
-from lvmtui.ui.source import Source
+for module in pkgutil.walk_packages(lvmtui.ui.__path__, "lvmtui.ui."):
+    importlib.import_module(module.name)
+from lvmtui.formats.paths import Workspace
+from lvmtui.ui.read.snapshot import report_text
+from lvmtui.ui.read.source import Source
 snapshot = Source(Workspace(Path(sys.argv[1]))).look()
 assert "does the larger data set help?" in report_text(snapshot)
 heavy = {"numpy", "torch", "trainers", "pandas", "markdown_it"} & sys.modules.keys()
