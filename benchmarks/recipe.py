@@ -359,7 +359,7 @@ def read_changes(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, _, value = word.partition("=")
         if name not in {field.name for field in fields(Recipe)}:
-            raise SystemExit(f"{name}: not a value of a recipe; take one of lvmtui/contract/recipe.py")
+            raise SystemExit(f"{name}: not a value of a recipe; take one of lvmtui/models.py")
         try:
             changes[name] = json.loads(value)
         except ValueError:

@@ -48,7 +48,8 @@ def test_the_supervisor_stays_small() -> None:
 
 
 def test_status_needs_no_numpy() -> None:
-    assert not {"numpy", "rich", "textual"} & loaded_after("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.state.reader")
+    loaded = loaded_after("lvmtui.cli.commands", "lvmtui.cli.status", "lvmtui.state.reader")
+    assert not {"numpy", "rich", "textual"} & loaded
 
 
 @pytest.mark.parametrize("path", sorted(Path(trainers.__file__).parent.rglob("*.py")), ids=lambda p: p.name)

@@ -52,7 +52,7 @@ class Skill:
     """An arm against the best trivial baseline on the same windows."""
 
     against: str
-    """Name of the trivial baseline, see `contract.scores.TRIVIAL`."""
+    """Name of the trivial baseline, see `formats.data_facts.TRIVIAL`."""
     cosine: float
     """Of the trivial baseline."""
     gain: Estimate

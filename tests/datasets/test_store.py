@@ -199,7 +199,7 @@ def test_a_file_that_changed_later_is_noticed(tmp_path: Path) -> None:
 CONVERT = """
 import sys, time
 from pathlib import Path
-from lvmtui.contract.errors import UserError
+from lvmtui.system.errors import UserError
 from lvmtui.datasets import formats, store
 formats.BLOCK_BYTES = 20_000
 def slowly(done, total):

@@ -77,7 +77,7 @@ def test_what_exists_is_not_created_again(tmp_path: Path) -> None:
 
 def test_of_many_who_create_at_once_one_succeeds(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from lvmtui.contract.files import create_file\n"
+        "import sys; from pathlib import Path; from lvmtui.system.files import create_file\n"
         "try: create_file(Path(sys.argv[1]), sys.argv[2].encode()); print('made')\n"
         "except FileExistsError: print('there')"
     )
@@ -131,7 +131,7 @@ def test_a_short_write_is_said_and_closed_by_the_next(tmp_path: Path, monkeypatc
 def test_a_lock_is_free_when_its_holder_was_killed_and_not_inherited(tmp_path: Path) -> None:
     path = tmp_path / "run.lock"
     code = (
-        "import subprocess, sys, time; from pathlib import Path; from lvmtui.contract.files import try_lock\n"
+        "import subprocess, sys, time; from pathlib import Path; from lvmtui.system.files import try_lock\n"
         "lock = try_lock(Path(sys.argv[1]))\n"
         "sleep = [sys.executable, '-S', '-c', 'import time; time.sleep(600)']\n"
         "child = subprocess.Popen(sleep, stdout=subprocess.DEVNULL)\n"
@@ -193,7 +193,7 @@ def flock(*arguments):
 fcntl.flock = flock
 if sys.argv[2] == "none":
     fcntl.lockf = flock
-from lvmtui.contract.files import try_lock
+from lvmtui.system.files import try_lock
 
 try:
     lock = try_lock(Path(sys.argv[1]))

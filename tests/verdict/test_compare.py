@@ -285,11 +285,11 @@ def test_the_process_writes_comparison_and_text(tmp_path: Path) -> None:
 
 def test_no_torch_and_no_screen(tmp_path: Path) -> None:
     code = (
-        "import sys, lvmtui.judge.compare, lvmtui.judge.importer; "
+        "import sys, lvmtui.verdict.compare, lvmtui.legacy.importer; "
         "assert not {'torch', 'textual', 'trainers'} & set(sys.modules)"
     )
     assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0
-    code = "import sys, lvmtui.judge.report, lvmtui.judge.ranking; assert 'numpy' not in sys.modules"
+    code = "import sys, lvmtui.report.make, lvmtui.verdict.ranking; assert 'numpy' not in sys.modules"
     assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0
 
 
