@@ -36,6 +36,8 @@ ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
 SAID = 4.0
 """Seconds that a message stays on the last line."""
+LETTERS = 20.0
+"""Characters of a long message that are read in a second."""
 READ = 1.0
 """Seconds after which the next key removes it."""
 DARK, LIGHT = "ansi-dark", "ansi-light"
@@ -212,7 +214,7 @@ class LvmApp(App[int], inherit_bindings=False):
         self.words = words
         self._saying += 1
         self._said = time.monotonic()
-        self.set_timer(SAID, partial(self._hush_old, self._saying))
+        self.set_timer(max(SAID, len(words) / LETTERS), partial(self._hush_old, self._saying))
         self.redraw()
 
     def hush(self) -> None:

@@ -14,6 +14,7 @@ from lvmtui.ui.draw.header import banner, header, is_provisional, troubled, trou
 from lvmtui.ui.draw.lines import Line, width_of
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.terminal import TerminalDriver, driver
+from tests.ui.conftest import MakeApp, shown
 from tests.ui.showcase import end, every_state, middle
 from tests.ui.test_board import look
 
@@ -90,3 +91,17 @@ def test_another_driver_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("textual.constants.DRIVER", "textual.drivers.web_driver:WebDriver")  # read when it is imported
     assert driver() is None
     assert LvmApp(Workspace(tmp_path)).driver_class.__name__ == "WebDriver"
+
+
+async def test_a_long_message_is_never_cut(tmp_path: Path, make_app: MakeApp) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    path = "/a/folder/" + "with_a_very_long_name/" * 6 + "REPORT.md"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.say(f"report written to {path}")
+        await pilot.pause()
+        last = shown(app).splitlines()[-4:]
+        said = "".join(line.removesuffix(" q leave, runs go on").strip() for line in last)
+        assert path in said
+        assert last[-1].endswith("q leave, runs go on")

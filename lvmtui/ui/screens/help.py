@@ -19,6 +19,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("x", "cancel it (asks)"),
             ("X", "cancel it without waiting (asks)"),
             ("r", "try it again (checkpoint or start)"),
+            ("!", "select the next run that needs you"),
             ("v", "verdict: the ranked table"),
             ("e", "export the report"),
             ("n", "new campaign (on a run: next match)"),

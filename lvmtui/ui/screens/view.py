@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.fault import fault_line
-from lvmtui.ui.draw.lines import Drawing, spread
+from lvmtui.ui.draw.lines import Drawing, spread, width_of, wrapped
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
@@ -84,7 +84,10 @@ class View(Screen[None]):
         if self._prompt is not None:
             lines[-1] = self._prompt.line(width)
         elif words := self.ui.words:
-            lines[-1] = spread([(" " + words, "note")], lines[-1][-2:], width)  # the way out stays
+            tail = lines[-1][-2:]  # the way out stays
+            parts = wrapped(words, max(10, width - 2 - width_of(tail)))[-height:]  # nothing is cut: it may be a path
+            shown = [spread([(" " + part, "note")], [], width) for part in parts[:-1]]
+            lines[-len(parts) :] = [*shown, spread([(" " + parts[-1], "note")], tail, width)]
         canvas.draw(lines)
 
     def on_mount(self) -> None:
