@@ -154,7 +154,7 @@ def test_resizing_to_and_fro(root: Path) -> None:
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C", "LANG": "C"}, {"LVMTUI_GLYPHS": "ascii"}])
 def test_without_utf8_only_ascii_leaves(root: Path, environment: dict[str, str]) -> None:
     with Terminal(["--workspace", str(root), "--read-only"], environment=environment) as terminal:
-        terminal.wait_for("+ done")
+        terminal.wait_for("+ finished")
         terminal.wait_for("x collapsed")
         terminal.press("v")
         terminal.wait_for("rank")
