@@ -156,7 +156,7 @@ def first_paint(root: Path) -> None:
     for _ in range(7):
         began = time.monotonic()
         with screen_of(root) as terminal:
-            terminal.wait_for("done")
+            terminal.wait_for("finished")
             walls.append(time.monotonic() - began)
             spent = psutil.Process(terminal.pid).cpu_times()
             cpus.append(spent.user + spent.system)
@@ -178,7 +178,7 @@ def latency(root: Path, samples: int) -> tuple[list[float], list[float]]:
     chance = random.Random(1)
     evaluations: list[float] = []
     states: list[float] = []
-    with started(root, "done") as terminal:
+    with started(root, "finished") as terminal:
         terminal.read(2)
         for i in range(samples):
             terminal.read(0.3 + chance.random())
@@ -223,7 +223,7 @@ def big_log(root: Path, names: list[str]) -> None:
         file.write(b"the very last line\n")
     other.unlink(missing_ok=True)
     os.link(path, other)  # whichever of the two is looked at first
-    with started(root, "done") as terminal:
+    with started(root, "finished") as terminal:
         terminal.read(1.5)
         began = time.monotonic()
         terminal.press("\r")
@@ -261,7 +261,7 @@ def main() -> int:
             if "first" in wanted:
                 first_paint(root)
             if "bytes" in wanted:
-                with started(root, "done") as terminal:
+                with started(root, "finished") as terminal:
                     sent, cpu, memory = cost(terminal, given.seconds)
                 report("5 active runs: bytes to the terminal", f"{sent / 1000:.2f} kB/s", "3 kB/s")
                 report("5 active runs: CPU", f"{cpu:.1f} %", "3 %")
@@ -274,7 +274,7 @@ def main() -> int:
             root = Path(folder) / "idle"
             root.mkdir()
             campaign_of(root, 5, "finished")
-            with started(root, "done") as terminal:
+            with started(root, "finished") as terminal:
                 sent, cpu, memory = cost(terminal, given.seconds)
             report("nothing runs: CPU", f"{cpu:.2f} %", "0.5 %")
             report("nothing runs: bytes to the terminal", f"{sent / 1000:.2f} kB/s", "-")
@@ -283,7 +283,7 @@ def main() -> int:
             root.mkdir()
             names = campaign_of(root, 250, "running")
             with Trainers(root, names, ["baseline", "expanded"], 1.0):
-                with started(root, "done") as terminal:
+                with started(root, "finished") as terminal:
                     sent, cpu, memory = cost(terminal, given.seconds)
                 report("500 active runs: CPU", f"{cpu:.1f} %", "14 %")
                 report("500 active runs: memory", f"{memory:.0f} MB", "60 MB")

@@ -1,17 +1,18 @@
-"""Orders: pause, resume, cancel, retry, and the queue. They write what is wanted; a supervisor makes it so.
+"""Orders: pause, resume, cancel, retry, and the queue. An order is a file; a supervisor carries it out.
 
-Which runs are meant, and whether the order makes sense for them, is decided here for the screen and the commands
-alike. An order that makes no sense for one run of many is passed over and said; for the only one it is an error.
+Which runs a name means, and which orders a run allows, is decided here for the screen and the commands alike. An order
+for many runs skips those that do not allow it and says so; for a single run that is an error.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
@@ -19,7 +20,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.started_with import differences, read_started_with, started_with_now, write_started_with
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
-from lvmtui.state.status import ALIVE, Phase
+from lvmtui.state.status import ALIVE, PHASES, Order, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import first_unwritable, may_order, name_of, who
@@ -31,10 +32,10 @@ ALL = "all"
 
 
 def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
-    """The runs meant by `names`, each once, in the order of the names, and of the campaign where one means several.
+    """The runs that `names` mean, each once, in the order of the names; runs of one name in the campaign's order.
 
-    A name is a model (`gru`), model and arm (`gru/expanded`, `gru/23k`), those and a seed (`gru/23k/s2`), the name of
-    a run folder, or `all`. Raises UserError for a name that means nothing, with the nearest one that does.
+    A name is a model (`gru`), model and arm (`gru/expanded`, `gru/23k`), model, arm and seed (`gru/23k/s2`), the name
+    of a run folder, or `all`. Raises UserError for an unknown name and suggests the nearest one.
     """
     meaning = _names(state)
     chosen: dict[str, RunView] = {}
@@ -49,13 +50,13 @@ def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
 
 
 def _names(state: CampaignState) -> dict[str, set[str]]:
-    """Every word that means runs, in lower case, and the runs it means."""
+    """Every name in lower case, and the runs it means."""
     meaning: dict[str, set[str]] = {ALL: set()}
     for view in state.runs:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
         words = [ALL, planned.run]
-        for model in (planned.model, title_of(planned.model)):  # as commands name it, and as it is shown
+        for model in (planned.model, title_of(planned.model)):  # as in commands, and as on the screen
             words += [model, *(f"{model}/{arm}" for arm in arms)]
             words += [f"{model}/{arm}/{seed}" for arm in arms for seed in (planned.seed, f"s{planned.seed}")]
         for word in words:
@@ -63,36 +64,99 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
     return meaning
 
 
-# What is ordered ------------------------------------------------------------------------------------------------------
+# Which orders a run allows --------------------------------------------------------------------------------------------
+
+
+def allowed(view: RunView) -> tuple[Order, ...]:
+    """The orders this run allows now, in a fixed order. The screen's key hints show exactly these."""
+    return tuple(order for order in get_args(Order) if not why_not(order, view))
+
+
+def why_not(order: Order, view: RunView) -> str:
+    """Why this order cannot be given to this run, to be read after the run's name; empty if it can. Pure."""
+    phase = view.status.phase
+    if not view.planned.trained_here:
+        return "was trained before, in another campaign"
+    if view.state is None:
+        return f"cannot be read: {view.fault}"
+    if order not in PHASES[phase].orders:
+        return _why_not_in(order, view)
+    wanted = view.state.intent.want
+    if wanted == "cancel" and order in ("pause", "resume", "cancel") and not view.status.over:
+        return _CANCELLING[order]
+    if order == "restart" and phase in (Phase.QUEUED, Phase.PAUSED) and not view.state.trainer.attempts:
+        return "has not begun"
+    if order == "pause" and wanted == "pause":
+        return "is to be paused already"
+    if order == "resume" and wanted != "pause":
+        return "is not paused"
+    return ""
+
+
+_CANCELLING: Mapping[Order, str] = {
+    "pause": "is being cancelled; once it has ended, 'lvmtui retry' starts it again",
+    "resume": "is being cancelled; once it has ended, 'lvmtui retry' starts it again",
+    "cancel": "is being cancelled already; --force does not wait for it",
+}
+
+
+def _why_not_in(order: Order, view: RunView) -> str:
+    """Why the run's phase does not allow the order."""
+    phase = view.status.phase
+    again = order in ("retry", "restart")
+    if phase is Phase.CANCELLING and order in _CANCELLING:
+        return _CANCELLING[order]
+    if phase is Phase.UNKNOWN and again:
+        return f"{view.status.reason}, which cannot be inspected from here; cancel or pause it, or retry it there"
+    if phase in ALIVE and again:
+        return "is alive; pause or cancel it first"
+    if view.status.over:
+        hint = "; 'lvmtui retry' starts it again" if order == "resume" and phase is not Phase.FINISHED else ""
+        return f"{_is(phase)}{hint}"
+    if order == "pause":
+        return f"is {phase.value} already"
+    if order == "resume":
+        return "is not paused"
+    return f"is {phase.value}" + ("; 'lvmtui resume' goes on with it" if phase is Phase.PAUSED else "")
+
+
+def _is(phase: Phase) -> str:
+    """`has failed`, `is cancelled`."""
+    return f"has {phase.value}" if phase in (Phase.FAILED, Phase.DIVERGED, Phase.FINISHED) else f"is {phase.value}"
+
+
+# Giving orders --------------------------------------------------------------------------------------------------------
 
 
 def pause(views: Sequence[RunView]) -> list[str]:
-    """Checkpoint, free the memory, leave; a run that waits is not started. Returns a line a run. Raises UserError."""
-    return _order(views, "pause", "is to be paused", why_not_pause)
+    """Write a checkpoint, free the memory, leave; a queued run is not started. A line a run. Raises UserError."""
+    return _give("pause", views, "pause", "is to be paused")
 
 
 def resume(views: Sequence[RunView]) -> list[str]:
-    """Go on where it was paused, when its turn comes. Returns a line a run. Raises UserError."""
-    return _order(views, "run", "goes on when its turn comes", why_not_resume)
+    """Continue paused runs when their turn comes. Returns a line a run. Raises UserError."""
+    return _give("resume", views, "run", "goes on when its turn comes")
 
 
 def cancel(views: Sequence[RunView], *, force: bool = False) -> list[str]:
-    """End runs; `force`: without waiting for them to leave. Returns a line a run. Raises UserError."""
-    words = "is killed" if force else "is to be cancelled"
-    return _order(views, "cancel", words, lambda view: why_not_cancel(view, force=force), force=force)
+    """End runs. `force`: kill them without waiting for them to leave. Returns a line a run. Raises UserError."""
+    if force:
+        return _give("kill", views, "cancel", "is killed", force=True)
+    return _give("cancel", views, "cancel", "is to be cancelled", force=False)
 
 
 def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
-    """Try runs again that are over without having finished. Returns a line a run. Raises UserError.
+    """Try runs again that did not finish. Returns a line a run. Raises UserError.
 
-    From the last good checkpoint, or `from_start`: what was learned is forgotten.
+    They continue from the last good checkpoint. `from_start`: from the first step, and what was learned is dropped.
     """
 
     def words(view: RunView) -> str:
         kept = view.state is not None and view.state.trainer.checkpoint is not None and not from_start
         return f"is tried again from {'its last checkpoint' if kept else 'the start'}"
 
-    lines = _order(views, "run", words, lambda view: why_not_retry(view, from_start=from_start), from_start=from_start)
+    order: Order = "restart" if from_start else "retry"
+    lines = _give(order, views, "run", words, from_start=from_start)
     return [*lines, *_use_this_shell(views)]
 
 
@@ -110,74 +174,12 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
     return lines
 
 
-def why_not_pause(view: RunView) -> str:
-    """Why pausing this run makes no sense; empty if it does. Pure, as those below."""
-    if over := _why_over(view):
-        return over
-    if view.status.phase in (Phase.PAUSED, Phase.PAUSING):
-        return f"is {view.status.phase.value} already"
-    return ""
-
-
-def why_not_resume(view: RunView) -> str:
-    """Why it cannot be resumed."""
-    if view.status.phase is not Phase.FINISHED and view.status.over and view.state is not None:
-        return f"{_is(view)}; 'lvmtui retry' starts it again"
-    if over := _why_over(view):
-        return over
-    if view.state is not None and view.state.intent.want == "run":
-        return "is not paused"
-    return ""
-
-
-def why_not_cancel(view: RunView, *, force: bool = False) -> str:
-    """Why it cannot be cancelled."""
-    if over := _why_over(view):
-        return over
-    if view.status.phase is Phase.CANCELLING and not force:
-        return "is being cancelled already; --force does not wait for it"
-    return ""
-
-
-def why_not_retry(view: RunView, *, from_start: bool = False) -> str:
-    """Why it cannot be tried again."""
-    phase = view.status.phase
-    if view.state is None or not view.planned.trained_here or phase is Phase.FINISHED:
-        return _why_over(view)
-    if phase is Phase.UNKNOWN:
-        return f"{view.status.reason}, which cannot be looked at from here; cancel or pause it, or retry it there"
-    if phase is Phase.CANCELLING or (phase in ALIVE and phase is not Phase.STALLED):
-        return "runs; pause or cancel it first"
-    if phase in (Phase.PAUSED, Phase.QUEUED) and not from_start:
-        return f"is {phase.value}" + ("; 'lvmtui resume' goes on with it" if phase is Phase.PAUSED else "")
-    return ""
-
-
-def _why_over(view: RunView) -> str:
-    if not view.planned.trained_here:
-        return "was trained before, in another campaign"
-    if view.state is None:
-        return f"cannot be read: {view.fault}"
-    return _is(view) if view.status.over else ""
-
-
-def _is(view: RunView) -> str:
-    phase = view.status.phase
-    return {Phase.FAILED: "has failed", Phase.DIVERGED: "has diverged", Phase.FINISHED: "has finished"}.get(
-        phase, f"is {phase.value}"
-    )
-
-
-def _order(
-    views: Sequence[RunView],
-    want: Want,
-    words: str | Callable[[RunView], str],
-    why_not: Callable[[RunView], str],
-    **options: bool,
+def _give(
+    order: Order, views: Sequence[RunView], want: Want, words: str | Callable[[RunView], str], **options: bool
 ) -> list[str]:
     lines = []
     for view in views:
-        if reason := why_not(view):
+        if reason := why_not(order, view):
             if len(views) == 1:
                 raise UserError(f"{view.planned.run}: {reason}")
             lines.append(f"{view.planned.run}: passed over, it {reason}")
@@ -205,7 +207,7 @@ def _unwritable(folder: RunDir) -> str:
 
 
 def set_jobs(state: CampaignState, jobs: int) -> str:
-    """Change how many runs go side by side; those that run now go on. Raises UserError."""
+    """Change how many runs train at once; those that run now go on. Raises UserError."""
     if jobs < 1:
         raise UserError(f"--jobs {jobs}: at least 1 run must be allowed; 'lvmtui pause all' stops them all")
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), jobs=jobs))
@@ -214,25 +216,30 @@ def set_jobs(state: CampaignState, jobs: int) -> str:
 
 def set_order(state: CampaignState, first: Iterable[RunView]) -> str:
     """Put runs first in the queue; the others follow as they did. Raises UserError."""
-    over = {view.planned.run: _why_over(view) for view in first}
+    over = {view.planned.run: _why_not_queued(view) for view in first}
     names = tuple(name for name, reason in over.items() if not reason)
     if not names:
-        told = "; ".join(f"{name} {reason}" for name, reason in over.items())
-        raise UserError(f"--first: {told}; only what is still to run has a place in the queue")
+        reasons = "; ".join(f"{name} {reason}" for name, reason in over.items())
+        raise UserError(f"--first: {reasons}; only runs that are not over have a place in the queue")
     later = tuple(name for name in state.intent.order if name not in names)
     order = (*names, *later)
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), order=order))
     return f"{state.campaign.id}: {', '.join(names)} first"
 
 
+def _why_not_queued(view: RunView) -> str:
+    """Why the run has no place in the queue; empty if it has one."""
+    return _is(view.status.phase) if view.status.over and view.state is not None else why_not("kill", view)
+
+
 def ring(workspace: Workspace) -> None:
-    """Tell the supervisor, on whatever host, that there are orders: it looks at one file instead of one a run."""
-    with suppress(OSError):  # it looks at every run now and then all the same
+    """Tell the supervisor, on any host, that there are orders: it watches this one file instead of one a run."""
+    with suppress(OSError):  # it also reads every run's orders now and then
         replace_file(workspace.bell, secrets.token_hex(8).encode() + b"\n", durable=False)
 
 
 def _write(folder: Path, write: Callable[[], object]) -> None:
-    """Write an order, if it would be followed. Raises UserError."""
+    """Write an order if this user's orders are obeyed in `folder`. Raises UserError."""
     try:
         allowed = may_order(os.geteuid(), folder)
         if allowed:
@@ -242,5 +249,5 @@ def _write(folder: Path, write: Callable[[], object]) -> None:
     if not allowed:
         owner = name_of(folder.stat().st_uid)
         raise UserError(
-            f"{folder}: orders are taken from {owner}, or from its group if the folder's mode lets it write"
+            f"{folder}: orders are taken from {owner}, and from the folder's group if its mode lets the group write"
         )

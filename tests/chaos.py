@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign, PlannedRun, write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
@@ -27,7 +28,6 @@ from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, deco
 from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.readable_logs import event_words
 from lvmtui.system.numbers import date
 from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
@@ -374,7 +374,7 @@ def faults(chaos: Chaos) -> list[str]:
         retrain = chaos.workspace.retrain_log(chaos.campaign, label).read_text().splitlines()
         told = Counter(line for line in retrain if f" {planned.run}  epoch " in line)
         happened = Counter(
-            f"{date(event.time)} {planned.run}  {event_words(event)}"
+            f"{date(event.time)} {planned.run}  {sentence_of(event).words}"
             for event in _events(folder)
             if isinstance(event, Evaluated)
         )  # an evaluation that was done again in the same second gives the same line

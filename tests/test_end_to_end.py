@@ -117,7 +117,7 @@ def test_everything_may_be_killed_and_nothing_is_lost(workspace: Workspace) -> N
     trainers = marked(workspace)
     assert trainers
     os.kill(trainers[0], signal.SIGKILL)
-    assert "nobody supervises" in lvmtui(workspace, "status").stdout
+    assert "no supervisor: nothing that waits is started" in lvmtui(workspace, "status").stdout
 
     done = lvmtui(workspace, "attach", "--headless")
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -12,13 +13,14 @@ import pytest
 
 from lvmtui import orders
 from lvmtui.formats.campaign import Campaign, read_campaign_intent
-from lvmtui.formats.intent import Intent, read_intent, write_intent
+from lvmtui.formats.intent import Intent, Want, read_intent, write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES, Order, Phase, Status
 from lvmtui.system import permissions as owners
 from lvmtui.system.errors import UserError
 from lvmtui.system.permissions import who
+from lvmtui.ui.draw.keys import order_keys
 from tests.factory import State, bring_to, make_campaign
 
 
@@ -90,8 +92,8 @@ SEEN_AT_ONCE = [state for state in get_args(State) if state != "stalled"]
 """A stall is seen in time: who looks once sees a run that runs."""
 OVER = {"cancelled", "failed", "gave up", "diverged", "collapsed", "finished"}
 SENSE: dict[str, tuple[Callable[[list[RunView]], list[str]], set[str]]] = {
-    "pause": (orders.pause, set(get_args(State)) - OVER - {"pausing", "paused"}),
-    "resume": (orders.resume, {"pausing", "paused", "cancelling"}),
+    "pause": (orders.pause, set(get_args(State)) - OVER - {"pausing", "paused", "cancelling"}),
+    "resume": (orders.resume, {"pausing", "paused"}),
     "cancel": (orders.cancel, set(get_args(State)) - OVER - {"cancelling"}),
     "kill": (lambda views: orders.cancel(views, force=True), set(get_args(State)) - OVER),
     "retry": (
@@ -100,7 +102,7 @@ SENSE: dict[str, tuple[Callable[[list[RunView]], list[str]], set[str]]] = {
     ),
     "start over": (
         lambda views: orders.retry(views, from_start=True),
-        {"queued", "paused", "resumed", "stalled", "cancelled", "interrupted", "restarted", "killed", "no space",
+        {"paused", "resumed", "stalled", "cancelled", "interrupted", "restarted", "killed", "no space",
          "failed", "gave up", "diverged"},
     ),
 }  # fmt: skip
@@ -133,15 +135,46 @@ def test_of_many_those_that_make_no_sense_are_passed_over_and_said(bench: Bench)
 
 
 def test_what_is_written(bench: Bench) -> None:
+    orders.retry(bench.bring("diverged"), from_start=True)
+    intent = bench.intent()
+    assert (intent.want, intent.force) == ("run", False)
+    assert intent.restart == intent.generation == 1
     orders.cancel(bench.select("amn/8k/1"), force=True)
     intent = bench.intent()
-    assert (intent.want, intent.generation, intent.force) == ("cancel", 1, True)
+    assert (intent.want, intent.generation, intent.force) == ("cancel", 2, True)
     assert intent.by == who() and "@" in intent.by
-    orders.resume(bench.select("amn/8k/1"))
-    assert (bench.intent().want, bench.intent().force, bench.intent().restart) == ("run", False, 0)
-    bench.bring("diverged")
-    orders.retry(bench.select("amn/8k/1"), from_start=True)
-    assert bench.intent().restart == bench.intent().generation == 3
+
+
+@pytest.mark.parametrize("give", [orders.pause, orders.resume])
+def test_a_cancel_is_not_overridden(bench: Bench, give: Callable[[list[RunView]], list[str]]) -> None:
+    orders.cancel(bench.select("amn/8k/1"))
+    with pytest.raises(UserError, match="is being cancelled; once it has ended, 'lvmtui retry'"):
+        give(bench.select("amn/8k/1"))
+    with pytest.raises(UserError, match="is being cancelled"):
+        give(bench.bring("unknown"))
+    assert bench.intent().want == "cancel"
+
+
+@pytest.mark.parametrize("wanted", ["run", "pause", "cancel"])
+@pytest.mark.parametrize("phase", Phase)
+def test_the_screen_offers_the_keys_of_the_orders_that_are_allowed(bench: Bench, phase: Phase, wanted: Want) -> None:
+    (view,) = bench.select("amn/8k/1")
+    assert view.state is not None
+    begun = replace(view.state.trainer, attempts=1)
+    state = replace(view.state, intent=replace(view.state.intent, want=wanted), trainer=begun)
+    view = replace(view, state=state, status=Status(phase, "runs on node17"))
+    allowed = orders.allowed(view)
+    assert set(allowed) <= PHASES[phase].orders
+    assert not {"pause", "resume"} <= set(allowed), "p means one of them"
+    offered = {key for key, _, _ in order_keys(view, read_only=False)}
+    means = {"pause": "p", "resume": "p", "cancel": "x", "kill": "X", "retry": "r", "restart": "r"}
+    expected = {means[order] for order in allowed}
+    assert offered == (expected - {"X"} if "x" in expected else expected), "x asks first, and X does not wait for it"
+    for order in get_args(Order):
+        assert bool(orders.why_not(order, view)) == (order not in allowed)
+    if wanted == "run":
+        assert set(allowed) == PHASES[phase].orders - {"resume"}
+    assert order_keys(view, read_only=True) == ()
 
 
 @pytest.mark.parametrize("state", ["failed", "gave up", "diverged", "no space"])
@@ -161,8 +194,6 @@ def test_a_run_of_another_host_is_not_retried_from_here(bench: Bench) -> None:
 
 
 def test_runs_that_were_trained_before_take_no_orders(bench: Bench) -> None:
-    from dataclasses import replace
-
     (view,) = bench.select("amn/8k/1")
     earlier = replace(view, planned=replace(view.planned, trained_here=False))
     for give, _ in SENSE.values():
@@ -188,7 +219,7 @@ def test_jobs_and_order(bench: Bench) -> None:
 
 def test_what_is_over_has_no_place_in_the_queue(bench: Bench) -> None:
     over = bench.bring("finished")
-    with pytest.raises(UserError, match="amn_8k_s1_20261122_134500 has finished; only what is still to run"):
+    with pytest.raises(UserError, match="amn_8k_s1_20261122_134500 has finished; only runs that are not over"):
         orders.set_order(bench.state, over)
     told = orders.set_order(bench.state, bench.select("amn/8k"))
     assert "amn_8k_s2" in told and "amn_8k_s1" not in told

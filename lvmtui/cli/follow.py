@@ -18,10 +18,11 @@ from rich.text import Text
 from lvmtui.cli.ending import read_ending
 from lvmtui.cli.status import headline, rows_of
 from lvmtui.estimate.eta import campaign_eta
+from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 
@@ -32,16 +33,8 @@ PATIENCE = 60.0
 WRAPPED = 110
 """Characters in a line of prose where there is no terminal."""
 
-STYLES = {
-    Phase.RUNNING: "green",
-    Phase.STARTING: "green",
-    Phase.FINISHED: "bold",
-    Phase.FAILED: "red",
-    Phase.DIVERGED: "red",
-    Phase.UNKNOWN: "red",
-    Phase.STALLED: "yellow",
-    Phase.NO_SPACE: "yellow",
-}
+COLOURS = {"running": "green", "done": "bold", "failed": "red", "alarm": "red", "waiting": "yellow"}
+"""How the styles of `state.status.PHASES` look here; others are dim."""
 
 
 def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
@@ -73,7 +66,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
-    """A state a second, the settled one last."""
+    """The state every `EVERY` seconds, the settled one last."""
     while True:
         state = reader.refresh()
         yield state
@@ -97,7 +90,7 @@ def _draw(state: CampaignState) -> Group:
     table.add_column("", no_wrap=True, ratio=1)  # notes are what a narrow terminal cuts
     for row, view in zip(rows_of(state, eta), state.runs, strict=True):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.best, row.time, row.note)
-        style = STYLES.get(view.status.phase, "dim")
+        style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
     return Group(Text(headline(state, eta)), table)
 
@@ -113,34 +106,37 @@ def _lines(reader: CampaignReader) -> CampaignState:
             phase, seen = shown.get(name, (Phase.QUEUED, 0))
             where = f"{title_of(view.planned.model)} {state.campaign.arm(view.planned.arm).label}"
             where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
-            for e in evaluations[seen:]:
-                news.append((e.time, f"{where}  epoch {e.epoch:.1f}  validation cosine {words.cosine(e.cosine)}"))
+            for event in evaluations[seen:]:
+                if sentence := sentence_of(event):
+                    news.append((event.time, f"{where}  {sentence.words}"))
             if view.status.phase is not phase:
                 text = f"{where}  {view.status.phase.value} {view.status.reason}".rstrip()
                 news.append((view.status.since or time.time(), text))
             shown[name] = (view.status.phase, len(evaluations))
-        for when, text in sorted(news, key=itemgetter(0)):  # what happened before we came is told in its order too
+        for when, text in sorted(news, key=itemgetter(0)):  # what happened before is printed in its order too
             print(words.clock(when, seconds=True), text, flush=True)
     return state
 
 
 def program() -> str:
-    """How this program was called, for a person to call it again."""
+    """The command a person types to call this program again."""
     return "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
 
 
 def _await_report(state: CampaignState) -> bool:
-    """Wait until the report of a settled campaign tells of its runs as they are; False if it does not come. One of
-    before a retry may be there."""
+    """Wait until the report describes the runs of a settled campaign as they are; False if it does not come.
+
+    A report from before a retry may be there.
+    """
     phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
     until = time.monotonic() + PATIENCE
-    while not (told := _phases_in(state.dir.report_json) == phases) and time.monotonic() < until:
+    while not (there := _phases_in(state.dir.report_json) == phases) and time.monotonic() < until:
         time.sleep(0.2)
-    return told
+    return there
 
 
 def _phases_in(report: Path) -> dict[str, str]:
-    """What a report says of each run; it is written after the text for people."""
+    """The phase of each run in a `report.json`, which is written after the Markdown; empty if it cannot be read."""
     try:
         return {run["run"]: run["status"] for run in json.loads(report.read_bytes())["runs"]}
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,7 +1,4 @@
-"""A campaign at a glance, for `lvmtui status` and for those who follow without a screen. Pure but for the state given.
-
-One row a run, the same words as on the screen.
-"""
+"""What `lvmtui status` prints, and the table of `lvmtui attach` without a screen. One row a run, the screen's words."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ def rows_of(state: CampaignState, eta: CampaignEta) -> list[Row]:
 
 
 def _findings(state: CampaignState) -> dict[str, tuple[Finding, ...]]:
-    """What is odd about each run: one that has finished may have learned nothing."""
+    """The findings about each run: a finished run may have learned nothing."""
     return health_by_run(state, {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS})
 
 
@@ -62,7 +59,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
     if status.phase in ALIVE and expected and expected.eta:
         spent = f"{words.duration(expected.eta.seconds)} left"
     elif view.job is not None and view.job.waiting:
-        spent = ""  # the cluster decides; what it says of it stands in the note
+        spent = ""  # the cluster decides; the note says what it says
     elif status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         spent = f"in {words.duration(expected.start_in.seconds)}"
     else:
@@ -89,9 +86,9 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
 
 
 def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
-    """`8k vs 23k: 4 of 10 runs done, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end where nobody sees to it."""
-    done = sum(view.status.phase is Phase.FINISHED for view in state.runs)
-    text = f"{state.campaign.title}: {done} of {words.plural(len(state.runs), 'run')} done"
+    """`8k vs 23k: 4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
+    finished = sum(view.status.phase is Phase.FINISHED for view in state.runs)
+    text = f"{state.campaign.title}: {finished} of {words.plural(len(state.runs), 'run')} finished"
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else ", calibrating")
     left = eta.eta
@@ -119,9 +116,9 @@ def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif state.settled:
-        lines.append("nothing is left to do; nobody supervises")
+        lines.append("nothing is left to do; no supervisor is needed")
     else:
-        lines.append("nobody supervises: nothing new is started; 'lvmtui attach' goes on")
+        lines.append("no supervisor: nothing that waits is started; 'lvmtui attach' starts one")
     return "\n".join(lines)
 
 

@@ -21,7 +21,7 @@ from lvmtui.formats.campaign import start_order
 from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import Phase, phases_with
 
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
@@ -43,14 +43,14 @@ STOPPING = 2.0
 BETWEEN_RUNS = 0.5
 """Seconds from a run's last word until the next one's process starts: the first one's memory has to be given back."""
 
-COUNTED = frozenset({Phase.QUEUED, Phase.STARTING, Phase.RUNNING, Phase.STALLED, Phase.INTERRUPTED})
+COUNTED = phases_with("works", "waits")
 """Phases of runs that go on by themselves."""
-RUNS = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STALLED})
+RUNS = phases_with("works")
 """Those of them that have a process now."""
-LEFT_OUT = frozenset({Phase.PAUSING, Phase.PAUSED, Phase.NO_SPACE, Phase.UNKNOWN})
+LEFT_OUT = phases_with("held") | {Phase.PAUSING}
 """Phases of runs that are not over, and of which nobody knows when they go on."""
-ENDING = frozenset({Phase.PAUSING, Phase.CANCELLING})
-"""Phases in which a process is about to make room."""
+ENDING = phases_with("stopping")
+"""Phases in which a process is about to free its place."""
 
 
 @dataclass(frozen=True)

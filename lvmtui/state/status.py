@@ -1,9 +1,11 @@
-"""What a run is doing, in one word: decided here once, for the supervisor, the screen, the commands and the report."""
+"""What a run is doing, in one word, and what follows from it. Supervisor, screen, commands and report all ask here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from lvmtui.formats.supervisor_log import Stopped
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
@@ -18,20 +20,20 @@ class Life(Enum):
     """What was seen of a run's processes."""
 
     NONE = "none"
-    """Nobody runs for it on this host."""
+    """No process of the run is left on this host."""
     WAITING = "waiting"
-    """A job of it stands in a cluster's queue."""
+    """A job of the run is in a cluster's queue."""
     ALIVE = "alive"
     STALLED = "stalled"
-    """Alive, and without a step for longer than its own steps explain."""
+    """Alive, but without a step for longer than its own steps explain."""
     ELSEWHERE = "elsewhere"
-    """Started on another host that cannot be looked at from here."""
+    """Started on another host that cannot be inspected from here."""
     UNSEEN = "unseen"
-    """Started by an engine that tells nothing now. It may live."""
+    """Its engine cannot say anything now. It may be alive."""
 
 
 class Phase(Enum):
-    """The states a person tells apart."""
+    """What a run is doing. The value is the word for it, on the screen, in commands, and in files."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -49,19 +51,71 @@ class Phase(Enum):
     UNKNOWN = "unknown"
 
 
-OVER = frozenset({Phase.FINISHED, Phase.FAILED, Phase.DIVERGED, Phase.CANCELLED})
+Order = Literal["pause", "resume", "cancel", "kill", "retry", "restart"]
+"""What a person can order. `kill`: cancel without waiting; `restart`: retry from the first step."""
+Pace = Literal["works", "waits", "stopping", "held", "over"]
+"""What time left means for a run: `works` and `waits` count towards it; `stopping` runs are about to free their place;
+`held` runs are not over, but nobody knows when they go on."""
+
+
+@dataclass(frozen=True)
+class PhaseFacts:
+    """How a phase is shown, which orders it allows, and what it means for the time left."""
+
+    glyph: str
+    style: str
+    """A name from `ui/draw/styles.py`."""
+    pace: Pace
+    orders: frozenset[Order]
+    """Orders that can make sense. `orders.why_not` also looks at the run: only what is to be paused can be resumed."""
+    has_process: bool = False
+    """A process may hold memory."""
+
+
+def _orders(*names: Order) -> frozenset[Order]:
+    return frozenset(names)
+
+
+_STOP = _orders("pause", "cancel", "kill")
+_AGAIN = _orders("retry", "restart")
+
+PHASES: Mapping[Phase, PhaseFacts] = {
+    Phase.QUEUED: PhaseFacts("○", "queued", "waits", _STOP | _orders("restart")),
+    Phase.STARTING: PhaseFacts("▸", "running", "works", _STOP, has_process=True),
+    Phase.RUNNING: PhaseFacts("▸", "running", "works", _STOP, has_process=True),
+    Phase.STALLED: PhaseFacts("!", "alarm", "works", _STOP | _AGAIN, has_process=True),
+    Phase.PAUSING: PhaseFacts("◌", "waiting", "stopping", _orders("resume", "cancel", "kill"), has_process=True),
+    Phase.PAUSED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill", "restart")),
+    Phase.CANCELLING: PhaseFacts("◌", "waiting", "stopping", _orders("kill"), has_process=True),
+    Phase.CANCELLED: PhaseFacts("✗", "dim", "over", _AGAIN),
+    Phase.INTERRUPTED: PhaseFacts("◌", "waiting", "waits", _STOP | _AGAIN),
+    Phase.NO_SPACE: PhaseFacts("!", "alarm", "held", _STOP | _AGAIN | _orders("resume")),
+    Phase.FAILED: PhaseFacts("✗", "failed", "over", _AGAIN),
+    Phase.DIVERGED: PhaseFacts("✗", "failed", "over", _AGAIN),
+    Phase.FINISHED: PhaseFacts("✓", "done", "over", _orders()),
+    Phase.UNKNOWN: PhaseFacts("?", "waiting", "held", _STOP | _orders("resume")),
+}
+"""Everything that depends on the phase alone. The rest of the program asks this table."""
+
+
+def phases_with(*paces: Pace) -> frozenset[Phase]:
+    """The phases of these paces."""
+    return frozenset(phase for phase, facts in PHASES.items() if facts.pace in paces)
+
+
+OVER = phases_with("over")
 """Nothing more happens without an order."""
-ALIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STALLED, Phase.PAUSING, Phase.CANCELLING})
+ALIVE = frozenset(phase for phase, facts in PHASES.items() if facts.has_process)
 """Phases in which a process may hold memory."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """A phase with what belongs to it."""
+    """A phase, why the run is in it, and since when."""
 
     phase: Phase
     reason: str = ""
-    """In words, where the phase needs them."""
+    """In words, where the phase alone does not say enough."""
     since: float | None = None
     """Seconds since 1970."""
 
@@ -71,7 +125,7 @@ class Status:
 
 
 def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C901  one question for each phase, in the order that decides
-    """The status of a run of which `life` was seen. `told`: what its engine says of it, in words. Pure."""
+    """The status of a run. `life`: what was seen of its processes; `told`: what its engine says, in words. Pure."""
     ending, intent = run.trainer.ending, run.intent
     if isinstance(ending, Finished):
         return Status(Phase.FINISHED, since=ending.time)
@@ -79,7 +133,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
         host = last_process(run)
         return Status(Phase.UNKNOWN, f"runs on {host.place if host else 'another host'}", run.trainer.last_time)
     if life is Life.UNSEEN:
-        return Status(Phase.UNKNOWN, told or "nobody can say whether it runs", run.trainer.last_time)
+        return Status(Phase.UNKNOWN, told or "it is not known whether it runs", run.trainer.last_time)
     if life is not Life.NONE:
         return _alive(run, life, told)
     if intent.want == "cancel":
@@ -96,7 +150,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
         return Status(Phase.PAUSED, since=_last_time(run))
     if run.supervision.launches == 0 and run.trainer.attempts == 0:
         return Status(Phase.QUEUED)
-    if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed, or to be tried again, and waiting its turn
+    if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
     if isinstance(ending, Interrupted):
         return Status(Phase.INTERRUPTED, left_words(ending), ending.time)
@@ -105,7 +159,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
 
 
 def left_words(ending: Interrupted) -> str:
-    """Why a trainer left by itself: `left on USR1, its time limit was near`."""
+    """Why a trainer left without an order: `left on USR1, its time limit was near`."""
     why = _SIGNALS.get(ending.signal)
     return f"left on {ending.signal}" + (f", {why}" if why else "")
 
@@ -147,8 +201,8 @@ def _refused_words(run: RunState) -> str:
 
 
 def _final_failure(run: RunState, failed: Failed) -> Status | None:
-    """The status of a failure that is not tried again by itself, None where it is (or an order came since)."""
-    began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it says it started
+    """The status after a failure that is not retried automatically; None if it is, or if an order came since."""
+    began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it logs its start
     resumed = run.intent.generation if run.intent.want == "run" else run.intent.resumed
     if began is not None and resumed > began.generation:
         return None
@@ -164,13 +218,13 @@ def _final_failure(run: RunState, failed: Failed) -> Status | None:
 
 
 def last_process(run: RunState) -> Identity | None:
-    """The newest process of the run: the trainer's own word, or the supervisor's if that is newer."""
+    """The newest process of the run, as the trainer logged it, or the supervisor if its record is newer."""
     attempt = newest_attempt(run)
     return attempt.process if attempt else None
 
 
 def processes_of(run: RunState) -> tuple[Identity, ...]:
-    """Every process that may still be the run's; that of the newest attempt first."""
+    """Every process that may still belong to the run, the newest attempt's first."""
     attempt, started = newest_attempt(run), run.trainer.started
     found = [attempt.process if attempt else None, run.supervision.process, started.process if started else None]
     return tuple(dict.fromkeys(identity for identity in found if identity is not None))

@@ -10,23 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped, decode_record
-from lvmtui.formats.trainer_log import (
-    Cancelled,
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    Failed,
-    Finished,
-    Interrupted,
-    Paused,
-    Started,
-    Trained,
-    Unknown,
-    decode_event,
-)
+from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
+from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
 from lvmtui.state.run_state import RunState, SupervisionState, TrainerState
 from lvmtui.state.tail import Position, read_lines
@@ -39,61 +27,6 @@ QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
 
 Line = tuple[float, str]
 """When it happened, and the words."""
-
-
-def event_words(event: Event) -> str | None:
-    """An event of a run in words; None: not worth a line."""
-    match event:
-        case Started(resumed_from=step):
-            begin = f"from step {step} ({event.checkpoint})" if step else "from the start"
-            damaged = "".join(f"; {name} is damaged and was passed over" for name in event.passed_over)
-            return f"started {begin}, process {event.process.pid} on {event.device}{damaged}"
-        case Evaluated():
-            return (
-                f"epoch {event.epoch:.1f}  step {event.step}  validation loss {words.cosine(event.loss, 5)}  "
-                f"cosine {words.cosine(event.cosine)}  training {words.cosine(event.train_cosine)}"
-                + ("  best so far" if event.best else "")
-            )
-        case Paused(step=step):
-            return f"paused at step {step}"
-        case Interrupted(step=step):
-            return f"left on {event.signal} at step {step}, after a checkpoint"
-        case Cancelled(step=step):
-            return f"left as cancelled at step {step}"
-        case Failed(step=step):
-            return f"failed at step {step} ({event.reason}): {event.message}"
-        case Finished():
-            return (
-                f"finished after {words.duration(event.active)}: held-out cosine {words.cosine(event.heldout.cosine)}, "
-                f"best epoch {event.best_epoch:.1f}"
-            )
-        case Trained() | CheckpointSaved() | Unknown():
-            return None
-
-
-def record_words(record: Record) -> str | None:
-    """What the supervisor did, in words."""
-    match record:
-        case Launched():
-            where = f", CUDA device {record.devices}" if record.devices else ""
-            return f"launched, {record.process.words}{where}"
-        case Adopted():
-            return f"found running, {record.process.words}"
-        case Signalled():
-            refused = f"{record.signal} could not be sent to {record.refused}" if record.refused else ""
-            if not record.pids:
-                return f"{refused} ({record.reason})"
-            sent = f"{record.signal} to {words.numbered(record.pids, record.what)}: {record.reason}"
-            return f"{sent}; {refused}" if refused else sent
-        case Lost():
-            return f"lost: {record.reason}"
-        case Stopped():
-            forced = f"; {words.numbered(record.killed, record.what)} had to be killed" if record.killed else ""
-            return f"cancelled, no {record.what} is left{forced}"
-        case GaveUp():
-            return f"given up: {record.reason}"
-        case Unknown():
-            return None
 
 
 ENDINGS = (Finished, Failed, Stopped, GaveUp)
@@ -192,9 +125,10 @@ class Chronicle:
                 continue
             label = self.campaign.arm(planned.arm).label
             for happened in log.news(state):
-                text = _words(happened)
-                if text is None or isinstance(happened, Unknown):
+                sentence = sentence_of(happened)
+                if sentence is None or sentence.detail or isinstance(happened, Unknown):
                     continue
+                text = sentence.words
                 lines.setdefault(label, []).append((happened.time, f"{planned.run}  {text}"))
                 if isinstance(happened, ENDINGS):
                     endings.append((happened.time, f"{planned.run}  {text}"))
@@ -214,9 +148,3 @@ class Chronicle:
     def compared(self, model: str, when: float, seeds: int) -> None:
         """A comparison was written."""
         self.note(f"comparison of {title_of(model)} written, {words.plural(seeds, 'pair')}", when)
-
-
-def _words(happened: Event | Record) -> str | None:
-    if isinstance(happened, (Launched, Adopted, Signalled, Lost, Stopped, GaveUp)):
-        return record_words(happened)
-    return event_words(happened)

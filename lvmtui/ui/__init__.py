@@ -1,11 +1,9 @@
-"""The screen. A thread reads what changed and freezes it; views draw what is frozen; nothing here decides.
+"""The screen. A thread reads what has changed and freezes it, and views draw what is frozen. Nothing here decides.
 
-What is read     watch (hints), source (the thread), snapshot (one moment), facts (one run), machine, logfile,
-                 event_words
-What is drawn    board, board_panels, board_rows; run_view, run_charts, run_facts_pane, log_pane; verdict_view,
-                 markdown; new_form: pure functions from a snapshot to lines
-What holds keys  board_screen, run_screen, verdict_screen, new_screen, on top of view; the dialogs help, ask, export
-                 and picker, on top of modal; palette, prompt, textfield
-What is wanted   orders (pause, cancel, retry), child (our own commands), others, scratch, files
-How it is drawn  canvas (the one widget), line, chart, header, glyphs, styles; terminal (its edges); app (all together)
+read/       what is shown: source (the thread), snapshot (one moment), run_facts (one run), run_history, logfile, ...
+draw/       pure functions from a snapshot to lines of text: header, board, run, verdict, keys, charts, styles, glyphs
+widgets/    the canvas that shows the lines, dialogs, the log, text fields
+screens/    one view each, on top of view.py: keys, mouse and messages; also help, export and the palette
+app         all together; session: what a view may know of it; ask_orders: questions and orders
+terminal    the driver, and how the program leaves the terminal; child: our own commands run for the screen
 """

@@ -1,7 +1,7 @@
-"""The program behind `lvmtui`: which view is open, which run is meant, and the way out.
+"""The program behind `lvmtui`: the open views, the selected run, and the way out. It provides `session.Session`.
 
-It draws and never decides. Runs belong to their supervisor; leaving, losing the line or crashing here changes nothing
-for them.
+It draws and never decides. Runs belong to their supervisor; leaving, losing the connection or crashing here changes
+nothing for them.
 """
 
 from __future__ import annotations
@@ -21,31 +21,35 @@ from textual.command import Provider
 from textual.screen import Screen
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES
 from lvmtui.supervisor.container import leave
 from lvmtui.system.errors import UserError
 from lvmtui.system.logging import log_to
-from lvmtui.ui.ask_orders import Orders
+from lvmtui.ui.ask_orders import AskOrders
+from lvmtui.ui.draw.header import troubled
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.read.source import Source
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.terminal import Departure, TerminalDriver
+from lvmtui.ui.terminal import Departure, driver
 
 ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
 SAID = 4.0
-"""Seconds that words stay on the last line."""
+"""Seconds that a message stays on the last line."""
+LETTERS = 20.0
+"""Characters of a long message that are read in a second."""
 READ = 1.0
-"""Seconds after which the next key takes them away."""
+"""Seconds after which the next key removes it."""
+DARK, LIGHT = "ansi-dark", "ansi-light"
 TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp)
 QUIET = 10.0
 """Seconds without any of these after which a view may change by itself."""
 
 
 def _actions() -> type[Provider]:
-    """Loaded when the palette is opened first."""
+    """Loaded when the palette is opened for the first time."""
     from lvmtui.ui.screens.palette import Actions
 
     return Actions
@@ -67,6 +71,7 @@ class LvmApp(App[int], inherit_bindings=False):
         Binding("v", "verdict", "verdict"),
         Binding("e", "export", "export the report"),
         Binding("n", "new", "new campaign"),
+        Binding("exclamation_mark", "trouble", "select what is wrong"),
         Binding("question_mark", "help", "help"),
         Binding("escape", "back", "back"),
     ]
@@ -82,10 +87,10 @@ class LvmApp(App[int], inherit_bindings=False):
         machine: Callable[[], MachineFigures | None] | None = None,
         live: bool = True,
     ) -> None:
-        """`live` False: nothing is watched; whoever drives the screen calls `look`. `clock` and `machine` can be
-        replaced by ones that stand still."""
-        super().__init__(driver_class=TerminalDriver, ansi_color=True)
-        self.theme = "ansi-dark"
+        """`live` False: nothing is watched, and a test calls `look`. `clock` and `machine` can be replaced by ones that
+        stand still."""
+        super().__init__(driver_class=driver(), ansi_color=True)
+        self.theme = DARK
         self.workspace = workspace
         self.read_only = read_only
         self.snapshot: Snapshot | None = None
@@ -94,7 +99,7 @@ class LvmApp(App[int], inherit_bindings=False):
         self.reading = False
         """True until there is a first snapshot of a campaign that takes a while to read."""
         self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, machine=machine)
-        self.orders = Orders(self)
+        self.run_orders = AskOrders(self)
         self._live = live
         self._newest: Snapshot | None = None
         self._waiting = False
@@ -111,7 +116,7 @@ class LvmApp(App[int], inherit_bindings=False):
     # -- coming and going --------------------------------------------------------------------------------------------
 
     def get_default_screen(self) -> Screen[None]:
-        return BoardScreen()
+        return BoardScreen(self)
 
     def on_mount(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -125,14 +130,14 @@ class LvmApp(App[int], inherit_bindings=False):
             self.action_new()
 
     def _begin(self) -> None:
-        """What can wait until something is to be seen."""
+        """What can wait until the first picture is shown."""
         self.source.start()
 
     def _supervise(self) -> None:
-        """Runs wait and nobody is there to start them: see to it that somebody is, now and then."""
+        """Runs wait and there is no supervisor: try to start one, at most every `ENSURE` seconds."""
         if not self.read_only and time.monotonic() - self._ensured > ENSURE:
             self._ensured = time.monotonic()
-            self.orders.ensure_supervisor()
+            self.run_orders.ensure_supervisor()
 
     def _depart(self) -> None:
         """Leave, called from a signal or another thread."""
@@ -144,7 +149,7 @@ class LvmApp(App[int], inherit_bindings=False):
         self.exit(0)
 
     async def on_event(self, event: events.Event) -> None:
-        """Whatever has the key, a dialog or a view: somebody is there and busy."""
+        """Note when somebody typed or clicked, in a view or a dialog."""
         if isinstance(event, TOUCHES):
             self._touched = time.monotonic()
         await super().on_event(event)
@@ -181,17 +186,20 @@ class LvmApp(App[int], inherit_bindings=False):
         self._judged = snapshot.judged
 
     def redraw(self) -> None:
-        """Draw the view that is open, also while a dialog lies over it."""
+        """Draw the open view, also under a dialog."""
         view = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, View)), None)
         if view is not None:
             view.redraw()
 
-    def attend(self, selected: str, visible: Iterable[str] = ()) -> None:
-        self.source.attend(selected, visible)
+    def set_visible(self, selected: str, visible: Iterable[str] = ()) -> None:
+        self.source.set_visible(selected, visible)
+
+    def look_soon(self) -> None:
+        self.source.look_now()
 
     def _verdict_came(self) -> None:
-        """The campaign is over: show what came out. Where somebody is busy it is only said: the next key is meant for
-        what is on the screen now."""
+        """The campaign is over: show the verdict. If somebody is typing, only say so: their next key is meant for what
+        is on the screen now."""
         from lvmtui.ui.screens.verdict import VerdictScreen
 
         self.bell()
@@ -204,21 +212,26 @@ class LvmApp(App[int], inherit_bindings=False):
     # -- words -------------------------------------------------------------------------------------------------------
 
     def say(self, words: str) -> None:
-        """Words on the last line, for a moment."""
+        """Show words on the last line for a moment."""
         self.words = words
         self._saying += 1
         self._said = time.monotonic()
-        self.set_timer(SAID, partial(self.hush, self._saying))
+        self.set_timer(max(SAID, len(words) / LETTERS), partial(self._hush_old, self._saying))
         self.redraw()
 
-    def hush(self, which: int | None = None) -> None:
-        """Take words off the last line; `which`: only if nothing was said since."""
-        if self.words and which in (None, self._saying):
+    def hush(self) -> None:
+        """Take the words off the last line."""
+        if self.words:
             self.words = ""
             self.redraw()
 
+    def _hush_old(self, saying: int) -> None:
+        """Take words off the last line, unless newer ones came."""
+        if saying == self._saying:
+            self.hush()
+
     def hush_read(self) -> None:
-        """A key was pressed: take words away that were there long enough to be read."""
+        """A key was pressed: remove a message that was there long enough to be read."""
         if time.monotonic() - self._said > READ:
             self.hush()
 
@@ -228,10 +241,10 @@ class LvmApp(App[int], inherit_bindings=False):
         from lvmtui.ui.screens.run import RunScreen
 
         if self.snapshot is not None and not isinstance(self.screen, RunScreen):
-            self.push_screen(RunScreen())
+            self.push_screen(RunScreen(self))
 
     def select_model(self, model: ModelFacts) -> None:
-        """Select a model's run: on the arm, and if it can be of the seed, of the one that is selected now."""
+        """Select the model's run that is on the same arm, and if possible of the same seed, as the selected one."""
         now = self.snapshot.run(self.selected) if self.snapshot else None
         if now is not None:
             here = now.view.planned
@@ -248,7 +261,7 @@ class LvmApp(App[int], inherit_bindings=False):
         from lvmtui.ui.screens.verdict import VerdictScreen
 
         if self.snapshot is not None and not isinstance(self.screen, VerdictScreen):
-            self.push_screen(VerdictScreen())
+            self.push_screen(VerdictScreen(self))
 
     def action_new(self) -> None:
         from lvmtui.ui.screens.new_campaign import NewScreen
@@ -256,7 +269,21 @@ class LvmApp(App[int], inherit_bindings=False):
         if self.read_only:
             self.say("read-only: nothing is started from here")
         elif not isinstance(self.screen, NewScreen):
-            self.push_screen(NewScreen())
+            self.push_screen(NewScreen(self))
+
+    def action_trouble(self) -> None:
+        """Select the next run that needs a person."""
+        names = [run.name for run in troubled(self.snapshot)] if self.snapshot else []
+        if names:
+            at = names.index(self.selected) + 1 if self.selected in names else 0
+            self.selected = names[at % len(names)]
+            self.redraw()
+        else:
+            self.say("no run needs you")
+
+    def action_colours(self) -> None:
+        """Switch between the colours for dark and for light terminals. Both are the terminal's own sixteen."""
+        self.theme = LIGHT if self.theme == DARK else DARK
 
     def action_help(self) -> None:
         from lvmtui.ui.screens.help import Help
@@ -285,22 +312,22 @@ class LvmApp(App[int], inherit_bindings=False):
     # -- orders ------------------------------------------------------------------------------------------------------
 
     def action_pause(self) -> None:
-        self.orders.pause_or_resume()
+        self.run_orders.pause_or_resume()
 
     def action_cancel(self) -> None:
-        self.orders.cancel(force=False)
+        self.run_orders.cancel(force=False)
 
     def action_force(self) -> None:
-        self.orders.cancel(force=True)
+        self.run_orders.cancel(force=True)
 
     def action_retry(self) -> None:
-        self.orders.retry()
+        self.run_orders.retry()
 
 
 def most_interesting(snapshot: Snapshot) -> str:
     """The run to look at first: one that goes on, else the first."""
     runs = snapshot.runs
-    going = next((run for run in runs if run.phase in (Phase.RUNNING, Phase.STALLED, Phase.STARTING)), None)
+    going = next((run for run in runs if PHASES[run.phase].pace == "works"), None)
     chosen = going or (runs[0] if runs else None)
     return chosen.name if chosen else ""
 

@@ -1,76 +1,69 @@
-"""What a person wants of the selected run: asked where it cannot be undone, written by a thread, said in a line."""
+"""Orders from the keyboard: asks before what cannot be undone, writes in a thread, reports in a line."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from lvmtui import orders
 from lvmtui.state.campaign_reader import RunView
-from lvmtui.state.status import Phase, processes_of
+from lvmtui.state.status import Order, Phase, processes_of
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.ui.widgets.ask import Ask
+from lvmtui.ui.session import Session
+from lvmtui.ui.widgets.dialogs import Ask
 
-if TYPE_CHECKING:
-    from lvmtui.ui.app import LvmApp
-
-Order = Callable[[], Sequence[str]]
-"""Writes what is wanted, and says it."""
+Write = Callable[[], Sequence[str]]
+"""Writes an order and returns what was done, a line a run."""
 
 
-class Orders:
-    """Orders from the keyboard. The supervisor carries them out; nothing here touches a process."""
+class AskOrders:
+    """Orders from the keyboard. Asks before what cannot be undone; the supervisor carries the order out."""
 
-    def __init__(self, app: LvmApp) -> None:
-        self._app = app
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     # -- one run -----------------------------------------------------------------------------------------------------
 
     def pause_or_resume(self) -> None:
-        from lvmtui import orders
-
         run = self._selected()
-        if run is None or run.state is None:
+        if run is None:
             return
-        if run.state.intent.want == "pause" and not orders.why_not_resume(run.view):
-            self._give_one(run, lambda: orders.resume([run.view]))
-        elif not self._refused(run, orders.why_not_pause(run.view)):
+        if not orders.why_not("resume", run.view):
+            if not self._refused(run, ""):
+                self._give_one(run, lambda: orders.resume([run.view]))
+        elif not self._refused(run, orders.why_not("pause", run.view)):
             self._give_one(run, lambda: orders.pause([run.view]))
 
     def cancel(self, *, force: bool) -> None:
-        from lvmtui import orders
-
+        order: Order = "kill" if force else "cancel"
         run = self._selected()
-        if run is None or run.state is None:
-            return
-        if self._refused(run, orders.why_not_cancel(run.view, force=force)):
+        if run is None or self._refused(run, orders.why_not(order, run.view)):
             return
 
         def answered(answer: str | None) -> None:
             now = self._again(run)
-            if answer == "y" and not self._refused(now, orders.why_not_cancel(now.view, force=force)):
+            if answer == "y" and not self._refused(now, orders.why_not(order, now.view)):
                 self._give_one(now, lambda: orders.cancel([now.view], force=force))
 
         title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
         how = "kill it now" if force and run.alive else "cancel it"
-        self._app.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
+        self._session.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
 
     def retry(self) -> None:
-        from lvmtui import orders
-
         run = self._selected()
         if run is None:
             return
-        not_on, not_anew = orders.why_not_retry(run.view), orders.why_not_retry(run.view, from_start=True)
+        not_on, not_anew = orders.why_not("retry", run.view), orders.why_not("restart", run.view)
         if self._refused(run, not_on if not_anew else "") or run.state is None:
             return
 
         def answered(answer: str | None) -> None:
             now, anew = self._again(run), answer == "s"
-            if answer in ("c", "s") and not self._refused(now, orders.why_not_retry(now.view, from_start=anew)):
+            order: Order = "restart" if anew else "retry"
+            if answer in ("c", "s") and not self._refused(now, orders.why_not(order, now.view)):
                 self._give_one(now, lambda: orders.retry([now.view], from_start=anew))
 
         body, choices = [f"It is {run.word}."], []
@@ -85,39 +78,33 @@ class Orders:
             if run.state.step:
                 body.append("From the start, what it has learned does not count any more.")
             choices.append(("s", "from the start"))
-        self._app.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
+        self._session.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
 
     # -- many --------------------------------------------------------------------------------------------------------
 
     def pause_all(self) -> None:
-        from lvmtui import orders
-
-        views = self._views(lambda run: not run.view.status.over and run.phase is not Phase.PAUSED)
-        self.give(lambda: orders.pause(views))
+        views = self._views(lambda run: not orders.why_not("pause", run.view))
+        self.give(lambda: orders.pause(views) or ["there is nothing to pause"])
 
     def resume_all(self) -> None:
-        from lvmtui import orders
-
-        views = self._views(lambda run: run.state is not None and run.state.intent.want == "pause")
-        self.give(lambda: orders.resume(views))
+        views = self._views(lambda run: not orders.why_not("resume", run.view))
+        self.give(lambda: orders.resume(views) or ["nothing is paused"])
 
     def cancel_queued(self) -> None:
-        from lvmtui import orders
-
         views = self._views(lambda run: run.phase is Phase.QUEUED)
 
         def answered(answer: str | None) -> None:
             if answer == "y":
                 self.give(lambda: orders.cancel(views, force=False))
 
-        body = [f"{words.plural(len(views), 'run')} that wait will not be trained; what runs goes on."]
-        self._app.push_screen(Ask("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered)
+        body = [f"{words.plural(len(views), 'queued run')} will not be trained; runs that have started go on."]
+        self._session.push_screen(
+            Ask("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered
+        )
 
     def change_jobs(self, by: int) -> None:
-        """So many more runs side by side."""
-        from lvmtui import orders
-
-        snapshot = self._app.snapshot
+        """Let this many more runs train at once."""
+        snapshot = self._session.snapshot
         if snapshot is None:
             return
         state = snapshot.state
@@ -125,50 +112,48 @@ class Orders:
         self.give(lambda: [orders.set_jobs(state, jobs)])
 
     def start_next(self) -> None:
-        """The selected run before all others that wait."""
-        from lvmtui import orders
-
-        snapshot, run = self._app.snapshot, self._selected()
+        """Put the selected run first in the queue."""
+        snapshot, run = self._session.snapshot, self._selected()
         if snapshot is not None and run is not None:
             self.give(lambda: [orders.set_order(snapshot.state, [run.view])])
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
     def ensure_supervisor(self) -> None:
-        """Make sure somebody carries out what is wanted."""
+        """Start a supervisor if there is none."""
         self._in_thread(self._ensure)
 
     def _again(self, run: RunFacts) -> RunFacts:
-        """The run as it is now: while a question stood there it went on."""
-        snapshot = self._app.snapshot
+        """The run as it is now: it went on while the question was open."""
+        snapshot = self._session.snapshot
         return (snapshot.run(run.name) if snapshot else None) or run
 
-    def _give_one(self, run: RunFacts, order: Order) -> None:
-        """An order for one run, said with the name it has on the screen."""
+    def _give_one(self, run: RunFacts, write: Write) -> None:
+        """An order for one run, reported with the name it has on the screen."""
         name = f"{run.title} {run.label}"
-        self.give(lambda: [f"{name} {line.removeprefix(run.name + ':').strip()}" for line in order()])
+        self.give(lambda: [f"{name} {line.removeprefix(run.name + ':').strip()}" for line in write()])
 
-    def give(self, order: Order) -> None:
-        """Write the order and make sure that it is carried out; say what was written, or why it could not be."""
-        if self._app.read_only:
-            self._app.say("read-only: this screen only looks")
+    def give(self, write: Write) -> None:
+        """Write the order, make sure a supervisor is there to carry it out, and say what came of it."""
+        if self._session.read_only:
+            self._session.say("read-only: this screen only looks")
             return
 
-        def write() -> list[str]:
-            said = list(order())
+        def write_and_ensure() -> list[str]:
+            said = list(write())
             self._ensure()
             return said
 
-        self._in_thread(write)
+        self._in_thread(write_and_ensure)
 
     def _ensure(self) -> list[str]:
         from lvmtui.supervisor.ensure import ensure_supervisor
 
-        ensure_supervisor(self._app.workspace)
+        ensure_supervisor(self._session.workspace)
         return []
 
     def _in_thread(self, work: Callable[[], list[str]]) -> None:
-        """Files and processes can take their time; the screen does not wait for them."""
+        """Work that touches files and processes: the screen does not wait for it."""
 
         def run() -> None:
             try:
@@ -177,32 +162,32 @@ class Orders:
                 said = [str(error)]
             except Exception as error:
                 said = [f"that did not work: {type(error).__name__}: {error}"]
-            self._app.source.look_now()
+            self._session.look_soon()
             if said:
                 more = f"; and so for {len(said) - 2} more" if len(said) > 3 else ""
-                self._app.call_later(self._app.say, "; ".join(said[:2] if more else said) + more)
+                self._session.call_later(self._session.say, "; ".join(said[:2] if more else said) + more)
 
         threading.Thread(target=run, name="lvmtui-order", daemon=True).start()
 
     def _refused(self, run: RunFacts, why: str) -> bool:
-        """Say why an order makes no sense, before anything is asked; False if it does."""
-        if self._app.read_only:
+        """Say why the order cannot be given, before anything is asked. False: it can."""
+        if self._session.read_only:
             why = "is only looked at: this screen is read-only"
         if why:
-            self._app.say(f"{run.title} {run.label} {why}")
+            self._session.say(f"{run.title} {run.label} {why}")
         return bool(why)
 
     def _selected(self) -> RunFacts | None:
-        snapshot = self._app.snapshot
-        return snapshot.run(self._app.selected) if snapshot else None
+        snapshot = self._session.snapshot
+        return snapshot.run(self._session.selected) if snapshot else None
 
     def _views(self, which: Callable[[RunFacts], bool]) -> list[RunView]:
-        snapshot = self._app.snapshot
+        snapshot = self._session.snapshot
         return [run.view for run in snapshot.runs if which(run)] if snapshot else []
 
 
 def cancel_words(run: RunFacts, force: bool) -> list[str]:
-    """What a cancel would cost: work, checkpoint, processes."""
+    """What a cancel would cost: the work, what stays, the processes."""
     state = run.state
     assert state is not None
     lines = []
@@ -219,7 +204,7 @@ def cancel_words(run: RunFacts, force: bool) -> list[str]:
     processes = [identity for identity in processes_of(state) if identity.alive() or not identity.here]
     lines.extend(map(_process_words, processes))
     if force and processes:
-        lines.append("it is not asked to leave first, and cannot close its files")
+        lines.append("it is killed without being asked to leave, and cannot close its files")
     return lines
 
 

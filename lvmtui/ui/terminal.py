@@ -1,6 +1,6 @@
-"""The terminal's edges: what it can show, and how the program leaves it, whatever way it goes.
+"""The terminal: what it can show, and how the program gives it back, however it ends.
 
-Nothing here needs the event loop: a stalled line blocks that, and a program that cannot write must still end.
+Nothing here needs the event loop: a stalled connection blocks the loop, and a program that cannot write must still end.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from lvmtui.ui.draw.glyphs import has_utf8, to_ascii
 
 PATIENCE = 0.7
-"""Seconds an orderly end may take once the terminal has gone or somebody asked the program to end."""
+"""Seconds that an orderly end may take after a signal or the loss of the terminal."""
 LEAVE = b"\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
-"""Everything that was switched on, off again."""
+"""Switches everything off that was switched on."""
 POINTER = "\x1b]22;"
-"""How Textual would change the shape of the mouse pointer."""
+"""Start of the sequence with which Textual changes the shape of the mouse pointer."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -36,7 +37,7 @@ class TerminalDriver(LinuxDriver):
         self._plain = not has_utf8()
 
     def write(self, data: str) -> None:
-        if data.startswith(POINTER):  # a mouse pointer of another shape is not worth an OSC sequence
+        if data.startswith(POINTER):  # not worth its bytes
             return
         if self._writer_thread is not None:
             self._writer_thread.write(to_ascii(data) if self._plain else data)
@@ -48,8 +49,13 @@ class TerminalDriver(LinuxDriver):
             self.flush()
 
 
+def driver() -> type[Driver] | None:
+    """Our driver; None where TEXTUAL_DRIVER names another one, for instance to serve the screen to a browser."""
+    return None if os.environ.get("TEXTUAL_DRIVER") else TerminalDriver
+
+
 class Departure:
-    """Ends the program when it is asked to, or when its terminal has gone."""
+    """Ends the program on a signal, or when its terminal is gone."""
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
@@ -57,10 +63,10 @@ class Departure:
         self._asked = threading.Event()
         self._left = threading.Event()
         self.signal: int | None = None
-        """What ended the program; None: its user did."""
+        """The signal that ended the program; None: its user left."""
 
     def watch(self) -> None:
-        """Take the signals, and look after the terminal in a thread that sleeps until it is gone."""
+        """Handle the signals, and wait in a thread for the terminal to go away."""
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         if sys.__stdin__ is not None and sys.__stdin__.isatty():
@@ -70,7 +76,7 @@ class Departure:
         self._go(number)
 
     def _wait_for_hangup(self, descriptor: int) -> None:
-        """SIGHUP may be ignored (nohup), and reading from a terminal that has gone returns at once, for ever."""
+        """SIGHUP may be ignored (nohup), and then reads from a lost terminal return at once, again and again."""
         watcher = select.poll()
         watcher.register(descriptor, 0)
         watcher.poll()
@@ -89,7 +95,7 @@ class Departure:
         self._left.set()
 
     def _insist(self) -> None:
-        """End the process if the orderly way takes too long: the event loop waits for a line that does not move."""
+        """End the process if the orderly way takes too long because the event loop is blocked."""
         if self._left.wait(PATIENCE):
             return
         restore(self._attributes)
@@ -97,8 +103,8 @@ class Departure:
 
 
 def restore(attributes: list[Any] | None) -> None:
-    """Give the terminal back as it was, without ever waiting for it."""
-    try:  # opened anew: O_NONBLOCK on the descriptor we were given would stay with the shell
+    """Restore the terminal without ever waiting for it."""
+    try:  # opened again: O_NONBLOCK on the inherited descriptor would stay with the shell
         descriptor = os.open("/dev/tty", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError:
         return

@@ -55,7 +55,8 @@ def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
     state = state_of(Workspace(tmp_path), campaign)
     assert "ends " in status_as_text(state, own_identity())
     alone = status_as_text(state, None)
-    assert "ends " not in alone and " of work left (" in alone and "nobody supervises" in alone
+    assert "ends " not in alone and " of work left (" in alone
+    assert "no supervisor: nothing that waits is started" in alone
 
 
 def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_path: Path) -> None:

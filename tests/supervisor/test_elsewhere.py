@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -71,7 +72,7 @@ def test_a_copied_workspace_goes_on_by_itself(original: World, tmp_path: Path) -
     copy = copy_of(original, tmp_path / "copy")
     try:
         for arm in ("baseline", "expanded"):
-            copy.behave(arm=arm)  # type: ignore[arg-type]
+            copy.behave(arm=arm)
         copy.to_the_end()
         assert copy.phase() is Phase.FINISHED
         lost = copy.state().supervision.last_lost
@@ -213,7 +214,6 @@ def test_without_pidfds_signals_are_sent_by_number(calls: tuple[int, ...], refus
 
 
 def test_what_cannot_be_sent_is_said_on_the_row_and_in_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lvmtui.system import processes
 
     world.plan(behaviour=replace(SLOW, deaf=True), jobs=1, steps=5000)
     world.until(world.training)
@@ -222,8 +222,8 @@ def test_what_cannot_be_sent_is_said_on_the_row_and_in_the_log(world: World, mon
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patched:
-        patched.setattr(processes.signal, "pidfd_send_signal", refused)
-        patched.setattr(processes.os, "kill", refused)
+        patched.setattr(signal, "pidfd_send_signal", refused)
+        patched.setattr(os, "kill", refused)
         world.want("cancel")
         world.until(lambda: world.state().supervision.signalled)
         world.ticks(30)

@@ -9,13 +9,12 @@ import pytest
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Signalled, Stopped
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor import readable_logs as chronicle_module
-from lvmtui.supervisor.readable_logs import Chronicle, record_words
+from lvmtui.supervisor.readable_logs import Chronicle
 from lvmtui.system.files import append_line
-from lvmtui.system.process_id import Identity
+from lvmtui.system.process_id import host_name
 from tests.factory import NOBODY, bring_to, make_campaign
 
 
@@ -53,13 +52,13 @@ def test_a_line_an_event_under_the_arm_it_belongs_to(bench: Bench) -> None:
     assert all(name in line for line in lines)
     texts = [line.split(name)[1].strip() for line in lines]
     assert texts[0] == f"launched, process {NOBODY}"
-    assert texts[1] == f"started from the start, process {NOBODY} on cpu"
+    assert texts[1] == f"started from the first step, process {NOBODY} on {host_name()}, cpu"
     assert sum(text.startswith("epoch ") for text in texts) == len(history.evaluations)
-    assert "held-out cosine .51" in texts[-1] and texts[-1].startswith("finished after")
+    assert "held-out cosine .51" in texts[-1] and texts[-1].startswith("finished at step 1,200 after")
     assert lines[0].startswith("2026-11-22 ") or lines[0].startswith("2026-11-23 ")  # wherever this is run
     assert bench.arm("23k")[-1].endswith("paused at step 600")
     (completion,) = bench.monitor()
-    assert "finished after" in completion
+    assert "finished at step 1,200 after" in completion
 
 
 def test_lines_of_several_runs_are_in_the_order_of_time(bench: Bench) -> None:
@@ -121,23 +120,12 @@ def test_a_full_disk_delays_lines_and_loses_none(bench: Bench, monkeypatch: pyte
     assert len(bench.arm()) == len(set(bench.arm())) > 10 and len(bench.monitor()) == 1
 
 
-def test_what_the_supervisor_did_in_words() -> None:
-    process = Identity("h", "b", 7, 1)
-    assert record_words(Launched(1.0, 0, process, "local", "2")) == "launched, process 7, CUDA device 2"
-    assert record_words(Adopted(1.0, process)) == "found running, process 7"
-    assert record_words(Signalled(1.0, "KILL", (7, 8), "cancelled")) == "KILL to processes 7, 8: cancelled"
-    assert record_words(Lost(1.0, 0, process, "killed for memory", 3, True)) == "lost: killed for memory"
-    assert record_words(Stopped(1.0, 0, ())) == "cancelled, no process is left"
-    assert record_words(Stopped(1.0, 0, (7,))) == "cancelled, no process is left; process 7 had to be killed"
-    assert record_words(GaveUp(1.0, 0, "died")) == "given up: died"
-
-
 def test_text_from_logs_cannot_speak_to_the_terminal(bench: Bench) -> None:
     history = bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="running")
     history.die("\x1b]52;c;ZXZpbA==\x07evil\nsecond line")
     bench.catch_up()
     (line,) = [line for line in bench.arm() if "evil" in line]
-    assert "\x1b" not in line and line.endswith("lost: evil second line")
+    assert "\x1b" not in line and line.endswith("its process is gone: evil second line")
 
 
 def test_notes_are_written_once(bench: Bench) -> None:

@@ -13,7 +13,8 @@ from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.draw.board import board, first_listed, list_height, panel_grid
 from lvmtui.ui.draw.board_panels import bar, grid_for
-from lvmtui.ui.draw.header import keys, range_words
+from lvmtui.ui.draw.header import range_words
+from lvmtui.ui.draw.keys import key_line
 from lvmtui.ui.draw.lines import Drawing, width_of
 from lvmtui.ui.read.machine import Gpu, MachineFigures, parse_gpu
 from lvmtui.ui.read.snapshot import Snapshot
@@ -82,7 +83,7 @@ def test_the_selected_run_is_always_on_the_board(
 def test_what_matters_is_there_at_every_size(snapshots: dict[str, Snapshot], size: tuple[int, int]) -> None:
     snapshot = snapshots["middle"]
     shown = text(board(snapshot, snapshot.runs[4].name, 0, *size))
-    for wanted in ("8k vs 23k", "4 of 10 done", "left", "ends", "AMN", "GraphMERT-LVM", "collapsed", "paused 6/9"):
+    for wanted in ("8k vs 23k", "4 of 10 finished", "left", "ends", "AMN", "GraphMERT-LVM", "collapsed", "paused 6/9"):
         assert wanted in shown
     for wanted in (".5187", ".5267", "+1.5", "leans up", "queued", "q leave, runs go on", "predicts the mean"):
         assert wanted in shown
@@ -151,7 +152,7 @@ def test_ranges_are_short(low: float, high: float, words: str) -> None:
 def test_the_keys_that_fit_are_shown_and_the_way_out_always() -> None:
     shown = (("enter", "open", "open"), ("p", "pause", "pause"), ("x", "cancel", "cancel"))
     for width in range(25, 80):
-        line, hits = keys(shown, ("q", "leave, runs go on", "leave"), width)
+        line, hits = key_line(shown, ("q", "leave, runs go on", "leave"), width)
         assert width_of(line) == width
         assert "".join(piece for piece, _ in line).rstrip().endswith(" q leave, runs go on")
         assert hits[-1].target == "leave"
@@ -163,7 +164,7 @@ def test_graphics_cards_are_shown_where_there_are_some(snapshots: dict[str, Snap
     assert parse_gpu("Failed to initialize NVML: Driver/library version mismatch") is None
     machine = MachineFigures(12.0, 2**30, 2**34, (Gpu(97.0, 2**31, 2**37), Gpu(3.0, 0, 2**37)))
     snapshot = dataclasses.replace(snapshots["middle"], machine=machine)
-    assert "2 gpus  50 % 2.0 of 256 G" in text(board(snapshot, "", 0, 140, 40))
+    assert "2 gpus 50 % 2.0 of 256 G" in text(board(snapshot, "", 0, 140, 40))
     parted = dataclasses.replace(machine, gpus=(Gpu(None, 2**31, 2**37),))
     shown = text(board(dataclasses.replace(snapshot, machine=parted), "", 0, 140, 40))
     assert "gpu 2.0 of 128 G" in shown and "None" not in shown

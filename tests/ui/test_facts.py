@@ -31,7 +31,7 @@ WORDS = {
     "gave_up": ("✗", "failed"),
     "diverged": ("✗", "diverged"),
     "collapsed": ("✗", "collapsed"),
-    "finished": ("✓", "done"),
+    "finished": ("✓", "finished"),
     "unknown": ("?", "unknown"),
 }
 
@@ -107,5 +107,5 @@ def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:
     bring_to(tmp_path, campaign, "gru", "expanded", state="finished")
     third = source.look()
     assert third is not None
-    assert third.run(first.runs[3].name).word == "done"  # type: ignore[union-attr]
+    assert third.run(first.runs[3].name).word == "finished"  # type: ignore[union-attr]
     assert third.runs[0].state is first.runs[0].state

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from lvmtui.state.status import PHASES, Phase
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.read.run_facts import LOOKS
 
 
 @given(st.text(st.characters(exclude_categories=("C", "M", "Lm")), max_size=60))
@@ -19,8 +19,8 @@ def test_ascii_is_as_wide_as_what_it_stands_for(text: str) -> None:
 
 
 def test_what_we_draw_with_stays_apart() -> None:
-    states = [glyphs.to_ascii(glyph) for glyph, _, _ in LOOKS.values()]
-    assert "?" not in states[:-1]
+    replaced = [phase for phase, facts in PHASES.items() if glyphs.to_ascii(facts.glyph) == "?"]
+    assert replaced == [Phase.UNKNOWN]
     assert glyphs.to_ascii("━━╸───") == "##=---"
     assert glyphs.to_ascii("⠉⣀⠒⣿ ") == "'.-| "
     assert glyphs.to_ascii("+1.54 % – −0.3 … ×2") == "+1.54 % - -0.3 ~ x2"

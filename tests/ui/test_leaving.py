@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 def started(root: Path, **options: object) -> Terminal:
     terminal = Terminal(["--workspace", str(root), "--read-only"], **options)  # type: ignore[arg-type]
-    terminal.wait_for("4 of 10 done")
+    terminal.wait_for("4 of 10 finished")
     return terminal
 
 
@@ -82,7 +82,7 @@ def test_a_terminal_that_vanishes_ends_the_program(root: Path, ignored: bool) ->
     if ignored:
         command = [sys.executable, "-c", ELSEWHERE, *command]
     with Terminal([], command=command) as terminal:
-        terminal.wait_for("4 of 10 done")
+        terminal.wait_for("4 of 10 finished")
         os.close(terminal.master)
         terminal.master = -1
         until = time.monotonic() + 5
@@ -99,7 +99,7 @@ def test_a_line_that_stands_still_does_not_grow_memory_and_can_be_ended(tmp_path
     campaign = make_campaign(tmp_path, models=("amn", "lstm", "gru"), total_steps=100_000)
     runs = [bring_to(tmp_path, campaign, m, "baseline", state="running", fraction=0.002) for m in campaign.models]
     with Terminal(["--workspace", str(tmp_path), "--read-only"]) as terminal:
-        terminal.wait_for("0 of 6 done")
+        terminal.wait_for("0 of 6 finished")
         process = psutil.Process(terminal.pid)
         terminal.read(1)
         before = process.memory_info().rss

@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def test_a_visit(root: Path) -> None:
     """Look at the board, look closer, search the log, leave; come back from another terminal and see the same."""
     with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
-        wanted = ("4 of 10 done", "AMN", "GraphMERT-LVM", "‖ paused 6/9", "✗ collapsed", "+1.54 %", "13/24")
+        wanted = ("4 of 10 finished", "AMN", "GraphMERT-LVM", "‖ paused 6/9", "✗ collapsed", "+1.54 %", "13/24")
         for words in (*wanted, "step 600/1200"):
             terminal.wait_for(words)
         terminal.press("\r")
@@ -69,13 +69,13 @@ def test_the_board_goes_on_behind_help(root: Path) -> None:
     workspace = Workspace(root)
     campaign = CampaignReader(workspace, newest_campaign(workspace)).campaign
     with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
-        terminal.wait_for("4 of 10 done")
+        terminal.wait_for("4 of 10 finished")
         terminal.press("?")
         terminal.wait_for("Keys (esc closes)")
         bring_to(root, campaign, "transformer", "baseline", state="finished")
-        terminal.wait_for(lambda text: "5 of 10 done" in text and "Keys (esc closes)" in text)
+        terminal.wait_for(lambda text: "5 of 10 finished" in text and "Keys (esc closes)" in text)
         terminal.press("\x1b")
-        terminal.wait_for(lambda text: "Keys (esc closes)" not in text and "5 of 10 done" in text)
+        terminal.wait_for(lambda text: "Keys (esc closes)" not in text and "5 of 10 finished" in text)
 
 
 def test_an_order_from_the_keyboard(root: Path) -> None:
@@ -100,7 +100,7 @@ def test_an_order_from_the_keyboard(root: Path) -> None:
 def test_the_report_is_exported(tmp_path: Path) -> None:
     end(tmp_path)
     with Terminal(["--workspace", str(tmp_path)], size=(100, 30), cwd=tmp_path) as terminal:
-        terminal.wait_for("10 of 10 done")
+        terminal.wait_for("10 of 10 finished")
         terminal.press("v")
         terminal.wait_for("seems to help 4 of 5 models")
         terminal.press("e")
@@ -129,7 +129,7 @@ def test_who_only_looks_exports_to_his_own_file(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     own = tmp_path / "own.csv"
     with Terminal(["--workspace", str(tmp_path), "--read-only"], size=(100, 30)) as terminal:
-        terminal.wait_for("10 of 10 done")
+        terminal.wait_for("10 of 10 finished")
         terminal.press("e")
         terminal.wait_for("Export the report")
         terminal.press("\x15", str(own), "\r")
@@ -154,7 +154,7 @@ def test_resizing_to_and_fro(root: Path) -> None:
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C", "LANG": "C"}, {"LVMTUI_GLYPHS": "ascii"}])
 def test_without_utf8_only_ascii_leaves(root: Path, environment: dict[str, str]) -> None:
     with Terminal(["--workspace", str(root), "--read-only"], environment=environment) as terminal:
-        terminal.wait_for("+ done")
+        terminal.wait_for("+ finished")
         terminal.wait_for("x collapsed")
         terminal.press("v")
         terminal.wait_for("rank")
@@ -168,7 +168,7 @@ def test_without_utf8_only_ascii_leaves(root: Path, environment: dict[str, str])
 
 def test_no_color_means_none(root: Path) -> None:
     with Terminal(["--workspace", str(root), "--read-only"], environment={"NO_COLOR": "1"}) as terminal:
-        terminal.wait_for("4 of 10 done")
+        terminal.wait_for("4 of 10 finished")
         terminal.press("v", "?")
         terminal.wait_for("Keys")
         colours = {
@@ -182,7 +182,7 @@ def test_no_color_means_none(root: Path) -> None:
 
 def test_only_the_terminals_own_sixteen_colours(root: Path) -> None:
     with Terminal(["--workspace", str(root), "--read-only"], environment={"COLORTERM": "truecolor"}) as terminal:
-        terminal.wait_for("4 of 10 done")
+        terminal.wait_for("4 of 10 finished")
         terminal.press("v")
         terminal.wait_for("rank")
         assert b"[38;2" not in terminal.raw and b";38;2" not in terminal.raw and b"48;2;" not in terminal.raw

@@ -61,7 +61,7 @@ def test_a_change_of_state_arrives(tmp_path: Path, source: Source, screen: Scree
     assert source.look() is not None
     source.start()
     bring_to(tmp_path, campaign, "gru", "baseline", state="finished")
-    until(lambda: screen.word("gru", "baseline") == "done")
+    until(lambda: screen.word("gru", "baseline") == "finished")
     assert screen.word("gru", "expanded") == "queued"
 
 
@@ -98,7 +98,7 @@ def test_a_workspace_that_goes_and_comes_back(tmp_path: Path, source: Source, sc
     until(lambda: screen.last is None)
     shutil.copytree(tmp_path / "elsewhere", tmp_path / "artifacts")
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
-    until(lambda: screen.word("amn", "baseline") == "done")
+    until(lambda: screen.word("amn", "baseline") == "finished")
 
 
 def test_the_selected_log_comes_along(tmp_path: Path, source: Source, screen: Screen) -> None:
@@ -106,7 +106,7 @@ def test_the_selected_log_comes_along(tmp_path: Path, source: Source, screen: Sc
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="running")
     assert source.look() is not None
     source.start()
-    source.attend(run.folder.name)
+    source.set_visible(run.folder.name)
     append_line(run.folder.log, b"hello \x1b]0;title\x07there\n")
     until(lambda: screen.last and screen.last.log == ("hello there",))
 

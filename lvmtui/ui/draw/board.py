@@ -1,15 +1,17 @@
-"""The board: which layout fits, where everything stands. Pure; `board_screen.py` gives it keys and a terminal."""
+"""The board: which layout fits, and where everything goes. Pure; `screens/board.py` adds keys and the mouse."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len
 
-from lvmtui.system.numbers import percent
+from lvmtui.system.numbers import clock, percent
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import Grid, Memo, grid_for, heldout_words, panels
 from lvmtui.ui.draw.board_rows import rows
-from lvmtui.ui.draw.header import Key, alarms, best_now, header, keys, order_keys
+from lvmtui.ui.draw.header import banner, header, troubles
+from lvmtui.ui.draw.keys import Key, key_line, machine_pieces, order_keys
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, cut, left, wrapped
+from lvmtui.ui.draw.summary import best_now
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.words import Word, interval_words
 
@@ -17,6 +19,12 @@ MANY = 12
 """Models past which the board is a list."""
 PANEL_WIDTH, PANEL_HEIGHT = 100, 28
 """Cells of the terminal from which there are panels."""
+ROOMY = 20
+"""Lines of the terminal from which a long answer takes two."""
+LOW = 12
+"""Lines of the terminal up to which there is no line for what is wrong: the rows say it."""
+ABOVE = 4
+"""Lines above the panels that are reckoned with: answer, what is wrong, how far."""
 LEAST_LOG, MOST_LOG = 2, 12
 """Lines of the log, its title included."""
 NAME = 10
@@ -43,22 +51,33 @@ def board(
     *,
     read_only: bool = False,
 ) -> Drawing:
-    """The whole screen. `top`: first run of the list that is shown, where there is a list."""
+    """The whole screen: the answer, what is wrong, the runs, the selected run's log, the keys.
+
+    `top`: first run that is shown, where the runs are a list.
+    """
+    above = _above(snapshot, selected, width, height, read_only=read_only)
     grid = panel_grid(snapshot, width, height)
     below = _below(snapshot, selected, width, height, grid)
-    room = height - 2 - len(below)
+    room = height - 1 - len(above) - len(below)
     if grid is not None:
         body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid, memo)
     else:
         body = rows(snapshot, selected, top, width, max(2, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
-    lines: list[Line] = [header(snapshot, width, read_only=read_only), *body.lines]
-    hits = [Hit(h.x, h.y + 1, h.width, h.height, f"run:{h.target}") for h in body.hits if h.y + h.height < height - 1]
+    lines: list[Line] = [*above, *body.lines]
+    first = len(above)
+    hits = [
+        Hit(h.x, h.y + first, h.width, h.height, f"run:{h.target}")
+        for h in body.hits
+        if h.y + h.height < height - first
+    ]
     log = max(0, min(MOST_LOG, room - len(body.lines)))
     lines.extend([()] * (room - len(body.lines) - log))
     lines.extend(below)
     lines.extend(_log(snapshot, selected, width, log))
-    orders = order_keys(snapshot.run(selected), read_only=read_only)
-    last, key_hits = keys((OPEN, *orders, *KEYS, *(() if read_only else (NEW,))), QUIT, width)
+    run = snapshot.run(selected)
+    orders = order_keys(run.view if run else None, read_only=read_only)
+    shown = (OPEN, *orders, *KEYS, *(() if read_only else (NEW,)))
+    last, key_hits = key_line(shown, QUIT, width, machine_pieces(snapshot.machine, clock(snapshot.now)))
     hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in key_hits)
     return Drawing((*lines[: height - 1], last), tuple(hits))
 
@@ -67,7 +86,8 @@ def list_height(snapshot: Snapshot, selected: str, width: int, height: int) -> i
     """Runs that the list shows at once; all of them where there are panels."""
     if panel_grid(snapshot, width, height) is not None:
         return len(snapshot.runs)
-    return max(1, height - 3 - LEAST_LOG - len(_below(snapshot, selected, width, height, None)))
+    around = len(_above(snapshot, selected, width, height)) + len(_below(snapshot, selected, width, height, None))
+    return max(1, height - 2 - LEAST_LOG - around)
 
 
 def first_listed(top: int, at: int, shown: int, count: int) -> int:
@@ -80,22 +100,27 @@ def panel_grid(snapshot: Snapshot, width: int, height: int) -> Grid | None:
     if width < PANEL_WIDTH or height < PANEL_HEIGHT or len(snapshot.models) > MANY:
         return None
     most = max((len(model.runs) for model in snapshot.models), default=2)
-    return grid_for(len(snapshot.models), most, width, height - 2 - min(MOST_LOG, 5 + (height - 28) // 4))
+    log = min(MOST_LOG, 5 + (height - PANEL_HEIGHT) // 4)
+    return grid_for(len(snapshot.models), most, width, height - ABOVE - 1 - log)
+
+
+def _above(snapshot: Snapshot, selected: str, width: int, height: int, *, read_only: bool = False) -> list[Line]:
+    """The answer, what is wrong, how far the campaign is. A low terminal gets one line of each."""
+    high = height >= PANEL_HEIGHT
+    wrong = troubles(snapshot, selected, width, 2 if high else 1 if height > LOW else 0, read_only=read_only)
+    return [
+        *banner(snapshot, width, 2 if height >= ROOMY else 1),
+        *wrong,
+        header(snapshot, width, read_only=read_only),
+    ]
 
 
 def _below(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid | None) -> list[Line]:
-    """Between the runs and the log, where no panel says it: answer, selected run, who leads, and what to watch; no more
-    than leaves room for header, titles, the selected run, log and keys."""
-    if grid is not None and grid.spare:
-        return []
-    lines: list[Line] = []
-    if snapshot.settled and snapshot.table.ranked:
-        lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width - 2)[:2])
-    if grid is None:
-        lines.extend(_selected(snapshot, selected, width - 2))
-    lines.extend(best_now(snapshot))
-    lines.extend(alarms(snapshot, without=selected if grid is None else "")[:3])
-    return [((" ", ""), *line) for line in lines[: max(0, height - 4 - LEAST_LOG)]]
+    """Between the runs and the log, what no panel shows: the selected run and the leader. Leaves room for the rest."""
+    if grid is not None:
+        return [] if grid.spare else [((" ", ""), *line) for line in best_now(snapshot)]
+    lines = [*_selected(snapshot, selected, width - 2), *best_now(snapshot)]
+    return [((" ", ""), *line) for line in lines[: max(0, height - 6 - LEAST_LOG)]]
 
 
 def _selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:

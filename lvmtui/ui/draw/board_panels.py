@@ -13,12 +13,13 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.charts import Level, Point, Series, chart
-from lvmtui.ui.draw.header import change_style, summary
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, framed, left, right, spread, wrapped
+from lvmtui.ui.draw.styles import change_style, verdict_style
+from lvmtui.ui.draw.summary import summary
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.ranking import Row
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words
+from lvmtui.verdict.words import Word, interval_words
 
 NARROWEST, LOWEST = 34, 8
 """Cells of a panel that still says everything: frame, two runs, a chart of three lines, the change."""
@@ -245,7 +246,3 @@ def change_line(model: ModelFacts, snapshot: Snapshot, width: int) -> Line:
     figures = (words.percent(row.change) + interval, words.percent(row.change, 1) + interval, words.percent(row.change))
     figure = next((f for f in figures if len(f) + len(said) < width), figures[-1])
     return spread([(figure, change_style(row.change))], [(f" {said}", verdict_style(word))], width)
-
-
-def verdict_style(word: Word) -> str:
-    return "better" if word in UP else "worse" if word in DOWN else "note" if word is Word.NOT_COMPARABLE else ""

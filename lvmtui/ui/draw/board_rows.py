@@ -5,9 +5,9 @@ from __future__ import annotations
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.board_panels import bar, verdict_style
-from lvmtui.ui.draw.header import change_style
+from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, fit, left, place, right, spread
+from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.words import Word, interval_words

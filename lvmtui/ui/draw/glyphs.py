@@ -12,9 +12,7 @@ from collections.abc import Mapping
 
 from rich.cells import cell_len
 
-DONE, RUNNING, PAUSED, QUEUED, FAILED = "✓", "▸", "‖", "○", "✗"
-WAITING, WARNING, UNKNOWN = "◌", "!", "?"
-"""Asked to leave and not gone yet; alarms and stalls; cannot be seen from here."""
+WARNING, FAILED = "!", "✗"
 SELECTED = "▌"
 BAR_FULL, BAR_HALF, BAR_EMPTY = "━", "╸", "─"
 LEVEL = "┄"

@@ -1,35 +1,56 @@
-"""The first lines of the board: how far, how long, who leads, what is wrong; and the last one, the keys. Pure."""
+"""The top of the board: the answer, what is wrong and the key that helps, how far the campaign is. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
+from rich.cells import cell_len
+
+from lvmtui import orders
 from lvmtui.estimate.eta import Eta
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Hit, Line, Piece, fit, spread, width_of, wrapped
-from lvmtui.ui.read.machine import MachineFigures
+from lvmtui.ui.draw.lines import Line, Piece, cut, fit, spread, width_of, wrapped
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.words import Word
 
 WIDE = 100
 """Columns from which words are written out."""
+PROVISIONAL = "provisional"
+MARK = "!"
+"""Key that selects the next run that needs a person."""
+
+
+def banner(snapshot: Snapshot, width: int, most: int = 2) -> list[Line]:
+    """The answer over the whole width, in at most `most` lines. It is marked while it can still change."""
+    mark = f" {PROVISIONAL} " if is_provisional(snapshot) else " "
+    parts = wrapped(snapshot.answer, max(10, width - 2 - len(mark)))
+    if len(parts) > most:
+        parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2 - len(mark)))]
+    return [
+        spread([(f" {part}", "banner")], [("" if i else mark, "banner")], width, fill="banner")
+        for i, part in enumerate(parts)
+    ]
+
+
+def is_provisional(snapshot: Snapshot) -> bool:
+    """True while runs are still to come that can change the answer."""
+    return bool(snapshot.answer) and (not snapshot.settled or bool(snapshot.table.with_word(Word.PROVISIONAL)))
 
 
 def header(snapshot: Snapshot, width: int, *, read_only: bool = False) -> Line:
-    """Campaign, runs done, time left with its range, end; at the right the machine, which gives way first."""
+    """Campaign, finished runs, time left with its range, and when it ends."""
     name: list[Piece] = [(" ", ""), (snapshot.title, "heading"), ("   ", "")]
     if read_only:
         name += [("read-only", "note"), ("   ", "")]
-    name += [(f"{snapshot.done} of {len(snapshot.runs)} done", ""), ("   ", "")]
+    name += [(f"{snapshot.finished} of {len(snapshot.runs)} finished", ""), ("   ", "")]
     for wide in (True, False) if width >= WIDE else (False,):
-        start = [*name, *_time_left(snapshot, wide=wide)]
-        machine = _machine(snapshot.machine, wide=wide)
-        if width_of(start) + width_of(machine) <= width:
-            return spread(start, machine, width)
-    return fit(start, width)
+        line = [*name, *_time_left(snapshot, wide=wide)]
+        if width_of(line) <= width:
+            break
+    return fit(line, width)
 
 
 def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
@@ -45,7 +66,7 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
 
 
 def range_words(eta: Eta) -> str:
-    """`5 to 8 m`, `40 s to 2 m`: a range needs no more digits than it is sure of."""
+    """`5 to 8 m`, `40 s to 2 m`: a range needs few digits."""
     low, high = _coarse(eta.low), _coarse(eta.high)
     unit = high.rpartition(" ")[2]
     return f"{low.removesuffix(' ' + unit)} to {high}" if low != high else f"about {high}"
@@ -59,123 +80,49 @@ def _coarse(seconds: float) -> str:
     return f"{seconds / 86400:.1f} d"
 
 
-def _machine(machine: MachineFigures | None, *, wide: bool) -> list[Piece]:
-    if machine is None:
-        return []
-    gigabyte = 2**30
-    pieces: list[Piece] = [(" cpu ", "dim"), (f"{machine.cpu:3.0f} %", "")]
-    if wide:
-        pieces += [("  mem ", "dim"), (f"{machine.used / gigabyte:.1f} of {machine.total / gigabyte:.0f} G", "")]
-    if machine.gpus:
-        pieces.append((f"  {len(machine.gpus)} gpus" if len(machine.gpus) > 1 else "  gpu", "dim"))
-        uses = [gpu.use for gpu in machine.gpus if gpu.use is not None]
-        if uses:
-            pieces.append((f" {sum(uses) / len(uses):3.0f} %", ""))
-        sizes = [(gpu.used, gpu.total) for gpu in machine.gpus if gpu.used is not None and gpu.total is not None]
-        if sizes and (wide or not uses):
-            used, total = (sum(part) / gigabyte for part in zip(*sizes, strict=True))
-            pieces.append((f" {used:.1f} of {total:.0f} G", ""))
-    return [*pieces, (" ", "")]
+# What is wrong --------------------------------------------------------------------------------------------------------
 
 
-def summary(snapshot: Snapshot, width: int) -> list[Line]:
-    """The answer once there is one; who leads, who gains, what to watch; only where there is something to say."""
-    lines: list[Line] = []
-    if snapshot.settled and snapshot.table.ranked:
-        lines.extend(((part, "bold"),) for part in wrapped(snapshot.answer, width))
-        lines += [(("v", "key"), (" shows the verdict", "dim")), ()]
-    lines.extend(best_now(snapshot))
-    gains = [row for row in snapshot.table.rows if row.change is not None]
-    if gains:
-        gains.sort(key=lambda row: -(row.change or 0.0))
-        pieces: list[Piece] = [("gains     ", "dim")]
-        for row in gains:
-            style = "dim" if row.rank is None else change_style(row.change)
-            so_far = " so far" if row.verdict.word is Word.PROVISIONAL else ""
-            one: list[Piece] = [(f"{row.title} ", ""), (words.percent(row.change, 1) + so_far, style), ("  ", "")]
-            if len(pieces) > 1 and width_of(pieces) + width_of(one) - 2 > width:
-                lines.append(tuple(pieces[:-1]))
-                pieces = [("          ", "")]
-            pieces.extend(one)
-        lines.append(tuple(pieces[:-1]))
-    lines.extend(alarms(snapshot))
-    return lines
+def troubled(snapshot: Snapshot) -> list[RunFacts]:
+    """The runs that need a person; those that still take time first."""
+    found = [run for run in snapshot.runs if run.alarms or PHASES[run.phase].style in ("alarm", "failed")]
+    found += [run for run in snapshot.runs if run.phase is Phase.UNKNOWN and not run.alarms]
+    return sorted(found, key=lambda run: run.over)
 
 
-def best_now(snapshot: Snapshot) -> list[Line]:
-    """The run that leads: on the held-out windows, which are the same for all; before, on validation windows."""
-    sound = [run for run in snapshot.runs if not run.alarms]
-    held = [(run.heldout, run, "held-out") for run in sound if run.heldout is not None]
-    scored = held or [(run.best, run, "validation") for run in sound if run.best is not None]
-    if not scored:
-        return []
-    best, run, where = max(scored, key=lambda one: one[0])
-    name = (f"{run.title} {run.label} ", "")
-    return [(("best now  ", "dim"), name, (words.cosine(best), "bold"), (f" {where}", "dim"))]
+def troubles(snapshot: Snapshot, selected: str, width: int, most: int, *, read_only: bool = False) -> list[Line]:
+    """What is wrong, a line each, with the key that helps; in at most `most` lines."""
+    lines = list(_troubles(snapshot, selected, width, read_only=read_only))
+    if len(lines) > most > 0:
+        hidden = len(lines) - most
+        more = f"  and {hidden} more"
+        lines = [*lines[: most - 1], spread(lines[most - 1], [(more + " ", "alarm")], width)]
+    return lines[: max(0, most)]
 
 
-def alarms(snapshot: Snapshot, *, without: str = "") -> list[Line]:
-    """What needs a person, most urgent first; `without`: the run of which it is told elsewhere."""
-    lines: list[Line] = []
+def _troubles(snapshot: Snapshot, selected: str, width: int, *, read_only: bool) -> Iterator[Line]:
     if not snapshot.supervised:
-        lines.append((("watch     ", "dim"), ("no supervisor: queue stands", "alarm")))
-    for run in snapshot.runs:
-        if run.name != without and (trouble := _short_trouble(run)):
-            lines.append((("watch     ", "dim"), (f"{run.title} {run.label} ", ""), (trouble, "alarm")))
-    lines.extend((("note      ", "dim"), (note, "note")) for note in snapshot.notes)
-    return lines
+        helps = "'lvmtui attach' starts one" if read_only else "the screen is trying to start one"
+        yield _trouble("no supervisor: nothing that waits is started", helps, width)
+    for run in troubled(snapshot):
+        reason = run.trouble or run.word
+        word = run.phase.value
+        if not run.alarms and not reason.startswith(word):
+            reason = f"{word}: {reason}"
+        yield _trouble(f"{run.title} {run.label} {reason}", _help(run, selected, read_only), width)
+    for note in snapshot.notes:
+        yield ((f" {cut(note, width - 2)}", "note"),)
 
 
-def _short_trouble(run: RunFacts) -> str:
-    """One word or two; the panel has the sentence."""
-    if run.alarms:
-        return run.alarms[0].label
-    if run.phase in (Phase.FAILED, Phase.DIVERGED, Phase.STALLED, Phase.NO_SPACE, Phase.UNKNOWN):
-        return run.word
-    return ""
+def _help(run: RunFacts, selected: str, read_only: bool) -> str:
+    """What to press."""
+    if run.name != selected:
+        return f"{MARK} selects it"
+    allowed = () if read_only else orders.allowed(run.view)
+    keys = ["x stops it" if "cancel" in allowed else "", "r tries it again" if "retry" in allowed else ""]
+    return ", ".join([*filter(None, keys), "enter opens it"])
 
 
-def change_style(change: float | None) -> str:
-    """Better or worse, of a change in percent."""
-    return "" if change is None or change == 0 else "better" if change > 0 else "worse"
-
-
-Key = tuple[str, str, str]
-"""Key, what it does, and the action a click on it runs."""
-
-
-def order_keys(run: RunFacts | None, *, read_only: bool) -> tuple[Key, ...]:
-    """The orders that make sense for a run as it is; the others' keys say why they do not."""
-    if run is None or read_only:
-        return ()
-    cancel, retry = ("x", "cancel", "cancel"), ("r", "retry", "retry")
-    match run.phase:
-        case Phase.QUEUED | Phase.STARTING | Phase.RUNNING | Phase.STALLED | Phase.INTERRUPTED:
-            return (("p", "pause", "pause"), cancel)
-        case Phase.PAUSED | Phase.PAUSING:
-            return (("p", "resume", "pause"), cancel)
-        case Phase.CANCELLING:
-            return (("X", "cancel at once", "force"),)
-        case Phase.NO_SPACE:
-            return (cancel,)
-        case Phase.FAILED | Phase.DIVERGED | Phase.CANCELLED:
-            return (retry,)
-        case _:
-            return ()
-
-
-def keys(shown: Sequence[Key], end: Key, width: int) -> tuple[Line, list[Hit]]:
-    """The last line: as many keys as fit, in their order, and at the right the way out."""
-    tail: list[Piece] = [(f"{end[0]} ", "key"), (f"{end[1]} ", "dim")]
-    room = width - width_of(tail) - 1
-    pieces: list[Piece] = [(" ", "")]
-    hits: list[Hit] = []
-    for key, does, action in shown:
-        one: list[Piece] = [(f"{key} ", "key"), (f"{does}  ", "dim")]
-        if width_of(pieces) + width_of(one) - 2 > room:
-            break
-        hits.append(Hit(width_of(pieces), 0, width_of(one) - 2, 1, action))
-        pieces.extend(one)
-    pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
-    hits.append(Hit(width - width_of(tail), 0, width_of(tail), 1, end[2]))
-    return spread(fit(pieces, max(0, width - width_of(tail))), tail, width), hits
+def _trouble(what: str, helps: str, width: int) -> Line:
+    tail = f"   {helps} "
+    return ((f" {glyphs.WARNING} {cut(what, max(10, width - 3 - cell_len(tail)))}", "alarm"), (cut(tail, width), "dim"))

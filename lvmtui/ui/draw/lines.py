@@ -17,14 +17,14 @@ Line = tuple[Piece, ...]
 
 @dataclass(frozen=True)
 class Hit:
-    """A part of a drawing that answers to the mouse."""
+    """A part of a drawing that can be clicked."""
 
     x: int
     y: int
     width: int
     height: int
     target: str
-    """What it stands for, as the view that drew it understands."""
+    """What a click there means, in the words of the view that drew it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Drawing:
 
 
 def plain(text: str) -> str:
-    """`text` with nothing in it that a terminal could obey. Ours passes unchanged; the check costs next to nothing."""
+    """`text` without control characters. Our own text passes unchanged, and the check is cheap."""
     return text if text.isprintable() else sanitise(text)
 
 
@@ -72,8 +72,8 @@ def right(text: str, width: int) -> str:
     return " " * (width - cell_len(text)) + text
 
 
-def fit(line: Sequence[Piece], width: int) -> Line:
-    """`line` in exactly `width` cells: cut with an ellipsis, or filled with blanks."""
+def fit(line: Sequence[Piece], width: int, fill: str = "") -> Line:
+    """`line` in exactly `width` cells: cut with an ellipsis, or filled with blanks of the style `fill`."""
     pieces: list[Piece] = []
     room = width
     for text, style in line:
@@ -87,20 +87,20 @@ def fit(line: Sequence[Piece], width: int) -> Line:
         pieces.append((text, style))
         room -= cells
     if room > 0:
-        pieces.append((" " * room, ""))
+        pieces.append((" " * room, fill))
     return tuple(pieces)
 
 
-def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
-    """`start` at the left and `end` at the right; where both do not fit, `start` gives way, `end` is kept whole."""
+def spread(start: Sequence[Piece], end: Sequence[Piece], width: int, fill: str = "") -> Line:
+    """`start` at the left and `end` at the right; if both do not fit, `start` is cut and `end` is kept whole."""
     room = width - width_of(end)
     if room <= 0:
         return fit(end, width)
-    return (*fit(start, room), *end)
+    return (*fit(start, room, fill), *end)
 
 
 def beside(blocks: Sequence[Sequence[Line]], widths: Sequence[int], gap: int = 1) -> list[Line]:
-    """Blocks of lines next to each other; each is as wide as told, missing lines are blank."""
+    """Blocks of lines next to each other, of these widths; missing lines are blank."""
     height = max((len(block) for block in blocks), default=0)
     rows: list[Line] = []
     for y in range(height):

@@ -1,10 +1,10 @@
-"""One run: how it stands, its curves, its log, its facts, what happened. Pure; `run_screen.py` gives it keys."""
+"""One run: its state, what was found about it, its panes and events. Pure; `screens/run.py` adds keys."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
@@ -43,7 +43,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
     if run.alive or 0 < run.share < 1:
         start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{100 * run.share:.0f} %   ", "")]
     eta = run.expected.eta if run.expected else None
-    if run.phase in (Phase.RUNNING, Phase.STARTING, Phase.STALLED):
+    if PHASES[run.phase].pace == "works":
         span = f" ({range_words(eta)})" if eta and width >= 100 else ""
         soon = f"{words.duration(eta.seconds)} left{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
         start.append((f"{soon}   ", ""))
@@ -57,10 +57,10 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
 
 
 def notices(run: RunFacts, width: int, most: int) -> list[Line]:
-    """Its last words, if it has failed, then what health found."""
+    """Why it stands still, if it does, then the findings about it."""
     lines: list[Line] = []
     if said := last_words(run):
-        style = "alarm" if run.phase in (Phase.FAILED, Phase.DIVERGED, Phase.NO_SPACE, Phase.STALLED) else "note"
+        style = "alarm" if PHASES[run.phase].style in ("alarm", "failed") else "note"
         lines.extend(((f" {text}", style),) for text in wrapped(f"{run.glyph} {said}", width - 2))
     for finding in run.findings:
         style = "alarm" if finding.alarm else "note"

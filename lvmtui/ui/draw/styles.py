@@ -1,18 +1,21 @@
-"""What the screens' styles look like. Drawing code names a meaning; this table gives it a look.
+"""What the styles look like. Drawing code names a meaning, and this table gives it a look.
 
 Only the terminal's own sixteen colours are used: they follow its light or dark theme, every terminal has them, and
-they take a sixth of the bytes of 24-bit ones. A state is always told by a word and a glyph as well.
+they take a sixth of the bytes of 24-bit colours. A state is always shown by a word and a glyph as well.
 """
 
 from __future__ import annotations
 
 from rich.style import Style
 
+from lvmtui.verdict.words import DOWN, UP, Word
+
 STYLES: dict[str, Style] = {
     "": Style(),
     "dim": Style(dim=True),
     "bold": Style(bold=True),
     "heading": Style(bold=True),
+    "banner": Style(bold=True, reverse=True),
     "key": Style(bold=True, color="cyan"),
     "selected": Style(bold=True, color="cyan"),
     "cursor": Style(reverse=True),
@@ -36,5 +39,15 @@ carries its label."""
 
 
 def style(name: str) -> Style:
-    """The look of a meaning; a name that is not known is plain."""
+    """The look of a style name; plain for an unknown one."""
     return STYLES.get(name, STYLES[""])
+
+
+def change_style(change: float | None) -> str:
+    """The style of a change in percent: better or worse."""
+    return "" if change is None or change == 0 else "better" if change > 0 else "worse"
+
+
+def verdict_style(word: Word) -> str:
+    """The style of a verdict."""
+    return "better" if word in UP else "worse" if word in DOWN else "note" if word is Word.NOT_COMPARABLE else ""

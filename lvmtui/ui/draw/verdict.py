@@ -10,9 +10,8 @@ from rich.cells import cell_len
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.board_panels import verdict_style
-from lvmtui.ui.draw.header import change_style
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, fit, left, part, place, right, spread, wrapped
+from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.ranking import ArmCell, Row, TrivialRow

@@ -11,7 +11,7 @@ from lvmtui.formats.trainer_log import Failed
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, Phase
+from lvmtui.state.status import ALIVE, PHASES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
@@ -23,24 +23,6 @@ NAME = 24
 
 SOON = 3.0
 """Seconds to a start that are not worth counting down."""
-
-LOOKS: dict[Phase, tuple[str, str, str]] = {
-    Phase.QUEUED: (glyphs.QUEUED, "queued", "queued"),
-    Phase.STARTING: (glyphs.RUNNING, "starting", "running"),
-    Phase.RUNNING: (glyphs.RUNNING, "running", "running"),
-    Phase.STALLED: (glyphs.WARNING, "stalled", "alarm"),
-    Phase.PAUSING: (glyphs.WAITING, "pausing", "waiting"),
-    Phase.PAUSED: (glyphs.PAUSED, "paused", "waiting"),
-    Phase.CANCELLING: (glyphs.WAITING, "cancelling", "waiting"),
-    Phase.CANCELLED: (glyphs.FAILED, "cancelled", "dim"),
-    Phase.INTERRUPTED: (glyphs.WAITING, "interrupted", "waiting"),
-    Phase.NO_SPACE: (glyphs.WARNING, "no space", "alarm"),
-    Phase.FAILED: (glyphs.FAILED, "failed", "failed"),
-    Phase.DIVERGED: (glyphs.FAILED, "diverged", "failed"),
-    Phase.FINISHED: (glyphs.DONE, "done", "done"),
-    Phase.UNKNOWN: (glyphs.UNKNOWN, "unknown", "waiting"),
-}
-"""Glyph, word and style of each phase."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +38,7 @@ class RunFacts:
     """Of its model."""
     glyph: str
     word: str
-    """What it does: `done`, `epoch 4/8`, `collapsed`."""
+    """What it does: `finished`, `epoch 4/8`, `collapsed`."""
     style: str
     share: float
     """Of its steps, 0 to 1."""
@@ -118,7 +100,7 @@ class RunFacts:
 
     @property
     def trouble_style(self) -> str:
-        return "alarm" if self.alarms or LOOKS[self.phase][2] in ("alarm", "failed") else "note"
+        return "alarm" if self.alarms or PHASES[self.phase].style in ("alarm", "failed") else "note"
 
     @property
     def epochs(self) -> tuple[float, float] | None:
@@ -150,12 +132,12 @@ class RunFacts:
     @property
     def waits(self) -> bool:
         """True if it starts, or starts again, by itself."""
-        return self.phase in (Phase.QUEUED, Phase.INTERRUPTED)
+        return PHASES[self.phase].pace == "waits"
 
     @property
     def time_words(self) -> str:
         """Time left, time taken, or time it will take; at most six characters."""
-        if self.waits or self.phase in (Phase.RUNNING, Phase.STARTING, Phase.STALLED):
+        if PHASES[self.phase].pace in ("works", "waits"):
             eta = self.expected.eta if self.expected else None
             return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
         if self.state is None or not self.state.trainer.attempts:
@@ -185,7 +167,7 @@ def run_facts(
 ) -> RunFacts:
     """What is told of a run."""
     state = view.state
-    glyph, word, style = LOOKS[view.status.phase]
+    looks = PHASES[view.status.phase]
     curve: tuple[Point, ...] = ()
     best, share = None, 0.0
     if state is not None:
@@ -200,9 +182,9 @@ def run_facts(
         label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
         arm_label=label,
         title=sanitise(title_of(view.planned.model), NAME),
-        glyph=glyph,
-        word=word,
-        style=style,
+        glyph=looks.glyph,
+        word=view.status.phase.value,
+        style=looks.style,
         share=share,
         best=best,
         expected=expected,
@@ -224,9 +206,9 @@ def _worded(facts: RunFacts) -> RunFacts:
     if not facts.alarms:
         return facts
     if facts.alive:
-        return replace(facts, glyph=glyphs.WARNING, style="alarm")
+        return replace(facts, glyph=PHASES[Phase.STALLED].glyph, style="alarm")
     if facts.phase is Phase.FINISHED:
-        return replace(facts, glyph=glyphs.FAILED, style="failed", word=facts.alarms[0].label)
+        return replace(facts, glyph=PHASES[Phase.FAILED].glyph, style="failed", word=facts.alarms[0].label)
     return facts
 
 
@@ -235,7 +217,7 @@ def last_words(facts: RunFacts) -> str:
     state = facts.state
     if state is None:
         return sanitise(facts.view.fault, 600)
-    if facts.phase in (Phase.FAILED, Phase.DIVERGED, Phase.NO_SPACE):
+    if facts.phase is Phase.NO_SPACE or PHASES[facts.phase].style == "failed":
         ending = state.trainer.ending
         said = ending.message if isinstance(ending, Failed) else ""
         reason = facts.view.status.reason

@@ -92,7 +92,7 @@ class Snapshot:
         return found[0] if found else None
 
     @property
-    def done(self) -> int:
+    def finished(self) -> int:
         return sum(run.phase is Phase.FINISHED for run in self.runs)
 
     @property
@@ -127,8 +127,8 @@ class Builder:
         self._facts.clear()
         self._known.clear()
 
-    def weigh(self, state: CampaignState, now: float) -> None:
-        """Reckon anew what all runs together say: the ranked table, and how long everything takes."""
+    def recompute(self, state: CampaignState, now: float) -> None:
+        """Compute what depends on all runs together: the ranked table, and the time left."""
         health = {view.planned.run: self._health_of(view) for view in state.runs}
         self._table = table_of(state, self._comparisons, self._trivial, health)
         self._said = (answer(self._table), *caveats(self._table))
@@ -145,7 +145,7 @@ class Builder:
         log_run: str = "",
         notes: tuple[str, ...] = (),
     ) -> Snapshot:
-        """The snapshot of `state`. What `read` and `weigh` found before is used again."""
+        """The snapshot of `state`. What `read` and `recompute` found last is used."""
         if self._table is None or self._eta is None:
             self._table = Table(("", ""), (), (), None, len(state.campaign.seeds), 0)
             self._eta = CampaignEta(now, None, {}, ())

@@ -125,7 +125,7 @@ class Source:
             self._stopping = True
             self._guard.notify()
 
-    def attend(self, selected: str, visible: Iterable[str] = ()) -> None:
+    def set_visible(self, selected: str, visible: Iterable[str] = ()) -> None:
         """The run whose log is shown, and the runs that are on the screen."""
         visible = frozenset(visible)
         with self._guard:
@@ -168,7 +168,7 @@ class Source:
         state = self._read(None)
         self._builder.read(state)
         if len(state.runs) <= MANY or (self._weighed and not self._weighed_lately):
-            self._weigh(state)
+            self._recompute(state)
         return self._freeze(state)
 
     def _find_campaign(self) -> None:
@@ -231,10 +231,10 @@ class Source:
     def _weighed_lately(self) -> bool:
         return time.monotonic() - self._weighed < WEIGHING * self._weight
 
-    def _weigh(self, state: CampaignState) -> None:
+    def _recompute(self, state: CampaignState) -> None:
         """What all runs together say: the table, and how long everything takes."""
         began = time.monotonic()
-        self._builder.weigh(state, self._now)
+        self._builder.recompute(state, self._now)
         self._supervised = supervisor_of(self.workspace) is not None
         self._stale = False
         self._weighed = time.monotonic()
@@ -327,7 +327,7 @@ class Source:
         turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
         self._stale = self._stale or hints.campaign or bool(hints.runs or hints.later) or (ticked and bool(runs))
         if self._stale and not self._weighed_lately and (ticked or turned or hints.campaign):
-            self._weigh(state)
+            self._recompute(state)
         return self._freeze(state)
 
     def _on_paths(self, paths: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from lvmtui.ui.draw.lines import Drawing
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
+from lvmtui.ui.session import Session
 
 MOST = 200
 """Panels that are remembered."""
@@ -35,8 +36,8 @@ class BoardScreen(View):
         Binding("enter", "open", "open the run", show=False),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._top = 0
         self._needle = ""
         self._memo: Memo = {}
@@ -47,7 +48,7 @@ class BoardScreen(View):
         at = names.index(selected) if selected in names else 0
         shown = list_height(snapshot, selected, width, height)
         self._top = first_listed(self._top, at, shown, len(names))
-        self.ui.attend(names[at] if names else "", names[self._top : self._top + shown])
+        self.ui.set_visible(names[at] if names else "", names[self._top : self._top + shown])
         if len(self._memo) > MOST:
             self._memo.clear()
         chosen = names[at] if names else ""

@@ -15,7 +15,7 @@ from lvmtui.ui.child import Child
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, wrapped
 from lvmtui.ui.read.files import typed_path
-from lvmtui.ui.widgets.dialog import Dialog
+from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.ui.widgets.textfield import TextField
 
 FORMATS = {"md": "Markdown", "json": "JSON", "csv": "CSV"}

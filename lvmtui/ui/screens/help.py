@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lvmtui.state.status import PHASES
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.lines import Line, Piece, beside, left
-from lvmtui.ui.read.run_facts import LOOKS
-from lvmtui.ui.widgets.dialog import Dialog
+from lvmtui.ui.widgets.dialogs import Dialog
 
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -19,6 +19,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("x", "cancel it (asks)"),
             ("X", "cancel it without waiting (asks)"),
             ("r", "try it again (checkpoint or start)"),
+            ("!", "select the next run that needs you"),
             ("v", "verdict: the ranked table"),
             ("e", "export the report"),
             ("n", "new campaign (on a run: next match)"),
@@ -115,11 +116,12 @@ def _states(width: int) -> list[Line]:
     lines: list[Line] = []
     pieces: list[Piece] = []
     used = 0
-    for glyph, word, style in LOOKS.values():
+    for phase, facts in PHASES.items():
+        word = phase.value
         size = len(word) + 5
         if used + size > width:
             lines.append(tuple(pieces))
             pieces, used = [], 0
-        pieces += [(f"{glyph} ", style), (f"{word}   ", "")]
+        pieces += [(f"{facts.glyph} ", facts.style), (f"{word}   ", "")]
         used += size
     return [*lines, tuple(pieces)]

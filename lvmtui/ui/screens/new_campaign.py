@@ -14,7 +14,7 @@ from textual.timer import Timer
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
-from lvmtui.ui.draw.header import Key, keys
+from lvmtui.ui.draw.keys import Key, key_line
 from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.draw.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines, plan_words
 from lvmtui.ui.read.conflicts import others
@@ -22,7 +22,8 @@ from lvmtui.ui.read.files import completed, typed_path
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.scratch import Scratch
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.widgets.ask import Ask
+from lvmtui.ui.session import Session
+from lvmtui.ui.widgets.dialogs import Ask
 from lvmtui.ui.widgets.picker import Picker
 from lvmtui.ui.widgets.textfield import TextField
 
@@ -47,8 +48,8 @@ CALLED_OFF = 130
 class NewScreen(View):
     """Keys are text here; none of them pauses or cancels a run."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._form = Form()
         self._answers = Answers()
         self._timer: Timer | None = None
@@ -85,7 +86,7 @@ class NewScreen(View):
             answers = replace(answers, busy=f"{answers.busy}, {words.duration(took)} so far")
         lines = form_lines(self._form, answers, width, height - 1, self._top)
         hits = [Hit(0, 2 + i, width, 1, f"field:{i}") for i in range(len(FIELDS))]
-        last, found = keys(KEYS, BACK if self.snapshot else LEAVE, width)
+        last, found = key_line(KEYS, BACK if self.snapshot else LEAVE, width)
         hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
         return Drawing((*lines, last), tuple(hits))
 

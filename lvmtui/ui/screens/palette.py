@@ -1,22 +1,22 @@
-"""Every action by its name, for the command palette."""
+"""Every action by its name, for the command palette (ctrl+p)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.screen import Screen
 
 from lvmtui.ui.draw.lines import plain
 from lvmtui.ui.screens.view import View
 
-if TYPE_CHECKING:
-    from lvmtui.ui.app import LvmApp
+CAMPAIGNS = 20
+"""Newest campaigns that are offered."""
+IN_HELP = 0.5
+"""Weight of a match in the help, against one in the name."""
 
 
 @dataclass(frozen=True)
@@ -25,59 +25,69 @@ class Action:
 
     name: str
     hint: str
-    """Its key, or a word more."""
+    """Its key and a few words. The search looks here too."""
     do: Callable[[], object]
 
 
 class Actions(Provider):
-    """Offers the actions. Names hold words from files, so they are passed on as Text: as strings they were markup."""
+    """Offers the actions. Names hold text from files, so they are passed as Text: a string would be read as markup."""
 
     async def discover(self) -> Hits:
-        for action in actions(cast("LvmApp", self.app), self.screen):
+        for action in self._actions():
             yield DiscoveryHit(Text(action.name), action.do, action.name, action.hint)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action in actions(cast("LvmApp", self.app), self.screen):
-            if (score := matcher.match(action.name)) > 0:
+        for action in self._actions():
+            score = max(matcher.match(action.name), IN_HELP * matcher.match(action.hint))
+            if score > 0:
                 yield Hit(score, Text(action.name), action.do, action.name, action.hint)
 
+    def _actions(self) -> Iterator[Action]:
+        """The palette opens over views only: dialogs keep their keys to themselves."""
+        return actions(self.screen) if isinstance(self.screen, View) else iter(())
 
-def actions(app: LvmApp, screen: Screen[Any]) -> Iterator[Action]:
-    """What can be done now, from `screen`."""
-    snapshot, orders = app.snapshot, app.orders
-    yield Action("Help: all keys", "?", app.action_help)
-    if isinstance(screen, View):
-        yield from _actions_of(screen)
+
+def actions(view: View) -> Iterator[Action]:
+    """What can be done now, from `view`."""
+    session, snapshot = view.ui, view.snapshot
+    yield Action("Help: all keys", "?", session.action_help)
+    yield from _actions_of(view)
     if snapshot is not None:
-        yield Action("Verdict: the ranked table", "v", app.action_verdict)
-        yield Action("Export the report", "e", app.action_export)
-        run = snapshot.run(app.selected)
+        yield Action("Verdict: the ranked table", "v: answer, ranking, caveats", session.action_verdict)
+        yield Action("Export the report", "e: write Markdown, JSON or CSV to a file", session.action_export)
+        yield Action("Select what is wrong", "!: next run with an alarm, failed or stalled", session.action_trouble)
+        run = snapshot.run(session.selected)
         if run is not None:
             name = plain(f"{run.title} {run.label}")
-            yield Action(f"Open {name}", "enter: curves, log, facts, events", app.open_run)
-            if not app.read_only:
-                yield Action(f"Pause or resume {name}", "p", app.action_pause)
-                yield Action(f"Cancel {name}", "x, asks first", app.action_cancel)
-                yield Action(f"Cancel {name} at once", "X, asks first", app.action_force)
-                yield Action(f"Try {name} again", "r, from its checkpoint or the start", app.action_retry)
-                yield Action(f"Start {name} next", "before all others that wait", orders.start_next)
-        if not app.read_only:
-            yield Action("Pause all", "each writes a checkpoint and leaves", orders.pause_all)
-            yield Action("Resume all", "all that were paused", orders.resume_all)
-            yield Action("Cancel queued", "all that wait, asks first", orders.cancel_queued)
-            yield Action("One more run side by side", "jobs + 1", partial(orders.change_jobs, 1))
-            yield Action("One run less side by side", "jobs - 1", partial(orders.change_jobs, -1))
-    if not app.read_only:
-        yield Action("New campaign", "n", app.action_new)
-    for folder in reversed(app.workspace.campaign_dirs()[-20:]):
+            yield Action(f"Open {name}", "enter: curves, log, facts, events", session.open_run)
+            if not session.read_only:
+                yield Action(f"Pause or resume {name}", "p", session.action_pause)
+                yield Action(f"Cancel {name}", "x: stop it, asks first", session.action_cancel)
+                yield Action(f"Cancel {name} at once", "X: kill it, asks first", session.action_force)
+                yield Action(f"Try {name} again", "r: retry from its checkpoint or the start", session.action_retry)
+                yield Action(f"Start {name} next", "first in the queue of waiting runs", session.run_orders.start_next)
+        if not session.read_only:
+            orders = session.run_orders
+            yield Action("Pause all", "each run writes a checkpoint and leaves", orders.pause_all)
+            yield Action("Resume all", "all paused runs go on", orders.resume_all)
+            yield Action("Cancel queued", "all runs that wait in the queue, asks first", orders.cancel_queued)
+            more, less = partial(orders.change_jobs, 1), partial(orders.change_jobs, -1)
+            yield Action("One more run at once", "jobs + 1: parallel runs side by side", more)
+            yield Action("One run less at once", "jobs - 1: parallel runs side by side", less)
+    if not session.read_only:
+        yield Action("New campaign", "n: choose data and models, see the plan, start", session.action_new)
+    for folder in reversed(session.workspace.campaign_dirs()[-CAMPAIGNS:]):
         if snapshot is None or folder.id != snapshot.state.campaign.id:
-            yield Action(f"Open campaign {plain(folder.id)}", "another one here", partial(app.open_campaign, folder.id))
-    yield Action("Leave", "q, the runs go on", app.action_leave)
+            hint = "switch to another of the campaigns in this workspace"
+            yield Action(f"Open campaign {plain(folder.id)}", hint, partial(session.open_campaign, folder.id))
+    hint = "theme: colours for a light or a dark terminal"
+    yield Action("Colours: light or dark", hint, session.action_colours)
+    yield Action("Leave", "q: quit the screen, the runs go on", session.action_leave)
 
 
 def _actions_of(view: View) -> Iterator[Action]:
-    """What the open view does on keys of its own, moving about left out."""
+    """What the open view does on its own keys, except for moving about."""
     if view.QUESTION:
         yield Action(view.QUESTION.capitalize(), "/", view.action_ask)
     for binding in view.BINDINGS:

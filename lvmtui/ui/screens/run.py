@@ -8,17 +8,18 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.header import Key, keys, order_keys
+from lvmtui.ui.draw.keys import Key, key_line, order_keys
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, place
 from lvmtui.ui.draw.run import PANES, TALL, event_lines, notices, run_header, tabs
 from lvmtui.ui.draw.run_charts import charts
 from lvmtui.ui.draw.run_facts_pane import fact_lines
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.ui.read.run_history import Happenings
+from lvmtui.ui.read.run_history import History
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
+from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.log_pane import LogPane
 
 KEYS: tuple[Key, ...] = (
@@ -56,8 +57,8 @@ class RunScreen(View):
         Binding("y", "scale", "logarithmic scale"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._pane = ""
         self._log_scale = False
         self._top = 0
@@ -65,7 +66,7 @@ class RunScreen(View):
         self._count = 0
         self._run_name = ""
         self._log: LogPane | None = None
-        self._happenings: Happenings | None = None
+        self._history: History | None = None
         self._search: threading.Event | None = None
 
     # -- drawing -----------------------------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ class RunScreen(View):
         if run is None:
             return Drawing((((" this run is gone; esc leads back", "alarm"),),))
         self._open(run)
-        self.ui.attend(run.name, [run.name])
+        self.ui.set_visible(run.name, [run.name])
         names = [one.name for one in snapshot.runs]
         lines: list[Line] = [run_header(run, self._place(names.index(run.name) + 1, len(names)), width)]
         lines.extend(notices(run, width, 2 if height < TALL else 4))
@@ -91,8 +92,8 @@ class RunScreen(View):
         lines.append(tabs(shown, panes, self._side(shown), width))
         lines.extend(body)
         lines.extend([()] * (height - 1 - len(lines)))
-        orders = order_keys(run, read_only=self.ui.read_only)
-        last, hits = keys((KEYS[0], *orders, *KEYS[1:]), BACK, width)
+        orders = order_keys(run.view, read_only=self.ui.read_only)
+        last, hits = key_line((KEYS[0], *orders, *KEYS[1:]), BACK, width)
         found = [Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in hits]
         x = 3
         for name in panes:
@@ -115,8 +116,8 @@ class RunScreen(View):
         if shown == "facts":
             lines = fact_lines(run, width)
         else:
-            assert self._happenings is not None
-            lines = event_lines(self._happenings.refresh(), width)
+            assert self._history is not None
+            lines = event_lines(self._history.refresh(), width)
         self._count = len(lines)
         self._top = max(0, min(self._top, len(lines) - height))
         return lines[self._top : self._top + height]
@@ -124,7 +125,7 @@ class RunScreen(View):
     def _shown(self, run: RunFacts, height: int) -> str:
         """The pane that is open; a failed run opens with its log."""
         if not self._pane:
-            failed = run.phase in (Phase.FAILED, Phase.DIVERGED)
+            failed = PHASES[run.phase].style == "failed"
             return "log" if height >= TALL or failed else "charts"
         return "log" if self._pane == "charts" and height >= TALL else self._pane
 
@@ -141,7 +142,7 @@ class RunScreen(View):
             self._run_name, self._top = run.name, 0
             wrap = self._log.wrap if self._log else False
             self._log = LogPane(run.view.folder.log, wrap=wrap, empty=run.no_log)
-            self._happenings = Happenings(run.view.folder)
+            self._history = History(run.view.folder)
             self._stop_search()
 
     # -- keys --------------------------------------------------------------------------------------------------------

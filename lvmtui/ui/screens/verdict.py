@@ -9,12 +9,15 @@ from textual.binding import Binding, BindingType
 
 from lvmtui.formats.spec import ARMS
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.header import Key, header, keys, order_keys
+from lvmtui.ui.draw.header import header
+from lvmtui.ui.draw.keys import Key, key_line, order_keys
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, place, spread
 from lvmtui.ui.draw.markdown import render
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
+from lvmtui.ui.faults import fault_line
 from lvmtui.ui.read.snapshot import Snapshot, report_text
-from lvmtui.ui.screens.view import View, trouble
+from lvmtui.ui.screens.view import View
+from lvmtui.ui.session import Session
 
 KEYS: tuple[Key, ...] = (
     ("e", "export", "export"),
@@ -43,8 +46,8 @@ class VerdictScreen(View):
         Binding("enter", "open", "open the run", show=False),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._by = SORTS[0]
         self._report = False
         self._text: str | None = None
@@ -55,7 +58,7 @@ class VerdictScreen(View):
     def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
         run = snapshot.run(self.ui.selected)
         if run is not None:
-            self.ui.attend(run.name, [run.name])
+            self.ui.set_visible(run.name, [run.name])
         lines: list[Line] = [header(snapshot, width, read_only=self.ui.read_only)]
         hits: list[Hit] = []
         if self._report:
@@ -65,8 +68,8 @@ class VerdictScreen(View):
             lines.extend([(), *body.lines])
             hits.extend(Hit(h.x, h.y + 2, h.width, h.height, h.target) for h in body.hits)
         lines.extend([()] * (height - 1 - len(lines)))
-        orders = order_keys(run, read_only=self.ui.read_only)
-        last, found = keys((*KEYS[:3], *orders, *KEYS[3:]), BACK, width)
+        orders = order_keys(run.view if run else None, read_only=self.ui.read_only)
+        last, found = key_line((*KEYS[:3], *orders, *KEYS[3:]), BACK, width)
         hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
         return Drawing((*lines[: height - 1], last), tuple(hits))
 
@@ -95,7 +98,7 @@ class VerdictScreen(View):
             try:
                 text = report_text(snapshot)
             except Exception as error:
-                text = trouble(error)[0]
+                text = fault_line(error)[0]
             self.ui.call_later(self._take, text, snapshot)
 
         threading.Thread(target=read, name="lvmtui-report", daemon=True).start()

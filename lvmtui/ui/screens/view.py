@@ -1,52 +1,44 @@
-"""What all views have in common: one canvas, drawn from the newest snapshot; a line for words; the mouse.
+"""What all views have in common: one canvas drawn from the newest snapshot, a line for messages, the mouse.
 
-An error while drawing is a line on the canvas. The next snapshot may draw well again.
+An error while drawing is shown as a line on the canvas; the next snapshot may draw well again.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from lvmtui.system.logging import Faults
-from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Drawing, spread
+from lvmtui.ui.draw.lines import Drawing, spread, width_of, wrapped
+from lvmtui.ui.faults import fault_line
 from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.prompt import Prompt
 
-if TYPE_CHECKING:
-    from lvmtui.ui.app import LvmApp
-
-
-FAULTS = Faults()
-
 
 class View(Screen[None]):
-    """A screen of one canvas. Subclasses say what it looks like in `paint`."""
+    """A screen of one canvas. Subclasses draw it in `paint`."""
 
     AUTO_FOCUS = ""
     ALLOW_SELECT = False
     QUESTION = ""
     """What `/` asks for; empty where it asks nothing."""
     GIVES_WAY = False
-    """True if the verdict may take its place by itself, once the campaign is over and while nobody types."""
+    """True if the verdict may replace this view when the campaign is over and nobody is typing."""
     _drawing = Drawing(())
     _pressed = ""
     _prompt: Prompt | None = None
 
-    @property
-    def gives_way(self) -> bool:
-        """True if the verdict may take its place now: nothing is being typed into it."""
-        return self.GIVES_WAY and self._prompt is None
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.ui = session
 
     @property
-    def ui(self) -> LvmApp:
-        return cast("LvmApp", self.app)
+    def gives_way(self) -> bool:
+        """True if the verdict may replace it now: nothing is being typed."""
+        return self.GIVES_WAY and self._prompt is None
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -60,7 +52,7 @@ class View(Screen[None]):
         raise NotImplementedError
 
     def paint_without(self, width: int, height: int) -> Drawing:
-        """What it looks like where there is no campaign."""
+        """What the view looks like without a campaign."""
         if self.ui.reading:
             words = f"reading the runs{glyphs.ELLIPSIS}"
         elif self.ui.read_only:
@@ -70,7 +62,7 @@ class View(Screen[None]):
         return Drawing(((), ((" " + words, "dim"),)))
 
     def redraw(self) -> None:
-        """Draw what differs."""
+        """Draw the view; the canvas sends what has changed."""
         canvases = self.query(Canvas)
         if not canvases:  # not composed yet
             return
@@ -87,12 +79,15 @@ class View(Screen[None]):
         except Exception as error:
             self.log.error(error)
             self._drawing = Drawing(())
-            lines = [(), (trouble(error),)]
+            lines = [(), (fault_line(error),)]
         lines = lines[:height] + [()] * (height - len(lines))
         if self._prompt is not None:
             lines[-1] = self._prompt.line(width)
         elif words := self.ui.words:
-            lines[-1] = spread([(" " + words, "note")], lines[-1][-2:], width)  # the way out stays
+            tail = lines[-1][-2:]  # the way out stays
+            parts = wrapped(words, max(10, width - 2 - width_of(tail)))[-height:]  # nothing is cut: it may be a path
+            shown = [spread([(" " + part, "note")], [], width) for part in parts[:-1]]
+            lines[-len(parts) :] = [*shown, spread([(" " + parts[-1], "note")], tail, width)]
         canvas.draw(lines)
 
     def on_mount(self) -> None:
@@ -113,7 +108,7 @@ class View(Screen[None]):
         """What was typed after `/`."""
 
     def on_key(self, event: events.Key) -> None:
-        """Keys belong to the line that is being typed, from the `/` on; then they are the views' again."""
+        """From `/` on, keys go to the line that is being typed; otherwise to the view."""
         if self._prompt is None:
             self.ui.hush_read()
         if self._prompt is None and event.key == "slash" and self.QUESTION:
@@ -135,12 +130,12 @@ class View(Screen[None]):
             self.redraw()
 
     def action_ask(self) -> None:
-        """The same for the mouse."""
+        """The same, with the mouse."""
         self._prompt = Prompt(self.QUESTION, self.asked)
         self.redraw()
 
     def stop(self) -> bool:
-        """End what goes on in the view, before Esc closes it; False if nothing does."""
+        """End what is going on in the view; False: nothing was, so Esc closes the view."""
         return False
 
     # -- the mouse ---------------------------------------------------------------------------------------------------
@@ -159,7 +154,7 @@ class View(Screen[None]):
         self.pressed(target, again)
 
     def pressed(self, target: str, again: bool) -> None:
-        """The mouse was pressed on something drawn; `again`: it was the last thing pressed before, too."""
+        """A clickable part was clicked; `again`: it was also the one clicked before."""
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self.wheeled(1)
@@ -169,9 +164,3 @@ class View(Screen[None]):
 
     def wheeled(self, by: int) -> None:
         """The wheel was turned, down for 1."""
-
-
-def trouble(error: Exception) -> tuple[str, str]:
-    """An error as one line; its traceback goes to `logs/screen.log`."""
-    FAULTS.log("drawing failed", error)
-    return f" this cannot be shown: {type(error).__name__}: {sanitise(str(error), 200)}", "alarm"

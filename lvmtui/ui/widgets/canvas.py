@@ -1,7 +1,10 @@
-"""The one widget that draws: it is given lines, and repaints only the cells that differ from those before.
+"""The one widget that draws: it is given lines and repaints the rows that differ, up to their last changed cell.
 
-A mounted widget costs far more than text does, so a view is one canvas however much it shows. Whatever a line
-holds is made harmless here as well, once more, whichever way it came: this is the last door before the terminal.
+A mounted widget costs far more than text, so a view is one canvas however much it shows. Control characters are removed
+here once more, because this is the last place before the terminal.
+
+A row is refreshed as one region. Textual's compositor cuts a region only at its right end and sends the row from the
+widget's left edge, so a second region in a row sends its beginning twice.
 """
 
 from __future__ import annotations
@@ -17,13 +20,11 @@ from textual.widget import Widget
 from lvmtui.ui.draw.lines import Line, fit, plain
 from lvmtui.ui.draw.styles import style
 
-GAP = 8
-"""Equal cells that are sent again rather than jumped over: about what a cursor move costs."""
 BLANK: Line = ()
 
 
 class Canvas(Widget):
-    """Lines of text, drawn as they are."""
+    """Lines of styled text."""
 
     DEFAULT_CSS = "Canvas { width: 1fr; height: 1fr; }"
     ALLOW_SELECT = False
@@ -36,11 +37,11 @@ class Canvas(Widget):
 
     @property
     def text(self) -> str:
-        """What is shown, without its looks."""
+        """What is shown, without styles."""
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines)
 
     def draw(self, lines: Sequence[Line]) -> None:
-        """Show `lines` from the top; what does not fit is cut."""
+        """Show `lines` from the top, cut to the widget's size."""
         self._given = lines
         width, height = self.size
         new = [fit([(plain(text), name) for text, name in line], width) for line in lines[:height]]
@@ -52,14 +53,14 @@ class Canvas(Widget):
             return
         dirty: list[Region] = []
         for y, (before, after) in enumerate(zip(old, new, strict=True)):
-            if before != after:
+            if before != after and (span := changed(before, after)) is not None:
                 self._strips.pop(y, None)
-                dirty.extend(Region(start, y, end - start, 1) for start, end in changed(before, after))
+                dirty.append(Region(span[0], y, span[1] - span[0], 1))
         if dirty:
             self.refresh(*dirty)
 
     def on_resize(self) -> None:
-        """A size takes effect later than it is set: show what belongs there."""
+        """A new size takes effect after it was set: draw the lines again."""
         self.draw(self._given)
 
     def render_line(self, y: int) -> Strip:
@@ -71,18 +72,16 @@ class Canvas(Widget):
         return strip
 
 
-def changed(before: Line, after: Line) -> list[tuple[int, int]]:
-    """The spans of cells in which two lines of the same width differ, as (first, one after the last)."""
+def changed(before: Line, after: Line) -> tuple[int, int] | None:
+    """The first cell in which two lines of the same width differ, and one after the last; None if they are equal."""
     old, new = _cells(before), _cells(after)
-    spans: list[tuple[int, int]] = []
-    for x in range(max(len(old), len(new))):
-        if x < len(old) and x < len(new) and old[x] == new[x]:
-            continue
-        if spans and x - spans[-1][1] <= GAP:
-            spans[-1] = (spans[-1][0], x + 1)
-        else:
-            spans.append((x, x + 1))
-    return spans
+    if old == new:
+        return None
+    least = min(len(old), len(new))
+    first = next((x for x in range(least) if old[x] != new[x]), least)
+    if len(old) != len(new):
+        return first, max(len(old), len(new))
+    return first, next(x for x in range(least, 0, -1) if old[x - 1] != new[x - 1])
 
 
 def _cells(line: Line) -> list[tuple[str, str]]:

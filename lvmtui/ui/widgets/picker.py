@@ -10,7 +10,7 @@ from textual import events
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, right
 from lvmtui.ui.read.files import Entry, entries
-from lvmtui.ui.widgets.dialog import Dialog
+from lvmtui.ui.widgets.dialogs import Dialog
 
 
 class Picker(Dialog[str]):

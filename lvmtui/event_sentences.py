@@ -1,0 +1,134 @@
+"""What happened to a run, one sentence an event: for the logs people read, the screen and `lvmtui attach`. Pure.
+
+Text that came from files is made harmless here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.formats.trainer_log import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+)
+from lvmtui.system import numbers as words
+from lvmtui.system.text import sanitise
+
+MOST_NUMBERS = 6
+"""Process or job numbers that are listed."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What to say."""
+
+    words: str
+    style: str = ""
+    """A name from `ui/draw/styles.py`."""
+    detail: bool = False
+    """True: only the screen shows it. Logs and `attach` leave it out."""
+
+
+def sentence_of(happened: Event | Record) -> Sentence | None:
+    """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve."""
+    if isinstance(happened, Unknown):
+        return Sentence(f"a line that cannot be read ({sanitise(happened.reason, 80)})", "note", detail=True)
+    if isinstance(happened, Launched | Adopted | Signalled | Lost | Stopped | GaveUp):
+        return _of_supervisor(happened)
+    return _of_trainer(happened)
+
+
+def _of_trainer(event: Event) -> Sentence | None:
+    match event:
+        case Started():
+            return _started(event)
+        case Evaluated():
+            return Sentence(_evaluated(event))
+        case CheckpointSaved():
+            text = f"checkpoint of step {event.step:,}: {words.size(event.bytes)} in {event.seconds:.1f} s"
+            return Sentence(text, "dim", detail=True)
+        case Paused():
+            return Sentence(f"paused at step {event.step:,}", "waiting")
+        case Interrupted():
+            signal = sanitise(event.signal, 20)
+            return Sentence(f"left at step {event.step:,} on {signal}, after a checkpoint", "waiting")
+        case Cancelled():
+            return Sentence(f"cancelled at step {event.step:,}", "waiting")
+        case Failed():
+            reason = event.reason.replace("_", " ")
+            return Sentence(f"failed at step {event.step:,} ({reason}): {sanitise(event.message, 400)}", "alarm")
+        case Finished():
+            return Sentence(_finished(event), "done")
+        case Trained() | Unknown():
+            return None
+
+
+def _started(event: Started) -> Sentence:
+    if not event.process.pid:  # an imported history: nothing ran here
+        return Sentence("another program's history begins")
+    if event.resumed_from:
+        from_file = f" ({sanitise(event.checkpoint, 80)})" if event.checkpoint else ""
+        text = f"started from step {event.resumed_from:,}{from_file}"
+    else:
+        text = "started from the first step"
+    text += f", process {event.process.pid} on {sanitise(event.process.host, 60)}, {sanitise(event.device, 40)}"
+    if not event.passed_over:
+        return Sentence(text)
+    return Sentence(f"{text}; damaged and not used: {sanitise(', '.join(event.passed_over), 120)}", "note")
+
+
+def _evaluated(event: Evaluated) -> str:
+    return (
+        f"epoch {event.epoch:.1f}, step {event.step:,}: validation cosine {words.cosine(event.cosine)}, "
+        f"loss {words.cosine(event.loss, 5)}, training cosine {words.cosine(event.train_cosine)}"
+        + (", best so far" if event.best else "")
+    )
+
+
+def _finished(event: Finished) -> str:
+    early = ", early" if event.stopped_early else ""
+    held = f": held-out cosine {words.cosine(event.heldout.cosine)}" if event.heldout.windows else ""
+    best = f", best epoch {event.best_epoch:.1f}" if held else ""
+    return f"finished at step {event.step:,}{early} after {words.duration(event.active)}{held}{best}"
+
+
+def _of_supervisor(record: Record) -> Sentence | None:
+    match record:
+        case Launched():
+            where = f", CUDA device {sanitise(record.devices, 20)}" if record.devices else ""
+            return Sentence(f"launched, {sanitise(record.process.words, 60)}{where}")
+        case Adopted():
+            return Sentence(f"found running, {sanitise(record.process.words, 60)}")
+        case Signalled():
+            return Sentence(_signalled(record), "waiting")
+        case Lost():
+            return Sentence(f"its process is gone: {sanitise(record.reason, 200)}", "alarm")
+        case Stopped():
+            what = sanitise(record.what, 12)
+            killed = words.numbered(record.killed[:MOST_NUMBERS], what)
+            forced = f"; {killed} had to be killed" if record.killed else ""
+            return Sentence(f"cancelled, no {what} is left{forced}", "waiting")
+        case GaveUp():
+            return Sentence(f"not tried again: {sanitise(record.reason, 300)}", "alarm")
+        case Unknown():
+            return None
+
+
+def _signalled(record: Signalled) -> str:
+    """Who got the signal, why, and who could not be given it."""
+    signal, reason = sanitise(record.signal, 12), sanitise(record.reason, 120)
+    refused = f"{signal} could not be sent to {sanitise(record.refused, 200)}" if record.refused else ""
+    if not record.pids:
+        return f"{refused} ({reason})"
+    sent = f"sent {signal} to {words.numbered(record.pids[:MOST_NUMBERS], sanitise(record.what, 12))}: {reason}"
+    return f"{sent}; {refused}" if refused else sent
