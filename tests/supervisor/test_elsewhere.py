@@ -109,8 +109,8 @@ def test_a_moved_workspace_keeps_its_processes_and_its_place_is_not_trained_in_t
     try:
         replacement.ticks(20)
         assert process.alive() and len(replacement.processes()) <= 1
-        sight = replacement.supervisor.observer.tracks[replacement.run().run].seen.sight
-        assert not sight.known and f"process {process.pid} writes here" in sight.told
+        probe = replacement.supervisor.observer.tracks[replacement.run().run].seen.probe
+        assert not probe.known and f"process {process.pid} writes here" in probe.detail
         moved.want("cancel", force=True)
         moved.until(lambda: not process.alive())
         assert moved.state().supervision.killed == (process.pid,)
