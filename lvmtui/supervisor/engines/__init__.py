@@ -1,7 +1,7 @@
 """What the supervisor needs from the machine or cluster that executes runs. One file for each.
 
 An engine starts runs, reports on many of them at once, asks them to leave, and kills them. It decides nothing, and
-writes nothing into run folders that others read. What a run has achieved and how it ended is read there, not asked here.
+writes nothing into run folders that others read. What a run has achieved and how it ended is read there.
 
 A file of this folder whose name has no `_` is an engine and holds its `KIND`; the engine's name is the file's. Nothing
 else has to be told of it.
