@@ -16,6 +16,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.state.reader import CampaignReader, supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.lock import introduce, take_lock
+from lvmtui.supervisor.track import Track
 from tests.seccomp import PIDFD_OPEN, PIDFD_SEND_SIGNAL
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -71,7 +72,7 @@ def test_a_copied_workspace_goes_on_by_itself(original: World, tmp_path: Path) -
     copy = copy_of(original, tmp_path / "copy")
     try:
         for arm in ("baseline", "expanded"):
-            copy.behave(arm=arm)  # type: ignore[arg-type]
+            copy.behave(arm=arm)
         copy.to_the_end()
         assert copy.phase() is Phase.FINISHED
         lost = copy.state().supervision.last_lost
@@ -177,7 +178,7 @@ def test_a_run_whose_namespace_is_gone_goes_on_in_the_next_one(world: World) -> 
     assert lines[0].startswith(("baseline,running", "baseline,starting")), lines
 
 
-def _track(world: World):  # type: ignore[no-untyped-def]
+def _track(world: World) -> Track:
     return world.supervisor.observer.tracks[world.run().run]
 
 
@@ -194,6 +195,7 @@ def test_a_proc_of_another_namespace_is_refused_in_words() -> None:
 
 SEND = """
 import signal, sys
+from lvmtui.supervisor.track import Track
 from tests.seccomp import refuse
 refuse(*map(int, sys.argv[2].split(",")), errno=int(sys.argv[3]))
 from lvmtui.system.process_id import identity_of
@@ -213,8 +215,6 @@ def test_without_pidfds_signals_are_sent_by_number(calls: tuple[int, ...], refus
 
 
 def test_what_cannot_be_sent_is_said_on_the_row_and_in_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lvmtui.system import processes
-
     world.plan(behaviour=replace(SLOW, deaf=True), jobs=1, steps=5000)
     world.until(world.training)
 
@@ -222,8 +222,8 @@ def test_what_cannot_be_sent_is_said_on_the_row_and_in_the_log(world: World, mon
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patched:
-        patched.setattr(processes.signal, "pidfd_send_signal", refused)
-        patched.setattr(processes.os, "kill", refused)
+        patched.setattr("lvmtui.system.processes.signal.pidfd_send_signal", refused)
+        patched.setattr("lvmtui.system.processes.os.kill", refused)
         world.want("cancel")
         world.until(lambda: world.state().supervision.signalled)
         world.ticks(30)
