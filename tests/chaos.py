@@ -374,9 +374,9 @@ def faults(chaos: Chaos) -> list[str]:
         retrain = chaos.workspace.retrain_log(chaos.campaign, label).read_text().splitlines()
         told = Counter(line for line in retrain if f" {planned.run}  epoch " in line)
         happened = Counter(
-            f"{date(event.time)} {planned.run}  {sentence_of(event).words}"
+            f"{date(event.time)} {planned.run}  {sentence.words}"
             for event in _events(folder)
-            if isinstance(event, Evaluated)
+            if isinstance(event, Evaluated) and (sentence := sentence_of(event)) is not None
         )  # an evaluation that was done again in the same second gives the same line
         if set(told) != set(happened) or any(told[line] > happened[line] for line in told):
             found.append(f"{planned.run}: evaluations are missing in the log, or doubled")

@@ -1,6 +1,6 @@
-"""What to do about what was observed: pure, so that what people argue about can be read and tested without a process.
+"""What to do about what was observed. Pure, so that the rules can be read and tested without a process.
 
-`decide` looks at one moment and returns actions; it remembers nothing. What must be remembered (when somebody was
+`decide` looks at one moment and returns actions; it remembers nothing. What must be remembered (when a process was
 asked to leave) is part of the observation. An action is a small step, and the next observation follows at once: a
 death is noted in one tick, the run started again in the next.
 """
@@ -37,7 +37,7 @@ class Rules:
     """Between two tries of a run that found the disk full, or its folder locked: a quota may say no where the disk
     seems to have room."""
     startup: float = 120.0
-    """A trainer that has not made its first step is not stalled before: on a busy disk the imports alone take long."""
+    """A trainer is not called stalled before its first step until then: on a busy disk the imports take long."""
     word_wait: float = 5.0
     """From the end of a job on another host to concluding that it left no last word: what was written there may take
     a moment to be seen here."""
@@ -172,9 +172,9 @@ def something_left_to_do(observation: Observation) -> bool:
         return True
     for campaign in observation.campaigns:
         for run in campaign.runs:
-            if run.alive or run.wanted or (not run.sight.known and run.unsettled):
+            if run.alive or run.wanted or (not run.probe.known and run.unsettled):
                 return True
-            waits = run.later or not run.sight.known or run.status.phase is Phase.NO_SPACE
+            waits = run.later or not run.probe.known or run.status.phase is Phase.NO_SPACE
             if waits and run.state is not None and run.state.intent.want == "run" and not run.status.over:
                 return True
     return False
@@ -186,7 +186,7 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
         return []
     # whoever cannot be seen may be running: a place is kept for it, but not for what runs on another host
     taken = sum(
-        run.alive or (not run.sight.known and not run.status.over)
+        run.alive or (not run.probe.known and not run.status.over)
         for campaign in observation.campaigns
         for run in campaign.runs
     )
@@ -237,7 +237,7 @@ def _about_trainer(
             return Ask(run.name, "stopped by a signal, and to be paused")
         if trainer.waiting:
             return Ask(run.name, "in the queue, and to be paused")
-        if run.sight.everywhere and run.ordered >= rules.pause_wait:
+        if run.probe.sees_all_hosts and run.ordered >= rules.pause_wait:
             return Ask(run.name, "to be paused, and has not heard of it")
     if trainer.waiting:
         return None
@@ -268,7 +268,7 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
             return None
         return Close(run.name, intent.generation, supervision.insisted)
     if run.attempt is not None and not run.attempt.accounted:
-        hearsay = run.sight.everywhere and run.attempt.ending is None and run.quiet < rules.word_wait
+        hearsay = run.probe.sees_all_hosts and run.attempt.ending is None and run.quiet < rules.word_wait
         return None if hearsay else _death(run, run.attempt, state)
     if intent.want != "run" or run.status.phase not in (Phase.QUEUED, Phase.INTERRUPTED):
         return None
@@ -288,7 +288,7 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
 def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
     """How a process that is gone without an ending (or with one that is to be tried again) is written down."""
     process, generation, ending = attempt.process, attempt.generation, attempt.ending
-    ended = run.sight.ended if run.sight.ended and run.sight.ended.process == process else None
+    ended = run.probe.ended if run.probe.ended and run.probe.ended.process == process else None
     signalled = state.supervision.signalled
 
     def lose(reason: str, counts: bool = True, later: bool = False) -> Lose:

@@ -1,4 +1,4 @@
-"""Make sure that somebody supervises a workspace: for whoever has just given an order."""
+"""Make sure that a workspace is supervised, after an order was written."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Writes `pulse.json`: what this supervisor sees of runs that work on other hosts, where nobody else can look, and
-which runs it did something about, for those whom the kernel does not tell."""
+"""Writes `pulse.json`: what this supervisor sees of runs on other hosts, which runs it acted on, and what it cannot do.
+
+Screens and commands read it where they cannot look themselves and where the kernel does not report changes.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ from lvmtui.supervisor.track import Track
 NO_TROUBLES: Mapping[str, str] = {}
 
 
-class PulseWriter:
-    """Beats whenever there is something new, and now and then without."""
+class Heartbeat:
+    """Writes the file when there is something new, and every `BEAT` seconds otherwise."""
 
     def __init__(self, workspace: Workspace, engines: Mapping[str, Engine]) -> None:
         self._workspace = workspace
         self._engines = engines
-        self._beat = int(time.time())  # more than the one before had, whoever that was
+        self._beat = int(time.time())  # more than any supervisor before has written
         self._since = self._beat
         self._answers: dict[str, Answer] = {}
         self._jobs: dict[str, Job] = {}
@@ -36,14 +38,14 @@ class PulseWriter:
         faults: dict[str, str] = {}
         jobs: dict[str, Job] = {}
         for track in remote:
-            sight = track.seen.sight
-            if not sight.known:
-                faults[track.engine] = sight.told
-            elif sight.members:
+            probe = track.seen.probe
+            if not probe.known:
+                faults[track.engine] = probe.detail
+            elif probe.members:
                 faults.setdefault(track.engine, "")
-                job = sight.members[0]
+                job = probe.members[0]
                 jobs[track.planned.run] = Job(
-                    track.engine, job.identity.pid, job.waiting, sight.told, sight.node, sight.starts
+                    track.engine, job.identity.pid, job.waiting, probe.detail, probe.node, probe.starts
                 )
         answers = {
             name: Answer(self._answers[name].time if fault and name in self._answers else now, fault)

@@ -14,7 +14,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Journal:
-    """What was done to runs; each run's lines in the order in which they were written."""
+    """What was done to runs, each run's lines in order."""
 
     def __init__(self) -> None:
         self._waiting: dict[Path, list[Record]] = {}
@@ -35,7 +35,7 @@ class Journal:
             self.disk_full = False
 
     def waiting(self, folder: RunDir) -> list[Record]:
-        """What is not in the run's log yet: whoever folds the log adds it."""
+        """Records that are not in the run's log yet; add them when folding the log."""
         return self._waiting.get(folder.path, [])
 
     def fault(self, folder: RunDir) -> str:

@@ -9,7 +9,7 @@ from lvmtui.formats.trainer_log import Started
 from lvmtui.state.attempt import Attempt, newest_attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Life, Phase, Status, status_of
-from lvmtui.supervisor.engines import NOBODY, Member, Sight
+from lvmtui.supervisor.engines import NOBODY, Member, Probe
 
 NO_FOLDER = "the run folder is gone"
 
@@ -34,7 +34,7 @@ class RunSeen:
     host: str
     boot: str
     """Of the machine the supervisor runs on."""
-    sight: Sight = NOBODY
+    probe: Probe = NOBODY
     stalled: bool = False
     still: float = 0.0
     """Seconds without a sign of progress."""
@@ -59,28 +59,28 @@ class RunSeen:
     @cached_property
     def trainer(self) -> Member | None:
         """The living process that trains, or starts to."""
-        if self.state is None or not self.sight.members:
+        if self.state is None or not self.probe.members:
             return None
         started, supervision = self.state.trainer.started, self.state.supervision
         named = {supervision.process, started.process if started else None}
-        leaders = [m for m in self.sight.members if m.identity in named or (m.identity.is_job and _speaks(m, started))]
+        leaders = [m for m in self.probe.members if m.identity in named or (m.identity.is_job and _speaks(m, started))]
         if leaders:
             return max(leaders, key=lambda m: (m.identity.start_ticks, m.identity.pid))
         # nobody the logs name lives: a start that was not written down, or children that outlived their trainer
         attempt = self.attempt
         if attempt is not None and not attempt.accounted:
             return None
-        fresh = [m for m in self.sight.members if m.leader and m.launch != supervision.launch]
+        fresh = [m for m in self.probe.members if m.leader and m.launch != supervision.launch]
         return min(fresh, key=lambda m: m.identity.start_ticks, default=None)
 
     @property
     def alive(self) -> bool:
-        return bool(self.sight.members)
+        return bool(self.probe.members)
 
     @property
     def waits(self) -> bool:
-        """It stands in a cluster's queue: there is nobody yet who could hear anything."""
-        return self.alive and all(member.waiting for member in self.sight.members)
+        """It is in a cluster's queue, so no process could receive a signal yet."""
+        return self.alive and all(member.waiting for member in self.probe.members)
 
     @cached_property
     def life(self) -> Life:
@@ -89,21 +89,21 @@ class RunSeen:
         attempt = self.attempt
         if attempt is None or attempt.ending is not None or attempt.accounted:
             return Life.NONE
-        if not self.sight.known:
+        if not self.probe.known:
             return Life.UNSEEN
-        seen = self.sight.everywhere or attempt.process.host == self.host
+        seen = self.probe.sees_all_hosts or attempt.process.host == self.host
         return Life.NONE if seen else Life.ELSEWHERE
 
     @cached_property
     def status(self) -> Status:
         if self.state is None:
             return Status(Phase.FAILED, NO_FOLDER)
-        return status_of(self.state, self.life, self.sight.told)
+        return status_of(self.state, self.life, self.probe.detail)
 
     @property
     def untouchable(self) -> bool:
-        """Nobody here can say whether it runs."""
-        return not self.sight.known or self.life is Life.ELSEWHERE
+        """It cannot be known from here whether it runs."""
+        return not self.probe.known or self.life is Life.ELSEWHERE
 
     @property
     def unsettled(self) -> bool:
@@ -112,7 +112,7 @@ class RunSeen:
 
     @cached_property
     def wanted(self) -> bool:
-        """It waits for nothing but its turn."""
+        """It could start as soon as there is a place for it."""
         if self.state is None or self.alive or self.untouchable or self.later or self.state.intent.want != "run":
             return False
         return self.status.phase in (Phase.QUEUED, Phase.INTERRUPTED)

@@ -1,7 +1,7 @@
-"""Looks: at run folders, at processes, at the disk. Builds the frozen observation that decisions are made on.
+"""Looks at run folders, processes and the disk, and builds the frozen observation that decisions are made on.
 
-The cost of a look is what hundreds of runs pay every second, so a run that rests (nobody runs for it, nothing is due)
-is only asked whether its intent changed: no other file of its folder can change without a process or without us.
+With hundreds of runs the cost of a look counts every second. So for an idle run (no process, nothing due) only the
+intent is checked: without a process, nothing but an order or the supervisor itself can change its folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lvmtui.state.liveness import StallWatch
 from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
-from lvmtui.supervisor.engines import NOBODY, Engine, Place, Sight, name_of
+from lvmtui.supervisor.engines import NOBODY, Engine, Place, Probe, name_of
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.supervisor.track import CampaignTrack, Track
@@ -28,14 +28,14 @@ from lvmtui.system.process_id import boot_id, host_name
 from lvmtui.system.text import last_words
 
 LOOK_AGAIN = 10.0
-"""Seconds after which a resting run is looked at all the same: a look must not depend on a hint."""
+"""Seconds after which an idle run is looked at in full, in case a change was missed."""
 DIGITS_AFTER = 5.0
-"""Seconds without a sign of progress after which the live digits are read, to tell what it may be busy with."""
+"""Seconds without a sign of progress after which the live digits are read, to see what it is busy with."""
 MANY = 500
-"""Runs up to which every one is asked in every tick whether its intent changed, and looked at so often. Of more, a part
-is: what a tick costs must not grow with the runs that rest. Orders are heard at once all the same, by the bell."""
+"""Up to this many runs, every tick checks the intent of each. With more, a tick checks a part of them, so that its
+cost does not grow with the number of idle runs. Orders are still noticed at once, by the workspace's `bell` file."""
 ELSEWHERE = 2.0
-"""Seconds between two looks into the folder of a run that another host works on: each asks a file server."""
+"""Seconds between two looks into the folder of a run on another host: each is a request to a file server."""
 LAST_WORDS = 4096
 """Bytes of the end of a log that are searched for its last line."""
 
@@ -77,9 +77,9 @@ class Observer:
         self._find_campaigns(now)
         self._hear_orders()
         due = [t for c in self.campaigns for t in c.tracks.values() if now >= t.look_at]
-        unsure = [track for track, sight in self._look(due) if not self._see(track, sight, now)]
-        for track, sight in self._look(unsure):
-            self._see(track, sight, now)
+        unsure = [track for track, probe in self._look(due) if not self._see(track, probe, now)]
+        for track, probe in self._look(unsure):
+            self._see(track, probe, now)
         return Observation(
             campaigns=tuple(
                 CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout)
@@ -163,18 +163,18 @@ class Observer:
             if signature(track.folder.intent, asked=rung and few) != track.intent:
                 track.touch()
 
-    def _look(self, due: list[Track]) -> list[tuple[Track, Sight]]:
+    def _look(self, due: list[Track]) -> list[tuple[Track, Probe]]:
         """Ask each engine once about all its runs. Before their folders are read: who is dead then has said all."""
-        sights: list[tuple[Track, Sight]] = []
+        probes: list[tuple[Track, Probe]] = []
         for name in {track.engine for track in due}:
             tracks = [track for track in due if track.engine == name]
             engine = self._engine(name)
             if engine is None:
-                sights += [(track, Sight(known=False)) for track in tracks]
+                probes += [(track, Probe(known=False)) for track in tracks]
                 continue
             seen = engine.look([self.place_of(track) for track in tracks if track.planned.trained_here])
-            sights += [(track, seen.get(track.folder.path, NOBODY)) for track in tracks]
-        return sights
+            probes += [(track, seen.get(track.folder.path, NOBODY)) for track in tracks]
+        return probes
 
     def _engine(self, name: str) -> Engine | None:
         """An engine by its name; None for one of a later version."""
@@ -191,20 +191,20 @@ class Observer:
         unsettled = track.seen.state is None or track.seen.unsettled
         return Place(track.folder, track.named, track.name, track.settings, track.started_with, unsettled)
 
-    def _see(self, track: Track, sight: Sight, now: float) -> bool:
+    def _see(self, track: Track, probe: Probe, now: float) -> bool:
         """Put together what is seen of a run. False if its logs name a process that nobody has looked for yet."""
-        if now < track.read_at and sight == track.seen.sight:
+        if now < track.read_at and probe == track.seen.probe:
             return True
         if (intent := signature(track.folder.intent)) != track.intent:
             track.intent, track.ordered = intent, now
             self._note_stranger(track)
         asked_about = track.named
-        self._note_movement(track, sight, now)
-        ended_elsewhere = sight.everywhere and not sight.members and (track.seen.alive or track.seen.unsettled)
+        self._note_movement(track, probe, now)
+        ended_elsewhere = probe.sees_all_hosts and not probe.members and (track.seen.alive or track.seen.unsettled)
         state = track.reader.refresh(digits=now - track.moved[1] > DIGITS_AFTER, asked=ended_elsewhere)
         if (state is None) != track.gone:
             track.gone = state is None
-            if track.state or sight.members or not track.gone:
+            if track.state or probe.members or not track.gone:
                 self._note(track.planned.run, track.reader.fault or "its folder is back", time.time())
         if state is not None and (waiting := self._journal.waiting(track.folder)):
             state = replace(state, supervision=fold_records(waiting, state.supervision))
@@ -212,18 +212,18 @@ class Observer:
         if state is not before:
             track.named = processes_of(state) if state else ()
         newly_named = track.named is not asked_about and any(p not in asked_about for p in track.named)
-        if newly_named and not sight.members:
-            sight = replace(sight, known=False)
-        if sight.everywhere and sight.members and track.asked is None:
+        if newly_named and not probe.members:
+            probe = replace(probe, known=False)
+        if probe.sees_all_hosts and probe.members and track.asked is None:
             track.read_at = now + ELSEWHERE * (0.5 + track.spread)
-        if state is before and sight == track.seen.sight and self._goes_well(track, now):
+        if state is before and probe == track.seen.probe and self._goes_well(track, now):
             return True
-        track.seen = seen = self._run_seen(track, state, sight, now)
+        track.seen = seen = self._run_seen(track, state, probe, now)
         open_end = seen.alive or seen.untouchable or seen.unsettled
         rests = not (open_end or seen.later or seen.status.phase is Phase.NO_SPACE)
         again = LOOK_AGAIN * (0.5 + track.spread) * max(1.0, len(self.tracks) / MANY)
         track.look_at = now + again if rests and not newly_named else now
-        return sight.known or not newly_named
+        return probe.known or not newly_named
 
     def _goes_well(self, track: Track, now: float) -> bool:
         """True if it runs, makes progress and was asked for nothing: then no time of it means anything."""
@@ -237,9 +237,9 @@ class Observer:
             and track.seen.still < track.patience
         )
 
-    def _note_movement(self, track: Track, sight: Sight, now: float) -> None:
+    def _note_movement(self, track: Track, probe: Probe, now: float) -> None:
         """New digits, another process: it is not hanging."""
-        signs = (signature(track.folder.progress), sight.members[:1])
+        signs = (signature(track.folder.progress), probe.members[:1])
         if signs != track.moved[0]:
             track.moved = (signs, now)
 
@@ -251,8 +251,8 @@ class Observer:
         except OSError:
             pass
 
-    def _run_seen(self, track: Track, state: RunState | None, sight: Sight, now: float) -> RunSeen:
-        seen = RunSeen(track.planned.run, state, host_name(), boot_id(), sight)
+    def _run_seen(self, track: Track, state: RunState | None, probe: Probe, now: float) -> RunSeen:
+        seen = RunSeen(track.planned.run, state, host_name(), boot_id(), probe)
         live = state.live if state else None
         if not seen.alive:
             track.quiet_since = now if track.quiet_since is None else track.quiet_since
@@ -293,8 +293,8 @@ class Observer:
                 spec = PlannedRun(key, key, "", "baseline", 0)
                 track = self.orphans.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
                 track.name = place.name
-                sight = self._engines[name].look([place])[place.folder.path]
-                track.seen = self._run_seen(track, None, sight, now)
+                probe = self._engines[name].look([place])[place.folder.path]
+                track.seen = self._run_seen(track, None, probe, now)
                 found[key] = track
         self.orphans = found
         return [track.seen for track in found.values()]

@@ -98,7 +98,7 @@ class _RunLog:
 
 
 @dataclass
-class Chronicle:
+class ReadableLogs:
     """The logs of one campaign."""
 
     workspace: Workspace

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
-from lvmtui.supervisor.readable_logs import Chronicle
+from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tasks import Made, Outcome, Task, Workers, complete_pairs, due, result_of
 from lvmtui.supervisor.track import CampaignTrack, Track
 
@@ -45,14 +45,14 @@ class Results:
         """Write what happened to the runs into the logs."""
         for campaign in campaigns:
             states = {name: track.state for name, track in campaign.tracks.items()}
-            self._of(campaign).chronicle.catch_up(states)
+            self._of(campaign).logs.catch_up(states)
 
     def note(self, campaigns: Sequence[CampaignTrack], run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
         for campaign in campaigns:
             if run in campaign.tracks:
                 line = f"{run}  {text}"
-                self._of(campaign).chronicle.note(line, when or time.time(), once=when is None)
+                self._of(campaign).logs.note(line, when or time.time(), once=when is None)
 
     def _of(self, campaign: CampaignTrack) -> _OfCampaign:
         if campaign.dir.id not in self._campaigns:
@@ -66,7 +66,7 @@ class _OfCampaign:
     def __init__(self, workspace: Workspace, campaign: CampaignTrack) -> None:
         self.folder = campaign.dir
         self.campaign: Campaign = campaign.campaign
-        self.chronicle = Chronicle(workspace, campaign.campaign)
+        self.logs = ReadableLogs(workspace, campaign.campaign)
         self.made = Made(campaign.dir)
         self.outcomes: tuple[Outcome, ...] = ()
         self.tasks: list[Task] = []
@@ -94,16 +94,16 @@ class _OfCampaign:
         now = time.time()
         if fault:
             more = "" if last else f", it is tried again ({tries} so far)"
-            self.chronicle.note(f"{task.title} failed: {fault}{more}", now)
+            self.logs.note(f"{task.title} failed: {fault}{more}", now)
             return
         self.made.note(task)
         written = now
         with suppress(OSError):
             written = result_of(self.folder, task).stat().st_mtime
         if task.kind == "comparison":
-            self.chronicle.compared(task.subject, written, len(complete_pairs(self.outcomes, task.subject)))
+            self.logs.compared(task.subject, written, len(complete_pairs(self.outcomes, task.subject)))
         else:
-            self.chronicle.note(f"{task.title} written", written)
+            self.logs.note(f"{task.title} written", written)
 
 
 def _outcome(track: Track) -> Outcome:

@@ -1,6 +1,6 @@
-"""The supervisor of a workspace: makes what is so agree with what is wanted.
+"""The supervisor of a workspace: brings the runs into the state that was ordered.
 
-One tick: look, decide, act. It can be killed between any two lines of it; the next one looks again and goes on.
+One tick looks, decides and acts. The supervisor can be killed at any point of it; the next one looks again and goes on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lvmtui.supervisor.decide import (
 )
 from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
-from lvmtui.supervisor.heartbeat import PulseWriter
+from lvmtui.supervisor.heartbeat import Heartbeat
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
 from lvmtui.supervisor.observation import Observation
@@ -64,7 +64,7 @@ EXIT_SUPERVISED = 3
 
 
 class Supervisor:
-    """Everything one supervisor knows and may do. Made of parts that tests replace."""
+    """Everything one supervisor knows and does. Tests replace its parts."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Supervisor:
         self.results = Results(workspace, workers or Workers())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
-        self.pulse = PulseWriter(workspace, self.engines)
+        self.pulse = Heartbeat(workspace, self.engines)
 
     # -- one tick --
 
@@ -118,7 +118,7 @@ class Supervisor:
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
         runs += self.observation.orphans
         hurried = (Phase.PAUSING, Phase.CANCELLING)
-        near = (run for run in runs if not run.sight.everywhere)
+        near = (run for run in runs if not run.probe.sees_all_hosts)
         if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy else IDLE

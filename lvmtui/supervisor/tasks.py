@@ -1,8 +1,7 @@
-"""Short heavy processes that turn finished runs into figures: trivial baselines, comparisons, the report.
+"""Short, heavy processes that turn finished runs into figures: trivial baselines, comparisons, the report.
 
-One at a time, at low priority, beside the training. Each leaves a file at once and whole, and does nothing if the file
-is there and still right; which of them are due is a pure function of what the runs have become and of what each
-result was made from.
+They run one at a time, at low priority, beside the training. Each writes its file in one step, and does nothing if the
+file is there and still valid. Which are due is a pure function of the runs and of what each result was made from.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ TRIES = 3
 PAUSE, LONGEST_PAUSE = 10.0, 600.0
 """Seconds before the second try, twice as many before each further one, up to the longest."""
 LIMIT = 3600.0
-"""Seconds after which a worker is held to hang. The largest baselines take minutes."""
+"""Seconds after which a worker counts as hanging. The largest baselines take minutes."""
 NICENESS = 10
 
 

@@ -24,7 +24,7 @@ class Track:
     engine: str
     seen: RunSeen
     name: str = ""
-    """By which its engine finds it again."""
+    """Under which its engine finds it again."""
     settings: Settings = field(default_factory=dict)
     """What its campaign told its engine."""
     started_with: StartedWith | None = None
@@ -41,9 +41,9 @@ class Track:
     ordered: float = 0.0
     """When its intent was first seen."""
     patience: float = 0.0
-    """Seconds without a sign of progress that mean nothing."""
+    """Seconds without a sign of progress that are normal."""
     spread: float = 0.5
-    """Between 0 and 1: runs that rest are not all looked at in the same tick."""
+    """Between 0 and 1; spreads the full looks at idle runs over several ticks."""
     gone: bool = False
     """Its folder cannot be read."""
     moved: tuple[object, float] = (None, 0.0)

@@ -37,20 +37,20 @@ def test_what_squeue_prints() -> None:
     text += line("14_2", "RUNNING", "None", "node17", "N/A", "/home/ada/array.sh", "an array") + "a broken line\n"
     first, second = jobs_in(text)
     assert (first.id, first.node, first.starts, first.folder) == (12, "node17", 1795355100.0, FOLDER)
-    assert first.told == "job 12 on node17" and not first.member.waiting
+    assert first.detail == "job 12 on node17" and not first.member.waiting
     assert second.member.waiting and second.starts is None
-    assert second.told == "job 13: waits for nodes to become free (Resources)"
+    assert second.detail == "job 13: waits for nodes to become free (Resources)"
 
 
 def test_a_start_that_slurm_expects_is_told() -> None:
     (job,) = jobs_in(line("13", "PENDING", "Priority", "", "1795355100", f"{FOLDER}/job.sh", "c/gru/8k/s2"))
-    assert job.told.startswith("job 13: others come first (Priority), to start about ")
+    assert job.detail.startswith("job 13: others come first (Priority), to start about ")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_no_answer_breaks_it(text: str) -> None:
     for job in jobs_in(text):
-        assert "\x1b" not in job.told
+        assert "\x1b" not in job.detail
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ class Bench:
     def look(self, seconds: float = 10.0) -> list[tuple[int, ...] | None]:
         """Numbers of each run's jobs; None: not known."""
         self.now += seconds
-        sights = self.engine.look(self.places)
-        found = [sights[place.folder.path] for place in self.places]
-        return [tuple(m.identity.pid for m in sight.members) if sight.known else None for sight in found]
+        probes = self.engine.look(self.places)
+        found = [probes[place.folder.path] for place in self.places]
+        return [tuple(m.identity.pid for m in probe.members) if probe.known else None for probe in found]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from lvmtui.formats.trainer_log import (
 from lvmtui.state.run_state import RunState, apply, apply_record, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
 from lvmtui.supervisor.decide import Adopt, Ask, Close, GiveUp, Insist, Lose, Rules, Start, decide, something_left_to_do
-from lvmtui.supervisor.engines import Ended, Member, Sight
+from lvmtui.supervisor.engines import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign
@@ -88,8 +88,8 @@ records: st.SearchStrategy[Record] = st.one_of(
 )
 intents = st.builds(Intent, st.sampled_from(["run", "run", "pause", "cancel"]), generations, generations, st.booleans())
 members = st.builds(Member, st.builds(process, st.integers(1, 4)), st.booleans(), launches, st.booleans())
-sights = st.builds(
-    Sight,
+probes = st.builds(
+    Probe,
     st.lists(members, max_size=3, unique_by=lambda m: m.identity).map(tuple),
     st.sampled_from([True, True, True, False]),
     st.none() | st.builds(Ended, processes, st.just("killed by signal 9"), st.sampled_from([None, 1, 3, 10, 28])),
@@ -114,7 +114,7 @@ def observations(draw: st.DrawFn, spec: RunSpec) -> Observation:
                     state,
                     HOST,
                     BOOT,
-                    draw(sights),
+                    draw(probes),
                     stalled=draw(st.booleans()),
                     still=draw(st.sampled_from([0.0, 1000.0])),
                     overtime=draw(st.sampled_from([None, 1.0, 60.0])),
@@ -156,7 +156,7 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
     for name in starts:
         run, _ = runs[name]
         assert run.state is not None and not run.alive, "never two processes for a run"
-        assert run.sight.known and run.life is not Life.ELSEWHERE, "what may run elsewhere is not started here"
+        assert run.probe.known and run.life is not Life.ELSEWHERE, "what may run elsewhere is not started here"
         assert run.state.intent.want == "run", "an order to pause or cancel is kept"
         assert run.status.phase not in OVER, "what is over stays so"
 
@@ -167,7 +167,7 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
             case Ask() | Insist():
                 assert run.alive
             case Adopt(member=member):
-                assert member in run.sight.members
+                assert member in run.probe.members
             case Close() | Lose() | GiveUp():
                 assert not run.alive and run.state is not None and run.trainer is None
         if isinstance(action, Insist) and run.state is not None:
@@ -245,7 +245,7 @@ class SimulatedWorld:
             asked = Asked(self.now - run.asked, None if run.insisted is None else self.now - run.insisted)
         ended = run.state.trainer.ending is not None and run.alive is not None
         return RunSeen(
-            run.name, run.state, HOST, f"boot-{self.boot}", Sight(alive, True, run.ended),
+            run.name, run.state, HOST, f"boot-{self.boot}", Probe(alive, True, run.ended),
             overtime=0.0 if ended and self._is_current(run) else None,
             quiet=self.now - run.quiet_since, room=self.room, asked=asked,
         )  # fmt: skip
@@ -425,13 +425,13 @@ def test_whatever_happened_everything_wanted_comes_to_its_end(
 
 
 def seen_with(
-    spec: RunSpec, intent: Intent, *records: Record | Event, sight: Sight = Sight(), **facts: object
+    spec: RunSpec, intent: Intent, *records: Record | Event, probe: Probe = Probe(), **facts: object
 ) -> RunSeen:
     trainer = fold(r for r in records if not isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled)))
     supervision = fold_records(
         r for r in records if isinstance(r, (Launched, Adopted, Lost, Stopped, GaveUp, Signalled))
     )
-    return RunSeen("run", RunState(spec, intent, trainer, supervision), HOST, BOOT, sight, **facts)  # type: ignore[arg-type]
+    return RunSeen("run", RunState(spec, intent, trainer, supervision), HOST, BOOT, probe, **facts)  # type: ignore[arg-type]
 
 
 def decided(run: RunSeen, **options: object) -> object:
@@ -447,13 +447,13 @@ def started(number: int = 1, generation: int = 0) -> Started:
     return Started(float(number), process(number), generation, 0, None, (), 0.0, 1, "cpu", {})
 
 
-def alive(number: int = 1, *, leader: bool = True, launch: str | None = None, stopped: bool = False) -> Sight:
-    return Sight((Member(process(number), leader, launch or f"launch-{number}", stopped),))
+def alive(number: int = 1, *, leader: bool = True, launch: str | None = None, stopped: bool = False) -> Probe:
+    return Probe((Member(process(number), leader, launch or f"launch-{number}", stopped),))
 
 
 def test_a_clock_that_jumps_back_hides_no_process(spec: RunSpec) -> None:
     second = replace(launched(2), time=-1000.0)
-    run = seen_with(spec, Intent(), launched(1), started(1), second, sight=Sight())
+    run = seen_with(spec, Intent(), launched(1), started(1), second, probe=Probe())
     assert run.attempt is not None and run.attempt.process == process(2)
     decision = decided(run)
     assert isinstance(decision, Lose) and decision.process == process(2)
@@ -461,18 +461,18 @@ def test_a_clock_that_jumps_back_hides_no_process(spec: RunSpec) -> None:
 
 def test_a_start_that_was_not_written_down_is_adopted(spec: RunSpec) -> None:
     old = (launched(1), started(1), Paused(2.0, 10, 1.0))
-    run = seen_with(spec, Intent("run", 2), *old, sight=alive(3))
+    run = seen_with(spec, Intent("run", 2), *old, probe=alive(3))
     assert decided(run) == Adopt("run", alive(3).members[0])
 
 
 def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> None:
     old = (launched(1), started(1), Paused(2.0, 10, 1.0))
-    run = seen_with(spec, Intent("run", 2), *old, sight=alive(3, launch="launch-1"))
+    run = seen_with(spec, Intent("run", 2), *old, probe=alive(3, launch="launch-1"))
     assert isinstance(decided(run), Ask)
 
 
 def test_nobody_is_taken_for_a_trainer_while_a_death_is_not_written_down(spec: RunSpec) -> None:
-    run = seen_with(spec, Intent(), launched(1), started(1), sight=alive(3))
+    run = seen_with(spec, Intent(), launched(1), started(1), probe=alive(3))
     assert run.trainer is None and isinstance(decided(run), Ask)
 
 
@@ -524,7 +524,7 @@ def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec
 def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
     def at(asked: Asked | None, force: bool = False) -> object:
         intent = Intent("cancel", 1, force=force)
-        return decided(seen_with(spec, intent, launched(1), started(1), sight=alive(), asked=asked))
+        return decided(seen_with(spec, intent, launched(1), started(1), probe=alive(), asked=asked))
 
     assert isinstance(at(None), Ask)
     assert at(Asked(9.0, None)) is None
@@ -535,13 +535,13 @@ def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
 
 
 def test_a_trainer_told_to_begin_anew_is_stopped_for_it(spec: RunSpec) -> None:
-    run = seen_with(spec, Intent("run", 2, restart=2), launched(1), started(1), sight=alive())
+    run = seen_with(spec, Intent("run", 2, restart=2), launched(1), started(1), probe=alive())
     assert isinstance(decided(run), Ask)
-    assert decided(seen_with(spec, Intent("run", 2), launched(1), started(1), sight=alive())) is None
+    assert decided(seen_with(spec, Intent("run", 2), launched(1), started(1), probe=alive())) is None
 
 
 def test_a_retry_of_a_run_that_hangs_ends_it(spec: RunSpec) -> None:
-    run = seen_with(spec, Intent("run", 1), launched(1), started(1), sight=alive(), stalled=True)
+    run = seen_with(spec, Intent("run", 1), launched(1), started(1), probe=alive(), stalled=True)
     assert isinstance(decided(run), Ask)
 
 
@@ -557,20 +557,22 @@ def test_a_full_disk_is_waited_for_and_a_paused_run_does_not_wait(spec: RunSpec)
 def test_an_engine_that_sees_every_host_says_who_is_dead_there(spec: RunSpec) -> None:
     there = replace(launched(1), process=process(1, host="node17", boot="theirs"))
     assert decided(seen_with(spec, Intent(), there)) is None  # on a host that cannot be looked at
-    assert decided(seen_with(spec, Intent(), there, sight=Sight(everywhere=True), quiet=1.0)) is None  # a last word?
-    decision = decided(seen_with(spec, Intent(), there, sight=Sight(everywhere=True), quiet=60.0))
+    assert (
+        decided(seen_with(spec, Intent(), there, probe=Probe(sees_all_hosts=True), quiet=1.0)) is None
+    )  # a last word?
+    decision = decided(seen_with(spec, Intent(), there, probe=Probe(sees_all_hosts=True), quiet=60.0))
     assert isinstance(decision, Lose) and decision.counts and "restarted" not in decision.reason
 
 
 def test_nothing_is_started_while_the_cluster_does_not_answer(spec: RunSpec) -> None:
-    unseen = seen_with(spec, Intent(), launched(1), started(1), sight=Sight(known=False))
+    unseen = seen_with(spec, Intent(), launched(1), started(1), probe=Probe(known=False))
     queued = replace(seen_with(spec, Intent()), name="other")
     assert decide(Observation((CampaignSeen("c", 1, (unseen, queued)),)), RULES) == ()
     assert something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
 
 
 def test_who_is_to_be_cancelled_and_cannot_be_seen_is_waited_for(spec: RunSpec) -> None:
-    unseen = seen_with(spec, Intent(want="cancel", generation=1), launched(1), sight=Sight(known=False))
+    unseen = seen_with(spec, Intent(want="cancel", generation=1), launched(1), probe=Probe(known=False))
     assert decided(unseen) is None and something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
 
 

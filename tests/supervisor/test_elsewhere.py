@@ -17,6 +17,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.lock import introduce, take_lock
+from lvmtui.supervisor.track import Track
 from tests.seccomp import PIDFD_OPEN, PIDFD_SEND_SIGNAL
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -110,8 +111,8 @@ def test_a_moved_workspace_keeps_its_processes_and_its_place_is_not_trained_in_t
     try:
         replacement.ticks(20)
         assert process.alive() and len(replacement.processes()) <= 1
-        sight = replacement.supervisor.observer.tracks[replacement.run().run].seen.sight
-        assert not sight.known and f"process {process.pid} writes here" in sight.told
+        probe = replacement.supervisor.observer.tracks[replacement.run().run].seen.probe
+        assert not probe.known and f"process {process.pid} writes here" in probe.detail
         moved.want("cancel", force=True)
         moved.until(lambda: not process.alive())
         assert moved.state().supervision.killed == (process.pid,)
@@ -178,7 +179,7 @@ def test_a_run_whose_namespace_is_gone_goes_on_in_the_next_one(world: World) -> 
     assert lines[0].startswith(("baseline,running", "baseline,starting")), lines
 
 
-def _track(world: World):  # type: ignore[no-untyped-def]
+def _track(world: World) -> Track:
     return world.supervisor.observer.tracks[world.run().run]
 
 
@@ -195,6 +196,7 @@ def test_a_proc_of_another_namespace_is_refused_in_words() -> None:
 
 SEND = """
 import signal, sys
+from lvmtui.supervisor.track import Track
 from tests.seccomp import refuse
 refuse(*map(int, sys.argv[2].split(",")), errno=int(sys.argv[3]))
 from lvmtui.system.process_id import identity_of

@@ -93,8 +93,8 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
 
 def test_a_process_is_seen_until_it_ends_and_how(bench: Bench) -> None:
     begun = bench.engine.start(bench.place, bench.spec)
-    sight = bench.engine.look([bench.place])[bench.folder.path]
-    assert [m.identity for m in sight.members] == [begun.process] and sight.ended is None
+    probe = bench.engine.look([bench.place])[bench.folder.path]
+    assert [m.identity for m in probe.members] == [begun.process] and probe.ended is None
     os.kill(begun.process.pid, signal.SIGSEGV)
     wait_for(lambda: not bench.engine.look([bench.place])[bench.folder.path].members)
     ended = bench.engine.look([bench.place])[bench.folder.path].ended

@@ -11,8 +11,8 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.supervisor import readable_logs as chronicle_module
-from lvmtui.supervisor.readable_logs import Chronicle
+from lvmtui.supervisor import readable_logs as logs_module
+from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.system.files import append_line
 from lvmtui.system.process_id import host_name
 from tests.factory import NOBODY, bring_to, make_campaign
@@ -23,11 +23,11 @@ class Bench:
         self.workspace = Workspace(root)
         self.campaign: Campaign = make_campaign(self.workspace, models=("amn", "gru"))
         self.readers = {p.run: RunReader(self.workspace.run(p), curves=False) for p in self.campaign.runs}
-        self.chronicle = Chronicle(self.workspace, self.campaign)
+        self.logs = ReadableLogs(self.workspace, self.campaign)
 
     def catch_up(self) -> None:
         states: dict[str, RunState | None] = {name: reader.refresh() for name, reader in self.readers.items()}
-        self.chronicle.catch_up(states)
+        self.logs.catch_up(states)
 
     def arm(self, label: str = "8k") -> list[str]:
         path = self.workspace.retrain_log(self.campaign, label)
@@ -74,7 +74,7 @@ def test_nothing_is_told_twice_by_one_or_by_the_next(bench: Bench) -> None:
     bench.catch_up()
     bench.catch_up()
     before = bench.arm()
-    bench.chronicle = Chronicle(bench.workspace, bench.campaign)
+    bench.logs = ReadableLogs(bench.workspace, bench.campaign)
     bench.catch_up()
     assert bench.arm() == before
     history.train(history.spec.total_steps)
@@ -83,7 +83,7 @@ def test_nothing_is_told_twice_by_one_or_by_the_next(bench: Bench) -> None:
     after = bench.arm()
     assert after[: len(before)] == before and len(set(after)) == len(after) == len(before) + 11
     bench.workspace.retrain_log(bench.campaign, "8k").unlink()
-    bench.chronicle = Chronicle(bench.workspace, bench.campaign)
+    bench.logs = ReadableLogs(bench.workspace, bench.campaign)
     bench.catch_up()
     assert bench.arm() == after and len(bench.monitor()) == 1
 
@@ -95,7 +95,7 @@ def test_a_log_that_was_cut_anywhere_is_made_whole(bench: Bench) -> None:
     lines = set(whole.splitlines())
     for cut in range(len(whole) - 250, len(whole), 7):
         bench.workspace.retrain_log(bench.campaign, "8k").write_bytes(whole[:cut])
-        bench.chronicle = Chronicle(bench.workspace, bench.campaign)
+        bench.logs = ReadableLogs(bench.workspace, bench.campaign)
         bench.catch_up()
         assert lines <= set(bench.workspace.retrain_log(bench.campaign, "8k").read_bytes().splitlines())
 
@@ -111,11 +111,11 @@ def test_a_full_disk_delays_lines_and_loses_none(bench: Bench, monkeypatch: pyte
         really(path, line)
 
     bring_to(bench.workspace, bench.campaign, "amn", "baseline", state="finished")
-    monkeypatch.setattr(chronicle_module, "append_line", nearly_full)
+    monkeypatch.setattr(logs_module, "append_line", nearly_full)
     bench.catch_up()
     bench.catch_up()
     assert len(bench.arm()) == 3
-    monkeypatch.setattr(chronicle_module, "append_line", really)
+    monkeypatch.setattr(logs_module, "append_line", really)
     bench.catch_up()
     assert len(bench.arm()) == len(set(bench.arm())) > 10 and len(bench.monitor()) == 1
 
@@ -129,9 +129,9 @@ def test_text_from_logs_cannot_speak_to_the_terminal(bench: Bench) -> None:
 
 
 def test_notes_are_written_once(bench: Bench) -> None:
-    bench.chronicle.note("run x  not started: locked", 1795355100.0, once=True)
-    bench.chronicle.note("run x  not started: locked", 1795355200.0, once=True)
-    Chronicle(bench.workspace, bench.campaign).note("run x  not started: locked", 1795355300.0, once=True)
+    bench.logs.note("run x  not started: locked", 1795355100.0, once=True)
+    bench.logs.note("run x  not started: locked", 1795355200.0, once=True)
+    ReadableLogs(bench.workspace, bench.campaign).note("run x  not started: locked", 1795355300.0, once=True)
     assert len(bench.monitor()) == 1
-    bench.chronicle.compared("graphmert_lvm", 1795355300.0, 2)
+    bench.logs.compared("graphmert_lvm", 1795355300.0, 2)
     assert bench.monitor()[-1].endswith("comparison of GraphMERT-LVM written, 2 pairs")

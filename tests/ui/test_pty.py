@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +17,16 @@ from lvmtui.system.process_id import identity_of
 from tests.factory import bring_to, planned_run
 from tests.ui.showcase import end, middle, supervise
 from tests.ui.terminal import Terminal
+from tests.waiting import IdleTrainer
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
     """A campaign half way whose trainer is somebody who sleeps, and no supervisor who would carry out an order."""
-    trainer = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    middle(tmp_path, identity_of(trainer.pid))
+    trainer = IdleTrainer()
+    campaign = middle(tmp_path, identity_of(trainer.pid))
+    for planned in campaign.runs:
+        trainer.hold(Workspace(tmp_path).run(planned).lock)
     supervise(tmp_path)
     lock = try_lock(Workspace(tmp_path).supervisor_lock)
     assert lock is not None

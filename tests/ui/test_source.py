@@ -18,6 +18,7 @@ from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import Source
 from lvmtui.ui.read.watch import Hints, Places
 from tests.factory import bring_to, make_campaign, planned_run
+from tests.waiting import IdleTrainer
 
 PATIENCE = 15.0
 
@@ -138,13 +139,11 @@ def test_a_stopped_source_says_no_more(tmp_path: Path, screen: Screen) -> None:
 
 
 def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, screen: Screen) -> None:
-    import subprocess
-    import sys
-
     from lvmtui.system.process_id import identity_of
 
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child = IdleTrainer()
     campaign = make_campaign(tmp_path, models=("amn",))
+    child.hold(Workspace(tmp_path).run(campaign.runs[0]).lock)
     bring_to(tmp_path, campaign, "amn", "baseline", state="running", process=identity_of(child.pid))
     source = Source(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
     try:

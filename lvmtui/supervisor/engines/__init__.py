@@ -1,7 +1,7 @@
-"""What the supervisor needs of whoever runs the runs: this machine, or a cluster. One file each.
+"""What the supervisor needs from the machine or cluster that executes runs. One file for each.
 
-An engine starts, tells about many runs at once, asks to leave, insists. It decides nothing and writes nothing that
-others read into run folders; what a run has achieved and how it ended is read there, not asked of the engine.
+An engine starts runs, reports on many of them at once, asks them to leave, and kills them. It decides nothing, and
+writes nothing into run folders that others read. What a run has achieved and how it ended is read there.
 
 A file of this folder whose name has no `_` is an engine and holds its `KIND`; the engine's name is the file's. Nothing
 else has to be told of it.
@@ -33,7 +33,7 @@ class CannotStart(Exception):
 
 
 class Occupied(Exception):
-    """It cannot be started now, whoever's fault that is not the run's; one line says why. Later it may go."""
+    """It cannot be started now, and the run is not to blame; one line says why. It is tried again later."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class Place:
 
     folder: RunDir
     processes: tuple[Identity, ...] = ()
-    """Those its logs name, that of the newest attempt first: they may be its own although they carry no mark."""
+    """The ones its logs name, the newest attempt's first. They may be the run's even if they carry no mark."""
     name: str = ""
-    """By which an engine that knows no folders finds it again; see `name_of`."""
+    """Under which an engine that does not know folders finds it again; see `name_of`."""
     settings: Settings = field(default_factory=dict)
     """Its campaign's."""
     started_with: StartedWith | None = None
     """Its campaign's; None: what this process has."""
     unsettled: bool = True
-    """Its logs do not tell how its last attempt ended, as far as they have been read: whoever knows is to say it."""
+    """Its logs, as far as they were read, do not say how its last attempt ended; the engine should, if it can."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """Something of a run's that lives: a process, or a cluster's job."""
+    """A living part of a run: a process, or a job of a cluster."""
 
     identity: Identity
     leader: bool
@@ -74,9 +74,9 @@ class Member:
     launch: str = ""
     """Which start of the run it belongs to."""
     stopped: bool = False
-    """It hears nothing until it is woken."""
+    """It was stopped (SIGSTOP) and reacts to nothing until it is continued."""
     waiting: bool = False
-    """A job that has no node yet: there is nobody who could hear anything."""
+    """A job that has no node yet, so no process could receive a signal."""
 
 
 @dataclass(frozen=True)
@@ -86,30 +86,30 @@ class Ended:
     process: Identity
     words: str
     code: int | None = None
-    """Exit code; None: a signal, or nobody told."""
+    """Exit code; None: it ended by a signal, or the code is not known."""
     excused: bool = False
-    """It is not the run's fault, the engine says: its node died, it was preempted."""
+    """The engine says that the run is not to blame: its node died, it was preempted."""
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What an engine sees of a run."""
+class Probe:
+    """What an engine finds when it looks at a run."""
 
     members: tuple[Member, ...] = ()
     known: bool = True
-    """False: it cannot be told now (the cluster does not answer). Unknown is never dead."""
+    """False: nothing can be said now (the cluster does not answer). Unknown is never taken for dead."""
     ended: Ended | None = None
-    everywhere: bool = False
-    """The engine sees every host the run may be on: who is not a member is dead, whatever host its logs name."""
-    told: str = ""
-    """What people are told beside the state: why it waits, why nothing is known."""
+    sees_all_hosts: bool = False
+    """The engine sees every host the run may be on, so a process that is not a member is dead on any host."""
+    detail: str = ""
+    """For people, beside the state: why it waits, why nothing is known."""
     node: str = ""
     """Where it runs, if that is another host."""
     starts: float | None = None
     """When a waiting job is expected to start, in seconds since 1970."""
 
 
-NOBODY = Sight()
+NOBODY = Probe()
 
 
 class Engine(Protocol):
@@ -119,13 +119,13 @@ class Engine(Protocol):
     noun: str
     """What its numbers are numbers of: `process`, `job`."""
     remote: bool
-    """Its runs work where those who look cannot look: what it sees is told them in the supervisor's pulse."""
+    """Its runs are on other hosts, where screens cannot look; the supervisor tells them through `pulse.json`."""
 
     def start(self, place: Place, spec: RunSpec) -> Begun:
         """Start the run's trainer. Raises CannotStart and Occupied."""
         ...
 
-    def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
+    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
         """What lives of each run, by its folder's path: one look for all of them."""
         ...
 

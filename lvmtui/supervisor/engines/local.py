@@ -30,7 +30,7 @@ from lvmtui.supervisor.engines import (
     Member,
     Occupied,
     Place,
-    Sight,
+    Probe,
     environment_of,
     mark_of,
     thread_environment,
@@ -160,30 +160,30 @@ class LocalEngine:
 
     # -- looking --
 
-    def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
+    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
         """What lives of each run."""
         gone = self._check_known()
         if gone or self._clock() - self._looked >= LOOK_THROUGH_ALL:
             self._look_through_all()
         if gone:  # one look can miss a child that was born during it
             self._look_through_all()
-        return {place.folder.path: self._sight(place) for place in places}
+        return {place.folder.path: self._probe(place) for place in places}
 
-    def _sight(self, place: Place) -> Sight:
+    def _probe(self, place: Place) -> Probe:
         members = self._members_known(place)
         if members or not place.unsettled or not place.processes:
-            return Sight(
+            return Probe(
                 tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in members.values()),
                 ended=self._end_of(place),
             )
         if (other := self._working_elsewhere(place)) is not None:
-            return Sight(known=False, told=_moved_words(other))
+            return Probe(known=False, detail=_moved_words(other))
         newest = place.processes[0]
         if newest.alive():  # it is not a member, so it works for another folder
-            return Sight(ended=Ended(newest, OF_THE_ORIGINAL, excused=True))
+            return Probe(ended=Ended(newest, OF_THE_ORIGINAL, excused=True))
         if newest.host == host_name() and is_locked(place.folder.lock):
-            return Sight(known=False, told=LOCKED)
-        return Sight(ended=self._end_of(place))
+            return Probe(known=False, detail=LOCKED)
+        return Probe(ended=self._end_of(place))
 
     def _members_known(self, place: Place) -> dict[Identity, Process]:
         """The living processes of a run."""

@@ -25,8 +25,8 @@ from lvmtui.supervisor.engines import (
     Kind,
     Occupied,
     Place,
+    Probe,
     Settings,
-    Sight,
     environment_of,
     mark_of,
 )
@@ -142,25 +142,25 @@ class SlurmEngine:
 
     # -- looking --
 
-    def look(self, places: Iterable[Place]) -> dict[Path, Sight]:
+    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
         """What is known of the runs' jobs, from one question for all of them."""
         places = list(places)
         if places:
             self._wanted_every = float(value_of(places[0].settings, "every") or EVERY)
         self._ask_controller()
         if self._fault:
-            unseen = Sight(known=False, told=self._fault)
+            unseen = Probe(known=False, detail=self._fault)
             return {place.folder.path: unseen for place in places}
-        return {place.folder.path: self._sight(place) for place in places}
+        return {place.folder.path: self._probe(place) for place in places}
 
-    def _sight(self, place: Place) -> Sight:
+    def _probe(self, place: Place) -> Probe:
         living = [job for job in self._living.get(place.name, ()) if _is_of(job, place.folder)]
         if not living:
-            return Sight(ended=self._end_of(place), everywhere=True)
+            return Probe(ended=self._end_of(place), sees_all_hosts=True)
         if len(living) > 1:
             living = self._drop_doubles(living)
         job = living[0]
-        return Sight((job.member,), everywhere=True, told=job.told, node=job.node, starts=job.starts)
+        return Probe((job.member,), sees_all_hosts=True, detail=job.detail, node=job.node, starts=job.starts)
 
     def _drop_doubles(self, living: list[SlurmJob]) -> list[SlurmJob]:
         """Two jobs of one run: Slurm took one of which we were not told. Those that wait give way."""

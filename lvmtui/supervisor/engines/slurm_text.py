@@ -238,7 +238,7 @@ class SlurmJob:
         return Member(self.identity, True, f"{LAUNCH}{self.id}", stopped, waiting=self.state in WAITING)
 
     @property
-    def told(self) -> str:
+    def detail(self) -> str:
         if self.state in WAITING:
             when = f", to start about {words.clock(self.starts)}" if self.starts else ""
             return f"job {self.id}: {reason_words(self.reason)}{when}"
