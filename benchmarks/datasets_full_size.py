@@ -61,10 +61,10 @@ STEPS = {
     "convert": "from lvmtui.datasets.store import convert; s = convert(B, W); print(s.vectors.shape, s.facts.kind)",
     "convert baseline": "from lvmtui.datasets.store import convert; s = convert(A, W); print(s.vectors.shape)",
     "open again": "from lvmtui.datasets.store import convert; convert(B, W)",
-    "check one file": "from lvmtui.datasets.check import *; print(check_as_text(check_files([B], W)))",
-    "check both": "from lvmtui.datasets.check import *; print(check_as_text(check_files([A, B], W)))",
+    "check one file": "from lvmtui.datasets.check import *; from lvmtui.datasets.check_text import *; print(check_as_text(check_files([B], W)))",
+    "check both": "from lvmtui.datasets.check import *; from lvmtui.datasets.check_text import *; print(check_as_text(check_files([A, B], W)))",
     "draw and write the split": (
-        "from lvmtui.datasets.split import draw_split; from lvmtui.datasets.arm import file_arm;"
+        "from lvmtui.datasets.draw import draw_split; from lvmtui.datasets.arm import file_arm;"
         "s = draw_split(file_arm('baseline', A, W), file_arm('expanded', B, W), seed=0); s.write(W / 'split');"
         "print(s.facts.windows, s.facts.clusters, s.facts.effective_clusters, s.facts.baseline, s.facts.expanded)"
     ),

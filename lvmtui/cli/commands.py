@@ -211,14 +211,16 @@ def queue(given: argparse.Namespace) -> int:
 
 
 def check(given: argparse.Namespace) -> int:
-    from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
+    from lvmtui.datasets.check import check_files
+    from lvmtui.datasets.check_text import check_as_json, check_as_text
+    from lvmtui.datasets.proof import prove_campaign
 
     workspace = workspace_of(given)
     if given.split is not None and given.files:
         raise UserError("check: name vector files, or --split for a campaign's proof, not both")
     if given.split is not None:
         folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
-        words, holds = check_split(folder)
+        words, holds = prove_campaign(folder)
         print(words)
         return Exit.OK if holds else Exit.RUNS_FAILED
     if not given.files:

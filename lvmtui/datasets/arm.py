@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from lvmtui.datasets.formats import shown
+from lvmtui.datasets.npy import shown
 from lvmtui.datasets.store import Progress, Store, convert, open_store, source_fault
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.formats.spec import ArmData

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from lvmtui.datasets import formats
 from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, Integers, VectorFile
+from lvmtui.datasets.npy import shown
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import Workspace
@@ -41,6 +42,8 @@ from lvmtui.system.files import read_json, replace_file, sync_folder, try_lock
 from lvmtui.system.text import sanitise
 
 VERSION = 1
+READER = 2
+"""Counted up when files are read in another way, so that each is looked at again."""
 HEADER_BYTES = 128
 """Of vectors.npy: fixed, because it is written last, when the number of rows is known."""
 UNIT_TOLERANCE = 0.01
@@ -151,6 +154,11 @@ class Store:
         """Titles by article number, sanitised; empty where the file has none."""
         return tuple(str(title) for title in read_json(self.folder / "titles.json") or ())
 
+    @property
+    def loose_windows(self) -> bool:
+        """The file's windows hardly follow each other: most pieces are single windows."""
+        return self.facts.kind == "pieces" and self.facts.rows < 2 * WIDTH * self.facts.articles
+
     def window_starts(self, rows: tuple[int, int] | None = None, *, cross_articles: bool = False) -> Integers:
         """Starts of the windows in `rows` (default: all). `cross_articles` matters only where articles are known:
         pieces do not follow each other."""
@@ -213,7 +221,7 @@ def convert(path: Path, workspace: Path, *, normalise: bool = False, progress: P
             _remember(datasets, identity, folder)
         store = open_store(folder)
     if fault := store.facts.scan.fault(normalise or store.facts.file_kind == "quantised"):
-        raise UserError(f"{formats.shown(path)}: {fault}")
+        raise UserError(f"{shown(path)}: {fault}")
     return store
 
 
@@ -227,7 +235,7 @@ def source_fault(path: Path, store: Store) -> str | None:
             return None
     except UserError as error:
         return str(error)
-    return f"{formats.shown(path)}: changed since it was read; start a new campaign with it"
+    return f"{shown(path)}: changed since it was read; start a new campaign with it"
 
 
 def open_store(folder: Path) -> Store:
@@ -263,7 +271,7 @@ def _whole(folder: Path) -> bool:
 
 
 def _note(datasets: Path, identity: Identity) -> Path:
-    text = json.dumps([identity.path, identity.size, identity.mtime_ns, identity.inode])
+    text = json.dumps([identity.path, identity.size, identity.mtime_ns, identity.inode, READER])
     return datasets / "seen" / hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
 
 

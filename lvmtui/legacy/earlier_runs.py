@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm
-from lvmtui.datasets.split import Split, draw_split, keep_held_out, read_split
+from lvmtui.datasets.draw import draw_split, keep_held_out
+from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec

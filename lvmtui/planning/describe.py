@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from lvmtui.datasets.check import check_as_json
+from lvmtui.datasets.check_text import check_as_json
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import RunSpec

@@ -15,10 +15,12 @@ import numpy as np
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm
-from lvmtui.datasets.check import Check, check_arms, check_as_json
+from lvmtui.datasets.check import Check, check_arms
+from lvmtui.datasets.check_text import check_as_json
+from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove
-from lvmtui.datasets.split import Split, draw_split
+from lvmtui.datasets.split import Split
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of

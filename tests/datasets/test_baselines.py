@@ -24,8 +24,9 @@ from lvmtui.datasets.baselines import (
     read_baselines,
     recency_weights,
 )
+from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.scores import score, unit
-from lvmtui.datasets.split import Split, draw_split
+from lvmtui.datasets.split import Split
 from lvmtui.datasets.store import Store, convert
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.campaign import ArmFacts, Campaign, write_campaign

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lvmtui.datasets.arm import Arm
+from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove
-from lvmtui.datasets.split import Split, draw_split, read_split
+from lvmtui.datasets.split import Split, read_split
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive
 from tests.datasets.making import arms, library, save_articles, save_sequence
