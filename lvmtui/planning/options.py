@@ -177,14 +177,6 @@ class Options:
     def bundled(self) -> bool:
         return BUNDLED in (self.baseline, self.expanded)
 
-    @property
-    def recipe_name(self) -> str:
-        return self.recipe if self.recipe != AUTO else "tuned" if self.bundled else "reference"
-
-    @property
-    def size_name(self) -> str:
-        return self.size if self.size != AUTO else "small" if self.bundled else "full"
-
 
 def _options() -> dict[str, Option]:
     """The declarations above as a table, by field name."""

@@ -217,4 +217,4 @@ def test_any_values_are_taken_or_refused_in_one_line(values: dict[str, object]) 
 
 
 def test_the_demo_is_small_and_bundled() -> None:
-    assert demo().bundled and demo().size_name == "small" and demo().recipe_name == "tuned"
+    assert demo().bundled and demo().size == "small" and demo().recipe == "tuned"
