@@ -118,7 +118,9 @@ def keep_held_out(
             f"{counts.validation:,} validation windows are left; {_cure(expanded, full)}"
         )
     own_counts = earlier.facts.baseline if own == "baseline" else earlier.facts.expanded
-    facts = replace(earlier.facts, baseline=own_counts, expanded=counts, same=groups.same)
+    # The finished runs may hold near-copies that were not known as such when their split was made.
+    same = max(groups.same, earlier.facts.same)
+    facts = replace(earlier.facts, baseline=own_counts, expanded=counts, same=same)
     return Split(earlier.heldout, earlier.arm(own), windows, facts)
 
 

@@ -5,7 +5,7 @@ A heavy process leaves the file; supervisor, screen and report read it without n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvmtui.formats.json_codec import find_document
@@ -24,6 +24,19 @@ class TrivialScore:
     hit_1: float
     hit_5: float
     hit_10: float
+
+
+@dataclass(frozen=True)
+class ForwardScores:
+    """Does it predict what comes next? Means over held-out windows that are followed by four more of their article."""
+
+    windows: int
+    cosines: tuple[float, ...]
+    """(8,) Of the prediction with the five context vectors, the oldest first, the next vector and the two after it."""
+    shuffled: float
+    """Of the prediction with the next vector when the context is given in random order; in order it is `cosines[5]`."""
+    rollout: tuple[float, ...]
+    """(5,) Of the first to the fifth prediction, each with the earlier ones in its context, with what really came."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ class TrivialBaselines:
     """Margin of copy-last on the validation windows."""
     mean_margin: float | None = None
     """Margin of the context mean on the validation windows."""
+    forward: dict[str, ForwardScores] = field(default_factory=dict)
+    """By name; empty where no held-out window is followed by four more."""
     version: int = 1
 
 

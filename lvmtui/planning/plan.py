@@ -15,7 +15,7 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.arm import bundled_arms, file_arm
+from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.check import Check, check_arms
 from lvmtui.datasets.check_text import check_as_json
 from lvmtui.datasets.clusters import group_arms
@@ -195,8 +195,8 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
     """Open and check both arms, and draw the split or the folds. Raises UserError."""
     baseline, expanded = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
-    fit = baseline.open().facts.dim == expanded.open().facts.dim
-    groups = group_arms(baseline, expanded, same=options.same) if fit else None
+    refuse_unfit(baseline, expanded)
+    groups = group_arms(baseline, expanded, same=options.same)
     check = check_arms(baseline, expanded, cross_articles=options.cross_articles, groups=groups)
     if check.faults:
         raise UserError(check.faults[0])
@@ -205,7 +205,7 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
     notes: tuple[str, ...] = ()
     seed, cross = options.split_seed, options.cross_articles
     if earlier is not None:
-        split, notes = earlier.split(baseline, expanded, seed, cross)
+        split, notes = earlier.split(baseline, expanded, seed, cross, groups)
         splits = (split,)
     elif options.folds:
         folds = len(options.seeds)
