@@ -41,8 +41,8 @@ BESIDE = CONTEXT
 SAMPLE = 4096
 """Rows whose nearest neighbours are looked at to choose the threshold."""
 DIRECTIONS = 64
-ROWS, COLUMNS = 1024, 8192
-"""Of a product of signatures: 32 MB of cosines at a time."""
+ROWS, COLUMNS = 512, 2048
+"""Of a product of signatures: 4 MB of cosines, which stay in the cache."""
 ROUNDING = 2e-6
 """What float32 may take from a cosine."""
 MOST_EDGES = 1 << 21

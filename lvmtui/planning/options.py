@@ -378,7 +378,3 @@ def _check_together(options: Options, called: Callable[[str], str]) -> None:
     if options.arms == "both" and (options.baseline == BUNDLED) != (options.expanded == BUNDLED):
         there, missing = ("expanded", "baseline") if options.baseline == BUNDLED else ("baseline", "expanded")
         raise UserError(f"{called(there)}: --{missing} is missing; name both files, or neither for the bundled vectors")
-    if options.folds and len(options.seeds) < 2:
-        raise UserError(f"{called('folds')}: needs several seeds, one for each fold; add --seeds 1 2 3")
-    if options.folds and options.arms == "expanded":
-        raise UserError(f"{called('folds')}: finished runs keep their own held-out windows; leave it out")

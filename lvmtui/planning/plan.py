@@ -205,9 +205,13 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
     notes: tuple[str, ...] = ()
     seed, cross = options.split_seed, options.cross_articles
     if earlier is not None:
+        if options.folds:
+            raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
         split, notes = earlier.split(baseline, expanded, seed, cross, groups)
         splits = (split,)
     elif options.folds:
+        if len(options.seeds) < 2:
+            raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
         folds = len(options.seeds)
         splits = draw_folds(baseline, expanded, seed=seed, folds=folds, cross_articles=cross, groups=groups)
     else:
