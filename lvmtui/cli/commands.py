@@ -19,7 +19,7 @@ from typing import Any
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
-from lvmtui.planning.options import Given, Options, combine, read_campaign_file
+from lvmtui.planning.options import OPTIONS, Given, Options, combine, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
@@ -231,6 +231,7 @@ def check(given: argparse.Namespace) -> int:
         workspace.root,
         normalise=given.normalise,
         cross_articles=given.cross_articles,
+        same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from lvmtui.datasets.convert import Progress, convert, source_fault
 from lvmtui.datasets.npy import shown
-from lvmtui.datasets.store import Progress, Store, convert, open_store, source_fault
+from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.formats.spec import ArmData
 from lvmtui.system.errors import UserError

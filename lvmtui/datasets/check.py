@@ -15,10 +15,11 @@ import numpy as np
 
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.clusters import group_arms
+from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.formats import CONTEXT, Floats, Integers, unread_arrays
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.spaces import compare_spaces
-from lvmtui.datasets.store import Kind, Progress, RowScan, Store
+from lvmtui.datasets.store import Kind, RowScan, Store
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.data_facts import Neighbours, SpaceFacts
 from lvmtui.formats.spec import ARMS

@@ -38,7 +38,7 @@ PILED = 4.0
 """Times more rows in a pile than in a step just below it. The number of natural neighbours falls with the cosine."""
 BESIDE = CONTEXT
 """Rows this close in the text are neighbours by nature; only equal ones among them are the same."""
-SAMPLE = 4096
+SAMPLE = 2048
 """Rows whose nearest neighbours are looked at to choose the threshold."""
 DIRECTIONS = 64
 ROWS, COLUMNS = 512, 2048
