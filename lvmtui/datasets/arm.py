@@ -27,10 +27,10 @@ class Arm:
     file: str
     """The file the person named (absolute path), or `bundled`."""
     folder: Path
-    """Of the store."""
+    """The store's folder."""
     rows: tuple[int, int]
     fingerprint: str
-    """Of the file's content."""
+    """Fingerprint of the file's content."""
 
     @property
     def vectors(self) -> int:

@@ -48,7 +48,7 @@ LARGEST_RIDGE = 5_120
 """Features, five times D, of the widest ridge that is fitted: its normal equations take three times 8 bytes squared,
 0.6 GB."""
 LEAST_WEIGHT = 1e-3
-"""Of a recency weight: no context vector counts for nothing, or against."""
+"""The smallest recency weight: no context vector counts for nothing, or against."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ArmBaselines(TrivialBaselines):
     """`baselines/<arm>.json`: what everybody reads, and what tells whether it has to be made again."""
 
     key: str = ""
-    """Of all that the figures depend on."""
+    """Digest of everything the figures depend on."""
     checksum: str = ""
     """sha256 of `<arm>.npz` without its seal."""
     ridge_strength: float | None = None

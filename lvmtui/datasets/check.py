@@ -26,7 +26,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
-"""Of the windows, that the random split we warn of would hold out."""
+"""Share of the windows held out by the random split that we warn of."""
 FEW_WINDOWS = 500
 """With fewer nobody can tell two models apart."""
 NO_ORDER = 0.005
@@ -46,12 +46,12 @@ class FileFacts:
     vectors: int
     dim: int
     windows: int
-    """Of five and the next, inside an article or piece unless they may cross."""
+    """Windows of five vectors and the next, inside an article or piece unless they may cross."""
     kind: Kind
     articles: int
     """Articles, or pieces of a sequence; 1 where all vectors follow each other."""
     bytes: int
-    """Of the file on disk."""
+    """Size of the file on disk."""
     rows: RowScan
     """Lengths, not-finite and zero rows, as they stand in the file."""
     duplicates: int
@@ -87,7 +87,7 @@ class PairFacts:
     space: SpaceFacts | None = None
     """None where the dimensions differ."""
     new_vectors: int = 0
-    """Of the expanded arm, those that the baseline does not have."""
+    """Vectors of the expanded arm that the baseline does not have."""
     new_windows: int = 0
     """Windows of such vectors alone."""
     new_coherence: float | None = None

@@ -39,7 +39,7 @@ class Side:
     group: Integers
     """(n,) The same number is the same vector, in both arms."""
     starts: Integers
-    """Of all its windows."""
+    """Starts of all its windows."""
     inside: Mask
     """(windows,) all six rows are of one cluster."""
     runs_on: bool

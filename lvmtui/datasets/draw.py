@@ -35,7 +35,7 @@ MOST = 0.60
 ENOUGH_CLUSTERS = 40.0
 """Effective clusters. With fewer, an interval over them is wider than it could be."""
 VALIDATION_SHARE = 0.10
-"""Of the clusters that are not held out."""
+"""Share of the clusters that are not held out."""
 VALIDATION_WINDOWS = 5_000
 """An arm's runs look at no more; where there are more, so many, evenly spread, stand for all. Evaluations then cost a
 large campaign half a percent of its time instead of three. The differences between runs, which choose the weights,

@@ -177,7 +177,7 @@ def vector_blocks(file: VectorFile) -> Iterator[Floats]:
         member = stack.enter_context(archive.open("q.npy"))
         first = 0
         for block in float_blocks(file.path, "q", member, archive.getinfo("q.npy").file_size, rows):
-            with np.errstate(all="ignore"):  # what is not finite is counted by whoever takes the block
+            with np.errstate(all="ignore"):  # rows that are not finite are counted later
                 block *= scale[first : first + len(block), None]
             first += len(block)
             yield block

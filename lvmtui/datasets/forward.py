@@ -24,7 +24,7 @@ from lvmtui.formats.data_facts import ForwardScores
 AFTER = 3
 """Vectors from the next one on with which predictions are compared."""
 STEPS = 5
-"""Of the roll-out."""
+"""Predictions in a roll-out."""
 MOST_WINDOWS = 2048
 """Windows that are looked at, evenly spread: it takes six predictions of each."""
 

@@ -42,7 +42,7 @@ SAMPLE = 2048
 """Rows whose nearest neighbours are looked at to choose the threshold."""
 DIRECTIONS = 64
 ROWS, COLUMNS = 512, 2048
-"""Of a product of signatures: 4 MB of cosines, which stay in the cache."""
+"""Tile of a product of signatures: 4 MB of cosines, which stay in the cache."""
 ROUNDING = 2e-6
 """What float32 may take from a cosine."""
 MOST_EDGES = 1 << 21

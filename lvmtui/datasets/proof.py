@@ -32,7 +32,7 @@ NATURAL = 0.96
 ROUNDING = 1e-5
 """A cosine that exceeds the split's threshold by less may be a matter of the order in which products were added."""
 ROWS, COLUMNS = 2048, 8192
-"""Of a product: 64 MB of cosines at a time."""
+"""Tile of a product: 64 MB of cosines at a time."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Proof:
     heldout_windows: int
     heldout_vectors: int
     fingerprint: str
-    """Of the held-out windows as they are now."""
+    """Fingerprint of the held-out windows as they are now."""
     unchanged: bool
     """They are those the split was written with."""
     same: float

@@ -21,9 +21,9 @@ class Scores:
     """One entry a window, in the order of the windows."""
 
     cosine_next: Floats
-    """Of the prediction with the vector that follows."""
+    """Cosine of the prediction with the vector that follows."""
     cosine_last: Floats
-    """Of the prediction with the last context vector: near 1, the model echoes."""
+    """Cosine of the prediction with the last context vector: near 1, the model echoes."""
     rank: npt.NDArray[np.int32]
     """Place of the true next vector among the candidates, from 1."""
 

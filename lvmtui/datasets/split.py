@@ -57,13 +57,13 @@ class SplitFacts:
     seed: int
     cross_articles: bool
     share: float
-    """Of the windows, as aimed at."""
+    """Share of the windows that was aimed at."""
     fingerprint: str
     """sha256 of the held-out arrays; runs that have it in common are judged on the same windows."""
     windows: int
     """Held out."""
     windows_own: int
-    """Of them in the baseline's own source; the others are in the new source."""
+    """Held-out windows in the baseline's own source; the others are in the new source."""
     clusters: int
     clusters_own: int
     effective_clusters: float

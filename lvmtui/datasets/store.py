@@ -34,7 +34,7 @@ from lvmtui.system.text import sanitise
 
 VERSION = 1
 HEADER_BYTES = 128
-"""Of vectors.npy: fixed, because it is written last, when the number of rows is known."""
+"""Length of the header of vectors.npy: fixed, because it is written last, when the number of rows is known."""
 UNIT_TOLERANCE = 0.01
 """How far from 1 the length of a row may be; float16 copies of unit rows are within 0.001."""
 ZERO = 1e-12

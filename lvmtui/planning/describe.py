@@ -109,8 +109,8 @@ def _where(campaign: Campaign) -> str:
     """Who runs the runs, where it is not this machine."""
     if campaign.engine == Campaign.engine:
         return ""
-    told = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
-    return f"{campaign.engine}{f' ({told})' if told else ''}, "
+    settings = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
+    return f"{campaign.engine}{f' ({settings})' if settings else ''}, "
 
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:

@@ -45,7 +45,7 @@ from lvmtui.system.permissions import who
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
-"""Of a run, however short: a curve and a best model need some."""
+"""Fewest evaluations of a run, however short: a curve and a best model need some."""
 LOOKED_BACK = 10
 """Campaigns that are asked what they have shown of the machine."""
 
@@ -57,14 +57,14 @@ class Plan:
     campaign: Campaign
     """With its runs; their folders do not exist yet."""
     specs: tuple[RunSpec, ...]
-    """Of the runs that are to start, in the order of `campaign.runs`."""
+    """Specs of the runs that are to start, in the order of `campaign.runs`."""
     splits: tuple[Split, ...]
     """One, or with folds one for each seed in the order of `campaign.seeds`."""
     arms: Mapping[Arm, ArmRows]
     check: Check
     """Facts of the data; without faults, or there would be no plan."""
     expected: Eta
-    """Of the whole campaign."""
+    """Time of the whole campaign."""
     hardware: Hardware
     """For which it was made."""
     remarks: tuple[str, ...] = ()
