@@ -18,7 +18,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +63,6 @@ class ArmBaselines(TrivialBaselines):
     """Penalty per training window; None where the vectors are too wide for a ridge."""
     train_windows: int = 0
     validation_windows: int = 0
-    validation_cosines: dict[str, float] = field(default_factory=dict)
-    """By name: mean cosine with the next vector on the arm's validation windows."""
 
 
 # ------------------------------------------------------------------------------------------------------ fitting
@@ -332,6 +330,10 @@ def mean_of_folds(folds: Sequence[TrivialBaselines], fingerprint: str) -> Trivia
         spread_mean=mean(lambda fold: fold.spread_mean),
         echo_margin=mean(lambda fold: fold.echo_margin),
         mean_margin=mean(lambda fold: fold.mean_margin),
+        validation_cosines={
+            title: sum(fold.validation_cosines[title] * fold.windows / windows for fold in folds)
+            for title in folds[0].validation_cosines
+        },
     )
 
 

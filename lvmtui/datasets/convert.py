@@ -70,7 +70,9 @@ def source_fault(path: Path, store: Store) -> str | None:
         seen = _seen(store.folder.parent, formats.identify(path))
         if seen is not None and seen.folder == store.folder:
             return None
-        if formats.fingerprint(formats.recognise(path)) == store.facts.fingerprint:
+        file = formats.recognise(path)
+        by_any_reader = (formats.fingerprint(file), formats.fingerprint(replace(file, ids="")))
+        if store.facts.fingerprint in by_any_reader:
             return None
     except UserError as error:
         return str(error)

@@ -62,6 +62,8 @@ class TrivialBaselines:
     """Margin of the context mean on the validation windows."""
     forward: dict[str, ForwardScores] = field(default_factory=dict)
     """By name; empty where no held-out window is followed by four more."""
+    validation_cosines: dict[str, float] = field(default_factory=dict)
+    """By name: mean cosine with the next vector on the arm's own validation windows."""
     version: int = 1
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -280,3 +281,12 @@ print(peak() - before)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert float(done.stdout) < 100, "MB"
     assert json.loads(stores(tmp_path / "w")[0].read_text())["rows"] == 100_000
+
+
+def test_a_store_made_before_ids_of_other_names_were_read_still_belongs_to_its_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_id=np.arange(len(VECTORS)) // 20)
+    store = convert(tmp_path / "a.npz", tmp_path)
+    before = formats.fingerprint(replace(formats.recognise(tmp_path / "a.npz"), ids=""))
+    assert store.facts.kind == "articles" and before != store.facts.fingerprint
+    earlier = replace(store, folder=tmp_path, facts=replace(store.facts, fingerprint=before))
+    assert source_fault(tmp_path / "a.npz", earlier) is None
