@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import bundled_arms
-from lvmtui.datasets.split import draw_split
+from lvmtui.datasets.draw import draw_split
 from lvmtui.verdict.interval import bell_mccaffrey, estimate
 
 Floats = npt.NDArray[np.float64]

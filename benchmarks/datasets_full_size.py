@@ -57,29 +57,30 @@ def write_sequences(path: Path, vectors: np.ndarray) -> None:
                     out.write(vectors[rows].tobytes())
 
 
+CHECK = "from lvmtui.datasets.check import check_files; from lvmtui.datasets.check_text import check_as_text;"
 STEPS = {
-    "convert": "from lvmtui.datasets.store import convert; s = convert(B, W); print(s.vectors.shape, s.facts.kind)",
-    "convert baseline": "from lvmtui.datasets.store import convert; s = convert(A, W); print(s.vectors.shape)",
-    "open again": "from lvmtui.datasets.store import convert; convert(B, W)",
-    "check one file": "from lvmtui.datasets.check import *; print(check_as_text(check_files([B], W)))",
-    "check both": "from lvmtui.datasets.check import *; print(check_as_text(check_files([A, B], W)))",
+    "convert": "from lvmtui.datasets.convert import convert; s = convert(B, W); print(s.vectors.shape, s.facts.kind)",
+    "convert baseline": "from lvmtui.datasets.convert import convert; s = convert(A, W); print(s.vectors.shape)",
+    "open again": "from lvmtui.datasets.convert import convert; convert(B, W)",
+    "check one file": f"{CHECK} print(check_as_text(check_files([B], W)))",
+    "check both": f"{CHECK} print(check_as_text(check_files([A, B], W)))",
     "draw and write the split": (
-        "from lvmtui.datasets.split import draw_split; from lvmtui.datasets.arm import file_arm;"
+        "from lvmtui.datasets.draw import draw_split; from lvmtui.datasets.arm import file_arm;"
         "s = draw_split(file_arm('baseline', A, W), file_arm('expanded', B, W), seed=0); s.write(W / 'split');"
         "print(s.facts.windows, s.facts.clusters, s.facts.effective_clusters, s.facts.baseline, s.facts.expanded)"
     ),
     "prove it": (
-        "from lvmtui.datasets.store import convert; from lvmtui.datasets.proof import prove;"
+        "from lvmtui.datasets.convert import convert; from lvmtui.datasets.proof import prove;"
         "print(prove(W / 'split', {'baseline': convert(A, W), 'expanded': convert(B, W)}))"
     ),
     "hit@k of 23,260 windows among as many candidates": (
-        "from lvmtui.datasets.store import convert; from lvmtui.datasets.scores import score;"
+        "from lvmtui.datasets.convert import convert; from lvmtui.datasets.scores import score;"
         "from trainers.heldout import counting; import torch; torch.set_num_threads(1); cpu = torch.device('cpu');"
         "v = numpy.array(convert(B, W).vectors[:23265]); starts = numpy.arange(23260);"
         "s = score(v[starts + 4], v, starts, lambda c: counting(c, cpu)); print(s.cosine, s.hit(1), s.hit(10))"
     ),
     "trivial baselines, expanded": (
-        "from lvmtui.datasets.store import convert; from lvmtui.datasets.split import read_split;"
+        "from lvmtui.datasets.convert import convert; from lvmtui.datasets.split import read_split;"
         "from lvmtui.datasets.baselines import measure;"
         "s = read_split(W / 'split'); d, _ = measure('expanded', convert(B, W), s.expanded, s.heldout);"
         "print({k: round(v.cosine, 4) for k, v in d.scores.items()}, d.recency_weights, d.ridge_strength)"

@@ -18,7 +18,6 @@ import numpy as np
 
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.baselines import (
-    Predictor,
     constant,
     context_mean,
     copy_last,
@@ -28,6 +27,7 @@ from lvmtui.datasets.baselines import (
     recency_weights,
     weighted_mean,
 )
+from lvmtui.datasets.forward import Predictor
 from lvmtui.datasets.store import Store
 
 FULL_ARTICLES = 97

@@ -78,6 +78,7 @@ class Heldout:
     windows: Windows
     cluster: np.ndarray  # (W,) int32
     stratum: np.ndarray  # (W,) uint8
+    group: np.ndarray | None  # (M,) int64, over the vectors: the same number is one candidate in a rank
     fingerprint: str
     """Of the windows as they were read: runs that have it in common are judged on the same ones."""
 
@@ -112,7 +113,7 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     return RunData(
         windows(vectors, arm.train, file),
         windows(vectors, arm.validation, file),
-        Heldout(judging, held.cluster, held.stratum, fingerprint),
+        Heldout(judging, held.cluster, held.stratum, held.group, fingerprint),
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, score
+from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
 from lvmtui.system.files import written_beside
@@ -17,11 +18,19 @@ from trainers.fast.linear import available, product
 VERSION = 1
 
 
-def write_heldout(folder: RunDir, heldout: Heldout, predicted: np.ndarray) -> tuple[HeldoutScores, str]:
+def write_heldout(
+    folder: RunDir, heldout: Heldout, predicted: np.ndarray, forward: ForwardScores | None
+) -> tuple[HeldoutScores, str]:
     """Score unit predictions (W, D), write them a window, return their means and the file's checksum."""
     starts = heldout.windows.starts.cpu().numpy()
     vectors = heldout.windows.vectors
-    scores = score(predicted, vectors.cpu().numpy(), starts, lambda candidates: counting(candidates, vectors.device))
+    scores = score(
+        predicted,
+        vectors.cpu().numpy(),
+        starts,
+        lambda candidates: counting(candidates, vectors.device),
+        heldout.group,
+    )
     with written_beside(folder.heldout) as beside:
         with beside.open("wb") as file:
             np.savez(
@@ -45,6 +54,7 @@ def write_heldout(folder: RunDir, heldout: Heldout, predicted: np.ndarray) -> tu
         hit_1=scores.hit(1),
         hit_5=scores.hit(5),
         hit_10=scores.hit(10),
+        forward=forward,
     )
     return means, digest
 

@@ -45,6 +45,7 @@ from trainers.cuda_graph import recorder
 from trainers.data import RunData, open_data
 from trainers.device import choose_device, device_name, peak_memory, versions
 from trainers.evaluate import evaluate, latency, predict
+from trainers.forward import forward_of
 from trainers.heldout import write_heldout
 from trainers.legacy_weights import take_over
 from trainers.log_writer import Journal
@@ -330,7 +331,8 @@ class Training:
             place.best_digest = self.save_best()
         heldout = self.data.heldout
         predicted = predict(state.averaged, heldout.windows, self.between)
-        scores, digest = write_heldout(self.folder, heldout, predicted)
+        forward = forward_of(state.averaged, heldout, self.between)
+        scores, digest = write_heldout(self.folder, heldout, predicted, forward)
         self.orders.check()
         p50, p95 = latency(state.averaged, heldout.windows.batch(slice(0, 1))[0])
         self.journal.event(

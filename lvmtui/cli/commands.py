@@ -21,8 +21,8 @@ from typing import Any
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
-from lvmtui.planning.options import Options
-from lvmtui.planning.read_options import Given, combine, read_campaign_file
+from lvmtui.planning.options import OPTIONS, Options
+from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
@@ -227,14 +227,16 @@ def queue(given: argparse.Namespace) -> int:
 
 
 def check(given: argparse.Namespace) -> int:
-    from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
+    from lvmtui.datasets.check import check_files
+    from lvmtui.datasets.check_text import check_as_json, check_as_text
+    from lvmtui.datasets.proof import prove_campaign
 
     workspace = workspace_of(given)
     if given.split is not None and given.files:
         raise UserError("check: name vector files, or give --split for a campaign's proof, not both")
     if given.split is not None:
         folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
-        words, holds = check_split(folder)
+        words, holds = prove_campaign(folder)
         print(words)
         return Exit.OK if holds else Exit.RUNS_FAILED
     if not given.files:
@@ -245,6 +247,7 @@ def check(given: argparse.Namespace) -> int:
         workspace.root,
         normalise=given.normalise,
         cross_articles=given.cross_articles,
+        same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")

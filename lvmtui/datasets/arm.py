@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from lvmtui.datasets.formats import shown
-from lvmtui.datasets.store import Progress, Store, convert, open_store, source_fault
+from lvmtui.datasets.convert import Progress, convert, source_fault
+from lvmtui.datasets.npy import shown
+from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.formats.spec import ArmData
 from lvmtui.system.errors import UserError
@@ -27,10 +28,10 @@ class Arm:
     file: str
     """The file the person named (absolute path), or `bundled`."""
     folder: Path
-    """Of the store."""
+    """The store's folder."""
     rows: tuple[int, int]
     fingerprint: str
-    """Of the file's content."""
+    """Fingerprint of the file's content."""
 
     @property
     def vectors(self) -> int:

@@ -18,7 +18,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+from lvmtui.datasets.forward import Predictor, forward_scores
 from lvmtui.datasets.scores import Scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.store import Store
@@ -34,7 +35,7 @@ from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import ARMS, ArmData
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, written_beside
@@ -48,10 +49,7 @@ LARGEST_RIDGE = 5_120
 """Features, five times D, of the widest ridge that is fitted: its normal equations take three times 8 bytes squared,
 0.6 GB."""
 LEAST_WEIGHT = 1e-3
-"""Of a recency weight: no context vector counts for nothing, or against."""
-
-Predictor = Callable[[Floats], Floats]
-"""Contexts (B, 5, D) to predictions (B, D) of any length."""
+"""The smallest recency weight: no context vector counts for nothing, or against."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +57,13 @@ class ArmBaselines(TrivialBaselines):
     """`baselines/<arm>.json`: what everybody reads, and what tells whether it has to be made again."""
 
     key: str = ""
-    """Of all that the figures depend on."""
+    """Digest of everything the figures depend on."""
     checksum: str = ""
     """sha256 of `<arm>.npz` without its seal."""
     ridge_strength: float | None = None
     """Penalty per training window; None where the vectors are too wide for a ridge."""
     train_windows: int = 0
     validation_windows: int = 0
-    validation_cosines: dict[str, float] = field(default_factory=dict)
-    """By name: mean cosine with the next vector on the arm's validation windows."""
 
 
 # ------------------------------------------------------------------------------------------------------ fitting
@@ -231,10 +227,11 @@ def fit(store: Store, windows: ArmWindows) -> Fitted:
     )
 
 
-def score_baseline(predict: Predictor, vectors: Floats, starts: Integers, rows: int = 2048) -> Scores:
-    """Score a baseline on windows of `vectors` (M, D) as a model is scored."""
+def score_baseline(predict: Predictor, heldout: HeldOut, rows: int = 2048) -> Scores:
+    """Score a baseline on the held-out windows as a model is scored."""
+    vectors, starts = heldout.vectors, heldout.starts
     pieces = [predict(gather(vectors, starts[i : i + rows])[0]) for i in range(0, len(starts), rows)]
-    return score(np.concatenate(pieces), vectors, starts)
+    return score(np.concatenate(pieces), vectors, starts, group=heldout.group)
 
 
 def measure(
@@ -246,9 +243,9 @@ def measure(
         windows = ArmWindows(windows.train, windows.train)
     fitted = fit(store, windows)
     arrays: dict[str, npt.NDArray[np.generic]] = {"cluster": heldout.cluster, "stratum": heldout.stratum}
-    scored, validated = {}, {}
+    scored, validated, forward = {}, {}, {}
     for title, predict in fitted.predictors.items():
-        scores = score_baseline(predict, heldout.vectors, heldout.starts)
+        scores = score_baseline(predict, heldout)
         arrays |= {
             f"{title}_cosine": scores.cosine_next,
             f"{title}_last_cosine": scores.cosine_last,
@@ -256,6 +253,8 @@ def measure(
         }
         scored[title] = TrivialScore(scores.cosine, scores.margin, scores.hit(1), scores.hit(5), scores.hit(10))
         validated[title] = means(store, windows.validation, predict)
+        if found := forward_scores(predict, heldout.vectors, heldout.starts, heldout.cluster):
+            forward[title] = found
     document = ArmBaselines(
         arm=name,
         fingerprint=heldout.fingerprint,
@@ -267,6 +266,7 @@ def measure(
         spread_mean=validated["mean"].spread,
         echo_margin=validated["copy_last"].margin,
         mean_margin=validated["mean"].margin,
+        forward=forward,
         key=key,
         ridge_strength=None if fitted.ridge is None else fitted.ridge.strength,
         train_windows=len(windows.train),
@@ -288,12 +288,62 @@ def read_baselines(path: Path) -> ArmBaselines | None:
     return found if whole else None
 
 
-def write_baselines(folder: CampaignDir, name: ArmName) -> ArmBaselines:
-    """Compute the baselines of a campaign's arm, or return them where they are done. Raises UserError, OSError."""
-    data = read_campaign(folder.campaign).arm(name).data
-    windows, heldout = read_arm_windows(folder.split, name), read_heldout(folder.split)
-    key = _key(f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}", (windows.train, windows.validation))
+def write_baselines(folder: CampaignDir, name: ArmName) -> TrivialBaselines:
+    """Compute the baselines of a campaign's arm, or return them where they are done. Raises UserError, OSError.
+
+    With folds each has files of its own, `<arm>_fold1.json` and so on, and `<arm>.json` has the means over them.
+    """
+    campaign = read_campaign(folder.campaign)
+    data = campaign.arm(name).data
+    found = [_write_split(folder, name, data, fold) for fold in campaign.fold_numbers]
+    if not campaign.folds:
+        return found[0]
+    mean = mean_of_folds(found, campaign.split_fingerprint)
     path = folder.baseline_scores(name)
+    if find_document(TrivialBaselines, path) != mean:
+        replace_file(path, dump_document(encode(mean)))
+    return mean
+
+
+def mean_of_folds(folds: Sequence[TrivialBaselines], fingerprint: str) -> TrivialBaselines:
+    """The baselines of an arm over all folds: means, weighted by held-out windows. `fingerprint`: the campaign's."""
+    windows = sum(fold.windows for fold in folds)
+
+    def mean(value: Callable[[TrivialBaselines], float | None]) -> float | None:
+        values = [value(fold) for fold in folds]
+        known = [v * fold.windows for v, fold in zip(values, folds, strict=True) if v is not None]
+        return sum(known) / windows if len(known) == len(folds) else None
+
+    def score_of(title: str) -> TrivialScore:
+        parts = [(fold.scores[title], fold.windows / windows) for fold in folds]
+        names = [declared.name for declared in fields(TrivialScore)]
+        return TrivialScore(*(sum(getattr(score, name) * share for score, share in parts) for name in names))
+
+    weights = np.average([fold.recency_weights for fold in folds], axis=0, weights=[fold.windows for fold in folds])
+    return TrivialBaselines(
+        arm=folds[0].arm,
+        fingerprint=fingerprint,
+        windows=windows,
+        scores={title: score_of(title) for title in folds[0].scores},
+        validation_mean=mean(lambda fold: fold.validation_mean) or 0.0,
+        recency_weights=tuple(weights.tolist()),
+        seconds=sum(fold.seconds for fold in folds),
+        spread_mean=mean(lambda fold: fold.spread_mean),
+        echo_margin=mean(lambda fold: fold.echo_margin),
+        mean_margin=mean(lambda fold: fold.mean_margin),
+        validation_cosines={
+            title: sum(fold.validation_cosines[title] * fold.windows / windows for fold in folds)
+            for title in folds[0].validation_cosines
+        },
+    )
+
+
+def _write_split(folder: CampaignDir, name: ArmName, data: ArmData, fold: int) -> ArmBaselines:
+    """The baselines of one split, computed unless they are there. Raises UserError, OSError."""
+    split = folder.split_of(fold)
+    windows, heldout = read_arm_windows(split, name), read_heldout(split)
+    key = _key(f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}", (windows.train, windows.validation))
+    path = folder.baseline_scores(name, fold)
     found = read_baselines(path)
     if found is not None and found.key == key:
         return found

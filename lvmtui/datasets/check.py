@@ -9,27 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.duplicates import earlier_equal, equal_row
-from lvmtui.datasets.formats import CONTEXT, Integers
-from lvmtui.datasets.proof import prove_campaign
-from lvmtui.datasets.store import Kind, Progress, RowScan, Store
-from lvmtui.datasets.windows import covered, touches
-from lvmtui.formats.json_codec import encode
-from lvmtui.formats.paths import CampaignDir
+from lvmtui.datasets.clusters import group_arms
+from lvmtui.datasets.convert import Progress
+from lvmtui.datasets.formats import CONTEXT, Floats, Integers, unread_arrays
+from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.spaces import compare_spaces
+from lvmtui.datasets.store import Kind, RowScan, Store
+from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.data_facts import Neighbours, SpaceFacts
 from lvmtui.formats.spec import ARMS
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
-"""Of the windows, that the random split we warn of would hold out."""
+"""Share of the windows held out by the random split that we warn of."""
 FEW_WINDOWS = 500
 """With fewer nobody can tell two models apart."""
 NO_ORDER = 0.005
 """Forward signal of rows in any order: its standard error is below that from 500 windows on."""
+INCOHERENT = 0.5
+"""Share of the baseline's coherence below which new rows are not text like it."""
 PART = 0.99
 """Share of the baseline's vectors in the expanded arm that makes it a part of it."""
 
@@ -43,16 +46,16 @@ class FileFacts:
     vectors: int
     dim: int
     windows: int
-    """Of five and the next, inside an article or piece unless they may cross."""
+    """Windows of five vectors and the next, inside an article or piece unless they may cross."""
     kind: Kind
     articles: int
     """Articles, or pieces of a sequence; 1 where all vectors follow each other."""
     bytes: int
-    """Of the file on disk."""
+    """Size of the file on disk."""
     rows: RowScan
     """Lengths, not-finite and zero rows, as they stand in the file."""
     duplicates: int
-    """Vectors equal to an earlier one (cosine above .9999)."""
+    """Vectors that are the same as an earlier one: copies and near-copies."""
     coherence: float | None
     """Mean cosine of neighbours."""
     forward_signal: float | None
@@ -62,6 +65,8 @@ class FileFacts:
     """Share of all runs of six vectors that would cross the border of an article; None where none are known."""
     random_leak: float
     """Share of the windows held out by a random split that have a vector in common with a training window."""
+    unread: tuple[str, ...] = ()
+    """Arrays of the file that are not used, sanitised."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,20 @@ class PairFacts:
     """Share of the baseline's vectors that are in the expanded arm by content."""
     baseline_is_part: bool
     same_space: Literal["yes", "no", "unknown"]
-    """`yes`: they have vectors in common. `no`: their dimensions differ. Otherwise nothing in the files tells."""
+    """`yes`: they have vectors in common. `no`: their dimensions differ, or rows are of another space. Otherwise
+    nothing in the files tells."""
     random_leak_across: float
     """Share of the baseline's windows held out by a random split that have a vector in common with a training window
     of the expanded arm, split at random too."""
+    space: SpaceFacts | None = None
+    """None where the dimensions differ."""
+    new_vectors: int = 0
+    """Vectors of the expanded arm that the baseline does not have."""
+    new_windows: int = 0
+    """Windows of such vectors alone."""
+    new_coherence: float | None = None
+    new_forward_signal: float | None = None
+    """The same figures as of a file, for the new vectors alone; None where there are no such neighbours or windows."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ class Check:
     """Each in one line: file, fault, cure. A campaign cannot start with any."""
     notes: tuple[str, ...]
     """What is well to know and stops nothing."""
+    neighbours: Neighbours | None = None
+    """None where no file could be read."""
     version: int = 1
 
 
@@ -97,15 +114,17 @@ def check_files(
     *,
     normalise: bool = False,
     cross_articles: bool = False,
+    same: float | None = None,
     progress: Progress | None = None,
 ) -> Check:
     """Check one file, or two as baseline and expanded; the word `bundled` means the bundled arms.
 
     What is wrong with a file becomes a fault of the result. A file's compact store is made in the workspace if it is
-    not there yet, so that a run which follows does not have to. Raises UserError for more than two files.
+    not there yet, so that a run which follows does not have to. `same` overrides the cosine from which vectors are the
+    same. Raises UserError for more than two files.
     """
     if [str(file) for file in files] == [BUNDLED]:
-        return check_arms(*bundled_arms(workspace, progress), cross_articles=cross_articles)
+        return check_arms(*bundled_arms(workspace, progress), cross_articles=cross_articles, same=same)
     if len(files) > 2:
         raise UserError(f"{len(files)} files given; one, or a baseline and an expanded one, can be checked")
     arms, faults = [], []
@@ -114,21 +133,36 @@ def check_files(
             arms.append(file_arm(name, file, workspace, normalise=normalise, progress=progress))
         except UserError as error:
             faults.append(str(error))
-    return check_arms(*arms, cross_articles=cross_articles, faults=tuple(faults))
+    return check_arms(*arms, cross_articles=cross_articles, same=same, faults=tuple(faults))
 
 
-def check_arms(*arms: Arm, cross_articles: bool = False, faults: tuple[str, ...] = ()) -> Check:
-    """Check arms whose stores are made: one, or baseline and expanded."""
-    files = tuple(file_facts(arm, cross_articles) for arm in arms)
+def check_arms(
+    *arms: Arm,
+    cross_articles: bool = False,
+    same: float | None = None,
+    faults: tuple[str, ...] = (),
+    groups: Groups | None = None,
+) -> Check:
+    """Check arms whose stores are made: one, or baseline and expanded.
+
+    `groups`: what they have in common (`clusters.group_arms`), found here if it is not given.
+    """
+    dims = {arm.open().facts.dim for arm in arms}
+    if groups is None and len(dims) == 1:
+        groups = group_arms(*arms, same=same)
+    of = groups.of if groups else tuple(group_arms(arm, same=same).of[0] for arm in arms)
+    files = tuple(file_facts(arm, cross_articles, group) for arm, group in zip(arms, of, strict=True))
     faults = (*faults, *(_no_windows(facts) for facts in files if not facts.windows))
     pair = None
     if len(arms) == 2:
-        pair = pair_facts(*arms)
+        pair = pair_facts(*arms, groups)
         try:
             refuse_unfit(*arms)
         except UserError as error:
             faults = (*faults, str(error))
-    return Check(files, pair, faults, tuple(_notes(files, pair)))
+    neighbours = groups.facts if groups else None
+    # A fault makes a note about the same rows pointless: no windows, no order; other dimensions, nothing in common.
+    return Check(files, pair, faults, () if faults else tuple(notes_on(files, pair, neighbours)), neighbours)
 
 
 def _no_windows(facts: FileFacts) -> str:
@@ -138,20 +172,15 @@ def _no_windows(facts: FileFacts) -> str:
     )
 
 
-def file_facts(arm: Arm, cross_articles: bool = False) -> FileFacts:
-    """Look at all of an arm's vectors, with flat memory."""
+def file_facts(arm: Arm, cross_articles: bool, group: Integers) -> FileFacts:
+    """Look at all of an arm's vectors, with flat memory. `group` (n,): equal for rows that are the same."""
     store = arm.open()
     first, stop = arm.rows
     inside = store.window_starts(arm.rows)
     starts = store.window_starts(arm.rows, cross_articles=cross_articles) - first
-    next_, after_next = _neighbour_cosines(store, arm.rows)
-    together = np.ones(len(next_), bool)
-    if store.article_of is not None:
-        article = store.article_of[first:stop]
-        together = article[1:] == article[:-1]
+    cosines = _neighbour_cosines(store, arm.rows)
+    coherence, signal = _order(cosines, _together(store, arm.rows), starts)
     runs = arm.vectors - CONTEXT
-    repeated = int((earlier_equal(store.vectors[first:stop], release=store.release) >= 0).sum())
-    store.release()
     return FileFacts(
         file=arm.title,
         label=arm.label,
@@ -162,48 +191,49 @@ def file_facts(arm: Arm, cross_articles: bool = False) -> FileFacts:
         articles=1 if store.article_of is None else len(np.unique(store.article_of[first:stop])),
         bytes=store.facts.source.size,
         rows=store.facts.scan,
-        duplicates=repeated,
-        coherence=float(next_[together].mean()) if together.any() else None,
-        forward_signal=float((next_[starts + 4] - after_next[starts + 3]).mean()) if len(starts) else None,
+        duplicates=len(group) - len(np.unique(group)),
+        coherence=coherence,
+        forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
         random_leak=_random_leak(starts, arm.vectors),
+        unread=() if arm.file == BUNDLED else unread_arrays(Path(arm.file)),
     )
 
 
-def pair_facts(baseline: Arm, expanded: Arm) -> PairFacts:
-    """What the two have in common."""
+def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None) -> PairFacts:
+    """What the two have in common. `groups` is None where their dimensions differ."""
     small, large = baseline.open(), expanded.open()
     ratio = expanded.vectors / baseline.vectors
-    if small.facts.dim != large.facts.dim:
+    if groups is None:
         return PairFacts(ratio, 0.0, False, "no", 0.0)
-
-    def release() -> None:
-        small.release()
-        large.release()
-
-    equal = equal_row(small.vectors[slice(*baseline.rows)], large.vectors[slice(*expanded.rows)], release=release)
-    train, _ = _random_split(large.window_starts(expanded.rows) - expanded.rows[0])
-    held_train = covered(train, expanded.vectors)
+    base, full = groups.of
+    starts = large.window_starts(expanded.rows) - expanded.rows[0]
+    train, _ = _random_split(starts)
+    trained = full[covered(train, expanded.vectors)]
     _, held_out = _random_split(small.window_starts(baseline.rows) - baseline.rows[0])
-    leaks = touches((equal >= 0) & held_train[equal])[held_out]
-    release()
-    shared = float((equal >= 0).mean())
+    leaks = touches(np.isin(base, trained))[held_out]
+    shared = float(np.isin(base, full).mean())
+    new = ~np.isin(full, base)
+    space = compare_spaces(baseline, expanded, new)
+    new_starts = starts[~touches(~new)[starts]]
+    together = _together(large, expanded.rows) & new[1:] & new[:-1]
+    coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts)
+    small.release()
     return PairFacts(
         ratio=ratio,
         shared=shared,
         baseline_is_part=shared >= PART,
-        same_space="yes" if shared > 0 else "unknown",
+        same_space="no" if space.elsewhere else "yes" if shared > 0 else "unknown",
         random_leak_across=float(leaks.mean()) if len(leaks) else 0.0,
+        space=space,
+        new_vectors=int(new.sum()),
+        new_windows=len(new_starts),
+        new_coherence=coherence,
+        new_forward_signal=signal,
     )
 
 
-def check_split(folder: CampaignDir) -> tuple[str, bool]:
-    """Prove a campaign's split: the outcome in one line, and whether the proof holds. Raises UserError."""
-    proof = prove_campaign(folder)
-    return str(proof), proof.holds
-
-
-def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[Floats, Floats]:
     """Cosine of each row with the next (n - 1,) and with the one after that (n - 2,)."""
     first, stop = rows
     next_, after_next = np.empty(stop - first - 1, np.float32), np.empty(stop - first - 2, np.float32)
@@ -212,6 +242,23 @@ def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[np.ndarray,
         next_[at : at + len(block) - 1] = np.einsum("nd,nd->n", block[:-1], block[1:])
         after_next[at : at + max(0, len(block) - 2)] = np.einsum("nd,nd->n", block[:-2], block[2:])
     return next_, after_next
+
+
+def _together(store: Store, rows: tuple[int, int]) -> Mask:
+    """(n - 1,) Is each row of one text with the next?"""
+    if store.article_of is None:
+        return np.ones(rows[1] - rows[0] - 1, bool)
+    article = store.article_of[slice(*rows)]
+    return np.asarray(article[1:] == article[:-1])
+
+
+def _order(cosines: tuple[Floats, Floats], together: Mask, starts: Integers) -> tuple[float | None, float | None]:
+    """Coherence of the neighbours that are `together`, and forward signal of the windows."""
+    next_, after_next = cosines
+    return (
+        float(next_[together].mean()) if together.any() else None,
+        float((next_[starts + 4] - after_next[starts + 3]).mean()) if len(starts) else None,
+    )
 
 
 def _random_split(starts: Integers) -> tuple[Integers, Integers]:
@@ -226,89 +273,76 @@ def _random_leak(starts: Integers, rows: int) -> float:
     return float(touches(covered(train, rows))[held_out].mean()) if len(held_out) else 0.0
 
 
-# --------------------------------------------------------------------------------------------------- in words
+# ------------------------------------------------------------------------------------------------------- notes
 
 
-def _notes(files: Sequence[FileFacts], pair: PairFacts | None) -> list[str]:
-    notes = []
-    for facts in files:
-        if facts.rows.off_unit:
-            notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors are scaled to length 1")
-        if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
-            notes.append(
-                f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "
-                "another order of rows are found by content and dropped from training"
-            )
-        if facts.windows < FEW_WINDOWS:
-            notes.append(
-                f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide"
-            )
-        elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
-            notes.append(
-                f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "
-                f"({facts.forward_signal:+.3f}); are the rows in reading order?"
-            )
-    if pair is not None and pair.same_space == "unknown":
-        notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")
+def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Neighbours | None) -> list[str]:
+    """What a person should know before starting, one sentence each."""
+    notes = [note for facts in files for note in _file_notes(facts)]
+    if pair is not None:
+        notes += _pair_notes(files, pair)
+    if neighbours is not None:
+        notes += _neighbour_notes(neighbours)
     return notes
 
 
-def check_as_json(checked: Check) -> dict[str, Any]:
-    """The check as `check.json` and `lvmtui check --json` have it."""
-    document: dict[str, Any] = encode(checked)
-    return document
+def _file_notes(facts: FileFacts) -> list[str]:
+    notes = []
+    if facts.unread:
+        arrays = ", ".join(facts.unread)
+        notes.append(f"{facts.file}: not used: {arrays}; if it names the articles, save it as article_id")
+    if facts.rows.off_unit:
+        notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors are scaled to length 1")
+    if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
+        notes.append(
+            f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "
+            "another order of rows are found by content and dropped from training"
+        )
+    if facts.windows < FEW_WINDOWS:
+        notes.append(f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide")
+    elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
+        notes.append(
+            f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "
+            f"({facts.forward_signal:+.3f}); are the rows in reading order?"
+        )
+    return notes
 
 
-def check_as_text(checked: Check) -> str:
-    """The check as plain lines, without colour."""
-    lines = []
-    for facts in checked.files:
-        lines += [f"{facts.label}  {facts.file}", *(f"  {name:<15}{text}" for name, text in _file_lines(facts)), ""]
-    if checked.pair is not None:
-        labels = [facts.label for facts in checked.files]
-        lines += [
-            " and ".join(labels),
-            *(f"  {name:<15}{text}" for name, text in _pair_lines(checked.pair)),
-            "",
-        ]
-    lines += [f"note: {note}" for note in checked.notes]
-    lines += [f"fault: {fault}" for fault in checked.faults] or ["no faults"]
-    return "\n".join(lines)
+def _pair_notes(files: Sequence[FileFacts], pair: PairFacts) -> list[str]:
+    notes = []
+    if pair.same_space == "unknown":
+        notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")
+    if pair.space is not None and pair.space.elsewhere:
+        notes.append(
+            f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}. The arms cannot be "
+            "compared; embed all rows with the same encoder and settings"
+        )
+    whole = files[1].forward_signal
+    if pair.new_windows < FEW_WINDOWS or pair.new_forward_signal is None or pair.new_coherence is None:
+        return notes
+    if pair.new_coherence < INCOHERENT * (files[0].coherence or 0.0):
+        notes.append(
+            f"the new vectors of {files[1].file} hardly resemble their neighbours (mean cosine "
+            f"{pair.new_coherence:.3f}, in the baseline {files[0].coherence:.3f}); are they text in reading order?"
+        )
+    elif pair.new_forward_signal < NO_ORDER and (whole is None or whole >= NO_ORDER):
+        notes.append(
+            f"the new vectors of {files[1].file} have no order: the last vector of a context tells no more about the "
+            f"next one than the one before it ({pair.new_forward_signal:+.3f}); are they in reading order?"
+        )
+    return notes
 
 
-def _file_lines(facts: FileFacts) -> list[tuple[str, str]]:
-    articles = {
-        "articles": f"{facts.articles:,}",
-        "sequence": "not named; all vectors follow each other",
-        "pieces": f"not named; {facts.articles:,} pieces that do not follow each other",
-    }
-    crossing = "" if facts.crossing is None else f"; {facts.crossing:.1%} of all runs of six cross an article's border"
-    rows = facts.rows
-    lines = [
-        ("vectors", f"{facts.vectors:,} of {facts.dim:,} numbers; the file has {facts.bytes / 1e6:,.1f} MB"),
-        ("articles", articles[facts.kind]),
-        ("windows", f"{facts.windows:,}{crossing}"),
-        ("lengths", f"{rows.shortest:.4g} to {rows.longest:.4g}" if rows.shortest is not None else "none finite"),
-        ("duplicates", f"{facts.duplicates:,} vectors equal an earlier one"),
-    ]
-    if facts.coherence is not None and facts.forward_signal is not None:
-        lines += [
-            ("coherence", f"{facts.coherence:.3f}, mean cosine of neighbours"),
-            ("forward signal", f"{facts.forward_signal:+.3f}, what the last vector tells more than the one before it"),
-        ]
-    leak = f"{facts.random_leak:.1%} of its held-out windows would share a vector with a training window"
-    return [*lines, ("random split", leak)]
-
-
-def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
-    part = ", a part of it" if pair.baseline_is_part else ""
-    return [
-        ("ratio", f"{pair.ratio:.2f}"),
-        ("in common", f"{pair.shared:.1%} of the baseline's vectors are in the expanded arm{part}"),
-        ("vector space", {"yes": "the same", "no": "not the same", "unknown": "unknown"}[pair.same_space]),
-        (
-            "random split",
-            f"{pair.random_leak_across:.1%} of the baseline's held-out windows would share a vector with a "
-            "training window of the expanded arm",
-        ),
-    ]
+def _neighbour_notes(neighbours: Neighbours) -> list[str]:
+    notes = []
+    if neighbours.near_copies:
+        notes.append(
+            f"{neighbours.near_copies:,} vectors are copies or near-copies that are not equal (cosine "
+            f"{neighbours.same:.4g} and more); they count as one vector, see --same"
+        )
+    if neighbours.negated:
+        notes.append(
+            f"the negative of {neighbours.negated:,} of {neighbours.sampled:,} sampled vectors is there too; "
+            "one of the files was probably saved with the wrong sign"
+        )
+    return notes

@@ -1,8 +1,9 @@
 """Clusters of the union of both arms: what is held out as a whole.
 
 A cluster is an article, or a block of 128 consecutive vectors where the file names no articles. The arms may overlap
-in any way: what they have in common is found by content, whatever order, title or number format it has in either
-file, and is then the same cluster in both.
+in any way: what they have in common is found by content, whatever its order, title or number format in either file,
+and is then the same cluster in both. Articles that are copies or near-copies of each other are one cluster, and so is
+a chain of them.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.duplicates import earlier_equal, equal_row
 from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.near_copies import Groups, Part, components, find_groups
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import Mask, crosses
 
 BLOCK = 128
 """Consecutive vectors in a cluster where no articles are known."""
+COMMON = 32
+"""Clusters. A vector that stands in more of them is a set phrase ("References"), and pairs only with the first."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,10 @@ class Side:
     """The store's row that is row 0 here."""
     cluster_of: Integers
     """(n,) The same number is the same cluster in both arms."""
+    group: Integers
+    """(n,) The same number is the same vector, in both arms."""
     starts: Integers
-    """Of all its windows."""
+    """Starts of all its windows."""
     inside: Mask
     """(windows,) all six rows are of one cluster."""
     runs_on: bool
@@ -59,33 +65,44 @@ class Union:
     names: tuple[str, ...]
 
 
-def union_of(baseline: Arm, expanded: Arm, cross_articles: bool) -> tuple[Side, Side, Union]:
+def part_of(arm: Arm, store: Store) -> Part:
+    """The arm's rows for a search by content."""
+    rows = slice(*arm.rows)
+    text_of = np.zeros(arm.vectors, np.int32) if store.article_of is None else store.article_of[rows]
+    return Part(store.vectors[rows], store.release, text_of)
+
+
+def group_arms(*arms: Arm, same: float | None = None, more: Floats | None = None) -> Groups:
+    """Find what the arms, and `more` vectors, have in common. `same` overrides the threshold."""
+    parts = [part_of(arm, arm.open()) for arm in arms]
+    return find_groups(parts if more is None else [*parts, Part(more)], same)
+
+
+def union_of(baseline: Arm, expanded: Arm, cross_articles: bool, groups: Groups) -> tuple[Side, Side, Union]:
     """Cut both arms into clusters, the baseline into those of the expanded arm wherever it has their vectors.
 
-    Clusters most of whose vectors are copies of another's (an article under two titles) become one.
+    `groups`: of the baseline's rows and of the expanded arm's. Clusters most of whose vectors are in another one too
+    (an article under two titles) become one with it.
     """
     small, large = baseline.open(), expanded.open()
-    small_vectors, large_vectors = small.vectors[slice(*baseline.rows)], large.vectors[slice(*expanded.rows)]
-
-    def release() -> None:
-        small.release()
-        large.release()
-
-    full, full_names = _clusters(large, expanded.rows)
-    full = _copies_joined(full, earlier_equal(large_vectors, release=release))
     own, own_names = _clusters(small, baseline.rows)
+    full, full_names = _clusters(large, expanded.rows)
+    full = _copies_joined(full, groups.of[1])
+    own = _copies_joined(own, groups.of[0])
     if small.folder == large.folder and expanded.rows[0] <= baseline.rows[0] <= baseline.rows[1] <= expanded.rows[1]:
         base = full[baseline.rows[0] - expanded.rows[0] :][: baseline.vectors]
     else:
-        equal = equal_row(small_vectors, large_vectors, release=release)
-        theirs = np.where(equal >= 0, full[equal], -1)
+        theirs = _cluster_in(groups.of[0], groups.of[1], full)
         if small.facts.kind == "articles":
             theirs = _whole_articles(own, theirs)
         base = np.where(theirs >= 0, theirs, own + len(full_names))
 
     sides = [
-        _side(arm, store, cluster_of, cross_articles)
-        for arm, store, cluster_of in ((baseline, small, base), (expanded, large, full))
+        _side(arm, store, cluster_of, group, cross_articles)
+        for arm, store, cluster_of, group in (
+            (baseline, small, base, groups.of[0]),
+            (expanded, large, full, groups.of[1]),
+        )
     ]
     names = full_names + own_names
     rows, windows = (
@@ -98,7 +115,7 @@ def union_of(baseline: Arm, expanded: Arm, cross_articles: bool) -> tuple[Side, 
         for cluster, members in _members(side.cluster_of):
             if here[cluster]:
                 content[cluster] = hashlib.sha256(side.vectors[members].data).digest()
-                release()
+                side.store.release()
     union = Union(
         windows=np.where(in_expanded, windows[1], windows[0]),
         in_expanded=in_expanded,
@@ -127,41 +144,59 @@ def _clusters(store: Store, rows: tuple[int, int]) -> tuple[Integers, tuple[str,
     )
 
 
-def _copies_joined(cluster_of: Integers, earlier: Integers) -> Integers:
-    """Clusters most of whose vectors are copies of one other cluster's become one with it."""
-    root = np.arange(int(cluster_of.max()) + 1)
-    other_of = np.where(earlier >= 0, cluster_of[earlier], -1)
-    other_of[other_of == cluster_of] = -1
-    for cluster, other in _homes(cluster_of, other_of).items():
-        root[root == root[cluster]] = root[other]
-    joined: Integers = root[cluster_of]
+def _cluster_in(group: Integers, other: Integers, cluster_of: Integers) -> Integers:
+    """For rows of these groups the cluster of the first row of the `other` rows (m,) in the same group, or -1."""
+    known, first = np.unique(other, return_index=True)
+    place = np.minimum(np.searchsorted(known, group), len(known) - 1)
+    found: Integers = np.where(known[place] == group, cluster_of[first[place]], -1)
+    return found
+
+
+def _copies_joined(cluster_of: Integers, group: Integers) -> Integers:
+    """Clusters at least half of whose vectors are in one other cluster too become one with it, and so do chains."""
+    standing = np.unique(np.stack([group, cluster_of]), axis=1)  # (group, cluster), sorted by group
+    clusters_of = standing[1]
+    _, begins, counts = np.unique(standing[0], return_index=True, return_counts=True)
+    where = np.searchsorted(standing[0][begins], group)  # of each row's group
+    pairs = []
+    for many in range(2, min(COMMON, int(counts.max())) + 1):
+        rows = np.flatnonzero(counts[where] == many)
+        others = clusters_of[begins[where[rows], None] + np.arange(many)]
+        pairs.append(np.stack([np.repeat(cluster_of[rows], many), others.ravel()]))
+    rows = np.flatnonzero(counts[where] > COMMON)
+    pairs.append(np.stack([cluster_of[rows], clusters_of[begins[where[rows]]]]))
+    found = np.concatenate(pairs, axis=1)
+    own, other = _homes(cluster_of, found[:, found[0] != found[1]])
+    joined: Integers = components(np.arange(int(cluster_of.max()) + 1), own, other)[cluster_of]
     return joined
 
 
 def _whole_articles(cluster_of: Integers, theirs: Integers) -> Integers:
     """Keep articles together: one that is mostly in a cluster of theirs is all of it, one mostly new is all new."""
-    homes = _homes(cluster_of, theirs)
+    own, other = _homes(cluster_of, np.stack([cluster_of, theirs])[:, theirs >= 0])
     known = np.bincount(cluster_of, theirs >= 0) * 2 >= np.bincount(cluster_of)
     home = np.full(len(known), -1)
-    home[list(homes)] = list(homes.values())
+    home[own] = other
     kept: Integers = np.where(home[cluster_of] >= 0, home[cluster_of], np.where(known[cluster_of], theirs, -1))
     return kept
 
 
-def _homes(cluster_of: Integers, other_of: Integers) -> dict[int, int]:
-    """Which clusters have at least half of their rows in one of the others, and in which (-1 in `other_of`: none)."""
+def _homes(cluster_of: Integers, pairs: npt.NDArray[np.int64]) -> tuple[Integers, Integers]:
+    """Clusters that have at least half of their rows in another one, and which. `pairs` (2, n): cluster of a row, and
+    one of the clusters it is found in."""
     size = np.bincount(cluster_of)
-    pairs, count = np.unique(np.stack([cluster_of, other_of])[:, other_of >= 0], axis=1, return_counts=True)
-    most = 2 * count >= size[pairs[0]]
-    return dict(zip(pairs[0, most].tolist(), pairs[1, most].tolist(), strict=True))
+    (own, other), count = np.unique(pairs, axis=1, return_counts=True)
+    most = 2 * count >= size[own]
+    return own[most], other[most]
 
 
-def _side(arm: Arm, store: Store, cluster_of: Integers, cross_articles: bool) -> Side:
+def _side(arm: Arm, store: Store, cluster_of: Integers, group: Integers, cross_articles: bool) -> Side:
     starts = store.window_starts(arm.rows, cross_articles=cross_articles) - arm.rows[0]
     return Side(
         store=store,
         first=arm.rows[0],
         cluster_of=cluster_of,
+        group=group,
         starts=starts,
         inside=~crosses(cluster_of)[starts],
         runs_on=cross_articles or store.facts.kind != "articles",

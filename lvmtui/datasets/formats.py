@@ -7,27 +7,38 @@ Four kinds are taken:
 - `sequences`: .npz with `context_sequences` (N, 5, D) and `target_vectors` (N, D)
 - `array`: a plain .npy (N, D)
 
-The first two may carry `article_id` (N,) and `titles`. Nothing a file says about itself is believed before it has been
-compared with the size of what is there, no array is read whole but the small ones, and no pickle is ever opened.
+The first two may carry the article of each row (N,), numbers or text, under one of the names in ID_NAMES, and `titles`.
+How arrays are read from files that may be damaged or hostile is in `npy.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import stat
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lvmtui.datasets.npy import (
+    Header,
+    described,
+    float_blocks,
+    matrix,
+    member_header,
+    read_errors,
+    read_exactly,
+    read_header,
+    shown,
+    small_array,
+)
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
@@ -42,17 +53,15 @@ Integers = npt.NDArray[np.int64]
 
 BLOCK_BYTES = 8 << 20
 """Bytes of an array that are in memory at a time while a file is read."""
-LARGEST_DIM = 1 << 16
-"""Wider rows than any encoder makes: a claim, not a vector."""
-LARGEST_SMALL_ARRAY = 128 << 20
-"""Bytes of `scale` or `article_id`, which are read whole: 16 million vectors at 8 bytes each."""
 LARGEST_TITLE = 1 << 20
 """Bytes of one title."""
 MOST_TITLES = 1_000_000
 """Titles that are kept; articles beyond are called by their number."""
-DEFLATE_RATIO = 1032
-"""The most deflate can expand (zlib's own figure); a member that claims more is lying."""
 
+ID_NAMES = ("article_id", "article_ids", "article_indices", "doc_id", "doc_ids")
+"""Arrays that may name the article of each row; the first that is there is used."""
+NAMED = 8
+"""Arrays that are named, of more."""
 EXPECTED = "`vectors`, or `q` and `scale`, or `context_sequences` and `target_vectors`"
 
 
@@ -68,6 +77,10 @@ class VectorFile:
     dtype: str
     size: int
     """Bytes on disk."""
+    ids: str = ""
+    """Name of the array of article ids; empty where there is none."""
+    unread: tuple[str, ...] = ()
+    """What else the file holds and nobody reads, sanitised."""
 
     @property
     def name(self) -> str:
@@ -82,11 +95,6 @@ class Identity:
     size: int
     mtime_ns: int
     inode: int
-
-
-def shown(path: Path) -> str:
-    """The name of a file as it stands in messages."""
-    return sanitise(path.name or str(path), 200)
 
 
 def identify(path: Path) -> Identity:
@@ -112,17 +120,27 @@ def identify(path: Path) -> Identity:
 def recognise(path: Path) -> VectorFile:
     """Read the headers of `path`. Raises UserError that names the file, what is wrong with it and what to do."""
     size = identify(path).size
-    with _read_errors(path), path.open("rb") as file:
+    with read_errors(path), path.open("rb") as file:
         magic = file.read(6)
         if magic == np.lib.format.MAGIC_PREFIX:
             file.seek(0)
-            header = _header(path, "the array", file, size)
-            dim = _matrix(path, "the array", header)
+            header = read_header(path, "the array", file, size)
+            dim = matrix(path, "the array", header)
             return VectorFile(path, "array", header.shape[0], dim, str(header.dtype), size)
     if not magic.startswith(b"PK"):
         raise UserError(f"{shown(path)}: neither .npz nor .npy; save the vectors with numpy.savez or numpy.save")
-    with _read_errors(path), zipfile.ZipFile(path) as archive:
-        return _recognise_archive(path, archive, size)
+    with read_errors(path), zipfile.ZipFile(path) as archive:
+        found = _recognise_archive(path, archive, size)
+        found = replace(found, ids=_ids(found, archive))
+        return replace(found, unread=_unread(found, archive))
+
+
+def unread_arrays(path: Path) -> tuple[str, ...]:
+    """What a file holds that nobody reads, sanitised; nothing where it cannot be read."""
+    try:
+        return recognise(path).unread
+    except UserError:
+        return ()
 
 
 def fingerprint(file: VectorFile) -> str:
@@ -131,33 +149,35 @@ def fingerprint(file: VectorFile) -> str:
     For .npz made of the checksums and sizes in the zip's directory, which are verified whenever the data is read; for
     .npy the file has to be read.
     """
-    with _read_errors(file.path):
+    with read_errors(file.path):
         if file.kind == "array":
             with file.path.open("rb") as plain:
                 return hashlib.file_digest(plain, "sha256").hexdigest()
         with zipfile.ZipFile(file.path) as archive:
             members = sorted((i.filename, i.CRC, i.file_size) for i in archive.infolist())
-        return hashlib.sha256(json.dumps(members).encode()).hexdigest()
+    # An earlier version did not read ids of other names: its store of the file is another one.
+    other_ids = file.ids if file.ids != ID_NAMES[0] else ""
+    return hashlib.sha256((json.dumps(members) + other_ids).encode()).hexdigest()
 
 
 def vector_blocks(file: VectorFile) -> Iterator[Floats]:
     """Yield the rows (b, D) of a file that is not `sequences`, in order, as they are (not normalised)."""
     rows = _rows_a_block(file)
-    with _read_errors(file.path), ExitStack() as stack:
+    with read_errors(file.path), ExitStack() as stack:
         if file.kind == "array":
             plain = stack.enter_context(file.path.open("rb"))
-            yield from _float_blocks(file.path, "the array", plain, file.size, rows)
+            yield from float_blocks(file.path, "the array", plain, file.size, rows)
             return
         archive = stack.enter_context(zipfile.ZipFile(file.path))
         if file.kind == "vectors":
             member = stack.enter_context(archive.open("vectors.npy"))
-            yield from _float_blocks(file.path, "vectors", member, archive.getinfo("vectors.npy").file_size, rows)
+            yield from float_blocks(file.path, "vectors", member, archive.getinfo("vectors.npy").file_size, rows)
             return
-        scale = _small_array(file.path, archive, "scale").astype(np.float32)
+        scale = small_array(file.path, archive, "scale").astype(np.float32)
         member = stack.enter_context(archive.open("q.npy"))
         first = 0
-        for block in _float_blocks(file.path, "q", member, archive.getinfo("q.npy").file_size, rows):
-            with np.errstate(all="ignore"):  # what is not finite is counted by whoever takes the block
+        for block in float_blocks(file.path, "q", member, archive.getinfo("q.npy").file_size, rows):
+            with np.errstate(all="ignore"):  # rows that are not finite are counted later
                 block *= scale[first : first + len(block), None]
             first += len(block)
             yield block
@@ -166,9 +186,9 @@ def vector_blocks(file: VectorFile) -> Iterator[Floats]:
 def window_blocks(file: VectorFile) -> Iterator[tuple[Floats, Floats]]:
     """Yield contexts (b, 5, D) and the vectors that follow them (b, D) of a `sequences` file, in order."""
     rows = _rows_a_block(file)
-    with _read_errors(file.path), zipfile.ZipFile(file.path) as archive, ExitStack() as stack:
+    with read_errors(file.path), zipfile.ZipFile(file.path) as archive, ExitStack() as stack:
         streams = [
-            _float_blocks(
+            float_blocks(
                 file.path,
                 name,
                 stack.enter_context(archive.open(f"{name}.npy")),
@@ -182,48 +202,79 @@ def window_blocks(file: VectorFile) -> Iterator[tuple[Floats, Floats]]:
 
 def articles(file: VectorFile) -> tuple[npt.NDArray[np.int32] | None, tuple[str, ...]]:
     """Return the article of each row (N,), or None, and the articles' titles by that number, sanitised."""
-    if file.kind in ("sequences", "array"):
+    if not file.ids:
         return None, ()
-    with _read_errors(file.path), zipfile.ZipFile(file.path) as archive:
-        names = archive.namelist()
-        if "article_id.npy" not in names:
-            return None, ()
-        ids = _small_array(file.path, archive, "article_id")
-        if ids.shape != (file.rows,) or ids.dtype.kind not in "iu":
+    with read_errors(file.path), zipfile.ZipFile(file.path) as archive:
+        ids = small_array(file.path, archive, file.ids)
+        if ids.shape != (file.rows,) or ids.dtype.kind not in "iuUS":
             raise UserError(
-                f"{file.name}: article_id is {_described(ids)}, not {file.rows:,} whole numbers; "
+                f"{file.name}: {file.ids} is {described(ids)}, not {file.rows:,} whole numbers or names; "
                 "give each vector the number of its article"
             )
+        if ids.dtype.kind in "US":
+            return _numbered(ids)
         if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= 1 << 31):
-            raise UserError(f"{file.name}: article_id holds numbers below 0 or above 2^31; count articles from 0")
-        titles = tuple(_titles(file.path, archive)) if "titles.npy" in names else ()
+            raise UserError(f"{file.name}: {file.ids} holds numbers below 0 or above 2^31; count articles from 0")
+        titles = tuple(_titles(file.path, archive)) if "titles.npy" in archive.namelist() else ()
     return ids.astype(np.int32), titles
 
 
-# ---------------------------------------------------------------------------------------------- headers
+def _numbered(ids: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    """Number articles that are named by text in the order in which they first come; the names are their titles."""
+    names, first, number = np.unique(ids, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return place[number], tuple(_title(name) for name in names[order][:MOST_TITLES].tolist())
 
 
-@dataclass(frozen=True)
-class _Header:
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+def _ids(file: VectorFile, archive: zipfile.ZipFile) -> str:
+    """The name of the array of article ids. Under its own name any array is taken, under others one that fits."""
+    if file.kind == "sequences":
+        return ""
+    there = [name for name in ID_NAMES if f"{name}.npy" in archive.namelist()]
+    for name in there:
+        if name == ID_NAMES[0]:
+            return name
+        try:
+            found = member_header(file.path, archive, f"{name}.npy", file.size)
+        except UserError:
+            continue
+        if found.shape == (file.rows,) and found.dtype.kind in "iuUS":
+            return name
+    return ""
+
+
+def _unread(file: VectorFile, archive: zipfile.ZipFile) -> tuple[str, ...]:
+    """Names of what the file holds beside what we read."""
+    read = {
+        "vectors": ("vectors",),
+        "quantised": ("q", "scale"),
+        "sequences": ("context_sequences", "target_vectors"),
+        "array": (),
+    }[file.kind]
+    used = {*read, file.ids, *(("titles",) if file.ids else ())}
+    names = [name.removesuffix(".npy") for name in archive.namelist()]
+    others = [sanitise(name, 40) for name in names if name not in used]
+    more = [f"{len(others) - NAMED} more"] if len(others) > NAMED else []
+    return (*others[:NAMED], *more)
 
 
 def _recognise_archive(path: Path, archive: zipfile.ZipFile, size: int) -> VectorFile:
     headers = {
-        name.removesuffix(".npy"): _member_header(path, archive, name, size)
+        name.removesuffix(".npy"): member_header(path, archive, name, size)
         for name in archive.namelist()
         if name.endswith(".npy") and name.removesuffix(".npy") in _KNOWN
     }
     if "vectors" in headers:
-        dim = _matrix(path, "vectors", headers["vectors"])
+        dim = matrix(path, "vectors", headers["vectors"])
         return VectorFile(path, "vectors", headers["vectors"].shape[0], dim, str(headers["vectors"].dtype), size)
     if "q" in headers and "scale" in headers:
         q, scale = headers["q"], headers["scale"]
-        dim = _matrix(path, "q", q, kinds="i", what="int8")
+        dim = matrix(path, "q", q)
         if q.dtype != np.int8 or scale.shape != q.shape[:1] or scale.dtype.kind != "f":
             raise UserError(
-                f"{shown(path)}: q is {_described(q)} and scale {_described(scale)}; "
+                f"{shown(path)}: q is {described(q)} and scale {described(scale)}; "
                 "int8 (N, D) and float (N,) are needed"
             )
         return VectorFile(path, "quantised", q.shape[0], dim, "int8", size)
@@ -236,11 +287,11 @@ def _recognise_archive(path: Path, archive: zipfile.ZipFile, size: int) -> Vecto
 _KNOWN = ("vectors", "q", "scale", "context_sequences", "target_vectors", "article_id", "titles")
 
 
-def _sequences(path: Path, contexts: _Header, targets: _Header, size: int) -> VectorFile:
-    dim = _matrix(path, "target_vectors", targets)
+def _sequences(path: Path, contexts: Header, targets: Header, size: int) -> VectorFile:
+    dim = matrix(path, "target_vectors", targets)
     if contexts.dtype.kind != "f" or len(contexts.shape) != 3:
         raise UserError(
-            f"{shown(path)}: context_sequences is {_described(contexts)}; floats (N, {CONTEXT}, D) are needed"
+            f"{shown(path)}: context_sequences is {described(contexts)}; floats (N, {CONTEXT}, D) are needed"
         )
     if contexts.shape[1] != CONTEXT:
         raise UserError(
@@ -254,123 +305,23 @@ def _sequences(path: Path, contexts: _Header, targets: _Header, size: int) -> Ve
     return VectorFile(path, "sequences", targets.shape[0], dim, str(contexts.dtype), size)
 
 
-def _matrix(path: Path, name: str, header: _Header, kinds: str = "f", what: str = "float16 or float32") -> int:
-    """Return D of an array that must be (N, D). Raises UserError."""
-    if header.dtype.kind not in kinds or header.dtype.itemsize > 8:
-        raise UserError(f"{shown(path)}: {name} is {_described(header)}; {what} is needed, convert it with astype")
-    if len(header.shape) != 2:
-        raise UserError(f"{shown(path)}: {name} is {_described(header)}; two axes (N, D) are needed")
-    rows, dim = header.shape
-    if not 1 <= dim <= LARGEST_DIM:
-        raise UserError(f"{shown(path)}: {name} has rows of {dim:,} numbers; 1 to {LARGEST_DIM:,} are taken")
-    if rows == 0:
-        raise UserError(f"{shown(path)}: {name} has no rows; make the file again")
-    return dim
-
-
-def _member_header(path: Path, archive: zipfile.ZipFile, name: str, size: int) -> _Header:
-    info = archive.getinfo(name)
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise UserError(f"{shown(path)}: packed in a way numpy does not write; save it again with numpy.savez")
-    if info.compress_size > size or info.file_size > info.compress_size * DEFLATE_RATIO + 1024:
-        raise UserError(
-            f"{shown(path)}: {sanitise(name, 40)} claims {info.file_size:,} bytes in a file of {size:,}; "
-            "the file is damaged, copy or make it again"
-        )
-    with archive.open(name) as stream:
-        return _header(path, name.removesuffix(".npy"), stream, info.file_size)
-
-
-def _header(path: Path, name: str, stream: IO[bytes], size: int) -> _Header:
-    """Parse the header of a .npy of `size` bytes and leave the stream at the first number."""
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, column_major, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, column_major, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise UserError(f"{shown(path)}: {name} is in a form for records, not numbers; save a plain array")
-    if dtype.hasobject:
-        raise UserError(
-            f"{shown(path)}: {name} holds pickled Python objects, which are never opened; save numbers or text"
-        )
-    if column_major and len(shape) > 1:
-        raise UserError(
-            f"{shown(path)}: {name} is stored by columns; save numpy.ascontiguousarray of it, so that rows can be read"
-        )
-    claimed, there = math.prod(shape) * dtype.itemsize, size - stream.tell()
-    if any(n < 0 for n in shape) or claimed > there:
-        raise UserError(
-            f"{shown(path)}: {name} claims {_bytes(claimed)} and {_bytes(there)} are there; "
-            "the file is cut or damaged, copy or make it again"
-        )
-    return _Header(tuple(shape), dtype)
-
-
-def _described(array: _Header | npt.NDArray[Any]) -> str:
-    return f"{array.dtype} {array.shape}".replace(",)", ")")
-
-
-def _bytes(n: int) -> str:
-    steps = min((len(str(abs(n))) - 1) // 3, 4)
-    return f"{n / 1000**steps:.4g} {('bytes', 'kB', 'MB', 'GB', 'TB')[steps]}"
-
-
-# ----------------------------------------------------------------------------------------------- reading
-
-
 def _rows_a_block(file: VectorFile) -> int:
     return max(1, BLOCK_BYTES // (4 * file.dim * (CONTEXT if file.kind == "sequences" else 1)))
-
-
-def _float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int) -> Iterator[Floats]:
-    """Yield `rows` rows at a time as float32, then make sure that the stream, and its checksum, end well."""
-    header = _header(path, name, stream, size)
-    row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
-    left = header.shape[0]
-    while left:
-        count = min(rows, left)
-        data = _read_exactly(stream, count * row_bytes)
-        block = np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
-        with np.errstate(all="ignore"):  # too large for float32 becomes infinite, and is counted as such
-            yield block.astype(np.float32)
-        left -= count
-    if stream.read(1):
-        raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
-
-
-def _small_array(path: Path, archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    size = archive.getinfo(f"{name}.npy").file_size
-    if size > LARGEST_SMALL_ARRAY:
-        raise UserError(f"{shown(path)}: {name} takes {_bytes(size)}; at most {_bytes(LARGEST_SMALL_ARRAY)} are taken")
-    with archive.open(f"{name}.npy") as stream:
-        header = _header(path, name, stream, size)
-        data = _read_exactly(stream, math.prod(header.shape) * header.dtype.itemsize)
-        if stream.read(1):
-            raise UserError(f"{shown(path)}: {name} is longer than it says; copy or make the file again")
-    return np.frombuffer(data, header.dtype).reshape(header.shape)
 
 
 def _titles(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
     size = archive.getinfo("titles.npy").file_size
     with archive.open("titles.npy") as stream:
-        header = _header(path, "titles", stream, size)
+        header = read_header(path, "titles", stream, size)
         width = header.dtype.itemsize
         if len(header.shape) != 1 or header.dtype.kind not in "US" or not 0 < width <= LARGEST_TITLE:
-            raise UserError(f"{shown(path)}: titles is {_described(header)}, not a list of text; save it as dtype str")
+            raise UserError(f"{shown(path)}: titles is {described(header)}, not a list of text; save it as dtype str")
         left = min(header.shape[0], MOST_TITLES)
         while left:
             count = min(left, max(1, BLOCK_BYTES // width))
-            for raw in np.frombuffer(_read_exactly(stream, count * width), header.dtype).tolist():
+            for raw in np.frombuffer(read_exactly(stream, count * width), header.dtype).tolist():
                 yield _title(raw)
             left -= count
-
-
-def _read_exactly(stream: IO[bytes], count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
-        raise EOFError(f"{count - len(data):,} bytes are missing")
-    return data
 
 
 def _title(raw: str | bytes) -> str:
@@ -383,22 +334,3 @@ def _title(raw: str | bytes) -> str:
         except (ValueError, RecursionError):
             pass
     return sanitise(text, 200)
-
-
-@contextmanager
-def _read_errors(path: Path) -> Iterator[None]:
-    """Say in one line what a broken file does to its readers.
-
-    zipfile, zlib, struct, ast and numpy's header parser raise more than twenty kinds of exception on hostile bytes,
-    none of them documented as complete; whatever comes out of reading is a fault of the file.
-    """
-    try:
-        yield
-    except (UserError, GeneratorExit):
-        raise
-    except OSError as error:
-        reason = sanitise(error.strerror or str(error), 100)
-        raise UserError(f"{shown(path)}: cannot be read ({reason}); check disk and permissions") from None
-    except Exception as error:
-        reason = sanitise(str(error) or type(error).__name__, 100)
-        raise UserError(f"{shown(path)}: damaged or not a vector file ({reason}); copy or make it again") from None

@@ -1,22 +1,23 @@
 """The proof that a split does not leak: no training or validation window holds a vector of a held-out window.
 
-It trusts nothing the split was made with but the comparison of vectors (duplicates.py): the held-out vectors are
-those in the split's own file, the windows those the trainers will read, the vectors those in the arms' stores. Run
-before training, and by `lvmtui check --split` at any time.
+It trusts nothing the split was made with. The held-out vectors are those in the split's own file, the windows those the
+trainers will read, the vectors those in the arms' stores, and every held-out vector is compared with every vector an
+arm may learn from, in full. So the proof also states the highest cosine between the two. Run before training, and by
+`lvmtui check --split` at any time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.duplicates import equal_row
-from lvmtui.datasets.formats import Integers
+from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.near_copies import any_near
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered
@@ -24,6 +25,14 @@ from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.system.errors import UserError
+
+NATURAL = 0.96
+"""Vectors of different texts seldom come nearer; above it the proof warns."""
+ROUNDING = 1e-5
+"""A cosine that exceeds the split's threshold by less may be a matter of the order in which products were added."""
+ROWS, COLUMNS = 2048, 8192
+"""Tile of a product: 64 MB of cosines at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,15 @@ class ArmProof:
     vectors: int
     """Different rows they hold."""
     held_out_leaks: int
-    """Rows of them that are equal to a held-out vector."""
+    """Rows of them that are the same as a held-out vector."""
     validation_leaks: int
-    """Rows of training windows that are equal to one of a validation window."""
+    """Rows of training windows that are the same as one of a validation window."""
+    nearest: float
+    """The highest cosine of a row of them with a held-out vector."""
+    nearest_row: int
+    """That row, of the store."""
+    negated: int
+    """Rows of them whose negative is held out."""
     example: str
     """The first leak in words; empty where there is none."""
 
@@ -47,9 +62,11 @@ class Proof:
     heldout_windows: int
     heldout_vectors: int
     fingerprint: str
-    """Of the held-out windows as they are now."""
+    """Fingerprint of the held-out windows as they are now."""
     unchanged: bool
     """They are those the split was written with."""
+    same: float
+    """Cosine from which two vectors are the same."""
     baseline: ArmProof
     expanded: ArmProof
     seconds: float
@@ -57,59 +74,87 @@ class Proof:
     @property
     def holds(self) -> bool:
         """No leak, and the held-out windows are the ones that were drawn."""
-        arms = (self.baseline, self.expanded)
-        return self.unchanged and not any(arm.held_out_leaks or arm.validation_leaks for arm in arms)
+        return self.unchanged and not any(arm.held_out_leaks or arm.validation_leaks for arm in self._arms)
+
+    @property
+    def _arms(self) -> tuple[ArmProof, ArmProof]:
+        return self.baseline, self.expanded
 
     def __str__(self) -> str:
         """One line for people."""
-        looked_at = self.baseline.vectors + self.expanded.vectors
-        if self.holds:
-            return (
-                f"no leak: none of {looked_at:,} training and validation vectors equals one of "
-                f"{self.heldout_vectors:,} held-out vectors ({self.seconds:.1f} s)"
-            )
         if not self.unchanged:
             return "the held-out windows are not those that were drawn; start a new campaign"
-        return "LEAK: " + "; ".join(arm.example for arm in (self.baseline, self.expanded) if arm.example)
+        if not self.holds:
+            return "LEAK: " + "; ".join(arm.example for arm in self._arms if arm.example)
+        looked_at = sum(arm.vectors for arm in self._arms)
+        nearest = max(self._arms, key=lambda arm: arm.nearest)
+        name = "baseline" if nearest is self.baseline else "expanded"
+        warnings = ""
+        if nearest.nearest >= NATURAL:
+            warnings += (
+                f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}, "
+                f"look at row {nearest.nearest_row:,} of {name}"
+            )
+        if negated := sum(arm.negated for arm in self._arms):
+            warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"
+        return (
+            f"no leak: none of {looked_at:,} training and validation vectors is a copy of one of "
+            f"{self.heldout_vectors:,} held-out vectors; their highest cosine is {nearest.nearest:.4f}, "
+            f"copies have {self.same:.4g} and more{warnings} ({self.seconds:.1f} s)"
+        )
 
 
 def prove(folder: Path, stores: Mapping[ArmName, Store]) -> Proof:
     """Compare every vector the arms may learn from with every held-out one. Raises UserError for broken files."""
     began = time.monotonic()
-    heldout = read_heldout(folder)
-    baseline, expanded = (_prove_arm(name, stores[name], read_arm_windows(folder, name), heldout) for name in ARMS)
+    heldout, facts = read_heldout(folder), read_facts(folder)
+    baseline, expanded = (
+        _prove_arm(name, stores[name], read_arm_windows(folder, name), heldout, facts.same) for name in ARMS
+    )
     return Proof(
         heldout_windows=len(heldout.starts),
         heldout_vectors=len(heldout.vectors),
         fingerprint=heldout.fingerprint,
-        unchanged=heldout.fingerprint == read_facts(folder).fingerprint,
+        unchanged=heldout.fingerprint == facts.fingerprint,
+        same=facts.same,
         baseline=baseline,
         expanded=expanded,
         seconds=time.monotonic() - began,
     )
 
 
-def prove_campaign(folder: CampaignDir) -> Proof:
-    """The proof of a campaign's split. Raises UserError."""
+def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
+    """Prove every split of a campaign: the outcome, a line for each, and whether all proofs hold. Raises UserError."""
+    proofs = [prove(folder, stores) for folder in folders]
+    lines = [f"{folder.name}: {proof}" for folder, proof in zip(folders, proofs, strict=True)]
+    return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
+
+
+def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
+    """Prove a campaign's split, or all of its folds. Raises UserError."""
     campaign = read_campaign(folder.campaign)
     workspace = folder.path.resolve().parents[3]
     stores = {name: open_store_of(campaign.arm(name).data, workspace) for name in ARMS}
-    return prove(folder.split, stores)
+    return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
 
 
-def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut) -> ArmProof:
-    train, validation = (_rows(starts, store) for starts in (windows.train, windows.validation))
+def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:
+    train, validation = (_rows(starts, store, name) for starts in (windows.train, windows.validation))
     used = np.union1d(train, validation)
-    vectors = store.vectors
-    leaks = np.flatnonzero(equal_row(vectors, heldout.vectors, only=used, release=store.release) >= 0)
-    validation_leaks = np.flatnonzero(equal_row(vectors, vectors[validation], only=train, release=store.release) >= 0)
+    highest, lowest = _extremes(store, used, heldout.vectors)
+    leaks = used[highest > same + ROUNDING]
+    validation_leaks = any_near(store.vectors, train, store.vectors[validation], same + ROUNDING, store.release)
     store.release()
+    nearest = int(highest.argmax())
     example = ""
     if len(leaks):
-        example = f"{name}: {len(leaks):,} vectors equal held-out ones, the first is row {leaks[0]:,} of its store"
+        example = (
+            f"{name}: {len(leaks):,} vectors are copies of held-out ones, the first is row {leaks[0]:,} of its store; "
+            f"the highest cosine is {highest[nearest]:.4f}"
+        )
     elif len(validation_leaks):
         example = (
-            f"{name}: {len(validation_leaks):,} training vectors equal validation ones, "
+            f"{name}: {len(validation_leaks):,} training vectors are copies of validation ones, "
             f"the first is row {validation_leaks[0]:,} of its store"
         )
     return ArmProof(
@@ -117,9 +162,30 @@ def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOu
         vectors=len(used),
         held_out_leaks=len(leaks),
         validation_leaks=len(validation_leaks),
+        nearest=float(highest[nearest]),
+        nearest_row=int(used[nearest]),
+        negated=int((lowest < -same).sum()),
         example=example,
     )
 
 
-def _rows(starts: Integers, store: Store) -> Integers:
+def _extremes(store: Store, used: Integers, heldout: Floats) -> tuple[Floats, Floats]:
+    """The highest and the lowest cosine of each used row with any held-out vector, both (n,)."""
+    highest, lowest = np.full(len(used), -1, np.float32), np.ones(len(used), np.float32)
+    for first in range(0, len(used), ROWS):
+        some = slice(first, first + ROWS)
+        rows = store.vectors[used[some]]
+        for start in range(0, len(heldout), COLUMNS):
+            cosines = rows @ heldout[start : start + COLUMNS].T
+            np.maximum(highest[some], cosines.max(axis=1), out=highest[some])
+            np.minimum(lowest[some], cosines.min(axis=1), out=lowest[some])
+        if first // ROWS % 8 == 7:
+            store.release()
+    return highest, lowest
+
+
+def _rows(starts: Integers, store: Store, name: ArmName) -> Integers:
+    """Rows of the store that stand in one of the windows."""
+    if len(starts) and not 0 <= starts.min() <= starts.max() <= store.facts.rows - 6:
+        raise UserError(f"{name}: the split's windows lie outside of its store; start a new campaign")
     return np.flatnonzero(covered(starts, store.facts.rows))

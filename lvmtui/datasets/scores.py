@@ -21,9 +21,9 @@ class Scores:
     """One entry a window, in the order of the windows."""
 
     cosine_next: Floats
-    """Of the prediction with the vector that follows."""
+    """Cosine of the prediction with the vector that follows."""
     cosine_last: Floats
-    """Of the prediction with the last context vector: near 1, the model echoes."""
+    """Cosine of the prediction with the last context vector: near 1, the model echoes."""
     rank: npt.NDArray[np.int32]
     """Place of the true next vector among the candidates, from 1."""
 
@@ -68,28 +68,42 @@ def counting(candidates: Floats) -> Count:
 
 
 def score(
-    predictions: Floats, vectors: Floats, starts: Integers, counting: Callable[[Floats], Count] = counting
+    predictions: Floats,
+    vectors: Floats,
+    starts: Integers,
+    counting: Callable[[Floats], Count] = counting,
+    group: Integers | None = None,
 ) -> Scores:
     """Score one prediction (W, D), of any length, a window; window w starts at row starts[w] of `vectors` (M, D, unit).
 
-    The candidates of a rank are the vectors that follow some window, each row once, less those in the window's own
-    context; the rank is 1 + the number of candidates nearer to the prediction than the true next vector is (by more
-    than TIE), which is counted as `counting` does it. Raises ValueError for predictions that are not finite.
+    The candidates of a rank are the vectors that follow some window, less those in the window's own context; the rank
+    is 1 + the number of candidates nearer to the prediction than the true next vector is (by more than TIE), which is
+    counted as `counting` does it. Rows with the same number in `group` (M,), copies and near-copies, are one candidate,
+    for which the first of them stands; without it each row is one. Raises ValueError for predictions that are not
+    finite.
     """
     if not np.isfinite(predictions).all():
         raise ValueError("predictions hold NaN or infinite numbers")
     targets = starts + CONTEXT
-    candidates = np.unique(targets)
-    place = np.full(len(vectors), -1, np.int64)
-    place[candidates] = np.arange(len(candidates))
-    count = counting(vectors[candidates])
+    kind = np.arange(len(vectors)) if group is None else group
+    kinds, first_of_kind = np.unique(kind[targets], return_index=True)
+    known = np.searchsorted(kinds, kind).clip(max=len(kinds) - 1)
+    place = np.where(kinds[known] == kind, known, -1)  # of each row's candidate; -1: it is none
+    count = counting(vectors[targets[first_of_kind]])
     windows = len(starts)
     scores = Scores(np.empty(windows, np.float32), np.empty(windows, np.float32), np.empty(windows, np.int32))
     for first in range(0, windows, ROWS):
         block = slice(first, first + ROWS)
         predicted = unit(predictions[block])
-        own = place[starts[block, None] + np.arange(CONTEXT)]
+        own = _each_once(place[starts[block, None] + np.arange(CONTEXT)])
         scores.rank[block] = 1 + count(predicted, place[targets[block]], own)
         for out, rows in ((scores.cosine_next, targets), (scores.cosine_last, targets - 1)):
             out[block] = np.einsum("nd,nd->n", predicted, vectors[rows[block]])
     return scores
+
+
+def _each_once(own: Integers) -> Integers:
+    """Candidates (B, T) of each row with repetitions replaced by -1, so that none is counted twice."""
+    own = np.sort(own, axis=1)
+    own[:, 1:][own[:, 1:] == own[:, :-1]] = -1
+    return own

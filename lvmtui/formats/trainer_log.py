@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
 from lvmtui.system.process_id import Identity
 
@@ -152,6 +153,8 @@ class HeldoutScores:
     """Share of windows whose true next vector is nearest to the prediction, among all held-out targets."""
     hit_5: float
     hit_10: float
+    forward: ForwardScores | None = None
+    """Does the model predict what comes next; None where no held-out window is followed by four more."""
 
 
 @dataclass(frozen=True)

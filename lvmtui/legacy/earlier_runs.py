@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm
-from lvmtui.datasets.split import Split, draw_split, keep_held_out, read_split
+from lvmtui.datasets.draw import draw_split, keep_held_out
+from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec
@@ -72,14 +74,16 @@ class Earlier:
             raise UserError(f"{data.file}: not the file {self.spec.run} was trained on; restore it")
         return arm
 
-    def split(self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool) -> tuple[Split, tuple[str, ...]]:
+    def split(
+        self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
+    ) -> tuple[Split, tuple[str, ...]]:
         """A split that keeps their held-out windows, and what must be noted about it."""
         try:
             kept = read_split(self.folders[0].workspace / self.spec.split)
         except UserError:
-            return draw_split(baseline, expanded, seed=seed, cross_articles=cross_articles), (APART,)
+            return draw_split(baseline, expanded, seed=seed, cross_articles=cross_articles, groups=groups), (APART,)
         notes = () if self.spec.arm == "baseline" else (SOURCES,)
-        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed), notes
+        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.same), notes
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,13 @@ class ImportedRuns(Earlier):
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         return file_arm("baseline", Path(self.spec.data.file), workspace.root, normalise=normalise)
 
-    def split(self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool) -> tuple[Split, tuple[str, ...]]:
+    def split(
+        self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
+    ) -> tuple[Split, tuple[str, ...]]:
         """A split whose held-out windows are proven absent from all that they may have been trained on."""
-        split = draw_split(baseline, expanded, seed=seed, cross_articles=cross_articles, baseline_used=True)
+        split = draw_split(
+            baseline, expanded, seed=seed, cross_articles=cross_articles, baseline_used=True, groups=groups
+        )
         notes = [
             f"the {self.spec.label} runs were trained by another program on {baseline.title}: held out are only "
             "articles or blocks of which that file has no vector, so all of them lie in the new source and nothing is "

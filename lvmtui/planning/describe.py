@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from lvmtui.datasets.check import check_as_json
+from lvmtui.datasets.check_text import check_as_json
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import RunSpec
@@ -20,7 +20,7 @@ NAMED = 3
 
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
-    campaign, split = plan.campaign, plan.split.facts
+    campaign = plan.campaign
     models = ", ".join(title_of(m) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     recipe = trained[0].recipe
@@ -36,8 +36,8 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"recipe     {campaign.recipe}: updates of {recipe.batch_size} windows, {_updates(trained)}",
         _arm_line("baseline", campaign.baseline, campaign.dim),
         _arm_line("expanded", campaign.expanded, campaign.dim),
-        f"held out   {split.windows:,} windows of {split.clusters} whole articles or blocks, the same for both arms "
-        f"(as good as {split.effective_clusters:.0f} equal ones)",
+        _held_out(plan),
+        _copies(plan),
         f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
@@ -49,6 +49,30 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _held_out(plan: Plan) -> str:
+    """The held-out windows, and what they are worth."""
+    facts = [split.facts for split in plan.splits]
+    windows, clusters = sum(f.windows for f in facts), sum(f.clusters for f in facts)
+    folds = f" in {len(facts)} folds, each seed judged on other ones" if len(facts) > 1 else ""
+    cap = plan.campaign.cluster_cap
+    capped = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
+    return (
+        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for both arms "
+        f"(as good as {sum(f.effective_clusters for f in facts):.0f} equal ones{capped})"
+    )
+
+
+def _copies(plan: Plan) -> str:
+    """From which cosine on vectors are copies, and what that costs."""
+    dropped = plan.split.facts.expanded.equal_to_held_out + plan.split.facts.baseline.equal_to_held_out
+    neighbours = plan.check.neighbours
+    how = "by --same" if neighbours and neighbours.chosen_by_hand else "chosen from the data"
+    return (
+        f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
+        f"{words.plural(dropped, 'window')} left out because they repeat a held-out vector"
+    )
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -86,8 +110,8 @@ def _where(campaign: Campaign) -> str:
     """Who runs the runs, where it is not this machine."""
     if campaign.engine == Campaign.engine:
         return ""
-    told = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
-    return f"{campaign.engine}{f' ({told})' if told else ''}, "
+    settings = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
+    return f"{campaign.engine}{f' ({settings})' if settings else ''}, "
 
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
@@ -105,6 +129,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "version": 1,
         "campaign": encode(plan.campaign),
         "split": encode(plan.split.facts),
+        "folds": [encode(split.facts) for split in plan.splits] if plan.campaign.folds else [],
         "check": check_as_json(plan.check),
         "expected": encode(plan.expected),
         "started_with": encode(plan.started_with),

@@ -158,6 +158,22 @@ class Options:
         (), "folders of finished runs to use as the baseline", metavar="FOLDER", is_path=True
     )
     cross_articles: bool = option(False, "allow windows that cross from one article into the next")
+    folds: bool = option(
+        False, "hold out other articles for each seed, so that more of them judge; needs several seeds"
+    )
+    same: float | None = option(
+        None,
+        "cosine from which two vectors count as copies of each other; default: chosen from the data, about .98",
+        metavar="COSINE",
+        above=0.5,
+        most=1,
+    )
+    cluster_cap: int | None = option(
+        None,
+        "windows that one held-out article may weigh in the verdict; default: chosen by its length",
+        metavar="N",
+        above=0,
+    )
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
         None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0

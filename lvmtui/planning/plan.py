@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,17 +16,21 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.arm import bundled_arms, file_arm
-from lvmtui.datasets.check import Check, check_arms, check_as_json
+from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.check import Check, check_arms
+from lvmtui.datasets.check_text import check_as_json
+from lvmtui.datasets.clusters import group_arms
+from lvmtui.datasets.draw import draw_folds, draw_split
 from lvmtui.datasets.formats import CONTEXT
-from lvmtui.datasets.proof import prove
-from lvmtui.datasets.split import Split, draw_split
+from lvmtui.datasets.proof import prove_all
+from lvmtui.datasets.split import Split
+from lvmtui.datasets.weights import default_cap
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import dump_document
-from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
@@ -42,7 +47,7 @@ from lvmtui.system.permissions import who
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
-"""Of a run, however short: a curve and a best model need some."""
+"""Fewest evaluations of a run, however short: a curve and a best model need some."""
 LOOKED_BACK = 10
 """Campaigns that are asked what they have shown of the machine."""
 
@@ -54,19 +59,43 @@ class Plan:
     campaign: Campaign
     """With its runs; their folders do not exist yet."""
     specs: tuple[RunSpec, ...]
-    """Of the runs that are to start, in the order of `campaign.runs`."""
-    split: Split
+    """Specs of the runs that are to start, in the order of `campaign.runs`."""
+    splits: tuple[Split, ...]
+    """One, or with folds one for each seed in the order of `campaign.seeds`."""
     arms: Mapping[Arm, ArmRows]
     check: Check
     """Facts of the data; without faults, or there would be no plan."""
     expected: Eta
-    """Of the whole campaign."""
+    """Time of the whole campaign."""
     hardware: Hardware
     """For which it was made."""
     started_with: StartedWith
     """The Python and the variables its runs will be started with: those of this process."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
+
+    @property
+    def split(self) -> Split:
+        """The first split, or the only one."""
+        return self.splits[0]
+
+    @property
+    def cluster_lengths(self) -> tuple[tuple[int, ...], ...]:
+        """For each split the windows of every held-out cluster."""
+        return tuple(_lengths(split) for split in self.splits)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The data of a campaign, opened, checked and split."""
+
+    arms: Mapping[Arm, ArmRows]
+    check: Check
+    splits: tuple[Split, ...]
+    notes: tuple[str, ...]
+
+    def split_for(self, options: Options, seed: int) -> Split:
+        return self.splits[options.seeds.index(seed) if options.folds else 0]
 
 
 def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
@@ -83,17 +112,8 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
-    baseline, expanded = open_arms(options, earlier, workspace, say)
-    say("checking the vectors")
-    check = check_arms(baseline, expanded, cross_articles=options.cross_articles)
-    if check.faults:
-        raise UserError(check.faults[0])
-    say("drawing the held-out windows")
-    notes: tuple[str, ...] = ()
-    if earlier is None:
-        split = draw_split(baseline, expanded, seed=options.split_seed, cross_articles=options.cross_articles)
-    else:
-        split, notes = earlier.split(baseline, expanded, options.split_seed, options.cross_articles)
+    data = _open_data(options, earlier, workspace, say)
+    baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
         raise UserError(
@@ -103,17 +123,18 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{labels[0]}_vs_{labels[1]}_{stamp}"
     facts = {
-        name: _arm_facts(arm, label, split, name, workspace)
-        for name, arm, label in zip(ARMS, (baseline, expanded), labels, strict=True)
+        name: _arm_facts(data.arms[name], label, data.splits[0], name, workspace)
+        for name, label in zip(ARMS, labels, strict=True)
     }
     if earlier and options.size == AUTO:
         options = replace(options, size=earlier.spec.size)
-    smaller, asked = min(arm.train_windows for arm in facts.values()), options
+    smaller = min(len(split.arm(name).train) for split in data.splits for name in ARMS)
+    asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
         return tuple(
-            _spec(options, earlier, campaign_id, model, arm, facts, split, seed, check.files[0].dim, stamp)
+            _spec(options, earlier, campaign_id, model, arm, facts, data, seed, stamp)
             for seed in options.seeds
             for model in options.models
             for arm in ARMS
@@ -152,9 +173,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         size=options.size,
         recipe=specs[-1].recipe.name,  # the last run is one of the expanded arm
         seeds=options.seeds,
-        heldout_windows=split.facts.windows,
-        heldout_clusters=split.facts.clusters,
-        split_fingerprint=split.facts.fingerprint,
+        heldout_windows=sum(split.facts.windows for split in data.splits),
+        heldout_clusters=sum(split.facts.clusters for split in data.splits),
+        split_fingerprint=fingerprint_of([split.facts.fingerprint for split in data.splits]),
         jobs=way.jobs,
         threads=way.threads,
         device=options.device,
@@ -169,10 +190,49 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*notes, *engine.notes(workspace, options.engine_settings)),
+        notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
+        folds=options.folds,
+        cluster_cap=options.cluster_cap or default_cap([n for split in data.splits for n in _lengths(split)]),
     )
-    arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
-    return Plan(campaign, specs, split, arms, check, way.expected, there, started_with_now(os.environ), tuple(remarks))
+    chosen, started = tuple(remarks), started_with_now(os.environ)
+    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, chosen)
+
+
+def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:
+    """Open and check both arms, and draw the split or the folds. Raises UserError."""
+    baseline, expanded = open_arms(options, earlier, workspace, say)
+    say("checking the vectors")
+    refuse_unfit(baseline, expanded)
+    groups = group_arms(baseline, expanded, same=options.same)
+    check = check_arms(baseline, expanded, cross_articles=options.cross_articles, groups=groups)
+    if check.faults:
+        raise UserError(check.faults[0])
+    say("drawing the held-out windows")
+    splits: tuple[Split, ...]
+    notes: tuple[str, ...] = ()
+    seed, cross = options.split_seed, options.cross_articles
+    if earlier is not None:
+        if options.folds:
+            raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
+        split, notes = earlier.split(baseline, expanded, seed, cross, groups)
+        splits = (split,)
+    elif options.folds:
+        if len(options.seeds) < 2:
+            raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
+        folds = len(options.seeds)
+        splits = draw_folds(baseline, expanded, seed=seed, folds=folds, cross_articles=cross, groups=groups)
+    else:
+        splits = (draw_split(baseline, expanded, seed=seed, cross_articles=cross, groups=groups),)
+    return _Data({"baseline": baseline, "expanded": expanded}, check, splits, notes)
+
+
+def fingerprint_of(splits: Sequence[str]) -> str:
+    """The fingerprint of a campaign's held-out windows: the split's, or one made of those of all folds."""
+    return splits[0] if len(splits) == 1 else hashlib.sha256(" ".join(splits).encode()).hexdigest()
+
+
+def _lengths(split: Split) -> tuple[int, ...]:
+    return tuple(np.bincount(split.heldout.cluster).tolist())
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -189,11 +249,13 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             parent.mkdir(parents=True, exist_ok=True)
         folder.path.mkdir()
         made.append(folder.path)
-        plan.split.write(folder.split)
+        for fold, split in zip(campaign.fold_numbers, plan.splits, strict=True):
+            split.write(folder.split_of(fold))
         replace_file(folder.check, dump_document(check_as_json(plan.check)))
         say("proving that no held-out vector is trained or validated on")
-        proof = prove(folder.split, {name: plan.arms[name].open() for name in ARMS})
-        if not proof.holds:
+        folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
+        proof, holds = prove_all(folders, {name: plan.arms[name].open() for name in ARMS})
+        if not holds:
             raise UserError(f"{folder.split}: {proof}; nothing was started, please report this fault of lvmtui")
         for spec in plan.specs:
             run = RunDir(workspace.models / spec.run)
@@ -270,16 +332,16 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     model: str,
     arm: Arm,
     facts: dict[Arm, ArmFacts],
-    split: Split,
+    data: _Data,
     seed: int,
-    dim: int,
     stamp: str,
 ) -> RunSpec:
+    split = data.split_for(options, seed)
     trained = earlier.recipe(model, seed) if earlier else None
     weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
     recipe = trained if trained and weights else recipe_of(options, model, trained)
-    own = facts[arm].train_windows
-    counted = max(f.train_windows for f in facts.values()) if recipe.equal_updates else own
+    own = len(split.arm(arm).train)
+    counted = max(len(split.arm(name).train) for name in ARMS) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
     if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
         steps = earlier.of(model, seed)[1].total_steps
@@ -292,14 +354,14 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         arm=arm,
         label=facts[arm].label,
         seed=seed,
-        dim=dim,
+        dim=data.check.files[0].dim,
         context=CONTEXT,
         recipe=recipe,
         data=facts[arm].data,
-        split=f"artifacts/lvm/campaigns/{campaign_id}/split",
+        split=f"artifacts/lvm/campaigns/{campaign_id}/{_split_folder(options, seed)}",
         split_fingerprint=split.facts.fingerprint,
         train_windows=own,
-        validation_windows=facts[arm].validation_windows,
+        validation_windows=len(split.arm(arm).validation),
         heldout_windows=split.facts.windows,
         total_steps=steps,
         evaluate_every=math.ceil(steps / recipe.evaluations),
@@ -310,6 +372,12 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     if weights:
         return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
     return spec
+
+
+def _split_folder(options: Options, seed: int) -> str:
+    """The folder of a seed's split in the campaign's; the names are those of `CampaignDir.split_of`."""
+    campaign = CampaignDir(Path())
+    return campaign.split_of(options.seeds.index(seed) + 1 if options.folds else 0).as_posix()
 
 
 def shown_in(workspace: Workspace) -> Machine:

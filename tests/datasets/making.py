@@ -77,3 +77,11 @@ def arms(workspace: Path, baseline: Path, expanded: Path, normalise: bool = Fals
         for name, path in zip(names, (baseline, expanded), strict=True)
     )
     return one, two
+
+
+def near(vectors: np.ndarray, cosine: float, seed: int = 0) -> np.ndarray:
+    """Unit rows at this very cosine from each of `vectors`, in random directions."""
+    away = np.random.default_rng(seed).standard_normal(vectors.shape)
+    away -= np.einsum("nd,nd->n", away, vectors)[:, None] * vectors
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    return (cosine * vectors + np.sqrt(1 - cosine**2) * away).astype(np.float32)

@@ -24,9 +24,11 @@ from lvmtui.datasets.baselines import (
     read_baselines,
     recency_weights,
 )
+from lvmtui.datasets.convert import convert
+from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.scores import score, unit
-from lvmtui.datasets.split import Split, draw_split
-from lvmtui.datasets.store import Store, convert
+from lvmtui.datasets.split import Split
+from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.campaign import ArmFacts, Campaign, write_campaign
 from lvmtui.formats.data_facts import TRIVIAL, read_trivial

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmtui.datasets.check import check_as_json, check_as_text, check_files, check_split
-from lvmtui.datasets.split import draw_split
+from lvmtui.datasets.check import check_files
+from lvmtui.datasets.check_text import check_as_json, check_as_text
+from lvmtui.datasets.draw import draw_split
+from lvmtui.datasets.proof import prove_campaign
 from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
 from tests.datasets.test_baselines import campaign_of
@@ -142,7 +144,7 @@ def test_the_proof_of_a_campaign(tmp_path: Path) -> None:
     paths = save_articles(tmp_path / "b.npz", ARTICLES[:15]), save_articles(tmp_path / "e.npz", ARTICLES)
     pair = arms(tmp_path, *paths)
     folder = campaign_of(tmp_path, draw_split(*pair, seed=0), pair)
-    words, holds = check_split(folder)
+    words, holds = prove_campaign(folder)
     assert holds and words.startswith("no leak: none of")
     with pytest.raises(UserError, match=r"campaign\.json"):
-        check_split(type(folder)(tmp_path))
+        prove_campaign(type(folder)(tmp_path))

@@ -69,6 +69,64 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     assert fingerprint_of("a.npz", VECTORS) != fingerprint_of("b.npz", VECTORS, article_id=np.zeros(60, int))
 
 
+@pytest.mark.parametrize("name", formats.ID_NAMES)
+@pytest.mark.parametrize("kind", ["numbers", "text", "bytes"])
+def test_article_ids_are_taken_under_the_usual_names(tmp_path: Path, name: str, kind: str) -> None:
+    numbers = np.repeat([7, 2, 9], 20)
+    ids = numbers if kind == "numbers" else np.char.add("text-", numbers.astype(str))
+    ids = ids.astype("S") if kind == "bytes" else ids
+    np.savez(tmp_path / "a.npz", **{"vectors": VECTORS, name: ids, "notes": np.zeros(3)})
+    file = recognise(tmp_path / "a.npz")
+    assert file.ids == name and file.unread == ("notes",)
+    found, titles = formats.articles(file)
+    assert found is not None
+    assert np.array_equal(found, numbers if kind == "numbers" else np.repeat([0, 1, 2], 20))
+    assert titles == (() if kind == "numbers" else ("text-7", "text-2", "text-9"))
+
+
+def test_what_nobody_reads_is_named(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "a.npz",
+        vectors=VECTORS,
+        doc_ids=np.zeros(3, int),
+        metadata=np.array([{"article": 1}], object),
+        **{"odd\x1b[2J": np.zeros(2)},
+    )
+    file = recognise(tmp_path / "a.npz")
+    assert file.ids == "" and file.unread[:2] == ("doc_ids", "metadata") and file.unread[2].isprintable()
+    contexts = np.zeros((9, 5, 3), "f4")
+    np.savez(tmp_path / "s.npz", context_sequences=contexts, target_vectors=contexts[:, 0], article_ids=np.zeros(9))
+    assert recognise(tmp_path / "s.npz").unread == ("article_ids",)
+    np.savez(tmp_path / "many.npz", vectors=VECTORS, **{f"x{i}": np.zeros(1) for i in range(20)})
+    many = recognise(tmp_path / "many.npz").unread
+    assert len(many) == 9 and many[-1] == "12 more"
+    assert formats.unread_arrays(tmp_path / "many.npz") == many and formats.unread_arrays(tmp_path / "none") == ()
+    np.savez(tmp_path / "ids.npz", vectors=VECTORS, doc_id=np.zeros(60, int))
+    np.savez(tmp_path / "other.npz", vectors=VECTORS, article_id=np.zeros(60, int))
+    assert formats.fingerprint(recognise(tmp_path / "ids.npz")) != formats.fingerprint(
+        recognise(tmp_path / "other.npz")
+    )
+
+
+def test_conversions_that_are_named_work(tmp_path: Path) -> None:
+    """What the refusal says is done, and then the file is read."""
+    halves = (VECTORS.view(np.uint32) >> 16).astype("u2").view("V2")
+    refused = {
+        "half": (halves, r"if it is bfloat16, save (\(.*\)\.view\('float32'\))"),
+        "whole": (np.round(VECTORS * 100).astype(int), r"save (vectors\.astype\('float32'\))"),
+        "long": (VECTORS.astype(np.longdouble), r"save (vectors\.astype\('float32'\))"),
+    }
+    for name, (array, words) in refused.items():
+        np.savez(tmp_path / f"{name}.npz", vectors=array)
+        with pytest.raises(UserError, match=words) as error:
+            recognise(tmp_path / f"{name}.npz")
+        named = re.search(words, str(error.value))
+        assert named
+        np.savez(tmp_path / f"{name}.npz", vectors=eval(named[1], {"vectors": array}))
+        found = read(tmp_path / f"{name}.npz")
+        assert np.allclose(found / np.linalg.norm(found, axis=1, keepdims=True), VECTORS, atol=0.02)
+
+
 def npy(shape: str, descr: str = "'<f4'", order: str = "False", data: bytes = bytes(960)) -> bytes:
     header = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
@@ -158,7 +216,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, fault: str) -> None:
 
 
 ARTICLES = {
-    "too few": (np.zeros(59, int), None, r"article_id is int64 \(59\), not 60 whole numbers"),
+    "too few": (np.zeros(59, int), None, r"article_id is int64 \(59\), not 60 whole numbers or names"),
     "floats": (np.zeros(60), None, "article_id is float64"),
     "below zero": (np.full(60, -1), None, "below 0"),
     "beyond 32 bits": (np.full(60, 1 << 40), None, r"above 2\^31"),

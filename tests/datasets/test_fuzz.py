@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvmtui.datasets.store import convert
+from lvmtui.datasets.convert import convert
 from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, walk, windows_of
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lvmtui.datasets import scores
 from lvmtui.datasets.scores import TIE, score
 from lvmtui.datasets.windows import window_starts
-from tests.datasets.making import walk
+from tests.datasets.making import near, walk
 
 
 def naive(predictions: np.ndarray, vectors: np.ndarray, starts: np.ndarray) -> list[tuple[float, float, int]]:
@@ -69,3 +69,29 @@ def test_predictions_that_are_not_finite_are_refused() -> None:
     predictions = np.full((3, 24), np.nan, np.float32)
     with pytest.raises(ValueError, match="NaN"):
         score(predictions, walk(20), np.arange(3))
+
+
+def test_copies_and_near_copies_are_one_candidate() -> None:
+    """A text told twice, the second time in near-copies: a perfect prediction is first, whichever telling it is of."""
+    text = walk(60, 3, 48)
+    vectors = np.concatenate([text, near(text, 0.99)])
+    starts = np.concatenate([np.arange(55), 60 + np.arange(55)])
+    group = np.tile(np.arange(60), 2)
+    mixed = np.random.default_rng(0).standard_normal((len(starts), 48)).astype(np.float32)
+    once = score(mixed[:55], text, starts[:55])
+    twice = score(mixed, vectors, starts, group=group)
+    assert twice.rank.max() <= once.rank.max() + 1 and (np.abs(twice.rank[:55] - once.rank) <= 1).all()
+    other_telling = vectors[np.concatenate([starts[55:] + 5, starts[:55] + 5])]
+    assert (score(other_telling, vectors, starts, group=group).rank == 1).all()
+    assert (score(other_telling, vectors, starts).rank > 1).all()
+
+
+def test_copies_of_the_context_are_no_candidates() -> None:
+    text = walk(60, 3, 48)
+    vectors = np.concatenate([text, text])
+    starts = np.concatenate([np.arange(55), 60 + np.arange(55)])
+    echo = vectors[starts + 4]
+    alone = score(echo[:55], text, starts[:55])
+    copied = score(echo, vectors, starts, group=np.tile(np.arange(60), 2))
+    assert np.array_equal(copied.rank[:55], alone.rank)
+    assert score(echo, vectors, starts).hit(1) < copied.hit(1)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.datasets import formats
-from lvmtui.datasets.store import convert, open_store, source_fault
+from lvmtui.datasets.convert import convert, source_fault
+from lvmtui.datasets.store import open_store
 from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, save_articles, save_sequence, save_sequences, walk, windows_of
 
@@ -201,13 +203,13 @@ CONVERT = """
 import sys, time
 from pathlib import Path
 from lvmtui.system.errors import UserError
-from lvmtui.datasets import formats, store
+from lvmtui.datasets import convert, formats
 formats.BLOCK_BYTES = 20_000
 def slowly(done, total):
     print(done, flush=True)
     time.sleep(float(sys.argv[3]))
 try:
-    print(store.convert(Path(sys.argv[1]), Path(sys.argv[2]), progress=slowly).folder)
+    print(convert.convert(Path(sys.argv[1]), Path(sys.argv[2]), progress=slowly).folder)
 except UserError as error:
     sys.exit(str(error))
 """
@@ -267,12 +269,12 @@ def test_a_large_file_does_not_take_large_memory(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from lvmtui.datasets import formats, store
+from lvmtui.datasets import convert, formats
 formats.BLOCK_BYTES = 1 << 20
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 before = peak()
 for path in sys.argv[2:]:
-    for _, block in store.convert(Path(path), Path(sys.argv[1])).blocks():
+    for _, block in convert.convert(Path(path), Path(sys.argv[1])).blocks():
         block.sum()
 print(peak() - before)
 """
@@ -280,3 +282,12 @@ print(peak() - before)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert float(done.stdout) < 100, "MB"
     assert json.loads(stores(tmp_path / "w")[0].read_text())["rows"] == 100_000
+
+
+def test_a_store_made_before_ids_of_other_names_were_read_still_belongs_to_its_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_id=np.arange(len(VECTORS)) // 20)
+    store = convert(tmp_path / "a.npz", tmp_path)
+    before = formats.fingerprint(replace(formats.recognise(tmp_path / "a.npz"), ids=""))
+    assert store.facts.kind == "articles" and before != store.facts.fingerprint
+    earlier = replace(store, folder=tmp_path, facts=replace(store.facts, fingerprint=before))
+    assert source_fault(tmp_path / "a.npz", earlier) is None

@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
     "size": (["small"], '"small"', "small"),
     "device": (["cuda:1"], '"cuda:1"', "cuda:1"),
     "labels": (["a", "b"], '["a", "b"]', ("a", "b")),
+    "same": (["0.9"], "0.9", 0.9),
     "arms": (["expanded", "--baseline-runs", "/r"], '"expanded"\nbaseline-runs = ["/r"]', "expanded"),
     "baseline_runs": (["/r", "/s", "--arms", "expanded"], '["/r", "/s"]\narms = "expanded"', ("/r", "/s")),
     "engine": (["slurm"], '"slurm"', "slurm"),

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvmtui.datasets.baselines import read_baselines, write_baselines
+from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.split import read_split
 from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
+from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.legacy.earlier_runs import APART
@@ -218,3 +221,62 @@ def test_a_name_that_does_not_fit_the_vectors_is_noted(tmp_path: Path) -> None:
     )
     notes = make_plan(options, workspace).campaign.notes
     assert any("has 576 vectors and the runs are called 80k" in note for note in notes)
+
+
+def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Options) -> None:
+    workspace = Workspace(tmp_path)
+    folded = replace(options, seeds=(4, 7, 9), folds=True)
+    campaign = write_plan(plan := make_plan(folded, workspace), workspace)
+    folder = workspace.campaign(campaign.id)
+    assert campaign.folds and campaign.fold_numbers == (1, 2, 3) and campaign.fold_of(7) == 2
+    splits = {seed: read_split(folder.split_of(campaign.fold_of(seed))) for seed in campaign.seeds}
+    names = [name for split in splits.values() for name in split.facts.cluster_names]
+    assert len(names) == len(set(names)) == campaign.heldout_clusters
+    assert campaign.heldout_windows == sum(split.facts.windows for split in splits.values())
+    for planned in campaign.runs:
+        spec, split = read_spec(workspace.run(planned).spec), splits[planned.seed]
+        assert read_split(tmp_path / spec.split).facts == split.facts
+        assert spec.split_fingerprint == split.facts.fingerprint != campaign.split_fingerprint
+        windows = split.arm(planned.arm)
+        assert (spec.train_windows, spec.validation_windows) == (len(windows.train), len(windows.validation))
+    words, holds = prove_campaign(folder)
+    assert holds and words.count("no leak") == 3 and words.startswith("fold1: ")
+    assert "3 folds, each seed judged on other ones" in plan_as_text(plan)
+    assert len(plan_as_json(plan)["folds"]) == 3
+    alone = make_plan(replace(folded, folds=False), workspace)
+    assert alone.campaign.split_fingerprint == alone.split.facts.fingerprint and alone.campaign.fold_numbers == (0,)
+    with pytest.raises(UserError, match="--folds: needs several seeds"):
+        make_plan(replace(options, folds=True), workspace)
+
+
+def test_a_run_on_a_fold_trains_and_its_baselines_are_of_that_fold(tmp_path: Path, options: Options) -> None:
+    workspace = Workspace(tmp_path)
+    folded = replace(options, seeds=(1, 2), folds=True, models=("amn",), epochs=1)
+    campaign = write_plan(make_plan(folded, workspace), workspace)
+    folder = workspace.campaign(campaign.id)
+    for planned in campaign.runs[2:]:
+        train_here(workspace.run(planned))
+        finished = read_spec(workspace.run(planned).spec)
+        with np.load(workspace.run(planned).heldout) as scores:
+            assert str(scores["fingerprint"]) == finished.split_fingerprint
+    mean = write_baselines(folder, "baseline")
+    of_folds = [read_baselines(folder.baseline_scores("baseline", fold)) for fold in (1, 2)]
+    assert [fold and fold.fingerprint for fold in of_folds] == [
+        read_split(folder.split_of(fold)).facts.fingerprint for fold in (1, 2)
+    ]
+    assert mean == read_trivial(folder.baseline_scores("baseline")) and mean.fingerprint == campaign.split_fingerprint
+    cosines = [fold.scores["mean"].cosine for fold in of_folds if fold]
+    assert min(cosines) <= mean.scores["mean"].cosine <= max(cosines)
+    before = folder.baseline_scores("baseline", 2).stat().st_mtime_ns
+    assert write_baselines(folder, "baseline") == mean
+    assert folder.baseline_scores("baseline", 2).stat().st_mtime_ns == before, "what is there is not made again"
+
+
+def test_what_counts_as_a_copy_and_how_much_an_article_weighs_are_options(tmp_path: Path, options: Options) -> None:
+    plan = make_plan(replace(options, same=0.7, cluster_cap=3), Workspace(tmp_path))
+    assert plan.split.facts.same == 0.7 and plan.campaign.cluster_cap == 3
+    assert "cosine of 0.7 and more count as one (by --same)" in plan_as_text(plan)
+    assert "none weighs more than 3 windows" in plan_as_text(plan)
+    usual = make_plan(options, Workspace(tmp_path))
+    assert usual.split.facts.same == 0.98 and usual.campaign.cluster_cap
+    assert "(chosen from the data)" in plan_as_text(usual)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lvmtui.datasets.baselines import write_baselines
-from lvmtui.datasets.check import check_split
+from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.split import read_heldout
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
@@ -91,7 +91,7 @@ def copy_of(original: Path, root: Path) -> Path:
 def test_old_weights_are_judged_on_windows_they_cannot_have_seen(tmp_path: Path, original: Path) -> None:
     before = {path: path.read_bytes() for path in original.rglob("*") if path.is_file()}
     campaign, baseline, expanded = planned(tmp_path, original)
-    assert check_split(campaign)[1]
+    assert prove_campaign(campaign)[1]
     heldout = read_heldout(campaign.split)
     with np.load(original / "small.npz") as small:
         assert (heldout.vectors @ small["vectors"].T).max() < 0.9999

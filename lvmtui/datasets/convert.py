@@ -1,0 +1,272 @@
+"""Make the compact store of a vector file, or find the one that was made before.
+
+A store is written beside its place under a lock and renamed when complete: an interruption, a full disk or a second
+process at the same time leaves either no store or a whole one.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.datasets import formats
+from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, VectorFile
+from lvmtui.datasets.npy import shown
+from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.paths import Workspace
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file, sync_folder
+from lvmtui.system.locks import try_lock
+from lvmtui.system.text import sanitise
+
+READER = 2
+"""Counted up when files are read in another way, so that each is looked at again."""
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and rows in all."""
+
+
+def convert(path: Path, workspace: Path, *, normalise: bool = False, progress: Progress | None = None) -> Store:
+    """Return the store of a vector file, made now if it is not there yet.
+
+    A file is known again by path, size, time and inode, otherwise by its fingerprint. Raises UserError for anything
+    that is wrong with the file, for an unwritable workspace and for a full disk; then nothing
+    stays behind.
+    """
+    datasets = Workspace(workspace).datasets
+    identity = formats.identify(path)
+    store = _seen(datasets, identity)
+    if store is None:
+        file = formats.recognise(path)
+        fingerprint = formats.fingerprint(file)
+        folder = datasets / fingerprint[:24]
+        with _write_errors(datasets):
+            datasets.mkdir(parents=True, exist_ok=True)
+            if not is_whole(folder):
+                with _only_writer(datasets):
+                    if not is_whole(folder):
+                        _write(file, folder, identity, fingerprint, normalise, progress or (lambda done, total: None))
+            _remember(datasets, identity, folder)
+        store = open_store(folder)
+    if fault := store.facts.scan.fault(normalise or store.facts.file_kind == "quantised"):
+        raise UserError(f"{shown(path)}: {fault}")
+    return store
+
+
+def source_fault(path: Path, store: Store) -> str | None:
+    """Has the file changed since its store was made, or gone? One line that says so, or None."""
+    try:
+        seen = _seen(store.folder.parent, formats.identify(path))
+        if seen is not None and seen.folder == store.folder:
+            return None
+        file = formats.recognise(path)
+        by_any_reader = (formats.fingerprint(file), formats.fingerprint(replace(file, ids="")))
+        if store.facts.fingerprint in by_any_reader:
+            return None
+    except UserError as error:
+        return str(error)
+    return f"{shown(path)}: changed since it was read; start a new campaign with it"
+
+
+def _note(datasets: Path, identity: Identity) -> Path:
+    text = json.dumps([identity.path, identity.size, identity.mtime_ns, identity.inode, READER])
+    return datasets / "seen" / hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
+
+
+def _seen(datasets: Path, identity: Identity) -> Store | None:
+    try:
+        folder = datasets / _note(datasets, identity).read_text().strip()
+    except (OSError, ValueError):
+        return None
+    return open_store(folder) if folder.parent == datasets and is_whole(folder) else None
+
+
+def _remember(datasets: Path, identity: Identity, folder: Path) -> None:
+    note = _note(datasets, identity)
+    note.parent.mkdir(exist_ok=True)
+    replace_file(note, folder.name.encode() + b"\n", durable=False)
+
+
+# ---------------------------------------------------------------------------------------------------- writing
+
+STUCK_SECONDS = 180.0
+"""Another process that converts writes many times a second, and at the end waits for the disk; one that does not write
+for this long is not at work."""
+
+
+@contextmanager
+def _only_writer(datasets: Path) -> Iterator[None]:
+    """Be the only process that writes stores here; what writers that died have left is removed."""
+    lock, since, last = None, time.monotonic(), -1
+    while (lock := try_lock(datasets / ".lock")) is None:
+        size = sum(_size(p) for p in datasets.glob(".*.part/*"))
+        if size != last:
+            since, last = time.monotonic(), size
+        if time.monotonic() - since > STUCK_SECONDS:
+            raise UserError(f"{sanitise(str(datasets))}: another process converts here and does not move on; end it")
+        time.sleep(0.05)
+    try:
+        for part in datasets.glob(".*.part"):
+            shutil.rmtree(part, ignore_errors=True)
+        yield
+    finally:
+        lock.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _write_errors(datasets: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = "free some space or choose another --workspace" if full else "choose a --workspace you may write to"
+        reason = error.strerror or type(error).__name__
+        raise UserError(f"{sanitise(str(datasets))}: cannot be written ({reason}); {cure}") from None
+
+
+def _write(
+    file: VectorFile, folder: Path, identity: Identity, fingerprint: str, normalise: bool, progress: Progress
+) -> None:
+    """Make the store in a folder beside, then rename. Raises UserError, OSError."""
+    room = shutil.disk_usage(folder.parent).free
+    needed = 4 * file.rows * file.dim
+    if needed > room:
+        raise UserError(
+            f"{file.name}: its vectors take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free; "
+            "free some space or choose another --workspace"
+        )
+    article_of, titles = formats.articles(file)
+    part = folder.parent / f".{folder.name}.part"
+    part.mkdir()
+    try:
+        if file.kind == "sequences":
+            blocks, pieces = _joined(file, progress)
+        else:
+            blocks, pieces = _plain(file, progress), []
+        scan = _write_vectors(part / "vectors.npy", blocks, file, normalise)
+        kind: Kind = "sequence"
+        if file.kind == "sequences" and len(pieces) > 1:
+            kind, article_of = "pieces", np.repeat(np.arange(len(pieces)), np.diff([*pieces, scan.rows]))
+        elif article_of is not None:
+            kind = "articles"
+        if article_of is not None:
+            _save(part / "articles.npy", article_of.astype(np.int32))
+        if titles:
+            replace_file(part / "titles.json", json.dumps(titles).encode())
+        facts = StoreFacts(
+            kind=kind,
+            rows=scan.rows,
+            dim=file.dim,
+            articles=1 if article_of is None else len(np.unique(article_of)),
+            file_kind=file.kind,
+            file_rows=file.rows,
+            source=identity,
+            fingerprint=fingerprint,
+            scan=scan,
+        )
+        replace_file(part / "store.json", dump_document(encode(facts)))
+        if formats.identify(file.path) != identity:
+            raise UserError(f"{file.name}: changed while it was read; wait until it is complete and try again")
+        sync_folder(part)
+        shutil.rmtree(folder, ignore_errors=True)  # not whole, or we would not be here
+        os.rename(part, folder)
+        sync_folder(folder.parent)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _write_vectors(path: Path, blocks: Iterator[Floats], file: VectorFile, normalise: bool) -> RowScan:
+    """Write the rows at unit length; the header comes last. Once a row is faulty, rows are only counted."""
+    may_scale = normalise or file.kind == "quantised"
+    scan = RowScan()
+    with path.open("wb") as out:
+        out.write(bytes(HEADER_BYTES))
+        for block in blocks:
+            lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
+            scan = scan.plus(lengths)
+            if scan.fault(may_scale) is None:
+                out.write((block / lengths[:, None].astype(np.float32)).data)
+        if fault := scan.fault(may_scale):
+            raise UserError(f"{file.name}: {fault}")
+        if scan.rows < WIDTH:
+            raise UserError(f"{file.name}: {scan.rows} vectors; a window takes {WIDTH}, give a larger file")
+        out.seek(0)
+        out.write(_npy_header(scan.rows, file.dim))
+        out.flush()
+        os.fsync(out.fileno())
+    if file.kind == "quantised":  # lengths of 1 are part of what the form means
+        scan = replace(scan, off_unit=0, first_off_unit=None, shortest=1.0, longest=1.0)
+    return scan
+
+
+def _plain(file: VectorFile, progress: Progress) -> Iterator[Floats]:
+    done = 0
+    for block in formats.vector_blocks(file):
+        yield block
+        done += len(block)
+        progress(done, file.rows)
+
+
+def _joined(file: VectorFile, progress: Progress) -> tuple[Iterator[Floats], list[int]]:
+    """The sequence behind the windows: each vector once. Also the rows at which its pieces start, filled on the way.
+
+    Window i goes on from window i - 1 if its context is that one's moved by one vector, to the bit. Then only its
+    target is new; otherwise a piece starts and all six vectors are.
+    """
+    pieces: list[int] = []
+
+    def blocks() -> Iterator[Floats]:
+        last: Floats | None = None  # the five vectors a following window would start with
+        rows = done = 0
+        for contexts, targets in formats.window_blocks(file):
+            expected = np.empty_like(contexts)
+            expected[1:, : CONTEXT - 1] = contexts[:-1, 1:]
+            expected[1:, CONTEXT - 1] = targets[:-1]
+            expected[0] = contexts[0] if last is None else last
+            starts = (contexts.view(np.uint32) != expected.view(np.uint32)).any(axis=(1, 2))
+            starts[0] |= last is None
+            places = np.cumsum(np.where(starts, WIDTH, 1)) - 1  # of the targets among the new rows
+            new = np.empty((int(places[-1]) + 1, file.dim), np.float32)
+            new[places] = targets
+            for back in range(CONTEXT):
+                new[places[starts] - CONTEXT + back] = contexts[starts, back]
+            pieces.extend((rows + places[starts] - CONTEXT).tolist())
+            yield new
+            last = np.concatenate([contexts[-1, 1:], targets[-1:]])
+            rows, done = rows + len(new), done + len(targets)
+            progress(done, file.rows)
+
+    return blocks(), pieces
+
+
+def _npy_header(rows: int, dim: int) -> bytes:
+    words = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}".encode()
+    text = words.ljust(HEADER_BYTES - 11) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+def _save(path: Path, array: npt.NDArray[np.int32]) -> None:
+    with path.open("wb") as out:
+        np.save(out, array, allow_pickle=False)
+        out.flush()
+        os.fsync(out.fileno())

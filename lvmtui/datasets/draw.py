@@ -1,0 +1,331 @@
+"""Draw the held-out windows of a comparison, and sort each arm's other windows into training and validation.
+
+Whole clusters are held out: articles, or blocks of about 128 consecutive vectors where the file names none. The same
+windows judge both arms, and no window of either arm that holds one of their vectors, in whatever copy or near-copy, is
+trained or validated on. Clusters are drawn by a hash of their content and the seed, so data added at the end of a file
+moves few of them. Validation clusters are drawn the same way from what remains, one draw for both arms.
+
+Folds are several such splits of one comparison whose held-out clusters are disjoint: each seed is judged on other
+articles, so three seeds judge three times as many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lvmtui.datasets.arm import Arm
+from lvmtui.datasets.clusters import BLOCK, Side, Union, group_arms, union_of
+from lvmtui.datasets.formats import CONTEXT, WIDTH, Integers
+from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
+from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.system.errors import UserError
+
+GAP = CONTEXT
+"""Vectors left out on each side of such a cluster: the text on both sides of the border is one text."""
+SHARES = (0.10, 0.15, 0.20)
+"""Share of the windows that is held out: the first that gives enough clusters, or else the last. Few steps, so that
+a little more data seldom changes it."""
+MOST = 0.60
+"""Share of the windows that all folds together hold out."""
+ENOUGH_CLUSTERS = 40.0
+"""Effective clusters. With fewer, an interval over them is wider than it could be."""
+VALIDATION_SHARE = 0.10
+"""Share of the clusters that are not held out."""
+VALIDATION_WINDOWS = 5_000
+"""An arm's runs look at no more; where there are more, so many, evenly spread, stand for all. Evaluations then cost a
+large campaign half a percent of its time instead of three. The differences between runs, which choose the weights,
+move by .0001 (`docs/performance.md`)."""
+REPEATED = 0.3
+"""Share of an arm's vectors that are the same as earlier ones, from which on repetition is the likely reason why too
+few windows are left."""
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What every fold of a comparison is drawn from."""
+
+    baseline: Arm
+    expanded: Arm
+    base: Side
+    full: Side
+    union: Union
+    same: float
+    cross_articles: bool
+    baseline_used: bool
+    """Another program has trained on the baseline, nobody knows on which of its windows."""
+
+
+def draw_split(
+    baseline: Arm,
+    expanded: Arm,
+    *,
+    seed: int,
+    cross_articles: bool = False,
+    baseline_used: bool = False,
+    groups: Groups | None = None,
+) -> Split:
+    """Draw the held-out and validation windows of a comparison. Raises UserError where the data are too few.
+
+    `baseline_used`: another program has trained on the baseline, nobody knows on which of its windows. Then only
+    clusters are held out of which it has no vector, and all of its windows count as training windows.
+    `groups`: what the two arms have in common (`clusters.group_arms`), found here if it is not given.
+    """
+    ground = _ground(baseline, expanded, cross_articles, baseline_used, groups)
+    share, (held,) = _draw_held_out(_free(ground), seed, 1)
+    return _split(ground, held, share, seed, None)
+
+
+def draw_folds(
+    baseline: Arm,
+    expanded: Arm,
+    *,
+    seed: int,
+    folds: int,
+    cross_articles: bool = False,
+    groups: Groups | None = None,
+) -> tuple[Split, ...]:
+    """Draw several splits whose held-out clusters are disjoint. Raises UserError where the data are too few."""
+    ground = _ground(baseline, expanded, cross_articles, False, groups)
+    share, drawn = _draw_held_out(_free(ground), seed, folds)
+    return tuple(_split(ground, held, share, seed, fold) for fold, held in enumerate(drawn, 1))
+
+
+def keep_held_out(
+    earlier: Split, own: ArmName, baseline: Arm, expanded: Arm, *, seed: int, same: float | None = None
+) -> Split:
+    """The split for another expanded arm against runs that are trained already: their held-out windows stay.
+
+    `own`: which arm of the `earlier` split those runs were trained on; `baseline` is that arm, opened here. Clusters of
+    the expanded arm with a window's worth of held-out vectors are left out of it as a whole; where there are fewer (a
+    sentence that stands in many articles) only the windows that hold them. `same` overrides the threshold. Raises
+    UserError where too little stays.
+    """
+    groups = group_arms(baseline, expanded, more=earlier.heldout.vectors, same=same)
+    _, full, union = union_of(baseline, expanded, earlier.facts.cross_articles, groups)
+    known = np.isin(full.group, groups.of[2])
+    held = np.bincount(full.cluster_of[known], minlength=len(union.windows)) >= WIDTH
+    left = np.where(held | ~union.in_expanded, 0, union.windows)
+    validation = _draw(union, left, VALIDATION_SHARE, f"validation {seed}")
+    windows, counts = _arm_windows(full, held, validation, groups.of[2])
+    if not counts.train or not counts.validation:
+        raise UserError(
+            f"{expanded.title}: beside the held-out windows of the baseline runs {counts.train:,} training and "
+            f"{counts.validation:,} validation windows are left; {_cure(expanded, full)}"
+        )
+    own_counts = earlier.facts.baseline if own == "baseline" else earlier.facts.expanded
+    # The finished runs may hold near-copies that were not known as such when their split was made.
+    same = max(groups.same, earlier.facts.same)
+    facts = replace(earlier.facts, baseline=own_counts, expanded=counts, same=same)
+    return Split(earlier.heldout, earlier.arm(own), windows, facts)
+
+
+# ------------------------------------------------------------------------------------------------------ drawing
+
+
+def _ground(baseline: Arm, expanded: Arm, cross_articles: bool, baseline_used: bool, groups: Groups | None) -> _Ground:
+    groups = groups or group_arms(baseline, expanded)
+    base, full, union = union_of(baseline, expanded, cross_articles, groups)
+    return _Ground(baseline, expanded, base, full, union, groups.same, cross_articles, baseline_used)
+
+
+def _free(ground: _Ground) -> Union:
+    """The union with windows only where clusters may be held out.
+
+    Where the baseline was used, that is where no vector of the cluster, in whatever copy, is one of the baseline's.
+    """
+    union, full = ground.union, ground.full
+    if not ground.baseline_used:
+        return union
+    used = _with_gap(np.isin(full.group, ground.base.group), full.runs_on)
+    touched = np.bincount(full.cluster_of[used], minlength=len(union.windows)) > 0
+    return replace(union, windows=np.where(touched | ~union.in_expanded, 0, union.windows))
+
+
+def _draw_held_out(union: Union, seed: int, folds: int) -> tuple[float, list[Mask]]:
+    """The smallest share that gives enough clusters in all folds together, and the clusters drawn for each fold."""
+    total = float(union.windows.sum())
+    for share in sorted({min(share, MOST / folds) for share in SHARES}):
+        left, drawn = union.windows, []
+        for _ in range(folds):
+            held = _draw(union, left, share * total / max(1.0, float(left.sum())), f"held-out {seed}")
+            left = np.where(held, 0, left)
+            drawn.append(held)
+        if sum(kish(union.windows[held]) for held in drawn) >= ENOUGH_CLUSTERS:
+            break
+    return share, drawn
+
+
+def _draw(union: Union, windows: Integers, share: float, salt: str) -> Mask:
+    """Draw clusters that hold about `share` of the `windows`, of each size and of both sources in proportion.
+
+    Within a stratum (source, and size by powers of two) they are taken in the order of their hash; what a stratum has
+    too much or too little is made up in the next, so that the sum comes out.
+    """
+    drawn = np.zeros(len(windows), bool)
+    hashes = [hashlib.sha256(salt.encode() + content).digest() for content in union.content]
+    for own in (True, False):
+        candidates = np.flatnonzero((windows > 0) & (union.own == own)).tolist()
+        strata = [int(windows[c]).bit_length() for c in candidates]
+        goal = taken = 0.0
+        for stratum in sorted(set(strata), reverse=True):
+            some = [c for c, s in zip(candidates, strata, strict=True) if s == stratum]
+            goal += share * float(windows[some].sum())
+            for cluster in sorted(some, key=lambda c: hashes[c]):
+                if taken + windows[cluster] / 2 > goal:
+                    break
+                drawn[cluster] = True
+                taken += float(windows[cluster])
+        if not taken and len(candidates) > 1:
+            drawn[min(candidates, key=lambda c: hashes[c])] = True
+    return drawn
+
+
+def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | None) -> Split:
+    """The split with these clusters held out. Raises UserError where too little is left."""
+    baseline, expanded, union = ground.baseline, ground.expanded, ground.union
+    if held.sum() < 2:
+        raise UserError(_too_few(ground, fold))
+    salt = f"validation {seed}" if fold is None else f"validation {seed} fold {fold}"
+    validation = _draw(union, np.where(held, 0, union.windows), VALIDATION_SHARE, salt)
+    heldout = _held_out_windows(ground.base, ground.full, union, held)
+    assert heldout.group is not None
+    full_windows, full_counts = _arm_windows(ground.full, held, validation, heldout.group)
+    if ground.baseline_used:
+        base_windows, base_counts = _all_windows(ground.base, baseline.rows)
+    else:
+        base_windows, base_counts = _arm_windows(ground.base, held, validation, heldout.group)
+    for arm, side, counts in ((baseline, ground.base, base_counts), (expanded, ground.full, full_counts)):
+        if not counts.train or not (counts.validation or (ground.baseline_used and arm is baseline)):
+            raise UserError(
+                f"{arm.title}: of {counts.windows:,} windows no {'validation' if counts.train else 'training'} ones "
+                f"are left ({counts.held_out:,} are held out, {counts.equal_to_held_out:,} repeat a held-out vector); "
+                f"{_cure(arm, side)}"
+            )
+    numbers, heldout_cluster = np.unique(heldout.cluster, return_inverse=True)
+    heldout = replace(heldout, cluster=heldout_cluster.astype(np.int32))
+    own = heldout.stratum == 0
+    facts = SplitFacts(
+        seed=seed,
+        cross_articles=ground.cross_articles,
+        share=share,
+        fingerprint=heldout.fingerprint,
+        windows=len(heldout.starts),
+        windows_own=int(own.sum()),
+        clusters=len(numbers),
+        clusters_own=len(np.unique(heldout.cluster[own])),
+        effective_clusters=effective_clusters(heldout.cluster),
+        effective_clusters_own=effective_clusters(heldout.cluster[own]),
+        effective_clusters_new=effective_clusters(heldout.cluster[~own]),
+        baseline=base_counts,
+        expanded=full_counts,
+        cluster_names=tuple(union.names[n] for n in numbers.tolist()),
+        same=ground.same,
+        fold=fold,
+    )
+    return Split(heldout, base_windows, full_windows, facts)
+
+
+def _too_few(ground: _Ground, fold: int | None) -> str:
+    """Why nothing can be held out, and what to do."""
+    clusters = int((_free(ground).windows > 0).sum())
+    titles = f"{ground.baseline.title} and {ground.expanded.title}"
+    apart = f" that have no vector in common with {ground.baseline.title}" if ground.baseline_used else ""
+    enough = "ten or more are needed" if fold is None else "ten or more for each seed are needed with --folds"
+    return (
+        f"{titles}: only {clusters} articles, or blocks of {BLOCK} vectors, to hold out from{apart}; {enough}, "
+        f"{_cure(ground.expanded, ground.full, 'give larger files')}"
+    )
+
+
+def _cure(arm: Arm, side: Side, otherwise: str = "give a larger file") -> str:
+    """What helps where an arm has too few windows to use."""
+    repeated = 1 - len(np.unique(side.group)) / len(side.group)
+    if side.store.loose_windows:
+        return f"the windows of {arm.title} do not follow each other, save them in reading order"
+    if repeated >= REPEATED:
+        return f"{repeated:.0%} of the vectors of {arm.title} repeat others, leave the copies out"
+    return otherwise
+
+
+# ------------------------------------------------------------------------------------------------------ windows
+
+
+def _held_out_windows(base: Side, full: Side, union: Union, held: Mask) -> HeldOut:
+    """The windows inside held-out clusters, with the vectors they need. Clusters keep the union's numbers."""
+    vectors, groups, starts, clusters = [], [], [], []
+    before = 0
+    for side, taken in ((full, held & union.in_expanded), (base, held & ~union.in_expanded)):
+        mine = side.starts[side.inside & taken[side.cluster_of[side.starts]]]
+        needed = covered(mine, len(side.vectors))
+        vectors.append(side.vectors[needed])
+        groups.append(side.group[needed])
+        starts.append(before + np.cumsum(needed)[mine] - 1)
+        clusters.append(side.cluster_of[mine])
+        before += int(needed.sum())
+    cluster = np.concatenate(clusters).astype(np.int32)
+    stratum = np.where(union.own[cluster], 0, 1).astype(np.uint8)
+    return HeldOut(np.concatenate(vectors), np.concatenate(starts), cluster, stratum, np.concatenate(groups))
+
+
+def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -> tuple[ArmWindows, ArmCounts]:
+    """Sort an arm's windows: into training, validation, and those that must not be used.
+
+    `held`, `validation`: over clusters. `held_out`: groups of the held-out vectors.
+    """
+    left = np.ones(len(side.starts), bool)
+
+    def take(windows: Mask) -> Integers:
+        """Take from what is left."""
+        nonlocal left
+        taken = side.starts[left & windows]
+        left &= ~windows
+        return taken
+
+    def touching(rows: Mask) -> Mask:
+        marked: Mask = touches(rows)[side.starts]
+        return marked
+
+    in_held, in_validation = held[side.cluster_of], validation[side.cluster_of]
+    standing = take(side.inside & in_held[side.starts])
+    gap = take(touching(_with_gap(in_held, side.runs_on)))
+    equal = take(touching(np.isin(side.group, held_out) & ~in_held))
+    chosen = take(side.inside & in_validation[side.starts])
+    gap_too = take(touching(_with_gap(in_validation, side.runs_on)))
+    validated = side.group[covered(chosen, len(side.group))]
+    equal_too = take(touching(np.isin(side.group, validated) & ~(in_held | in_validation)))
+    train = side.starts[left]
+    count = min(len(chosen), VALIDATION_WINDOWS)
+    looked_at = chosen[np.arange(count) * len(chosen) // max(1, count)]
+    counts = ArmCounts(
+        windows=len(side.starts),
+        train=len(train),
+        validation=len(looked_at),
+        held_out=len(standing),
+        gap=len(gap) + len(gap_too),
+        equal_to_held_out=len(equal),
+        equal_to_validation=len(equal_too),
+        spare=len(chosen) - len(looked_at),
+    )
+    return ArmWindows(train + side.first, looked_at + side.first), counts
+
+
+def _all_windows(side: Side, rows: tuple[int, int]) -> tuple[ArmWindows, ArmCounts]:
+    """Every window of an arm as a training window, those too that run from one article into the next."""
+    starts = side.store.window_starts(rows, cross_articles=True)
+    return ArmWindows(starts, starts[:0]), ArmCounts(len(starts), len(starts), 0, 0, 0, 0, 0)
+
+
+def _with_gap(rows: Mask, runs_on: bool) -> Mask:
+    """The rows and, where the text runs on, GAP more on each side."""
+    if not runs_on:
+        return rows
+    wider = rows.copy()
+    for step in range(1, GAP + 1):
+        wider[step:] |= rows[:-step]
+        wider[:-step] |= rows[step:]
+    return wider

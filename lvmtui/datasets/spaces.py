@@ -1,0 +1,180 @@
+"""Are all vectors of one space? Rows embedded by another model, rotated or negated look fine one by one.
+
+Text fills a space unevenly: a few directions hold most of it, whatever the topic. In blocks of up to 128 rows of the
+bundled articles, 64 of 384 directions fitted to all of them hold .43 to .75 of the squared length, and those fitted to
+some of them at least .29. The same rows in a rotated space have about K/D = 64/384 = .17 there, and at most .19. So a
+block that has hardly more than K/D in the baseline's main directions is of another space. The space of the baseline,
+or of most of it, is the one meant.
+
+Where a space is filled evenly (whitened vectors, random walks) there is nothing to test, and nothing is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.datasets.arm import Arm
+from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.store import Store
+from lvmtui.formats.data_facts import SpaceFacts
+
+BLOCK, LEAST = 128, 32
+"""Rows of a block, at most; and from which on it ends where a text ends."""
+DIRECTIONS = 64
+PART = 6
+"""Directions are at most a sixth of all: with more, another space would have nearly as much there."""
+SEEDS, SEED_DIRECTIONS, SEED_BLOCKS = 8, 16, 16
+"""Blocks from which the baseline's space is looked for, directions of each, and blocks like it that are pooled."""
+FITTED = 8192
+"""Rows to which the directions are fitted."""
+MOST_BLOCKS = 512
+"""Blocks of the baseline in which its space is looked for."""
+FEWEST_BLOCKS = 8
+UNEVEN = 0.12
+"""Least excess in typical blocks for a test."""
+NEAR_CHANCE = 0.3
+"""Share of K/D by which a block has to exceed it. Blocks of a rotated space exceed it by .15 at most: their energy is a
+mean over 64 directions and some 15 independent rows, so its standard deviation is about sqrt(2 / (64 x 15)) = .05."""
+REVERSED = -0.2
+"""Cosine of the mean vectors below which the new rows are negated. Parts of the bundled vectors have .33 and more, even
+where articles are sorted along a main direction."""
+SERIOUS = 0.02
+"""Share of an arm's rows; single odd blocks (tables, another language) are no other space."""
+NAMED = 4
+"""Stretches of rows that are named, of more."""
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Rows of an arm, cut into blocks."""
+
+    store: Store
+    starts: Integers
+    """(B,) rows of the store."""
+    stops: Integers
+
+    @property
+    def sizes(self) -> Integers:
+        return self.stops - self.starts
+
+    def rows(self, which: Integers, most: int = FITTED) -> Floats:
+        """The rows of some blocks, up to `most`."""
+        index = np.concatenate([np.arange(self.starts[b], self.stops[b]) for b in which])
+        return np.asarray(self.store.vectors[index[:: -(-len(index) // most)]])
+
+    def some(self, which: Integers) -> _Blocks:
+        return _Blocks(self.store, self.starts[which], self.stops[which])
+
+    def excess(self, directions: Floats) -> npt.NDArray[np.float64]:
+        """(B,) Mean share of the squared length in the directions (D, K), less K/D."""
+        energies = [
+            float(np.square(self.store.vectors[a:b] @ directions).sum()) / (b - a)
+            for a, b in zip(self.starts.tolist(), self.stops.tolist(), strict=True)
+        ]
+        self.store.release()
+        return np.array(energies, np.float64) - float(directions.shape[1] / directions.shape[0])
+
+    def mean(self) -> Floats:
+        """(D,) The mean vector at length 1."""
+        total = np.zeros(self.store.vectors.shape[1])
+        for a, b in zip(self.starts.tolist(), self.stops.tolist(), strict=True):
+            total += self.store.vectors[a:b].sum(axis=0, dtype=np.float64)
+        self.store.release()
+        return np.asarray(total / max(1e-12, float(np.linalg.norm(total))), np.float32)
+
+
+def compare_spaces(baseline: Arm, expanded: Arm, new: npt.NDArray[np.bool_]) -> SpaceFacts:
+    """Look for rows of either arm that are not of the baseline's space.
+
+    `new`: which of the expanded arm's rows (n,) the baseline does not have.
+    """
+    own, full = _blocks(baseline), _blocks(expanded)
+    if len(own.starts) < FEWEST_BLOCKS or not len(full.starts):
+        return SpaceFacts(tested=False)
+    directions = _main_directions(own)
+    if directions is None:
+        return SpaceFacts(tested=False)
+    excess = [blocks.excess(directions) for blocks in (own, full)]
+    chance = directions.shape[1] / directions.shape[0]
+    elsewhere: list[str] = []
+    for arm, blocks, of_arm in zip((baseline, expanded), (own, full), excess, strict=True):
+        elsewhere += _stretches(arm, blocks, of_arm < NEAR_CHANCE * chance)
+    first = expanded.rows[0]
+    is_new = [new[a - first : b - first].mean() > 0.5 for a, b in zip(full.starts, full.stops, strict=True)]
+    only_new = np.flatnonzero(is_new)
+    energy_new = mean_cosine = None
+    if len(only_new):
+        energy_new = chance + float(np.average(excess[1][only_new], weights=full.sizes[only_new]))
+        mean_cosine = float(full.some(only_new).mean() @ own.mean())
+        if mean_cosine < REVERSED and not elsewhere:
+            elsewhere.append(f"{expanded.name}: the new rows, which look negated")
+    return SpaceFacts(
+        tested=True,
+        energy_baseline=chance + float(np.average(excess[0], weights=own.sizes)),
+        energy_new=energy_new,
+        mean_cosine=mean_cosine,
+        elsewhere=tuple(elsewhere),
+    )
+
+
+def _main_directions(own: _Blocks) -> Floats | None:
+    """The directions (D, K) that hold most of the baseline, or of the larger part of it if it is of two spaces; None
+    where it fills its space evenly."""
+    dim = own.store.vectors.shape[1]
+    count = min(DIRECTIONS, dim // PART)
+    if not count:
+        return None
+    some = own.some(np.unique(np.linspace(0, len(own.starts) - 1, MOST_BLOCKS).astype(np.int64)))
+    best: tuple[int, Integers] | None = None
+    for seed in np.unique(np.linspace(0, len(some.starts) - 1, SEEDS).astype(np.int64)).tolist():
+        start = _directions(some.rows(np.array([seed])), min(SEED_DIRECTIONS, count))
+        alike = np.argsort(-some.excess(start))[: max(2, min(SEED_BLOCKS, len(some.starts) // 4))]
+        excess = some.excess(_directions(some.rows(alike), count))
+        others = np.delete(excess, alike)
+        usual = float(np.quantile(others, 0.75))
+        inside = np.flatnonzero(excess >= NEAR_CHANCE * count / dim)
+        if usual >= UNEVEN and (best is None or len(inside) > best[0]):
+            best = len(inside), inside
+    return None if best is None else _directions(some.rows(best[1]), count)
+
+
+def _directions(rows: Floats, count: int) -> Floats:
+    """(D, count) orthonormal: those with the most of the rows' squared length."""
+    square = rows.T.astype(np.float64) @ rows
+    return np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], dtype=np.float32)
+
+
+def _blocks(arm: Arm) -> _Blocks:
+    """Cut an arm; a block ends with its text unless it would be short."""
+    store = arm.open()
+    first, stop = arm.rows
+    ends = np.array([], np.int64)
+    if store.article_of is not None:
+        article = store.article_of[first:stop]
+        ends = first + 1 + np.flatnonzero(article[1:] != article[:-1])
+    starts = [first]
+    while starts[-1] + BLOCK < stop:
+        at = starts[-1]
+        place = int(np.searchsorted(ends, at + LEAST))
+        starts.append(int(min(ends[place], at + BLOCK)) if place < len(ends) else at + BLOCK)
+    if len(starts) > 1 and stop - starts[-1] < LEAST:
+        starts.pop()
+    return _Blocks(store, np.array(starts), np.array([*starts[1:], stop]))
+
+
+def _stretches(arm: Arm, blocks: _Blocks, marked: npt.NDArray[np.bool_]) -> list[str]:
+    """The marked blocks in words, those that touch taken together; none where they are few."""
+    if blocks.sizes[marked].sum() < SERIOUS * arm.vectors:
+        return []
+    begins = np.flatnonzero(marked & ~np.concatenate([[False], marked[:-1]]))
+    ends = np.flatnonzero(marked & ~np.concatenate([marked[1:], [False]]))
+    first = arm.rows[0]
+    words = [
+        f"{arm.name}: rows {blocks.starts[a] - first:,} to {blocks.stops[b] - first - 1:,}"
+        for a, b in zip(begins.tolist(), ends.tolist(), strict=True)
+    ]
+    more = [f"{arm.name}: {len(words) - NAMED} more stretches"] if len(words) > NAMED else []
+    return [*words[:NAMED], *more]
