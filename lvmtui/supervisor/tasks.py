@@ -142,10 +142,9 @@ def command_of(folder: CampaignDir, task: Task) -> tuple[str, ...]:
         case "baselines":
             return (*python, "lvmtui.datasets.baselines", str(folder.path), task.subject)
         case "comparison":
-            return (*python, "lvmtui.verdict.compare", str(folder.path), task.subject)
+            return (*python, "lvmtui.report.make", str(folder.path), task.subject)
         case "report":
-            workspace = str(folder.workspace.root)
-            return (*python, "lvmtui", "report", "--workspace", workspace, "--campaign", folder.id)
+            return (*python, "lvmtui.report.make", str(folder.path))
 
 
 class Made:

@@ -1,13 +1,12 @@
-"""`python -P -m lvmtui.verdict.compare CAMPAIGN_DIR MODEL`: judge a model's two arms on the held-out windows.
+"""Judge a model's two arms on the held-out windows.
 
-Reads the complete pairs' `heldout.npz` (each proven to be the file its run vouched for) and the trivial baselines,
-writes `comparisons/<model>.json`, then the texts people read in shells. Does nothing if the file is there and is of
-these inputs. A process of its own, so that supervisor and screen never load numpy.
+Reads the complete pairs' `heldout.npz` (each proven to be the file its run vouched for) and the trivial baselines, and
+writes `comparisons/<model>.json`. Does nothing if that file is there and was made from these inputs. Only the short
+process `lvmtui.report.make` imports this module, so supervisor and screen never load numpy.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 import zipfile
 from collections.abc import Mapping
@@ -22,10 +21,9 @@ from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Started, decode_event
-from lvmtui.report.make import write_texts
 from lvmtui.state.reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import read_lines
-from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.errors import unknown
 from lvmtui.system.files import replace_file, sealed_digest
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import Side, checks_of, contention_notes, for_seed, merged
@@ -268,21 +266,3 @@ def _trivial(state: CampaignState) -> dict[Arm, dict[str, Floats]]:
         except (ValueError, OSError, zipfile.BadZipFile):
             continue
     return found
-
-
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 2:
-        print("usage: python -P -m lvmtui.verdict.compare CAMPAIGN_DIR MODEL", file=sys.stderr)
-        return 2
-    folder = CampaignDir(Path(arguments[0]).resolve())
-    try:
-        if compare(folder, arguments[1]):
-            write_texts(folder.workspace, CampaignReader(folder.workspace, folder).refresh())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

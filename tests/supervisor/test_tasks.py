@@ -112,9 +112,8 @@ def test_the_commands_are_the_ones_agreed_on(folder: CampaignDir) -> None:
         return list(command_of(folder, Task(folder.id, kind, subject, "")))[1:]  # type: ignore[arg-type]
 
     assert words("baselines", "baseline") == ["-P", "-m", "lvmtui.datasets.baselines", str(folder.path), "baseline"]
-    assert words("comparison", "gru") == ["-P", "-m", "lvmtui.verdict.compare", str(folder.path), "gru"]
-    root = str(folder.workspace.root)
-    assert words("report", "") == ["-P", "-m", "lvmtui", "report", "--workspace", root, "--campaign", folder.id]
+    assert words("comparison", "gru") == ["-P", "-m", "lvmtui.report.make", str(folder.path), "gru"]
+    assert words("report", "") == ["-P", "-m", "lvmtui.report.make", str(folder.path)]
 
 
 # Processes ------------------------------------------------------------------------------------------------------------

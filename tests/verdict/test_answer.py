@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lvmtui.verdict.answer import answer, caveats
 from lvmtui.verdict.ranking import Row, Table, ranked
 from lvmtui.verdict.words import Word, verdict
-from tests.report.test_insights import row
+from tests.report.rows import row
 
 HELPED, HURT, UP, DOWN = Word.IMPROVED, Word.REGRESSED, Word.LEANS_UP, Word.LEANS_DOWN
 CLOSE, SMALL, UNFAIR, OPEN = Word.TOO_CLOSE, Word.NEGLIGIBLE, Word.NOT_COMPARABLE, Word.PROVISIONAL

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,29 +266,6 @@ def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> Non
     again = History(run, time=1795360000.0)
     again.start()
     assert not read_comparisons(state_of(workspace, campaign))
-
-
-def test_the_process_writes_comparison_and_text(tmp_path: Path) -> None:
-    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
-    folder = workspace.campaign(campaign.id)
-    command = [sys.executable, "-P", "-m", "lvmtui.verdict.compare", str(folder.path)]
-    done = subprocess.run([*command, "amn"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert read_comparison(folder.comparison("amn")) is not None
-    text = (workspace.results(campaign) / "amn.txt").read_text()
-    assert text.startswith("AMN: 8k vs 23k\ncampaign 8k_vs_23k_20261122_134500\n\nleans up; +1.5")
-    wrong = subprocess.run([*command, "amm"], capture_output=True, text=True, timeout=60)
-    assert (wrong.returncode, wrong.stderr) == (2, "model 'amm' is not known; did you mean 'amn'?\n")
-
-
-def test_no_torch_and_no_screen(tmp_path: Path) -> None:
-    code = (
-        "import sys, lvmtui.verdict.compare, lvmtui.legacy.importer; "
-        "assert not {'torch', 'textual', 'trainers'} & set(sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0
-    code = "import sys, lvmtui.report.make, lvmtui.verdict.ranking; assert 'numpy' not in sys.modules"
-    assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0
 
 
 def test_a_model_of_another_campaign_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.models import title_of
+from lvmtui.report.blocks import Block
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import Phase
@@ -220,9 +221,9 @@ class Builder:
         return before[2]
 
 
-def report_text(snapshot: Snapshot) -> str:
-    """The report as it would be exported now, in Markdown. Reads small files; writes nothing, loads no numpy."""
+def report_page(snapshot: Snapshot) -> tuple[Block, ...]:
+    """The report as it would be exported now. Reads small files; writes nothing, loads no numpy."""
     from lvmtui.report.make import read_report
-    from lvmtui.report.markdown import markdown
+    from lvmtui.report.page import page_of
 
-    return markdown(read_report(snapshot.state, now=snapshot.now))
+    return page_of(read_report(snapshot.state, now=snapshot.now))
