@@ -42,7 +42,7 @@ def _figures(row: Row) -> list[list[str]]:
 
 
 def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> list[str]:
-    said = [f"{cell.label}: {gain_words(cell)}" for cell in (row.baseline, row.expanded) if cell.skill]
+    said = [f"gain with {cell.label}: {gain_words(cell)}" for cell in (row.baseline, row.expanded) if cell.skill]
     if e := row.estimate:
         seeds = " over clusters and seeds" if e.cluster_df is not None else ""
         said.append(

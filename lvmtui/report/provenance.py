@@ -120,7 +120,9 @@ def _steps(run: RunDetail) -> str:
 
 
 def _files(report: Report) -> list[Text]:
-    """Where the runs are: once for all in the usual place, one by one for others."""
+    """Where the runs are: once for all in the usual place, one by one for others; histories have their own table."""
+    if report.table.histories:
+        return []
     usual = [run for run in report.runs if run.folder.endswith(f"/{run.run}") and not run.imported_from]
     found: list[Text] = []
     if usual:

@@ -17,7 +17,8 @@ import pytest
 
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.report.csv import table_csv
-from lvmtui.report.make import publish, render_report, write_report
+from lvmtui.report.make import render_report, write_report
+from lvmtui.report.publish import publish
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.comparison import read_comparison
 from tests.report.made_campaigns import UP

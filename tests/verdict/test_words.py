@@ -168,7 +168,7 @@ def test_stratum_words() -> None:
 
 def test_differences_are_signed_in_one_way() -> None:
     assert [signed(v) for v in (0.009, -0.009, 0.0, -0.00001, 1.25, None, math.nan)] == [
-        "+.0090", "−.0090", "+.0000", "+.0000", "+1.2500", "–", "–",
+        "+.0090", "−.0090", ".0000", ".0000", "+1.2500", "–", "–",
     ]  # fmt: skip
     assert (signed(-0.91, 2), signed(-1, 2), cosine(-0.0312), cosine(0.99999)) == ("−.91", "−1.00", "−.0312", "1.0000")
 
