@@ -1,4 +1,4 @@
-"""The table at the end: a row a model, ranked by what more data changed. Pure, but for `read_table`.
+"""The table at the end: a row a model, ranked by what more data changed. Pure.
 
 Rows with a fair comparison are ranked by change, ties by the expanded arm's cosine; medals go to those of them that
 are known to gain, so the first of these is the best scaler. Rows that wait for runs stand
@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Failed
 from lvmtui.models import title_of
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.status import Phase
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.comparison import ArmScores, Comparison, Skill, Stratum, read_comparisons
+from lvmtui.verdict.comparison import ArmScores, Comparison, Skill, Stratum
 from lvmtui.verdict.estimate import Estimate, Interval
 from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.trend import finite, peak
@@ -159,12 +159,6 @@ class Table:
 
     def row(self, model: str) -> Row | None:
         return next((row for row in self.rows if row.model == model), None)
-
-
-def read_table(state: CampaignState) -> Table:
-    """The table from what the campaign's folder holds now. Reads the small files only."""
-    trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
-    return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
 
 
 def health_by_run(

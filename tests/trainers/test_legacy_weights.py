@@ -31,11 +31,12 @@ from lvmtui.state.reader import CampaignReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import read_comparison
-from lvmtui.verdict.ranking import HISTORY, read_table
+from lvmtui.verdict.ranking import HISTORY
 from lvmtui.verdict.words import Word
 from tests.legacy.originals import curve, write_training_history
 from tests.trainers.originals import EPOCHS, train_original, write_weights
 from tests.trainers.tiny import Interrupting, events_of, state_of, train_here, write_walk
+from tests.verdict.scenes import read_table
 from trainers.legacy_weights import mapped, read_weights
 from trainers.loading import load_forecaster
 from trainers.models import build, unit

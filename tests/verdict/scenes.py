@@ -11,6 +11,7 @@ from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
 from lvmtui.state.reader import CampaignReader, CampaignState
+from lvmtui.verdict.ranking import Table
 from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_trivial
 
 NOW = 1795358700.0
@@ -63,6 +64,10 @@ def report_of(workspace: Workspace, campaign: Campaign) -> tuple[Report, str]:
     write_report(workspace, campaign.id)
     report = read_report(state_of(workspace, campaign), now=NOW)
     return report, workspace.campaign(campaign.id).report.read_text()
+
+
+def read_table(state: CampaignState) -> Table:
+    return read_report(state, now=NOW).table
 
 
 def words(report: Report) -> dict[str, str]:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.spec import ARMS
 from lvmtui.verdict.compare import compare
-from lvmtui.verdict.ranking import SO_FAR, ArmCell, Row, ranked, read_table, table_of
+from lvmtui.verdict.ranking import SO_FAR, ArmCell, Row, ranked, table_of
 from lvmtui.verdict.words import Verdict, Word
 from tests.factory import Curve, make_campaign
-from tests.verdict.scenes import finished, state_of
+from tests.verdict.scenes import finished, read_table, state_of
 
 
 def row(model: str, change: float | None, expanded: float | None, word: Word) -> Row:
