@@ -1,5 +1,5 @@
-"""Reads a run folder of the original experiment: `training_history.json` or (for GraphMERT-LVM) `benchmark_results.json`,
-and perhaps weights. The folder is never written to, and nothing in it is trusted."""
+"""Reads a run folder of the original experiment: `training_history.json` (GraphMERT-LVM: `benchmark_results.json`), and
+perhaps weights. The folder is never written to, and nothing in it is trusted."""
 
 from __future__ import annotations
 
