@@ -18,8 +18,6 @@ from lvmtui.verdict.words import NEGLIGIBLE
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
 """Share of the best cosine that a model may be below it and still be a balanced choice."""
-ENOUGH_SEEDS = 3
-"""What is advised where one seed cannot tell: fewer leave the spread over seeds almost unknown."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,7 @@ def next_steps(table: Table, statuses: Collection[str], *, over: bool) -> tuple[
             "arm (--baseline-runs).",
         )
     if table.ranked and table.seeds == 1:
-        steps.append(
-            f"Train more seeds, like --seeds 1,2,{ENOUGH_SEEDS}: one seed cannot show how much training varies."
-        )
+        steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
     if _below_trivial(table):
         steps.append("Train longer or with another recipe before asking about data: a trivial baseline does better.")
     return tuple(steps)

@@ -59,7 +59,7 @@ def _ranking(report: Report) -> list[Block]:
         rows.append([*line, *[""] * (len(columns) - len(line)), "best without training"])
     return [
         table([*columns, "verdict"], rows, right=(0, 3, 4, 5)),
-        Paragraph(_how_to_read(report, bars=scale is not None)),
+        *bullets(_how_to_read(report, bars=scale is not None)),
     ]
 
 
@@ -80,29 +80,28 @@ def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
     return [*cells, row.verdict.words]
 
 
-def _how_to_read(report: Report, *, bars: bool) -> str:
+def _how_to_read(report: Report, *, bars: bool) -> list[str]:
     """The terms of the table, where they are first used."""
     whole = report.table
     base, expanded = whole.labels
     if whole.histories:
-        return (
+        return [
             f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
             "its history. No medals: these figures prove nothing."
-        )
+        ]
     plan = report.campaign_facts
     number = f"{report.heldout.windows:,} " if report.heldout.windows else ""
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
         f"{number}held-out windows ({plan.context} consecutive vectors and the one that follows, which no run trained "
         "or validated on).",
-        f"Change is the difference in percent of {base}.",
+        f"Change is the difference in percent of {base}."
+        + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]
-    if bars:
-        said.append("The bars draw its 95 % interval (├──●──┤) around zero (│).")
     if whole.ranked:
         said.append("Ranks and medals go by the change, so the first need not be the best model.")
     said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
-    return " ".join(said)
+    return said
 
 
 def _doubts(report: Report) -> list[Block]:
@@ -114,7 +113,7 @@ def _doubts(report: Report) -> list[Block]:
             notes.setdefault(f" ({row.verdict.words}): {row.verdict.reason}", []).append(row.title)
         for note in row.notes:
             notes.setdefault(f": {note}", []).append(row.title)
-    said = [f"{_whom(of, len(rows))}{note}" for note, of in notes.items()]
+    said = [f"{_whom(of, len(rows))}{note.rstrip('.')}." for note, of in notes.items()]
     items = bullets([*report.caveats, *said])
     return [Heading("What to doubt"), *items] if items else []
 
