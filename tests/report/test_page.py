@@ -129,7 +129,7 @@ def test_all_collapsed(tmp_path: Path) -> None:
 def test_nothing_has_started(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     campaign = make_campaign(workspace, models=("amn",), total_steps=24)
-    report, md = report_of(workspace, campaign)
+    _, md = report_of(workspace, campaign)
     assert "0 of 2 runs finished; not started." in md
     assert "Curves" not in md
 
@@ -148,7 +148,7 @@ def test_numbers_that_are_not(tmp_path: Path) -> None:
 
 
 def test_one_model(tmp_path: Path) -> None:
-    report, md = report_of(*finished(tmp_path, {"amn": UP["amn"]}))
+    _, md = report_of(*finished(tmp_path, {"amn": UP["amn"]}))
     assert "Unknown: 1 model cannot show a trend" in section(md, "Questions the figures answer")
 
 
