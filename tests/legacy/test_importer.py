@@ -75,7 +75,7 @@ def test_it_says_what_was_missed(tmp_path: Path) -> None:
     md = state.dir.report.read_text()
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in md
     assert "By the runs' own histories more data raised the cosine of 1 and lowered that of 4 of 5 models" in md
-    assert "(average −0.97 %)" in md
+    assert "−0.97 %" in md
     assert not any(row.medal for row in report.table.rows) and "🥇" not in md
     assert "No medals: these figures prove nothing." in md
     assert "no common held-out set, so there is no interval and no verdict" in md
