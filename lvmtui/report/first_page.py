@@ -6,17 +6,21 @@ from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Strong, Text, 
 from lvmtui.report.contents import Report
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
+from lvmtui.verdict.estimate import Interval
 from lvmtui.verdict.ranking import Row
 from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words
 
 VERDICTS: dict[tuple[Word, ...], str] = {
     (Word.IMPROVED, Word.REGRESSED): (
-        "Improved and regressed mean that the interval is clear of zero; slight is a change under 1 %, minor up to "
-        "3 %, large above."
+        "Improved or regressed: the interval is clear of zero. A change is slight under 1 %, minor up to 3 %, large "
+        "above."
     ),
-    (Word.LEANS_UP, Word.LEANS_DOWN): "Leans up or down means the same with one seed, which may be training noise.",
-    (Word.NEGLIGIBLE,): f"Negligible means that the interval lies within ±{NEGLIGIBLE} %.",
-    (Word.TOO_CLOSE,): "Too close to call means that the interval holds zero and more.",
+    (
+        Word.LEANS_UP,
+        Word.LEANS_DOWN,
+    ): "Leans up or down: the interval is clear of zero, but with one seed the change may be training noise.",
+    (Word.NEGLIGIBLE,): f"Negligible: the interval lies within ±{NEGLIGIBLE} %.",
+    (Word.TOO_CLOSE,): "Too close to call: the interval holds zero and changes that would matter.",
 }
 """What the verdicts mean, for a reader who sees them for the first time."""
 
@@ -50,34 +54,36 @@ def _ranking(report: Report) -> list[Block]:
     whole = report.table
     scale = scale_of(row.interval for row in whole.rows if row.interval)
     columns = ["rank", "", "model", *whole.labels, "change"]
-    columns += [] if whole.histories else ["95 % interval"]
+    columns += ["verdict"] if whole.histories else ["95 % interval", "verdict"]
     columns += [scale.title] if scale else []
     rows = [_row(row, scale, histories=whole.histories) for row in whole.rows]
     if whole.trivial and not whole.histories:
         best = whole.trivial[0]
-        line = ["–", "", f"{best.title} (trivial)", cosine(best.baseline), cosine(best.expanded)]
-        rows.append([*line, *[""] * (len(columns) - len(line)), "best without training"])
+        figures = [cosine(best.baseline), cosine(best.expanded)]
+        rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
     return [
-        table([*columns, "verdict"], rows, right=(0, 3, 4, 5)),
+        table(columns, rows, right=(0, 3, 4, 5)),
         *bullets(_how_to_read(report, bars=scale is not None)),
     ]
 
 
 def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
     so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
-    cells: list[Text] = [
+    return [
         str(row.rank) if row.rank is not None else "–",
         row.medal,
         row.title,
         cosine(row.baseline.cosine),
         cosine(row.expanded.cosine),
         percent(row.change) + so_far,
+        *([] if histories else [interval_words(row.interval)]),
+        row.verdict.words,
+        *([_bar(scale, row.change, row.interval)] if scale else []),
     ]
-    cells += [] if histories else [interval_words(row.interval)]
-    if scale is not None:
-        drawn = row.interval is not None and row.change is not None
-        cells.append(Code(scale.bar(row.change or 0.0, row.interval)) if drawn and row.interval else "")
-    return [*cells, row.verdict.words]
+
+
+def _bar(scale: Scale, change: float | None, interval: Interval | None) -> Text:
+    return Code(scale.bar(change, interval)) if change is not None and interval is not None else ""
 
 
 def _how_to_read(report: Report, *, bars: bool) -> list[str]:

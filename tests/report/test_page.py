@@ -35,7 +35,7 @@ def test_all_improve(tmp_path: Path) -> None:
     assert f"**{report.answer}**" in md
     assert report.progress.missing == () and "Provisional" not in md
     assert "6 of 6" not in md and "18 of 18 runs finished; 2026-11-22" in md
-    assert "🥇" in first_page(md) and "[+" in first_page(md) and "Improved and regressed mean" in first_page(md)
+    assert "🥇" in first_page(md) and "[+" in first_page(md) and "Improved or regressed: the interval" in first_page(md)
     assert "Do not use" not in section(md, "What to do")
     assert "**Gains most from more data**: GRU, improved, large (+3.7" in md
     assert "Covered: training noise, by 3 seeds an arm." in md
