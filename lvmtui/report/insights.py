@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import fmean
 
+from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
-from lvmtui.verdict.comparison import STRATA
-from lvmtui.verdict.estimate import ALPHA
-from lvmtui.verdict.ranking import ArmCell, Row, Table
+from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.retrieval import hits_of
-from lvmtui.verdict.student import two_sided_p
+from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.trivial import the_trivial
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, scarcity, stratum_words
 
@@ -251,7 +250,7 @@ def _retrieval(table: Table) -> str:
     found = hits_of(table)
     rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
     verdict = "Yes" if rose and not fell else "No" if not rose else "Not by all"
-    counted = "these counts have no interval, and what is smaller than the error of one is not counted as a move"
+    counted = "a move is one whose interval over articles is clear of zero"
     return f"{verdict}: {', '.join(hits.words for hits in found)} on the same windows; {counted}."
 
 

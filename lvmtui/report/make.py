@@ -14,10 +14,9 @@ from pathlib import Path
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import TrivialBaselines, read_data_facts, read_trivial
+from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.report.contents import Heldout, Report, report_of
 from lvmtui.report.csv import table_csv
 from lvmtui.report.curves import svg
@@ -27,7 +26,7 @@ from lvmtui.report.text import comparison_text
 from lvmtui.state.reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons
+from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
@@ -103,7 +102,7 @@ def _beside(folder: CampaignDir, reader: Path) -> str:
 
 def read_report(state: CampaignState, *, now: float) -> Report:
     """The report from what the campaign's folder holds now, nothing written."""
-    trivial: dict[Arm, TrivialBaselines | None] = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+    trivial = trivial_by_run(state)
     return report_of(
         state,
         read_comparisons(state),

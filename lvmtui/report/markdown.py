@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lvmtui.formats.campaign import ArmFacts
+from lvmtui.formats.results import LEAST_DF
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.curves import sparkline
 from lvmtui.report.insights import latency_doubt
@@ -13,9 +14,8 @@ from lvmtui.report.markup import code, comment, file_name, grid, items, text
 from lvmtui.report.text import share, skill_text
 from lvmtui.system.numbers import cosine, count, date, duration, percent, plural, signed
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.estimate import LEAST_DF
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import Row, Table
+from lvmtui.verdict.table import Row, Table
 from lvmtui.verdict.words import Word, interval_words, stratum_words
 
 MARK = "<!-- lvmtui campaign {id} -->"

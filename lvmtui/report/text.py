@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lvmtui.formats.results import Comparison
 from lvmtui.system.numbers import cosine, percent, signed
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.comparison import Comparison
-from lvmtui.verdict.ranking import ArmCell, Row
+from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.trivial import the_trivial
 from lvmtui.verdict.words import interval_words, scarcity, stratum_words
 

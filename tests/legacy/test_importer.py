@@ -21,9 +21,9 @@ from lvmtui.state.reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent
-from lvmtui.verdict.ranking import HISTORY, read_table
+from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
-from tests.verdict.scenes import NOW
+from tests.verdict.scenes import NOW, read_table
 
 
 def imported(root: Path, folders: list[Path], **options: object) -> CampaignState:
@@ -75,7 +75,7 @@ def test_it_says_what_was_missed(tmp_path: Path) -> None:
     md = state.dir.report.read_text()
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in md
     assert "By the runs' own histories more data raised the cosine of 1 and lowered that of 4 of 5 models" in md
-    assert "(average −0.97 %)" in md
+    assert "(−0.97 % on average)" in md
     assert not any(row.medal for row in report.table.rows) and "🥇" not in md
     assert "No medals: these figures prove nothing." in md
     assert "no common held-out set, so there is no interval and no verdict" in md

@@ -41,7 +41,7 @@ def section(md: str, title: str) -> str:
 def test_all_improve(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, UP))
     assert words(report) == {"gru": "improved, large", "amn": "improved, minor", "lstm": "improved, slight"}
-    assert report.answer.startswith("More data helped 3 of 3 models (average +2.")
+    assert report.answer.startswith("More data helped: +2.")
     assert f"**{report.answer}**" in md
     assert report.complete and "Provisional" not in md
     assert "6 of 6" not in md and "18 of 18 runs finished; 2026-11-22" in md
@@ -58,7 +58,7 @@ def test_all_improve(tmp_path: Path) -> None:
 def test_all_regress(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, {m: (b, a) for m, (a, b) in UP.items()}))
     assert words(report) == {"lstm": "regressed, slight", "amn": "regressed, minor", "gru": "regressed, large"}
-    assert report.answer.startswith("More data hurt 3 of 3 models (average −2.")
+    assert report.answer.startswith("More data hurt: −2.")
     assert "None is known to gain." in md
     assert "**Best scaler**: no model is known to gain from more data." in md
     avoided = re.search(r"\*\*Do not use with 23k\*\*: (.*)", md)
@@ -77,10 +77,11 @@ def test_mixed(tmp_path: Path) -> None:
     assert words(report) == {
         "amn": "improved, minor", "gru": "negligible", "lstm": "regressed, minor", "transformer": "not comparable",
     }  # fmt: skip
-    assert report.answer == (
-        f"More data helped 1 and hurt 1 of 4 models (average {percent_of(report)}); for one the difference is "
-        "negligible; one is not a fair comparison."
+    assert report.answer.startswith(
+        "More data helped 1 and hurt 1 of 3 models compared; 1 changed by a negligible amount; "
+        f"{percent_of(report)} on average over the 3 of 4 models compared, 95 % interval ["
     )
+    assert "Left out: Transformer cannot be compared. LSTM also finds the true next vector less often" in report.answer
     assert "Transformer: not comparable: 23k failed: bundled: changed since the run was planned" in md
     assert [row.rank for row in report.table.rows] == [1, 2, 3, None]
 
@@ -94,14 +95,14 @@ def percent_of(report: Report) -> str:
 def test_too_few_windows_to_tell(tmp_path: Path) -> None:
     report, _ = report_of(*finished(tmp_path, {"amn": (0.5189, 0.5199), "gru": (0.5189, 0.5199)}, windows=250))
     assert set(words(report).values()) == {"too close to call"}
-    assert report.answer.startswith("More data is not known to help or to hurt any of 2 models (average +0.")
-    assert "too close to call for all" in report.answer
+    assert report.answer.startswith("Whether more data helps is too close to call: +0.")
+    assert "both are too close to call alone" in report.answer
 
 
 def test_few_clusters_give_no_verdict(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, {"amn": (0.5189, 0.5269)}, windows=60))
     assert words(report) == {"amn": "no verdict"}
-    assert "AMN: no verdict: 1." in md and "degrees of freedom, at least 3 are needed: 2 held-out clusters" in md
+    assert "AMN: no verdict: too few held-out clusters: 2, which carry as much as" in md
     assert report.answer.endswith("there are too few held-out clusters.")
 
 
@@ -114,8 +115,8 @@ def test_ties_are_ordered_by_the_expanded_cosine(tmp_path: Path) -> None:
 def test_one_seed_leans_and_says_what_is_not_covered(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
     assert set(words(report).values()) == {"leans up"}
-    assert report.answer.startswith("More data seems to help 3 of 3 models")
-    assert "Single seed: the intervals do not cover training noise. On the bundled data another seed moves" in md
+    assert report.answer.startswith("More data seems to help: +2.")
+    assert "Single seed: the intervals do not cover training noise, so a verdict only leans." in md
     assert "Not covered: training noise. With one seed a verdict only leans." in md
 
 
@@ -125,7 +126,7 @@ def test_one_run_missing(tmp_path: Path) -> None:
     assert not report.complete
     assert "**Provisional: runs are missing.**" in md and "- GRU 23k: running (training)" in md
     assert "5 of 6 runs finished; started 2026-11-22" in md and "not over" in md
-    assert report.answer.endswith("; one is not finished.")
+    assert report.answer.endswith("Left out: GRU is not finished.")
     gru = report.table.row("gru")
     assert gru and gru.verdict.words == "provisional" and gru.rank is None
     assert "so far" in section(md, "Ranking")
@@ -177,7 +178,7 @@ def test_numbers_that_are_not(tmp_path: Path) -> None:
 
 def test_one_model(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, {"amn": UP["amn"]}))
-    assert report.answer == f"More data helped AMN ({percent_of(report)})."
+    assert report.answer.startswith(f"More data helped AMN ({percent_of(report)}, 95 % interval [")
     assert "Cannot be said from 1 model" in section(md, "Questions the figures answer")
 
 
