@@ -27,16 +27,18 @@ from lvmtui.datasets.weights import default_cap
 from lvmtui.formats.results import Effects, Estimate
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.interval import Design
+from lvmtui.verdict.words import DOWN, UP, verdict
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer]
 CHANGE = 0.8
-"""The true change, in percent."""
+"""The true change, in percent; 0 where an arm is compared with itself."""
 WINDOW_DEVIATION = 4.4
 """Percent: standard deviation of a window's difference. Models trained on the bundled arms had 4 to 5."""
 TRAINING_DEVIATION = 0.08
 """Percent: of a change over seeds, as measured on the bundled arms."""
 LOW, HIGH = 0.93, 0.97
+FALSE_WORDS = 0.06
 SEEDS, MODELS = 3, 5
 
 
@@ -57,6 +59,7 @@ class Setting:
     training: float = TRAINING_DEVIATION
     lengths: str = "bundled"
     """`bundled`; `giant`: one article with 40 % of the windows; `equal`: 30 articles of 60."""
+    change: float = CHANGE
     cautious: bool = False
     """True: may cover more than 97 %."""
 
@@ -124,7 +127,7 @@ class World:
         for fold in range(s.folds):
             trained = moved[fold] if s.folds > 1 else moved.mean()
             own = np.sqrt(s.article) * effects[fold][self.cluster] + np.sqrt(1 - s.article) * self.noise()
-            found.append(CHANGE + trained + WINDOW_DEVIATION * own)
+            found.append(s.change + trained + WINDOW_DEVIATION * own)
         return found, [arms[0], arms[1]] if s.seeds > 1 and s.folds == 1 else []
 
     def one(self) -> Estimate:
@@ -148,7 +151,7 @@ class World:
     def _own(self, values: list[Floats], shared: list[Floats]) -> Iterator[Floats]:
         """The noise of windows in `values`, centred: what is left without the article effects."""
         for value, effect in zip(values, shared, strict=True):
-            rest = value - WINDOW_DEVIATION * np.sqrt(self.setting.article) * effect[self.cluster] - CHANGE
+            rest = value - WINDOW_DEVIATION * np.sqrt(self.setting.article) * effect[self.cluster] - self.setting.change
             yield (rest - rest.mean()) / (WINDOW_DEVIATION * np.sqrt(1 - self.setting.article))
 
     def hits(self) -> Estimate:
@@ -191,6 +194,21 @@ def jointly(world: World, trials: int) -> tuple[float, float, float, float]:
     return held / trials, all_held / trials, width / trials, level / trials
 
 
+def said_of_equals(world: World, trials: int) -> tuple[float, float, float]:
+    """Shares of trials in which the average, one given model, and any of five models is said to differ though none
+    does."""
+    average = one = some = 0
+    directions = UP | DOWN
+    for _ in range(trials):
+        effects = world.models()
+        alpha = joint_level(correlations(effects))
+        words = [verdict(estimate_of([e], effects), seeds=SEEDS, alpha=alpha).word for e in effects]
+        average += verdict(estimate_of(effects, effects), seeds=SEEDS).word in directions
+        one += words[0] in directions
+        some += any(word in directions for word in words)
+    return average / trials, one / trials, some / trials
+
+
 def main(arguments: list[str]) -> int:
     trials = int(arguments[0]) if arguments else 2000
     began = time.monotonic()
@@ -224,6 +242,10 @@ def main(arguments: list[str]) -> int:
         for name, share in (("average", mean), ("joint", every)):
             if share < LOW or (name == "average" and share > HIGH and not setting.cautious):
                 outside.append(f"{setting.name}, {name}: {share:.1%}")
+    for setting in (Setting("A/A", seeds=3, change=0), Setting("A/A, 3 folds", seeds=3, folds=3, change=0)):
+        average, one, some = said_of_equals(World(setting, bundled), trials // 4)
+        print(f"{setting.name:34}{average:8.1%} say the average differs; one model {one:.1%}, any of five {some:.1%}")
+        outside += [f"{setting.name}: {share:.1%} false words" for share in (average, one) if share > FALSE_WORDS]
     print(f"{time.monotonic() - began:.0f} s")
     for words in outside:
         print(f"outside {LOW:.0%} to {HIGH:.0%}: {words}")

@@ -20,8 +20,6 @@ ALPHA = 0.05
 LEAST_DF = 3.0
 """Degrees of freedom below which no interval is given: its half-width would be over 3 standard errors, and the
 standard error itself is known to within a factor of two at best."""
-ROUNDING = 1e-6
-"""Degrees of freedom that four equal clusters may miss 3 by."""
 STRATA = ("own", "new")
 """Names of the strata in the order of their numbers in `heldout.npz`; `verdict.words.stratum_words` says them."""
 VERSION = 2
@@ -52,10 +50,9 @@ class Estimate:
 
         Clusters come first: many seeds cannot make up for few clusters.
         """
-        bar = least - ROUNDING
-        if (self.df if self.cluster_df is None else self.cluster_df) < bar:
+        if (self.df if self.cluster_df is None else self.cluster_df) < least:
             return "clusters"
-        return "seeds" if self.df < bar else ""
+        return "seeds" if self.df < least else ""
 
     def interval(self, alpha: float = ALPHA) -> Interval | None:
         """The 1 - alpha interval, None where the error is not known well enough."""

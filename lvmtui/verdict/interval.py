@@ -67,7 +67,8 @@ class Design:
             return 0.0
         found = [traces(fold.share) for fold in self._folds]
         trace = sum(a**2 * one for a, (one, _) in zip(self.share, found, strict=True))
-        return float(trace**2 / sum(a**4 * two for a, (_, two) in zip(self.share, found, strict=True)))
+        # Rounded, so that four equal clusters have 3 and not a little less.
+        return round(float(trace**2 / sum(a**4 * two for a, (_, two) in zip(self.share, found, strict=True))), 9)
 
     def mean(self, scores: Sequence[Floats]) -> float:
         """The weighted mean of `scores`, one array (W,) a fold."""

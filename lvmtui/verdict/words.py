@@ -140,14 +140,14 @@ def chances(change: Estimate) -> Chances | None:
     if change.interval() is None or change.standard_error is None:
         return None
 
-    def above(limit: float) -> float:
-        distance = change.value - limit
+    def beyond(distance: float) -> float:
+        """The probability of a change more than `distance` above the estimate."""
         if not change.standard_error:
-            return float(distance > 0)
+            return float(distance < 0)
         tail = two_sided_p(distance / change.standard_error, change.df) / 2
-        return 1 - tail if distance > 0 else tail
+        return tail if distance > 0 else 1 - tail
 
-    helps, hurts = above(NEGLIGIBLE), 1 - above(-NEGLIGIBLE)
+    helps, hurts = beyond(NEGLIGIBLE - change.value), beyond(NEGLIGIBLE + change.value)
     return Chances(helps, max(0.0, 1 - helps - hurts), hurts)
 
 
