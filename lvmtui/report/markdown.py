@@ -171,8 +171,8 @@ def _interval(report: Report) -> list[str]:
                 f"Training noise: covered, {_numbers(seeds)} seeds an arm."
                 if seeds and seeds[0] > 1
                 else "Not covered: training noise. With one seed a verdict only leans.",
-                f"Several models: {table.tested} comparisons give chance {table.tested} tries, so a word asks for more "
-                "than the interval shown, which is that of the model alone (Holm's adjustment)."
+                f"Several models: each is judged by its {100 * (1 - table.level):.1f} % interval, so that all "
+                f"{table.tested} hold together at 95 %; the interval shown is the 95 % one of the model alone."
                 if table.tested > 1
                 else "One model is judged, so nothing is adjusted.",
                 "Not covered: other data sets, other recipes, other sizes of model.",

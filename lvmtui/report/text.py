@@ -45,7 +45,7 @@ def comparison_text(row: Row, comparison: Comparison, labels: tuple[str, str], *
             f"{estimate.effective_clusters:.1f} equal ones; {estimate.df:.1f} degrees of freedom"
             + (" over clusters and seeds" if estimate.cluster_df is not None else ""),
             f"95 % interval of this model alone {interval_words(row.interval)}"
-            + (f", among all models (Holm) {interval_words(row.adjusted)}" if several else ""),
+            + (f", together with the other models {interval_words(row.adjusted)}" if several else ""),
         ]
     lines += [
         f"in {stratum_words(s.name, labels[0])}: {percent(s.change.value)} {interval_words(s.change.interval())}, "
