@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lvmtui.system.numbers import plural
 from lvmtui.verdict.table import Row, Table
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
 deviates by .0004 over seeds on 8k and by .0002 on 23k (`benchmarks/same_arms.py`)."""
+FOLD_DF = 4
+"""Degrees of freedom (models times folds less one) from which the spread between folds tells how large training noise
+is (`benchmarks/coverage.py`)."""
 FEW_DF = 10.0
 """Degrees of freedom under which the table says so: half-widths are then at least a sixth above the normal ones."""
 
@@ -16,7 +20,14 @@ FEW_DF = 10.0
 def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table."""
     ranked = [row for row in table.ranked if row.estimate is not None]
-    said = [*_remedies(table), *_seeds(ranked), *_joint(table), *_weights(table, ranked), *_few(ranked)]
+    said = [
+        *_remedies(table),
+        *_seeds(ranked),
+        *_folds(table, ranked),
+        *_joint(table),
+        *_weights(table, ranked),
+        *_few(ranked),
+    ]
     return tuple(said)
 
 
@@ -38,6 +49,15 @@ def _seeds(ranked: Sequence[Row]) -> list[str]:
         f"Single seed{which}: the intervals do not cover training noise, so a verdict only leans. Its size on these "
         f"data is not known; on the bundled data another seed moves a change by {TRAINING_NOISE:.2f} % (one standard "
         f"deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone."
+    ]
+
+
+def _folds(table: Table, ranked: Sequence[Row]) -> list[str]:
+    if not table.folds or not ranked or len(ranked) * (table.seeds - 1) >= FOLD_DF:
+        return []
+    return [
+        f"{plural(len(ranked), 'model')} with {table.seeds} folds tells little of training noise: if it is more than "
+        f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would tell."
     ]
 
 
