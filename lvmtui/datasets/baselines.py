@@ -18,7 +18,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +65,6 @@ class ArmBaselines(TrivialBaselines):
     """Penalty per training window; None where the vectors are too wide for a ridge."""
     train_windows: int = 0
     validation_windows: int = 0
-    validation_cosines: dict[str, float] = field(default_factory=dict)
-    """By name: mean cosine with the next vector on the arm's validation windows."""
 
 
 # ------------------------------------------------------------------------------------------------------ fitting

@@ -81,10 +81,23 @@ class Campaign:
     """Runs that start before the others, because they take longest; as many as leave one place to the others."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
+    folds: bool = False
+    """True: each seed holds out other clusters, so its runs have a split of their own."""
+    cluster_cap: int | None = None
+    """Windows a held-out cluster may weigh in the verdict; None: no cap."""
     version: int = VERSION
 
     def arm(self, arm: Arm) -> ArmFacts:
         return self.baseline if arm == "baseline" else self.expanded
+
+    def fold_of(self, seed: int) -> int:
+        """Number of the fold on which the runs of a seed are judged, from 1; 0 without folds."""
+        return self.seeds.index(seed) + 1 if self.folds else 0
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """Of all folds; (0,) without folds."""
+        return tuple(self.fold_of(seed) for seed in self.seeds) if self.folds else (0,)
 
     @property
     def title(self) -> str:

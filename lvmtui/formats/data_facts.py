@@ -5,7 +5,7 @@ A heavy process leaves the file; supervisor, screen and report read it without n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvmtui.formats.json_codec import find_document
@@ -47,6 +47,8 @@ class TrivialBaselines:
     """Margin of copy-last on the validation windows."""
     mean_margin: float | None = None
     """Margin of the context mean on the validation windows."""
+    validation_cosines: dict[str, float] = field(default_factory=dict)
+    """By name: mean cosine with the next vector on the arm's own validation windows."""
     version: int = 1
 
 

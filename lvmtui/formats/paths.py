@@ -34,8 +34,12 @@ class CampaignDir:
 
     @property
     def split(self) -> Path:
-        """Folder of the held-out windows and of each arm's training and validation windows."""
+        """Folder of the held-out windows and of each arm's training and validation windows; with folds, of theirs."""
         return self.path / "split"
+
+    def split_of(self, fold: int) -> Path:
+        """The split of a fold, counted from 1; 0 is a campaign without folds."""
+        return self.split / f"fold{fold}" if fold else self.split
 
     @property
     def check(self) -> Path:
@@ -47,8 +51,9 @@ class CampaignDir:
         """Folder of the trivial baselines' scores, a file an arm."""
         return self.path / "baselines"
 
-    def baseline_scores(self, arm: str) -> Path:
-        return self.baselines / f"{arm}.json"
+    def baseline_scores(self, arm: str, fold: int = 0) -> Path:
+        """Of the trivial baselines of an arm; folds are counted from 1, 0 is a campaign without folds."""
+        return self.baselines / (f"{arm}_fold{fold}.json" if fold else f"{arm}.json")
 
     @property
     def comparisons(self) -> Path:

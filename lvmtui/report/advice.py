@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from lvmtui.report.costs import Choice, Cost, choices
 from lvmtui.report.sentences import against, alarms_of, change_words, overlapping, small_lead, titles
 from lvmtui.system.numbers import cosine
-from lvmtui.verdict.ranking import ArmCell, Row, Table
+from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.trivial import the_trivial
 from lvmtui.verdict.words import NEGLIGIBLE
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lvmtui.formats.results import Comparison
 from lvmtui.report.blocks import Block, Heading, Paragraph, bullets, table
 from lvmtui.report.sentences import gain_words, share
 from lvmtui.system.numbers import cosine, percent, plural
-from lvmtui.verdict.comparison import Comparison
-from lvmtui.verdict.ranking import Row
-from lvmtui.verdict.words import interval_words, stratum_words
+from lvmtui.verdict.retrieval import figure_words
+from lvmtui.verdict.table import Row
+from lvmtui.verdict.words import interval_words, stratum_change, stratum_words
 
 MARK = "campaign {id}"
 """A line of the file: it tells this campaign's text from another one's with the same labels."""
@@ -47,14 +48,14 @@ def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several
         seeds = " over clusters and seeds" if e.cluster_df is not None else ""
         said.append(
             f"{e.windows:,} held-out windows in {plural(e.clusters, 'cluster')} (as good as "
-            f"{e.effective_clusters:.1f} of equal size); {e.df:.1f} degrees of freedom{seeds}"
+            f"{e.effective_clusters:.1f} of equal weight); {e.df:.1f} degrees of freedom{seeds}"
         )
-        together = f", tested with the other models (Holm) {interval_words(row.adjusted)}" if several else ""
+        together = f", judged with the other models {interval_words(row.adjusted)}" if several else ""
         said.append(f"95 % interval of this model alone {interval_words(row.interval)}{together}")
+    said += [row.chances.words] if row.chances else []
+    said += [figure_words(figure) for figure in row.retrieval]
     said += [
-        f"{stratum_words(s.name, labels[0])}: {percent(s.change.value)} {interval_words(s.change.interval())}, "
-        f"{s.change.windows:,} windows"
-        for s in row.strata
+        f"{stratum_words(s.name, labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata
     ]
     said.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
     return said + [f"note: {note}" for note in (*row.notes, *comparison.notes)]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
-from lvmtui.formats.spec import ARMS, Arm, RunSpec
+from lvmtui.formats.results import Comparison
+from lvmtui.formats.spec import Arm, RunSpec
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import Choice, Cost, choices
@@ -20,10 +21,13 @@ from lvmtui.report.questions import Question, questions
 from lvmtui.state.reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.answer import answer, caveats
-from lvmtui.verdict.comparison import Comparison
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import Table, mean_of, table_of
+from lvmtui.verdict.ranking import table_of
+from lvmtui.verdict.rows import mean_of
+from lvmtui.verdict.table import Table
 
 VERSION = 1
 
@@ -161,7 +165,7 @@ class Report:
 def report_of(
     state: CampaignState,
     comparisons: Mapping[str, Comparison],
-    trivial: Mapping[Arm, TrivialBaselines | None],
+    trivial: Mapping[str, TrivialBaselines | None],
     health: Mapping[str, tuple[Finding, ...]],
     heldout: Heldout,
     data: DataFacts | None,
@@ -169,7 +173,7 @@ def report_of(
     now: float,
     version: str,
 ) -> Report:
-    """The report of a campaign as it is now. `comparisons` by model, `trivial` by arm, `health` by run name."""
+    """The report of a campaign as it is now. `comparisons` by model, `trivial` and `health` by the name of the run."""
     campaign = state.campaign
     table = table_of(state, comparisons, trivial, health)
     runs = tuple(_detail(state, view, health.get(view.planned.run, ())) for view in _by_model(state))
@@ -192,7 +196,7 @@ def report_of(
         expanded=campaign.expanded,
         data=data,
         heldout=heldout,
-        validation_mean={arm: t.validation_mean for arm in ARMS if (t := trivial.get(arm))},
+        validation_mean={arm: mean for arm, mean in context_means(state, trivial).items()},
         runs=runs,
         campaign_facts=campaign,
         next_steps=next_steps(table, [run.status for run in runs], over=progress.ended is not None),

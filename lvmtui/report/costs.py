@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lvmtui.report.sentences import alarms_of
 from lvmtui.system.numbers import count
-from lvmtui.verdict.ranking import Row, Table
+from lvmtui.verdict.table import Row, Table
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from lvmtui.system.numbers import cosine
-from lvmtui.verdict.trend import finite
+from lvmtui.verdict.health import finite
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT = 480, 200

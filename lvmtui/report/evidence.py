@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Skill
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.report.sentences import share
-from lvmtui.system.numbers import cosine, count, percent, plural, signed
-from lvmtui.verdict.comparison import STRATA, ArmScores, Skill
-from lvmtui.verdict.estimate import LEAST_DF
+from lvmtui.system.numbers import cosine, count, plural, signed
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import ArmCell, Row
+from lvmtui.verdict.retrieval import TITLES
+from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.trivial import the_trivial
-from lvmtui.verdict.words import interval_words, stratum_words
+from lvmtui.verdict.words import stratum_change, stratum_words
 
 ARROW = " → "
 
@@ -55,7 +55,7 @@ def _interval(report: Report) -> list[Block]:
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
-        f"equal size. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
+        f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
         f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
         f"Covered: training noise, by {_numbers(seeds)} seeds an arm."
         if seeds and seeds[0] > 1
@@ -65,13 +65,11 @@ def _interval(report: Report) -> list[Block]:
     if whole.tested > 1:
         said.insert(
             2,
-            f"The interval shown is for one model alone. Verdicts allow for {whole.tested} models being tested at once "
-            "(Holm's adjustment), so they need a little more than that interval.",
+            "The interval shown for a model is for this model alone. Its verdict uses a wider one "
+            f"({100 * (1 - whole.level):.1f} %), so that those of all {whole.tested} models hold at once with 95 %. "
+            "The average is the primary test and needs no such allowance.",
         )
-    return [
-        Heading("What the interval covers", 3),
-        *bullets(said),
-    ]
+    return [Heading("What the interval covers", 3), *bullets(said)]
 
 
 def _by_source(report: Report) -> list[Block]:
@@ -99,8 +97,8 @@ def _by_source(report: Report) -> list[Block]:
 
 
 def _stratum(row: Row, name: str) -> str:
-    found = next((s.change for s in row.strata if s.name == name), None)
-    return "–" if found is None else f"{percent(found.value)} {interval_words(found.interval())}"
+    found = next((s for s in row.strata if s.name == name), None)
+    return "–" if found is None else stratum_change(found)
 
 
 def _other_figures(report: Report) -> list[Block]:
@@ -125,8 +123,9 @@ def _other_figures(report: Report) -> list[Block]:
         column(f"gain {base}", [_gain(row.baseline) for row in rows], figure=False)
         column(f"gain {expanded}", [_gain(row.expanded) for row in rows], figure=False)
     if judged:
-        for k in (1, 10):
-            column(f"hit@{k}", [_moved(row, f"hit_{k}", share) for row in rows])
+        for name in ("hit_1", "hit_10", "mrr"):
+            if any(figure.name == name for row in rows for figure in row.retrieval):
+                column(TITLES[name], [_found(row, name) for row in rows], figure=False)
         column("margin", [_moved(row, "margin", cosine) for row in rows])
     costs = [chosen[row.model].cost if row.model in chosen else NO_COST for row in rows]
     column("parameters", [count(cost.parameters) for cost in costs])
@@ -157,8 +156,8 @@ def _explained(report: Report, skills: Sequence[Skill] | None) -> list[str]:
     base, expanded = report.table.labels
     return [
         *said,
-        f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k held-out vectors "
-        "nearest to the prediction.",
+        f"hit@k ({base}{ARROW}{expanded}, with the 95 % interval of the difference): share of windows whose true next "
+        "vector is among the k held-out vectors nearest to the prediction. MRR: mean reciprocal rank of it.",
         "Margin: cosine with the true next vector minus cosine with the last context vector. Higher is better; below "
         "zero the prediction resembles the last vector more than the next one.",
         "Latency: median time of one prediction.",
@@ -179,6 +178,16 @@ def _gain(cell: ArmCell) -> str:
     interval = cell.skill.gain.interval()
     ends = f" [{', '.join(map(signed, interval))}]" if interval else " –"
     return signed(cell.skill.gain.value) + ends
+
+
+def _found(row: Row, name: str) -> str:
+    """`.221 → .204 [−.026, −.008]`."""
+    figure = next((f for f in row.retrieval if f.name == name), None)
+    if figure is None:
+        return "–"
+    interval = figure.change.interval()
+    ends = f" [{', '.join(signed(end, 3) for end in interval)}]" if interval else ""
+    return f"{share(figure.baseline)}{ARROW}{share(figure.expanded)}{ends}"
 
 
 def _moved(row: Row, name: str, words: Callable[[float], str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lvmtui.formats.results import Interval
 from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
-from lvmtui.verdict.estimate import Interval
-from lvmtui.verdict.ranking import Row
+from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words
 
 VERDICTS: dict[tuple[Word, ...], str] = {
@@ -50,13 +50,19 @@ def _missing(report: Report) -> list[Block]:
 
 
 def _ranking(report: Report) -> list[Block]:
-    """A row a model, then the best trivial baseline to hold them against."""
+    """A row a model, then their average and the best trivial baseline to hold them against."""
     whole = report.table
-    scale = scale_of(row.interval for row in whole.rows if row.interval)
+    primary = whole.primary if len(whole.rows) > 1 else None
+    average = primary.estimate.interval() if primary else None
+    scale = scale_of(interval for interval in (*(row.interval for row in whole.rows), average) if interval)
     columns = ["rank", "", "model", *whole.labels, "change"]
     columns += ["verdict"] if whole.histories else ["95 % interval", "verdict"]
     columns += [scale.title] if scale else []
     rows = [_row(row, scale, histories=whole.histories) for row in whole.rows]
+    if primary:
+        change, label = primary.estimate.value, f"average of {len(primary.models)}"
+        bar = [_bar(scale, change, average)] if scale else []
+        rows.append(["–", "", label, "", "", percent(change), interval_words(average), primary.verdict.words, *bar])
     if whole.trivial and not whole.histories:
         best = whole.trivial[0]
         figures = [cosine(best.baseline), cosine(best.expanded)]
@@ -106,6 +112,8 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
     ]
     if whole.ranked:
         said.append("Ranks and medals go by the change, so the first need not be the best model.")
+    if whole.primary and whole.primary.chances:
+        said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
     said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
     return said
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lvmtui.verdict.estimate import Interval
+from lvmtui.formats.results import Interval
 
 CELLS = 25
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)

@@ -15,10 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from lvmtui import __version__
-from lvmtui.formats.data_facts import TrivialBaselines, read_data_facts, read_trivial
+from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.report.comparison_page import comparison_page
 from lvmtui.report.contents import Heldout, Report, report_of
 from lvmtui.report.csv import table_csv
@@ -30,7 +29,7 @@ from lvmtui.report.terminal import plain_text
 from lvmtui.state.reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons
+from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
@@ -73,7 +72,7 @@ def render_report(workspace: Workspace, campaign_id: str, format: str = "md") ->
 
 def read_report(state: CampaignState, *, now: float) -> Report:
     """The report from the files of the campaign's folder. Writes nothing and loads no numpy."""
-    trivial: dict[Arm, TrivialBaselines | None] = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+    trivial = trivial_by_run(state)
     return report_of(
         state,
         read_comparisons(state),

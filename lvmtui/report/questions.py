@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.report.costs import Cost, choices, cost_ratio
 from lvmtui.report.rank_correlation import rank_correlation
 from lvmtui.report.sentences import alarms_of, in_short, named, overlapping, small_lead, titles
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
-from lvmtui.verdict.comparison import STRATA
-from lvmtui.verdict.estimate import ALPHA
-from lvmtui.verdict.ranking import Table
 from lvmtui.verdict.retrieval import hits_of
+from lvmtui.verdict.table import Table
 from lvmtui.verdict.trivial import the_trivial
 from lvmtui.verdict.words import NEGLIGIBLE, Word, scarcity, stratum_words
 
@@ -164,11 +163,9 @@ def _sources(table: Table) -> str:
 def _retrieval(table: Table) -> str:
     found = hits_of(table)
     rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
-    verdict = "Yes" if rose and not fell else "No" if not rose else "Not by all"
-    return (
-        f"{verdict}: {', '.join(hits.words for hits in found)} on the same windows. These counts have no interval; a "
-        "move smaller than their standard error is not counted."
-    )
+    verdict = "Not by all" if rose and fell else "Yes" if rose else "No" if fell else "Not shown by these figures"
+    moved = ", ".join(hits.words for hits in found)
+    return f"{verdict}: {moved}. A figure rose or fell if its interval over articles is clear of zero."
 
 
 def _skills(table: Table) -> str:

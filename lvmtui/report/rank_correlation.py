@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import permutations
 from statistics import fmean
 
-from lvmtui.verdict.student import two_sided_p
+from lvmtui.system.student import two_sided_p
 
 EXACT = 7
 """Points up to which all orders are tried: 5,040 of them."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lvmtui.system.numbers import cosine, percent, signed
-from lvmtui.verdict.ranking import ArmCell, Row, Table
+from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.trivial import the_trivial
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, scarcity
 

@@ -21,7 +21,7 @@ from lvmtui.state.reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent
-from lvmtui.verdict.ranking import HISTORY
+from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
 from tests.verdict.scenes import NOW, read_table
 

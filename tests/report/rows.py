@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lvmtui.formats.results import ArmScores, Estimate, Retrieval, Skill
 from lvmtui.report.costs import Cost
 from lvmtui.report.questions import Question
-from lvmtui.verdict.comparison import ArmScores, Skill
-from lvmtui.verdict.estimate import Estimate
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import ArmCell, Row, Table, ranked
+from lvmtui.verdict.ranking import ranked
+from lvmtui.verdict.retrieval import moves
+from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.words import Verdict, Word
 
 MODELS = ("a", "b", "c", "d", "e")
@@ -41,12 +42,15 @@ def table(*rows: Row) -> Table:
 
 
 def with_hits(one: Row, before: float, after: float) -> Row:
-    def scores(hits: float) -> ArmScores:
-        return ArmScores(0.5, -0.2, hits, 2 * hits, 3 * hits, 0.5, None, None)
-
-    return replace(
-        one, baseline=replace(one.baseline, scores=scores(before)), expanded=replace(one.expanded, scores=scores(after))
+    """The row with hit@1 and hit@10 that moved clear of zero."""
+    figures = tuple(
+        Retrieval(
+            f"hit_{k}", share * before, share * after, Estimate(share * (after - before), 0.001, 30, 2000, 60, 40)
+        )
+        for k, share in ((1, 1), (10, 3))
     )
+    fell, rose = moves(figures)
+    return replace(one, retrieval=figures, fell=fell, rose=rose)
 
 
 def with_skill(one: Row, gain: float, error: float = 0.001, df: float = 30, cluster_df: float | None = None) -> Row:

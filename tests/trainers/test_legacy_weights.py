@@ -20,6 +20,7 @@ from lvmtui.datasets.check import check_split
 from lvmtui.datasets.split import read_heldout
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.results import read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.formats.trainer_log import Evaluated, Failed
 from lvmtui.legacy.importer import import_folders
@@ -30,8 +31,7 @@ from lvmtui.report.make import read_report
 from lvmtui.state.reader import CampaignReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.compare import compare
-from lvmtui.verdict.comparison import read_comparison
-from lvmtui.verdict.ranking import HISTORY
+from lvmtui.verdict.rows import HISTORY
 from lvmtui.verdict.words import Word
 from tests.legacy.originals import curve, write_training_history
 from tests.trainers.originals import EPOCHS, train_original, write_weights

@@ -11,7 +11,9 @@ from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
 from lvmtui.state.reader import CampaignReader, CampaignState
-from lvmtui.verdict.ranking import Table
+from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
+from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.table import Table
 from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_trivial
 
 NOW = 1795358700.0
@@ -59,15 +61,17 @@ def state_of(workspace: Workspace, campaign: Campaign) -> CampaignState:
     return CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
 
 
+def read_table(state: CampaignState) -> Table:
+    """The table from what the campaign's folder holds now."""
+    trivial = trivial_by_run(state)
+    return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
+
+
 def report_of(workspace: Workspace, campaign: Campaign) -> tuple[Report, str]:
     """Write the report; return what it says and the Markdown of the campaign's folder."""
     write_report(workspace, campaign.id)
     report = read_report(state_of(workspace, campaign), now=NOW)
     return report, workspace.campaign(campaign.id).report.read_text()
-
-
-def read_table(state: CampaignState) -> Table:
-    return read_report(state, now=NOW).table
 
 
 def words(report: Report) -> dict[str, str]:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.results import Comparison, read_comparison
 from lvmtui.formats.spec import read_spec
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive
 from lvmtui.verdict.compare import compare
-from lvmtui.verdict.comparison import Comparison, is_current, read_comparison, read_comparisons
+from lvmtui.verdict.comparison import is_current, read_comparisons
 from lvmtui.verdict.interval import estimate
 from tests.factory import Curve, History, bring_to, make_campaign, planned_run
 from tests.verdict.scenes import finished, report_of, state_of
@@ -171,7 +172,7 @@ def test_arms_trained_differently_are_not_comparable(tmp_path: Path) -> None:
 
 
 def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
-    rising = Curve(0.60, start=0.10, steepness=0.8, noise=0.0)
+    rising = Curve(0.66, start=0.45, steepness=0.8, noise=0.0)
     for name, curve, fair in (("flat", Curve(0.52, noise=0.0), True), ("rising", rising, False)):
         workspace, campaign = finished(tmp_path / name, ONE, seeds=(1,), curves={("amn", "baseline"): curve})
         folder = workspace.run(planned_run(campaign, "amn", "expanded"))
@@ -238,7 +239,7 @@ def test_two_seeds_that_lie_apart_are_the_reason_for_no_verdict(tmp_path: Path) 
     (row,) = report.table.rows
     assert row.estimate and row.estimate.cluster_df and row.estimate.df < 3 < row.estimate.cluster_df
     assert report.answer.endswith("there are too few seeds.")
-    assert "2 seeds are too few for how far they lie apart" in md and "To judge AMN: one more seed" in md
+    assert "2 seeds that differ much are too few" in md and "To judge AMN: more seeds (--seeds)" in md
     assert "too few held-out clusters" not in md and "A few large articles" not in md
     assert row.medal == "" and row.interval is None
     shown = (workspace.results(campaign) / "amn.txt").read_text()

@@ -17,7 +17,7 @@ from lvmtui.ui.draw.header import change_style, summary
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, framed, left, right, spread, wrapped
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
-from lvmtui.verdict.ranking import Row
+from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import DOWN, UP, Word, interval_words
 
 NARROWEST, LOWEST = 34, 8
