@@ -57,7 +57,8 @@ def _folds(table: Table, ranked: Sequence[Row]) -> list[str]:
         return []
     return [
         f"{plural(len(ranked), 'model')} with {table.seeds} folds tells little of training noise: if it is more than "
-        f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would tell."
+        f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would "
+        "tell."
     ]
 
 

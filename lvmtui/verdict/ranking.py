@@ -17,7 +17,7 @@ from lvmtui.state.reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.health import Finding, finite, health_of
-from lvmtui.verdict.retrieval import moves
+from lvmtui.verdict.retrieval import figure_words, moves
 from lvmtui.verdict.rows import Trivials, draft_row
 from lvmtui.verdict.sources import disagreement
 from lvmtui.verdict.table import Average, Row, Table, TrivialRow
@@ -118,6 +118,13 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     fell, rose = moves(row.retrieval, level)
+    notes += [f"{figure_words(figure)}: fell" for figure in row.retrieval if figure.name in fell]
+    contradiction = disagreement(row, baseline, level)
+    if contradiction:
+        notes.append(f"the sources disagree: {contradiction}")
+    likely = chances(row.estimate)
+    if likely:
+        notes.append(f"more data {likely.words}")
     return replace(
         row,
         verdict=word,
@@ -126,8 +133,8 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
         notes=tuple(notes),
         fell=fell,
         rose=rose,
-        chances=chances(row.estimate),
-        disagreement=disagreement(row, baseline, level),
+        chances=likely,
+        disagreement=contradiction,
     )
 
 
