@@ -33,7 +33,7 @@ LONGER = "longer training (more --epochs), or equally many updates for both arms
 
 @dataclass(frozen=True)
 class Side:
-    """One run of a pair, with what only its files tell."""
+    """One run of a pair, with what only its files say."""
 
     state: RunState
     starts: tuple[Started, ...]
