@@ -1,8 +1,8 @@
 """What a campaign will be able to detect, before anything is trained. Pure.
 
 From the lengths of the held-out clusters, their cap, seeds and folds, and variances known from earlier campaigns: the
-smallest true change that would be found different from zero in four of five campaigns (power .8, level .05). This is for
-one model. An average over models on the same articles is known about as well, because the effects of an article on
+smallest true change that would be found different from zero in four of five campaigns (power .8, level .05). This is
+for one model. An average over models on the same articles is known about as well, because the effects of an article on
 different models are alike (correlations of .8 to .99).
 """
 
