@@ -1,4 +1,4 @@
-"""How often a true change is told, by weights and folds: simulated, and as `lvmtui.verdict.power` says beforehand.
+"""How often a true change is detected, by weights and folds: simulated, and as `lvmtui.verdict.power` says beforehand.
 
 Differences are drawn as in `coverage.py`, with article lengths of the bundled split.
 
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         split = draw_split(*bundled_arms(Path(folder)), seed=0)
     bundled = np.unique(split.heldout.cluster, return_counts=True)[1]
-    print(f"{'share told, true change in percent':34}" + "".join(f"{change:7.1f}" for change in CHANGES) + "  foretold")
+    print(f"{'share detected, change in percent':34}" + "".join(f"{change:7.1f}" for change in CHANGES) + "  predicted")
     for setting in SETTINGS:
         cap = default_cap(bundled) if setting.capped else None
         foretold = power([bundled.tolist()] * setting.folds, cap, seeds=setting.seeds)

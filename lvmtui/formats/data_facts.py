@@ -27,6 +27,19 @@ class TrivialScore:
 
 
 @dataclass(frozen=True)
+class ForwardScores:
+    """Does it predict what comes next? Means over held-out windows that are followed by four more of their article."""
+
+    windows: int
+    cosines: tuple[float, ...]
+    """(8,) Of the prediction with the five context vectors, the oldest first, the next vector and the two after it."""
+    shuffled: float
+    """Of the prediction with the next vector when the context is given in random order; in order it is `cosines[5]`."""
+    rollout: tuple[float, ...]
+    """(5,) Of the first to the fifth prediction, each with the earlier ones in its context, with what really came."""
+
+
+@dataclass(frozen=True)
 class TrivialBaselines:
     """Trivial baselines of an arm. Copy-last and mean are the same in both arms; the others are fitted."""
 
@@ -47,6 +60,8 @@ class TrivialBaselines:
     """Margin of copy-last on the validation windows."""
     mean_margin: float | None = None
     """Margin of the context mean on the validation windows."""
+    forward: dict[str, ForwardScores] = field(default_factory=dict)
+    """By name; empty where no held-out window is followed by four more."""
     validation_cosines: dict[str, float] = field(default_factory=dict)
     """By name: mean cosine with the next vector on the arm's own validation windows."""
     version: int = 1
@@ -71,6 +86,44 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """How near the vectors of all files come to each other. `docs/formats.md` has the words."""
+
+    same: float
+    """Cosine from which two vectors are one: near-copies stay out of training and are one candidate in a rank."""
+    chosen_by_hand: bool
+    """By `--same`; otherwise chosen from the gap between natural neighbours and copies."""
+    sampled: int
+    """Vectors whose nearest neighbours were looked at for it."""
+    median: float
+    """Of the cosines with the nearest neighbour."""
+    natural: float | None
+    """The highest of them below `same`."""
+    repeated: int
+    """Vectors that are the same as an earlier one, of either file."""
+    near_copies: int
+    """Vectors in groups whose members are the same but not equal."""
+    negated: int
+    """Of the sampled vectors, those whose negative is there too."""
+
+
+@dataclass(frozen=True)
+class SpaceFacts:
+    """Whether all vectors are of one space, judged by the baseline's main directions and its mean."""
+
+    tested: bool
+    """False: too few vectors, or too evenly spread, for a test; then nothing below means anything."""
+    energy_baseline: float | None = None
+    """Share of a vector's squared length in the baseline's 64 main directions, mean over the baseline's other rows."""
+    energy_new: float | None = None
+    """The same over the rows that only the expanded file has."""
+    mean_cosine: float | None = None
+    """Cosine of the mean vectors of both."""
+    elsewhere: tuple[str, ...] = ()
+    """Rows that are of another space, in words, as `expanded: rows 8,280 to 23,263`."""
+
+
+@dataclass(frozen=True)
 class PairFacts:
     """Both data sets."""
 
@@ -78,7 +131,9 @@ class PairFacts:
     """Share of the baseline's vectors that the expanded arm has by content."""
     baseline_is_part: bool
     same_space: str
-    """`yes`: they have vectors in common. `no`: their dimensions differ. `unknown`: nothing in the files tells."""
+    """`yes`: they have vectors in common. `no`: their dimensions differ, or rows are of another space (`space` names
+    them). `unknown`: nothing in the files tells."""
+    space: SpaceFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +144,7 @@ class DataFacts:
     """Baseline and expanded."""
     pair: PairFacts | None
     notes: tuple[str, ...]
+    neighbours: Neighbours | None = None
 
 
 def read_data_facts(path: Path) -> DataFacts | None:

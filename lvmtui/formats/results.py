@@ -32,7 +32,7 @@ class Estimate:
     """A weighted mean over held-out windows that come in clusters, with what is known of its error."""
 
     value: float
-    """The unit is told where the estimate is held: percent of the baseline, or cosine, or a share of windows."""
+    """Percent of the baseline, cosine, or a share of windows: the field that has the estimate says which."""
     standard_error: float | None
     """In the unit of `value`. None: unknown, because there is a single cluster."""
     df: float

@@ -56,8 +56,9 @@ def _folds(table: Table, ranked: Sequence[Row]) -> list[str]:
     if not table.folds or not ranked or len(ranked) * (table.seeds - 1) >= FOLD_DF:
         return []
     return [
-        f"{plural(len(ranked), 'model')} with {table.seeds} folds tells little of training noise: if it is more than "
-        f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would tell."
+        f"{plural(len(ranked), 'model')} with {table.seeds} folds says little about training noise: if it is more than "
+        f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would "
+        "show it."
     ]
 
 

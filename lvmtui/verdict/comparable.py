@@ -33,7 +33,7 @@ LONGER = "longer training (more --epochs), or equally many updates for both arms
 
 @dataclass(frozen=True)
 class Side:
-    """One run of a pair, with what only its files tell."""
+    """One run of a pair, with what only its files say."""
 
     state: RunState
     starts: tuple[Started, ...]
@@ -229,7 +229,8 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
     if data is None:
         return Check("vector space", True, words)
     if data.same_space == "no":
-        return Check("vector space", False, "the vectors of both arms are not of one space")
+        rows = ", ".join(sanitise(rows, 100) for rows in data.space.elsewhere) if data.space else ""
+        return Check("vector space", False, f"not all vectors are of one space{f' ({rows})' if rows else ''}")
     known = {"yes": ", with vectors in common", "unknown": ", and nothing proves that one encoder made both"}
     return Check("vector space", True, words + known.get(data.same_space, ""))
 

@@ -1,6 +1,6 @@
-"""What may be said of a change before the runs are over. Pure.
+"""What may be said of a change before its runs are finished. Pure.
 
-The arms have validation windows of their own, and those of one arm are harder. Bare cosines told the wrong sign for
+The arms have validation windows of their own, and those of one arm are harder. Bare cosines showed the wrong sign for
 60 % of recorded pairs, and cosines against the context mean for 23 % at half of the training. Each arm against the best
 trivial baseline on its own validation windows, at equal progress, was wrong for 6 % at half and 1 % at the end. Before
 half of the training nothing is said.
@@ -19,7 +19,7 @@ from lvmtui.system.numbers import percent
 from lvmtui.verdict.health import cosine_of, finite, peak, scored
 
 LEAST_SHARE = 0.5
-"""Of the training of both arms, before which a change is not told."""
+"""Share of the training that both arms must have done before a change is shown."""
 TOO_EARLY = "too early to tell"
 
 
@@ -34,7 +34,7 @@ class PairSoFar:
 
 @dataclass(frozen=True)
 class EarlyChange:
-    """A change told before its runs are judged."""
+    """A change before its runs are judged."""
 
     percent: float
     """(expanded / its best trivial baseline) over (baseline / its best trivial baseline), less 1, in percent."""
@@ -51,7 +51,7 @@ def early_change(pairs: Sequence[PairSoFar]) -> EarlyChange | None:
     """The change so far, mean over the pairs that have come far enough; None: too early to tell.
 
     Both arms are read at the same share of their training, by the best validation cosine up to there. Runs of other
-    programs, and arms whose trivial baselines are not there or were measured on other windows, tell nothing.
+    programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
     """
     found = [known for pair in pairs if (known := _of_pair(pair)) is not None]
     return EarlyChange(fmean(c.percent for c in found), min(c.share for c in found)) if found else None

@@ -1,8 +1,8 @@
-"""What is wrong with a run, as soon as its evaluations show it: alarms and notes, each with the numbers that spoke.
+"""What is wrong with a run, as soon as its evaluations show it: alarms and notes, each with its numbers.
 
 Pure. An alarm means that the run is no evidence about its data; a note is something a reader of its score must know.
-Where the threshold of a finding comes from stands with the threshold; `benchmarks/health.py` holds them against real
-trainings, healthy ones and ones with a planted fault.
+The source of each threshold stands beside it; `benchmarks/health.py` tests them on real trainings, healthy ones and
+ones with a planted fault.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 EARLY = 0.25
-"""Share of the run in which nothing is held against it: models start out near one constant vector."""
+"""Share of the run in which nothing is reported: models start near one constant vector."""
 COLLAPSED_SHARE = 0.25
 """Of the context mean's own spread. On the bundled validation windows that mean has .58 to .65, 50 healthy runs had .49
 to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
@@ -70,15 +70,15 @@ class Finding:
 
     kind: Kind
     alarm: bool
-    """True: the run is no evidence about its data. False: a note."""
+    """True: the run is no evidence about its data. False: it is a note."""
     words: str
-    """With the numbers that made it speak."""
+    """With the numbers behind it."""
     short: str = ""
-    """See `label`; empty: the kind says it."""
+    """See `label`; empty: the name of the kind."""
 
     @property
     def label(self) -> str:
-        """It in at most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
+        """At most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
         return self.short or self.kind.replace("_", " ")
 
 
@@ -127,8 +127,9 @@ def _diverged(trainer: TrainerState) -> Finding | None:
 
 
 def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
-    """The newest jump of a loss far above all before it that no better evaluation has followed. Validation and training
-    are each held against themselves: what is learned by heart is far apart in the two, and has not exploded."""
+    """The newest jump of a loss far above all earlier values, unless a better evaluation followed. Validation and
+    training losses are each compared with themselves: a model that memorises has very different ones, and has not
+    exploded."""
     lowest = {"": math.inf, "training ": math.inf}
     found = None
     for evaluation in evaluations:

@@ -1,9 +1,9 @@
-"""What a campaign will be able to tell, before anything is trained. Pure.
+"""What a campaign will be able to detect, before anything is trained. Pure.
 
 From the lengths of the held-out clusters, their cap, seeds and folds, and variances known from earlier campaigns: the
-smallest true change that would be told from zero in four of five campaigns (power .8, level .05). For one model; an
-average over models on the same articles is known about as well, because the effects of an article on different models
-are alike (correlations of .8 to .99).
+smallest true change that would be found different from zero in four of five campaigns (power .8, level .05). This is
+for one model. An average over models on the same articles is known about as well, because the effects of an article on
+different models are alike (correlations of .8 to .99).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_TIMES = 64
 LITTLE_GAINED = 0.1
 """Share of the smallest change that twice the seeds must save to be worth naming."""
 TARGETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0)
-"""Changes in percent a person may want to tell."""
+"""Changes in percent that a person may want to detect."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Prior:
 
 @dataclass(frozen=True)
 class Power:
-    """What can be told."""
+    """What can be detected."""
 
     smallest: float | None
     """Percent; None: nothing, because there are too few held-out articles."""
@@ -52,7 +52,7 @@ class Power:
     clusters: int
     seeds: int
     target: float | None = None
-    """A smaller change a person may want to tell."""
+    """A smaller change that a person may want to detect."""
     times_articles: int | None = None
     """About how many times as many articles that takes; None: over 64 times."""
     with_seeds: float | None = None
@@ -60,14 +60,14 @@ class Power:
 
     @property
     def words(self) -> str:
-        """`can tell a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; more seeds gain
+        """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; more seeds gain
         little`."""
         if self.smallest is None:
             return (
-                f"can tell nothing: {self.clusters} held-out articles, some of them much longer than others, are too "
+                f"can detect nothing: {self.clusters} held-out articles, some of them much longer than others, are too "
                 f"few ({self.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed); give a larger file"
             )
-        said = [f"can tell a change of about {self.smallest:.2g} %"]
+        said = [f"can detect a change of about {self.smallest:.2g} %"]
         if self.target is not None:
             times = f"about {self.times_articles}" if self.times_articles else f"more than {MOST_TIMES}"
             said.append(f"for {self.target:g} % {times} times as many articles are needed")
@@ -80,7 +80,7 @@ class Power:
 
 
 def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, prior: Prior | None = None) -> Power:
-    """What a campaign with these held-out clusters can tell.
+    """What a campaign with these held-out clusters can detect.
 
     `lengths`: windows of each cluster, one list a fold (a campaign without folds has one list); with folds there is
     one seed a fold. Raises ValueError for no clusters.
@@ -112,7 +112,7 @@ def _reaches(
 def _smallest(
     lengths: Sequence[Sequence[int]], cap: int | None, seeds: int, prior: Prior
 ) -> tuple[float | None, float | None, float]:
-    """The smallest change that is told, the expected half-width, the degrees of freedom."""
+    """The smallest change that is detected, the expected half-width, the degrees of freedom."""
     weights = [capped(fold, cap) for fold in lengths]
     total = sum(float(w.sum()) for w in weights)
     clusters = trace = of_square = 0.0

@@ -8,16 +8,17 @@ come last, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import fmean
 
-from lvmtui.formats.results import Comparison, Effects
+from lvmtui.formats.results import Comparison, Effects, Estimate
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.reader import CampaignState
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.average import correlations, estimate_of, joint_level
+from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
 from lvmtui.verdict.health import Finding, finite, health_of
-from lvmtui.verdict.retrieval import moves
+from lvmtui.verdict.retrieval import figure_words, moves
 from lvmtui.verdict.rows import Trivials, draft_row
 from lvmtui.verdict.sources import disagreement
 from lvmtui.verdict.table import Average, Row, Table, TrivialRow
@@ -45,17 +46,15 @@ def table_of(
         drafts = [_by_validation(row) for row in drafts]
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
-    if effects:  # with folds, all models together say how uneven training is
-        known = dict(zip((row.model for row in fair), effects, strict=True))
-        drafts = [
-            replace(row, estimate=estimate_of([known[row.model]], effects)) if row.model in known else row
-            for row in drafts
-        ]
+    joint = _together(effects) if effects else None
+    if joint:  # with folds, all models together show how uneven training is
+        estimates = dict(zip((row.model for row in fair), joint.estimates, strict=True))
+        drafts = [replace(row, estimate=estimates.get(row.model)) for row in drafts]
     tested = [row for row in drafts if row.estimate and row.estimate.interval()]
-    level = _level([known[row.model] for row in tested] if effects else [], len(tested))
+    level = joint.level if joint else joint_level(_independent(len(tested)))
     rows = ranked([_judged(row, level, labels[0], tested=len(tested)) for row in drafts])
     changes = [row.change for row in rows if row.rank is not None and row.change is not None]
-    primary = _average(fair, effects) if effects and len(fair) > 1 else None
+    primary = _average(fair, joint.average) if joint and len(fair) > 1 else None
     return Table(
         labels=labels,
         rows=tuple(rows),
@@ -80,21 +79,37 @@ def _by_validation(row: Row) -> Row:
     )
 
 
-def _same_clusters(effects: Sequence[Effects | None]) -> list[Effects]:
+def _same_clusters(effects: Sequence[Effects | None]) -> tuple[Effects, ...]:
     """The effects if all are known and of the same clusters; else none."""
-    known = [e for e in effects if e is not None]
+    known = tuple(e for e in effects if e is not None)
     shapes = {(e.fold, e.share) for e in known}
-    return known if len(known) == len(effects) and len(shapes) == 1 else []
+    return known if len(known) == len(effects) and len(shapes) == 1 else ()
 
 
-def _level(effects: Sequence[Effects], models: int) -> float:
-    """Where errors are not known by article, models are taken to be independent, which is the widest."""
-    independent = tuple(tuple(float(i == j) for j in range(models)) for i in range(models))
-    return joint_level(correlations(effects) if effects else independent)
+@dataclass(frozen=True)
+class _Together:
+    """What follows from the effects of all models."""
+
+    estimates: tuple[Estimate, ...]
+    """Of each model's change."""
+    average: Estimate
+    level: float
 
 
-def _average(rows: Sequence[Row], effects: Sequence[Effects]) -> Average:
-    estimate = estimate_of(effects, effects)
+@lru_cache(maxsize=4)
+def _together(effects: tuple[Effects, ...]) -> _Together:
+    """Kept, because a screen asks again and again, and there may be ten thousand clusters."""
+    estimates = tuple(estimate_of([e], effects) for e in effects)
+    tested = [e for e, found in zip(effects, estimates, strict=True) if found.interval()]
+    return _Together(estimates, estimate_of(effects, effects), joint_level(correlations(tested)))
+
+
+def _independent(models: int) -> Matrix:
+    """Correlations where errors are not known by article: none, which makes intervals the widest."""
+    return tuple(tuple(float(i == j) for j in range(models)) for i in range(models))
+
+
+def _average(rows: Sequence[Row], estimate: Estimate) -> Average:
     word = verdict(estimate, seeds=min(row.seeds for row in rows))
     return Average(estimate, word, tuple(row.model for row in rows), chances(estimate))
 
@@ -118,6 +133,13 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     fell, rose = moves(row.retrieval, level)
+    notes += [f"{figure_words(figure)}: fell" for figure in row.retrieval if figure.name in fell]
+    contradiction = disagreement(row, baseline, level)
+    if contradiction:
+        notes.append(f"the sources disagree: {contradiction}")
+    likely = chances(row.estimate)
+    if likely:
+        notes.append(f"more data {likely.words}")
     return replace(
         row,
         verdict=word,
@@ -126,8 +148,8 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
         notes=tuple(notes),
         fell=fell,
         rose=rose,
-        chances=chances(row.estimate),
-        disagreement=disagreement(row, baseline, level),
+        chances=likely,
+        disagreement=contradiction,
     )
 
 

@@ -23,7 +23,7 @@ expanded run a gain of hundreds of percent."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
 SO_FAR = (
-    "the change so far is told from validation cosines at equal progress, each arm against the best trivial baseline "
+    "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline "
     "on its own validation windows"
 )
 """What stands beside the change of runs that are not compared yet: the windows of the two arms differ, and so does how

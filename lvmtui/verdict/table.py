@@ -70,7 +70,7 @@ class Row:
     medal: str = ""
     """Of the first three that are known to gain. A history's point estimate wins none."""
     early: EarlyChange | None = None
-    """What can be told before the runs are over."""
+    """The change before the runs are judged."""
     retrieval: tuple[Retrieval, ...] = ()
     fell: tuple[str, ...] = ()
     """Names of retrieval figures that fell clear of zero."""

@@ -173,7 +173,7 @@ def test_caveats() -> None:
     old: Table = replace(made_table(rows(HELPED)), uncapped=True)
     assert caveats(old)[0].startswith("This campaign was planned without a cap on articles")
     folds = [replace(made_table(rows(*(HELPED,) * n)), folds=True, tested=0) for n in (1, 2)]
-    assert caveats(folds[0])[0].startswith("1 model with 3 folds tells little of training noise") and not caveats(
+    assert caveats(folds[0])[0].startswith("1 model with 3 folds says little about training noise") and not caveats(
         folds[1]
     )
     capped = replace(made_row("m0", 1.0), unweighted=Estimate(2.0, 0.4, 7, 2000, 60, 14))

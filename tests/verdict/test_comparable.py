@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lvmtui.formats.data_facts import PairFacts
+from lvmtui.formats.data_facts import PairFacts, SpaceFacts
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import Imported
@@ -168,6 +168,9 @@ def test_vectors_of_another_space_are_not_comparable(tmp_path: Path) -> None:
     for same, passed in (("yes", True), ("unknown", True), ("no", False)):
         found = checks_of(campaign, side(baseline), side(expanded), PairFacts(0.0, False, same))
         assert next(c for c in found if c.name == "vector space").passed is passed
+    turned = PairFacts(0.0, False, "no", SpaceFacts(True, 0.45, 0.08, -0.02, ("expanded: rows 8,280 to 23,263",)))
+    (check,) = (c for c in checks_of(campaign, side(baseline), side(expanded), turned) if not c.passed)
+    assert check.words == "not all vectors are of one space (expanded: rows 8,280 to 23,263)"
 
 
 def test_with_folds_each_seed_has_windows_of_its_own_that_both_arms_share(tmp_path: Path) -> None:

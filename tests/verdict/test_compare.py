@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -10,16 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.results import Comparison, read_comparison
-from lvmtui.formats.spec import read_spec
+from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import is_current, read_comparisons
 from lvmtui.verdict.interval import estimate
+from lvmtui.verdict.words import Word
 from tests.factory import Curve, History, bring_to, make_campaign, planned_run
-from tests.verdict.scenes import finished, report_of, state_of
+from tests.verdict.scenes import finished, read_table, report_of, state_of
 
 ONE = {"amn": (0.5189, 0.5269)}
 
@@ -276,3 +279,50 @@ def test_a_model_of_another_campaign_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="model 'gpt' is not known"):
         compare(CampaignDir(folder), "gpt")
+
+
+def test_folds_are_judged_each_on_its_own_windows(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, states={("amn", arm): "queued" for arm in ARMS})
+    folder = workspace.campaign(campaign.id)
+    plan = replace(campaign, folds=True, cluster_cap=20)
+    folder.campaign.write_bytes(dump_document(encode(plan)))
+    for seed in campaign.seeds:
+        fingerprint = hashlib.sha256(f"fold {seed}".encode()).hexdigest()
+        for arm in ARMS:
+            run = workspace.run(planned_run(campaign, "amn", arm, seed))
+            spec = replace(read_spec(run.spec), split_fingerprint=fingerprint)
+            run.spec.write_bytes(dump_document(encode(spec)))
+            bring_to(workspace, campaign, "amn", arm, seed, state="finished", heldout=True)
+            trivial = read_trivial(folder.baseline_scores(arm))
+            assert trivial is not None
+            of_fold = replace(trivial, fingerprint=fingerprint)
+            folder.baseline_scores(arm, plan.fold_of(seed)).write_bytes(dump_document(encode(of_fold)))
+            with np.load(run.heldout) as arrays:
+                windows, cosine, rank = len(arrays["window"]), arrays["cosine"], arrays["rank"]
+            path = folder.baseline_scores(arm, plan.fold_of(seed)).with_suffix(".npz")
+            np.savez(path, recency_mean_cosine=cosine - 0.01, recency_mean_rank=rank)
+    assert compare(folder, "amn")
+    found = read_comparison(folder.comparison("amn"))
+    assert found and not found.failed and found.folds and found.cap == 20
+    assert found.change and found.change.windows == 3 * windows and found.effects and len(found.effects.share) == 3
+    assert found.change.clusters == 3 * (windows // 25)
+    assert found.expanded and found.expanded.skill and found.expanded.skill.against == "recency_mean"
+    assert found.expanded.skill.gain.value == pytest.approx(0.01, abs=1e-6)
+    (row,) = read_table(state_of(workspace, campaign)).rows
+    assert row.verdict.word is Word.IMPROVED and row.seeds == 3
+    folder.baseline_scores("expanded", 2).unlink()
+    assert not is_current(state_of(workspace, campaign), "amn")
+
+
+def test_code_that_was_edited_between_the_arms_is_in_the_row(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    for arm, code in zip(ARMS, ("a" * 64, "b" * 64), strict=True):
+        events = workspace.run(planned_run(campaign, "amn", arm)).events
+        first, *rest = events.read_bytes().splitlines()
+        events.write_bytes(b"\n".join([json.dumps(json.loads(first) | {"code": code}).encode(), *rest, b""]))
+    compare(workspace.campaign(campaign.id), "amn")
+    (row,) = read_table(state_of(workspace, campaign)).rows
+    assert row.verdict.sentence == (
+        "not comparable: the code that trains changed between runs: 8k seed 1 and 23k seed 1 differ"
+    )
+    assert row.medal == "" and row.verdict.remedy

@@ -38,7 +38,7 @@ def test_the_number_of_articles_that_is_named_reaches_the_target() -> None:
     assert found.target and found.times_articles
     enough = power([[30] * 40 * found.times_articles], 20)
     assert enough.smallest and enough.smallest <= found.target
-    assert found.words.startswith(f"can tell a change of about {found.smallest:.2g} %; for {found.target:g} % about ")
+    assert found.words.startswith(f"can detect a change of about {found.smallest:.2g} %; for {found.target:g} % about ")
 
 
 def test_folds_judge_more_articles() -> None:
@@ -50,7 +50,7 @@ def test_folds_judge_more_articles() -> None:
 def test_too_few_articles_tell_nothing_and_it_is_said_before_training() -> None:
     found = power([[500, 5, 5]], None)
     assert found.smallest is None
-    assert found.words.startswith("can tell nothing: 3 held-out articles") and "give a larger file" in found.words
+    assert found.words.startswith("can detect nothing: 3 held-out articles") and "give a larger file" in found.words
     assert power([[30, 30, 30], [40]], 20).smallest is None
     with pytest.raises(ValueError, match="no held-out clusters"):
         power([], None)
