@@ -217,4 +217,4 @@ def test_a_name_that_does_not_fit_the_vectors_is_noted(tmp_path: Path) -> None:
         baseline_runs=(lines[0].removeprefix("run "),),
     )
     notes = make_plan(options, workspace).campaign.notes
-    assert any("has 576 vectors but the runs are labelled 80k" in note for note in notes)
+    assert any("has 576 vectors, but the runs are labelled 80k" in note for note in notes)
