@@ -319,6 +319,10 @@ class Curve:
     echoes: bool = False
     """The prediction is the last context vector."""
     seed: int = 1
+    ranks: float = 1.0
+    """Factor on the held-out ranks of the true vectors: above 1 fewer are found."""
+    new_source: float = 0.0
+    """Held-out cosine added on windows of the new source, and taken away on the others so that the mean stays."""
 
     def cosine(self, share: float) -> float:
         """Validation cosine at `share` (0 to 1) of the steps."""
@@ -523,7 +527,10 @@ class History:
         held = best.cosine - 0.0012 if cosine is None else cosine
         self.time += 2
         self.active += 2
-        digest = write_heldout(self.folder, spec, held, best.margin) if heldout else self._digest("heldout")
+        digest = self._digest("heldout")
+        if heldout:
+            curve = self.curve
+            digest = write_heldout(self.folder, spec, held, best.margin, ranks=curve.ranks, new_source=curve.new_source)
         hits = [round(h * held / 0.5064, 4) for h in (0.046, 0.142, 0.221)]
         self.event(
             Finished(
@@ -533,7 +540,9 @@ class History:
                 best_step=best.step,
                 best_epoch=best.epoch,
                 best_cosine=best.cosine,
-                heldout=HeldoutScores(spec.heldout_windows, held, best.margin, held - best.margin, best.spread, *hits),
+                heldout=HeldoutScores(
+                    spec.heldout_windows, held, best.margin, held - best.margin, best.spread, hits[0], hits[1], hits[2]
+                ),
                 latency_p50_ms=0.61,
                 latency_p95_ms=0.83,
                 train_seconds=self.active * 0.9,
@@ -550,7 +559,16 @@ class History:
         return hashlib.sha256(f"{self.folder.name} {what} {self.step}".encode()).hexdigest()
 
 
-def write_heldout(folder: RunDir, spec: RunSpec, cosine: float, margin: float = 0.05, *, spread: float = 0.12) -> str:
+def write_heldout(
+    folder: RunDir,
+    spec: RunSpec,
+    cosine: float,
+    margin: float = 0.05,
+    *,
+    spread: float = 0.12,
+    ranks: float = 1.0,
+    new_source: float = 0.0,
+) -> str:
     """Leave a sealed `heldout.npz` whose mean cosine is exactly near `cosine`; return its checksum.
 
     Windows of one campaign share window, cluster and stratum, and most of their difficulty: two runs differ by little
@@ -565,9 +583,11 @@ def write_heldout(folder: RunDir, spec: RunSpec, cosine: float, margin: float = 
     difficulty = shared.normal(0, spread * 0.6, clusters)[cluster] + shared.normal(0, spread, windows)
     own_seed = int.from_bytes(hashlib.sha256(spec.run.encode()).digest()[:8], "big")
     own = np.random.default_rng(own_seed).normal(0, spread / 6, windows)
-    values = np.clip(difficulty - difficulty.mean() + own - own.mean() + cosine, -1, 1).astype(np.float32)
+    source = new_source * (stratum - stratum.mean())
+    centred = difficulty - difficulty.mean() + own - own.mean() + source
+    values = np.clip(centred + cosine, -1, 1).astype(np.float32)
     last = np.clip(values - margin + np.random.default_rng(own_seed + 1).normal(0, 0.03, windows), -1, 1)
-    rank = np.maximum(1, np.round(np.exp(4.2 - 8 * (values - 0.5)))).astype(np.int32)
+    rank = np.maximum(1, np.round(ranks * np.exp(4.2 - 8 * (values - 0.5)))).astype(np.int32)
     with folder.heldout.open("wb") as file:
         np.savez(
             file,

@@ -6,16 +6,16 @@ from __future__ import annotations
 import textwrap
 
 from lvmtui.cli.columns import aligned
-from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS
 from lvmtui.planning.options import BUNDLED
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
-from lvmtui.verdict.answer import answer, caveats
-from lvmtui.verdict.comparison import read_comparisons
-from lvmtui.verdict.ranking import Table, health_by_run, table_of
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
+from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
 LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
@@ -40,7 +40,7 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
 
 def read_table(state: CampaignState) -> Table:
     """The ranked table of a campaign from its folder. Reads small files only."""
-    trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+    trivial = trivial_by_run(state)
     return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
 
 

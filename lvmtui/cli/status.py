@@ -8,15 +8,14 @@ from typing import Any
 
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.json_codec import encode
-from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import health_by_run
 
@@ -43,7 +42,7 @@ def rows_of(state: CampaignState, eta: CampaignEta) -> list[Row]:
 
 def _findings(state: CampaignState) -> dict[str, tuple[Finding, ...]]:
     """The findings about each run: a finished run may have learned nothing."""
-    return health_by_run(state, {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS})
+    return health_by_run(state, trivial_by_run(state))
 
 
 def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Finding, ...], many: bool) -> Row:

@@ -1,13 +1,110 @@
-"""How many windows a held-out cluster may weigh in the verdict."""
+"""How much a held-out cluster may weigh in the mean that is judged. Pure.
+
+Clusters (articles) differ in length by a hundred times, and windows of one article are alike. A plain mean over
+windows then hangs on a few long articles. So a cluster's weight is capped: w = min(length, cap), shared evenly by its
+windows.
+
+Why a cap, and which: let rho be the intraclass correlation, the share of the variance of a window's score that lies
+between clusters. The mean over a cluster of n windows has variance rho + (1 - rho) / n, so the weights with the
+smallest variance are n / (1 + (n - 1) rho) (inverse variance; Kish 1965, section 5.4). They rise like n for short
+clusters and level off at 1 / rho for long ones, which is what a cap does. Too few clusters also cost degrees of
+freedom, so `default_cap` compares expected half-widths of the 95 % interval, t quantile included.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-CAP = 20
-"""Windows."""
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.system.student import t_quantile
+
+Floats = npt.NDArray[np.float64]
+Lengths = Sequence[int] | npt.NDArray[np.number]
+
+CORRELATION = 0.06
+"""Intraclass correlation of the difference between two arms, as measured on the bundled articles: .05 to .06
+(`docs/judgement.md`)."""
+NEAR_BEST = 1.02
+"""Half-width a cap may have, times that of the best cap. The largest such cap is taken: the nearer the weights are to
+the lengths, the nearer the figure is to the plain mean over windows."""
+STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+"""Caps that are tried: these times the powers of ten."""
 
 
-def default_cap(lengths: Sequence[int]) -> int:
-    """The cap for held-out clusters of these lengths (windows): 20, or the longest where all are shorter."""
-    return min(CAP, max(lengths))
+def capped(lengths: Lengths, cap: int | None) -> Floats:
+    """Weights (G,) of clusters of `lengths` (G,) windows; without a cap their lengths."""
+    weights = np.asarray(lengths, np.float64)
+    return weights if cap is None else np.minimum(weights, cap)
+
+
+def default_cap(lengths: Lengths) -> int:
+    """The cap in windows for held-out clusters of these lengths (G,), G >= 1: the largest whose expected half-width is
+    within 2 % of the smallest. Where all clusters are equally long that is their length: nothing is capped.
+
+    It depends on nothing but lengths, so it is fixed before anything is trained. Raises ValueError for no clusters.
+    """
+    sizes = np.asarray(lengths, np.float64)
+    if not len(sizes):
+        raise ValueError("no held-out clusters")
+    longest = int(sizes.max())
+    tried = sorted({longest, *(c for c in _caps(longest))})
+    expected = [expected_half_width(sizes, cap) for cap in tried]
+    least = min(expected)
+    if math.isinf(least):
+        return longest
+    return max(cap for cap, width in zip(tried, expected, strict=True) if width <= NEAR_BEST * least)
+
+
+def _caps(longest: int) -> list[int]:
+    powers = range(len(str(longest)))
+    return [cap for power in powers for step in STEPS if (cap := round(step * 10**power)) < longest]
+
+
+def expected_half_width(lengths: Lengths, cap: int | None, correlation: float = CORRELATION) -> float:
+    """Half-width of the 95 % interval of a mean over clusters, in standard deviations of a window's score; infinity
+    for fewer than two clusters."""
+    sizes = np.asarray(lengths, np.float64)
+    if len(sizes) < 2:
+        return math.inf
+    share = capped(sizes, cap)
+    share = share / share.sum()
+    variance = float(np.sum(share**2 * (correlation + (1 - correlation) / sizes)))
+    return t_quantile(0.05, bell_mccaffrey(share)) * math.sqrt(variance)
+
+
+def effective(share: npt.NDArray[np.floating]) -> float:
+    """How many clusters of equal weight would carry as much as clusters of these shares (G,): 1 / sum(w^2)
+    (Kish 1965)."""
+    return float(1 / np.sum(share**2))
+
+
+def bell_mccaffrey(share: npt.NDArray[np.floating]) -> float:
+    """Degrees of freedom of the CR2 variance of a mean over clusters of shares w (G,), G >= 2.
+
+    tr(A)^2 / tr(A^2) with A = M' diag(a) M, a = w^2 / (1 - w), M = I - 1 w' (Bell and McCaffrey 2002, for cluster
+    means of equal variance). Equal shares give G - 1.
+    """
+    trace, of_square = traces(share)
+    return trace**2 / of_square
+
+
+def traces(share: npt.NDArray[np.floating]) -> tuple[float, float]:
+    """tr(A) and tr(A^2) of `bell_mccaffrey`.
+
+    They are the traces of diag(a) P with P = M M', P_ij = [i = j] - w_i - w_j + w'w. With c = w - w'w / 2, off the
+    diagonal P_ij = -(c_i + c_j), so the double sum over a_i a_j P_ij^2 multiplies out to sums over one index. The
+    largest cluster is kept apart: where it has nearly all of the weight, its terms would cancel.
+    """
+    w = np.sort(np.asarray(share, np.float64))
+    a = w**2 / (1 - w)
+    rest = float(w[:-1] @ w[:-1])
+    others = np.append(rest + w[-1] ** 2 - w[:-1] ** 2, rest)
+    diagonal = (1 - w) ** 2 + others
+    with_largest = 2 * a[-1] * float(a[:-1] @ (w[-1] * (1 - w[-1]) + w[:-1] - rest) ** 2)
+    b, c = a[:-1], w[:-1] - (rest + w[-1] ** 2) / 2
+    first, second = float(b @ c), float(b @ c**2)
+    among_rest = 2 * float(b.sum()) * second + 2 * first**2 - 4 * float(b**2 @ c**2)
+    return float(a @ diagonal), float(a**2 @ diagonal**2) + with_largest + among_rest

@@ -1,5 +1,5 @@
-"""What a run costs before anything of it ran: the work in a step, an evaluation and the end, in seconds of a
-reference core. Only the proportions matter once this machine has shown its own speed (`eta.py`)."""
+"""What a run costs, known before it starts: the work of a step, an evaluation and the end, in seconds of a reference
+core. Once this machine has shown its own speed, only the proportions matter (`pace.py`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
     ("graphmert_lvm", "small"): (513, 1_049, 10),
     ("graphmert_lvm", "full"): (24_577, 49_267, 50),
 }
-"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D. A test builds them and counts."""
+"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D. A test builds the models and
+counts."""
 
 USES = {
     ("amn", "small"): 1.8,
@@ -35,36 +36,40 @@ USES = {
     ("graphmert_lvm", "small"): 5.6,
     ("graphmert_lvm", "full"): 5.0,
 }
-"""How often a window uses a parameter: five times where it meets each vector, less where it meets one (most of AMN),
-and more where there is much besides products (attention in small models). From `benchmarks/training_speed.py`."""
-OTHERS_USES = 5.0
+"""How often one window uses a parameter: five times if it is applied to each context vector, less if it is applied once
+(most of AMN), more if much work is not in matrix products (attention in small models). From
+`benchmarks/training_speed.py`."""
+OTHER_USES = 5.0
+"""The same for a model that is not in the table."""
 
 GUESSED = {"small": 1_000_000, "full": 10_000_000}
-"""Parameters of a model that is not in the table and has not started: between the smallest and the largest here."""
+"""Parameters of a model that is not in the table and has not started: between the smallest and the largest in it."""
 
 CORE = 150e9
-"""float32 operations a second of the reference core in these models' matrix products, measured."""
+"""float32 operations a second of the reference core in the matrix products of these models, measured."""
 THREADS = 0.6
-"""n threads are n ** 0.6 cores: they wait for each other at the end of each small product. Measured for two at full
-size: .3 (AMN) to .8 (GraphMERT-LVM)."""
+"""n threads are worth n ** 0.6 cores, since they wait for each other after each small product. Measured exponents with
+two threads at full size: .3 (AMN) to .8 (GraphMERT-LVM)."""
 GPU = 100.0
-"""Cores of the reference that a GPU is worth where it is not waiting for launches."""
+"""Reference cores that a GPU is worth while it is not waiting for kernel launches."""
 STEP = {"cpu": 1e-3, "gpu": 3e-3}
-"""Seconds of a step that do not depend on the model: gathering, clipping, logging, launches."""
+"""Seconds of a step that do not depend on the model: gathering the batch, clipping, logging, kernel launches."""
 UPDATE = 1e-9
-"""Seconds a parameter for AdamW, the clip and the average: about 40 bytes moved at 36 GB/s."""
+"""Seconds a parameter for AdamW, clipping and weight averaging: about 40 bytes moved at 36 GB/s."""
 SAVE = 6e-9
-"""Seconds a parameter for the best weights, written after every other evaluation: 4 bytes at 330 MB/s."""
+"""Seconds a parameter for saving the best weights after every other evaluation: 4 bytes at 330 MB/s."""
 FORWARD = 0.2
-"""A window's share of the same in an evaluation: a third of the operations, in larger products. Measured: .18-.25."""
+"""Cost of a window in an evaluation as a share of its cost in training: a third of the operations, in larger products.
+Measured: .18 to .25."""
 STARTUP = 1.5
-"""Seconds from the process's start to its first step, nearly all of it imports: 1.3 s, 2 to 4 s beside others."""
+"""Seconds from the start of the process to its first step, nearly all of it imports: 1.3 s alone, 2 to 4 s beside other
+runs."""
 CLOSING = 0.2
-"""Seconds at the end besides the held-out windows and 220 single predictions: files and digests."""
+"""Seconds at the end for files and checksums, besides the held-out windows and 220 single predictions."""
 
 
 class Kind(NamedTuple):
-    """Runs of one kind differ in their data only: what one shows of its speed holds for the others."""
+    """Runs of one kind differ only in their data, so the speed of one is the speed of the others."""
 
     model: str
     size: str
@@ -90,9 +95,9 @@ class Work:
     """As in the spec, or as the trainer named it: `cuda`, `CPU, 2 threads`, `NVIDIA H200`."""
     threads: int
     patience: int | None = None
-    """Evaluations without a better loss that end the run early; None: it never ends early."""
+    """Evaluations without a better loss after which the run ends early; None: it never does."""
     parameters: int | None = None
-    """Where the run has told them; else they come from the table."""
+    """As the run has logged them; None: taken from the table."""
 
     @property
     def evaluations(self) -> int:
@@ -104,7 +109,7 @@ class Work:
 
     @property
     def device_kind(self) -> str:
-        """`cpu`, also where the spec leaves the choice to a trainer that has not started; else `gpu`."""
+        """`cpu` or `gpu`. A run whose device is `auto` counts as `cpu` until its trainer has chosen."""
         return "cpu" if self.device.lower().startswith(("cpu", "auto")) else "gpu"
 
     @property
@@ -114,7 +119,7 @@ class Work:
 
 
 def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = None) -> Work:
-    """The work of a planned run; `parameters` and `device` as its trainer told them, where it did."""
+    """The work of a planned run. `parameters` and `device`: as its trainer logged them, if it has started."""
     return Work(
         model=spec.model,
         size=spec.size,
@@ -132,24 +137,24 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
 
 
 def parameters_of(model: str, size: str, dim: int) -> int | None:
-    """Trainable parameters of a bundled model for vectors of width `dim`; None for a model that is not in the table."""
+    """Trainable parameters of a model for vectors of width `dim`; None if the model is not in the table."""
     row = PARAMETERS.get((model, size))
     return None if row is None else row[0] + row[1] * dim + row[2] * dim * dim
 
 
 def step_cost(work: Work) -> float:
-    """Seconds of one training step on the reference."""
+    """Seconds of one training step on the reference core."""
     windows = work.batch_size * _window(work)
-    return STEP[work.device_kind] + UPDATE * _parameters(work) / _moving(work) + windows
+    return STEP[work.device_kind] + UPDATE * _parameters(work) / _memory_speed(work) + windows
 
 
 def evaluation_cost(work: Work) -> float:
-    """Seconds of one evaluation on the validation windows, on the reference; saving the best weights included."""
+    """Seconds of one evaluation on the reference core, including saving the best weights."""
     return 0.02 + SAVE * _parameters(work) + FORWARD * work.validation_windows * _window(work)
 
 
 def closing_cost(work: Work) -> float:
-    """Seconds from the last evaluation to the run's end on the reference: held-out scores, ranks and latency."""
+    """Seconds from the last evaluation to the end of the run on the reference core: held-out scores, ranks, latency."""
     ranks = 2 * work.heldout_windows**2 * work.dim / (CORE * _speed(work))
     return CLOSING + ranks + (220 + FORWARD * work.heldout_windows) * _window(work)
 
@@ -161,16 +166,16 @@ def _parameters(work: Work) -> int:
 
 
 def _window(work: Work) -> float:
-    """Seconds for one window, forward and backward: 2 + 4 operations a parameter and use."""
-    uses = USES.get((work.model, work.size), OTHERS_USES)
+    """Seconds for one window, forward (2 operations a parameter and use) and backward (4)."""
+    uses = USES.get((work.model, work.size), OTHER_USES)
     return 6 * _parameters(work) * uses / (CORE * _speed(work))
 
 
 def _speed(work: Work) -> float:
-    """In cores of the reference."""
+    """How many reference cores the run's device is worth."""
     return GPU if work.device_kind == "gpu" else work.threads**THREADS
 
 
-def _moving(work: Work) -> float:
-    """Memory is no faster with more threads on the machines we know; a GPU's is about 200 times a core's."""
+def _memory_speed(work: Work) -> float:
+    """Memory speed over that of the reference: the same for any number of threads, about 200 times higher on a GPU."""
     return 200.0 if work.device_kind == "gpu" else 1.0

@@ -1,9 +1,9 @@
-"""How long it takes: a run, a pair, a campaign; with the range that holds the truth four times in five. Pure.
+"""Time left of a run, a pair or a campaign, with a range that holds the true value four times in five. Pure.
 
-A run's time left is its start-up, steps, evaluations and end, each at what this machine has shown (`pace.py`), as many
-as patience leaves (`stopping.py`). The campaign is its queue, played forward on `jobs` slots. Time is an argument.
-Only steps of a process's own life count: those of an earlier attempt ran under conditions that are over. Pauses are in
-no figure: what is counted is seconds of work.
+The time left of a run is that of its start-up, steps, evaluations and end, at the pace this machine has shown
+(`pace.py`), with as many steps as patience is likely to leave (`stopping.py`). A campaign is its queue, played forward
+on `jobs` slots. The current time is an argument. Only steps of the newest process count as speed, because earlier
+attempts ran under other conditions. All figures are seconds of work; pauses are not in them.
 """
 
 from __future__ import annotations
@@ -26,36 +26,37 @@ from lvmtui.state.status import Phase, phases_with
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
 SHARED = 0.4
-"""Correlation of two runs' errors: they share the machine. Chosen so that the range of simulated campaigns holds."""
+"""Correlation of the errors of two runs, which share a machine. Chosen so that the ranges of simulated campaigns hold
+what they claim."""
 ROUGH = 0.35
-"""Log standard deviation of the seconds of start-up, evaluations and end, together a small part of a run."""
+"""Log standard deviation of the time of start-up, evaluations and end, together a small part of a run."""
 CALIBRATING = 0.5
-"""Log standard deviation above which nothing is shown: a range of 1 to 3.6 is no help. A machine of which nothing is
-known has .75, one that has shown some seconds of any model's training about .40."""
+"""Log standard deviation above which no time is shown, since a range of 1 to 3.6 helps nobody. It is .75 on a machine
+that has trained nothing yet, about .40 after some seconds of any model."""
 NOT_OVER = 0.9
-"""Share of what a run is doing that can be taken as done before it says so itself."""
+"""Largest share of the current activity that counts as done before the run reports it."""
 LEAST = 0.05
-"""Seconds; a run that is not over has some left."""
+"""Seconds left of a run that is not over, at least."""
 UNKNOWN_SHARE = 0.5
-"""Of a campaign's time that may be of runs which are calibrating: beyond that the whole is not known either."""
+"""Largest share of a campaign's time that runs of unknown speed may have before the whole counts as unknown."""
 STOPPING = 2.0
-"""Seconds in which a process that was told to pause or to end has made room."""
+"""Seconds after which a process that was asked to pause or to end has freed its place."""
 BETWEEN_RUNS = 0.5
-"""Seconds from a run's last word until the next one's process starts: the first one's memory has to be given back."""
+"""Seconds from the end of a run to the start of the next process: its memory has to be freed first."""
 
 COUNTED = phases_with("works", "waits")
-"""Phases of runs that go on by themselves."""
+"""Phases of runs that continue without an order."""
 RUNS = phases_with("works")
-"""Those of them that have a process now."""
+"""Those of them in which the run has a process."""
 LEFT_OUT = phases_with("held") | {Phase.PAUSING}
-"""Phases of runs that are not over, and of which nobody knows when they go on."""
+"""Phases of runs that are not over, but whose time of continuing is unknown."""
 ENDING = phases_with("stopping")
 """Phases in which a process is about to free its place."""
 
 
 @dataclass(frozen=True)
 class Eta:
-    """Seconds from now: in the middle, and the 80 % range."""
+    """Seconds from now: the median and the 80 % range."""
 
     seconds: float
     low: float
@@ -67,16 +68,16 @@ class Eta:
 
 @dataclass(frozen=True)
 class RunEta:
-    """A run's time; None: calibrating."""
+    """Time of a run. None: not enough of this machine's speed is known."""
 
     start_in: Eta | None
-    """Until it starts; None also for a run that has started."""
+    """Seconds until it starts; also None for a run that has started."""
     eta: Eta | None
-    """Seconds of work, from now on or from its start."""
+    """Seconds of work from now on, or from its start."""
 
     @property
     def end_in(self) -> Eta | None:
-        """Until it has ended."""
+        """Seconds until it has ended."""
         if self.eta is None or self.start_in is None:
             return self.eta
         s, e = self.start_in, self.eta
@@ -85,23 +86,23 @@ class RunEta:
 
 @dataclass(frozen=True)
 class CampaignEta:
-    """A campaign's time, as known at `now`."""
+    """Time left of a campaign, as known at `now`."""
 
     now: float
     eta: Eta | None
-    """Until its last run has ended; None: calibrating."""
+    """Until its last run has ended; None: not enough of this machine's speed is known."""
     runs: Mapping[str, RunEta]
-    """By run, for those that go on by themselves."""
+    """By name, for the runs that continue without an order."""
     left_out: tuple[str, ...]
-    """Runs that are not over and not counted: paused, waiting for disk space, on another host."""
+    """Runs that are not over and not counted: paused, without disk space, or on another host."""
 
     @property
     def ends(self) -> float | None:
-        """When the last run has ended, in seconds since 1970."""
+        """When the last run will have ended, in seconds since 1970."""
         return None if self.eta is None else self.now + self.eta.seconds
 
     def together(self, runs: Iterable[str]) -> Eta | None:
-        """Until all of these runs (a pair's) have ended; None if that is not known. Runs that are over take no time."""
+        """Until all of these runs (of a pair) have ended; None if unknown. Runs that are over take no time."""
         names = set(runs)
         ends = [self.runs[name].end_in for name in names if name in self.runs]
         known = [end for end in ends if end is not None]
@@ -119,24 +120,24 @@ class Left:
     """What a run still has to do."""
 
     steps: int
-    """At most: patience may end it earlier."""
+    """At most; patience may end the run earlier."""
     evaluations: int
     to_next: int
     """Steps to the next evaluation."""
     doing: Literal["waiting", "starting", "training", "evaluating", "heldout"] = "waiting"
     spent: float = 0.0
-    """Seconds in what it is doing now, since the figures above were taken."""
+    """Seconds it has spent on its current activity since the figures above were read."""
     without_better: int | None = None
     """Evaluations without a better loss in a row; None before the first evaluation."""
 
     def steps_until(self, evaluations: int, every: int) -> int:
-        """Steps until so many more evaluations are over; the last one may come sooner after the one before it."""
+        """Steps until so many more evaluations are done; the last interval may be shorter."""
         return min(self.steps, self.to_next + (evaluations - 1) * every) if evaluations else self.steps
 
 
 @dataclass(frozen=True)
 class Time:
-    """Seconds of work: median, mean (another where a run may end early), and log standard deviations down and up."""
+    """Seconds of work: median, mean (it differs if a run may end early), and log standard deviations down and up."""
 
     median: float
     mean: float
@@ -150,12 +151,12 @@ class Time:
 
 
 def all_of(work: Work) -> Left:
-    """What a run has to do that has not begun."""
+    """The whole work of a run that has not begun."""
     return Left(work.steps, work.evaluations, min(work.steps, work.evaluate_every))
 
 
 def left_of(work: Work, view: RunView, now: float) -> Left:
-    """What a run of the campaign still has to do."""
+    """The work that is left of a run of the campaign. `now`: seconds since 1970."""
     state = view.state
     if state is None:
         return all_of(work)
@@ -165,9 +166,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     last = evaluated[-1].step if evaluated else 0
     evaluations = 0 if last >= work.steps else work.evaluations - last // work.evaluate_every
     worse = without_better(evaluated)
-    if (
-        work.patience is not None and worse is not None and worse >= work.patience
-    ):  # patience is at its end: what is left is the end
+    if work.patience is not None and worse is not None and worse >= work.patience:  # it ends early, now
         step, evaluations = work.steps, 0
     to_next = min(last + work.evaluate_every, work.steps) - step
     left = Left(work.steps - step, evaluations, max(0, to_next), without_better=worse)
@@ -187,16 +186,16 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
 
 
 def _resumes_from(run: RunState) -> int:
-    """The step at which a run that waits will go on."""
+    """The step at which a waiting run will continue."""
     started, checkpoint = run.trainer.started, run.trainer.checkpoint
     from_start = started is None or run.intent.restart > started.generation
     return 0 if from_start or checkpoint is None else checkpoint.step
 
 
 def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOWN, own: Shown | None = None) -> Time:
-    """How long that takes.
+    """How long that work takes.
 
-    `chance`: that evaluations bring no better loss; `own`: what the run itself has shown in this life.
+    `chance`: how likely evaluations bring no better loss; `own`: what the run's newest process has shown.
     """
     guess = machine.step(work, own)
     speed = math.exp(guess.mean)
@@ -210,7 +209,7 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
     rest = startup + closing - min(left.spent, NOT_OVER * now)
 
     def seconds(evaluations: int) -> float:
-        """To the end, if that comes after so many more evaluations."""
+        """Seconds to the end, if it comes after so many more evaluations."""
         steps = left.steps_until(evaluations, work.evaluate_every)
         return max(steps * step + evaluations * evaluation + rest, LEAST)
 
@@ -236,10 +235,10 @@ def _ends(work: Work, left: Left, chance: Worsening) -> Ends:
 
 
 def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
-    """The time left for a campaign and each of its runs; `now` in seconds since 1970."""
+    """Time left of a campaign and of each of its runs. `now`: seconds since 1970."""
     machine, times = _times(state, now)
     phases = {view.planned.run: view.status.phase for view in state.runs}
-    slots = [times[run].median for run in times if phases[run] in RUNS]  # of the last run both say the same
+    slots = [times[run].median for run in times if phases[run] in RUNS]  # so the last run and the campaign agree
     slots += [STOPPING for phase in phases.values() if phase in ENDING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]
@@ -256,7 +255,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
 
 
 def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
-    """What the campaign's runs have shown, and the time of each that will go on by itself."""
+    """What the campaign's runs have shown, and the time of each run that continues without an order."""
     states = [v.state for v in state.runs if v.state is not None and v.planned.trained_here]
     machine, chances = machine_of(states), worsening_of(states)
     begun = {_kind(s): s.trainer.started for s in states if s.trainer.started}
@@ -276,23 +275,26 @@ def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
         if own is not None:
             ahead = left.steps_until(quantile(_ends(work, left, chance), 0.5), work.evaluate_every)
             times[view.planned.run] = time_of(work, left, machine, chance, latest_pace(run, own, ahead))
-        else:  # queued runs of many seeds are alike
+        else:  # queued runs of several seeds have the same time
             key = (work, left, spec.arm)
             times[view.planned.run] = alike.get(key) or alike.setdefault(key, time_of(work, left, machine, chance))
     return machine, times
 
 
 def expected(times: Sequence[Time], jobs: int, machine: Machine = NOTHING_SHOWN) -> Eta:
-    """How long a plan will take that has not started, its runs in this order on `jobs` slots.
+    """How long a plan will take that has not started, with its runs in this order on `jobs` slots.
 
-    `machine`: what the times were told by, the runs of earlier campaigns; without any the range is wide.
+    `machine`: what earlier campaigns have shown, which the times are based on; without it the range is wide.
     """
     _, total = play([t.mean for t in times], [], jobs)
     return _range(total, *_deviations(times, SHARED if machine.shown else 1.0))
 
 
 def play(queue: Sequence[float], slots: Sequence[float], jobs: int) -> tuple[list[float], float]:
-    """When each of the queue starts, and when all is over; `slots`: seconds until each run of now ends."""
+    """Seconds until each run of the queue starts, and until all have ended.
+
+    `queue`: seconds of each waiting run; `slots`: seconds until each current run ends.
+    """
     ends = list(slots)
     heapq.heapify(ends)
     total, starts = max(ends, default=0.0), []
@@ -307,7 +309,7 @@ def play(queue: Sequence[float], slots: Sequence[float], jobs: int) -> tuple[lis
 
 
 def _deviations(times: Sequence[Time], shared: float) -> tuple[float, float]:
-    """Log standard deviations (down, up) of the sum of times of which each pair is correlated by `shared`."""
+    """Log standard deviations (down, up) of the sum of times whose errors have the correlation `shared`."""
     whole = sum(t.mean for t in times) or 1.0
 
     def of(deviations: Sequence[float]) -> float:
@@ -322,5 +324,5 @@ def _range(seconds: float, down: float, up: float) -> Eta:
 
 
 def _kind(run: RunState) -> tuple[str, str, int]:
-    """Runs that have the same number of parameters."""
+    """Equal for runs with the same number of parameters."""
     return (run.spec.model, run.spec.size, run.spec.dim)

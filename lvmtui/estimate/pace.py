@@ -1,9 +1,9 @@
-"""How fast this machine works, from what its runs have shown. Pure.
+"""How fast this machine works, judged by what its runs have shown. Pure.
 
-One estimate in three levels: the machine against the reference of `cost.py`, a kind of run against its machine, a run
-against its kind. All are logarithms of a ratio, taken as normal; each observation counts by how sure it is (the
-textbook update of a normal mean with known variances). A plan before anything ran, a queued run, and a run near its
-end are the same estimate with more and more observed.
+One estimate with three levels: the machine against the reference core of `cost.py`, a kind of run against its machine,
+a run against its kind. Each level is the logarithm of a ratio with a normal distribution, updated by every observation
+according to its variance (the textbook update of a normal mean with known variances). A plan before anything ran, a
+queued run and a run near its end use the same estimate with more and more observations.
 """
 
 from __future__ import annotations
@@ -22,63 +22,65 @@ from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
 
 UNSEEN = 0.7
-"""Log standard deviation of a machine's speed against the reference: four in five are within 2.5 times of it."""
+"""Log standard deviation of a machine's speed over the reference: four in five machines are within 2.5 times of it."""
 BETWEEN = 0.25
-"""Of a kind's cost in proportion to the table, on one machine; the five models had .12 (quiet) to .28 (busy)."""
+"""Log standard deviation of a kind's cost over the table's, on one machine. Measured over the five models: .12 (quiet
+machine) to .28 (busy one)."""
 GUESSED = 0.8
-"""The same where not even the number of parameters is known."""
+"""The same if even the number of parameters is unknown."""
 WITHIN = 0.05
-"""Of runs of one kind on a quiet machine; what the machine's own unrest adds is learned, see `Machine.unrest`."""
+"""Log standard deviation between runs of one kind on a quiet machine. What a busy machine adds is learned, see
+`Machine.drift`."""
 BRIEF = 0.3
-"""Of a speed taken over one second of training; it shrinks with the root of the seconds."""
-UNREST = 0.1
-"""Log standard deviation of a run's later speed against its earlier, until runs here have shown their own: .05 on a
-quiet machine, .1 to .5 on one shared with others' work."""
-UNREST_WEIGHT = 1
-"""Runs that the figure above counts for."""
+"""Log standard deviation of a speed measured over one second of training; it shrinks with the root of the seconds."""
+DRIFT = 0.1
+"""Log standard deviation of a run's later speed over its earlier one, until runs here have shown their own. Measured:
+.05 on a quiet machine, .1 to .5 on a shared one."""
+DRIFT_WEIGHT = 1
+"""How many runs the figure above counts as."""
 LEAST_STEPS = 3
-"""Steps before which a process has shown nothing: the first ones fill caches."""
+"""Steps a process must have done before its speed counts, since the first ones fill caches."""
 LEAST_LOOK_BACK = 3
-"""The speed of a run near its end is taken over the last third of it: less would be noise."""
+"""The speed of a run near its end is measured over its last third; less would be noise."""
 NEWEST = 6
-"""Runs of a model and arm, the newest, that are enough to know it: the machine may have changed since earlier ones."""
+"""Newest runs of a model and arm that are used, because the machine may have changed since earlier ones."""
 LEAST_POINTS = 12
-"""Training points from which a run's unrest can be told."""
-UNREST_SAMPLE = 40
-"""Of them are enough."""
+"""Training points needed to measure the drift of a run."""
+DRIFT_SAMPLE = 40
+"""Training points that are used for it, evenly spread; more would add nothing."""
 LEAST_CURVE = 5.0
-"""Seconds of training, likewise."""
+"""Seconds of training needed to measure the drift of a run."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What one run has shown of its machine, in the life of its newest process."""
+    """What the newest process of one run has shown of its machine."""
 
     run: str
     work: Work
     ratio: float
-    """Log of its seconds a step, checkpoints included, over what the reference needs."""
+    """Log of its seconds a step (checkpoints included) over those of the reference core."""
     train_seconds: float
-    """How much training that figure comes from."""
+    """Seconds of training that this ratio was measured over."""
     evaluation_seconds: float | None = None
-    """Of one evaluation."""
+    """Median time of one evaluation."""
     startup_seconds: float | None = None
     evaluation_ratio: float | None = None
-    """Seconds of an evaluation over what the reference needs."""
+    """Time of an evaluation over that of the reference core."""
     closing_ratio: float | None = None
-    """The same from the last evaluation to the end."""
-    unrest: float | None = None
-    """Log error of its own later speed as told from its earlier."""
+    """The same for the time from the last evaluation to the end."""
+    drift: float | None = None
+    """Log error of predicting its own later speed from its earlier one."""
 
 
 def shown_by(run: RunState) -> Shown | None:
     """What a run has shown; None before its first steps."""
-    trainer, started, life = run.trainer, run.trainer.started, life_of(run)
-    if started is None or run.spec.imported is not None:  # trained elsewhere, and a step is an epoch
+    trainer, started, live = run.trainer, run.trainer.started, _newest_progress(run)
+    if started is None or run.spec.imported is not None:  # imported runs were trained elsewhere; their steps are epochs
         return None
     finished = trainer.finished
-    if life is not None and life.train_steps >= LEAST_STEPS and life.train_seconds > 0:
-        step, seconds = (life.train_seconds + life.checkpoint_seconds) / life.train_steps, life.train_seconds
+    if live is not None and live.train_steps >= LEAST_STEPS and live.train_seconds > 0:
+        step, seconds = (live.train_seconds + live.checkpoint_seconds) / live.train_steps, live.train_seconds
     elif finished is not None and finished.step > 0 and finished.train_seconds > 0:
         step, seconds = finished.train_seconds / finished.step, finished.train_seconds
     else:
@@ -93,26 +95,26 @@ def shown_by(run: RunState) -> Shown | None:
         ratio=math.log(step / step_cost(work)),
         train_seconds=seconds,
         evaluation_seconds=evaluation,
-        startup_seconds=life.startup_seconds if life is not None else None,
+        startup_seconds=live.startup_seconds if live is not None else None,
         evaluation_ratio=evaluation / evaluation_cost(work) if evaluation is not None else None,
         closing_ratio=max(0.0, closing) / closing_cost(work) if closing is not None else None,
-        unrest=_unrest(run),
+        drift=_drift(run),
     )
 
 
-def life_of(run: RunState) -> Progress | None:
-    """The last digits of the newest attempt, whether it goes on or not."""
-    started, digits = run.trainer.started, run.progress
-    return digits if started is not None and digits is not None and digits.pid == started.process.pid else None
+def _newest_progress(run: RunState) -> Progress | None:
+    """The newest live figures of the newest attempt, whether it is still running or not."""
+    started, progress = run.trainer.started, run.progress
+    return progress if started is not None and progress is not None and progress.pid == started.process.pid else None
 
 
 def latest_pace(run: RunState, shown: Shown, steps_left: int) -> Shown:
-    """The same with a speed for the steps ahead: looks back as far as it looks ahead, and not less than a third.
+    """The same with the speed to expect for the steps ahead.
 
-    A machine's load changes: the last minute says more about the next than the hour before it does, and less about
-    the next hour.
+    It is measured over as many past steps as are left, at least a third of all: the last minute predicts the next
+    minute better than the last hour does, but not the next hour.
     """
-    points = _life(run)
+    points = _newest_points(run)
     total = points[-1].step - points[0].step if points else 0
     far = max(steps_left, total // LEAST_LOOK_BACK)
     if total < LEAST_STEPS or far >= total:
@@ -126,25 +128,25 @@ def latest_pace(run: RunState, shown: Shown, steps_left: int) -> Shown:
     return replace(shown, ratio=math.log(seconds / steps / step_cost(shown.work)), train_seconds=seconds)
 
 
-def _life(run: RunState) -> tuple[Trained, ...]:
-    """The training points of the newest process's life."""
+def _newest_points(run: RunState) -> tuple[Trained, ...]:
+    """The training points of the newest process."""
     points, started = run.trainer.points, run.trainer.started
     first = bisect_right(points, started.resumed_from, key=lambda p: p.step) if started else 0
     return points[first:]
 
 
 def _pace(run: RunState, point: Trained) -> float:
-    """Seconds a step up to a point."""
+    """Seconds a step at a training point."""
     return run.spec.recipe.batch_size / max(point.windows_per_second, 1e-6)
 
 
-def _unrest(run: RunState) -> float | None:
-    """How wrong `latest_pace` would have been at a quarter, a half and three quarters: root mean square of the log."""
-    points = _life(run)
-    points = points[:: max(1, len(points) // UNREST_SAMPLE)]
+def _drift(run: RunState) -> float | None:
+    """Root mean square log error `latest_pace` would have had at a quarter, a half and three quarters of the run."""
+    points = _newest_points(run)
+    points = points[:: max(1, len(points) // DRIFT_SAMPLE)]
     if len(points) < LEAST_POINTS:
         return None
-    seconds = list(accumulate(_pace(run, point) for point in points))  # as if the points were equally far apart
+    seconds = list(accumulate(_pace(run, point) for point in points))  # the points are about equally far apart
     steps = points[-1].step - points[0].step
     last = len(points) - 1
     if seconds[-1] / len(points) * steps < LEAST_CURVE:
@@ -160,18 +162,18 @@ def _unrest(run: RunState) -> float | None:
 
 @dataclass(frozen=True)
 class Guess:
-    """A log ratio, normal."""
+    """A log ratio with a normal distribution."""
 
     mean: float
     variance: float
 
     def and_seen(self, value: float, variance: float) -> Guess:
-        """After an observation of it with this variance."""
+        """Updated by an observation with this variance."""
         weight = self.variance / (self.variance + variance)
         return Guess(self.mean + weight * (value - self.mean), self.variance * (1 - weight))
 
     def wider(self, variance: float) -> Guess:
-        """Of something that differs from it by this variance."""
+        """The guess for something that differs from it with this variance."""
         return Guess(self.mean, self.variance + variance)
 
 
@@ -190,19 +192,19 @@ class Machine:
         return {kind: tuple(alike) for kind, alike in kinds.items()}
 
     @cached_property
-    def unrest(self) -> float:
-        """Log standard deviation of a run's later speed against its earlier."""
-        seen = [s.unrest**2 for s in self.shown if s.unrest is not None]
-        return math.sqrt((UNREST_WEIGHT * UNREST**2 + sum(seen)) / (UNREST_WEIGHT + len(seen)))
+    def drift(self) -> float:
+        """Log standard deviation of a run's later speed over its earlier one."""
+        seen = [s.drift**2 for s in self.shown if s.drift is not None]
+        return math.sqrt((DRIFT_WEIGHT * DRIFT**2 + sum(seen)) / (DRIFT_WEIGHT + len(seen)))
 
     @cached_property
     def startup(self) -> float:
-        """Seconds from a process's start to its first step."""
+        """Seconds from the start of a process to its first step."""
         return self._typical(lambda shown: shown.startup_seconds, self.shown) or STARTUP
 
     def step(self, work: Work, own: Shown | None = None) -> Guess:
-        """Log of a run's seconds a step over the reference's; `own`: what the run itself has shown in this life."""
-        own_variance = WITHIN**2 + self.unrest**2
+        """Log of a run's seconds a step over the reference core's. `own`: what its newest process has shown."""
+        own_variance = WITHIN**2 + self.drift**2
         between = BETWEEN**2 if work.known else GUESSED**2
         guess = Guess(0.0, UNSEEN**2)
         for kind, alike in self.kinds.items():
@@ -213,10 +215,10 @@ class Machine:
         if same := [s for s in self.kinds.get(work.kind, ()) if own is None or s.run != own.run]:
             guess = guess.and_seen(*_pooled(same, own_variance))
         guess = guess.wider(own_variance)
-        return guess if own is None else guess.and_seen(own.ratio, self.unrest**2 + BRIEF**2 / own.train_seconds)
+        return guess if own is None else guess.and_seen(own.ratio, self.drift**2 + BRIEF**2 / own.train_seconds)
 
     def evaluation(self, work: Work, speed: float) -> float:
-        """Seconds of one evaluation; `speed`: the run's seconds a step over the reference's."""
+        """Seconds of one evaluation. `speed`: the run's seconds a step over the reference core's."""
         return evaluation_cost(work) * (self._learned(work, lambda shown: shown.evaluation_ratio) or speed)
 
     def closing(self, work: Work, speed: float) -> float:
@@ -224,7 +226,7 @@ class Machine:
         return closing_cost(work) * (self._learned(work, lambda shown: shown.closing_ratio) or speed)
 
     def _learned(self, work: Work, ratio: Callable[[Shown], float | None]) -> float | None:
-        """Of runs of the same kind, else of any; None before any."""
+        """The median ratio of runs of the same kind, or else of all; None before any run has shown it."""
         return self._typical(ratio, self.kinds.get(work.kind, ())) or self._typical(ratio, self.shown)
 
     @staticmethod
@@ -237,7 +239,7 @@ NOTHING_SHOWN = Machine()
 
 
 def machine_of(runs: Iterable[RunState]) -> Machine:
-    """What these runs have shown of the machine they ran on: a campaign's, or earlier ones of the workspace."""
+    """What these runs have shown of the machine they ran on: those of a campaign, or earlier ones of the workspace."""
     found: dict[tuple[str, str, str], list[RunState]] = {}
     for run in sorted(runs, key=lambda r: r.trainer.last_time or 0.0, reverse=True):
         alike = found.setdefault((run.spec.model, run.spec.size, run.spec.arm), [])
@@ -247,7 +249,7 @@ def machine_of(runs: Iterable[RunState]) -> Machine:
 
 
 def _pooled(shown: Sequence[Shown], own_variance: float) -> tuple[float, float]:
-    """Mean and variance of runs of one kind, as one observation of the kind."""
+    """Mean and variance of the runs of one kind, combined to one observation of the kind."""
     precisions = [1 / (own_variance + BRIEF**2 / s.train_seconds) for s in shown]
     precision = sum(precisions)
     return sum(p * s.ratio for p, s in zip(precisions, shown, strict=True)) / precision, 1 / precision

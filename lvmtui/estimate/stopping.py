@@ -1,8 +1,8 @@
-"""How many evaluations a run still has, where patience may end it before its last step. Pure.
+"""How many evaluations a run still has if patience may end it before its last step. Pure.
 
-Evaluations are taken as a chain of two states: the last one was the best so far, or it was not. How often another one
-without a better loss follows is counted in the campaign's runs of the same arm (a small arm overfits and stops, a
-large one goes on), starting from a weak guess; the chance of every possible end follows.
+Evaluations form a Markov chain with two states: the last one was the best so far, or it was not. How often an
+evaluation without a better loss follows is counted over the campaign's runs of the same arm (a small arm overfits and
+stops, a large one continues), starting from a weak prior. The probability of every possible end follows from it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from lvmtui.formats.trainer_log import Evaluated
 from lvmtui.state.run_state import RunState
 
 Ends = tuple[tuple[int, float], ...]
-"""(evaluations left, chance), from few to many."""
+"""(evaluations left, probability), from few to many."""
 
 
 @dataclass(frozen=True)
 class Worsening:
-    """Chance that an evaluation brings no better loss, by whether the one before did."""
+    """Probability that an evaluation brings no better loss, after one that did and after one that did not."""
 
     after_better: float
     after_worse: float
 
 
 PRIOR = ((0.24, 2.0), (2.3, 3.0))
-"""(without a better loss, evaluations) after a better one and after one that was not, before any were seen: the
-shares in 48 runs of the tuned recipe on the bundled data, counting for two and three evaluations."""
+"""(evaluations without a better loss, evaluations) after a better one and after a worse one, before any are seen: the
+shares in 48 runs of the tuned recipe on the bundled data, weighted as two and three evaluations."""
 
 
 def worsening_of(runs: Iterable[RunState]) -> Mapping[str, Worsening]:
-    """The chances by arm, from all evaluations of these runs."""
+    """The probabilities by arm, from all evaluations of these runs."""
     counts: dict[str, list[list[float]]] = {}
     for run in runs:
         seen = counts.setdefault(run.spec.arm, [list(row) for row in PRIOR])
@@ -47,20 +47,20 @@ UNKNOWN = Worsening(*(worse / all_ for worse, all_ in PRIOR))
 
 
 def without_better(evaluations: Sequence[Evaluated]) -> int | None:
-    """Evaluations since the best one; None before the first."""
+    """Number of evaluations since the best one; None before the first."""
     return next((n for n, e in enumerate(reversed(evaluations)) if e.best), len(evaluations)) if evaluations else None
 
 
 def ends_of(left: int, patience: int | None, so_far: int | None, chance: Worsening) -> Ends:
-    """The chance of each number of evaluations that are still to come, of `left` at most.
+    """The probability of each number of evaluations still to come, at most `left`.
 
-    `so_far`: evaluations without a better loss in a row, None before the first one, which is always the best so far;
-    at `patience` of them the run ends.
+    `so_far`: evaluations in a row without a better loss; None before the first one, which is always the best so far.
+    The run ends when there are `patience` of them.
     """
     if patience is None or left <= 0:
         return ((max(0, left), 1.0),)
     done = int(so_far is None)
-    row = [0.0] * patience  # chance of so many in a row
+    row = [0.0] * patience  # probability of so many in a row
     row[min(so_far or 0, patience - 1)] = 1.0
     ends: list[tuple[int, float]] = []
     for evaluation in range(done + 1, left):
@@ -72,7 +72,7 @@ def ends_of(left: int, patience: int | None, so_far: int | None, chance: Worseni
 
 
 def quantile(ends: Ends, share: float) -> int:
-    """Evaluations left that are not exceeded with a chance of `share`."""
+    """The number of evaluations left that is not exceeded with probability `share`."""
     total = 0.0
     for evaluations, chance in ends:
         total += chance

@@ -1,7 +1,7 @@
-"""Finished runs of an earlier campaign as the baseline of a new one: only the expanded arm is trained then.
+"""Finished runs of an earlier campaign as the baseline of a new one, which then trains only the expanded arm.
 
-Runs of another program, imported with the vectors they were trained on, serve too (`ImportedRuns`): those with weights
-become runs of the new campaign that load them and are judged like all others.
+Runs of another program can serve too if they were imported with the vectors they were trained on (`ImportedRuns`). If
+they have weights, they become runs of the new campaign that load these weights and are judged like all others.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 
 APART = (
-    "the held-out windows of the baseline runs are gone, so new ones were drawn: the baseline may have been trained on "
-    "them, and no verdict will be given; each arm's own validation cosine is all there is to go by"
+    "the held-out windows of the baseline runs are gone, so new ones were drawn. The baseline may have been trained on "
+    "them, so there will be no verdict, only each arm's own validation cosine"
 )
 SOURCES = (
-    "the baseline runs were the expanded arm of their own campaign: what is told by source means the sources "
-    "of that campaign, and the baseline has seen both"
+    "the baseline runs were the expanded arm of their own campaign: figures by source refer to the sources of that "
+    "campaign, and the baseline has seen both"
 )
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """Runs that serve as the baseline; all were trained on the same vectors and judged on the same windows."""
+    """Runs that serve as the baseline, all trained on the same vectors and judged on the same windows."""
 
     folders: tuple[RunDir, ...]
     specs: tuple[RunSpec, ...]
@@ -45,39 +45,40 @@ class Earlier:
         return self.specs[0]
 
     def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
-        """Their places in the campaign; folders of another workspace are absolute."""
+        """The runs as the new campaign plans them; folders of another workspace are absolute."""
         return tuple(
             PlannedRun(s.run, _relative(f.path, workspace), s.model, "baseline", s.seed, trained_here=False)
             for f, s in zip(self.folders, self.specs, strict=True)
         )
 
     def recipe(self, model: str, seed: int) -> Recipe:
-        """How they were trained, which is how the expanded arm is trained unless the options say otherwise."""
+        """How a run was trained. The expanded arm is trained the same way unless the options say otherwise."""
         return self.of(model, seed)[1].recipe
 
     def weights_of(self, model: str, seed: int) -> Weights | None:
-        """Weights that a run of the new campaign is to load and judge; None: the run is judged already."""
+        """Weights that a run of the new campaign has to load and judge; None: the run is judged already."""
         return None
 
     def of(self, model: str, seed: int) -> tuple[RunDir, RunSpec]:
+        """The run of a model and seed."""
         pairs = zip(self.folders, self.specs, strict=True)
         return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
-        """The vectors they were trained on, opened here. Raises UserError if the file is gone or another by now."""
+        """The vectors they were trained on. Raises UserError if the file is gone or has changed."""
         data = self.spec.data
         if data.file == BUNDLED:
             arm = replace(bundled_arms(workspace.root)[1], name="baseline", rows=data.rows)
         else:
             arm = replace(file_arm("baseline", Path(data.file), workspace.root), rows=data.rows)
         if arm.fingerprint != data.fingerprint:
-            raise UserError(f"{data.file}: not the file {self.spec.run} was trained on; restore it")
+            raise UserError(f"{data.file}: has changed since {self.spec.run} was trained on it; restore it")
         return arm
 
     def split(
         self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
     ) -> tuple[Split, tuple[str, ...]]:
-        """A split that keeps their held-out windows, and what must be noted about it."""
+        """A split that keeps their held-out windows, and what the report must note about it."""
         try:
             kept = read_split(self.folders[0].workspace / self.spec.split)
         except UserError:
@@ -92,19 +93,19 @@ class Weights:
 
     imported: Imported
     epochs: int
-    """Of its history; in the new run's spec they are its steps."""
+    """In its history; the new run's spec counts them as steps."""
 
 
 @dataclass(frozen=True)
 class ImportedRuns(Earlier):
-    """Runs of another program, of which a history, the vectors and perhaps the weights are known."""
+    """Runs of another program whose history, vectors and perhaps weights are known."""
 
     def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
-        """Those without weights: their histories serve as they are, for a point estimate."""
+        """The runs without weights. Their histories serve as they are, for a point estimate."""
         return tuple(p for p in super().planned(workspace) if self.weights_of(p.model, p.seed) is None)
 
     def recipe(self, model: str, seed: int) -> Recipe:
-        """The original's recipe, with the figures of it that the history tells."""
+        """The original recipe, with the figures that the history has."""
         return replace(super().recipe(model, seed), name="reference")
 
     def weights_of(self, model: str, seed: int) -> Weights | None:
@@ -119,27 +120,26 @@ class ImportedRuns(Earlier):
     def split(
         self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
     ) -> tuple[Split, tuple[str, ...]]:
-        """A split whose held-out windows are proven absent from all that they may have been trained on."""
+        """A split whose held-out windows are provably absent from everything they may have been trained on."""
         split = draw_split(
             baseline, expanded, seed=seed, cross_articles=cross_articles, baseline_used=True, groups=groups
         )
         notes = [
-            f"the {self.spec.label} runs were trained by another program on {baseline.title}: held out are only "
-            "articles or blocks of which that file has no vector, so all of them lie in the new source and nothing is "
-            f"told of the source of {self.spec.label}. Not known are how many updates those runs took, which windows "
-            "they validated on, and what their histories do not tell of their recipe, which is taken to be the "
-            "reference"
+            f"the {self.spec.label} runs were trained by another program on {baseline.title}. Only articles or blocks "
+            "without any vector of that file are held out, so all held-out windows lie in the new source. How many "
+            "updates those runs took and which windows they validated on is unknown. What their histories do not say "
+            "about their recipe is taken from the reference recipe"
         ]
         named = size_of(self.spec.label)
         if named is not None and int(named // 1000) != baseline.vectors // 1000:
             notes.append(
-                f"{baseline.title} has {baseline.vectors:,} vectors and the runs are called {self.spec.label}: if they "
-                "were trained on other vectors, they may have seen held-out ones"
+                f"{baseline.title} has {baseline.vectors:,} vectors, but the runs are labelled {self.spec.label}. If "
+                "they were trained on other vectors, they may have seen held-out ones"
             )
         lacking = [title_of(s.model) for s in self.specs if self.weights_of(s.model, s.seed) is None]
         if lacking:
             models = ", ".join(dict.fromkeys(lacking))
-            notes.append(f"no weights lie beside the history of {models}, so there is a point estimate only")
+            notes.append(f"there are no weights beside the history of {models}, so it gets only a point estimate")
         return split, tuple(notes)
 
 
@@ -156,27 +156,27 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
             raise UserError(f"--baseline-runs {name}: this run has not finished; let it finish or leave it out")
         if state.spec.history and state.spec.data.file == NOT_KNOWN:
             raise UserError(
-                f"--baseline-runs {name}: the vectors it was trained on are not known; "
+                f"--baseline-runs {name}: the vectors it was trained on are unknown; "
                 "import it again with --trained-on FILE"
             )
         if state.spec.imported and not state.spec.history:
             raise UserError(
                 f"--baseline-runs {name}: its weights were judged for another campaign; "
-                f"name the run that was imported, {state.spec.imported.run}"
+                f"name the imported run instead, {state.spec.imported.run}"
             )
         folders.append(folder)
         specs.append(state.spec)
     first = specs[0]
     for name, spec in zip(names, specs, strict=True):
         if _vectors_of(spec) != _vectors_of(first):
-            raise UserError(
-                f"--baseline-runs {name}: trained on other vectors than {names[0]}; compare one arm at a time"
-            )
+            raise UserError(f"--baseline-runs {name}: trained on other vectors than {names[0]}; name runs of one arm")
         if spec.split_fingerprint != first.split_fingerprint:
-            raise UserError(f"--baseline-runs {name}: judged on other held-out windows than {names[0]}; leave one out")
+            raise UserError(
+                f"--baseline-runs {name}: judged on other held-out windows than {names[0]}; leave one of them out"
+            )
     found = {(s.model, s.seed) for s in specs}
     if len(found) < len(specs):
-        raise UserError("--baseline-runs: two folders hold the same model and seed; leave one out")
+        raise UserError("--baseline-runs: two folders hold the same model and seed; leave one of them out")
     wanted = {(model, seed) for model in models for seed in seeds}
     if found != wanted:
         lacking, idle = sorted(wanted - found), sorted(found - wanted)
@@ -186,7 +186,7 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
 
 
 def _vectors_of(spec: RunSpec) -> tuple[str, tuple[int, int]]:
-    """What tells their vectors from others; of imported runs only the file's name is known."""
+    """Equal for runs trained on the same vectors. For imported runs only the file name is known."""
     return spec.data.fingerprint or spec.data.file, spec.data.rows
 
 

@@ -1,5 +1,5 @@
-"""What a folder of the original experiment's trainers says about a run: `training_history.json` or (GraphMERT-LVM)
-`benchmark_results.json`, and perhaps weights. It is only read, and trusted in nothing."""
+"""Reads a run folder of the original experiment: `training_history.json` (GraphMERT-LVM: `benchmark_results.json`), and
+perhaps weights. The folder is never written to, and nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from lvmtui.system.errors import UserError
 HISTORIES = ("training_history.json", "benchmark_results.json")
 WEIGHTS = ("best_model.pt", "benchmark_model.pt")
 LARGEST_HISTORY = 64 << 20
-"""Bytes; a history of a million epochs is smaller."""
+"""Bytes. A history of a million epochs is smaller."""
 SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.IGNORECASE)
-"""`232k` in `gru_232k_20251017_090129`."""
-RESTORE = "docs/judgement.md tells the format; restore the file, or name another folder"
-"""What to do about a history that is none."""
+"""Finds `232k` in `gru_232k_20251017_090129`."""
+RESTORE = "docs/judgement.md describes the format; restore the file, or name another folder"
+"""What to do about a file that is not a history."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One entry of a history. None: missing or not finite."""
+    """One entry of a history. None: missing, or not finite."""
 
     number: float
     train_loss: float | None
@@ -41,7 +41,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """What a folder of the original trainers says."""
+    """What such a folder holds."""
 
     folder: Path
     file: str
@@ -49,37 +49,39 @@ class History:
     """sha256 of the file."""
     model: str
     label: str | None
-    """Of the arm, as far as the folder tells: `232k`."""
+    """Of the arm, like `232k`; None if neither folder nor history names a size."""
     vectors: int | None
     train_windows: int
     validation_windows: int
     dim: int
-    """0: not said."""
+    """0: unknown."""
     batch_size: int
     parameters: int
     epochs: tuple[Epoch, ...]
     ended: float
     """Seconds since 1970."""
     weights: str
-    """File of weights beside it; empty: none."""
+    """Name of the file with weights beside it; empty: none."""
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch whose weights were kept: lowest validation loss (GraphMERT-LVM: highest cosine)."""
+        """The epoch whose weights were kept: lowest validation loss (GraphMERT-LVM: highest validation cosine)."""
         known = [epoch for epoch in self.epochs if epoch.cosine is not None]
         return min(known, key=self.badness) if known else None
 
     def badness(self, epoch: Epoch) -> float:
+        """What the best epoch is lowest in."""
         by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
         return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
 
     @property
     def seconds(self) -> float:
+        """Of all epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
 
 
 def read_history(folder: Path) -> History:
-    """Read a folder. Raises UserError if there is no history in it that can be read."""
+    """Read a folder. Raises UserError if it holds no history that can be read."""
     path = next((folder / name for name in HISTORIES if (folder / name).is_file()), None)
     if path is None:
         if not folder.is_dir():
@@ -87,16 +89,18 @@ def read_history(folder: Path) -> History:
         raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is in it; name the folder of a finished run")
     try:
         if path.stat().st_size > LARGEST_HISTORY:
-            raise UserError(f"{path}: {path.stat().st_size:,} bytes is no training history; is this the right file?")
+            raise UserError(
+                f"{path}: {path.stat().st_size:,} bytes are too many for a training history; name another folder"
+            )
         content = path.read_bytes()
         document = json.loads(content)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: not a training history: it is no JSON; {RESTORE}") from None
+        raise UserError(f"{path}: not a training history, because it is not JSON; {RESTORE}") from None
     epochs = tuple(_epoch(entry, i) for i, entry in enumerate(_entries(path, document), 1))
     if not epochs:
-        raise UserError(f"{path}: its history has no epochs; import a run that trained for one at least")
+        raise UserError(f"{path}: its history has no epochs; import a run that trained for at least one")
     vectors = _whole(document.get("dataset_size"))
     kind = str(document.get("model_type") or document.get("model_name") or "")
     dim = re.search(r"(\d{2,5})D\b", kind)
@@ -119,14 +123,16 @@ def read_history(folder: Path) -> History:
 
 
 def _entries(path: Path, document: object) -> list[dict[str, Any]]:
-    """The epochs as they stand in the file. Raises UserError that says what is not as the format has it."""
+    """The entries of the file. Raises UserError that names what does not fit the format."""
     if not isinstance(document, dict):
-        raise UserError(f"{path}: not a training history: it is no JSON object; {RESTORE}")
+        raise UserError(f"{path}: not a training history, because it is not a JSON object; {RESTORE}")
     if "history" not in document:
-        raise UserError(f"{path}: not a training history: the key 'history' is missing; {RESTORE}")
+        raise UserError(f"{path}: not a training history, because the key 'history' is missing; {RESTORE}")
     entries = document["history"]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: not a training history: 'history' is no list of one object an epoch; {RESTORE}")
+        raise UserError(
+            f"{path}: not a training history, because 'history' is not a list with an object for each epoch; {RESTORE}"
+        )
     return entries
 
 
@@ -144,7 +150,7 @@ def _epoch(entry: Mapping[str, Any], place: int) -> Epoch:
 
 
 def _timed(epochs: tuple[Epoch, ...], document: Mapping[str, Any]) -> tuple[Epoch, ...]:
-    """The epochs; where only the total time is known, evenly spread."""
+    """The epochs with their times; if only the total time is known, it is spread evenly."""
     total = _number(document.get("total_training_time"))
     if total is None or total <= 0 or any(epoch.seconds for epoch in epochs):
         return epochs
@@ -152,7 +158,7 @@ def _timed(epochs: tuple[Epoch, ...], document: Mapping[str, Any]) -> tuple[Epoc
 
 
 def _model_of(kind: str, folder: str) -> str:
-    """Our name of a model, from what the history or else the folder calls it."""
+    """Our name of the model, from the history, or else from the folder. Raises UserError if neither names one."""
     for words in (kind, folder):
         plain = re.sub(r"[^a-z0-9]", "", words.lower())
         for model in sorted(MODELS, key=len, reverse=True):

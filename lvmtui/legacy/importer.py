@@ -1,8 +1,8 @@
-"""Earlier runs of the original experiment's trainers, taken in as a campaign of histories.
+"""Takes in run folders of the original experiment as a campaign of histories.
 
-`history.py` reads what a folder says. Each becomes a run folder of ours with the same events a trainer would have
-logged, so screen, health, ranking and report need no second way of looking at a run; `RunSpec.imported` says where it
-came from, and the ranking gives such runs a point estimate and the reason why it is no more. See
+`history.py` reads a folder. Each becomes a run folder of ours with the events that a trainer of ours would have logged,
+so screen, health, ranking and report treat it like any other run. `RunSpec.imported` says where it came from, and the
+ranking gives it a point estimate with the reason why there is no more. See
 `docs/decisions/0010-imported-runs-are-a-campaign.md`.
 """
 
@@ -31,28 +31,28 @@ from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
 NOT_KNOWN = "not known"
-"""In the place of a file of vectors that was not named."""
+"""Stands for a file of vectors that was not named."""
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
-"""The process of a run that was not started by this program: never alive, on no host."""
+"""The process of a run that another program trained: never alive, on no host."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """What became of the folders."""
+    """What the folders became."""
 
     campaign: CampaignDir
     report: Path
     notes: tuple[str, ...]
-    """What a person should know about it, in words."""
+    """What the user should know about it."""
 
 
 def import_folders(
     workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
 ) -> tuple[str, ...]:
-    """`lvmtui import`: take in the folders, and say in lines what became of them. Raises UserError.
+    """`lvmtui import`: take in the folders, and return lines that say what they became. Raises UserError.
 
-    Folders of one size, with the vectors they were trained on, become runs that can serve as a baseline; folders of
-    two sizes a campaign of their own.
+    Folders of one size, given the vectors they were trained on, become runs that can serve as a baseline. Folders of
+    two sizes become a campaign of their own.
     """
     histories = _read(folders, trained_on)
     known = {history.label for history in histories if history.label}
@@ -72,8 +72,8 @@ def take_in(
 ) -> Import:
     """Take in folders of earlier runs as one campaign and write its report. Raises UserError.
 
-    `arm`: label for folders that do not tell theirs. `trained_on`: vectors the runs were trained on; remembered with
-    the runs, so that they can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
+    `arm`: label for folders that do not name a size. `trained_on`: the vectors the runs were trained on. They are
+    remembered, so that the runs can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
     """
     histories = with_arms(_read(folders, trained_on), arm)
     return _write(workspace, histories, None if trained_on is None else Path(trained_on))
@@ -84,14 +84,16 @@ def take_in_baseline(
 ) -> tuple[Path, ...]:
     """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders.
 
-    Raises UserError if neither the histories nor `arm` tell that size.
+    Raises UserError if neither the histories nor `arm` name that size.
     """
     arm = arm or next((history.label for history in histories if history.label), None)
     if arm is None or size_of(arm) is None:
-        raise UserError(f"{histories[0].folder}: does not tell the size it was trained on; say it by --arm, like 80k")
+        raise UserError(
+            f"{histories[0].folder}: does not say what size it was trained on; name it with --arm, like --arm 80k"
+        )
     workspace.models.mkdir(parents=True, exist_ok=True)
     histories = [replace(history, label=arm) for history in histories]
-    ended = max(history.ended for history in histories)  # they are called by their own time
+    ended = max(history.ended for history in histories)  # they are named after the time they ended
     while any(workspace.models.glob(f"*_{_stamp(ended)}")):
         ended += 1
     planned = [run for model in _models(histories) for run in _runs(histories, model, arm, "baseline", _stamp(ended))]
@@ -112,13 +114,13 @@ def _read(folders: Sequence[Path], trained_on: str | Path | None) -> tuple[Histo
 
 
 def with_arms(histories: Sequence[History], arm: str | None = None) -> tuple[History, ...]:
-    """The histories with a label each, of two in all. Raises UserError where the folders do not tell.
+    """The histories with a label each, two labels in all. Raises UserError if the folders do not name their sizes.
 
-    A size in the folder's name or the history decides, else the arm that the other folders of the model leave, else
+    A size in the folder's name or in the history decides; else the size that the other folders of the model leave; else
     `arm`.
     """
     if arm is not None and size_of(arm) is None:
-        raise UserError(f"--arm {sanitise(arm, 40)}: names no size; give one like 80k or 1.2m")
+        raise UserError(f"--arm {sanitise(arm, 40)}: is not a size; give one like 80k or 1.2m")
     labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
     if len(labels) > 2:
         raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")
@@ -126,7 +128,7 @@ def with_arms(histories: Sequence[History], arm: str | None = None) -> tuple[His
     if len(labels) < 2:
         raise UserError(
             f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
-            "or say theirs by --arm"
+            "or their size with --arm"
         )
     return labelled
 
@@ -140,11 +142,11 @@ def _decided(history: History, histories: Sequence[History], labels: set[str], a
         return next(iter(left))
     if arm:
         return arm
-    raise UserError(f"{history.folder}: does not tell the size it was trained on; say it by --arm, like --arm 80k")
+    raise UserError(f"{history.folder}: does not say what size it was trained on; name it with --arm, like --arm 80k")
 
 
 def size_of(label: str) -> float | None:
-    """Vectors that a label names: 80,000 for `80k`; None if it names no size."""
+    """Number of vectors that a label stands for: 80,000 for `80k`; None if it is not a size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
     return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
 
@@ -171,14 +173,14 @@ def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path 
 
 
 def _models(histories: Sequence[History]) -> list[str]:
-    """Their models, ours first and in our order."""
+    """Their models: those of the registry first, in its order."""
     return sorted({h.model for h in histories}, key=lambda m: (MODELS.index(m) if m in MODELS else len(MODELS), m))
 
 
 def _runs(
     histories: Sequence[History], model: str, label: str, arm: Arm, stamp: str
 ) -> list[tuple[PlannedRun, History]]:
-    """The runs that a model's histories of one size become; several count as seeds, the oldest first."""
+    """The runs that a model's histories of one size become. Several count as seeds, the oldest first."""
     same = sorted((h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder))
     runs = []
     for seed, history in enumerate(same, 1):
@@ -192,7 +194,7 @@ def _stamp(seconds: float) -> str:
 
 
 def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
-    """A campaign's folder that is not there yet, created, and its stamp."""
+    """A new campaign folder and its time stamp."""
     workspace.campaigns.mkdir(parents=True, exist_ok=True)
     now = time.time()
     while True:
@@ -217,12 +219,12 @@ def _campaign(
         arm: _arm_facts(label, [h for h in histories if h.label == label], trained_on) for label, arm in arms.items()
     }
     weights = sum(bool(history.weights) for history in histories)
-    notes = ["Histories of earlier runs; their folders were read, never changed."]
+    notes = ["Histories of earlier runs. Their folders were read, not changed."]
     if weights:
         notes.append(
-            f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that takes windows proven "
-            "absent from what they were trained on. Import them with --trained-on, train the other arm with "
-            "--baseline-runs, and they are judged on such windows; a history gives a point estimate."
+            f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that needs windows that "
+            "they were provably not trained on. Import them with --trained-on and train the other arm with "
+            "--baseline-runs, and they are judged on such windows."
         )
     return Campaign(
         id=id_,
@@ -266,7 +268,7 @@ def _data(trained_on: Path | None) -> ArmData:
 
 
 def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign: str, trained_on: Path | None) -> None:
-    """The run folder: its spec, and the events its trainer would have logged."""
+    """Write a run folder: its spec, and the events a trainer of ours would have logged."""
     folder = workspace.run(run)
     folder.path.mkdir()
     reference = recipe_for("reference", run.model)
@@ -306,7 +308,7 @@ def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign
 
 
 def events_of(history: History) -> tuple[Event, ...]:
-    """The history as our log: a step an epoch."""
+    """The history as a log of ours, one step an epoch."""
     began = history.ended - history.seconds
     events: list[Event] = [
         Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}),

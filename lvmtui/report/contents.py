@@ -1,7 +1,7 @@
-"""The report as facts and sentences, before it is written as Markdown, JSON or CSV. Pure.
+"""The report as facts and sentences, before it becomes a page (`page.py`), JSON or CSV. Pure.
 
-`report.json` is exactly this dataclass (`lvmtui.formats.json_codec.encode`), so its fields are documented here; a field
-that changes its meaning raises VERSION, a new one does not.
+`report.json` is exactly this dataclass (`lvmtui.formats.json_codec.encode`), so its fields are documented here. A field
+that changes its meaning raises VERSION; a new one does not.
 """
 
 from __future__ import annotations
@@ -11,35 +11,41 @@ from dataclasses import dataclass
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
-from lvmtui.formats.spec import ARMS, Arm, RunSpec
+from lvmtui.formats.results import Comparison
+from lvmtui.formats.spec import Arm, RunSpec
 from lvmtui.models import title_of
+from lvmtui.report.advice import Recommendation, next_steps, recommendations
+from lvmtui.report.costs import Choice, Cost, choices
 from lvmtui.report.curves import Curve, curve_of
-from lvmtui.report.insights import Choice, Cost, Question, Recommendation, choices, questions, recommendations
+from lvmtui.report.questions import Question, questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.answer import answer, caveats
-from lvmtui.verdict.comparison import Comparison
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import Table, mean_of, table_of
+from lvmtui.verdict.ranking import table_of
+from lvmtui.verdict.rows import mean_of
+from lvmtui.verdict.table import Table
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Heldout:
-    """The windows that judge."""
+    """The held-out windows, which every run of the campaign is judged on."""
 
     windows: int
     windows_own: int | None
-    """In articles the baseline's source has; the others are in the new source. None: not known."""
+    """Those in articles of the baseline's source; the others are in new articles. None: unknown."""
     clusters: int
     effective_clusters: float | None
-    """How many clusters of equal size would tell as much."""
+    """How many clusters of equal size would tell as much (Kish 1965)."""
     seed: int | None
-    """Of the draw."""
+    """They were drawn with."""
     fingerprint: str
-    """Runs that have it in common are judged on the same windows. Empty: there are no such windows."""
+    """Runs with the same fingerprint are judged on the same windows. Empty: there are no held-out windows."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,13 @@ class Progress:
     started: float | None
     """Seconds since 1970."""
     ended: float | None
-    """None: not over yet."""
+    """None: it is still going on."""
     runs: int
     finished: int
     missing: tuple[str, ...]
-    """Runs that are not finished, with what they are doing or why they stopped."""
+    """The runs that are not finished, each with its status and the reason."""
+    to_come: int = 0
+    """Runs that are neither finished nor ended otherwise."""
 
     @property
     def duration(self) -> float | None:
@@ -63,7 +71,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunDetail:
-    """One run. What a run that is not finished does not have is None."""
+    """One run. What is unknown, or not there before it finishes, is None."""
 
     run: str
     model: str
@@ -80,16 +88,16 @@ class RunDetail:
     stopped_early: bool | None
     best_epoch: float | None
     validation: float | None
-    """Validation cosine of the best model; so far, while the run goes on."""
+    """Validation cosine of the best model so far."""
     heldout: float | None
     """Mean held-out cosine."""
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     seconds: float | None
-    """Of work, over all attempts."""
+    """Of work, over all attempts; pauses do not count."""
     attempts: int
     started: float | None
-    """When its first process was started: its work counts from there on."""
+    """When its first process was started."""
     ended: float | None
     device: str
     threads: int | None
@@ -98,24 +106,29 @@ class RunDetail:
     folder: str
     """Relative to the workspace, or absolute."""
     best_model: str
-    """File of the best model; empty: there is none."""
+    """File of the best weights; empty: there is none."""
     best_digest: str
     weights_digest: str
     heldout_digest: str
     data_fingerprint: str
     split_fingerprint: str
     imported_from: str
-    """Folder whose run this is; empty: trained by this program."""
+    """Folder it was imported from; empty: trained by this program."""
     history_digest: str
-    """sha256 of that history."""
+    """sha256 of the imported history."""
     curve: Curve
     best_at_first: bool = False
-    """Its best evaluation is the first of several: it may have been better still before it."""
+    """The first of several evaluations was its best: it may have been better still before."""
+
+    @property
+    def name(self) -> str:
+        """`AMN 8k`; with several seeds `AMN 8k s1`."""
+        return f"{self.title} {self.curve.label}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a reader is told."""
+    """Everything the report says."""
 
     campaign: str
     title: str
@@ -123,7 +136,7 @@ class Report:
     made: float
     """Seconds since 1970."""
     by: str
-    """lvmtui version that made it."""
+    """Version of lvmtui that made it."""
     answer: str
     caveats: tuple[str, ...]
     progress: Progress
@@ -137,24 +150,22 @@ class Report:
     baseline: ArmFacts
     expanded: ArmFacts
     data: DataFacts | None
-    """What the check of both data sets found; None: not known."""
+    """What the check of both data sets found; None: unknown."""
     heldout: Heldout
     validation_mean: dict[str, float]
-    """Cosine of the context mean on each arm's validation windows, by arm, where known."""
+    """Cosine of the context mean on each arm's validation windows, by arm, where it is known."""
     runs: tuple[RunDetail, ...]
     campaign_facts: Campaign
-    """The plan: models, size, recipe, seeds, jobs, threads, device, versions, who."""
+    """The plan: models, size, recipe, seeds, jobs, threads, device, versions, author."""
+    next_steps: tuple[str, ...] = ()
+    """What would make the answer surer."""
     version: int = VERSION
-
-    @property
-    def complete(self) -> bool:
-        return self.progress.finished == self.progress.runs
 
 
 def report_of(
     state: CampaignState,
     comparisons: Mapping[str, Comparison],
-    trivial: Mapping[Arm, TrivialBaselines | None],
+    trivial: Mapping[str, TrivialBaselines | None],
     health: Mapping[str, tuple[Finding, ...]],
     heldout: Heldout,
     data: DataFacts | None,
@@ -162,11 +173,12 @@ def report_of(
     now: float,
     version: str,
 ) -> Report:
-    """The report of a campaign as it is now. `comparisons` by model, `trivial` by arm, `health` by run."""
+    """The report of a campaign as it is now. `comparisons` by model, `trivial` and `health` by the name of the run."""
     campaign = state.campaign
     table = table_of(state, comparisons, trivial, health)
     runs = tuple(_detail(state, view, health.get(view.planned.run, ())) for view in _by_model(state))
     costs = _costs(campaign, runs)
+    progress = _progress(state, runs)
     return Report(
         campaign=campaign.id,
         title=sanitise(campaign.title, 100),
@@ -174,7 +186,7 @@ def report_of(
         by=version,
         answer=answer(table),
         caveats=caveats(table),
-        progress=_progress(state, runs),
+        progress=progress,
         table=table,
         questions=questions(table, costs),
         recommendations=recommendations(table, costs),
@@ -184,14 +196,15 @@ def report_of(
         expanded=campaign.expanded,
         data=data,
         heldout=heldout,
-        validation_mean={arm: t.validation_mean for arm in ARMS if (t := trivial.get(arm))},
+        validation_mean={arm: mean for arm, mean in context_means(state, trivial).items()},
         runs=runs,
         campaign_facts=campaign,
+        next_steps=next_steps(table, [run.status for run in runs], over=progress.ended is not None),
     )
 
 
 def _by_model(state: CampaignState) -> list[RunView]:
-    """The runs as people look for them, not as they were started."""
+    """The runs by model, arm and seed, not in the order in which they were started."""
     place = {model: i for i, model in enumerate(state.campaign.models)}
     return sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
 
@@ -210,18 +223,17 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Progress:
         ended=max(ends) if ends and all(view.status.over for view in state.runs) else None,
         runs=len(runs),
         finished=sum(run.status == "finished" for run in runs),
-        missing=tuple(
-            f"{name}{f', seed {_listed(seeds)}' if several else ''}: {why}" for (name, why), seeds in missing.items()
-        ),
+        missing=tuple(f"{name}{_seeds(seeds) if several else ''}: {why}" for (name, why), seeds in missing.items()),
+        to_come=sum(not view.status.over for view in state.runs),
     )
 
 
-def _listed(seeds: list[int]) -> str:
-    return ", ".join(map(str, seeds))
+def _seeds(seeds: list[int]) -> str:
+    return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, Cost]:
-    """By model, from the expanded arm's runs; parameters from the other arm where that has not started."""
+    """By model, from the expanded arm's runs; parameters from the baseline arm if the expanded one has not started."""
     found = {}
     for model in campaign.models:
         mine = [run for run in runs if run.model == model]
@@ -284,13 +296,13 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
 
 
 def _first_start(run: RunState) -> float | None:
-    """The trainer says `started` when its first step can begin; the start of its process counts as work already."""
+    """When the first process was launched: the trainer logs `started` only after its imports."""
     times = (run.supervision.first_launched, run.trainer.first_started)
     return min((time for time in times if time is not None), default=None)
 
 
 def _seconds(run: RunState) -> float | None:
-    """Of work, over all attempts; of another program's run what its history tells."""
+    """Seconds of work over all attempts; for an imported run, those in its history."""
     evaluations = run.trainer.evaluations
     if run.spec.imported:
         return (evaluations[-1].active or None) if evaluations else None
@@ -298,7 +310,7 @@ def _seconds(run: RunState) -> float | None:
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:
-    """The file with the weights: ours, or what lay beside an imported history."""
+    """The file with the weights: ours, or the one beside an imported history."""
     if spec and spec.imported and spec.history:
         return f"{spec.imported.folder}/{spec.imported.weights}" if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"

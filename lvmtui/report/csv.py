@@ -9,7 +9,7 @@ from lvmtui.report.contents import Report
 
 
 def table_csv(report: Report) -> str:
-    """The ranked table, a line a model, and the trivial baselines; figures unrounded, empty where not known."""
+    """The ranked table, a line a model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     columns = (
@@ -44,5 +44,5 @@ def table_csv(report: Report) -> str:
 
 
 def _plain(value: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
+    """Text that a spreadsheet does not read as a formula."""
     return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value

@@ -1,19 +1,20 @@
-"""Validation curves for people who have only the report: a line of blocks in the text, a small SVG beside it. Pure."""
+"""Validation curves: a line of block characters for text, and a small SVG file for each model. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from lvmtui.system.numbers import cosine
-from lvmtui.verdict.trend import finite
+from lvmtui.verdict.health import finite
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT = 480, 200
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 28, 30
 COLOURS = {"baseline": "#6b7f99", "expanded": "#c2621b"}
-"""Told apart by lightness too; the labels at the lines' ends do not need them."""
+"""They differ in lightness too, and each line carries its label."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | No
     return Curve(arm, label, tuple((epoch, c) for epoch, value in evaluations if (c := finite(value)) is not None))
 
 
+def file_stem(model: str) -> str:
+    """A model's name as the stem of a file name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", model)[:80] or "_"
+
+
+def curve_file(model: str) -> str:
+    """Name of the picture of a model's curves."""
+    return f"{file_stem(model)}.svg"
+
+
 def sparkline(values: Sequence[float], width: int = 20) -> str:
     """`▁▃▅▆▇███`: the values, thinned to `width`, between their lowest and highest."""
     if not values:
@@ -42,8 +53,10 @@ def sparkline(values: Sequence[float], width: int = 20) -> str:
 
 
 def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float]) -> str:
-    """A small chart: validation cosine over epochs, one line a run, the context mean of each arm's validation windows
-    dashed. At most 4 kB a run."""
+    """A small chart of validation cosine over epochs, at most 4 kB a run.
+
+    One line a run; the cosine of the context mean on each arm's validation windows (`context_means`, by arm) is dashed.
+    """
     drawn = [curve for curve in curves if curve.points]
     arms = {curve.arm for curve in drawn}
     means = {arm: c for arm, mean in context_means.items() if arm in arms and (c := finite(mean)) is not None}
@@ -69,7 +82,7 @@ def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float])
 
 @dataclass(frozen=True)
 class _Frame:
-    """From figures to pixels."""
+    """Turns figures into pixels."""
 
     low: float
     high: float
@@ -95,7 +108,7 @@ class _Frame:
         return [frame, values, epochs]
 
     def mean(self, arm: str, mean: float, at: int) -> str:
-        """`at`: which of the means it is; their words stand side by side, whatever lies between the lines."""
+        """`at`: 0 for the first mean, 1 for the second; their labels stand side by side so that they never overlap."""
         colour, y = COLOURS.get(arm, "#444444"), self.y(mean)
         return (
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '

@@ -1,44 +1,46 @@
-"""Writes what people read: the report, its curves, the texts of the comparisons, under the names people type.
+"""Make comparisons and reports: the entry of the short process that does it, and what commands and screen call.
 
-Those names carry the labels of the arms only, so a later campaign of the same labels takes them over. The newest
-campaign has the plain name; a file it would displace is kept under its own stamp.
+    python -P -m lvmtui.report.make CAMPAIGN_DIR MODEL     compare the model's arms, write the texts of all comparisons
+    python -P -m lvmtui.report.make CAMPAIGN_DIR           write the report
+
+It runs in a process of its own, so that supervisor and screen never load numpy.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from lvmtui import __version__
-from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import TrivialBaselines, read_data_facts, read_trivial
+from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.report.comparison_page import comparison_page
 from lvmtui.report.contents import Heldout, Report, report_of
 from lvmtui.report.csv import table_csv
-from lvmtui.report.curves import svg
+from lvmtui.report.curves import curve_file, file_stem, svg
 from lvmtui.report.markdown import markdown
-from lvmtui.report.markup import file_name
-from lvmtui.report.text import comparison_text
+from lvmtui.report.page import mark_of, page_of
+from lvmtui.report.publish import publish
+from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons
+from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
-"""Folder of the SVG files, in the campaign's folder."""
+"""Folder of the pictures, in the campaign's folder and beside a report that was exported."""
 
 
 def write_report(workspace: Workspace, campaign_id: str, format: str = "md", output: Path | None = None) -> Path:
-    """Write the report of a campaign as it is now, in all formats, to where they belong, and return the path of the
-    one asked for: `output` if that is given. Comparisons that are missing or no longer true are made first.
+    """Write the report of a campaign as it is now, in all formats, to the usual places.
 
-    Raises UserError.
+    Comparisons that are missing or out of date are made first. Returns the path of the `format` asked for: `output` if
+    it is given. A Markdown `output` brings its pictures. Raises UserError.
     """
     folder = workspace.campaign(campaign_id)
     state = _compared(workspace, folder)
@@ -51,59 +53,26 @@ def write_report(workspace: Workspace, campaign_id: str, format: str = "md", out
                 f"{error.filename or folder.path}: cannot be written ({error.strerror}); --output FILE writes the "
                 "report elsewhere, --output - shows it"
             ) from None
-        final = output  # what was asked for may be possible all the same
+        final = output  # the file that was asked for may be writable all the same
     if output is not None:
         try:
-            write_output(output, _render(report, format, _beside(folder, output.resolve().parent)).encode())
+            _export(report, format, output, folder)
         except OSError as error:
             raise UserError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
         return output
     return {"md": final, "json": folder.report_json, "csv": folder.report_json.with_suffix(".csv")}[format]
 
 
-def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Path:
-    """Write the report in all formats to where they belong; returns where the one for people went. Raises OSError."""
-    folder = state.dir
-    _write_curves(folder, report)
-    replace_file(folder.report, markdown(report, curves=CURVES).encode())
-    replace_file(folder.report_json, _json(report))
-    replace_file(folder.report_json.with_suffix(".csv"), table_csv(report).encode())
-    _write_texts(workspace, state, report)
-    final = workspace.final_comparison(state.campaign)
-    return publish(final, markdown(report, curves=_beside(folder, final.parent)), state.campaign)
-
-
 def render_report(workspace: Workspace, campaign_id: str, format: str = "md") -> str:
-    """The report of a campaign as it is now, as text; only comparisons that are missing are written."""
+    """The report of a campaign as it is now, as text. Only missing comparisons are written. Raises UserError."""
     folder = workspace.campaign(campaign_id)
     report = read_report(_compared(workspace, folder), now=time.time())
-    return _render(report, format, _beside(folder, Path.cwd()))
-
-
-def _render(report: Report, format: str, curves: str) -> str:
-    match format:
-        case "md":
-            return markdown(report, curves=curves)
-        case "json":
-            return _json(report).decode()
-        case "csv":
-            return table_csv(report)
-        case _:
-            raise unknown("--format", format, ("md", "json", "csv"))
-
-
-def _json(report: Report) -> bytes:
-    return dump_document(encode(report))
-
-
-def _beside(folder: CampaignDir, reader: Path) -> str:
-    """The folder of the curves as seen from the folder of a file that links to them."""
-    return Path(os.path.relpath(folder.path / CURVES, reader)).as_posix()
+    return _render(report, format, _seen_from(folder, Path.cwd()))
 
 
 def read_report(state: CampaignState, *, now: float) -> Report:
-    """The report from what the campaign's folder holds now, nothing written."""
-    trivial: dict[Arm, TrivialBaselines | None] = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+    """The report from the files of the campaign's folder. Writes nothing and loads no numpy."""
+    trivial = trivial_by_run(state)
     return report_of(
         state,
         read_comparisons(state),
@@ -116,83 +85,122 @@ def read_report(state: CampaignState, *, now: float) -> Report:
     )
 
 
-def publish(path: Path, content: str, campaign: Campaign) -> Path:
-    """Write a file people read to `path`; return where it went.
+def compare_model(folder: CampaignDir, model: str) -> None:
+    """Compare a model's arms if that is due, and write the texts of all comparisons. Raises UserError, OSError.
 
-    If the file there is a newer campaign's, ours goes under its own stamp instead; if it is an older one's, that one
-    is moved to its stamp first. The campaign is known by its id, which stands in the file.
+    All texts, because a verdict may change as other models are judged with it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    other = _campaign_in(path)
-    if path.exists() and other != campaign.id:
-        theirs = _stamp_of(other, path)
-        if other and theirs > campaign.stamp:
-            path = _stamped(path, campaign.stamp)
-        else:
-            with suppress(FileNotFoundError):  # another writer has moved it meanwhile
-                os.replace(path, _stamped(path, theirs))
-    replace_file(path, content.encode())
-    return path
+    from lvmtui.verdict.compare import compare
+
+    if compare(folder, model):
+        state = CampaignReader(folder.workspace, folder).refresh()
+        _write_texts(folder.workspace, state, read_report(state, now=time.time()))
 
 
-def write_texts(workspace: Workspace, state: CampaignState) -> None:
-    """Write `<model>.txt` of each comparison again: a word may change as others are judged with it."""
-    _write_texts(workspace, state, read_report(state, now=time.time()))
+def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Path:
+    """Write every file of the report to its usual place. Returns where the Markdown went. Raises OSError."""
+    folder = state.dir
+    _write_curves(folder.path / CURVES, report)
+    replace_file(folder.report, _markdown(report, CURVES).encode())
+    replace_file(folder.report_json, _json(report))
+    replace_file(folder.report_json.with_suffix(".csv"), table_csv(report).encode())
+    _write_texts(workspace, state, report)
+    final = workspace.final_comparison(state.campaign)
+    return publish(final, _markdown(report, _seen_from(folder, final.parent)), state.campaign)
+
+
+def _export(report: Report, format: str, output: Path, folder: CampaignDir) -> None:
+    """Write one format to a file of the user's choice; a Markdown file gets its pictures beside it. Raises OSError.
+
+    They lie in a folder of the campaign's id, so that reports of several campaigns can share one place.
+    """
+    beside = output.resolve().parent
+    if format != "md" or (output.exists() and not output.is_file()):  # a pipe has nothing beside it
+        write_output(output, _render(report, format, _seen_from(folder, beside)).encode())
+        return
+    curves = f"{CURVES}/{folder.id}"
+    write_output(output, _markdown(report, curves).encode())
+    _write_curves(beside / curves, report)
+
+
+def _render(report: Report, format: str, curves: str) -> str:
+    match format:
+        case "md":
+            return _markdown(report, curves)
+        case "json":
+            return _json(report).decode()
+        case "csv":
+            return table_csv(report)
+        case _:
+            raise unknown("--format", format, ("md", "json", "csv"))
+
+
+def _markdown(report: Report, curves: str) -> str:
+    return markdown(page_of(report, curves=curves), mark=mark_of(report))
+
+
+def _json(report: Report) -> bytes:
+    return dump_document(encode(report))
+
+
+def _seen_from(folder: CampaignDir, reader: Path) -> str:
+    """The campaign's pictures as seen from the folder of a file that links to them."""
+    return Path(os.path.relpath(folder.path / CURVES, reader)).as_posix()
 
 
 def _write_texts(workspace: Workspace, state: CampaignState, report: Report) -> None:
+    """Write `<model>.txt` of each comparison."""
     folder = workspace.results(state.campaign)
     for comparison in report.comparisons:
         row = report.table.row(comparison.model)
         assert row is not None, "the table has a row for every model"
-        words = comparison_text(row, comparison, report.table.labels, several=report.table.tested > 1)
-        publish(folder / f"{file_name(comparison.model)}.txt", words, state.campaign)
+        page = comparison_page(row, comparison, report.table.labels, several=report.table.tested > 1)
+        publish(folder / f"{file_stem(comparison.model)}.txt", plain_text(page), state.campaign)
 
 
-def _write_curves(folder: CampaignDir, report: Report) -> None:
-    curves = folder.path / CURVES
-    curves.mkdir(exist_ok=True)
+def _write_curves(folder: Path, report: Report) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     for model in report.campaign_facts.models:
         runs = [run for run in report.runs if run.model == model]
         drawn = svg(runs[0].title if runs else model, [run.curve for run in runs], report.validation_mean)
-        replace_file(curves / f"{file_name(model)}.svg", drawn.encode(), durable=False)
+        replace_file(folder / curve_file(model), drawn.encode(), durable=False)
 
 
 def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
-    """The campaign's state, after the comparisons that should be there were made. numpy is loaded only if one is."""
+    """The campaign's state, after the comparisons that are due were made. numpy is loaded only if one is."""
     state = CampaignReader(workspace, folder).refresh()
     for model in state.campaign.models:
         if complete_pairs(state, model) and state.campaign.heldout_windows and not is_current(state, model):
             from lvmtui.verdict.compare import write_comparison
 
-            with suppress(OSError):  # a workspace that may only be read: the report goes without it
+            with suppress(OSError):  # in a workspace that may only be read the report goes without it
                 write_comparison(state, model)
     return state
 
 
 def _heldout(state: CampaignState) -> Heldout:
-    """From `split.json`, whose fields it shares; from the plan where there is none."""
+    """From `split.json`, whose fields it shares; from the plan if there is none."""
     plan = state.campaign
     drawn = find_document(Heldout, state.dir.split / "split.json")
     return drawn or Heldout(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
 
 
-def _campaign_in(path: Path) -> str:
-    """Id of the campaign a file of ours is about; empty if it does not say."""
+def main(arguments: list[str]) -> int:
+    """Exit code 0, or 2 with a line on stderr."""
+    if len(arguments) not in (1, 2):
+        print("usage: python -P -m lvmtui.report.make CAMPAIGN_DIR [MODEL]", file=sys.stderr)
+        return 2
+    folder = CampaignDir(Path(arguments[0]).resolve())
     try:
-        with path.open("rb") as file:
-            head = file.read(600).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    found = re.search(r"^(?:<!-- lvmtui )?campaign (\S+)", head, re.MULTILINE)
-    return found.group(1) if found else ""
+        if len(arguments) == 2:
+            compare_model(folder, arguments[1])
+        else:
+            write_report(folder.workspace, folder.id)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
-def _stamp_of(campaign_id: str, path: Path) -> str:
-    """`20261122_134500`, from the id, or from the file's own time where it has none."""
-    found = re.search(r"\d{8}_\d{6}$", campaign_id)
-    return found.group() if found else time.strftime("%Y%m%d_%H%M%S", time.localtime(path.stat().st_mtime))
-
-
-def _stamped(path: Path, stamp: str) -> Path:
-    return path.with_name(f"{path.stem}_{stamp}{path.suffix}")
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -139,10 +139,9 @@ def command_of(folder: CampaignDir, task: Task) -> tuple[str, ...]:
         case "baselines":
             return our_command("lvmtui.datasets.baselines", str(folder.path), task.subject)
         case "comparison":
-            return our_command("lvmtui.verdict.compare", str(folder.path), task.subject)
+            return our_command("lvmtui.report.make", str(folder.path), task.subject)
         case "report":
-            workspace = str(folder.workspace.root)
-            return our_command("lvmtui", "report", "--workspace", workspace, "--campaign", folder.id)
+            return our_command("lvmtui.report.make", str(folder.path))
 
 
 class Made:

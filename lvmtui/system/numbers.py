@@ -39,24 +39,29 @@ def short_duration(seconds: float | None) -> str:
 
 def cosine(value: float | None, digits: int = 4) -> str:
     """`.5189`, `−.0312`: the leading zero says nothing."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    text = f"{abs(value):.{digits}f}".removeprefix("0")
-    return f"−{text}" if round(value, digits) < 0 else text
+    return "–" if value is None or not math.isfinite(value) else _sign(value, digits, "") + _digits(value, digits)
 
 
 def signed(value: float | None, digits: int = 4) -> str:
-    """`+.0090`, `−.0312`: a difference of cosines, with its sign."""
-    text = cosine(value, digits)
-    return text if text.startswith(("−", "–")) else f"+{text}"
+    """`+.0090`, `−.0312`, `.0000`: a difference of cosines, with the sign of the digits that are shown."""
+    return "–" if value is None or not math.isfinite(value) else _sign(value, digits, "+") + _digits(value, digits)
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """`+1.54 %`, with its sign; `value` is in percent already."""
+    """`+1.54 %`, `0.00 %`, with the sign of the digits that are shown; `value` is in percent already."""
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{value:+.{digits}f} %"
-    return text.replace("-", "−", 1)
+    return f"{_sign(value, digits, '+')}{abs(value):.{digits}f} %"
+
+
+def _sign(value: float, digits: int, plus: str) -> str:
+    """The sign of `value` rounded to `digits`: none for what is shown as zero."""
+    shown = float(f"{value:.{digits}f}")
+    return "−" if shown < 0 else plus if shown > 0 else ""
+
+
+def _digits(value: float, digits: int) -> str:
+    return f"{abs(value):.{digits}f}".removeprefix("0")
 
 
 def count(value: float | None) -> str:

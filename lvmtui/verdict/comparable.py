@@ -1,23 +1,28 @@
-"""Is the difference of two runs one of their data? Pure: every condition, with what was found.
+"""Does the difference between two runs come from their data? Every condition, with what was found. Pure.
 
-Half of an apparent gain in trials was the smaller arm's unfinished training, and the experiment this program was
-modelled on compared arms on different validation windows. So each condition is checked, and what fails stands in the
-row instead of a verdict.
+In trials, half of an apparent gain was the smaller arm's unfinished training, and the experiment this program was
+modelled on compared arms on different validation windows. So each condition is checked, and a row shows what fails
+instead of a verdict.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import TypeVar
 
 from lvmtui.estimate.stopping import without_better
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import PairFacts
+from lvmtui.formats.results import METRIC, Check
+from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, plural
-from lvmtui.verdict.comparison import METRIC, Check
-from lvmtui.verdict.trend import at_plateau, late_gain
+from lvmtui.system.text import sanitise
+from lvmtui.verdict.health import at_plateau, late_gain
 
+V = TypeVar("V")
 SHARED_MACHINE = 1.5
 """Times faster a step of one arm may be than of the other, or its median than its slow tenth, before it is noted."""
 
@@ -28,11 +33,11 @@ LONGER = "longer training (more --epochs), or equally many updates for both arms
 
 @dataclass(frozen=True)
 class Side:
-    """One run of a pair, with what only its files tell."""
+    """One run of a pair, with what only its files say."""
 
     state: RunState
-    own_start: bool
-    """Its first attempt began at step 0, not from somebody's checkpoint."""
+    starts: tuple[Started, ...]
+    """How each of its attempts began, the oldest first."""
     scores_version: int | None
     """Of `heldout.npz`; None if it cannot be used."""
     scores_fingerprint: str
@@ -43,6 +48,11 @@ class Side:
     @property
     def label(self) -> str:
         return self.state.spec.label
+
+    @property
+    def own_start(self) -> bool:
+        """True if its first attempt began at step 0, not from another run's checkpoint."""
+        return bool(self.starts) and self.starts[0].resumed_from == 0
 
 
 def checks_of(campaign: Campaign, baseline: Side, expanded: Side, data: PairFacts | None = None) -> tuple[Check, ...]:
@@ -68,6 +78,50 @@ def merged(checks: tuple[tuple[Check, ...], ...]) -> tuple[Check, ...]:
 def for_seed(checks: tuple[Check, ...], seed: int) -> tuple[Check, ...]:
     """The same checks, with the seed named where one fails."""
     return tuple(c if c.passed else replace(c, words=f"seed {seed}: {c.words}") for c in checks)
+
+
+def check_code(sides: Sequence[Side]) -> Check:
+    """Were all runs of the model, of both arms, every seed and every attempt, trained by the same code, and are they
+    of the same size? Runs of other programs are left out, and so are runs that did not record their code."""
+    ours = [side for side in sides if not side.state.spec.imported]
+    codes = _by_value((side, start.code) for side in ours for start in side.starts)
+    parameters = _by_value((side, start.parameters) for side in ours for start in side.starts)
+    if len(parameters) > 1:
+        found = ", ".join(f"{', '.join(names)} {count:,}" for count, names in parameters.items())
+        return Check("same model", False, f"the runs have different numbers of parameters: {found}")
+    if len(codes) > 1:
+        found = " and ".join(", ".join(names) for names in codes.values())
+        return Check(
+            "same model",
+            False,
+            f"the code that trains changed between runs: {found} differ",
+            "train the runs of this model again with one version of the code (lvmtui retry --from-start)",
+        )
+    words = "all runs were trained by the same code" if codes else "all runs have the same number of parameters"
+    return Check("same model", True, words)
+
+
+def version_notes(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Libraries whose versions differ between runs or attempts; figures may differ by rounding."""
+    ours = [side for side in sides if not side.state.spec.imported]
+    libraries = dict.fromkeys(name for side in ours for start in side.starts for name in start.versions)
+    notes = []
+    for library in libraries:
+        found = dict.fromkeys(start.versions.get(library, "unknown") for side in ours for start in side.starts)
+        if len(found) > 1:
+            versions = " and ".join(sanitise(version, 40) for version in found)
+            notes.append(f"the runs used different versions of {sanitise(library, 40)}: {versions}")
+    return tuple(notes)
+
+
+def _by_value(values: Iterable[tuple[Side, V]]) -> dict[V, list[str]]:
+    """The runs that have each value, by label and seed; what is not known (empty, 0) is left out."""
+    found: dict[V, list[str]] = {}
+    for side, value in values:
+        name = f"{side.label} seed {side.state.spec.seed}"
+        if value and name not in found.setdefault(value, []):
+            found[value].append(name)
+    return found
 
 
 def settled(state: RunState) -> bool:
@@ -105,22 +159,30 @@ def _check_scores(sides: tuple[Side, Side]) -> Check:
 
 
 def _check_windows(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
-    other = [s.label for s in sides if not s.fault and s.scores_fingerprint != campaign.split_fingerprint]
+    expected = _split_of(campaign, sides)
+    other = [s.label for s in sides if not s.fault and s.scores_fingerprint != expected]
+    windows = sides[0].state.spec.heldout_windows if campaign.folds else campaign.heldout_windows
     return Check(
         "held-out windows",
         not other,
         f"{' and '.join(other)} judged on other held-out windows than this campaign's"
         if other
-        else f"both judged on the same {campaign.heldout_windows:,} windows",
+        else f"both judged on the same {windows:,} windows" + (" in each fold" if campaign.folds else ""),
     )
 
 
+def _split_of(campaign: Campaign, sides: tuple[Side, Side]) -> str:
+    """Fingerprint of the held-out windows both arms must have; with folds that of their seed's fold."""
+    return sides[0].state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
+
+
 def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
-    unproven = [s.label for s in sides if s.state.spec.split_fingerprint != campaign.split_fingerprint]
+    expected = _split_of(campaign, sides)
+    unproven = [s.label for s in sides if s.state.spec.split_fingerprint != expected]
     return Check(
         "held-out by content",
         not unproven,
-        f"{' and '.join(unproven)} may have trained on held-out vectors: its split is another campaign's"
+        f"{' and '.join(unproven)} may have trained on held-out vectors: its split is another one"
         if unproven
         else "no training or validation window of either arm holds a held-out vector" + _named_by_hand(sides),
     )
@@ -164,10 +226,13 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
         return Check("vector space", False, "vectors of different dimension or contexts of different length")
     ((dim, context),) = shapes
     words = f"both of {dim} dimensions, contexts of {context}"
-    if data is not None:
-        known = {"yes": ", with vectors in common", "unknown": ", and nothing proves that one encoder made both"}
-        words += known.get(data.same_space, "")
-    return Check("vector space", True, words)
+    if data is None:
+        return Check("vector space", True, words)
+    if data.same_space == "no":
+        rows = ", ".join(sanitise(rows, 100) for rows in data.space.elsewhere) if data.space else ""
+        return Check("vector space", False, f"not all vectors are of one space{f' ({rows})' if rows else ''}")
+    known = {"yes": ", with vectors in common", "unknown": ", and nothing proves that one encoder made both"}
+    return Check("vector space", True, words + known.get(data.same_space, ""))
 
 
 def _check_start(sides: tuple[Side, Side]) -> Check:

@@ -1,130 +1,19 @@
-"""`comparisons/<model>.json`: the figures of a model's two arms on the same held-out windows. Numbers only.
-
-A short process writes it (`lvmtui.verdict.compare`); words are said by `verdict.py` from what stands here, so that a
-better word never needs the scores again. Read without numpy.
-"""
+"""Which comparisons a campaign has, and whether they still hold. Read without numpy."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 
-from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
+from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.verdict.estimate import Estimate
 
-STRATA = ("own", "new")
-"""Names of the strata in the order of their numbers in `heldout.npz`; `verdict.stratum_words` says them."""
-VERSION = 2
-METRIC = 1
-"""Version of `heldout.npz` this program compares: another one may mean something else by its columns."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition of a fair comparison, and what was found."""
-
-    name: str
-    passed: bool
-    words: str
-    remedy: str = ""
-    """What would make a failed one pass, where a person can do it."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The two runs of one seed."""
-
-    seed: int
-    baseline_run: str
-    expanded_run: str
-    baseline_digest: str
-    """Checksum of `heldout.npz`, as the run logged it."""
-    expanded_digest: str
-    baseline: float | None
-    """Mean held-out cosine; None where the scores could not be used."""
-    expanded: float | None
-
-
-@dataclass(frozen=True)
-class Skill:
-    """An arm against the best trivial baseline on the same windows."""
-
-    against: str
-    """Name of the trivial baseline, see `formats.data_facts.TRIVIAL`."""
-    cosine: float
-    """Of the trivial baseline."""
-    gain: Estimate
-    """The arm's cosine less the trivial baseline's."""
-
-
-@dataclass(frozen=True)
-class ArmScores:
-    """One arm over the seeds compared: means over seeds of means over held-out windows."""
-
-    cosine: float
-    margin: float
-    """Cosine with the next less cosine with the last context vector."""
-    hit_1: float
-    """Share of windows whose true next vector is the nearest of all held-out targets."""
-    hit_5: float
-    hit_10: float
-    validation: float
-    """Cosine of the best models on the arm's own validation windows, which differ between the arms."""
-    seed_deviation: float | None
-    """Standard deviation of the cosine over seeds; None with one seed."""
-    skill: Skill | None
-    """None as long as the trivial baselines are not there."""
-
-
-@dataclass(frozen=True)
-class Stratum:
-    """The held-out windows of one source."""
-
-    name: str
-    """Of `STRATA`. `own`: clusters the baseline's source has; `new`: only the expanded arm's source."""
-    baseline: float
-    expanded: float
-    change: Estimate
-    """In percent of the baseline arm's cosine on these windows."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A model's expanded arm against its baseline arm."""
-
-    campaign: str
-    model: str
-    inputs: str
-    """sha256 over what this was made from; see `inputs_of`."""
-    split_fingerprint: str
-    pairs: tuple[Pair, ...]
-    """Complete when this was made."""
-    checks: tuple[Check, ...]
-    """Every condition of a fair comparison; where several seeds differ, the failing words stand."""
-    notes: tuple[str, ...]
-    """What a reader must know, and what does not make the comparison unfair."""
-    baseline: ArmScores | None
-    """None, with `expanded` and `change`, where the scores are not of the same windows or cannot be read."""
-    expanded: ArmScores | None
-    change: Estimate | None
-    """Expanded less baseline, in percent of the baseline's mean."""
-    strata: tuple[Stratum, ...]
-    made: float
-    """Seconds since 1970."""
-    version: int = VERSION
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """Why this is not a fair comparison; empty if it is one."""
-        return tuple(check for check in self.checks if not check.passed)
-
-
-def read_comparison(path: Path) -> Comparison | None:
-    """The comparison at `path`; None where there is none this version can read: it is made again."""
-    comparison = find_document(Comparison, path)
-    return comparison if comparison and comparison.version == VERSION else None
+REVISION = 3
+"""Raised when a comparison holds more figures than before: older ones are then made again from the same scores."""
 
 
 def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:
@@ -137,16 +26,41 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
     return tuple(pairs)
 
 
+def baseline_paths(state: CampaignState) -> tuple[Path, ...]:
+    """The documents of the trivial baselines, of both arms and every fold."""
+    return tuple(state.dir.baseline_scores(arm, fold) for fold in state.campaign.fold_numbers for arm in ARMS)
+
+
+def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
+    """The trivial baselines of each run's arm and fold, by the name of the run. Reads a small file an arm and fold."""
+    scores, fold_of = state.dir.baseline_scores, state.campaign.fold_of
+    paths = {v.planned.run: scores(v.planned.arm, fold_of(v.planned.seed)) for v in state.runs}
+    documents = {path: read_trivial(path) for path in dict.fromkeys(paths.values())}
+    return {run: documents[path] for run, path in paths.items()}
+
+
+def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines | None]) -> dict[Arm, float]:
+    """Validation cosine of the context mean by arm, mean over folds; without arms where it is not known."""
+    found: dict[Arm, float] = {}
+    for arm in ARMS:
+        known = [t.validation_mean for v in state.runs if v.planned.arm == arm and (t := trivial.get(v.planned.run))]
+        if known:
+            found[arm] = fmean(known)
+    return found
+
+
 def inputs_of(state: CampaignState, model: str) -> str:
-    """sha256 over all a comparison is made from: the checksums the runs logged, and the trivial baselines."""
-    digest = hashlib.sha256(f"comparison {VERSION} metric {METRIC} {state.campaign.split_fingerprint}\n".encode())
+    """sha256 over everything a comparison is made from: the checksums the runs logged, and the trivial baselines."""
+    digest = hashlib.sha256(
+        f"comparison {VERSION}.{REVISION} metric {METRIC} {state.campaign.split_fingerprint}\n".encode()
+    )
     for seed, *views in complete_pairs(state, model):
         for view in views:
             assert view.state and view.state.trainer.finished
             digest.update(f"{seed} {view.planned.run} {view.state.trainer.finished.heldout_digest}\n".encode())
-    for arm in ("baseline", "expanded"):
+    for path in baseline_paths(state):
         try:
-            digest.update(state.dir.baseline_scores(arm).read_bytes())
+            digest.update(path.read_bytes())
         except OSError:
             digest.update(b"none\n")
     return digest.hexdigest()

@@ -1,8 +1,8 @@
-"""What is wrong with a run, as soon as its evaluations show it: alarms and notes, each with the numbers that spoke.
+"""What is wrong with a run, as soon as its evaluations show it: alarms and notes, each with its numbers.
 
 Pure. An alarm means that the run is no evidence about its data; a note is something a reader of its score must know.
-Where the threshold of a finding comes from stands with the threshold; `benchmarks/health.py` holds them against real
-trainings, healthy ones and ones with a planted fault.
+The source of each threshold stands beside it; `benchmarks/health.py` tests them on real trainings, healthy ones and
+ones with a planted fault.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Literal
 
 from lvmtui.formats.data_facts import TrivialBaselines
@@ -18,7 +18,6 @@ from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.trend import at_plateau, cosine_of, finite, late_gain, peak, scored
 from lvmtui.verdict.trivial import short_trivial, the_trivial
 
 Kind = Literal[
@@ -26,7 +25,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 EARLY = 0.25
-"""Share of the run in which nothing is held against it: models start out near one constant vector."""
+"""Share of the run in which nothing is reported: models start near one constant vector."""
 COLLAPSED_SHARE = 0.25
 """Of the context mean's own spread. On the bundled validation windows that mean has .58 to .65, 50 healthy runs had .49
 to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
@@ -56,6 +55,14 @@ ECHO_COSINE = 0.9
 NO_BETTER = 0.001
 """Cosine by which a run must beat the context mean on the validation windows: what seeds differ by."""
 
+PLATEAU_SHARE = 0.25
+"""The end of a curve, in steps: its last quarter, two evaluations of the tuned recipe's eight."""
+PLATEAU_GAIN = 0.0025
+"""Relative gain in cosine that a curve at its plateau stays under: half of the +-0.5 % that a verdict calls
+negligible, so that unfinished training of one arm alone cannot carry a comparison out of that band."""
+PLATEAU_EVALUATIONS = 4
+"""With fewer evaluations they lie further apart than the quarter of the curve is long, and nothing is known."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -63,15 +70,15 @@ class Finding:
 
     kind: Kind
     alarm: bool
-    """True: the run is no evidence about its data. False: a note."""
+    """True: the run is no evidence about its data. False: it is a note."""
     words: str
-    """With the numbers that made it speak."""
+    """With the numbers behind it."""
     short: str = ""
-    """See `label`; empty: the kind says it."""
+    """See `label`; empty: the name of the kind."""
 
     @property
     def label(self) -> str:
-        """It in at most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
+        """At most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
         return self.short or self.kind.replace("_", " ")
 
 
@@ -120,8 +127,9 @@ def _diverged(trainer: TrainerState) -> Finding | None:
 
 
 def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
-    """The newest jump of a loss far above all before it that no better evaluation has followed. Validation and training
-    are each held against themselves: what is learned by heart is far apart in the two, and has not exploded."""
+    """The newest jump of a loss far above all earlier values, unless a better evaluation followed. Validation and
+    training losses are each compared with themselves: a model that memorises has very different ones, and has not
+    exploded."""
     lowest = {"": math.inf, "training ": math.inf}
     found = None
     for evaluation in evaluations:
@@ -264,3 +272,60 @@ def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None
 def _epoch(evaluation: Evaluated) -> str:
     """`epoch 3`, `epoch 2.7`."""
     return f"epoch {evaluation.epoch:.1f}".removesuffix(".0")
+
+
+# Validation curves ---------------------------------------------------------------------------------------------------
+
+
+def finite(value: float | None) -> float | None:
+    """`value`, or None where it is missing or no number to compare with."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def scored(evaluations: Sequence[Evaluated]) -> tuple[Evaluated, ...]:
+    """The evaluations that have a validation cosine."""
+    return tuple(e for e in evaluations if finite(e.cosine) is not None)
+
+
+def peak(evaluations: Sequence[Evaluated]) -> Evaluated | None:
+    """The first evaluation with the highest validation cosine."""
+    return max(scored(evaluations), key=cosine_of, default=None)
+
+
+def cosine_of(evaluation: Evaluated) -> float:
+    """The validation cosine of an evaluation that is `scored`."""
+    assert evaluation.cosine is not None
+    return evaluation.cosine
+
+
+def late_gain(evaluations: Sequence[Evaluated]) -> float | None:
+    """By how much the best validation cosine rose in the last quarter of the steps taken; never below zero.
+
+    Where the quarter begins between two evaluations, the best cosine is taken to rise evenly from one to the other:
+    with few of them the one before may lie half the curve back. Curves flatten as they rise, so they are above that
+    line, and the gain is rather over- than understated.
+
+    None with fewer than four evaluations that have a cosine, or none before the last quarter.
+    """
+    known = scored(evaluations)
+    if len(known) < PLATEAU_EVALUATIONS:
+        return None
+    border = (1 - PLATEAU_SHARE) * known[-1].step
+    best = list(zip((e.step for e in known), accumulate(map(cosine_of, known), max), strict=True))
+    first = next((i for i, (step, _) in enumerate(best) if step > border), 0)
+    if not first:
+        return None
+    (step, at_border), (next_step, after) = best[first - 1], best[first]
+    at_border += (after - at_border) * (border - step) / (next_step - step)
+    return max(0.0, best[-1][1] - at_border)
+
+
+def at_plateau(evaluations: Sequence[Evaluated]) -> bool:
+    """True if more training would not have changed the result by an amount that matters.
+
+    Definition: in the last quarter of the steps taken, the best validation cosine rose by less than 0.25 % of
+    itself. What falls (overfitting) or stays (also a collapse, which `health` names) is at its plateau; with fewer
+    than four evaluations the answer is False: not known to be.
+    """
+    gain, best = late_gain(evaluations), peak(evaluations)
+    return gain is not None and best is not None and gain < PLATEAU_GAIN * abs(cosine_of(best))

@@ -1,7 +1,7 @@
-"""The words of judgement. Screen, files and report all take them from here. Pure; no numpy.
+"""The words of a verdict. Screen, files and report all take them from here. Pure; no numpy.
 
-The order of the words is the order of what must be true before the next may be said: a comparison that is not fair
-says nothing about data; one whose interval holds zero, and more than zero, says nothing yet; only then a direction.
+Words are tried in a fixed order: an unfair comparison says nothing about data; an interval around zero that is not
+narrow says nothing yet; only then is a direction named.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lvmtui.system.numbers import percent
+from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Stratum
+from lvmtui.system.numbers import percent, signed
+from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.estimate import ALPHA, LEAST_DF, Estimate, Interval
 
 NEGLIGIBLE = 0.5
-"""Percent: a change that is known to be smaller than this does not matter to anybody who has to choose a data set."""
+"""Percent: a change that is known to be smaller does not matter to anybody who has to choose a data set."""
+LITTLE = 0.1
+"""Cosine of the baseline below which a change is shown in cosine: a percentage of next to nothing misleads."""
 MINOR, LARGE = 1.0, 3.0
 """Percent: a change under the first is slight, over the second large. The original experiment's words."""
 
@@ -32,9 +35,9 @@ class Word(StrEnum):
     LEANS_UP = "leans up"
     LEANS_DOWN = "leans down"
     POINT_ESTIMATE = "point estimate"
-    """A history of an earlier run: a figure without an interval, on windows of its own."""
+    """From the history of an earlier run: a figure without an interval, on windows of its own."""
     PROVISIONAL = "provisional"
-    """The runs are not all over."""
+    """Runs that were planned are still to come."""
 
 
 UP = frozenset({Word.IMPROVED, Word.LEANS_UP})
@@ -43,15 +46,15 @@ DOWN = frozenset({Word.REGRESSED, Word.LEANS_DOWN})
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word with what makes it one."""
+    """A word with its reason."""
 
     word: Word
     degree: str = ""
-    """`slight`, `minor` or `large`, where the word is a direction that several seeds carry."""
+    """`slight`, `minor` or `large`, where the word is a direction shown by several seeds."""
     reason: str = ""
     """In words, where the word needs one."""
     remedy: str = ""
-    """What would allow another word, where one thing would."""
+    """What would allow another word, where there is one such thing."""
 
     @property
     def words(self) -> str:
@@ -69,9 +72,9 @@ def verdict(
 ) -> Verdict:
     """Judge a change in percent.
 
-    `unfair`: why the comparison is not a fair one, in words; `remedy`: what would make it one. `alpha`: the level this
-    change is tested at among several (see `holm`). With one seed the interval does not cover what another seed would
-    have given, so a direction is only leaned to.
+    `unfair`: why the comparison is not a fair one, in words; `remedy`: what would make it one. `alpha`: the level at
+    which this change is tested among several (see `average.joint_level`). With one seed the interval does not cover
+    what another seed would have given, so the verdict only leans.
     """
     if unfair:
         return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfair), remedy=remedy)
@@ -79,15 +82,7 @@ def verdict(
         return Verdict(Word.NOT_COMPARABLE, reason="there are no scores on common held-out windows")
     interval = change.interval(alpha)
     if interval is None:
-        few = change.scarce() == "seeds"
-        why = (
-            f"{seeds} seeds are too few for how far they lie apart"
-            if few
-            else f"{change.clusters} held-out clusters that weigh like {change.effective_clusters:.1f} equal ones"
-        )
-        if change.df < LEAST_DF:
-            why = f"{change.df:.2f} degrees of freedom, at least {LEAST_DF:.0f} are needed: {why}"
-        return Verdict(Word.NO_VERDICT, reason=why, remedy="one more seed (--seeds)" if few else "")
+        return _no_verdict(change, seeds)
     low, high = interval
     inside = low >= -NEGLIGIBLE and high <= NEGLIGIBLE
     if low <= 0 <= high and not inside:
@@ -99,27 +94,61 @@ def verdict(
     return Verdict(Word.IMPROVED if low > 0 else Word.REGRESSED, degree_of(change.value))
 
 
+def _no_verdict(change: Estimate, seeds: int) -> Verdict:
+    """There is no interval; what is missing."""
+    if change.scarce() == "seeds":
+        why = f"{seeds} seeds that differ much are too few ({change.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
+        return Verdict(Word.NO_VERDICT, reason=why, remedy="more seeds (--seeds)")
+    df = change.df if change.cluster_df is None else change.cluster_df
+    why = (
+        f"too few held-out clusters: {change.clusters}, which carry as much as {change.effective_clusters:.1f} "
+        f"of equal weight ({df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
+    )
+    return Verdict(Word.NO_VERDICT, reason=why)
+
+
 def degree_of(change: float) -> str:
     """`slight`, `minor` or `large`, of a change in percent."""
     size = abs(change)
     return "slight" if size < MINOR else "minor" if size <= LARGE else "large"
 
 
-def holm(p_values: Sequence[float | None]) -> tuple[float, ...]:
-    """The level at which each of several changes is judged so that, all together, zero is wrongly excluded in at most
-    ALPHA of cases (Holm 1979).
+@dataclass(frozen=True)
+class Chances:
+    """How likely it is that more data helps, from the change and its error alone (a flat prior). They add up to 1."""
 
-    Holm's adjusted p-value of the k-th smallest of m is max over j <= k of (m - j + 1) p_j; as an interval, that is
-    the one whose level is smaller than ALPHA by the same factor: it excludes zero if and only if the adjusted p-value
-    is at most ALPHA. Changes without a p-value are not tested and do not count.
-    """
-    tested = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
-    levels = [ALPHA] * len(p_values)
-    adjusted = 0.0
-    for k, (p, i) in enumerate(tested):
-        adjusted = max(adjusted, (len(tested) - k) * p)
-        levels[i] = ALPHA / (adjusted / p if p > 1e-300 else len(tested) - k)
-    return tuple(levels)
+    helps: float
+    """Probability that the change is above +0.5 %."""
+    negligible: float
+    hurts: float
+
+    @property
+    def words(self) -> str:
+        """`helps by more than 0.5 %: 82 %, negligible: 17 %, hurts by more than 0.5 %: under 1 %`."""
+        return (
+            f"helps by more than {NEGLIGIBLE} %: {_chance(self.helps)}, negligible: {_chance(self.negligible)}, "
+            f"hurts by more than {NEGLIGIBLE} %: {_chance(self.hurts)}"
+        )
+
+
+def _chance(value: float) -> str:
+    return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
+
+
+def chances(change: Estimate) -> Chances | None:
+    """From Student's t with the estimate's degrees of freedom; None where it has no interval."""
+    if change.interval() is None or change.standard_error is None:
+        return None
+
+    def beyond(distance: float) -> float:
+        """The probability of a change more than `distance` above the estimate."""
+        if not change.standard_error:
+            return float(distance < 0)
+        tail = two_sided_p(distance / change.standard_error, change.df) / 2
+        return tail if distance > 0 else 1 - tail
+
+    helps, hurts = beyond(NEGLIGIBLE - change.value), beyond(NEGLIGIBLE + change.value)
+    return Chances(helps, max(0.0, 1 - helps - hurts), hurts)
 
 
 def skill_words(gain: Estimate) -> str:
@@ -139,6 +168,16 @@ def scarcity(estimate: Estimate | None) -> str:
 def stratum_words(name: str, baseline: str) -> str:
     """The held-out windows of one source (`Stratum.name`), with the label of the baseline: `articles of 8k`."""
     return {"own": f"articles of {baseline}", "new": "new articles"}.get(name, sanitise(name))
+
+
+def stratum_change(stratum: Stratum) -> str:
+    """`+1.20 % [+0.40, +2.00]`; in cosine where the baseline has next to none: `−.0031 cosine [−.0102, +.0040]`."""
+    if abs(stratum.baseline) >= LITTLE or stratum.difference is None:
+        return f"{percent(stratum.change.value)} {interval_words(stratum.change.interval())}"
+    difference = stratum.difference
+    interval = difference.interval()
+    told = f"[{signed(interval[0])}, {signed(interval[1])}]" if interval else "–"
+    return f"{signed(difference.value)} cosine {told}"
 
 
 def interval_words(interval: Interval | None, digits: int = 2) -> str:

@@ -75,7 +75,8 @@ def test_article_ids_are_taken_under_the_usual_names(tmp_path: Path, name: str, 
     numbers = np.repeat([7, 2, 9], 20)
     ids = numbers if kind == "numbers" else np.char.add("text-", numbers.astype(str))
     ids = ids.astype("S") if kind == "bytes" else ids
-    np.savez(tmp_path / "a.npz", **{"vectors": VECTORS, name: ids, "notes": np.zeros(3)})
+    arrays: dict[str, Any] = {"vectors": VECTORS, name: ids, "notes": np.zeros(3)}
+    np.savez(tmp_path / "a.npz", **arrays)
     file = recognise(tmp_path / "a.npz")
     assert file.ids == name and file.unread == ("notes",)
     found, titles = formats.articles(file)
@@ -85,19 +86,16 @@ def test_article_ids_are_taken_under_the_usual_names(tmp_path: Path, name: str, 
 
 
 def test_what_nobody_reads_is_named(tmp_path: Path) -> None:
-    np.savez(
-        tmp_path / "a.npz",
-        vectors=VECTORS,
-        doc_ids=np.zeros(3, int),
-        metadata=np.array([{"article": 1}], object),
-        **{"odd\x1b[2J": np.zeros(2)},
-    )
+    odd: dict[str, Any] = {"odd\x1b[2J": np.zeros(2)}
+    pickled = np.array([{"article": 1}], object)
+    np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_ids=np.zeros(3, int), metadata=pickled, **odd)
     file = recognise(tmp_path / "a.npz")
     assert file.ids == "" and file.unread[:2] == ("doc_ids", "metadata") and file.unread[2].isprintable()
     contexts = np.zeros((9, 5, 3), "f4")
     np.savez(tmp_path / "s.npz", context_sequences=contexts, target_vectors=contexts[:, 0], article_ids=np.zeros(9))
     assert recognise(tmp_path / "s.npz").unread == ("article_ids",)
-    np.savez(tmp_path / "many.npz", vectors=VECTORS, **{f"x{i}": np.zeros(1) for i in range(20)})
+    many_more: dict[str, Any] = {f"x{i}": np.zeros(1) for i in range(20)}
+    np.savez(tmp_path / "many.npz", vectors=VECTORS, **many_more)
     many = recognise(tmp_path / "many.npz").unread
     assert len(many) == 9 and many[-1] == "12 more"
     assert formats.unread_arrays(tmp_path / "many.npz") == many and formats.unread_arrays(tmp_path / "none") == ()

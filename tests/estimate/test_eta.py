@@ -91,8 +91,8 @@ def test_the_first_seconds_of_training_end_calibrating_for_all(tmp_path: Path) -
     assert all(r.eta is not None for r in found.runs.values())
 
 
-def test_only_the_steps_of_this_life_count(tmp_path: Path) -> None:
-    """Slow until the pause, ten times faster after it: the estimate is that of now."""
+def test_only_the_steps_of_the_newest_process_count(tmp_path: Path) -> None:
+    """Slow until the pause, ten times faster after it: the estimate uses the speed of now."""
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="queued", seconds_per_step=0.5)
     run.launch()
@@ -114,7 +114,7 @@ def test_only_the_steps_of_this_life_count(tmp_path: Path) -> None:
     assert eta is not None and eta.seconds == pytest.approx(work_left(run, 600), rel=0.12)
 
 
-def test_digits_of_an_earlier_process_show_nothing(tmp_path: Path) -> None:
+def test_progress_of_an_earlier_process_show_nothing(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.5)
     assert eta_of(tmp_path, campaign, run.time).eta is not None
@@ -306,9 +306,9 @@ def test_what_a_gpu_shows_says_nothing_of_a_cpu() -> None:
     assert Machine((gpu,)).step(WORK) == NOTHING_SHOWN.step(WORK)
 
 
-def test_a_restless_machine_widens_the_range() -> None:
-    calm = Machine((replace(shown("gru", 2.0), unrest=0.01),))
-    wild = Machine((replace(shown("gru", 2.0), unrest=0.6),))
+def test_a_machine_whose_speed_drifts_widens_the_range() -> None:
+    calm = Machine((replace(shown("gru", 2.0), drift=0.01),))
+    wild = Machine((replace(shown("gru", 2.0), drift=0.6),))
     assert wild.step(WORK).variance > 4 * calm.step(WORK).variance
 
 

@@ -21,9 +21,9 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent
-from lvmtui.verdict.ranking import HISTORY, read_table
+from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
-from tests.verdict.scenes import NOW
+from tests.verdict.scenes import NOW, read_table
 
 
 def imported(root: Path, folders: list[Path], **options: object) -> CampaignState:
@@ -75,7 +75,7 @@ def test_it_says_what_was_missed(tmp_path: Path) -> None:
     md = state.dir.report.read_text()
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in md
     assert "By the runs' own histories more data raised the cosine of 1 and lowered that of 4 of 5 models" in md
-    assert "(average −0.97 %)" in md
+    assert "−0.97 %" in md
     assert not any(row.medal for row in report.table.rows) and "🥇" not in md
     assert "No medals: these figures prove nothing." in md
     assert "no common held-out set, so there is no interval and no verdict" in md
@@ -143,7 +143,7 @@ def test_the_arm_is_asked_for_where_nothing_tells(tmp_path: Path) -> None:
         write_training_history(tmp_path / "amn_20251016_133427", "amn", curve(0.5)),
         write_training_history(tmp_path / "amn_232k_20251017_090129", "amn", curve(0.51)),
     ]
-    with pytest.raises(UserError, match=r"amn_20251016_133427: does not tell the size.*--arm 80k"):
+    with pytest.raises(UserError, match=r"amn_20251016_133427: does not say what size.*--arm 80k"):
         take_in(Workspace(tmp_path / "ws"), folders)
     state = imported(tmp_path, folders, arm="80k")
     assert [view.planned.run.rsplit("_", 2)[0] for view in state.runs] == ["amn_80k", "amn_232k"]
@@ -155,7 +155,7 @@ def test_the_arm_is_asked_for_where_nothing_tells(tmp_path: Path) -> None:
     [
         (("amn_80k", "gru_80k"), None, "all folders are of 80k; name folders of the other size too"),
         (("amn_80k", "gru_90k", "lstm_100k"), None, "folders of 3 sizes"),
-        (("amn_80k", "gru_90k"), "big", "--arm big: names no size"),
+        (("amn_80k", "gru_90k"), "big", "--arm big: is not a size"),
     ],
 )
 def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str | None, words: str) -> None:
@@ -169,10 +169,10 @@ def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str |
     ("content", "words"),
     [
         (None, "neither training_history.json nor benchmark_results.json is in it"),
-        ("{", "not a training history: it is no JSON; docs/judgement.md tells the format"),
-        ("[1]", "not a training history: it is no JSON object"),
-        ('{"epochs": [3]}', "not a training history: the key 'history' is missing; docs/judgement.md tells the format"),
-        ('{"history": [3]}', "not a training history: 'history' is no list of one object an epoch"),
+        ("{", "not a training history, because it is not JSON; docs/judgement.md describes the format"),
+        ("[1]", "not a training history, because it is not a JSON object"),
+        ('{"epochs": [3]}', "not a training history, because the key 'history' is missing"),
+        ('{"history": [3]}', "not a training history, because 'history' is not a list with an object for each epoch"),
         ('{"history": []}', "its history has no epochs"),
         ('{"history": [{"val_cosine": 0.5}]}', "neither the history nor the folder names a model"),
     ],
@@ -276,7 +276,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
     ]
     (tmp_path / "v.npz").write_bytes(b"")
     workspace = Workspace(tmp_path / "ws")
-    with pytest.raises(UserError, match=r"does not tell the size.*--arm"):
+    with pytest.raises(UserError, match=r"does not say what size.*--arm"):
         import_folders(workspace, folders, trained_on=tmp_path / "v.npz")
     assert not (tmp_path / "ws").exists()
     for _ in range(2):  # a second import takes other names

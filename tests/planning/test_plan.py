@@ -220,7 +220,7 @@ def test_a_name_that_does_not_fit_the_vectors_is_noted(tmp_path: Path) -> None:
         baseline_runs=(lines[0].removeprefix("run "),),
     )
     notes = make_plan(options, workspace).campaign.notes
-    assert any("has 576 vectors and the runs are called 80k" in note for note in notes)
+    assert any("has 576 vectors, but the runs are labelled 80k" in note for note in notes)
 
 
 def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Options) -> None:

@@ -115,9 +115,8 @@ def test_the_commands_are_the_ones_agreed_on(folder: CampaignDir) -> None:
 
     assert command_of(folder, Task(folder.id, "report", "", ""))[:3] == our_command("lvmtui")[:3]
     assert words("baselines", "baseline") == ["lvmtui.datasets.baselines", str(folder.path), "baseline"]
-    assert words("comparison", "gru") == ["lvmtui.verdict.compare", str(folder.path), "gru"]
-    root = str(folder.workspace.root)
-    assert words("report", "") == ["lvmtui", "report", "--workspace", root, "--campaign", folder.id]
+    assert words("comparison", "gru") == ["lvmtui.report.make", str(folder.path), "gru"]
+    assert words("report", "") == ["lvmtui.report.make", str(folder.path)]
 
 
 # Processes ------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.split import read_heldout
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.results import read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.formats.trainer_log import Evaluated, Failed
 from lvmtui.legacy.importer import import_folders
@@ -30,12 +31,12 @@ from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.compare import compare
-from lvmtui.verdict.comparison import read_comparison
-from lvmtui.verdict.ranking import HISTORY, read_table
+from lvmtui.verdict.rows import HISTORY
 from lvmtui.verdict.words import Word
 from tests.legacy.originals import curve, write_training_history
 from tests.trainers.originals import EPOCHS, train_original, write_weights
 from tests.trainers.tiny import Interrupting, events_of, state_of, train_here, write_walk
+from tests.verdict.scenes import read_table
 from trainers.legacy_weights import mapped, read_weights
 from trainers.loading import load_forecaster
 from trainers.models import build, unit
@@ -131,7 +132,7 @@ def test_old_weights_are_judged_on_windows_they_cannot_have_seen(tmp_path: Path,
     row = read_table(campaign_state).rows[0]
     assert not row.history and row.baseline.cosine == pytest.approx(cosine, abs=1e-5)
     report = read_report(campaign_state, now=0.0)
-    assert any("how many updates those runs took" in note for note in report.campaign_facts.notes)
+    assert any("updates those runs took" in note for note in report.campaign_facts.notes)
     run = next(run for run in report.runs if run.arm == "baseline")
     assert run.imported_from and run.heldout and run.latency_p50_ms and run.best_digest and run.seconds is None
     assert before == {path: path.read_bytes() for path in original.rglob("*") if path.is_file()}
@@ -198,7 +199,7 @@ def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: 
     runs = tuple(line.removeprefix("run ") for line in lines[:-1])
     options = replace(options_of(Path(runs[0]), original), models=("amn", "lstm"), baseline_runs=runs)
     campaign = write_plan(make_plan(options, workspace), workspace)
-    assert "no weights lie beside the history of LSTM" in " ".join(campaign.notes)
+    assert "no weights beside the history of LSTM" in " ".join(campaign.notes)
     assert [(run.model, run.arm, run.trained_here) for run in campaign.runs] == [
         ("amn", "baseline", True),
         ("amn", "expanded", True),

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.results import Estimate, Skill
 from lvmtui.ui.draw.lines import width_of
 from lvmtui.ui.draw.run import run_header
 from lvmtui.ui.draw.verdict import verdict_view
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.verdict.comparison import Skill
-from lvmtui.verdict.estimate import Estimate
-from lvmtui.verdict.ranking import TrivialRow
+from lvmtui.verdict.table import TrivialRow
 from tests.ui.showcase import end, middle
 from tests.ui.test_board import look, text
 

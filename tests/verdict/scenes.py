@@ -11,12 +11,15 @@ from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
+from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.table import Table
 from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_trivial
 
 NOW = 1795358700.0
 
 
-def finished(  # noqa: PLR0913  any figure of a scene may matter to a test
+def finished(  # noqa: PLR0913  a scene has many sides
     root: Path,
     cosines: Mapping[str, tuple[float, float]],
     *,
@@ -56,6 +59,12 @@ def finished(  # noqa: PLR0913  any figure of a scene may matter to a test
 
 def state_of(workspace: Workspace, campaign: Campaign) -> CampaignState:
     return CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+
+
+def read_table(state: CampaignState) -> Table:
+    """The table from what the campaign's folder holds now."""
+    trivial = trivial_by_run(state)
+    return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
 
 
 def report_of(workspace: Workspace, campaign: Campaign) -> tuple[Report, str]:

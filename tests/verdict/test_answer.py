@@ -1,4 +1,4 @@
-"""The answer in a sentence."""
+"""The answer: its rules, for every mixture of models."""
 
 from __future__ import annotations
 
@@ -8,94 +8,173 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.verdict.answer import answer, caveats
-from lvmtui.verdict.ranking import Row, Table, ranked
-from lvmtui.verdict.words import Word, verdict
-from tests.report.test_insights import row
+from lvmtui.formats.results import Estimate, Stratum
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.sources import disagreement
+from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.words import DOWN, UP, Word, verdict
+from tests.verdict.tables import made_row, made_table, with_hits, with_skill
 
-HELPED, HURT, UP, DOWN = Word.IMPROVED, Word.REGRESSED, Word.LEANS_UP, Word.LEANS_DOWN
-CLOSE, SMALL, UNFAIR, OPEN = Word.TOO_CLOSE, Word.NEGLIGIBLE, Word.NOT_COMPARABLE, Word.PROVISIONAL
+HELPED, HURT, LEANS, LEANS_DOWN = Word.IMPROVED, Word.REGRESSED, Word.LEANS_UP, Word.LEANS_DOWN
+CLOSE, SMALL, UNFAIR, OPEN, NONE = (
+    Word.TOO_CLOSE, Word.NEGLIGIBLE, Word.NOT_COMPARABLE, Word.PROVISIONAL, Word.NO_VERDICT
+)  # fmt: skip
+ONE = "with one seed this is a lean, not a finding"
 
 
-def table(words: list[Word], seeds: int = 3) -> Table:
-    rows = ranked([row(f"m{i}", 1.0, 0.5, word) for i, word in enumerate(words)])
-    changes = [r.change for r in rows if r.rank is not None and r.change is not None]
-    return Table(("8k", "23k"), tuple(rows), (), sum(changes) / len(changes) if changes else None, seeds, len(words))
+def rows(*words: Word) -> list[Row]:
+    return [made_row(f"m{i}", 1.0, word, seeds=1 if word in (LEANS, LEANS_DOWN) else 3) for i, word in enumerate(words)]
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "average", "error", "expected"),
     [
-        ([HELPED, HELPED, HELPED], "More data helped 3 of 3 models (average +1.00 %)."),
-        ([HURT, HURT], "More data hurt 2 of 2 models (average +1.00 %)."),
-        (
-            [HELPED, HURT, CLOSE],
-            "More data helped 1 and hurt 1 of 3 models (average +1.00 %); too close to call for one.",
-        ),
-        (
-            [HELPED, HELPED, HELPED, CLOSE, UNFAIR],
-            "More data helped 3 of 5 models (average +1.00 %); too close to call for one; one is not a fair "
-            "comparison.",
-        ),
-        ([UP, DOWN], "More data seems to help 1 and to hurt 1 of 2 models (average +1.00 %)."),
-        ([HELPED, UP, CLOSE], "More data seems to help 2 of 3 models (average +1.00 %); too close to call for one."),
-        ([DOWN, CLOSE], "More data seems to hurt 1 of 2 models (average +1.00 %); too close to call for one."),
-        ([Word.NO_VERDICT], "No verdict on m0 (+1.00 %): there are too few held-out clusters."),
-        ([HELPED], "More data helped m0 (+1.00 %)."),
-        ([DOWN], "More data seems to hurt m0 (+1.00 %)."),
-        ([CLOSE], "Whether more data helps m0 (+1.00 %) is too close to call."),
-        ([SMALL], "More data makes a negligible difference to m0 (+1.00 %)."),
-        (
-            [SMALL, SMALL],
-            "More data is not known to help or to hurt any of 2 models (average +1.00 %); for all the difference is "
-            "negligible.",
-        ),
-        ([OPEN, OPEN], "No answer yet: none of 2 models is compared yet."),
-        ([OPEN, UNFAIR, UNFAIR], "No answer yet: none of 3 models is compared yet; two cannot be compared."),
-        ([UNFAIR, UNFAIR], "No answer: none of 2 models allows a fair comparison."),
-        ([HELPED, OPEN, OPEN], "More data helped 1 of 3 models; two are not finished."),
+        ((HELPED,) * 3, 1.0, 0.1, "More data helped: +1.00 % on average over 3 models, 95 % interval [+0.80, +1.20]; "
+            "all 3 improved."),
+        ((HURT, HURT), -1.0, 0.1, "More data hurt: −1.00 % on average over 2 models, 95 % interval [−1.20, −0.80]; "
+            "both regressed."),
+        ((HELPED, HURT, CLOSE), 0.1, 0.1, "More data helped 1 and hurt 1 of 3 models compared; 1 is too close to call "
+            "alone; +0.10 % on average over 3 models, 95 % interval [−0.10, +0.30]."),
+        ((CLOSE,) * 5, 0.6, 0.2, "More data helped: +0.60 % on average over 5 models, 95 % interval [+0.19, +1.01]; "
+            "all 5 are too close to call alone."),
+        ((CLOSE, CLOSE), 0.3, 0.3, "Whether more data helps is too close to call: +0.30 % on average over 2 models, 95 "
+            "% interval [−0.31, +0.91]; both are too close to call alone."),
+        ((SMALL, SMALL, HELPED), 0.1, 0.1, "More data makes a negligible difference: +0.10 % on average over 3 models, "
+            "95 % interval [−0.10, +0.30]; 1 improved, 2 changed by a negligible amount."),
+        ((HELPED, HELPED, UNFAIR), 1.0, 0.1, "More data helped: +1.00 % on average over the 2 of 3 models compared, "
+            "95 % interval [+0.80, +1.20]; both improved. Left out: m2 cannot be compared."),
+        ((HELPED, HELPED, OPEN, OPEN), 1.0, 0.1, "So far: more data helped: +1.00 % on average over the 2 of 4 models "
+            "compared, 95 % interval [+0.80, +1.20]; both improved. Left out: m2 and m3 are not finished."),
+        ((HELPED, OPEN, OPEN), None, 0.1, "So far: more data helped 1 of 1 model compared. Left out: m1 and m2 are not "
+            "finished."),
+        ((HELPED,), None, 0.1, "More data helped m0 (+1.00 %, 95 % interval [+0.80, +1.20])."),
+        ((SMALL,), None, 0.1, "More data makes a negligible difference to m0 (+1.00 %, 95 % interval [+0.80, +1.20])."),
+        ((CLOSE,), None, 0.1, "Whether more data helps m0 (+1.00 %, 95 % interval [+0.80, +1.20]) is too close to "
+            "call."),
+        ((LEANS_DOWN,), None, 0.1, f"More data seems to hurt m0 (+1.00 %, 95 % interval [+0.80, +1.20]); {ONE}."),
+        ((OPEN, OPEN), None, 0.1, "No answer yet: none of 2 models is compared yet."),
+        ((OPEN, UNFAIR, UNFAIR), None, 0.1, "No answer yet: none of 3 models is compared yet; two cannot be compared."),
+        ((UNFAIR, UNFAIR), None, 0.1, "No answer: none of 2 models allows a fair comparison."),
     ],
-)
-def test_sentences(words: list[Word], expected: str) -> None:
-    assert answer(table(words)) == expected
+)  # fmt: skip
+def test_sentences(words: tuple[Word, ...], average: float | None, error: float, expected: str) -> None:
+    assert answer(made_table(rows(*words), average, error)) == expected
 
 
-@given(st.lists(st.sampled_from(Word), max_size=31))
-def test_any_table_has_an_answer_of_one_sentence(words: list[Word]) -> None:
-    said = answer(table(words))
-    assert said.endswith(".") and "\n" not in said and "None" not in said and said[0].isupper()
+def test_one_seed_leans_and_the_answer_says_what_that_means() -> None:
+    said = answer(made_table(rows(LEANS, LEANS), 1.0, seeds=1))
+    assert said == (
+        f"More data seems to help: +1.00 % on average over 2 models, 95 % interval [+0.80, +1.20]; both lean up; {ONE}."
+    )
+
+
+@given(st.lists(st.sampled_from(Word), max_size=31), st.one_of(st.none(), st.floats(-5, 5)), st.floats(0, 2))
+def test_any_mixture_has_an_answer(words: list[Word], average: float | None, error: float) -> None:
+    made = made_table(rows(*words), average if words else None, error)
+    said = answer(made)
+    assert said.endswith(".") and "\n" not in said and "None" not in said and said[0].isupper() and "  " not in said
+    found = {row.verdict.word for row in made.ranked}
+    if found & UP and found & DOWN:
+        assert "and hurt" in said or "and to hurt" in said
+
+
+def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> None:
+    below = [with_skill(made_row(f"m{i}", 34.0), -0.02 - i / 100) for i in range(3)]
+    assert answer(made_table(below, 34.0)).startswith(
+        "None of 3 models beats the recency mean, which needs no training (.5166; the best, m0, has .4966). "
+        "More data helped: +34.00 % on average"
+    )
+    above = with_skill(made_row("m3", 1.0), 0.01)
+    assert answer(made_table([*below, above], 34.0)).startswith("More data helped")
+    one = answer(made_table(below[:1]))
+    assert one.startswith("m0 does not beat the recency mean, which needs no training (.5166; it has .4966). ")
+
+
+def test_a_cancelled_model_is_cancelled_and_is_not_waited_for() -> None:
+    cancelled = [replace(row, cancelled=True) for row in rows(UNFAIR, UNFAIR)]
+    judged = [made_row("a", 1.0), made_row("b", 1.0)]
+    assert answer(made_table([*judged, *cancelled], 1.0)).endswith("both improved. Left out: m0 and m1 were cancelled.")
+    assert answer(made_table(cancelled)) == "No answer: both models were cancelled."
+    assert answer(made_table(cancelled[:1])) == "No answer: m0 was cancelled."
+    assert answer(made_table([cancelled[0], made_row("c", 1.0, UNFAIR)])) == (
+        "No answer: none of 2 models allows a fair comparison; one was cancelled."
+    )
+
+
+def test_retrieval_that_falls_is_in_the_answer_whatever_the_cosine_does() -> None:
+    falling = with_hits(made_row("amn", 1.5), 0.221, 0.204)
+    assert answer(made_table([falling, made_row("b", 1.5)], 1.5)).endswith(
+        "But AMN finds the true next vector less often (hit@10 .221 to .204, −.017 [−.019, −.015])."
+    )
+    both = [falling, with_hits(made_row("gru", -1.0, HURT), 0.221, 0.200)]
+    assert "But AMN and GRU find the true next vector less often (GRU: hit@10" in answer(made_table(both, 0.2))
+    worse = with_hits(made_row("gru", -1.0, HURT), 0.221, 0.200)
+    assert "GRU also finds the true next vector less often" in answer(made_table([worse]))
+    still = with_hits(made_row("amn", 1.5), 0.2210, 0.2205)
+    assert "less often" not in answer(made_table([still]))
+
+
+def stratum(name: str, cosine: float, change: float, error: float = 0.2) -> Stratum:
+    def of(value: float, error: float) -> Estimate:
+        return Estimate(value, error, 30, 1000, 40, 30)
+
+    difference = of(cosine * change / 100, cosine * error / 100)
+    return Stratum(name, cosine, cosine * (1 + change / 100), of(change, error), difference)
+
+
+def test_sources_that_disagree_are_in_the_answer() -> None:
+    def judged(*strata: Stratum) -> Row:
+        row = replace(made_row("amn", 0.1, SMALL), strata=strata)
+        return replace(row, disagreement=disagreement(row, "8k"))
+
+    apart = judged(stratum("own", 0.5, 1.6), stratum("new", 0.5, -1.4))
+    assert answer(made_table([apart])).endswith(
+        "The sources of held-out articles disagree for AMN: for AMN articles of 8k +1.60 % [+1.19, +2.01] but new "
+        "articles −1.40 % [−1.81, −0.99]."
+    )
+    assert judged(stratum("own", 0.5, 1.0), stratum("new", 0.5, 1.2)).disagreement == ""
+    assert judged(stratum("own", 0.5, 1.0)).disagreement == ""
+    noise = judged(stratum("own", 0.52, 0.1), stratum("new", 0.004, -61.98, 90.0))
+    assert answer(made_table([noise])).endswith(
+        "Check the data: new articles can hardly be predicted at all (cosine .00)."
+    )
 
 
 def few(row: Row, df: float, cluster_df: float | None) -> Row:
     """The row without a verdict, for its degrees of freedom."""
     assert row.estimate
     estimate = replace(row.estimate, df=df, cluster_df=cluster_df)
-    return replace(row, estimate=estimate, verdict=verdict(estimate, seeds=2))
+    return replace(row, estimate=estimate, interval=None, verdict=verdict(estimate, seeds=2))
 
 
 def test_the_reason_for_no_verdict_is_the_true_one() -> None:
-    one = table([Word.NO_VERDICT], seeds=2)
-    by_seeds = replace(one, rows=(few(one.rows[0], 2.9, 10.8),))
+    by_seeds = made_table([few(made_row("m0", 1.0), 2.9, 10.8)], seeds=2)
     assert answer(by_seeds) == "No verdict on m0 (+1.00 %): there are too few seeds."
     assert caveats(by_seeds) == (
-        "To judge m0: one more seed (--seeds).",
-        "The seeds of m0 lie apart, and so few tell little of how far others would: the intervals are wide for it "
-        "(from 2.9 degrees of freedom), and more seeds would narrow them.",
+        "To judge m0: more seeds (--seeds).",
+        "The seeds of m0 differ much, and there are few of them: the intervals are wide for that reason (from 2.9 "
+        "degrees of freedom); more seeds would narrow them.",
     )
-    by_clusters = replace(one, rows=(few(one.rows[0], 2.9, None),))
+    by_clusters = made_table([few(made_row("m0", 1.0), 2.9, None)], seeds=2)
     assert answer(by_clusters) == "No verdict on m0 (+1.00 %): there are too few held-out clusters."
-    assert len(caveats(by_clusters)) == 1 and caveats(by_clusters)[0].startswith("A few large articles make up much")
-    several = table([HELPED, HELPED, HELPED], seeds=2)
-    mixed = replace(several, rows=(few(several.rows[0], 2.9, 10.8), few(several.rows[1], 2.1, 2.0), several.rows[2]))
-    assert answer(mixed).endswith("; for one there are too few seeds; for one there are too few held-out clusters.")
-    assert any("wide for it (from 2.0 degrees of freedom)" in said for said in caveats(mixed))
+    assert len(caveats(by_clusters)) == 1 and caveats(by_clusters)[0].startswith("There are few held-out articles")
 
 
 def test_caveats() -> None:
-    assert caveats(table([HELPED])) == ()
-    assert caveats(table([HELPED, HURT]))[0].startswith("2 models are judged together")
-    single = table([UP, HELPED])
-    one = replace(single, rows=(replace(single.rows[0], seeds=1), *single.rows[1:]))
-    assert caveats(one)[0].startswith("Single seed (m0): the intervals do not cover training noise.")
-    every = replace(single, rows=tuple(replace(r, seeds=1) for r in single.rows))
-    assert caveats(every)[0].startswith("Single seed: the intervals do not cover training noise.")
+    assert caveats(made_table(rows(HELPED))) == ()
+    joint = replace(made_table(rows(HELPED, HURT)), level=0.03)
+    assert caveats(joint) == (
+        "2 models are judged together: each verdict uses the model's 97.0 % interval, so that all 2 intervals hold at "
+        "once with 95 %.",
+    )
+    assert caveats(made_table(rows(LEANS, HELPED)))[0].startswith("Single seed (m0): the intervals do not cover")
+    assert caveats(made_table(rows(LEANS, LEANS)))[0].startswith("Single seed: the intervals do not cover training")
+    old: Table = replace(made_table(rows(HELPED)), uncapped=True)
+    assert caveats(old)[0].startswith("This campaign was planned without a cap on articles")
+    folds = [replace(made_table(rows(*(HELPED,) * n)), folds=True, tested=0) for n in (1, 2)]
+    assert caveats(folds[0])[0].startswith("1 model with 3 folds says little about training noise") and not caveats(
+        folds[1]
+    )
+    capped = replace(made_row("m0", 1.0), unweighted=Estimate(2.0, 0.4, 7, 2000, 60, 14))
+    assert caveats(replace(made_table([capped]), cap=20))[0].startswith("An article counts for at most 20 windows")

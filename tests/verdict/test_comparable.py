@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lvmtui.formats.data_facts import PairFacts, SpaceFacts
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import Imported
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
-from lvmtui.verdict.comparable import Side, checks_of, contention_notes, for_seed, merged, settled
-from lvmtui.verdict.comparison import METRIC, Check
+from lvmtui.verdict.comparable import (
+    Side,
+    check_code,
+    checks_of,
+    contention_notes,
+    for_seed,
+    merged,
+    settled,
+    version_notes,
+)
 from tests.factory import FINGERPRINT, Curve, bring_to, make_campaign
 from tests.verdict.scenes import state_of
 
@@ -25,7 +35,8 @@ def pair(root: Path, curve: Curve | None = None) -> tuple[RunState, RunState]:
 
 
 def side(state: RunState, **options: object) -> Side:
-    return replace(Side(state, True, METRIC, FINGERPRINT, ""), **options)  # type: ignore[arg-type]
+    assert state.trainer.started
+    return replace(Side(state, (state.trainer.started,), METRIC, FINGERPRINT, ""), **options)  # type: ignore[arg-type]
 
 
 def with_speeds(state: RunState, speeds: list[float]) -> RunState:
@@ -49,7 +60,7 @@ def test_a_baseline_of_another_campaign_may_have_seen_the_held_out_vectors(tmp_p
         c for c in checks_of(campaign, side(foreign, scores_fingerprint="f" * 64), side(expanded)) if not c.passed
     ]
     assert [c.name for c in failed] == ["held-out windows", "held-out by content", "vector space"]
-    assert failed[1].words == "8k may have trained on held-out vectors: its split is another campaign's"
+    assert failed[1].words == "8k may have trained on held-out vectors: its split is another one"
 
 
 def test_a_condition_that_fails_for_one_seed_fails() -> None:
@@ -112,3 +123,62 @@ def test_a_shared_machine_is_noted(tmp_path: Path) -> None:
     assert note.startswith("8k: uneven speed, a tenth of the training at 150 windows/s or less, half of it above 400")
     (note,) = contention_notes(with_speeds(baseline, steady), with_speeds(expanded, [200.0] * 40))
     assert note.startswith("8k trained at 400 windows/s, 23k at 200;")
+
+
+def started_with(one: Side, **changes: object) -> Side:
+    """The side with one more attempt that differs from its first."""
+    return replace(one, starts=(*one.starts, replace(one.starts[0], **changes)))  # type: ignore[arg-type]
+
+
+def test_code_that_changed_between_arms_seeds_or_attempts_is_not_comparable(tmp_path: Path) -> None:
+    sides = [side(state) for state in pair(tmp_path)]
+    assert check_code(sides) == Check("same model", True, "all runs have the same number of parameters")
+    coded = [replace(one, starts=(replace(one.starts[0], code="a" * 64),)) for one in sides]
+    assert check_code(coded).words == "all runs were trained by the same code"
+    edited = check_code([coded[0], replace(coded[1], starts=(replace(coded[1].starts[0], code="b" * 64),))])
+    assert not edited.passed
+    assert edited.words == "the code that trains changed between runs: 8k seed 1 and 23k seed 1 differ"
+    resumed = check_code([coded[0], started_with(coded[1], code="b" * 64)])
+    assert not resumed.passed and "8k seed 1, 23k seed 1 and 23k seed 1" in resumed.words
+    wider = check_code([coded[0], replace(coded[1], starts=(replace(coded[1].starts[0], parameters=987_000),))])
+    assert not wider.passed and wider.words.endswith("8k seed 1 612,864, 23k seed 1 987,000")
+
+
+def test_what_was_not_recorded_or_is_another_programs_is_not_held_against_a_run(tmp_path: Path) -> None:
+    first, second = (side(state) for state in pair(tmp_path))
+    assert check_code([first, started_with(second, code="b" * 64)]).passed
+    foreign = Imported("/old/amn", "training_history.json", "0" * 64, "best_model.pt")
+    spec = replace(first.state.spec, imported=foreign)
+    old = replace(first, state=replace(first.state, spec=spec), starts=(replace(first.starts[0], parameters=7),))
+    assert check_code([old, second]).passed
+
+
+def test_other_versions_are_noted(tmp_path: Path) -> None:
+    sides = [side(state) for state in pair(tmp_path)]
+    assert version_notes(sides) == ()
+    newer = sides[1].starts[0].versions | {"torch": "9.9"}
+    assert version_notes([sides[0], started_with(sides[1], versions=newer)])[0].startswith(
+        "the runs used different versions of torch: "
+    )
+
+
+def test_vectors_of_another_space_are_not_comparable(tmp_path: Path) -> None:
+    baseline, expanded = pair(tmp_path)
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    for same, passed in (("yes", True), ("unknown", True), ("no", False)):
+        found = checks_of(campaign, side(baseline), side(expanded), PairFacts(0.0, False, same))
+        assert next(c for c in found if c.name == "vector space").passed is passed
+    turned = PairFacts(0.0, False, "no", SpaceFacts(True, 0.45, 0.08, -0.02, ("expanded: rows 8,280 to 23,263",)))
+    (check,) = (c for c in checks_of(campaign, side(baseline), side(expanded), turned) if not c.passed)
+    assert check.words == "not all vectors are of one space (expanded: rows 8,280 to 23,263)"
+
+
+def test_with_folds_each_seed_has_windows_of_its_own_that_both_arms_share(tmp_path: Path) -> None:
+    baseline, expanded = pair(tmp_path)
+    campaign = replace(make_campaign(tmp_path / "other", models=("amn",)), folds=True)
+    one, two = (
+        side(replace(state, spec=replace(state.spec, split_fingerprint="f" * 64)), scores_fingerprint="f" * 64)
+        for state in (baseline, expanded)
+    )
+    assert all(check.passed for check in checks_of(campaign, one, two))
+    assert not all(check.passed for check in checks_of(campaign, one, side(expanded)))

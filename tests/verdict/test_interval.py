@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.verdict.estimate import LEAST_DF
-from lvmtui.verdict.interval import bell_mccaffrey, cr2, estimate
+from lvmtui.datasets.weights import bell_mccaffrey
+from lvmtui.formats.results import LEAST_DF
+from lvmtui.verdict.interval import estimate
 
 sizes_of_clusters = st.lists(st.integers(1, 300), min_size=2, max_size=40)
 
@@ -32,10 +33,10 @@ def test_equal_clusters_give_the_plain_standard_error_of_their_means() -> None:
     scores = np.array([1.0, 3.0, 2.0, 6.0, 5.0, 7.0])
     cluster = np.array([4, 4, 9, 9, 2, 2])
     means = np.array([2.0, 4.0, 6.0])
-    mean, variance, df, clusters, effective = cr2(scores, cluster)
-    assert (mean, clusters) == (4.0, 3)
-    assert variance == pytest.approx(np.var(means, ddof=1) / 3)
-    assert (df, effective) == pytest.approx((2, 3))
+    found = estimate(scores, cluster)
+    assert (found.value, found.clusters) == (4.0, 3)
+    assert found.standard_error == pytest.approx(math.sqrt(np.var(means, ddof=1) / 3))
+    assert (found.df, found.effective_clusters) == (pytest.approx(2), pytest.approx(3))
 
 
 def test_windows_of_their_own_give_the_plain_standard_error() -> None:

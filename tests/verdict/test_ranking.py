@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.formats.data_facts import read_trivial
-from lvmtui.formats.spec import ARMS
 from lvmtui.verdict.compare import compare
-from lvmtui.verdict.ranking import SO_FAR, ArmCell, Row, ranked, read_table, table_of
+from lvmtui.verdict.comparison import trivial_by_run
+from lvmtui.verdict.ranking import ranked, table_of
+from lvmtui.verdict.rows import SO_FAR
+from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import Verdict, Word
-from tests.factory import Curve, make_campaign
-from tests.verdict.scenes import finished, state_of
+from tests.factory import Curve, State, bring_to, make_campaign
+from tests.verdict.scenes import finished, read_table, state_of
 
 
 def row(model: str, change: float | None, expanded: float | None, word: Word) -> Row:
@@ -135,26 +136,94 @@ def test_a_change_so_far_is_told_against_each_arms_own_windows(tmp_path: Path) -
     """The bundled data's figures: the bare validation cosines fall, the windows of 23k are harder."""
     workspace, campaign = finished(
         tmp_path, {"amn": (0.5226, 0.5201)}, seeds=(1,), states={("amn", "expanded"): "interrupted"},
-        curves={("amn", "baseline"): Curve(0.5226, noise=0), ("amn", "expanded"): Curve(0.5201, steepness=99, noise=0)},
+        curves={
+            ("amn", "baseline"): Curve(0.5226, steepness=99, noise=0),
+            ("amn", "expanded"): Curve(0.5201, steepness=99, noise=0),
+        },
     )  # fmt: skip
     state = state_of(workspace, campaign)
-    known = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
-    assert known["baseline"] and known["expanded"]
+    runs = {view.planned.arm: view.planned.run for view in state.runs}
+    known = trivial_by_run(state)
+    baseline, expanded = known[runs["baseline"]], known[runs["expanded"]]
+    assert baseline and expanded
     own = {
-        "baseline": replace(known["baseline"], validation_mean=0.5091),
-        "expanded": replace(known["expanded"], validation_mean=0.5031),
+        runs["baseline"]: replace(baseline, validation_cosines={"mean": 0.5, "recency_mean": 0.5091}),
+        runs["expanded"]: replace(expanded, validation_cosines={"mean": 0.5, "recency_mean": 0.5031}),
     }
-    (amn,) = table_of(state, {}, own, {}).rows  # type: ignore[arg-type]
+    (amn,) = table_of(state, {}, own, {}).rows
     assert amn.verdict.word is Word.PROVISIONAL and amn.change is not None
-    assert amn.change == pytest.approx(100 * (0.5201 / 0.5031 / (0.5226 / 0.5091) - 1), abs=0.05)
-    assert amn.change > 0 and amn.notes == (SO_FAR,)
+    assert amn.change == pytest.approx(100 * (0.5201 / 0.5031 / (0.5226 / 0.5091) - 1), abs=0.01)
+    assert amn.change > 0 and amn.notes == (SO_FAR,) and amn.early
     for unknown in (
         {},
-        {"baseline": own["baseline"]},
-        own | {"expanded": replace(own["expanded"], fingerprint="another split")},
+        {runs["baseline"]: own[runs["baseline"]]},
+        own | {runs["expanded"]: replace(own[runs["expanded"]], fingerprint="another split")},
     ):
-        (amn,) = table_of(state, {}, unknown, {}).rows  # type: ignore[arg-type]
-        assert (amn.change, amn.notes) == (None, ())
+        (amn,) = table_of(state, {}, unknown, {}).rows
+        assert (amn.change, amn.notes) == (None, ("too early to tell",))
+
+
+def test_no_word_and_no_medal_before_all_seeds_that_were_planned(tmp_path: Path) -> None:
+    models = {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)}
+    workspace, campaign = finished(tmp_path, models, states={("amn", "expanded"): "queued"})
+    for count, seed in enumerate(campaign.seeds, 1):
+        bring_to(workspace, campaign, "amn", "expanded", seed, state="finished", curve=Curve(0.5269), heldout=True)
+        for model in campaign.models:
+            compare(workspace.campaign(campaign.id), model)
+        table = read_table(state_of(workspace, campaign))
+        amn = table.row("amn")
+        assert amn and amn.change is not None
+        if count < len(campaign.seeds):
+            assert amn.verdict.sentence == f"provisional: {count} of 3 seeds compared"
+            assert (amn.medal, amn.rank, amn.interval, amn.estimate) == ("", None, None, None)
+            assert table.primary is None and table.tested == 1
+        else:
+            assert amn.verdict.word is Word.IMPROVED and amn.medal and table.tested == 2 and table.primary
+
+
+def test_seeds_that_will_never_come_are_counted_and_not_waited_for(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269)}, states={("amn", "expanded"): "queued"})
+    states: tuple[State, ...] = ("finished", "cancelled", "cancelled")
+    for seed, state in zip(campaign.seeds, states, strict=True):
+        bring_to(
+            workspace, campaign, "amn", "expanded", seed, state=state, curve=Curve(0.5269), heldout=state == "finished"
+        )
+    compare(workspace.campaign(campaign.id), "amn")
+    (amn,) = read_table(state_of(workspace, campaign)).rows
+    assert amn.verdict.word is Word.LEANS_UP and not amn.cancelled
+    assert "1 of 3 seeds compared; the others did not finish" in amn.notes
+
+
+def test_a_cancelled_model_is_cancelled(tmp_path: Path) -> None:
+    models = {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)}
+    workspace, campaign = finished(tmp_path, models, states={("gru", "expanded"): "cancelled"})
+    compare(workspace.campaign(campaign.id), "amn")
+    gru = read_table(state_of(workspace, campaign)).row("gru")
+    assert gru and gru.cancelled and gru.verdict.sentence == "not comparable: 23k cancelled"
+
+
+def test_a_baseline_that_failed_to_learn_wins_no_medal(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269), "gru": (0.05, 0.52)})
+    for model in campaign.models:
+        compare(workspace.campaign(campaign.id), model)
+    table = read_table(state_of(workspace, campaign))
+    gru = table.row("gru")
+    assert gru and (gru.rank, gru.medal, gru.change) == (None, "", None)
+    assert gru.verdict.sentence.startswith("not comparable: 8k failed to learn")
+    assert table.average == pytest.approx(1.54, abs=0.1)
+
+
+def test_the_average_is_that_of_the_windows(tmp_path: Path) -> None:
+    models = {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52), "lstm": (0.5142, 0.5190)}
+    workspace, campaign = finished(tmp_path, models)
+    for model in campaign.models:
+        compare(workspace.campaign(campaign.id), model)
+    table = read_table(state_of(workspace, campaign))
+    changes = [row.change for row in table.rows if row.change is not None]
+    assert table.primary and table.primary.models == campaign.models
+    assert table.primary.estimate.value == table.average == pytest.approx(sum(changes) / 3)
+    assert table.primary.verdict.word is Word.IMPROVED and table.primary.chances
+    assert 0.05 / 3 < table.level < 0.05 and table.uncapped
 
 
 def test_a_collapsed_run_is_no_evidence_about_data(tmp_path: Path) -> None:
@@ -176,7 +245,8 @@ def test_a_collapsed_run_is_no_evidence_about_data(tmp_path: Path) -> None:
 def test_trivial_baselines_stand_beside_the_best_first(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269)}, seeds=(1,))
     state = state_of(workspace, campaign)
-    table = table_of(state, {}, {"baseline": read_trivial(state.dir.baseline_scores("baseline"))}, {})
+    known = {run: t for run, t in trivial_by_run(state).items() if t and t.arm == "baseline"}
+    table = table_of(state, {}, known, {})
     assert [(r.title, r.baseline, r.expanded) for r in table.trivial] == [
         ("recency mean", 0.5166, None), ("mean of the context", 0.5064, None), ("ridge", 0.4549, None),
         ("copy-last", 0.412, None), ("constant mean", 0.2512, None),

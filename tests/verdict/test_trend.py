@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.verdict.trend import at_plateau, late_gain, peak
+from lvmtui.verdict.health import at_plateau, late_gain, peak
 from tests.verdict.series import evaluated
 
 

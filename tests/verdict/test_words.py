@@ -1,4 +1,4 @@
-"""The words, in the order in which they may be said, and Holm's adjustment."""
+"""The words, in the order in which they may be said, and the chances."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.formats.results import Estimate, Stratum
 from lvmtui.system.numbers import cosine, signed
-from lvmtui.verdict.estimate import ALPHA, Estimate
 from lvmtui.verdict.words import (
     DOWN,
     UP,
     Word,
+    chances,
     degree_of,
-    holm,
     interval_words,
     scarcity,
     skill_words,
+    stratum_change,
     stratum_words,
     verdict,
 )
@@ -70,7 +71,9 @@ def test_unfair_comes_before_everything() -> None:
 def test_few_degrees_of_freedom_give_no_verdict_and_say_so() -> None:
     found = verdict(change(5, 0.1, df=2.99), seeds=3)
     assert found.word is Word.NO_VERDICT
-    assert "2.99 degrees of freedom, at least 3" in found.reason
+    assert found.reason == (
+        "too few held-out clusters: 60, which carry as much as 50.0 of equal weight (3.0 degrees of freedom, 3 needed)"
+    )
     assert verdict(change(5, None, df=0), seeds=3).word is Word.NO_VERDICT
     assert verdict(change(5, 0.1, df=3), seeds=3).word is Word.IMPROVED
 
@@ -78,12 +81,36 @@ def test_few_degrees_of_freedom_give_no_verdict_and_say_so() -> None:
 def test_where_seeds_make_the_degrees_of_freedom_few_they_are_the_reason() -> None:
     apart = replace(change(5, 0.1, df=2.9), cluster_df=10.8)
     found = verdict(apart, seeds=2)
-    assert found.reason == (
-        "2.90 degrees of freedom, at least 3 are needed: 2 seeds are too few for how far they lie apart"
-    )
-    assert found.remedy == "one more seed (--seeds)" and scarcity(apart) == "seeds"
-    few = verdict(replace(apart, cluster_df=2.0), seeds=2)
-    assert "60 held-out clusters that weigh like 50.0 equal ones" in few.reason and few.remedy == ""
+    assert found.reason == "2 seeds that differ much are too few (2.9 degrees of freedom, 3 needed)"
+    assert found.remedy == "more seeds (--seeds)" and scarcity(apart) == "seeds"
+
+
+@given(st.floats(-20, 20), st.floats(0, 5), st.floats(3, 500), st.floats(0.1, 2.99), st.integers(2, 9))
+def test_seeds_do_not_make_up_for_few_clusters(
+    value: float, error: float, df: float, cluster_df: float, seeds: int
+) -> None:
+    few = replace(change(value, error, df), cluster_df=cluster_df)
+    found = verdict(few, seeds=seeds)
+    assert (found.word, found.remedy, few.interval(), scarcity(few)) == (Word.NO_VERDICT, "", None, "held-out clusters")
+
+
+@given(st.floats(-20, 20), st.floats(0, 5), st.floats(3, 500))
+def test_chances_add_up_and_follow_the_change(value: float, error: float, df: float) -> None:
+    found = chances(change(value, error, df))
+    assert found is not None
+    assert min(found.helps, found.negligible, found.hurts) >= 0
+    assert found.helps + found.negligible + found.hurts == pytest.approx(1)
+    other = chances(change(-value, error, df))
+    assert other is not None and other.hurts == pytest.approx(found.helps, abs=1e-9)
+
+
+def test_chances_of_known_cases() -> None:
+    found = chances(change(0.5, 0.2, df=1e6))
+    assert found is not None and found.helps == pytest.approx(0.5) and found.hurts < 1e-4
+    found = chances(change(0.5 + 0.2 * 1.6448536, 0.2, df=1e7))
+    assert found is not None and found.helps == pytest.approx(0.95, abs=1e-4)
+    assert found.words == "helps by more than 0.5 %: 95 %, negligible: 5 %, hurts by more than 0.5 %: under 1 %"
+    assert chances(change(5, 0.1, df=2)) is None
 
 
 @given(st.floats(-20, 20), st.floats(0, 5), st.floats(0.1, 9), st.integers(1, 5))
@@ -115,46 +142,6 @@ def test_degrees(value: float, degree: str) -> None:
     assert degree_of(value) == degree
 
 
-p_values = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=12)
-
-
-@given(p_values)
-def test_holm_excludes_zero_exactly_where_the_step_down_procedure_rejects(ps: list[float | None]) -> None:
-    tested = sorted((p, i) for i, p in enumerate(ps) if p is not None)
-    rejected = set()
-    for k, (p, i) in enumerate(tested):
-        if p > ALPHA / (len(tested) - k):
-            break
-        rejected.add(i)
-    levels = holm(ps)
-    for i, tried in enumerate(ps):
-        if tried is not None and not math.isclose(p, levels[i], rel_tol=1e-9):
-            assert (tried < levels[i]) == (i in rejected)
-
-
-@given(p_values)
-def test_holm_never_narrows_and_widens_by_the_number_of_models_at_most(ps: list[float | None]) -> None:
-    tested = sum(p is not None for p in ps)
-    for p, level in zip(ps, holm(ps), strict=True):
-        assert level <= ALPHA * (1 + 1e-12)
-        if p is not None:
-            assert level >= ALPHA / tested * (1 - 1e-9)
-
-
-def test_holm_of_a_known_case() -> None:
-    # Adjusted p-values of .01, .04, .03: .03, .06, .06.
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx((0.05 / 3, 0.05 * 0.04 / 0.06, 0.05 / 2))
-    assert holm([0.2]) == (ALPHA,)
-    assert holm([None, 0.2]) == (ALPHA, ALPHA)
-
-
-def test_the_adjusted_figure_decides_the_word() -> None:
-    alone = change(0.9, 0.43)
-    assert verdict(alone, seeds=3).word is Word.IMPROVED
-    levels = holm([alone.p, 0.5, 0.6, 0.7, 0.8])
-    assert verdict(alone, seeds=3, alpha=levels[0]).word is Word.TOO_CLOSE
-
-
 def test_skill() -> None:
     assert skill_words(change(0.02, 0.004)) == "better"
     assert skill_words(change(-0.02, 0.004)) == "below"
@@ -168,7 +155,7 @@ def test_stratum_words() -> None:
 
 def test_differences_are_signed_in_one_way() -> None:
     assert [signed(v) for v in (0.009, -0.009, 0.0, -0.00001, 1.25, None, math.nan)] == [
-        "+.0090", "−.0090", "+.0000", "+.0000", "+1.2500", "–", "–",
+        "+.0090", "−.0090", ".0000", ".0000", "+1.2500", "–", "–",
     ]  # fmt: skip
     assert (signed(-0.91, 2), signed(-1, 2), cosine(-0.0312), cosine(0.99999)) == ("−.91", "−1.00", "−.0312", "1.0000")
 
@@ -176,3 +163,9 @@ def test_differences_are_signed_in_one_way() -> None:
 def test_interval_words() -> None:
     assert interval_words((-0.104, 2.149)) == "[−0.10, +2.15]"
     assert interval_words(None) == "–"
+
+
+def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:
+    percent, difference = change(-61.98, 90.0), change(-0.0031, 0.001)
+    assert stratum_change(Stratum("new", 0.005, 0.002, percent, difference)).startswith("−.0031 cosine [−.0051, ")
+    assert stratum_change(Stratum("own", 0.5, 0.51, change(2.0, 0.5), change(0.01, 0.002))).startswith("+2.00 % [+0.9")

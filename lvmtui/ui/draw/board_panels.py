@@ -18,7 +18,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.draw.summary import summary
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
-from lvmtui.verdict.ranking import Row
+from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Word, interval_words
 
 NARROWEST, LOWEST = 34, 8

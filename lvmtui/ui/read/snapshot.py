@@ -11,19 +11,23 @@ from functools import cached_property
 
 from lvmtui.estimate.cost import parameters_of
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.results import Comparison
+from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
+from lvmtui.report.blocks import Block
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import Phase
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
-from lvmtui.verdict.answer import answer, caveats
-from lvmtui.verdict.comparison import Comparison, read_comparisons
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparison import context_means, read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding, health_of
-from lvmtui.verdict.ranking import Row, Table, table_of
+from lvmtui.verdict.ranking import table_of
+from lvmtui.verdict.table import Row, Table
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Builder:
     _health: dict[str, tuple[TrainerState, TrivialBaselines | None, tuple[Finding, ...]]] = field(default_factory=dict)
     _facts: dict[str, tuple[RunView, object, RunFacts]] = field(default_factory=dict)
     _known: dict[str, tuple[list[RunView], Row | None, CampaignEta, ModelFacts]] = field(default_factory=dict)
-    _trivial: dict[Arm, TrivialBaselines | None] = field(default_factory=dict)
+    _trivial: dict[str, TrivialBaselines | None] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
     _table: Table | None = None
     _eta: CampaignEta | None = None
@@ -122,7 +126,7 @@ class Builder:
 
     def read(self, state: CampaignState) -> None:
         """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
-        self._trivial = {arm: read_trivial(state.dir.baseline_scores(arm)) for arm in ARMS}
+        self._trivial = trivial_by_run(state)
         self._comparisons = read_comparisons(state)
         self._facts.clear()
         self._known.clear()
@@ -157,7 +161,7 @@ class Builder:
             table=self._table,
             answer=self._said[0],
             caveats=self._said[1:],
-            context_mean={arm: t.validation_mean for arm, t in self._trivial.items() if t is not None},
+            context_mean=context_means(state, self._trivial),
             machine=machine,
             supervised=supervised,
             log=log,
@@ -212,7 +216,7 @@ class Builder:
     def _health_of(self, view: RunView) -> tuple[Finding, ...]:
         if view.state is None:
             return ()
-        name, trainer, trivial = view.planned.run, view.state.trainer, self._trivial.get(view.planned.arm)
+        name, trainer, trivial = view.planned.run, view.state.trainer, self._trivial.get(view.planned.run)
         before = self._health.get(name)
         if before is None or before[0] is not trainer or before[1] != trivial:
             before = (trainer, trivial, health_of(view.state, trivial))
@@ -220,9 +224,9 @@ class Builder:
         return before[2]
 
 
-def report_text(snapshot: Snapshot) -> str:
-    """The report as it would be exported now, in Markdown. Reads small files; writes nothing, loads no numpy."""
+def report_page(snapshot: Snapshot) -> tuple[Block, ...]:
+    """The report as it would be exported now. Reads small files; writes nothing, loads no numpy."""
     from lvmtui.report.make import read_report
-    from lvmtui.report.markdown import markdown
+    from lvmtui.report.page import page_of
 
-    return markdown(read_report(snapshot.state, now=snapshot.now))
+    return page_of(read_report(snapshot.state, now=snapshot.now))

@@ -1,4 +1,4 @@
-"""The keys, all of them."""
+"""The `?` page: all keys, what the glyphs mean, the terms."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from lvmtui.report.glossary import GLOSSARY
 from lvmtui.state.status import PHASES
 from lvmtui.system import numbers as words
-from lvmtui.ui.draw.lines import Line, Piece, beside, left
+from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
 from lvmtui.ui.widgets.dialogs import Dialog
 
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -62,9 +63,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("new campaign", (("pgup pgdn", "more of what was found"), ("enter", "start, after a question"))),
 )
 
+TERM = max(len(term.name) for term in GLOSSARY) + 2
+"""Cells for the name of a term."""
+
 
 class Help(Dialog[None]):
-    """All keys on one page; scrolls where the page is short."""
+    """All keys, glyphs and terms on one page; it scrolls."""
 
     WIDEST = 100
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -82,7 +86,7 @@ class Help(Dialog[None]):
     def body(self, width: int, height: int) -> list[Line]:
         columns = [_column(GROUPS[:1]), _column(GROUPS[1:])]
         lines = [*columns[0], (), *columns[1]] if width < 84 else beside(columns, [54, width - 54], gap=0)
-        lines = [*lines, (), *_states(width)]
+        lines = [*lines, (), *_states(width), (), *_terms(width)]
         self._top = max(0, min(self._top, len(lines) - height))
         self._left = max(0, len(lines) - height - self._top)
         return lines[self._top : self._top + height]
@@ -125,3 +129,13 @@ def _states(width: int) -> list[Line]:
         pieces += [(f"{facts.glyph} ", facts.style), (f"{word}   ", "")]
         used += size
     return [*lines, tuple(pieces)]
+
+
+def _terms(width: int) -> list[Line]:
+    """The glossary."""
+    lines: list[Line] = [(("terms", "heading"),)]
+    for term in GLOSSARY:
+        first, *more = wrapped(term.meaning, max(20, width - TERM - 2))
+        lines.append(((left(f"  {term.name}", TERM + 2), "key"), (first, "")))
+        lines.extend(((" " * (TERM + 2) + line, ""),) for line in more)
+    return lines

@@ -8,14 +8,15 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from lvmtui.formats.spec import ARMS
+from lvmtui.report.blocks import Block, Paragraph
+from lvmtui.report.terminal import terminal_lines
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.header import header
 from lvmtui.ui.draw.keys import Key, key_line, order_keys
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, place, spread
-from lvmtui.ui.draw.markdown import render
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
 from lvmtui.ui.faults import fault_line
-from lvmtui.ui.read.snapshot import Snapshot, report_text
+from lvmtui.ui.read.snapshot import Snapshot, report_page
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 
@@ -50,8 +51,8 @@ class VerdictScreen(View):
         super().__init__(session)
         self._by = SORTS[0]
         self._report = False
-        self._text: str | None = None
-        self._text_of: Snapshot | None = None
+        self._page: tuple[Block, ...] | None = None
+        self._page_of: Snapshot | None = None
         self._top = self._across = 0
         self._reading = False
 
@@ -76,11 +77,11 @@ class VerdictScreen(View):
     # -- the report --------------------------------------------------------------------------------------------------
 
     def _report_lines(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
-        if self._text is None or (self._text_of is not None and self._text_of.table is not snapshot.table):
+        if self._page is None or (self._page_of is not None and self._page_of.table is not snapshot.table):
             self._read(snapshot)
-        if self._text is None:
+        if self._page is None:
             return [(), ((f" reading{glyphs.ELLIPSIS}", "dim"),)]
-        lines = render(self._text, width)
+        lines = terminal_lines(self._page, width)
         self._top = max(0, min(self._top, len(lines) - height + 1))
         shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height - 1]]
         run = snapshot.run(self.ui.selected)
@@ -89,22 +90,22 @@ class VerdictScreen(View):
         return [spread([(selected, "dim")], [(where + " ", "note")], width), *shown]
 
     def _read(self, snapshot: Snapshot) -> None:
-        """Write the report's text in a thread; it reads files."""
+        """Make the report's page in a thread; it reads files."""
         if self._reading:
             return
         self._reading = True
 
         def read() -> None:
             try:
-                text = report_text(snapshot)
+                page = report_page(snapshot)
             except Exception as error:
-                text = fault_line(error)[0]
-            self.ui.call_later(self._take, text, snapshot)
+                page = (Paragraph(fault_line(error)[0]),)
+            self.ui.call_later(self._take, page, snapshot)
 
         threading.Thread(target=read, name="lvmtui-report", daemon=True).start()
 
-    def _take(self, text: str, snapshot: Snapshot) -> None:
-        self._reading, self._text, self._text_of = False, text, snapshot
+    def _take(self, page: tuple[Block, ...], snapshot: Snapshot) -> None:
+        self._reading, self._page, self._page_of = False, page, snapshot
         self.redraw()
 
     # -- keys --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.verdict.student import incomplete_beta, t_quantile, two_sided_p
+from lvmtui.system.student import incomplete_beta, t_quantile, two_sided_p
 
 # Two-sided critical values as printed in tables of the t distribution (NIST/SEMATECH e-Handbook 1.3.6.7.2).
 TABLE = [

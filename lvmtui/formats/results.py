@@ -1,0 +1,235 @@
+"""`comparisons/<model>.json`: the figures of a model's two arms on the same held-out windows. Numbers only.
+
+A short process writes it (`lvmtui.verdict.compare`). Words are chosen from it later, so a better word never needs the
+scores again. Read without numpy. Fields with a default came later: documents without them stay readable.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.formats.json_codec import find_document
+from lvmtui.system.student import t_quantile, two_sided_p
+
+Interval = tuple[float, float]
+ALPHA = 0.05
+"""1 - the level of every interval that is shown."""
+LEAST_DF = 3.0
+"""Degrees of freedom below which no interval is given: its half-width would be over 3 standard errors, and the
+standard error itself is known to within a factor of two at best."""
+STRATA = ("own", "new")
+"""Names of the strata in the order of their numbers in `heldout.npz`; `verdict.words.stratum_words` says them."""
+VERSION = 2
+METRIC = 1
+"""Version of `heldout.npz` that is compared: another one may mean something else by its columns."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A weighted mean over held-out windows that come in clusters, with what is known of its error."""
+
+    value: float
+    """Percent of the baseline, cosine, or a share of windows: the field that has the estimate says which."""
+    standard_error: float | None
+    """In the unit of `value`. None: unknown, because there is a single cluster."""
+    df: float
+    """Degrees of freedom of the standard error."""
+    windows: int
+    clusters: int
+    effective_clusters: float
+    """1 / sum(w^2) of the clusters' shares: how many clusters of equal weight would carry as much (Kish 1965)."""
+    cluster_df: float | None = None
+    """Degrees of freedom of the part of the variance that comes from clusters, where seeds or folds add another part;
+    None: the same as `df`."""
+
+    def scarce(self, least: float = LEAST_DF) -> Literal["", "clusters", "seeds"]:
+        """What there are too few of for `least` degrees of freedom; empty: there are enough of both.
+
+        Clusters come first: many seeds cannot make up for few clusters.
+        """
+        if (self.df if self.cluster_df is None else self.cluster_df) < least:
+            return "clusters"
+        return "seeds" if self.df < least else ""
+
+    def interval(self, alpha: float = ALPHA) -> Interval | None:
+        """The 1 - alpha interval, None where the error is not known well enough."""
+        if self.standard_error is None or self.scarce():
+            return None
+        half = t_quantile(alpha, self.df) * self.standard_error if self.standard_error > 0 else 0.0
+        return self.value - half, self.value + half
+
+    @property
+    def p(self) -> float | None:
+        """Two-sided p-value of the hypothesis that it is zero, None where there is no interval."""
+        if self.standard_error is None or self.scarce():
+            return None
+        if self.standard_error == 0:
+            return 1.0 if self.value == 0 else 0.0
+        t = self.value / self.standard_error
+        return 1.0 if math.isnan(t) else two_sided_p(t, self.df)
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Where the error of a change comes from, cluster by cluster: changes of several models on the same windows can be
+    averaged with it, and their correlation is known. In percent."""
+
+    value: float
+    fold: tuple[int, ...]
+    """(G,) of each cluster, from 0; all 0 without folds."""
+    influence: tuple[float, ...]
+    """(G,) by how much a cluster moves the change; the sum of squares is the CR2 variance."""
+    share: tuple[float, ...]
+    """(F,) weight of each fold; they add up to 1."""
+    change: tuple[float, ...]
+    """(F,) change in each fold."""
+    cluster_df: float
+    """Degrees of freedom of the CR2 variance; 0 where a fold has a single cluster."""
+    windows: int
+    effective_clusters: float
+    training: float = 0.0
+    """Variance that comes from seeds, where all seeds share their windows."""
+    training_df: float = 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of a fair comparison, and what was found."""
+
+    name: str
+    passed: bool
+    words: str
+    remedy: str = ""
+    """What would make a failed one pass, where a person can do it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two runs of one seed."""
+
+    seed: int
+    baseline_run: str
+    expanded_run: str
+    baseline_digest: str
+    """Checksum of `heldout.npz`, as the run logged it."""
+    expanded_digest: str
+    baseline: float | None
+    """Mean held-out cosine; None where the scores could not be used."""
+    expanded: float | None
+
+
+@dataclass(frozen=True)
+class Skill:
+    """An arm against the best trivial baseline on the same windows."""
+
+    against: str
+    """Name of the trivial baseline, see `formats.data_facts.TRIVIAL`."""
+    cosine: float
+    """Of the trivial baseline."""
+    gain: Estimate
+    """The arm's cosine less the trivial baseline's."""
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """One arm over the seeds compared: means over seeds of weighted means over held-out windows."""
+
+    cosine: float
+    margin: float
+    """Cosine with the next vector less cosine with the last context vector."""
+    hit_1: float
+    """Share of windows whose true next vector is the nearest of all held-out targets."""
+    hit_5: float
+    hit_10: float
+    validation: float
+    """Cosine of the best models on the arm's own validation windows, which differ between the arms."""
+    seed_deviation: float | None
+    """Standard deviation of the cosine over seeds; None with one seed."""
+    skill: Skill | None
+    """None as long as the trivial baselines are not there."""
+    mrr: float | None = None
+    """Mean reciprocal rank of the true next vector."""
+    trivial: dict[str, float] = field(default_factory=dict)
+    """Cosine of each trivial baseline, on the same windows with the same weights."""
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """The held-out windows of one source."""
+
+    name: str
+    """Of `STRATA`. `own`: clusters the baseline's source has; `new`: only the expanded arm's source."""
+    baseline: float
+    expanded: float
+    change: Estimate
+    """In percent of the baseline arm's cosine on these windows."""
+    difference: Estimate | None = None
+    """The same in cosine: percentages of next to nothing are not shown."""
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How often the true next vector is found, in both arms on the same windows."""
+
+    name: str
+    """`hit_1`, `hit_10`: share of windows with the true vector among the k nearest; `mrr`: mean reciprocal rank."""
+    baseline: float
+    expanded: float
+    change: Estimate
+    """Expanded less baseline, as a share (not in percent), paired by window."""
+    against: str = ""
+    """The trivial baseline that does best by this measure; empty: not known."""
+    trivial: float | None = None
+    """What it reaches."""
+    gain: Estimate | None = None
+    """The expanded arm less that trivial baseline."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model's expanded arm against its baseline arm."""
+
+    campaign: str
+    model: str
+    inputs: str
+    """sha256 over what this was made from; see `verdict.comparison.inputs_of`."""
+    split_fingerprint: str
+    pairs: tuple[Pair, ...]
+    """Complete when this was made."""
+    checks: tuple[Check, ...]
+    """Every condition of a fair comparison; where seeds differ, the failing words."""
+    notes: tuple[str, ...]
+    """What a reader must know although it does not make the comparison unfair."""
+    baseline: ArmScores | None
+    """None, with `expanded` and `change`, where the scores are not of the same windows or cannot be read."""
+    expanded: ArmScores | None
+    change: Estimate | None
+    """Expanded less baseline, in percent of the baseline's mean."""
+    strata: tuple[Stratum, ...]
+    made: float
+    """Seconds since 1970."""
+    version: int = VERSION
+    cap: int | None = None
+    """Windows a held-out cluster may weigh; None: no cap."""
+    folds: bool = False
+    """True: each seed was judged on other held-out clusters."""
+    difference: Estimate | None = None
+    """Expanded less baseline in cosine."""
+    unweighted: Estimate | None = None
+    """The change with every window weighing the same, in percent; None where no cap makes it another figure."""
+    effects: Effects | None = None
+    retrieval: tuple[Retrieval, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """Why this is not a fair comparison; empty if it is one."""
+        return tuple(check for check in self.checks if not check.passed)
+
+
+def read_comparison(path: Path) -> Comparison | None:
+    """The comparison at `path`; None where there is none this version can read: it is made again."""
+    comparison = find_document(Comparison, path)
+    return comparison if comparison and comparison.version == VERSION else None

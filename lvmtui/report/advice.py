@@ -1,0 +1,159 @@
+"""What to do: which model to use, which not, and what would make the answer surer. Pure.
+
+A model that is advised against is never recommended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lvmtui.report.costs import Choice, Cost, choices
+from lvmtui.report.sentences import against, alarms_of, change_words, overlapping, small_lead, titles
+from lvmtui.system.numbers import cosine
+from lvmtui.verdict.table import ArmCell, Row, Table
+from lvmtui.verdict.trivial import the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE
+
+NONE = "none, since something speaks against every model"
+NEAR_BEST = 0.01
+"""Share of the best cosine that a model may be below it and still be a balanced choice."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to do, with the figures behind it."""
+
+    what: str
+    models: tuple[str, ...]
+    """Names; empty: none is recommended."""
+    words: str
+
+
+def recommendations(table: Table, costs: Mapping[str, Cost]) -> tuple[Recommendation, ...]:
+    """The most accurate model, the one that gains most, the best balance, and what not to use."""
+    if not choices(table, costs):
+        words = f"no {table.labels[1]} model is finished and free of alarms"
+        return (Recommendation("Highest accuracy", (), words), *_avoid(table))
+    advisable = replace(table, rows=tuple(row for row in table.rows if not against(row, table)))
+    return (_accurate(table), _gains_most(table), _balanced(choices(advisable, costs)), *_avoid(table))
+
+
+def next_steps(table: Table, statuses: Collection[str], *, over: bool) -> tuple[str, ...]:
+    """What would make the answer surer, in the order in which to do it.
+
+    `statuses`: what each run is doing; `over`: nothing goes on any more.
+    """
+    steps = []
+    if not over:
+        steps.append("Wait for the runs that are still to come; this report is provisional until then.")
+    if "paused" in statuses:
+        steps.append("Resume the paused runs: lvmtui resume.")
+    if {"failed", "cancelled", "diverged"} & set(statuses):
+        steps.append("To compare the runs that ended early, train them again: lvmtui retry.")
+    if table.histories:
+        return (
+            *steps,
+            "For a verdict, import the runs with the vectors they were trained on (--trained-on) and train the other "
+            "arm (--baseline-runs).",
+        )
+    if table.ranked and table.seeds == 1:
+        steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
+    if _below_trivial(table):
+        steps.append("Train longer or with another recipe before asking about data: a trivial baseline does better.")
+    return tuple(steps)
+
+
+def _below_trivial(table: Table) -> bool:
+    """True if every model that is known on the held-out windows is below the best trivial baseline."""
+    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
+    return bool(skills) and all(skill.gain.value < 0 for skill in skills)
+
+
+def _accurate(table: Table) -> Recommendation:
+    """The best trained model of either arm: all were judged on the same windows, except histories."""
+    better_arms = [_better_arm(row, table) for row in table.rows]
+    ordered = sorted((one for one in better_arms if one), key=lambda one: -one.cosine)
+    if not ordered:
+        return Recommendation("Highest accuracy", (), NONE)
+    best = ordered[0]
+    words = f"{best.title} trained on {best.cell.label}, cosine {cosine(best.cosine)}"
+    words += " on its own validation windows" if table.histories else ""
+    skill = best.cell.skill
+    if skill and best.cell.skill_words == "below":
+        none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
+        return Recommendation("Highest accuracy", (), f"{none}; the best one is {words}")
+    if near := [one for one in ordered[1:] if small_lead(best.cosine - one.cosine, best.cosine)]:
+        verb = "is" if len(near) == 1 else "are"
+        words += f"; {titles(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
+    if skill and (best.cell.skill_words == "no better" or skill.gain.value < 0):
+        words += f"; {the_trivial(skill.against)} does about as well without training"
+    return Recommendation("Highest accuracy", (best.model,), words)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A model trained on one arm's data."""
+
+    model: str
+    title: str
+    cell: ArmCell
+    cosine: float
+
+
+def _better_arm(row: Row, table: Table) -> _Trained | None:
+    """The row's arm with the higher cosine, of those without an alarm.
+
+    The arms of histories have validation windows of their own and cannot be compared: there only the expanded one
+    counts, and only if nothing speaks against it.
+    """
+    cells: tuple[ArmCell, ...] = (row.expanded, row.baseline)
+    if table.histories:
+        cells = () if against(row, table) else (row.expanded,)
+    known = [
+        _Trained(row.model, row.title, cell, cell.cosine)
+        for cell in cells
+        if cell.cosine is not None and not any(finding.alarm for finding in cell.findings)
+    ]
+    return max(known, key=lambda one: one.cosine, default=None)
+
+
+def _gains_most(table: Table) -> Recommendation:
+    what = "Gains most from more data"
+    rows = table.gaining
+    if table.histories:
+        rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not alarms_of(row))
+    if not rows:
+        return Recommendation(what, (), "no model is known to gain")
+    equals = overlapping(rows[0], rows)
+    doubt = " in its history, which is no evidence" if table.histories else ""
+    doubt += f"; the intervals of {titles(equals)} overlap with its own" if equals else ""
+    models = tuple(row.model for row in (rows[0], *equals))
+    return Recommendation(what, models, f"{rows[0].title}, {change_words(rows[0])}{doubt}")
+
+
+def _balanced(usable: Sequence[Choice]) -> Recommendation:
+    """The cheapest of those nearly as good as the best."""
+    if not usable:
+        return Recommendation("Best balance", (), NONE)
+    near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
+    priced = [choice for choice in near if choice.price is not None]
+    if not priced:
+        return Recommendation("Best balance", (), "unknown without parameters and latencies")
+    best = min(priced, key=lambda choice: (choice.price or 0.0, -choice.cosine))
+    words = f"{best.title}, cosine {cosine(best.cosine)} with {best.cost.words}"
+    if best.model == usable[0].model:
+        words += "; no model within 1 % of its cosine is cheaper" if len(usable) > 1 else ""
+    else:
+        top = usable[0]
+        words += f", within 1 % of the best ({top.title}, {cosine(top.cosine)} with {top.cost.words})"
+    return Recommendation("Best balance", (best.model,), words)
+
+
+def _avoid(table: Table) -> tuple[Recommendation, ...]:
+    """Expanded models that should not be used, each with its reason."""
+    found = [(row, reason) for row in table.rows if (reason := against(row, table))]
+    if not found:
+        return ()
+    words = "; ".join(f"{row.title} ({reason})" for row, reason in found)
+    return (Recommendation(f"Do not use with {table.labels[1]}", tuple(row.model for row, _ in found), words),)

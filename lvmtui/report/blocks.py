@@ -1,0 +1,86 @@
+"""A page as blocks: what it says, without how it looks. `markdown.py` and `terminal.py` draw the same blocks.
+
+Text in a block is plain text. Each drawer makes it safe for its own medium, so nobody else has to escape anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Code:
+    """An identifier, a path, or a command, shown as it would be typed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Strong:
+    """Text that stands out."""
+
+    text: str
+
+
+Piece = str | Code | Strong
+Text = Piece | tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+    level: int = 2
+    """1 for the title of the page, then 2 and 3."""
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: Text
+
+
+@dataclass(frozen=True)
+class Bullets:
+    items: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    """Each row has one cell for each column."""
+    right: frozenset[int] = frozenset()
+    """Columns aligned to the right: figures."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture in a file of its own."""
+
+    title: str
+    path: str
+    """As seen from the file that shows it."""
+
+
+Block = Heading | Paragraph | Bullets | Table | Figure
+
+
+def pieces_of(text: Text) -> tuple[Piece, ...]:
+    """The pieces of a text; a single piece stands for itself."""
+    return text if isinstance(text, tuple) else (text,)
+
+
+def plain(text: Text) -> str:
+    """The text without any marks."""
+    return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces_of(text))
+
+
+def bullets(items: Iterable[Text]) -> tuple[Block, ...]:
+    """A list as blocks: none for no items."""
+    found = tuple(items)
+    return (Bullets(found),) if found else ()
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Text]], right: Iterable[int] = ()) -> Table:
+    """A table from any iterables."""
+    return Table(tuple(columns), tuple(tuple(row) for row in rows), frozenset(right))

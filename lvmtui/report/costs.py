@@ -1,0 +1,137 @@
+"""Quality against cost: which trained models are worth their parameters and their latency. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lvmtui.report.sentences import alarms_of
+from lvmtui.system.numbers import count
+from lvmtui.verdict.table import Row, Table
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs to use."""
+
+    parameters: int | None
+    latency_ms: float | None
+    """Median of one prediction (batch of 1), measured by the expanded arm's run."""
+    latency_again_ms: float | None = None
+    """The same, measured by the baseline arm's run: a second measurement of the same architecture."""
+
+    @property
+    def latency_error_ms(self) -> float:
+        """By how much the two measurements differ; 0 if there is only one."""
+        if self.latency_ms is None or self.latency_again_ms is None:
+            return 0.0
+        return abs(self.latency_ms - self.latency_again_ms)
+
+    @property
+    def words(self) -> str:
+        """`1.2 M parameters and 0.61 ms a prediction`."""
+        parts = [f"{count(self.parameters)} parameters"] if self.parameters else []
+        parts += [f"{self.latency_ms:.2f} ms a prediction"] if self.latency_ms else []
+        return " and ".join(parts) or "unknown cost"
+
+
+NO_COST = Cost(None, None)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An expanded model with its quality and its cost."""
+
+    model: str
+    title: str
+    cosine: float
+    cost: Cost
+    on_front: bool
+    """On the Pareto front: no other model is at least as good in cosine, size and latency, and better in one of them.
+    False if `weighed` is False."""
+    weighed: bool = True
+    """False: its parameters or its latency are unknown although those of other models are known."""
+
+    @property
+    def price(self) -> float | None:
+        """What is paid for each prediction: latency, or parameters where the latency is unknown."""
+        return self.cost.latency_ms or self.cost.parameters
+
+
+def choices(table: Table, costs: Mapping[str, Cost]) -> tuple[Choice, ...]:
+    """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
+    usable = [row for row in table.rows if row.expanded.cosine is not None and not alarms_of(row)]
+    axes = {row.model: _axes(row, costs) for row in usable}
+    complete = _most_known(costs.get(row.model, NO_COST) for row in usable)
+    found = []
+    for row in usable:
+        cost = costs.get(row.model, NO_COST)
+        weighed = complete is not None and _known(cost) == complete
+        beaten = any(_dominates(other, axes[row.model]) for other in axes.values())
+        found.append(
+            Choice(
+                row.model, row.title, row.expanded.cosine or 0.0, cost, on_front=weighed and not beaten, weighed=weighed
+            )
+        )
+    return tuple(sorted(found, key=lambda choice: -choice.cosine))
+
+
+def latency_doubt(chosen: Sequence[Choice]) -> str:
+    """A sentence if the latencies are too uneven to compare these models by; else empty."""
+    if not any(unsure_latency(a, b) for i, a in enumerate(chosen) for b in chosen[:i]):
+        return ""
+    worst = max(chosen, key=lambda choice: choice.cost.latency_error_ms)
+    return (
+        f"Latencies are rough: {worst.title} took {worst.cost.latency_ms:.2f} ms in one arm and "
+        f"{worst.cost.latency_again_ms:.2f} ms in the other, and some models differ by less than that."
+    )
+
+
+def unsure_latency(a: Choice, b: Choice) -> bool:
+    """True if two models differ by less than two measurements of one of them do."""
+    if a.cost.latency_ms is None or b.cost.latency_ms is None:
+        return False
+    error = max(a.cost.latency_error_ms, b.cost.latency_error_ms)
+    return abs(a.cost.latency_ms - b.cost.latency_ms) < error
+
+
+def cost_ratio(mine: Choice, other: Choice) -> str:
+    """`for 4.3 times the parameters and 1.8 times the latency`; empty where neither is known."""
+    words = ""
+    if _known(mine.cost) == (True, True) and mine.cost == other.cost:
+        return "at the same size and latency"
+    if mine.cost.parameters and other.cost.parameters:
+        words = f"for {mine.cost.parameters / other.cost.parameters:.1f} times the parameters"
+    if unsure_latency(mine, other):
+        return f"{words}, at about the same latency" if words else ""
+    if mine.cost.latency_ms and other.cost.latency_ms:
+        ratio = round(mine.cost.latency_ms / other.cost.latency_ms, 1)
+        joined = (" and " if ratio >= 1 else ", but only ") if words else "for "
+        words += f"{joined}{ratio:.1f} times the latency"
+    return words
+
+
+def _axes(row: Row, costs: Mapping[str, Cost]) -> tuple[float, float, float]:
+    """(-cosine, parameters, latency): lower is better; an unknown cost counts as infinite."""
+    cost = costs.get(row.model, NO_COST)
+    return (
+        -(row.expanded.cosine or 0.0),
+        float(cost.parameters) if cost.parameters else math.inf,
+        cost.latency_ms if cost.latency_ms else math.inf,
+    )
+
+
+def _known(cost: Cost) -> tuple[bool, bool]:
+    return bool(cost.parameters), bool(cost.latency_ms)
+
+
+def _most_known(costs: Iterable[Cost]) -> tuple[bool, bool] | None:
+    """Which of (parameters, latency) are known for any of the models; None if neither is."""
+    known = list(map(_known, costs))
+    axes = any(parameters for parameters, _ in known), any(latency for _, latency in known)
+    return axes if any(axes) else None
+
+
+def _dominates(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

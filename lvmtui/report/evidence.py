@@ -1,0 +1,253 @@
+"""The evidence behind the first page: what the interval covers, by source, other figures, health, curves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Skill
+from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
+from lvmtui.report.contents import Report, RunDetail
+from lvmtui.report.costs import NO_COST, latency_doubt
+from lvmtui.report.curves import curve_file, sparkline
+from lvmtui.report.sentences import share
+from lvmtui.system.numbers import cosine, count, plural, signed
+from lvmtui.verdict.health import Finding
+from lvmtui.verdict.retrieval import TITLES
+from lvmtui.verdict.table import ArmCell, Row
+from lvmtui.verdict.trivial import the_trivial
+from lvmtui.verdict.words import stratum_change, stratum_words
+
+ARROW = " → "
+
+
+def evidence(report: Report, curves: str) -> list[Block]:
+    """All sections that have something to show, under their own heading."""
+    sections = (
+        _interval(report),
+        _by_source(report),
+        _other_figures(report),
+        _questions(report),
+        _health(report),
+        _curves(report, curves),
+    )
+    return [Heading("Evidence"), *(block for section in sections for block in section)]
+
+
+def _interval(report: Report) -> list[Block]:
+    whole = report.table
+    if whole.histories:
+        return [
+            Heading("What these figures are", 3),
+            Paragraph(
+                "Best validation cosines from the histories of earlier runs. Each run was judged on its own validation "
+                "windows. They differ between the arms and may overlap with training windows. There is no common "
+                "held-out set, so there is no interval and no verdict; rows are ranked by these point estimates."
+            ),
+        ]
+    estimates = [row.estimate for row in whole.ranked if row.estimate]
+    if not estimates:
+        return []
+    first = estimates[0]
+    seeds = sorted({row.seeds for row in whole.ranked})
+    several = bool(seeds) and seeds[-1] > 1
+    found = sorted({f"{e.df:.1f}" for e in estimates}, key=float)
+    df = found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    said = [
+        f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
+        f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
+        f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
+        f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
+        f"Covered: training noise, by {_numbers(seeds)} seeds an arm."
+        if seeds and seeds[0] > 1
+        else "Not covered: training noise. With one seed a verdict only leans.",
+        "Not covered: other data sets, other recipes, other sizes of model.",
+    ]
+    if whole.tested > 1:
+        said.insert(
+            2,
+            "The interval shown for a model is for this model alone. Its verdict uses a wider one "
+            f"({100 * (1 - whole.level):.1f} %), so that those of all {whole.tested} models hold at once with 95 %. "
+            "The average is the primary test and needs no such allowance.",
+        )
+    return [Heading("What the interval covers", 3), *bullets(said)]
+
+
+def _by_source(report: Report) -> list[Block]:
+    """One row a model: the change on articles of the baseline's source and on new ones."""
+    whole = report.table
+    rows = [row for row in whole.ranked if row.strata]
+    names = [name for name in STRATA if any(s.name == name for row in rows for s in row.strata)]
+    if not names:
+        return []
+    cells = [[row.title, *(_stratum(row, name) for name in names)] for row in rows]
+    sizes = []
+    for name in names:
+        change = next(s.change for row in rows for s in row.strata if s.name == name)
+        where = stratum_words(name, whole.labels[0])
+        sizes.append(f"{where}: {change.windows:,} windows in {plural(change.clusters, 'cluster')}")
+    scarce = any(s.change.scarce() for row in rows for s in row.strata)
+    note = f"{'; '.join(sizes)}."
+    if scarce:
+        note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."
+    return [
+        Heading("Change by source of the held-out windows", 3),
+        table(["model", *(stratum_words(name, whole.labels[0]) for name in names)], cells),
+        Paragraph(note[0].upper() + note[1:]),
+    ]
+
+
+def _stratum(row: Row, name: str) -> str:
+    found = next((s for s in row.strata if s.name == name), None)
+    return "–" if found is None else stratum_change(found)
+
+
+def _other_figures(report: Report) -> list[Block]:
+    """A row a model: gain over the best trivial baseline, retrieval, margin, costs."""
+    base, expanded = report.table.labels
+    judged = [row for row in report.table.rows if row.baseline.scores and row.expanded.scores]
+    chosen = {choice.model: choice for choice in report.choices}
+    rows = [row for row in report.table.rows if row in judged or row.model in chosen]
+    if not rows:
+        return []
+    skills = [s for row in judged for s in (row.baseline.skill, row.expanded.skill) if s]
+    columns, right = ["model"], []
+    cells: list[list[Text]] = [[row.title] for row in rows]
+
+    def column(title: str, values: Iterable[Text], *, figure: bool = True) -> None:
+        right.extend([len(columns)] if figure else [])
+        columns.append(title)
+        for line, value in zip(cells, values, strict=True):
+            line.append(value)
+
+    if skills:
+        column(f"gain {base}", [_gain(row.baseline) for row in rows], figure=False)
+        column(f"gain {expanded}", [_gain(row.expanded) for row in rows], figure=False)
+    if judged:
+        for name in ("hit_1", "hit_10", "mrr"):
+            if any(figure.name == name for row in rows for figure in row.retrieval):
+                column(TITLES[name], [_found(row, name) for row in rows], figure=False)
+        column("margin", [_moved(row, "margin", cosine) for row in rows])
+    costs = [chosen[row.model].cost if row.model in chosen else NO_COST for row in rows]
+    column("parameters", [count(cost.parameters) for cost in costs])
+    column("latency", [milliseconds(cost.latency_ms) for cost in costs])
+    return [
+        Heading("Other figures on the same windows" if judged else "Costs", 3),
+        table(columns, cells, right=right),
+        *bullets([*_trivial(report), *_explained(report, skills if judged else None), *_front(report)]),
+    ]
+
+
+def _trivial(report: Report) -> list[str]:
+    """The trivial baselines on the same windows, in a sentence."""
+    known = [f"{row.title} {cosine(row.baseline)} / {cosine(row.expanded)}" for row in report.table.trivial]
+    if not known:
+        return []
+    return [f"Trivial baselines, which need no network ({' / '.join(report.table.labels)}): {', '.join(known)}."]
+
+
+def _explained(report: Report, skills: Sequence[Skill] | None) -> list[str]:
+    """The terms of the table. `skills` None: it has costs only."""
+    if skills is None:
+        return ["Latency: median time of one prediction."]
+    said = []
+    if skills:
+        names = ", ".join(dict.fromkeys(the_trivial(s.against) for s in skills))
+        said.append(f"Gain: held-out cosine minus that of the best trivial baseline ({names}), with its 95 % interval.")
+    base, expanded = report.table.labels
+    return [
+        *said,
+        f"hit@k ({base}{ARROW}{expanded}, with the 95 % interval of the difference): share of windows whose true next "
+        "vector is among the k held-out vectors nearest to the prediction. MRR: mean reciprocal rank of it.",
+        "Margin: cosine with the true next vector minus cosine with the last context vector. Higher is better; below "
+        "zero the prediction resembles the last vector more than the next one.",
+        "Latency: median time of one prediction.",
+    ]
+
+
+def _front(report: Report) -> list[str]:
+    front = [choice.title for choice in report.choices if choice.on_front]
+    if not front:
+        return []
+    said = f"Pareto front of {report.table.labels[1]}: {', '.join(front)}. No other model is as good, small and fast."
+    return [f"{said} {latency_doubt(report.choices)}".strip()]
+
+
+def _gain(cell: ArmCell) -> str:
+    if cell.skill is None:
+        return "–"
+    interval = cell.skill.gain.interval()
+    ends = f" [{', '.join(map(signed, interval))}]" if interval else " –"
+    return signed(cell.skill.gain.value) + ends
+
+
+def _found(row: Row, name: str) -> str:
+    """`.221 → .204 [−.026, −.008]`."""
+    figure = next((f for f in row.retrieval if f.name == name), None)
+    if figure is None:
+        return "–"
+    interval = figure.change.interval()
+    ends = f" [{', '.join(signed(end, 3) for end in interval)}]" if interval else ""
+    return f"{share(figure.baseline)}{ARROW}{share(figure.expanded)}{ends}"
+
+
+def _moved(row: Row, name: str, words: Callable[[float], str]) -> str:
+    """A figure of both arms."""
+    scores: tuple[ArmScores | None, ...] = (row.baseline.scores, row.expanded.scores)
+    return ARROW.join(words(getattr(s, name)) if s else "–" for s in scores)
+
+
+def _questions(report: Report) -> list[Block]:
+    said: list[Text] = [(Strong(q.question), f" {q.answer}") for q in report.questions]
+    return [Heading("Questions the figures answer", 3), *bullets(said)]
+
+
+def _health(report: Report) -> list[Block]:
+    """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
+    found: dict[tuple[bool, str, str, str], list[tuple[RunDetail, Finding]]] = {}
+    for run in report.runs:
+        for finding in run.findings:
+            found.setdefault((not finding.alarm, run.title, run.label, finding.kind), []).append((run, finding))
+    title = Heading("Health", 3)
+    if not found:
+        seen = sum(bool(run.curve.points) for run in report.runs)
+        return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
+    return [title, *bullets(_finding(same) for _, same in sorted(found.items(), key=lambda item: item[0][0]))]
+
+
+def _finding(same: Sequence[tuple[RunDetail, Finding]]) -> str:
+    run, finding = same[0]
+    also = f" (also {plural(len(same) - 1, 'other seed')})" if len(same) > 1 else ""
+    return f"{'Alarm' if finding.alarm else 'Note'}: {run.name} {finding.words}{also}."
+
+
+def _curves(report: Report, curves: str) -> list[Block]:
+    """A row a model with the curve of each arm's first seed, then a picture of all its curves."""
+    models = list(dict.fromkeys(run.model for run in report.runs if run.curve.points))
+    if not models:
+        return []
+    titles = {run.model: run.title for run in report.runs}
+    rows = [[titles[model], *(_curve(report, model, arm) for arm in ("baseline", "expanded"))] for model in models]
+    seeds = " (first seed)" if len(report.campaign_facts.seeds) > 1 else ""
+    return [
+        Heading("Curves", 3),
+        Paragraph(f"Validation cosine from the first to the last evaluation{seeds}, with its first and best value."),
+        table(["model", *report.table.labels], rows),
+        *(Figure(titles[model], f"{curves}/{curve_file(model)}") for model in models),
+    ]
+
+
+def _curve(report: Report, model: str, arm: str) -> Text:
+    run = next((r for r in report.runs if (r.model, r.arm) == (model, arm) and r.curve.points), None)
+    if run is None:
+        return "–"
+    values = [y for _, y in run.curve.points]
+    return (Code(sparkline(values)), f" {cosine(values[0])}, {cosine(max(values))}")
+
+
+def milliseconds(value: float | None) -> str:
+    """`0.61 ms`."""
+    return "–" if value is None else f"{value:.2f} ms"
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

@@ -1,0 +1,155 @@
+"""The first page: the answer, the table it comes from, what to doubt, what to do. Pure."""
+
+from __future__ import annotations
+
+from lvmtui.formats.results import Interval
+from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Strong, Text, bullets, table
+from lvmtui.report.contents import Report
+from lvmtui.report.interval_bars import Scale, scale_of
+from lvmtui.system.numbers import cosine, date, duration, percent, plural
+from lvmtui.verdict.table import Row
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words
+
+VERDICTS: dict[tuple[Word, ...], str] = {
+    (Word.IMPROVED, Word.REGRESSED): (
+        "Improved or regressed: the interval is clear of zero. A change is slight under 1 %, minor up to 3 %, large "
+        "above."
+    ),
+    (
+        Word.LEANS_UP,
+        Word.LEANS_DOWN,
+    ): "Leans up or down: the interval is clear of zero, but with one seed the change may be training noise.",
+    (Word.NEGLIGIBLE,): f"Negligible: the interval lies within ±{NEGLIGIBLE} %.",
+    (Word.TOO_CLOSE,): "Too close to call: the interval holds zero and changes that would matter.",
+}
+"""What the verdicts mean, for a reader who sees them for the first time."""
+
+
+def first_page(report: Report) -> list[Block]:
+    """Everything needed to decide, and to know how sure the decision is."""
+    return [
+        Heading(f"{report.title}: does the larger data set help?", 1),
+        Paragraph(Strong(report.answer)),
+        *_missing(report),
+        *_ranking(report),
+        *_doubts(report),
+        *_what_to_do(report),
+        Paragraph(_progress(report)),
+    ]
+
+
+def _missing(report: Report) -> list[Block]:
+    """Runs that are not finished: still to come, or ended otherwise."""
+    progress = report.progress
+    if not progress.missing:
+        return []
+    rest, of = progress.runs - progress.finished, plural(progress.runs, "run")
+    if progress.to_come:
+        return [Paragraph(Strong(f"Provisional: {progress.to_come} of {of} still to come."))]
+    return [Paragraph(Strong(f"{rest} of {of} did not finish."))]
+
+
+def _ranking(report: Report) -> list[Block]:
+    """A row a model, then their average and the best trivial baseline to hold them against."""
+    whole = report.table
+    primary = whole.primary if len(whole.rows) > 1 else None
+    average = primary.estimate.interval() if primary else None
+    scale = scale_of(interval for interval in (*(row.interval for row in whole.rows), average) if interval)
+    columns = ["rank", "", "model", *whole.labels, "change"]
+    columns += ["verdict"] if whole.histories else ["95 % interval", "verdict"]
+    columns += [scale.title] if scale else []
+    rows = [_row(row, scale, histories=whole.histories) for row in whole.rows]
+    if primary:
+        change, label = primary.estimate.value, f"average of {len(primary.models)}"
+        bar = [_bar(scale, change, average)] if scale else []
+        rows.append(["–", "", label, "", "", percent(change), interval_words(average), primary.verdict.words, *bar])
+    if whole.trivial and not whole.histories:
+        best = whole.trivial[0]
+        figures = [cosine(best.baseline), cosine(best.expanded)]
+        rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
+    return [
+        table(columns, rows, right=(0, 3, 4, 5)),
+        *bullets(_how_to_read(report, bars=scale is not None)),
+    ]
+
+
+def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
+    so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
+    return [
+        str(row.rank) if row.rank is not None else "–",
+        row.medal,
+        row.title,
+        cosine(row.baseline.cosine),
+        cosine(row.expanded.cosine),
+        percent(row.change) + so_far,
+        *([] if histories else [interval_words(row.interval)]),
+        row.verdict.words,
+        *([_bar(scale, row.change, row.interval)] if scale else []),
+    ]
+
+
+def _bar(scale: Scale, change: float | None, interval: Interval | None) -> Text:
+    return Code(scale.bar(change, interval)) if change is not None and interval is not None else ""
+
+
+def _how_to_read(report: Report, *, bars: bool) -> list[str]:
+    """The terms of the table, where they are first used."""
+    whole = report.table
+    base, expanded = whole.labels
+    if whole.histories:
+        return [
+            f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
+            "its history. No medals: these figures prove nothing."
+        ]
+    plan = report.campaign_facts
+    number = f"{report.heldout.windows:,} " if report.heldout.windows else ""
+    said = [
+        f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
+        f"{number}held-out windows ({plan.context} consecutive vectors and the one that follows, which no run trained "
+        "or validated on).",
+        f"Change is the difference in percent of {base}."
+        + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
+    ]
+    if whole.ranked:
+        said.append("Ranks and medals go by the change, so the first need not be the best model.")
+    if whole.primary and whole.primary.chances:
+        said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
+    said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
+    return said
+
+
+def _doubts(report: Report) -> list[Block]:
+    """What to know before believing the table: the caveats, then the reasons and notes of rows, each said once."""
+    rows = report.table.rows
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        if row.verdict.reason:
+            notes.setdefault(f" ({row.verdict.words}): {row.verdict.reason}", []).append(row.title)
+        for note in row.notes:
+            notes.setdefault(f": {note}", []).append(row.title)
+    said = [f"{_whom(of, len(rows))}{note.rstrip('.')}." for note, of in notes.items()]
+    items = bullets([*report.caveats, *said])
+    return [Heading("What to doubt"), *items] if items else []
+
+
+def _whom(titles: list[str], all_: int) -> str:
+    return "All" if all_ > 1 and len(titles) == all_ else ", ".join(titles)
+
+
+def _what_to_do(report: Report) -> list[Block]:
+    said: list[Text] = [(Strong(r.what), f": {r.words}.") for r in report.recommendations]
+    return [Heading("What to do"), *bullets([*said, *report.next_steps])]
+
+
+def _progress(report: Report) -> Text:
+    progress = report.progress
+    span = f"{date(progress.started)} to {date(progress.ended)}, {duration(progress.duration)}"
+    if progress.started is None:
+        span = "not started"
+    elif progress.ended is None:
+        span = f"started {date(progress.started)}, still going on"
+    return (
+        f"{progress.finished} of {plural(progress.runs, 'run')} finished; {span}. Campaign ",
+        Code(report.campaign),
+        f", report made {date(report.made)}.",
+    )

@@ -1,0 +1,257 @@
+"""Where everything came from: the data, the runs, what was checked, checksums and versions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lvmtui.formats.campaign import ArmFacts
+from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets, table
+from lvmtui.report.contents import Report, RunDetail
+from lvmtui.report.evidence import milliseconds
+from lvmtui.system.numbers import cosine, date, duration, plural
+
+DIGITS = 8
+"""Of a checksum that is shown; all of it is in report.json."""
+
+BEST = Code("best_model.pt")
+
+
+def provenance(report: Report) -> list[Block]:
+    """Everything needed to find, check or repeat what was done."""
+    origin = _origins(report) if report.table.histories else _plan(report)
+    return [Heading("Provenance"), *_data(report), *_runs(report), *origin]
+
+
+def _data(report: Report) -> list[Block]:
+    arms = (report.baseline, report.expanded)
+    base, expanded = report.table.labels
+    known = report.heldout.windows
+    rows = [
+        ["file", *(arm.data.file for arm in arms)],
+        *([["rows of the file", *map(_rows_of, arms)]] if any(_rows_of(arm) != "–" for arm in arms) else []),
+        ["vectors", *(f"{arm.vectors:,}" for arm in arms)],
+        ["articles", *(_or_dash(arm.articles) for arm in arms)],
+        ["training windows", *(_or_dash(arm.train_windows or None) for arm in arms)],
+        ["validation windows", *map(_validated, arms)],
+        ["windows left out", *(_or_dash(arm.dropped_windows if known else None) for arm in arms)],
+    ]
+    held, plan, data = report.heldout, report.campaign_facts, report.data
+    said = [f"A window is {plan.context} consecutive vectors of {plan.dim:,} numbers and the vector that follows."]
+    if data and len(data.files) == 2:
+        rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
+        rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
+    if _same_file(report):
+        said.append(f"Both arms are rows of one file, which has one checksum: {' and '.join(map(_part, arms))}.")
+    if data and data.pair:
+        part = "is part of" if data.pair.baseline_is_part else f"shares {data.pair.shared:.0%} of its vectors with"
+        said.append(f"{base} {part} {expanded}.")
+    if held.windows:
+        effective = f" (as good as {held.effective_clusters:.1f} of equal size)" if held.effective_clusters else ""
+        own = (
+            f"; {held.windows_own:,} in articles of {base}, {held.windows - held.windows_own:,} in new ones"
+            if held.windows_own is not None
+            else ""
+        )
+        said.append(f"Held out: {held.windows:,} windows in {plural(held.clusters, 'cluster')}{effective}{own}.")
+        said.append("Left out: windows that hold a copy of a held-out or validation vector, or lie next to one.")
+    said += [*plan.notes, *(data.notes if data else ())]
+    return [Heading("Data", 3), table(["", base, expanded], rows, right=(1, 2)), *bullets(said)]
+
+
+def _runs(report: Report) -> list[Block]:
+    """A row a model and arm. Seeds that differ in a figure are separated by slashes, in the order of the plan."""
+    own = not report.table.histories
+    arms: dict[tuple[str, str], list[RunDetail]] = {}
+    for run in report.runs:
+        arms.setdefault((run.model, run.arm), []).append(run)
+    columns = ["model", "arm", "status", "health", "best epoch", "validation", "held-out", "time", "steps"]
+    columns += ["latency p50, p95", "started", "best model"] if own else []
+    seeds = report.campaign_facts.seeds
+    order: list[Text] = [f"Seeds {', '.join(map(str, seeds))} are separated by slashes."] if len(seeds) > 1 else []
+    missing: list[Text] = [f"Not finished: {run}." for run in report.progress.missing]
+    return [
+        Heading("Runs", 3),
+        table(columns, (_arm(runs, own=own) for runs in arms.values())),
+        *bullets([*order, *missing, *_files(report), *_best_at_first(report), *_speeds(report)]),
+    ]
+
+
+def _arm(runs: Sequence[RunDetail], *, own: bool) -> list[Text]:
+    def each(figure: Callable[[RunDetail], str]) -> str:
+        values = [figure(run) for run in runs]
+        return values[0] if len(set(values)) == 1 else " / ".join(values)
+
+    cells: list[Text] = [
+        runs[0].title,
+        runs[0].label,
+        each(lambda run: run.status),
+        each(lambda run: ", ".join(finding.label for finding in run.findings) or "–"),
+        each(lambda run: _epoch(run.best_epoch)),
+        each(lambda run: cosine(run.validation)),
+        each(lambda run: cosine(run.heldout)),
+        each(lambda run: duration(run.seconds)),
+        each(_steps),
+    ]
+    if own:
+        cells.append(each(_latency))
+        cells.append(each(lambda run: date(run.started)))
+        digests = each(lambda run: run.best_digest[:DIGITS])
+        cells.append(Code(digests) if digests else "–")
+    return cells
+
+
+def _latency(run: RunDetail) -> str:
+    if run.latency_p50_ms is None:
+        return "–"
+    return f"{run.latency_p50_ms:.2f}, {milliseconds(run.latency_p95_ms)}"
+
+
+def _epoch(value: float | None) -> str:
+    """`3`, `2.7`, `0.18`."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}".removesuffix(".0")
+
+
+def _steps(run: RunDetail) -> str:
+    if run.steps is None or run.total_steps is None or run.imported_from:
+        return "–"
+    return f"{run.steps:,} of {run.total_steps:,}{' (early stop)' if run.stopped_early else ''}"
+
+
+def _files(report: Report) -> list[Text]:
+    """Where the runs are: once for all in the usual place, one by one for others; histories have their own table."""
+    if report.table.histories:
+        return []
+    usual = [run for run in report.runs if run.folder.endswith(f"/{run.run}") and not run.imported_from]
+    found: list[Text] = []
+    if usual:
+        folder = usual[0].folder.removesuffix(usual[0].run)
+        example = Code(usual[0].run)
+        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, "; weights in ", BEST, "."))
+    others = [run for run in report.runs if run not in usual]
+    return [*found, *((f"{run.name}: ", Code(run.best_model or run.imported_from or run.folder)) for run in others)]
+
+
+def _best_at_first(report: Report) -> list[Text]:
+    """Which runs were best at their first evaluation."""
+    found: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.best_at_first and run.status == "finished":
+            found.setdefault(run.label, []).append(run.title)
+    return [
+        f"{label}: {', '.join(dict.fromkeys(titles))} had the best score at the first evaluation and never improved on "
+        "it; it may have been better still before."
+        for label, titles in found.items()
+    ]
+
+
+def _speeds(report: Report) -> list[Text]:
+    """What was seen of uneven training speeds."""
+    titles = {row.model: row.title for row in report.table.rows}
+    notes: list[Text] = [f"{titles.get(c.model, c.model)}, {note}" for c in report.comparisons for note in c.notes]
+    if not notes:
+        return []
+    jobs = report.campaign_facts.jobs
+    own = f"this campaign trained {jobs} runs at once, and " if jobs > 1 else ""
+    return [*notes, f"Why speeds varied is unknown: {own}other programs may have run. Scores do not depend on it."]
+
+
+def _plan(report: Report) -> list[Block]:
+    plan, held = report.campaign_facts, report.heldout
+    said: list[Text] = [
+        f"Plan: size {plan.size}, recipe {plan.recipe}, {'seeds' if len(plan.seeds) > 1 else 'seed'} "
+        f"{', '.join(map(str, plan.seeds))}, device {plan.device}, {plural(plan.threads, 'thread')} a run, "
+        f"{plan.jobs} at once; by {plan.by} on {date(plan.created)}.",
+    ]
+    for arm in (report.baseline, report.expanded):
+        rows = f", rows {_rows_of(arm)} of that file" if _same_file(report) else ""
+        said.append((f"Data of {arm.label}: ", Code(arm.data.fingerprint), rows))
+    if held.fingerprint:
+        drawn = f", drawn with seed {held.seed}" if held.seed is not None else ""
+        said.append(("Held-out windows: ", Code(held.fingerprint), drawn))
+    said += [f"Versions of {names}: {versions}" for versions, names in _same(report, _versions)]
+    said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
+    said += [f"{run.name} needed {plural(run.attempts, 'attempt')}." for run in report.runs if run.attempts > 1]
+    return [
+        Heading("Plan, checks and checksums", 3),
+        *bullets([*said, *_checks(report)]),
+        Paragraph(f"Checksums are sha256; report.json has all of them in full. Made by lvmtui {report.by}."),
+    ]
+
+
+def _checks(report: Report) -> list[Text]:
+    """What was found of each condition of a fair comparison: first what is true of all models, then the rest."""
+    found: dict[str, list[str]] = {}
+    for comparison in report.comparisons:
+        if row := report.table.row(comparison.model):
+            for check in comparison.checks:
+                found.setdefault(check.words, []).append(row.title)
+    every = [words for words, titles in found.items() if len(titles) == len(report.comparisons)]
+    groups: dict[str, list[str]] = {", ".join(titles): [] for titles in found.values()}
+    for words, titles in found.items():
+        if words not in every:
+            groups[", ".join(titles)].append(words)
+    whole = "all models" if len(report.comparisons) > 1 else next(iter(groups), "")
+    said = {whole: every} | {titles: words for titles, words in groups.items() if words}
+    return [f"Fair comparison, checked for {titles}: {'; '.join(words)}." for titles, words in said.items() if words]
+
+
+def _origins(report: Report) -> list[Block]:
+    """Where imported histories came from."""
+    plan = report.campaign_facts
+    rows: list[list[Text]] = [
+        [run.name, date(run.ended), Code(run.imported_from), Code(run.history_digest[:DIGITS])] for run in report.runs
+    ]
+    return [
+        Heading("Imported histories", 3),
+        table(["run", "ended", "folder", "sha256 of its history"], rows),
+        Paragraph(
+            f"Imported by {plan.by} on {date(plan.created)} with lvmtui {report.by}. report.json has the checksums in "
+            "full."
+        ),
+    ]
+
+
+def _versions(run: RunDetail) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(run.versions.items()))
+
+
+def _same(report: Report, fact: Callable[[RunDetail], str]) -> list[tuple[str, str]]:
+    """(fact, the runs that have it), so that equal facts are said once; empty facts are left out."""
+    groups: dict[str, list[str]] = {}
+    for run in report.runs:
+        if words := fact(run):
+            groups.setdefault(words, []).append(run.name)
+    if len(groups) == 1:
+        return [(next(iter(groups)), "all runs")]
+    return [(words, ", ".join(names)) for words, names in groups.items()]
+
+
+def _same_file(report: Report) -> bool:
+    """True if both arms are rows of one file."""
+    one, other = report.baseline.data, report.expanded.data
+    return bool(one.fingerprint) and one.fingerprint == other.fingerprint and one.rows != other.rows
+
+
+def _rows_of(arm: ArmFacts) -> str:
+    """`0 to 8,279`; a dash where it is unknown."""
+    first, after = arm.data.rows
+    return f"{first:,} to {after - 1:,}" if after > first else "–"
+
+
+def _part(arm: ArmFacts) -> str:
+    """`8k rows 0 to 8,279 (41 articles)`."""
+    articles = "" if arm.articles is None else f" ({plural(arm.articles, 'article')})"
+    return f"{arm.label} rows {_rows_of(arm)}{articles}"
+
+
+def _validated(arm: ArmFacts) -> str:
+    """`4,652 of 23,260` where some windows that could be validated on are spared."""
+    if not arm.spare_windows:
+        return _or_dash(arm.validation_windows or None)
+    return f"{arm.validation_windows:,} of {arm.validation_windows + arm.spare_windows:,}"
+
+
+def _or_dash(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

@@ -1,0 +1,180 @@
+"""What else the figures answer. Pure; every sentence is computed from the table.
+
+Where the figures cannot answer a question, the sentence says so: five models are a small sample, and histories of
+earlier runs are not evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+from lvmtui.formats.results import ALPHA, STRATA
+from lvmtui.report.costs import Cost, choices, cost_ratio
+from lvmtui.report.rank_correlation import rank_correlation
+from lvmtui.report.sentences import alarms_of, in_short, named, overlapping, small_lead, titles
+from lvmtui.system.numbers import cosine, count, percent, plural, signed
+from lvmtui.verdict.retrieval import hits_of
+from lvmtui.verdict.table import Table
+from lvmtui.verdict.trivial import the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, Word, scarcity, stratum_words
+
+LEAST_MODELS = 5
+"""With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question people ask of such a table."""
+
+    question: str
+    answer: str
+
+
+def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
+    """The questions these figures can say something about."""
+    base, expanded = table.labels
+    found = [
+        Question("Which models gain most from more data?", _gains(table)),
+        Question("Do larger models gain more?", _scaling(table, costs)),
+        Question("Is the largest model worth its cost?", _largest(table, costs)),
+        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(table)),
+    ]
+    if any(row.strata for row in table.ranked):
+        found.append(Question("Where does the change come from?", _sources(table)))
+    if hits_of(table):
+        found.append(Question("Is the true next vector found more often?", _retrieval(table)))
+    if any(row.expanded.skill for row in table.rows):
+        found.append(Question("Do the models beat the best trivial baseline?", _skills(table)))
+    return tuple(found)
+
+
+def _gains(table: Table) -> str:
+    if table.histories:
+        up = [row for row in table.ranked if (row.change or 0) > 0]
+        if not up:
+            return "None: in their histories every model has a lower validation cosine with more data."
+        return f"In their histories {named(up)}. Without an interval that is no evidence."
+    gaining = table.gaining
+    if not gaining:
+        return "No model is known to gain."
+    first = gaining[0]
+    words = f"{named(gaining)}."
+    if first.verdict.word is Word.LEANS_UP:
+        words += " With one seed this is a tendency, not a result."
+    if equals := overlapping(first, gaining):
+        words += f" The interval of {first.title} overlaps with that of {titles(equals)}, so their order is uncertain."
+    return words
+
+
+def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
+    points = [
+        (float(cost.parameters), row.change)
+        for row in table.ranked
+        if row.change is not None and (cost := costs.get(row.model)) and cost.parameters
+    ]
+    if not table.ranked:
+        return "Unknown: no model is ranked."
+    if not points:
+        return "Unknown: the parameters of the ranked models are not known."
+    if len(points) < LEAST_MODELS:
+        return f"Unknown: {plural(len(points), 'model')} cannot show a trend; it takes at least {LEAST_MODELS}."
+    if len({x for x, _ in points}) == 1:
+        return "Unknown: all models have the same number of parameters."
+    if table.histories:
+        return "Unknown: the changes are point estimates from different validation windows."
+    rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
+    figures = f"rank correlation of parameters and change {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
+    if p > ALPHA:
+        return f"Not shown by these figures: {figures}."
+    return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
+
+
+def _largest(table: Table, costs: Mapping[str, Cost]) -> str:
+    sized = [(cost.parameters, row) for row in table.rows if (cost := costs.get(row.model)) and cost.parameters]
+    if len(sized) < 2:
+        return "Unknown: the sizes of fewer than two models are known."
+    parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
+    if alarms_of(largest):
+        return f"No: {largest.title} ({count(parameters)} parameters) {in_short(alarms_of(largest)[0])}."
+    usable = choices(table, costs)
+    mine = next((choice for choice in usable if choice.model == largest.model), None)
+    others = [choice for choice in usable if choice.model != largest.model]
+    if mine is None or not others:
+        return f"Unknown: {largest.title} or all others have no {table.labels[1]} figure yet."
+    best = others[0]
+    gain = mine.cosine - best.cosine
+    figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
+    ratio = cost_ratio(mine, best)
+    price = f", {ratio}" if ratio else ""
+    if gain <= 0:
+        return f"No: {figures}{price}."
+    if small_lead(gain, mine.cosine):
+        return f"Hardly: {figures}, a negligible lead{price}."
+    return f"It has the highest cosine: {figures}{price}."
+
+
+def _best_model(table: Table) -> str:
+    both = [row for row in table.ranked if row.baseline.cosine is not None and row.expanded.cosine is not None]
+    if len(both) < 2:
+        return "Unknown: fewer than two models have a fair comparison."
+    was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
+    now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
+    (before, runner_up), (after, next_best) = was[:2], now[:2]
+    first, second = table.labels
+    rival = next_best if before is after else before
+    led = (before.baseline.cosine or 0.0) - (runner_up.baseline.cosine or 0.0)
+    leads = (after.expanded.cosine or 0.0) - (rival.expanded.cosine or 0.0)
+    if small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0):
+        return (
+            f"Too close to tell: with {first} {before.title} ({cosine(before.baseline.cosine)}) leads "
+            f"{runner_up.title} by {_lead(led)}, with {second} {after.title} ({cosine(after.expanded.cosine)}) leads "
+            f"{rival.title} by {_lead(leads)}. A lead under {NEGLIGIBLE} % of the cosine is negligible."
+        )
+    if before is after:
+        return (
+            f"Yes: {before.title} is first with {first} ({cosine(before.baseline.cosine)}) and with {second} "
+            f"({cosine(before.expanded.cosine)})."
+        )
+    return (
+        f"No: {before.title} is best with {first} ({cosine(before.baseline.cosine)}), {after.title} with {second} "
+        f"({cosine(after.expanded.cosine)}, {before.title} {cosine(before.expanded.cosine)})."
+    )
+
+
+def _lead(gap: float) -> str:
+    return cosine(gap) if gap >= 0.00005 else "less than .0001"
+
+
+def _sources(table: Table) -> str:
+    said = []
+    for name in STRATA:
+        found = [s.change for row in table.ranked for s in row.strata if s.name == name]
+        if found:
+            clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
+            mean = percent(fmean(change.value for change in found))
+            where = stratum_words(name, table.labels[0])
+            said.append(f"on {where} {mean} on average, with an interval clear of zero for {clear} of {len(found)}")
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else "Unknown."
+
+
+def _retrieval(table: Table) -> str:
+    found = hits_of(table)
+    rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
+    verdict = "Not by all" if rose and fell else "Yes" if rose else "No" if fell else "Not shown by these figures"
+    moved = ", ".join(hits.words for hits in found)
+    return f"{verdict}: {moved}. A figure rose or fell if its interval over articles is clear of zero."
+
+
+def _skills(table: Table) -> str:
+    skilled = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
+    groups: dict[str, list[str]] = {}
+    words = {"better": "better", "no better": "no better", "below": "worse"}
+    for row, skill in skilled:
+        unknown = f"unknown (too few {scarcity(skill.gain)})"
+        groups.setdefault(words.get(row.expanded.skill_words, unknown), []).append(row.title)
+    best = max((skill for _, skill in skilled), key=lambda skill: skill.cosine)
+    said = [f"{word} {', '.join(names)}" for word, names in groups.items()]
+    return f"With {table.labels[1]}, against {the_trivial(best.against)} ({cosine(best.cosine)}): {'; '.join(said)}."

@@ -1,0 +1,131 @@
+"""Blocks as lines of a terminal, each a tuple of (text, style). Pure.
+
+Styles are names that the screen gives a look: `selected` (the title), `heading`, `bold`, `dim`, or empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lvmtui.report.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Heading,
+    Paragraph,
+    Strong,
+    Table,
+    Text,
+    pieces_of,
+    plain,
+)
+from lvmtui.report.columns import padded, width
+from lvmtui.system.text import sanitise
+
+Line = tuple[tuple[str, str], ...]
+RULE = "─"
+
+
+def terminal_lines(blocks: Iterable[Block], columns: int) -> list[Line]:
+    """The page in lines of at most `columns`; tables keep their width and may be wider."""
+    lines: list[Line] = []
+    for block in blocks:
+        if drawn := _lines(block, columns):
+            lines += [(), *drawn] if lines else drawn
+    return lines
+
+
+def plain_text(blocks: Iterable[Block], columns: int = 110) -> str:
+    """The page without styles, for a text file."""
+    lines = ("".join(text for text, _ in line).rstrip() for line in terminal_lines(blocks, columns))
+    return "\n".join(lines) + "\n"
+
+
+def _lines(block: Block, columns: int) -> list[Line]:
+    match block:
+        case Heading(text, level):
+            return [((" " + sanitise(text), "selected" if level == 1 else "heading"),)]
+        case Paragraph(text):
+            return [((" ", ""), *line) for line in wrapped(text, columns - 2)]
+        case Bullets(items):
+            return [line for item in items for line in _bullet(item, columns)]
+        case Table():
+            return _table(block)
+        case Figure(title, path):
+            return [((f" {sanitise(title)}: {sanitise(path)}", "dim"),)]
+
+
+def _bullet(item: Text, columns: int) -> list[Line]:
+    lines = wrapped(item, max(10, columns - 4))
+    return [((" • " if i == 0 else "   ", "dim"), *line) for i, line in enumerate(lines)]
+
+
+def _table(block: Table) -> list[Line]:
+    rows = [[sanitise(title) for title in block.columns]]
+    rows += [[sanitise(plain(cell)) for cell in row] for row in block.rows]
+    widths = [max(width(row[i]) for row in rows) for i in range(len(block.columns))]
+    lines: list[Line] = []
+    for y, row in enumerate(rows):
+        cells = (padded(cell, w, right=i in block.right) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        lines.append(((" " + "  ".join(cells), "" if y else "dim"),))
+    return [lines[0], ((" " + RULE * (sum(widths) + 2 * len(widths) - 2), "dim"),), *lines[1:]]
+
+
+def wrapped(text: Text, columns: int) -> list[Line]:
+    """`text` in lines of at most `columns`, broken at spaces; a longer word is cut."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    room = columns
+    for word, style, space in _words(text):
+        word = word if not (space and lines[-1]) else " " + word
+        if width(word) > room and lines[-1]:
+            lines.append([])
+            room, word = columns, word.lstrip(" ")
+        for part in _cut(word, columns):
+            if width(part) > room and lines[-1]:
+                lines.append([])
+                room = columns
+            lines[-1].append((part, style))
+            room -= width(part)
+    return [_joined(line) for line in lines]
+
+
+def _words(text: Text) -> list[tuple[str, str, bool]]:
+    """(word, style, whether a space stands before it)."""
+    found = []
+    space = False
+    for piece in pieces_of(text):
+        style = "bold" if isinstance(piece, Strong) else ""
+        value = sanitise(piece if isinstance(piece, str) else piece.text)
+        if isinstance(piece, Code):
+            found.append((value, style, space))
+            space = False
+            continue
+        for i, word in enumerate(value.split(" ")):
+            space = space or i > 0
+            if word:
+                found.append((word, style, space))
+                space = False
+    return found
+
+
+def _cut(word: str, columns: int) -> list[str]:
+    """The word in parts that fit."""
+    parts, current = [], ""
+    for character in word:
+        if current and width(current + character) > columns:
+            parts.append(current)
+            current = ""
+        current += character
+    return [*parts, current]
+
+
+def _joined(line: Sequence[tuple[str, str]]) -> Line:
+    """Neighbours of one style as one piece."""
+    pieces: list[tuple[str, str]] = []
+    for text, style in line:
+        if pieces and pieces[-1][1] == style:
+            pieces[-1] = (pieces[-1][0] + text, style)
+        else:
+            pieces.append((text, style))
+    return tuple(pieces)

@@ -1,0 +1,106 @@
+"""What a reader must know before believing the answer, as sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lvmtui.system.numbers import plural
+from lvmtui.verdict.table import Row, Table
+
+TRAINING_NOISE = 0.08
+"""Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
+deviates by .0004 over seeds on 8k and by .0002 on 23k (`benchmarks/same_arms.py`)."""
+FOLD_DF = 4
+"""Degrees of freedom (models times folds less one) from which the spread between folds tells how large training noise
+is (`benchmarks/coverage.py`)."""
+FEW_DF = 10.0
+"""Degrees of freedom under which the table says so: half-widths are then at least a sixth above the normal ones."""
+
+
+def caveats(table: Table) -> tuple[str, ...]:
+    """What a reader must know before believing the table."""
+    ranked = [row for row in table.ranked if row.estimate is not None]
+    said = [
+        *_remedies(table),
+        *_seeds(ranked),
+        *_folds(table, ranked),
+        *_joint(table),
+        *_weights(table, ranked),
+        *_few(ranked),
+    ]
+    return tuple(said)
+
+
+def _remedies(table: Table) -> list[str]:
+    """What would allow a verdict where there is none."""
+    found: dict[str, list[Row]] = {}
+    for row in table.rows:
+        if row.verdict.remedy:
+            found.setdefault(row.verdict.remedy, []).append(row)
+    return [f"To judge {_listed(rows)}: {remedy}." for remedy, rows in found.items()]
+
+
+def _seeds(ranked: Sequence[Row]) -> list[str]:
+    single = [row.title for row in ranked if row.seeds == 1]
+    if not single:
+        return []
+    which = "" if len(single) == len(ranked) else f" ({', '.join(single)})"
+    return [
+        f"Single seed{which}: the intervals do not cover training noise, so a verdict only leans. Its size on these "
+        f"data is not known; on the bundled data another seed moves a change by {TRAINING_NOISE:.2f} % (one standard "
+        f"deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone."
+    ]
+
+
+def _folds(table: Table, ranked: Sequence[Row]) -> list[str]:
+    if not table.folds or not ranked or len(ranked) * (table.seeds - 1) >= FOLD_DF:
+        return []
+    return [
+        f"{plural(len(ranked), 'model')} with {table.seeds} folds says little about training noise: if it is more than "
+        f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would "
+        "show it."
+    ]
+
+
+def _joint(table: Table) -> list[str]:
+    if table.tested < 2:
+        return []
+    return [
+        f"{table.tested} models are judged together: each verdict uses the model's {100 * (1 - table.level):.1f} % "
+        f"interval, so that all {table.tested} intervals hold at once with 95 %."
+    ]
+
+
+def _weights(table: Table, ranked: Sequence[Row]) -> list[str]:
+    if any(row.unweighted for row in ranked) and table.cap is not None:
+        return [
+            f"An article counts for at most {table.cap} windows, so that a few long articles do not decide; the notes "
+            "give the figures with every window weighing the same."
+        ]
+    if table.uncapped:
+        return ["This campaign was planned without a cap on articles: every window weighs the same, as it was planned."]
+    return []
+
+
+def _few(ranked: Sequence[Row]) -> list[str]:
+    said = []
+    low = [row.estimate for row in ranked if row.estimate and row.estimate.scarce(FEW_DF) == "clusters"]
+    if low:
+        least = min(min(e.df, e.cluster_df or e.df) for e in low)
+        said.append(
+            "There are few held-out articles, or a few of them hold most of the windows: other articles could well "
+            f"give other figures, and the intervals are wide for that reason (from {least:.1f} degrees of freedom)."
+        )
+    apart = [row for row in ranked if row.estimate and row.estimate.scarce(FEW_DF) == "seeds"]
+    if apart:
+        least = min(row.estimate.df for row in apart if row.estimate)
+        said.append(
+            f"The seeds of {_listed(apart)} differ much, and there are few of them: the intervals are wide for that "
+            f"reason (from {least:.1f} degrees of freedom); more seeds would narrow them."
+        )
+    return said
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    """Their titles; more than four are counted."""
+    return ", ".join(row.title for row in rows) if len(rows) <= 4 else f"{len(rows)} models"

@@ -1,0 +1,251 @@
+"""A model's row before it is judged among the others: its figures, or why there are none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.results import Comparison
+from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.trainer_log import Failed
+from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.status import Phase
+from lvmtui.system.text import sanitise
+from lvmtui.verdict.early import TOO_EARLY, EarlyChange, PairSoFar, early_change
+from lvmtui.verdict.health import Finding, finite, peak
+from lvmtui.verdict.table import ArmCell, Row
+from lvmtui.verdict.words import Verdict, Word, verdict
+
+UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
+"""Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
+expanded run a gain of hundreds of percent."""
+HISTORY = "own validation set, may have seen held-out windows, no interval"
+"""Why a history gives a point estimate only."""
+SO_FAR = (
+    "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline "
+    "on its own validation windows"
+)
+"""What stands beside the change of runs that are not compared yet: the windows of the two arms differ, and so does how
+hard they are."""
+
+Trivials = Mapping[str, TrivialBaselines | None]
+"""Trivial baselines of each run's arm and fold, by the name of the run."""
+
+
+def draft_row(
+    state: CampaignState,
+    model: str,
+    comparison: Comparison | None,
+    trivial: Trivials,
+    health: Mapping[str, tuple[Finding, ...]],
+) -> Row:
+    """The row's figures. Its verdict is final unless it has an estimate: that is judged among the other models'."""
+    cells = {arm: _cell(state, model, arm, comparison, health) for arm in ARMS}
+    history = any(_only_history(view) for arm in ARMS for view in _views(state, model, arm))
+    estimate, change, early, notes = None, None, None, []
+    word = Verdict(Word.NO_VERDICT)
+    if history:
+        word, change = _history_verdict(state, model, cells)
+    elif comparison is None:
+        word = _waiting_verdict(state, model)
+        if word.word is Word.PROVISIONAL:
+            early = _early(state, model, trivial)
+            change = early.percent if early else None
+            notes.append(SO_FAR if early else TOO_EARLY)
+    elif unfair := [check.words for check in comparison.failed] + _unfit(state, comparison, health):
+        remedies = {check.remedy for check in comparison.failed}
+        remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
+        word = verdict(comparison.change, seeds=len(comparison.pairs), unfair=unfair, remedy=remedy)
+    elif comparison.change is None:
+        word = verdict(None, seeds=len(comparison.pairs))
+    elif _seeds_to_come(state, model, comparison):
+        change = comparison.change.value
+        compared = f"{len(comparison.pairs)} of {len(state.campaign.seeds)} seeds compared"
+        word = Verdict(Word.PROVISIONAL, reason=compared)
+        notes.append(f"{compared}; the verdict waits for all of them")
+    else:
+        estimate, change = comparison.change, comparison.change.value
+    judged = comparison if comparison and estimate else None
+    return Row(
+        model=model,
+        rank=None,
+        baseline=cells["baseline"],
+        expanded=cells["expanded"],
+        change=change,
+        estimate=estimate,
+        interval=None,
+        adjusted=None,
+        strata=judged.strata if judged else (),
+        verdict=word,
+        seeds=len(comparison.pairs) if comparison else 0,
+        seeds_missing=len(state.campaign.seeds) - (len(comparison.pairs) if comparison else 0),
+        history=history,
+        notes=tuple(notes),
+        early=early,
+        retrieval=judged.retrieval if judged else (),
+        unweighted=judged.unweighted if judged else None,
+        cancelled=word.word is Word.NOT_COMPARABLE and comparison is None and _cancelled(state, model),
+    )
+
+
+# Parts of a row ------------------------------------------------------------------------------------------------------
+
+
+def _views(state: CampaignState, model: str, arm: Arm) -> list[RunView]:
+    return [view for view in state.runs if (view.planned.model, view.planned.arm) == (model, arm)]
+
+
+def _label(state: CampaignState, arm: Arm) -> str:
+    return sanitise(state.campaign.arm(arm).label, 40)
+
+
+def _cell(
+    state: CampaignState,
+    model: str,
+    arm: Arm,
+    comparison: Comparison | None,
+    health: Mapping[str, tuple[Finding, ...]],
+) -> ArmCell:
+    views = _views(state, model, arm)
+    scores = (comparison.baseline if arm == "baseline" else comparison.expanded) if comparison else None
+    findings = [finding for view in views for finding in health.get(view.planned.run, ())]
+    return ArmCell(
+        label=_label(state, arm),
+        status=_status_words(views),
+        cosine=scores.cosine if scores else mean_of(map(_heldout_cosine, views)),
+        validation=mean_of(map(_best_validation, views)),
+        scores=scores,
+        findings=tuple(sorted(dict.fromkeys(findings), key=lambda finding: not finding.alarm)),
+    )
+
+
+def _status_words(views: Sequence[RunView]) -> str:
+    """`finished`; `2 finished, 1 running`; `missing` where no run is planned."""
+    counts: dict[str, int] = {}
+    for view in views:
+        word = "missing" if view.state is None else view.status.phase.value
+        counts[word] = counts.get(word, 0) + 1
+    if len(counts) == 1 and views:
+        return next(iter(counts))
+    return ", ".join(f"{count} {word}" for word, count in counts.items()) or "missing"
+
+
+def _best_validation(view: RunView) -> float | None:
+    """Validation cosine of a run's best model; so far, while it goes on."""
+    if view.state is None:
+        return None
+    trainer = view.state.trainer
+    if trainer.finished:
+        return finite(trainer.finished.best_cosine)
+    kept = trainer.best
+    best = kept if kept and finite(kept.cosine) is not None else peak(trainer.evaluations)
+    return finite(best.cosine) if best else None
+
+
+def _heldout_cosine(view: RunView) -> float | None:
+    """Mean held-out cosine a finished run logged; None for histories, which have no held-out windows."""
+    finished = view.state.trainer.finished if view.state else None
+    return finite(finished.heldout.cosine) if finished and finished.heldout.windows else None
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are known."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _percent(baseline: float | None, expanded: float | None) -> float | None:
+    return 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
+
+
+# Before the end ------------------------------------------------------------------------------------------------------
+
+
+def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:
+    pairs = []
+    for seed in state.campaign.seeds:
+        views = [state.view(model, arm, seed) for arm in ARMS]
+        runs = [view.state for view in views if view and view.state]
+        if len(runs) == len(ARMS):
+            known = {arm: trivial.get(v.planned.run) for arm, v in zip(ARMS, views, strict=True) if v}
+            pairs.append(PairSoFar(runs[0], runs[1], known))
+    return early_change(pairs)
+
+
+def _seeds_to_come(state: CampaignState, model: str, comparison: Comparison) -> bool:
+    """True if a pair that was planned is not compared yet and still may be."""
+    compared = {pair.seed for pair in comparison.pairs}
+    pairs = [[state.view(model, arm, seed) for arm in ARMS] for seed in state.campaign.seeds if seed not in compared]
+    return any(all(view is not None and _may_finish(view) for view in pair) for pair in pairs)
+
+
+def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
+    """Why there is no comparison: runs are still to come, or some never will."""
+    pairs = [[state.view(model, arm, seed) for arm in ARMS] for seed in state.campaign.seeds]
+    if any(all(view is not None and _may_finish(view) for view in pair) for pair in pairs):
+        open_views = [v for pair in pairs for v in pair if v and v.status.phase is not Phase.FINISHED]
+        words = "; ".join(dict.fromkeys(f"{_label(state, v.planned.arm)} {v.status.phase.value}" for v in open_views))
+        return Verdict(Word.PROVISIONAL, reason=words or "finished, not compared yet")
+    stopped = [
+        _end_words(state, v, arm)
+        for pair in pairs
+        for v, arm in zip(pair, ARMS, strict=True)
+        if v is None or not _may_finish(v)
+    ]
+    return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(stopped)))
+
+
+def _may_finish(view: RunView) -> bool:
+    return view.state is not None and view.status.phase not in (Phase.FAILED, Phase.DIVERGED, Phase.CANCELLED)
+
+
+def _cancelled(state: CampaignState, model: str) -> bool:
+    return any(view.status.phase is Phase.CANCELLED for arm in ARMS for view in _views(state, model, arm))
+
+
+def _end_words(state: CampaignState, view: RunView | None, arm: Arm) -> str:
+    label = _label(state, arm)
+    if view is None or view.state is None:
+        return f"{label} is missing"
+    reason = sanitise(view.status.reason, 200)
+    return f"{label} {view.status.phase.value}" + (f": {reason}" if reason else "")
+
+
+def _unfit(state: CampaignState, comparison: Comparison, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
+    """Alarms of the runs compared that leave nothing to compare."""
+    found = []
+    for pair in comparison.pairs:
+        for arm, run in zip(ARMS, (pair.baseline_run, pair.expanded_run), strict=True):
+            found += [f"{_label(state, arm)} {f.words}" for f in health.get(run, ()) if f.kind in UNFIT]
+    return list(dict.fromkeys(found))
+
+
+# Histories of earlier runs -------------------------------------------------------------------------------------------
+
+
+def _only_history(view: RunView) -> bool:
+    """True if there is only a history: another program's run without weights, or with weights that do not fit."""
+    if view.state is None or view.state.spec.imported is None:
+        return False
+    return view.state.spec.history or view.status.phase is Phase.FAILED or _unfit_weights(view) is not None
+
+
+def _unfit_weights(view: RunView) -> str | None:
+    """Why another program's weights could not be judged, as the trainer said it."""
+    ending = view.state.trainer.ending if view.state else None
+    return sanitise(ending.message, 300) if isinstance(ending, Failed) and ending.reason == "data" else None
+
+
+def _history_verdict(state: CampaignState, model: str, cells: Mapping[Arm, ArmCell]) -> tuple[Verdict, float | None]:
+    change = _percent(cells["baseline"].validation, cells["expanded"].validation)
+    views = [view for arm in ARMS for view in _views(state, model, arm)]
+    going_on = [view for view in views if view.state and not view.status.over and not _only_history(view)]
+    if going_on:
+        words = dict.fromkeys(f"{_label(state, v.planned.arm)} {v.status.phase.value}" for v in going_on)
+        return Verdict(Word.PROVISIONAL, reason="; ".join(words)), None
+    missing = [cell.label for cell in cells.values() if cell.validation is None]
+    if missing:
+        return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
+    unfit = dict.fromkeys(why for view in views if _only_history(view) and (why := _unfit_weights(view)))
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join((HISTORY, *unfit))), change

@@ -1,0 +1,173 @@
+"""The table of a verdict: its rows and what stands in them. Facts only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Retrieval, Skill, Stratum
+from lvmtui.formats.spec import Arm
+from lvmtui.models import title_of
+from lvmtui.system.text import sanitise
+from lvmtui.verdict.early import EarlyChange
+from lvmtui.verdict.health import Finding
+from lvmtui.verdict.trivial import trivial_title
+from lvmtui.verdict.words import UP, Chances, Verdict, Word, skill_words
+
+
+@dataclass(frozen=True)
+class ArmCell:
+    """What a row says about one arm."""
+
+    label: str
+    status: str
+    """`finished`, or what its runs are doing."""
+    cosine: float | None
+    """Held-out cosine, mean over seeds; where only histories are known, the best validation cosine."""
+    validation: float | None
+    """Best validation cosine, mean over the seeds that have one; so far, while runs go on."""
+    scores: ArmScores | None
+    """All figures on the held-out windows, once compared."""
+    findings: tuple[Finding, ...]
+    """What health found in its runs, alarms first, each once."""
+
+    @property
+    def skill(self) -> Skill | None:
+        return self.scores.skill if self.scores else None
+
+    @property
+    def skill_words(self) -> str:
+        """Against the best trivial baseline: `below`, `no better`, `better`, or empty."""
+        return skill_words(self.skill.gain) if self.skill else ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model."""
+
+    model: str
+    rank: int | None
+    """None: not ranked."""
+    baseline: ArmCell
+    expanded: ArmCell
+    change: float | None
+    """Percent of the baseline's cosine. Where the verdict is provisional: of the seeds compared so far, or else
+    `early`. None where it would say nothing about the data."""
+    estimate: Estimate | None
+    """The change with its error; None where it is a point estimate, or not judged."""
+    interval: Interval | None
+    """95 % interval of the change, this model taken alone."""
+    adjusted: Interval | None
+    """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
+    strata: tuple[Stratum, ...]
+    verdict: Verdict
+    seeds: int
+    """Compared."""
+    seeds_missing: int
+    """Planned, and not compared (yet)."""
+    history: bool
+    """True: figures are from histories of earlier runs."""
+    notes: tuple[str, ...]
+    medal: str = ""
+    """Of the first three that are known to gain. A history's point estimate wins none."""
+    early: EarlyChange | None = None
+    """The change before the runs are judged."""
+    retrieval: tuple[Retrieval, ...] = ()
+    fell: tuple[str, ...] = ()
+    """Names of retrieval figures that fell clear of zero."""
+    rose: tuple[str, ...] = ()
+    chances: Chances | None = None
+    unweighted: Estimate | None = None
+    """The change with every window weighing the same; None where that is `estimate`."""
+    disagreement: str = ""
+    """How the two sources contradict each other, in words; empty: they do not."""
+    cancelled: bool = False
+    """True: not compared because a run was cancelled."""
+
+    @property
+    def gains(self) -> bool:
+        """True if more data is known to help it, and its expanded arm is free of alarms."""
+        return self.verdict.word in UP and not any(finding.alarm for finding in self.expanded.findings)
+
+    @property
+    def title(self) -> str:
+        return sanitise(title_of(self.model), 60)
+
+    def cell(self, arm: Arm) -> ArmCell:
+        return self.baseline if arm == "baseline" else self.expanded
+
+
+@dataclass(frozen=True)
+class TrivialRow:
+    """A trivial baseline on the same windows."""
+
+    name: str
+    baseline: float | None
+    expanded: float | None
+
+    @property
+    def title(self) -> str:
+        return trivial_title(self.name)
+
+
+@dataclass(frozen=True)
+class Average:
+    """The primary figure: the average change over the models that can be judged."""
+
+    estimate: Estimate
+    """In percent."""
+    verdict: Verdict
+    models: tuple[str, ...]
+    """Names of those it averages."""
+    chances: Chances | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The ranked table."""
+
+    labels: tuple[str, str]
+    rows: tuple[Row, ...]
+    trivial: tuple[TrivialRow, ...]
+    average: float | None
+    """Mean change of the ranked rows, in percent."""
+    seeds: int
+    """Planned."""
+    tested: int
+    """Models judged together."""
+    primary: Average | None = None
+    """None as long as nothing is judged, and where errors are not known by article (histories, old comparisons)."""
+    level: float = ALPHA
+    """Each model is judged by its 1 - level interval, so that all intervals hold together at 95 %."""
+    cap: int | None = None
+    """Windows a held-out article may weigh; None: no cap."""
+    folds: bool = False
+    uncapped: bool = False
+    """True: planned before weights were capped; judged with every window weighing the same."""
+
+    @property
+    def ranked(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.rank is not None)
+
+    @property
+    def gaining(self) -> tuple[Row, ...]:
+        """Those known to gain, the largest gain first."""
+        return tuple(row for row in self.ranked if row.gains)
+
+    @property
+    def order(self) -> str:
+        """How the rows are ranked, in a sentence."""
+        return (
+            f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, so the first need not be the best "
+            "model; medals go to models that are known to gain."
+        )
+
+    @property
+    def histories(self) -> bool:
+        """True if every figure comes from histories of earlier runs."""
+        return bool(self.rows) and all(row.history for row in self.rows)
+
+    def with_word(self, *words: Word) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.verdict.word in words)
+
+    def row(self, model: str) -> Row | None:
+        return next((row for row in self.rows if row.model == model), None)

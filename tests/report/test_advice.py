@@ -1,0 +1,95 @@
+"""What is recommended, and what is advised against."""
+
+from __future__ import annotations
+
+from lvmtui.report.advice import recommendations
+from lvmtui.report.questions import questions
+from lvmtui.verdict.health import Finding
+from lvmtui.verdict.words import Word
+from tests.report.rows import COSTS, answers, row, table, with_skill
+
+
+def test_an_alarm_speaks_before_a_score() -> None:
+    dead = Finding("collapsed", True, "collapsed at epoch 3: all predictions are one vector")
+    one = table(row("a", 1, 0.50), row("e", 20, 0.55, Word.IMPROVED, dead))
+    assert answers(questions(one, COSTS))["Is the largest model worth its cost?"] == (
+        "No: e (16.0 k parameters) collapsed at epoch 3."
+    )
+    found = {r.what: r for r in recommendations(one, COSTS)}
+    assert found["Highest accuracy"].models == ("a",)
+    assert found["Do not use with 23k"].words == "e (collapsed at epoch 3)"
+
+
+def test_the_best_scaler_is_named_with_those_not_told_apart() -> None:
+    found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 5, 0.6)), COSTS)}
+    assert (found["Gains most from more data"].models, found["Gains most from more data"].words) == (
+        ("c",),
+        "c, improved (+5.00 %)",
+    )
+    found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5001), row("b", 1.1, 0.5)), COSTS)}
+    assert found["Gains most from more data"].models == ("b", "a")
+    assert found["Gains most from more data"].words.endswith("; the intervals of a overlap with its own")
+    assert found["Highest accuracy"].words.endswith("; b is less than 0.5 % below, which is negligible")
+
+
+def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
+    lost = table(
+        with_skill(row("a", 1, 0.54), -0.01),
+        with_skill(row("b", 2, 0.535), -0.015),
+        with_skill(row("c", 3, 0.53), -0.02),
+    )
+    found = {r.what: r for r in recommendations(lost, COSTS)}
+    assert found["Do not use with 23k"].models == ("c", "b", "a")
+    assert (found["Highest accuracy"].models, found["Best balance"].models) == ((), ())
+    assert found["Highest accuracy"].words == (
+        "no model beats ridge (.5500); the best one is a trained on 23k, cosine .5400"
+    )
+    one_wins = table(with_skill(row("a", 1, 0.56), 0.01), with_skill(row("b", 2, 0.54), -0.01))
+    found = {r.what: r for r in recommendations(one_wins, COSTS)}
+    assert (found["Highest accuracy"].models, found["Best balance"].models) == (("a",), ("a",))
+
+
+def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_one() -> None:
+    """The cheap one that regressed would be as good and cheaper; still it is not to be used."""
+    found = {r.what: r for r in recommendations(table(row("a", -1, 0.520, Word.REGRESSED), row("b", 1, 0.519)), COSTS)}
+    assert found["Best balance"].models == ("b",)
+    assert found["Do not use with 23k"].models == ("a",)
+    assert found["Highest accuracy"].words.startswith("a trained on 8k, cosine .5253")
+
+
+def test_a_history_that_fell_is_not_the_best_one_to_use() -> None:
+    fell, rose = (row(m, c, 0.56, Word.POINT_ESTIMATE) for m, c in (("a", -0.4), ("b", 0.3)))
+    found = {r.what: r for r in recommendations(table(fell), COSTS)}
+    assert (found["Highest accuracy"].models, found["Best balance"].models) == ((), ())
+    assert found["Do not use with 23k"].models == ("a",)
+    assert recommendations(table(fell, rose), COSTS)[0].models == ("b",)
+
+
+def test_medals_go_to_known_gains_of_which_the_first_is_the_best_scaler() -> None:
+    dead = Finding("failed_to_learn", True, "failed to learn: ...")
+    one = table(
+        row("a", 6, 0.5, Word.NO_VERDICT), row("b", 5, 0.5, Word.IMPROVED, dead), row("c", 4, 0.5, Word.TOO_CLOSE),
+        row("d", 2, 0.5), row("e", 1, 0.5), row("f", -1, 0.5, Word.REGRESSED),
+    )  # fmt: skip
+    assert [(r.model, r.rank, r.medal) for r in one.rows] == [
+        ("a", 1, ""), ("b", 2, ""), ("c", 3, ""), ("d", 4, "🥇"), ("e", 5, "🥈"), ("f", 6, ""),
+    ]  # fmt: skip
+    found = {r.what: r for r in recommendations(one, COSTS)}
+    assert found["Gains most from more data"].models[0] == "d"
+
+
+def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
+    found = {
+        r.what: r for r in recommendations(table(row("a", 1, 0.517), row("c", 1, 0.520), row("b", 1, 0.49)), COSTS)
+    }
+    assert found["Best balance"].models == ("a",)
+    assert found["Best balance"].words == (
+        "a, cosine .5170 with 1000 parameters and 1.00 ms a prediction, within 1 % of the best "
+        "(c, .5200 with 4000 parameters and 3.00 ms a prediction)"
+    )
+
+
+def test_nothing_is_recommended_of_nothing() -> None:
+    empty = table()
+    assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished and free of alarms"]
+    assert answers(questions(empty, {}))["Which models gain most from more data?"] == "No model is known to gain."

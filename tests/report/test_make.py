@@ -1,0 +1,191 @@
+"""The files of a report: what is written where."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.results import read_comparison
+from lvmtui.report.csv import table_csv
+from lvmtui.report.make import render_report, write_report
+from lvmtui.report.publish import publish
+from lvmtui.system.errors import UserError
+from tests.report.made_campaigns import UP
+from tests.verdict.scenes import NOW, finished, report_of
+
+
+def test_texts_follow_when_other_models_join(tmp_path: Path) -> None:
+    """A word said alone may be one too many among several; the file must not keep it."""
+    close = {"amn": (0.5189, 0.5206)} | {m: (0.5189, 0.5190) for m in ("gru", "lstm", "transformer")}
+    workspace, campaign = finished(tmp_path, close, windows=450)
+    report, _ = report_of(workspace, campaign)
+    amn = report.table.row("amn")
+    assert amn and amn.interval and amn.interval[0] > 0
+    assert amn.verdict.words == "too close to call"
+    assert any("alone it would be 'improved, slight'" in note for note in amn.notes)
+    assert "too close to call; +0." in (workspace.results(campaign) / "amn.txt").read_text()
+
+
+def test_json_is_the_report(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    report, _ = report_of(workspace, campaign)
+    document = json.loads(workspace.campaign(campaign.id).report_json.read_text())
+    assert document["version"] == 1
+    assert document | {"made": NOW} == json.loads(dump_document(encode(report)))
+    assert document["table"]["rows"][0]["verdict"]["word"] == "leans up"
+
+
+def test_csv_has_every_row(tmp_path: Path) -> None:
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,), states={("gru", "expanded"): "failed"}))
+    rows = list(csv.DictReader(io.StringIO(table_csv(report))))
+    assert [row["kind"] for row in rows] == ["model"] * 3 + ["trivial"] * 5
+    assert rows[0]["rank"] == "1" and float(rows[0]["change_percent"]) > 0
+    assert rows[2]["verdict"] == "not comparable" and rows[2]["change_percent"] == ""
+
+
+def test_curves_are_small_files_beside_it(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1, 2))
+    _, md = report_of(workspace, campaign)
+    folder = workspace.campaign(campaign.id).path
+    assert "![AMN](curves/amn.svg)" in md
+    drawn = folder / "curves" / "amn.svg"
+    assert drawn.stat().st_size < 16_000
+    image, svg = ET.parse(drawn).getroot(), "{http://www.w3.org/2000/svg}"
+    assert len(image.findall(f"{svg}polyline")) == 4
+    said = [text.text for text in image.findall(f"{svg}text")]
+    assert said.count("context mean") == 2, "each arm has validation windows of its own"
+    final = workspace.final_comparison(campaign)
+    linked = re.search(r"!\[AMN\]\((.*?)\)", final.read_text())
+    assert linked and (final.parent / linked[1]).exists()
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def test_rendered_and_written_are_the_same(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    assert write_report(workspace, campaign.id) == workspace.final_comparison(campaign)
+    assert write_report(workspace, campaign.id, "json") == workspace.campaign(campaign.id).report_json
+    out = tmp_path / "mine.csv"
+    assert write_report(workspace, campaign.id, "csv", out) == out
+    assert out.read_text() == render_report(workspace, campaign.id, "csv")
+    with pytest.raises(UserError, match="--format 'mdd' is not known"):
+        render_report(workspace, campaign.id, "mdd")
+    with pytest.raises(UserError, match=r"--output .* cannot be written"):
+        write_report(workspace, campaign.id, "md", tmp_path / "nowhere" / "x.md")
+
+
+def test_a_report_goes_through_links_and_into_pipes_and_replaces_neither(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"]}, seeds=(1,))
+    real, link, pipe = tmp_path / "real.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    real.write_text("before")
+    link.symlink_to(real)
+    write_report(workspace, campaign.id, "csv", link)
+    assert link.is_symlink() and real.read_text() == render_report(workspace, campaign.id, "csv")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_report(workspace, campaign.id, "csv", pipe)
+    assert os.read(reader, 1 << 16) == real.read_bytes() and pipe.is_fifo()
+    os.close(reader)
+
+
+def test_where_a_workspace_may_only_be_read_the_report_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"]}, seeds=(1,))
+    expected = render_report(workspace, campaign.id, "csv")
+    workspace.campaign(campaign.id).comparison("amn").unlink()
+
+    def refuse(path: Path, content: bytes, *, durable: bool = True) -> None:
+        if workspace.root in path.parents:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        path.write_bytes(content)
+
+    for module in ("lvmtui.report.make", "lvmtui.verdict.compare", "lvmtui.system.files"):
+        monkeypatch.setattr(f"{module}.replace_file", refuse)
+    with pytest.raises(UserError, match=r"Read-only file system.*--output"):
+        write_report(workspace, campaign.id)
+    monkeypatch.undo()
+    write_report(workspace, campaign.id)
+    for module in ("lvmtui.report.make", "lvmtui.verdict.compare", "lvmtui.system.files"):
+        monkeypatch.setattr(f"{module}.replace_file", refuse)
+    out = tmp_path / "out.csv"
+    assert write_report(workspace, campaign.id, "csv", out) == out
+    assert out.read_text() == expected
+
+
+def test_a_newer_campaign_takes_the_name_and_the_older_report_is_kept(tmp_path: Path) -> None:
+    workspace, older = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,), stamp="20261122_134500")
+    final = write_report(workspace, older.id)
+    first = final.read_text()
+    _, newer = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,), stamp="20261123_080000")
+    assert write_report(workspace, newer.id) == final
+    assert newer.id in final.read_text().splitlines()[0]
+    kept = final.with_name("8K_VS_23K_FINAL_COMPARISON_20261122_134500.md")
+    assert kept.read_text() == first
+    assert write_report(workspace, older.id) == kept  # the older one again: the newer keeps its name
+    assert newer.id in final.read_text().splitlines()[0]
+    assert older.id in kept.read_text().splitlines()[0]
+    texts = sorted(f.name for f in workspace.results(newer).iterdir())
+    assert texts == ["amn.txt", "amn_20261122_134500.txt"]
+
+
+def test_a_file_of_somebody_else_is_kept(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    final = workspace.final_comparison(campaign)
+    final.write_text("# my notes\n")
+    publish(final, "ours", campaign)
+    kept = [f.read_text() for f in final.parent.glob("*_FINAL_COMPARISON_*.md")]
+    assert final.read_text() == "ours" and kept == ["# my notes\n"]
+
+
+HOSTILE = "x|y`z<b>\x1b]52;c;aGk=\x07\u202e[l](http://e) *_#\n# no"
+
+
+def test_a_report_that_is_exported_takes_its_pictures_along(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"], "gru": UP["gru"]}, seeds=(1,))
+    out = tmp_path / "mail" / "report.md"
+    out.parent.mkdir()
+    write_report(workspace, campaign.id, "md", out)
+    linked = re.findall(r"!\[.*?\]\((.*?)\)", out.read_text())
+    assert linked == [f"curves/{campaign.id}/amn.svg", f"curves/{campaign.id}/gru.svg"]
+    assert all((out.parent / link).read_text().startswith("<svg") for link in linked)
+    write_report(workspace, campaign.id, "csv", tmp_path / "mail" / "table.csv")
+    assert sorted(path.name for path in out.parent.iterdir()) == ["curves", "report.md", "table.csv"]
+
+
+def test_the_process_writes_comparison_text_and_report(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+
+    def make(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-P", "-m", "lvmtui.report.make", str(folder.path), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    assert make("amn") == (0, "")
+    assert read_comparison(folder.comparison("amn")) is not None
+    text = (workspace.results(campaign) / "amn.txt").read_text()
+    assert text.startswith(" AMN: 8k vs 23k\n\n campaign 8k_vs_23k_20261122_134500\n\n leans up; +1.5")
+    assert make("amm") == (2, "model 'amm' is not known; did you mean 'amn'?\n")
+    assert make() == (0, "") and folder.report.exists()
+
+
+def test_reports_are_read_without_numpy_and_made_without_torch() -> None:
+    for code in (
+        "import sys, lvmtui.report.make; assert 'numpy' not in sys.modules",
+        "import sys, lvmtui.report.make, lvmtui.verdict.compare, lvmtui.legacy.importer; "
+        "assert not {'torch', 'textual', 'trainers'} & set(sys.modules)",
+    ):
+        assert subprocess.run([sys.executable, "-P", "-c", code], timeout=60).returncode == 0

@@ -1,0 +1,127 @@
+"""Questions the figures answer: only what they can carry is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.report.advice import recommendations
+from lvmtui.report.costs import Cost
+from lvmtui.report.questions import questions
+from lvmtui.report.rank_correlation import rank_correlation
+from lvmtui.report.sentences import gain_words
+from lvmtui.verdict.table import Row
+from lvmtui.verdict.words import Word
+from tests.report.rows import COSTS, MODELS, answers, row, table, with_hits, with_skill
+
+
+def test_a_perfect_order_of_five_is_the_least_that_carries_it() -> None:
+    up = table(*(row(m, i + 1.0, 0.5) for i, m in enumerate(MODELS)))
+    assert answers(questions(up, COSTS))["Do larger models gain more?"].startswith("Yes: rank correlation")
+    down = table(*(row(m, 5.0 - i, 0.5) for i, m in enumerate(MODELS)))
+    assert answers(questions(down, COSTS))["Do larger models gain more?"].startswith("No, smaller ones do: ")
+    one_swap = table(*(row(m, c, 0.5) for m, c in zip(MODELS, (2.0, 1.0, 3.0, 4.0, 5.0), strict=True)))
+    assert answers(questions(one_swap, COSTS))["Do larger models gain more?"].startswith("Not shown by these figures")
+    four = table(*(row(m, i + 1.0, 0.5) for i, m in enumerate(MODELS[:4])))
+    assert answers(questions(four, COSTS))["Do larger models gain more?"].startswith("Unknown: 4 models cannot")
+
+
+def test_the_largest_model_is_weighed_against_the_best_other() -> None:
+    found = answers(questions(table(row("a", 1, 0.52), row("e", 1, 0.51)), COSTS))
+    assert found["Is the largest model worth its cost?"] == (
+        "No: e has .5100, a .5200, for 16.0 times the parameters and 5.0 times the latency."
+    )
+    found = answers(questions(table(row("a", 1, 0.51), row("e", 1, 0.52)), COSTS))
+    assert found["Is the largest model worth its cost?"].startswith("It has the highest cosine: e has .5200")
+
+
+def test_the_best_model_of_the_baseline_is_looked_for_among_the_expanded_ones() -> None:
+    def asked(*rows: Row) -> str:
+        return answers(questions(table(*rows), COSTS))["Is the best 8k model still the best with 23k?"]
+
+    assert asked(row("a", 1, 0.52), row("b", 1, 0.51)).startswith("Yes: a is first")
+    assert asked(row("a", 1, 0.51411), row("b", 1, 0.51407)) == (
+        "Too close to tell: with 8k a (.5090) leads b by less than .0001, with 23k a (.5141) leads b by less than "
+        ".0001. A lead under 0.5 % of the cosine is negligible."
+    )
+    assert asked(row("a", 0.1, 0.51), row("b", 4, 0.52)).startswith("No: a is best with 8k")
+
+
+def test_gainers_in_order_with_the_doubt_about_it() -> None:
+    found = answers(
+        questions(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 0.1, 0.5, Word.NEGLIGIBLE)), COSTS)
+    )
+    assert found["Which models gain most from more data?"] == (
+        "b (+1.10 %), a (+1.00 %). The interval of b overlaps with that of a, so their order is uncertain."
+    )
+
+
+def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
+    asked = "Is the true next vector found more often?"
+    worse = table(*(with_hits(row(m, 1.5, 0.52), 0.12, 0.11) for m in "ab"))
+    assert answers(questions(worse, COSTS))[asked] == (
+        "No: hit@1 fell for 2 of 2 models (on average from .120 to .110), hit@10 fell for 2 of 2 models (on average "
+        "from .360 to .330). A figure rose or fell if its interval over articles is clear of zero."
+    )
+    better = table(with_hits(row("a", 1.5, 0.52), 0.11, 0.12))
+    assert answers(questions(better, COSTS))[asked].startswith("Yes: hit@1 rose for 1 of 1 model (from .110 to .120)")
+    mixed = table(with_hits(row("a", 1.5, 0.52), 0.12, 0.13), with_hits(row("b", 1.5, 0.52), 0.12, 0.10))
+    assert answers(questions(mixed, COSTS))[asked].startswith("Not by all: hit@1 rose for 1 and fell for 1 of 2 models")
+    still = table(with_hits(row("a", 1.5, 0.52), 0.12, 0.1201))
+    assert answers(questions(still, COSTS))[asked].startswith("Not shown by these figures: hit@1 did not clearly move")
+    assert asked not in answers(questions(table(row("a", 1, 0.5)), COSTS))
+
+
+def test_what_is_cheaper_is_not_held_against_the_largest() -> None:
+    costs = {"a": Cost(100, 1.0), "e": Cost(400, 0.7)}
+    said = answers(questions(table(row("a", 1, 0.52), row("e", 1, 0.51)), costs))
+    assert said["Is the largest model worth its cost?"] == (
+        "No: e has .5100, a .5200, for 4.0 times the parameters, but only 0.7 times the latency."
+    )
+
+
+def test_against_ridge_the_same_is_known_wherever_it_is_said() -> None:
+    few = with_skill(row("a", 1, 0.54), -0.0154, df=2.1, cluster_df=11)
+    known = with_skill(row("b", 1, 0.54), -0.0154)
+    said = answers(questions(table(few, known), COSTS))["Do the models beat the best trivial baseline?"]
+    assert said == "With 23k, against ridge (.5554): unknown (too few seeds) a; worse b."
+    assert gain_words(few.expanded) == "−.0154 against ridge, too few seeds for an interval"
+    assert gain_words(known.expanded) == "−.0154 [−.0174, −.0134], below ridge"
+
+
+def test_a_small_lead_of_the_largest_does_not_pay() -> None:
+    found = answers(questions(table(row("a", 1, 0.5200), row("e", 1, 0.5201)), COSTS))
+    assert found["Is the largest model worth its cost?"].startswith("Hardly: e has .5201, a .5200, a negligible lead")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "rho", "p"),
+    [
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 1.0, 2 / 120),
+        ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], -1.0, 2 / 120),
+        ([1, 2, 3, 4, 5], [2, 1, 3, 4, 5], 0.9, 10 / 120),
+        ([1, 1, 1, 1, 1], [1, 2, 3, 4, 5], 0.0, 1.0),
+    ],
+)
+def test_rank_correlation_over_all_orders(x: list[float], y: list[float], rho: float, p: float) -> None:
+    assert rank_correlation(x, y) == pytest.approx((rho, p))
+
+
+def test_rank_correlation_of_many_points() -> None:
+    x = list(map(float, range(20)))
+    rho, p = rank_correlation(x, [v + (5 if i % 2 else -5) for i, v in enumerate(x)])
+    assert 0.5 < rho < 1 and p < 0.01
+    assert rank_correlation(x, x) == pytest.approx((1, 0), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0.1, 0.9), st.sampled_from(Word)), max_size=8))
+def test_any_table_is_answered_in_whole_sentences(given_rows: list[tuple[float, float, Word]]) -> None:
+    rows = [row(f"m{i}", change, cosine, word) for i, (change, cosine, word) in enumerate(given_rows)]
+    rows = [replace(r, change=None) if r.verdict.word is Word.NOT_COMPARABLE else r for r in rows]
+    one = table(*rows)
+    for question in questions(one, {r.model: Cost(1000 + i, None) for i, r in enumerate(rows)}):
+        assert question.answer.endswith(".") and question.answer.split()[-1] != "None" and "nan" not in question.answer
+    assert all(r.words and not r.words.endswith(".") for r in recommendations(one, {}))

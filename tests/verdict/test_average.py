@@ -1,0 +1,91 @@
+"""The average over models and the level of single ones, against definitions and known values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.formats.results import ALPHA
+from lvmtui.verdict.average import correlations, estimate_of, joint_level, loadings
+from lvmtui.verdict.interval import Design
+
+
+def equal(models: int, r: float) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(1.0 if i == j else r for j in range(models)) for i in range(models))
+
+
+def test_the_average_is_what_averaged_windows_give() -> None:
+    random = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(30), random.integers(1, 60, 30))
+    models = [random.normal(0.5, 1, len(cluster)) for _ in range(4)]
+    design = Design([cluster], cap=20)
+    found = estimate_of([design.effects([scores]) for scores in models])
+    direct = design.estimate([np.mean(models, axis=0)])
+    assert found.value == pytest.approx(direct.value)
+    assert found.standard_error == pytest.approx(direct.standard_error)
+    assert (found.df, found.clusters, found.windows) == (pytest.approx(direct.df), 30, len(cluster))
+
+
+def test_seeds_of_different_models_are_independent() -> None:
+    design = Design([np.arange(40)])
+    scores = [np.linspace(0, 1, 40)]
+    seeds = [np.array([0.1, 0.2, 0.6])]
+    one, many = (estimate_of([design.effects(scores, seeds)] * n) for n in (1, 5))
+    clusters = design.estimate(scores).standard_error
+    assert one.standard_error and many.standard_error and clusters
+    assert many.standard_error**2 - clusters**2 == pytest.approx((one.standard_error**2 - clusters**2) / 5)
+
+
+def test_correlations_are_those_of_the_clusters() -> None:
+    random = np.random.default_rng(1)
+    cluster = np.repeat(np.arange(400), 5)
+    common = np.repeat(random.normal(0, 1, 400), 5)
+    own = [np.repeat(random.normal(0, 0.5, 400), 5) for _ in range(2)]
+    design = Design([cluster])
+    found = correlations([design.effects([common + o]) for o in own])
+    assert found[0][1] == found[1][0] == pytest.approx(0.8, abs=0.05) and found[0][0] == 1.0
+
+
+@pytest.mark.parametrize(("models", "r"), [(2, 0.5), (5, 0.9), (5, 0.0), (8, 0.5)])
+def test_the_joint_level_is_the_one_that_simulation_gives(models: int, r: float) -> None:
+    random = np.random.default_rng(2)
+    drawn = np.sqrt(r) * random.normal(size=(400_000, 1)) + np.sqrt(1 - r) * random.normal(size=(400_000, models))
+    critical = float(np.quantile(np.abs(drawn).max(axis=1), 1 - ALPHA))
+    assert joint_level(equal(models, r)) == pytest.approx(math.erfc(critical / math.sqrt(2)), rel=0.03)
+
+
+def test_independent_models_have_the_level_of_sidak_and_equal_ones_their_own() -> None:
+    assert joint_level(equal(5, 0.0)) == pytest.approx(1 - 0.95 ** (1 / 5), rel=1e-3)
+    assert joint_level(equal(5, 1.0)) == pytest.approx(ALPHA, rel=0.2)
+    assert joint_level(equal(1, 1.0)) == ALPHA
+
+
+@given(st.integers(2, 7), st.integers(0, 10_000))
+@settings(deadline=None)
+def test_no_pair_is_taken_for_more_alike_than_it_is(models: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    found = np.corrcoef(random.normal(size=(models, models + 1)) + 2 * random.normal(size=(1, models + 1)))
+    matrix = tuple(tuple(row) for row in np.atleast_2d(found))
+    load = loadings(matrix)
+    assert all(0 <= value < 1 for value in load)
+    for i in range(models):
+        for j in range(i):
+            assert load[i] * load[j] <= max(0.0, matrix[i][j]) + 1e-9
+    assert 1 - 0.95 ** (1 / models) - 1e-4 <= joint_level(matrix) <= ALPHA + 1e-6
+
+
+def test_a_model_unlike_the_others_hardly_widens_their_intervals() -> None:
+    alike = equal(4, 0.9)
+    odd = (*((*row, 0.05) for row in alike), (0.05, 0.05, 0.05, 0.05, 1.0))
+    assert 0.5 * joint_level(alike) < joint_level(odd) < joint_level(alike)
+
+
+def test_changes_on_different_clusters_are_not_averaged() -> None:
+    one = Design([np.arange(10)]).effects([np.arange(10.0)])
+    other = Design([np.arange(11)]).effects([np.arange(11.0)])
+    with pytest.raises(ValueError, match="same clusters"):
+        estimate_of([one, other])

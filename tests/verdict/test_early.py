@@ -1,0 +1,65 @@
+"""What may be told before the runs are over."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.state.run_state import RunState
+from lvmtui.verdict.early import PairSoFar, early_change
+from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
+
+
+def so_far(arm: str, cosines: list[float], total: int = 10) -> RunState:
+    """A run with the first `len(cosines)` of its `total` evaluations."""
+    run = run_of([evaluated(step, cosine) for step, cosine in enumerate(cosines, 1)])
+    return replace(run, spec=replace(SPEC, arm=arm, total_steps=100 * total))  # type: ignore[arg-type]
+
+
+def pair(baseline: list[float], expanded: list[float], bars: tuple[float, float] = (0.5, 0.5)) -> PairSoFar:
+    known = {
+        arm: replace(TRIVIAL, arm=arm, fingerprint="f", validation_cosines={"mean": 0.1, "recency_mean": bar})
+        for arm, bar in zip(("baseline", "expanded"), bars, strict=True)
+    }
+    return PairSoFar(so_far("baseline", baseline), so_far("expanded", expanded), known)  # type: ignore[arg-type]
+
+
+def test_each_arm_is_read_against_the_best_trivial_baseline_of_its_own_windows() -> None:
+    found = early_change([pair([0.5] * 10, [0.48] * 10, (0.5, 0.45))])
+    assert found is not None
+    assert found.percent == pytest.approx(100 * (0.48 / 0.45 - 1)) and found.share == 1.0
+    assert found.words == "+6.67 % so far (at 100 % of training)"
+
+
+def test_only_equal_progress_is_compared() -> None:
+    rising = [0.40 + 0.01 * step for step in range(10)]
+    found = early_change([pair(rising[:6], rising)])
+    assert found is not None and dataclasses.astuple(found) == pytest.approx((0.0, 0.6))
+
+
+@given(st.integers(1, 10), st.integers(1, 10))
+def test_before_half_of_the_training_of_both_nothing_is_told(first: int, second: int) -> None:
+    found = early_change([pair([0.5] * first, [0.5] * second)])
+    assert (found is None) is (min(first, second) < 5)
+
+
+def test_seeds_that_have_not_come_far_enough_do_not_count() -> None:
+    early, late = pair([0.5] * 2, [0.9] * 2), pair([0.5] * 8, [0.55] * 8)
+    found = early_change([early, late])
+    assert found is not None and found.percent == pytest.approx(10.0)
+    assert early_change([]) is None
+
+
+def test_other_windows_and_missing_baselines_tell_nothing() -> None:
+    known = pair([0.5] * 10, [0.55] * 10)
+    trivial = known.trivial["baseline"]
+    assert trivial is not None
+    for other in (None, replace(trivial, fingerprint="another split")):
+        assert early_change([replace(known, trivial={**known.trivial, "baseline": other})]) is None
+    old = replace(trivial, validation_cosines={}, validation_mean=0.4)
+    found = early_change([replace(known, trivial={**known.trivial, "baseline": old})])
+    assert found is not None and found.percent == pytest.approx(100 * (1.1 / 1.25 - 1))
