@@ -1,9 +1,7 @@
 """`python -P -m trainers RUN_DIR`: train, evaluate and leave everything in the run folder.
 
-With `--stand-by` in the place of RUN_DIR it waits to be told which run it is; see `standby.py`.
-
-The exit code repeats what `events.jsonl` says, for who started the process: see `Exit`. Signals are taken in hand and
-the folder is locked before torch is imported, which takes seconds: an order that comes meanwhile is not missed.
+The exit code repeats what `events.jsonl` says; see `Exit`. Signal handlers are set and the folder is locked before
+torch is imported, which takes seconds: an order that comes meanwhile is not missed.
 """
 
 from __future__ import annotations
@@ -17,19 +15,14 @@ from pathlib import Path
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import Failed, encode_event
-from lvmtui.formats.turn import STAND_BY
 from lvmtui.system.files import append_line, try_lock
 from lvmtui.system.process_id import host_name
 from lvmtui.system.text import sanitise
 from trainers.memory import keep_memory
 from trainers.orders import Orders
-from trainers.standby import stand_by
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) == 1 and arguments[0].strip() == STAND_BY:
-        told = stand_by()
-        return Exit.FINISHED if told is None else main([str(told)])
     if len(arguments) != 1:
         print("usage: python -P -m trainers RUN_DIR", file=sys.stderr)
         return Exit.USAGE
@@ -55,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 
 def cannot_train(folder: RunDir, error: ImportError) -> Exit:
-    """Say, where it lasts, that this Python has not what training needs: another try would end the same way."""
+    """Log that this Python lacks what training needs: another try would end the same way."""
     what = f"{error}; install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
     print(what, file=sys.stderr)
     append_line(folder.events, encode_event(Failed(time.time(), 0, "setup", sanitise(what, 500), 0.0)))
@@ -67,4 +60,4 @@ if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # the disk is full; the code says so
             stream.flush()
-    os._exit(code)  # everything is written and closed; taking torch down would keep the next run waiting
+    os._exit(code)  # everything is written and closed; unloading torch would keep the next run waiting

@@ -37,6 +37,8 @@ class Started:
     launch: str = ""
     """Name of the start this attempt came from, as the supervisor wrote it down; a trainer started by hand makes one
     up. By it both logs are matched without comparing the clocks of two hosts."""
+    code: str = ""
+    """Digest of the code that trains: the trainers package and the model's own file."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,28 @@
+"""A trainer that replaces itself: same process number, same marks, a fresh Python, from what is on the disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from typing import NoReturn
+
+NO_GRAPH = "LVMTUI_NO_GRAPH"
+"""Environment variable: why steps are not to be recorded in this process."""
+
+
+def without_graphs(reason: str, signals: Iterable[signal.Signals], pending: signal.Signals | None) -> NoReturn:
+    """Start this process over with recording switched off.
+
+    After a failed recording nothing that is in the GPU's memory can be trusted, so nothing is saved: at most the few
+    steps that warmed up are lost. `signals` stay blocked until the new process takes them (`orders.py`); one that came
+    already, `pending`, is handed on. Raises OSError.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    if pending is not None:
+        os.kill(os.getpid(), pending)
+    os.environ[NO_GRAPH] = reason
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
