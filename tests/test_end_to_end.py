@@ -149,7 +149,7 @@ def test_single_runs_are_paused_resumed_and_cancelled(workspace: Workspace) -> N
         (["run", "--baseline", "none.npz", "--expanded", "none2.npz"], "none.npz"),
         (["run"], "--baseline and --expanded"),
         (["demo", "--models", "grru"], "did you mean 'gru'"),
-        (["demo", "--device", "tpu"], "--device 'tpu'"),
+        (["demo", "--device", "tpu"], "--device: 'tpu'"),
         (["run", "campaign.toml"], "campaign.toml"),
         (["demo", "--jobs", "many"], "--jobs"),
         (["pause", "gru"], "no campaign"),

@@ -7,7 +7,6 @@ and only the screen may import Textual.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import shutil
@@ -15,12 +14,12 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import lvmtui
+from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.models import MODELS
-from lvmtui.planning.options import Options
+from lvmtui.planning import options
+from lvmtui.planning.options import Given, Options, combine, read_campaign_file
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
@@ -34,7 +33,7 @@ class Exit(IntEnum):
     OK = 0
     RUNS_FAILED = 1
     """The campaign is over, and a run of it failed, diverged or was cancelled."""
-    USAGE = 2
+    USAGE = USAGE
     """An option, a file or the machine is not as it must be; one line on stderr says what."""
     LEFT = 130
     """Ctrl-C: the runs go on."""
@@ -42,13 +41,11 @@ class Exit(IntEnum):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = build_parser(engines=any(word in STARTING for word in arguments))
-    given = parser.parse_args(arguments)
+    given = parse(sys.argv[1:] if arguments is None else arguments)
     if hasattr(given, "poll"):
         os.environ[SHARED_MARK] = "1"  # whoever is started from here is to know it too
     try:
-        code = int(given.handler(given))
+        code = int(HANDLERS[given.command](given))
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -84,31 +81,23 @@ def screen(given: argparse.Namespace) -> int:
 
 
 def demo(given: argparse.Namespace) -> int:
-    from lvmtui.planning import options
-
-    return _start(given, options.demo())
+    return _start(given, options.demo(), Given({}))
 
 
 def run(given: argparse.Namespace) -> int:
-    from lvmtui.planning import options
-
-    start = options.Options()
-    if given.config:
-        start = options.read_campaign_file(Path(given.config), start)
-    if start.bundled and not (given.baseline or given.expanded or given.baseline_runs):
-        raise UserError("run: name two vector files by --baseline and --expanded; 'lvmtui demo' has data of its own")
-    return _start(given, start)
+    file = read_campaign_file(Path(given.config)) if given.config else Given({})
+    if not {"baseline", "expanded", "baseline_runs"} & {*file.values, *given_options(given).values}:
+        raise UserError("run: name two vector files with --baseline and --expanded; 'lvmtui demo' has its own data")
+    return _start(given, Options(), file)
 
 
-def _start(given: argparse.Namespace, start: Any) -> int:
-    """Plan a campaign, show the plan, make sure somebody supervises it, follow it."""
-    from lvmtui.planning import options
+def _start(given: argparse.Namespace, start: Options, file: Given) -> int:
+    """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
     from lvmtui.planning.describe import plan_as_json, plan_as_text
     from lvmtui.planning.plan import make_plan, write_plan
 
     workspace = workspace_of(given)
-    chosen = options.merge(start, {k: v for k, v in vars(given).items() if k in OPTION_NAMES and v is not None}, "")
-    chosen = options.merge(chosen, {"engine": _engine_of(given, chosen)}, "")
+    chosen = combine(start, file, given_options(given))
     say = _announcer()
     plan = make_plan(chosen, workspace, say)
     if given.plan:
@@ -119,22 +108,6 @@ def _start(given: argparse.Namespace, start: Any) -> int:
     say("")
     print(plan_as_text(plan, _width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
-
-
-def _engine_of(given: argparse.Namespace, chosen: Options) -> dict[str, Any]:
-    """The engine with what was given for it beside its name. Raises UserError for an option of another engine."""
-    from lvmtui.supervisor.engines import kind, names
-
-    told: dict[str, Any] = {"name": chosen.engine}
-    own = {setting.name for setting in kind(chosen.engine).settings}
-    for other in names():
-        for name in (setting.name for setting in kind(other).settings):
-            value = getattr(given, ENGINE_OPTION + name, None)
-            if value is not None and name not in own:
-                raise UserError(f"--{name}: an option of the {other} engine; add --engine {other}")
-            if value is not None:
-                told[name] = value
-    return told
 
 
 def attach(given: argparse.Namespace) -> int:
@@ -281,155 +254,6 @@ def supervise(given: argparse.Namespace) -> int:
     return supervise_workspace(workspace_of(given))
 
 
-# -- options -------------------------------------------------------------------------------------------------------
-
-OPTION_NAMES = frozenset(f.name for f in dataclasses.fields(Options)) - {"engine_settings"}
-ENGINE_OPTION = "engine_option_"
-"""Before the names of what only engines know, so that they are in nobody's way."""
-STARTING = ("run", "demo")
-"""Commands that start something; only they make it worth asking every engine what it can be told."""
-
-
-class Parser(argparse.ArgumentParser):
-    """One line for a wrong option, not the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"lvmtui: {message}; '{self.prog} --help' shows the options\n")
-
-
-def build_parser(*, engines: bool = True) -> argparse.ArgumentParser:
-    """All commands and their options; `engines` False leaves out those that the engines add."""
-    common = Parser(add_help=False)
-    common.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
-    common.add_argument(
-        "--poll",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="the workspace is on a file system that hosts share: look for changes instead of waiting for the "
-        "kernel's word; most such file systems are known as such without it",
-    )
-    chosen = Parser(add_help=False)
-    chosen.add_argument(
-        "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; a part of the id will do"
-    )
-
-    parser = Parser(prog="lvmtui", description=lvmtui.__doc__, parents=[common, chosen])
-    parser.set_defaults(handler=screen)
-    parser.add_argument("--version", action="version", version=f"lvmtui {lvmtui.__version__}")
-    parser.add_argument("--read-only", action="store_true", help="the screen shows, and changes nothing")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
-
-    def command(name: str, handler: Callable[[argparse.Namespace], int], words: str, *parents: Parser) -> Parser:
-        added: Parser = commands.add_parser(name, help=words, description=words, parents=[common, *parents])
-        added.set_defaults(handler=handler)
-        return added
-
-    watching = Parser(add_help=False)
-    watching.add_argument("--detach", action="store_true", help="start and return at once")
-    watching.add_argument("--headless", action="store_true", help="plain lines instead of a live table")
-
-    starting = _starting_options(watching)
-    if engines:
-        _add_engine_options(starting)
-    command("demo", demo, "train five small models on the bundled Wikipedia vectors and compare", starting)
-    added = command("run", run, "plan a campaign on two vector files, start it and follow it", starting)
-    added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options given beside it win")
-    command("attach", attach, "follow the campaign that runs here", chosen, watching)
-
-    added = command("status", status, "what every run is doing", chosen)
-    added.add_argument("--json", action="store_true", help="for programs")
-
-    added = command("report", report, "write the comparison again, also while runs are missing", chosen)
-    added.add_argument("--format", choices=("md", "json", "csv"), default="md", help="default: md")
-    added.add_argument("--output", metavar="FILE", help="instead of the usual place; - for stdout")
-
-    runs = Parser(add_help=False)
-    runs.add_argument(
-        "runs", nargs="+", metavar="RUN", help="model, model/arm, model/arm/seed, name of the run folder, or all"
-    )
-    command("pause", pause, "checkpoint, free the memory, leave; survives a reboot", chosen, runs)
-    command("resume", resume, "go on where it was paused", chosen, runs)
-    added = command("cancel", cancel, "end a run; what it has achieved stays readable", chosen, runs)
-    added.add_argument("--force", action="store_true", help="do not wait for it to leave by itself")
-    added = command("retry", retry, "try a failed or cancelled run again, from its last good checkpoint", chosen, runs)
-    added.add_argument("--from-start", action="store_true", help="forget what it has learned")
-    added = command("queue", queue, "change how many runs go side by side, or which come first", chosen)
-    added.add_argument("--jobs", type=int, metavar="N", help="runs side by side")
-    added.add_argument("--first", nargs="+", metavar="RUN", help="these before the others, in this order")
-
-    added = command("check", check, "facts and faults of vector files, or the proof of a campaign's split", chosen)
-    added.add_argument("files", nargs="*", metavar="FILE")
-    added.add_argument("--json", action="store_true", help="for programs")
-    added.add_argument("--cross-articles", action="store_true", help="windows may cross from article to article")
-    added.add_argument("--normalise", action="store_true", help="scale rows that are not of unit length")
-    added.add_argument(
-        "--split", nargs="?", const="", metavar="CAMPAIGN", help="prove that a split does not leak; default: the newest"
-    )
-
-    added = command("import", import_runs, "take in runs of the original experiment's trainers")
-    added.add_argument("folders", nargs="+", metavar="FOLDER")
-    added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not tell")
-    added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
-
-    command("supervise", supervise, "see to the campaigns of the workspace; started by itself when needed")
-    return parser
-
-
-def _starting_options(watching: Parser) -> Parser:
-    options = Parser(add_help=False, parents=[watching])
-    add = options.add_argument
-    add("--baseline", metavar="FILE", help="vectors of the small arm (.npz, .npy)")
-    add("--expanded", metavar="FILE", help="vectors of the large arm")
-    add("--models", nargs="+", metavar="MODEL", help=f"of {', '.join(MODELS)}; default: all")
-    add("--size", metavar="small|full", help="of the models; default: full, in the demo small")
-    how = "trained as the original did, or for the best cosine in less time; default: reference, in the demo tuned"
-    add("--recipe", metavar="reference|tuned", help=how)
-    add(
-        "--epochs",
-        type=float,
-        metavar="N",
-        help="passes over the training windows (of the larger arm, with tuned); default: the recipe's",
-    )
-    add("--batch-size", type=int, metavar="N", help="windows a step; default: the recipe's")
-    add("--rate", type=float, metavar="LR", help="AdamW's learning rate at its peak")
-    add(
-        "--seeds",
-        type=int,
-        nargs="+",
-        metavar="N",
-        help="numbers, as 1 2 3: with each, every model trains on both arms",
-    )
-    add("--split-seed", type=int, metavar="N", help="another draw of the held-out windows")
-    add("--device", metavar="auto|cpu|cuda|mps", help="default: auto, a GPU where there is one")
-    add("--jobs", type=int, metavar="N", help="runs side by side")
-    add("--threads", type=int, metavar="N", help="CPU threads of a run")
-    add("--labels", nargs=2, metavar=("SMALL", "LARGE"), help="names of the arms; default: 80k for 80,634 vectors")
-    add("--arms", metavar="both|expanded", help="expanded: compare with --baseline-runs")
-    add("--baseline-runs", nargs="+", metavar="FOLDER", help="finished runs that serve as the baseline")
-    add("--cross-articles", action="store_true", default=None, help="windows may cross from article to article")
-    add("--normalise", action="store_true", default=None, help="scale rows that are not of unit length")
-    add("--stall-timeout", type=float, metavar="S", help="start a run again that makes no step for S seconds")
-    add("--plan", action="store_true", help="show the plan and stop")
-    add("--json", action="store_true", help="with --plan: as JSON")
-    return options
-
-
-def _add_engine_options(options: Parser) -> None:
-    """What engines other than this machine's can be told."""
-    from lvmtui.supervisor.engines import kind, names
-
-    added: set[str] = set()
-    group = options.add_argument_group("engines")
-    group.add_argument("--engine", metavar="|".join(names()), help="who runs the runs; default: local, this machine")
-    for setting in (setting for name in names() for setting in kind(name).settings):
-        if setting.name not in added:
-            added.add(setting.name)
-            more: dict[str, Any] = {"action": "append"} if setting.many else {}
-            words = setting.words.replace("%", "%%")
-            where = ENGINE_OPTION + setting.name
-            group.add_argument(f"--{setting.name}", metavar=setting.metavar, dest=where, help=words, **more)
-
-
 # -- what the commands share ---------------------------------------------------------------------------------------
 
 
@@ -474,3 +298,22 @@ def _announcer() -> Callable[[str], None]:
             print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
 
     return say
+
+
+HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "screen": screen,
+    "demo": demo,
+    "run": run,
+    "attach": attach,
+    "status": status,
+    "report": report,
+    "pause": pause,
+    "resume": resume,
+    "cancel": cancel,
+    "retry": retry,
+    "queue": queue,
+    "check": check,
+    "import": import_runs,
+    "supervise": supervise,
+}
+"""The commands by the names that `parser.py` gives them."""

@@ -46,7 +46,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
     )
-    lines.extend(f"note       {note}" for note in (*plan.check.notes, *campaign.notes))
+    lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
 
 
@@ -106,6 +106,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "split": encode(plan.split.facts),
         "check": check_as_json(plan.check),
         "expected": encode(plan.expected),
+        "remarks": list(plan.remarks),
         "runs": [
             {"run": s.run, "model": s.model, "arm": s.arm, "seed": s.seed, "total_steps": s.total_steps}
             for s in plan.specs

@@ -28,8 +28,9 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
-from lvmtui.planning.arrange import arrange
-from lvmtui.planning.options import BUNDLED, Options
+from lvmtui.planning.arrange import Arrangement, arrange
+from lvmtui.planning.choose import choose, seed_remark, with_other
+from lvmtui.planning.options import AUTO, BUNDLED, Options
 from lvmtui.state.reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -60,6 +61,8 @@ class Plan:
     """Of the whole campaign."""
     hardware: Hardware
     """For which it was made."""
+    remarks: tuple[str, ...] = ()
+    """What the program chose and why, and what options mean that are easily misread; one sentence each."""
 
 
 def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
@@ -99,21 +102,34 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         name: _arm_facts(arm, label, split, name, workspace)
         for name, arm, label in zip(ARMS, (baseline, expanded), labels, strict=True)
     }
-    specs = tuple(
-        _spec(options, earlier, campaign_id, model, arm, facts, split, seed, check.files[0].dim, stamp)
-        for seed in options.seeds
-        for model in options.models
-        for arm in ARMS
-        if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
-    )
+    if earlier and options.size == AUTO:
+        options = replace(options, size=earlier.spec.size)
+    smaller = min(arm.train_windows for arm in facts.values())
+    options, choices = choose(options, smaller, keep_recipe=earlier is not None)
+
+    def laid_out(options: Options) -> tuple[RunSpec, ...]:
+        return tuple(
+            _spec(options, earlier, campaign_id, model, arm, facts, split, seed, check.files[0].dim, stamp)
+            for seed in options.seeds
+            for model in options.models
+            for arm in ARMS
+            if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
+        )
+
+    def arranged(specs: tuple[RunSpec, ...]) -> Arrangement:
+        return arrange([work_of(spec) for spec in specs], there, options.device, shown, jobs, threads)
+
+    specs, shown = laid_out(options), shown_in(workspace)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             raise UserError(
                 f"--batch-size {spec.recipe.batch_size}: the {spec.label} arm has only {spec.train_windows:,} "
                 "training windows; give a smaller batch or a larger file"
             )
-    works = [work_of(spec) for spec in specs]
-    way = arrange(works, there, options.device, shown_in(workspace), jobs, threads)
+    way = arranged(specs)
+    remarks = [c.sentence(way.expected, arranged(laid_out(with_other(options, c))).expected) for c in choices]
+    if remark := seed_remark(options.seeds):
+        remarks.append(remark)
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     planned |= {
@@ -151,7 +167,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         notes=(*notes, *engine.notes(workspace, options.engine_settings)),
     )
     arms: dict[Arm, ArmRows] = {"baseline": baseline, "expanded": expanded}
-    return Plan(campaign, specs, split, arms, check, way.expected, there)
+    return Plan(campaign, specs, split, arms, check, way.expected, there, tuple(remarks))
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -230,7 +246,7 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
 
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
     """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
-    recipe = start if start and options.recipe is None else recipe_for(options.recipe_name, model)
+    recipe = start if start and options.recipe == AUTO else recipe_for(options.recipe, model)
     if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
         recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
     return replace(

@@ -1,99 +1,215 @@
-"""What a person may ask for, and what they are told when they may not."""
+"""What people may ask for, on the command line and in campaign files, and what they are told when they may not."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.planning.options import Options, demo, merge, read_campaign_file
+from lvmtui.cli.parser import given_options, parse
+from lvmtui.planning.options import OPTIONS, Given, Options, combine, demo, read_campaign_file
 from lvmtui.system.errors import UserError
 
 
+def of_file(folder: Path, text: str, *arguments: str) -> Options:
+    """The options of a campaign file, with a command line beside it."""
+    file = folder / "campaign.toml"
+    file.write_text(text)
+    return combine(Options(), read_campaign_file(file), given_options(parse(["run", *arguments])))
+
+
+def of_line(*arguments: str) -> Options:
+    return combine(Options(), given_options(parse(["demo", *arguments])))
+
+
+# -- one declaration for all -------------------------------------------------------------------------------------------
+
+EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
+    "baseline": (["/a.npz", "--expanded", "/b.npz"], '"/a.npz"\nexpanded = "/b.npz"', "/a.npz"),
+    "expanded": (["/b.npz", "--baseline", "/a.npz"], '"/b.npz"\nbaseline = "/a.npz"', "/b.npz"),
+    "models": (["amn", "gru"], '["amn", "gru"]', ("amn", "gru")),
+    "recipe": (["tuned"], '"tuned"', "tuned"),
+    "size": (["small"], '"small"', "small"),
+    "device": (["cuda:1"], '"cuda:1"', "cuda:1"),
+    "labels": (["a", "b"], '["a", "b"]', ("a", "b")),
+    "arms": (["expanded", "--baseline-runs", "/r"], '"expanded"\nbaseline-runs = ["/r"]', "expanded"),
+    "baseline_runs": (["/r", "/s", "--arms", "expanded"], '["/r", "/s"]\narms = "expanded"', ("/r", "/s")),
+    "engine": (["slurm"], '"slurm"', "slurm"),
+}
+"""How a value is typed, how it is written in a file, and what it becomes, where the type does not say it already."""
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, name: str) -> None:
+    one = OPTIONS[name]
+    if one.type is bool:
+        typed, written, value = [], "true", True
+    else:
+        numbers = (["2"], "[2]", (2,)) if one.several else (["2"], "2", 2)
+        typed, written, value = EXAMPLES.get(name, numbers)
+    assert getattr(of_line(f"--{one.key}", *typed), name) == value
+    assert getattr(of_file(tmp_path, f"{one.key} = {written}"), name) == value
+    if "_" in name:
+        assert getattr(of_file(tmp_path, f"{name} = {written}"), name) == value
+    assert one.help and one.default == getattr(Options(), name)
+
+
+def test_every_field_is_an_option_or_belongs_to_the_engine() -> None:
+    assert {f.name for f in fields(Options)} - set(OPTIONS) == {"engine_settings"}
+
+
+def test_a_switch_in_a_file_can_be_turned_off_beside_it(tmp_path: Path) -> None:
+    assert of_file(tmp_path, "normalise = true").normalise
+    assert not of_file(tmp_path, "normalise = true", "--no-normalise").normalise
+
+
+# -- campaign files ----------------------------------------------------------------------------------------------------
+
+
 def test_a_campaign_file_says_what_the_options_say(tmp_path: Path) -> None:
-    file = tmp_path / "campaign.toml"
-    file.write_text(
+    options = of_file(
+        tmp_path,
         'baseline = "small.npz"\nexpanded = "/data/large.npz"\nmodels = ["gru", "amn"]\nbatch-size = 64\nepochs = 3\n'
-        "seeds = [1, 2]\njobs = 2\n"
+        "seeds = [1, 2]\njobs = 2\n",
     )
-    options = read_campaign_file(file, Options())
     assert options.baseline == str(tmp_path / "small.npz") and options.expanded == "/data/large.npz"
     assert options.models == ("gru", "amn") and options.batch_size == 64 and options.epochs == 3.0
-    assert options.seeds == (1, 2) and options.jobs == 2 and options.recipe_name == "reference"
+    assert options.seeds == (1, 2) and options.jobs == 2
 
 
-def test_a_campaign_file_names_the_engine_and_what_it_is_told(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "campaign.toml"
-    file.write_text(
+    file.write_bytes(b"\xef\xbb\xbfjobs = 2\r\n")
+    assert combine(Options(), read_campaign_file(file)).jobs == 2
+
+
+def test_a_campaign_file_names_the_engine_and_its_settings(tmp_path: Path) -> None:
+    slurm = (
         '[engine]\nname = "slurm"\npartition = "gpu"\ngpus = 1\nsetup = ["module load cuda", "module load python"]\n'
     )
-    options = read_campaign_file(file, Options())
-    assert options.engine == "slurm"
     told = {"partition": ("gpu",), "gpus": ("1",), "setup": ("module load cuda", "module load python")}
-    assert options.engine_settings == told
-    beside = merge(options, {"engine": {"name": "slurm", "partition": "cpu"}}, "")
-    assert beside.engine_settings == {**told, "partition": ("cpu",)}
-    assert merge(options, {"engine": "local"}, "").engine_settings == {}
+    options = of_file(tmp_path, slurm)
+    assert options.engine == "slurm" and options.engine_settings == told
+    assert of_file(tmp_path, slurm, "--partition", "cpu").engine_settings == {**told, "partition": ("cpu",)}
+    assert of_file(tmp_path, slurm, "--engine", "slurm", "--partition", "cpu").engine_settings["gpus"] == ("1",)
+    assert of_file(tmp_path, slurm, "--engine", "local").engine_settings == {}
 
 
-def test_options_beside_a_file_win(tmp_path: Path) -> None:
-    file = tmp_path / "campaign.toml"
-    file.write_text('models = ["gru"]\nsize = "small"\n')
-    options = merge(read_campaign_file(file, Options()), {"models": ["amn"]}, "")
+def test_the_command_line_wins_over_a_file(tmp_path: Path) -> None:
+    options = of_file(tmp_path, 'models = ["gru"]\nsize = "small"\n', "--models", "amn")
     assert options.models == ("amn",) and options.size == "small"
+
+
+def test_a_file_may_leave_to_the_command_line_what_belongs_to_it(tmp_path: Path) -> None:
+    options = of_file(tmp_path, 'baseline = "/small.npz"', "--expanded", "/large.npz")
+    assert (options.baseline, options.expanded) == ("/small.npz", "/large.npz")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("modles = ['gru']", "did you mean 'models'"),
-        ("models = ['grru']", "did you mean 'gru'"),
-        ("recipe = 'tunde'", "did you mean 'tuned'"),
+        ("modles = ['gru']", "key 'modles' is not known; did you mean 'models'"),
+        ("models = ['grru']", "models 'grru' is not known; did you mean 'gru'"),
+        ("models = [['gru']]", "models: ['gru'] is not text"),
+        ("recipe = 'tunde'", "recipe 'tunde' is not known; did you mean 'tuned'"),
         ("size = 'smal'", "did you mean 'small'"),
-        ("epochs = 'many'", "is not a number"),
-        ("jobs = 0", "--jobs"),
-        ("jobs = 1.5", "is not a whole number"),
+        ("device = 'tpu'", "device: "),
+        ("epochs = 'many'", "epochs: 'many' is not a number"),
+        ("jobs = 0", "jobs: 0 is out of range; give a whole number above 0"),
+        ("jobs = 1.5", "jobs: 1.5 is not a whole number"),
         ("jobs = true", "is not a whole number"),
-        ("seeds = [1, 1]", "names one twice"),
+        ("seeds = [1, 1]", "seeds: 1, 1 contains one twice"),
         ("seeds = []", "at least one"),
-        ("seeds = [-1]", "from 0"),
-        ("labels = ['a', 'a']", "two different"),
+        ("seeds = [-1]", "seeds: -1 is out of range; give a whole number from 0"),
+        ("labels = ['a', 'a']", "labels: a, a contains one twice"),
+        ("labels = ['a']", "takes 2 values, not 1"),
         ("labels = ['a', 'b/../c']", "file names"),
-        ("arms = 'expanded'", "--baseline-runs"),
-        ("baseline-runs = ['x']", "--arms expanded"),
-        ("baseline = 'x.npz'", "name both"),
-        ("epochs = nan", "--epochs"),
+        ("arms = 'expanded'", "arms: --baseline-runs is needed"),
+        ("baseline-runs = ['x']", "baseline-runs: --arms expanded is needed"),
+        ("baseline = 'x.npz'", "baseline: --expanded is missing; name both"),
+        ("baseline = 3", "baseline: 3 is not text"),
+        ("epochs = nan", "epochs: nan is out of range"),
         ("engine = 'slrum'", "did you mean 'slurm'"),
-        ("engine = 3", "[engine]"),
+        ("engine = 3", "[engine]: 3 is not the name"),
         ("[engine]\nname = 'slurm'\npartitoin = 'gpu'", "did you mean 'partition'"),
-        ("[engine]\nname = 'slurm'\ntime = 'soon'", "--time: 'soon'"),
-        ("[engine]\nname = 'slurm'\nsetup = [\"a\\nb\"]", "one line each"),
+        ("[engine]\nname = 'slurm'\ntime = 'soon'", "[engine]: time: 'soon'"),
+        ("[engine]\nname = 'slurm'\nsetup = [\"a\\nb\"]", "one line"),
         ("[engine]\nname = 'slurm'\nsetup = [[1]]", "neither text nor a number"),
-        ("[engine]\npartition = 'gpu'", "local engine"),
+        ("[engine]\npartition = 'gpu'", "the local engine's key 'partition' is not known"),
         ("[", "not TOML"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, said: str) -> None:
-    file = tmp_path / "campaign.toml"
-    file.write_text(text)
+def test_a_mistake_in_a_file_is_told_in_one_line_that_names_the_file(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        read_campaign_file(file, Options())
+        of_file(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path / 'campaign.toml'}: "), caught.value
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.toml"):
-        read_campaign_file(tmp_path / "none.toml", Options())
+        read_campaign_file(tmp_path / "none.toml")
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+def test_lists_may_be_written_with_commas() -> None:
+    assert of_line("--models", "amn,gru").models == of_line("--models", "amn,", "gru").models == ("amn", "gru")
+    assert of_line("--seeds", "1,2,", "3").seeds == (1, 2, 3)
+    assert of_line("--labels", "a", "b").labels == ("a", "b")
+    folders = of_line("--arms", "expanded", "--baseline-runs", "runs,old").baseline_runs
+    assert folders == ("runs,old",), "a path may contain a comma"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo", "--models", "grru"], "--models 'grru' is not known; did you mean 'gru'"),
+        (["demo", "--jobs", "many"], "--jobs: 'many' is not a whole number"),
+        (["demo", "--epochs", "0"], "--epochs: 0 is out of range"),
+        (["demo", "--partition", "gpu"], "--partition: an option of the slurm engine; add --engine slurm"),
+        (["demo", "--engine", "slurm", "--time", "soon"], "--time: 'soon'"),
+        (["demo", "--engine", "slrum"], "--engine 'slrum' is not known; did you mean 'slurm'"),
+        (["demo", "--baseline", "x"], "--baseline: --expanded is missing"),
+    ],
+)
+def test_a_mistake_on_the_command_line_names_the_option(arguments: list[str], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        combine(Options(), given_options(parse(arguments)))
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo", "--modles", "gru"], "--modles: no such option, did you mean --models?"),
+        (["demo", "--sede=3"], "--sede: no such option, did you mean --seeds?"),
+        (["status", "--xyz"], "--xyz: no such option;"),
+        (["stauts"], "command 'stauts' is not known; did you mean 'status'?"),
+        (["report", "--format", "mdd"], "--format 'mdd' is not known; did you mean 'md'?"),
+    ],
+)
+def test_near_names_are_suggested(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse(arguments)
+    told = capsys.readouterr().err
+    assert left.value.code == 2 and told.count("\n") == 1 and said in told, told
 
 
 @given(
-    st.dictionaries(st.sampled_from(sorted(Options.__dataclass_fields__)), st.integers() | st.text() | st.booleans())
+    st.dictionaries(
+        st.sampled_from(sorted(Options.__dataclass_fields__)),
+        st.integers() | st.text() | st.booleans() | st.floats() | st.lists(st.integers() | st.text()),
+    )
 )
-def test_any_values_are_taken_or_refused(values: dict[str, object]) -> None:
+def test_any_values_are_taken_or_refused_in_one_line(values: dict[str, object]) -> None:
     try:
-        options = merge(Options(), values, "options")
+        options = combine(Options(), Given(values, Path("x.toml")))
     except UserError as error:
         assert "\n" not in str(error)
     else:
@@ -101,4 +217,4 @@ def test_any_values_are_taken_or_refused(values: dict[str, object]) -> None:
 
 
 def test_the_demo_is_small_and_bundled() -> None:
-    assert demo().bundled and demo().size == "small" and demo().recipe_name == "tuned"
+    assert demo().bundled and demo().size == "small" and demo().recipe == "tuned"

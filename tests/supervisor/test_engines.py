@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.cli.commands import build_parser
-from lvmtui.planning.options import Options, merge
+from lvmtui.cli.parser import build_parser
+from lvmtui.planning.options import Given, Options, combine
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import engines
 from lvmtui.supervisor.engines import Engines, kind, names
@@ -56,7 +56,7 @@ def test_the_engines_there_are() -> None:
 def test_a_third_engine_is_one_file(toy: None, world: World) -> None:
     given = build_parser().parse_args(["run", "--engine", "toy", "--colour", "red"])
     assert given.engine == "toy" and given.engine_option_colour == "red"
-    options = merge(Options(), {"engine": {"name": "toy", "colour": "red"}}, "")
+    options = combine(Options(), Given({"engine": {"name": "toy", "colour": "red"}}))
     world.supervisor = Supervisor(world.workspace, engines={}, workers=Workers(command=make_result), rules=QUICK)
     world.plan("amn", engine=options.engine, engine_settings=options.engine_settings)
     world.to_the_end()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from lvmtui.cli.commands import build_parser
+from lvmtui.cli.parser import build_parser
 from lvmtui.ui import child
 from lvmtui.ui.draw.new_form import Answers, Form, form_lines
 from lvmtui.ui.read.files import completed, entries
@@ -80,10 +80,20 @@ def test_paths_are_completed(tmp_path: Path) -> None:
 
 
 def test_whatever_our_commands_say_can_be_shown() -> None:
-    strange: list[Any] = [None, {}, {"files": 3, "faults": "x", "notes": None}, {"campaign": [], "runs": {}}]
+    strange: list[Any] = [
+        None,
+        {},
+        {"files": 3, "faults": "x", "notes": None},
+        {"campaign": [], "runs": {}, "split": 3, "expected": {"seconds": 1.0, "low": None}, "remarks": "x"},
+        {"campaign": {"size": 3, "recipe": [], "notes": [1, {}]}, "expected": [], "remarks": [2, None, "\x1b[2J"]},
+        {"files": [3, {"label": 1, "vectors": "x", "coherence": "y", "duplicates": -1}], "faults": [None, 3]},
+    ]
     for document in strange:
         for width, height in ((80, 24), (30, 8)):
-            assert form_lines(Form(), Answers(document, document, "a fault", "busy"), width, height)
+            for fault in ("", "a fault"):
+                answers = Answers(facts=document, plan=document, others=("another waits",), fault=fault, busy="busy")
+                lines = form_lines(Form(), answers, width, height)
+                assert len(lines) == height and "\x1b" not in str(lines)
 
 
 FAKE = """
@@ -100,6 +110,7 @@ elif "--plan" in arguments:
     files = [{"label": "8k", "vectors": 8280, "dim": 384, "windows": 8075}]
     check = {"files": files, "notes": ["what is well to know"]}
     print(json.dumps({"campaign": {"jobs": 2, "size": "small", "recipe": "tuned", "device": "cpu"}, "runs": [1] * 10,
+                      "remarks": ["size small: few windows"],
                       "check": check,
                       "split": {"windows": 2292, "clusters": 91},
                       "expected": {"seconds": 240.0, "low": 180.0, "high": 360.0}}))
@@ -136,10 +147,11 @@ async def test_facts_plan_and_faults_come_as_it_is_filled(
     app = make_app(tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: "4 m 00 s (3 m 00 s to 6 m 00 s)" in shown(app))
-        await until(pilot, lambda: "8,280 vectors of 384" in shown(app))
+        await until(pilot, lambda: "8,280 384-d vectors" in shown(app))
         assert "2,292 windows of 91" in shown(app) and "well to know" in shown(app)
+        assert "size small: few windows" in shown(app) and "small for these vectors" in shown(app)
         await pilot.press(*"nope.npz")
-        await until(pilot, lambda: "the other file is to be named as well" in shown(app))
+        await until(pilot, lambda: "name the other file as well" in shown(app))
         await pilot.press("tab", *"/q.npz")
         await until(pilot, lambda: "nope.npz: no such file; name another" in shown(app))
         assert "lvmtui run --baseline nope.npz --expanded /q.npz" in shown(app)

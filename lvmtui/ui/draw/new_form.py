@@ -1,4 +1,4 @@
-"""A new campaign as it is being put together: its fields, what they mean to the command line, how they look. Pure."""
+"""The form for a new campaign: its fields, the command line they stand for, and how they are drawn. Pure."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lvmtui.models import MODELS, title_of
+from lvmtui.planning.options import AUTO, OPTIONS, Option
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, fit, left, part, wrapped
 from lvmtui.ui.widgets.textfield import TextField
 
-FIELDS = ("baseline", "expanded", "models", "recipe", "size", "epochs", "seeds", "jobs", "more", "import")
-CHOICES = {"recipe": ("auto", "tuned", "reference"), "size": ("auto", "small", "full")}
-"""`auto`: small and tuned for the bundled vectors, full and reference for others, as on the command line."""
-HINTS = {
-    "baseline": "bundled vectors, first 41 articles; or a path, ctrl+o picks",
-    "expanded": "bundled vectors, all 890 articles; or a path, ctrl+o picks",
-    "epochs": "as the recipe says",
-    "seeds": "1",
-    "jobs": "as many as this machine carries",
+SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
+"""Options with a line of their own, as `lvmtui/planning/options.py` declares them."""
+FILES = tuple(one.name for one in SHOWN if one.is_path)
+CHOICES = {one.name: one.choices for one in SHOWN if one.choices and not one.several}
+"""Fields with one of a few words; the first is chosen at the start."""
+HINTS = {one.name: one.hint for one in SHOWN if not one.choices} | {
     "more": "any option of 'lvmtui run': --normalise, --device cuda, --labels ...",
-    "import": "or, instead of all above, folders of earlier runs to take in",
+    "import": "folders of earlier runs to import, instead of everything above",
 }
-FILES = ("baseline", "expanded")
+"""Fields that take text, and what an empty one shows."""
+FIELDS = (*(one.name for one in SHOWN), "more", "import")
 NAME = 12
 
 
 @dataclass(frozen=True)
 class Form:
-    """What was chosen so far."""
+    """What has been filled in so far."""
 
     texts: tuple[tuple[str, TextField], ...] = tuple((name, TextField()) for name in HINTS)
     ticked: frozenset[str] = frozenset(MODELS)
-    chosen: tuple[tuple[str, int], ...] = (("recipe", 0), ("size", 0))
+    chosen: tuple[tuple[str, int], ...] = tuple((name, 0) for name in CHOICES)
     focus: int = 0
     model: int = 0
-    """Which model the cursor is on."""
+    """Index of the model under the cursor."""
 
     @property
     def field(self) -> str:
@@ -55,18 +54,18 @@ class Form:
         return CHOICES[name][dict(self.chosen)[name]]
 
     def moved(self, by: int) -> Form:
-        """The next field or the one before."""
+        """With the focus on the next field, or the previous one."""
         return replace(self, focus=(self.focus + by) % len(FIELDS))
 
     def turned(self, by: int) -> Form:
-        """The next model, or the next of what can be chosen."""
+        """With the next model under the cursor, or the next choice selected."""
         if self.field == "models":
             return replace(self, model=(self.model + by) % len(MODELS))
         chosen = tuple((n, (value + by) % len(CHOICES[n]) if n == self.field else value) for n, value in self.chosen)
         return replace(self, chosen=chosen)
 
     def toggled(self) -> Form:
-        """The model under the cursor ticked or not."""
+        """With the model under the cursor ticked, or no longer ticked."""
         return replace(self, ticked=self.ticked ^ {MODELS[self.model]})
 
     @property
@@ -76,71 +75,72 @@ class Form:
 
     @property
     def folders(self) -> list[str]:
-        """Folders of earlier runs."""
+        """Folders of earlier runs to import."""
         return self._split("import")
 
     def _split(self, name: str) -> list[str]:
-        """The words of a field, as a shell would split them."""
+        """The words in a field, split as a shell would."""
         text = self.text(name).text
         try:
             return shlex.split(text)
-        except ValueError:  # a quotation mark without its partner
+        except ValueError:  # a quotation mark is not closed
             return text.split()
 
     @property
     def starting(self) -> list[str]:
-        """What `lvmtui` is told when it is to be done."""
+        """Arguments of the command that carries out what the form asks for."""
         return self.arguments() if self.folders else [*self.arguments(), "--detach", "--headless"]
 
     @property
     def fault(self) -> str:
-        """What is missing before anything can be planned; empty if nothing is."""
+        """What must be filled in before anything can be planned; empty if nothing."""
         if self.folders:
             return ""
         if not self.ticked:
             return "no model is ticked; tick one with the space bar"
-        return "the other file is to be named as well" if len(self.files) == 1 else ""
+        return "name the other file as well" if len(self.files) == 1 else ""
 
     def arguments(self) -> list[str]:
-        """What `lvmtui` is told: `demo` for the bundled vectors, `run` for files, `import` for earlier runs."""
+        """Arguments for `lvmtui`: `demo` for the bundled vectors, `run` for files, `import` for earlier runs."""
         if self.folders:
             return ["import", *self.folders]
         arguments = ["run" if self.files else "demo"]
-        for name in FILES:
-            if text := self.text(name).text.strip():
-                arguments += [f"--{name}", text]
-        if self.ticked != frozenset(MODELS):
-            arguments += ["--models", *(model for model in MODELS if model in self.ticked)]
-        for name in CHOICES:
-            if self.choice(name) != "auto":
-                arguments += [f"--{name}", self.choice(name)]
-        for name in ("epochs", "seeds", "jobs"):
-            if values := self.text(name).text.replace(",", " ").split():
-                arguments += [f"--{name}", *values]
+        for one in SHOWN:
+            if values := self._values(one):
+                arguments += [f"--{one.key}", *values]
         return [*arguments, *self._split("more")]
+
+    def _values(self, one: Option) -> list[str]:
+        """What is filled in for an option; nothing if that is its default."""
+        if one.name == "models":
+            return [] if self.ticked == frozenset(MODELS) else [m for m in MODELS if m in self.ticked]
+        if one.name in CHOICES:
+            return [] if self.choice(one.name) == one.default else [self.choice(one.name)]
+        text = self.text(one.name).text.strip()
+        return text.replace(",", " ").split() if one.several else [text] if text else []
 
     @property
     def command(self) -> str:
-        """The same as typed in a shell."""
+        """The same as one would type it in a shell."""
         return shlex.join(["lvmtui", *self.arguments()])
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What our commands said of the form as it is."""
+    """What the commands reported about the form as it is now."""
 
     facts: dict[str, Any] | None = None
     """`lvmtui check --json`"""
     plan: dict[str, Any] | None = None
     """`lvmtui run --plan --json`"""
     others: tuple[str, ...] = ()
-    """Campaigns here that a new one would meet, a sentence each."""
+    """Conflicts with other campaigns in this workspace, one sentence each."""
     fault: str = ""
     busy: str = ""
 
 
 def form_lines(form: Form, answers: Answers, width: int, height: int, top: int = 0) -> list[Line]:
-    """The whole form, its answers below from line `top` on."""
+    """The whole form, with the answers below it from their line `top` on."""
     lines: list[Line] = [((" New campaign", "heading"),), ()]
     for i, name in enumerate(FIELDS):
         focused = i == form.focus
@@ -148,7 +148,7 @@ def form_lines(form: Form, answers: Answers, width: int, height: int, top: int =
             (glyphs.SELECTED if focused else " ", "selected"),
             (left(f" {name}", NAME), "selected" if focused else "dim"),
         ]
-        lines.append(fit([*start, *_value(form, name, width - NAME - 2, focused)], width))
+        lines.append(fit([*start, *_value(form, name, width - NAME - 2, focused, answers.plan)], width))
     lines += [(), ((" " + glyphs.ACROSS * (width - 2), "dim"),)]
     said: list[Line] = []
     fault = form.fault or answers.fault
@@ -168,7 +168,7 @@ def form_lines(form: Form, answers: Answers, width: int, height: int, top: int =
     return lines[:height]
 
 
-def _value(form: Form, name: str, width: int, focused: bool) -> list[Piece]:
+def _value(form: Form, name: str, width: int, focused: bool, plan: dict[str, Any] | None) -> list[Piece]:
     if name == "models":
         pieces: list[Piece] = []
         for i, model in enumerate(MODELS):
@@ -181,14 +181,14 @@ def _value(form: Form, name: str, width: int, focused: bool) -> list[Piece]:
         for option in CHOICES[name]:
             chosen = option == form.choice(name)
             pieces += [(f" {option} ", "cursor" if chosen and focused else "bold" if chosen else "dim"), (" ", "")]
-        if form.choice(name) == "auto":
-            pieces.append((f"  {CHOICES[name][2 if form.files else 1]} for these vectors", "dim"))
+        if form.choice(name) == AUTO and plan and (value := _mapping(plan.get("campaign")).get(name)):
+            pieces.append((f"  {sanitise(str(value), 20)} for these vectors", "dim"))
         return pieces
     return form.text(name).pieces(width, focused=focused, hint=HINTS[name])
 
 
 def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
-    """Runs, held-out windows, time."""
+    """Runs, held-out windows, expected time, and what is worth knowing about them."""
     if plan is None:
         return []
     campaign = _mapping(plan.get("campaign"))
@@ -204,13 +204,13 @@ def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
     if expected := _expected_words(plan):
         said.append(("expected", expected))
     lines = _pairs(said, width)
-    notes = campaign.get("notes")
-    lines.extend(_notes(notes if isinstance(notes, list) else [], width))
+    for notes in (plan.get("remarks"), campaign.get("notes")):
+        lines.extend(_notes(notes if isinstance(notes, list) else [], width))
     return lines
 
 
 def plan_words(plan: dict[str, Any]) -> list[str]:
-    """What is asked about before it starts: how many runs, how long."""
+    """What to ask before it starts: how many runs, how long."""
     expected = _expected_words(plan)
     return [_runs_words(plan) + (f"; expected {expected}" if expected else "")]
 
@@ -232,7 +232,7 @@ def _expected_words(plan: dict[str, Any]) -> str:
 
 
 def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) -> list[Line]:
-    """What was found in the files."""
+    """Facts and faults of the files."""
     if facts is None:
         return []
     lines: list[Line] = []
@@ -240,7 +240,7 @@ def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) 
     for file in files if isinstance(files, list) else []:
         one = _mapping(file)
         said = (
-            f"{_number(one.get('vectors'))} vectors of {_number(one.get('dim'))} numbers, "
+            f"{_number(one.get('vectors'))} {_number(one.get('dim'))}-d vectors, "
             f"{_number(one.get('articles'))} articles or pieces, {_number(one.get('windows'))} windows"
         )
         if isinstance(duplicates := one.get("duplicates"), int) and duplicates:

@@ -1,4 +1,4 @@
-"""A new campaign on the terminal: fields to fill, our own commands to ask, Enter to start."""
+"""The screen for a new campaign: a form, which lvmtui's own commands check and plan as it is filled in."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from lvmtui.ui.widgets.picker import Picker
 from lvmtui.ui.widgets.textfield import TextField
 
 SLOW = 2.0
-"""Seconds after which it is said how long something takes."""
+"""Seconds after which the screen says how long something has taken."""
 PAUSE = 0.7
-"""Seconds without a key after which the files are looked at and the plan is made."""
+"""Seconds without a key press before the files are checked and the plan is made."""
 KEYS: tuple[Key, ...] = (
     ("enter", "start", "start"),
     ("tab", "next", "next_field"),
@@ -39,13 +39,13 @@ KEYS: tuple[Key, ...] = (
 )
 BACK: Key = ("esc", "back", "leave_form")
 LEAVE: Key = ("esc", "leave", "leave_form")
-PLANNING = "looking at the vectors, making the plan"
+PLANNING = "checking the vectors and making the plan"
 CALLED_OFF = 130
 """Exit code of a command that was interrupted."""
 
 
 class NewScreen(View):
-    """Keys are typed here, and order nothing."""
+    """Keys are text here; none of them pauses or cancels a run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,12 +54,12 @@ class NewScreen(View):
         self._timer: Timer | None = None
         self._check, self._plan, self._start = Child(), Child(), Child()
         self._starting = self._entered = False
-        """Enter was pressed, and the plan is not there yet that would be asked about."""
+        """`_entered`: Enter was pressed before the plan was ready; the question follows when it is."""
         self._since = 0.0
-        """When what goes on began, by the monotonic clock."""
+        """When the current command began (monotonic clock)."""
         self._top = 0
         self._before: frozenset[str] = frozenset()
-        """Campaigns that were there when one was started."""
+        """Campaigns that existed before this one was started."""
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -97,7 +97,7 @@ class NewScreen(View):
         form, key = self._form, event.key
         field = form.field
         self.ui.hush_read()
-        if self._starting and key != "escape":  # what starts is what stood there when Enter was pressed
+        if self._starting and key != "escape":  # the form must not change while its campaign is being started
             return
         match key:
             case "escape":
@@ -161,8 +161,8 @@ class NewScreen(View):
         self.app.push_screen(Picker(typed if typed.is_dir() else typed.parent), picked)
 
     def action_leave_form(self) -> None:
-        """Back to the board; without a campaign there is none, and leaving leaves the program. What is being started
-        is called off first."""
+        """Go back to the board, or leave the program if there is no campaign. If one is being started, only that is
+        called off."""
         if self._starting:
             self._start.interrupt()
         elif self.ui.snapshot is None:
@@ -181,7 +181,7 @@ class NewScreen(View):
         self.redraw()
 
     def _ask_later(self) -> None:
-        """Ask once nobody has typed for a moment. What was planned for another form says nothing from now on."""
+        """Ask the commands once nobody has typed for a moment. The plan of the form before this change is dropped."""
         busy = "" if self._form.fault or self._form.folders else PLANNING
         self._answers = replace(self._answers, plan=None, others=(), fault="", busy=busy)
         self._since = time.monotonic()
@@ -190,7 +190,7 @@ class NewScreen(View):
         self._timer = self.set_timer(PAUSE, self._ask)
 
     def _ask(self) -> None:
-        """Have the plan made, which looks at the files as well; of a single file there are only facts."""
+        """Have the plan made, which checks the files too. With only one file named there are only its facts."""
         form, self._top = self._form, 0
         if form.fault or form.folders:
             self._plan.stop()
@@ -208,11 +208,11 @@ class NewScreen(View):
         self._check.run(arguments, self._scratch.workspace().root, partial(self._told, self._checked, form))
 
     def _told(self, take: Callable[..., None], form: Form, out: str, words: str, code: int) -> None:
-        """Called from a thread."""
+        """Runs in a thread; `take` is called in the screen's."""
         self.ui.call_later(take, form, out, words, code)
 
     def _made(self, form: Form, out: str, words: str, code: int) -> None:
-        """The plan is there, or why there is none. Called from a thread, which reads about other campaigns."""
+        """Take the plan, or the reason why there is none. Runs in a thread, because it reads other campaigns."""
         plan = document(out) if code == 0 else None
         campaign = plan.get("campaign") if plan else None
         met = others(self.ui.workspace, campaign) if isinstance(campaign, dict) else []
@@ -241,20 +241,20 @@ class NewScreen(View):
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def action_start(self) -> None:
-        """Ask whether to start what the form says, once there is a plan to be asked about."""
+        """Ask whether to start the campaign, once there is a plan to show."""
         form, plan = self._form, self._answers.plan
         self._entered = False
         if self._starting or form.fault:
             return
         if form.folders:
-            body, title = [f"Taken in: {', '.join(form.folders)}"], "Take in these runs?"
+            body, title = [f"folders: {', '.join(form.folders)}"], "Import these runs?"
         elif plan is not None:
             body, title = [*plan_words(plan), *self._answers.others], "Start this campaign?"
         else:
             self._entered = True
             if not self._answers.busy:
                 self._ask()
-            self.ui.say("you are asked whether to start as soon as the plan is made")
+            self.ui.say("you will be asked whether to start as soon as the plan is ready")
             return
 
         def answered(answer: str | None) -> None:
@@ -267,7 +267,7 @@ class NewScreen(View):
         self._starting, self._since = True, time.monotonic()
         self._before = frozenset(folder.id for folder in self.ui.workspace.campaign_dirs())
         self._plan.stop()
-        busy = "reading the runs" if form.folders else "starting: splitting, proving the split, writing the runs"
+        busy = "reading the runs" if form.folders else "starting: drawing the split, proving it, writing the runs"
         self._answers = replace(self._answers, fault="", busy=f"{busy}; esc calls it off")
         self._scratch.keep()
         self._start.run(form.starting, self.ui.workspace.root, partial(self._told, self._started, form))

@@ -1,0 +1,180 @@
+"""The command line as argparse knows it. Options of a campaign come from the table in `lvmtui/planning/options.py`.
+
+A command's handler is the entry of the same name in `lvmtui/cli/commands.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import lvmtui
+from lvmtui.planning.options import OPTIONS, Given, Option
+from lvmtui.system.errors import unknown
+
+USAGE = 2
+"""Exit code for a wrong command line."""
+ENGINE_OPTION = "engine_option_"
+"""Prefix of the attributes for options that an engine declares, so that they cannot clash with others."""
+STARTING = ("run", "demo")
+"""Commands that start a campaign. Only for them is every engine asked which options it has."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints one line for a mistake instead of the whole usage, and suggests near names."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"lvmtui: {message}; '{self.prog} --help' shows the options\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
+            self.error(str(unknown(what, str(value), map(str, action.choices))))
+
+    def option_names(self) -> list[str]:
+        return [name for action in self._actions for name in action.option_strings]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line. A mistake ends the process with one line and exit code 2."""
+    parser = build_parser(starting=any(word in STARTING for word in arguments))
+    given, rest = parser.parse_known_args(arguments)
+    if rest:
+        used = given.parser
+        wrong = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
+        near = difflib.get_close_matches(wrong, used.option_names(), n=1)
+        used.error(f"{wrong}: no such option" + (f", did you mean {near[0]}?" if near else ""))
+    return given
+
+
+def given_options(given: argparse.Namespace) -> Given:
+    """The campaign's options among the parsed arguments, with those of its engine."""
+    values = {name: value for name in OPTIONS if (value := getattr(given, name, None)) is not None}
+    settings = {
+        name.removeprefix(ENGINE_OPTION): value
+        for name, value in vars(given).items()
+        if name.startswith(ENGINE_OPTION) and value is not None
+    }
+    if settings:
+        values["engine"] = {"name": values["engine"], **settings} if "engine" in values else settings
+    return Given(values)
+
+
+def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
+    """All commands and their options. `starting` False leaves out the options of a campaign, for speed."""
+    common = Parser(add_help=False)
+    common.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
+    common.add_argument(
+        "--poll",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="look for changes at intervals instead of waiting for the kernel to report them; for a workspace on a "
+        "file system shared between hosts that is not recognised as one",
+    )
+    chosen = Parser(add_help=False)
+    chosen.add_argument(
+        "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; part of the id is enough"
+    )
+    watching = Parser(add_help=False)
+    watching.add_argument("--detach", action="store_true", help="start and return at once")
+    watching.add_argument("--headless", action="store_true", help="print plain lines instead of a live table")
+    campaign = Parser(add_help=False, parents=[watching])
+    if starting:
+        _add_campaign_options(campaign)
+        _add_engine_options(campaign)
+    runs = Parser(add_help=False)
+    runs.add_argument(
+        "runs", nargs="+", metavar="RUN", help="model, model/arm, model/arm/seed, the name of a run folder, or all"
+    )
+
+    parser = Parser(prog="lvmtui", description=lvmtui.__doc__, parents=[common, chosen])
+    parser.set_defaults(command="screen", parser=parser)
+    parser.add_argument("--version", action="version", version=f"lvmtui {lvmtui.__version__}")
+    parser.add_argument("--read-only", action="store_true", help="show the screen without the keys that change things")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, words: str, *parents: Parser) -> Parser:
+        added: Parser = commands.add_parser(name, help=words, description=words, parents=[common, *parents])
+        added.set_defaults(command=name, parser=added)
+        return added
+
+    command("demo", "train five small models on the bundled Wikipedia vectors and compare", campaign)
+    added = command("run", "plan a campaign on two vector files, start it and follow it", campaign)
+    added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options beside it win")
+    command("attach", "follow the campaign that runs in this workspace", chosen, watching)
+
+    added = command("status", "what every run is doing", chosen)
+    added.add_argument("--json", action="store_true", help="for programs")
+
+    added = command("report", "write the comparison again, also while runs are missing", chosen)
+    added.add_argument("--format", choices=("md", "json", "csv"), default="md", help="default: md")
+    added.add_argument("--output", metavar="FILE", help="write to this file instead; - for stdout")
+
+    command("pause", "save a checkpoint, free the memory and stop; survives a reboot", chosen, runs)
+    command("resume", "continue a paused run from its checkpoint", chosen, runs)
+    added = command("cancel", "end a run for good; what it has achieved stays readable", chosen, runs)
+    added.add_argument("--force", action="store_true", help="kill it without waiting for it to stop by itself")
+    added = command("retry", "try a failed or cancelled run again, from its last good checkpoint", chosen, runs)
+    added.add_argument("--from-start", action="store_true", help="from the start, without the checkpoint")
+    added = command("queue", "change how many runs train side by side, or which come first", chosen)
+    added.add_argument("--jobs", type=int, metavar="N", help="runs side by side")
+    added.add_argument("--first", nargs="+", metavar="RUN", help="runs to start before the others, in this order")
+
+    added = command("check", "facts and faults of vector files, or the proof of a campaign's split", chosen)
+    added.add_argument("files", nargs="*", metavar="FILE")
+    added.add_argument("--json", action="store_true", help="for programs")
+    for name in ("cross_articles", "normalise"):
+        _add_option(added, OPTIONS[name])
+    added.add_argument(
+        "--split",
+        nargs="?",
+        const="",
+        metavar="CAMPAIGN",
+        help="prove that no held-out vector is trained on; default: the newest campaign",
+    )
+
+    added = command("import", "take in runs of the original experiment's trainers")
+    added.add_argument("folders", nargs="+", metavar="FOLDER")
+    added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
+    added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+
+    command("supervise", "look after the campaigns of the workspace; started automatically when needed")
+    return parser
+
+
+def _add_campaign_options(parser: Parser) -> None:
+    for declared in OPTIONS.values():
+        if declared.name != "engine":
+            _add_option(parser, declared)
+    parser.add_argument("--plan", action="store_true", help="show the plan and stop")
+    parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
+
+
+def _add_option(parser: Parser, declared: Option) -> None:
+    """One option of the table. Values stay text; `combine` converts and checks them, as it does those of a file."""
+    flag, help = f"--{declared.key}", declared.help.replace("%", "%%")
+    if declared.type is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help)
+        return
+    nargs = declared.count or ("+" if declared.several else None)
+    metavar = declared.metavar or "|".join(declared.choices)
+    if declared.several and declared.choices:
+        help = f"{', '.join(declared.choices)}: {help}"
+    parser.add_argument(flag, nargs=nargs, metavar=metavar, help=help)
+
+
+def _add_engine_options(parser: Parser) -> None:
+    """Which engine, and the options that engines other than this machine's declare."""
+    from lvmtui.supervisor.engines import kind, names
+
+    added: set[str] = set()
+    group = parser.add_argument_group("engines")
+    group.add_argument("--engine", metavar="|".join(names()), help=OPTIONS["engine"].help)
+    for setting in (setting for name in names() for setting in kind(name).settings):
+        if setting.name not in added:
+            added.add(setting.name)
+            more: dict[str, Any] = {"action": "append"} if setting.many else {}
+            words, where = setting.words.replace("%", "%%"), ENGINE_OPTION + setting.name
+            group.add_argument(f"--{setting.name}", metavar=setting.metavar, dest=where, help=words, **more)

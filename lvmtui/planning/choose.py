@@ -1,0 +1,79 @@
+"""Which recipe and model size a campaign gets where the options say `auto`, and the sentences that explain it. Pure.
+
+Figures: docs/recipe.md. The choice is always the same for both arms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lvmtui.estimate.eta import Eta
+from lvmtui.planning.options import AUTO, Options
+from lvmtui.system.numbers import duration
+
+FULL_FROM = 50_000
+"""Training windows of the smaller arm from which full-size models are chosen. With 5,793 they were no better than small
+ones (held-out cosines of AMN, LSTM and Transformer: .5064, .5074, .5061 for .5066, .5071, .5068). The original
+experiment trained full-size models on 80,634 vectors. The limit lies between the two."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `auto` came to for one option."""
+
+    option: str
+    """`recipe` or `size`."""
+    value: str
+    other: str
+    """The value that was not chosen."""
+    reason: str
+
+    def sentence(self, expected: Eta, other: Eta) -> str:
+        """`size small: ...; --size full would take about 39 m 00 s instead of 4 m`."""
+        return (
+            f"{self.option} {self.value}: {self.reason}; --{self.option} {self.other} would take about "
+            f"{duration(other.seconds)} instead of {duration(expected.seconds)}"
+        )
+
+
+def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tuple[Options, tuple[Choice, ...]]:
+    """The options with recipe and size decided, and what was chosen.
+
+    `windows`: training windows of the smaller arm. `keep_recipe`: the recipe stays `auto`, because runs of an earlier
+    campaign are the baseline and the new runs are trained as they were.
+    """
+    choices: list[Choice] = []
+    if options.recipe == AUTO and not keep_recipe:
+        reason = "it starts from the weighted mean of the context and was better in every measurement so far"
+        choices.append(Choice("recipe", "tuned", "reference", reason))
+    if options.size == AUTO:
+        choices.append(_size(options, windows))
+    for choice in choices:
+        options = _with(options, choice.option, choice.value)
+    return options, tuple(choices)
+
+
+def _size(options: Options, windows: int) -> Choice:
+    if options.recipe == "reference":
+        return Choice("size", "full", "small", "the original experiment trained the reference recipe at this size")
+    if windows < FULL_FROM:
+        reason = f"with {windows:,} training windows in the smaller arm, larger models are not expected to gain"
+        return Choice("size", "small", "full", f"{reason} (full from {FULL_FROM:,})")
+    return Choice("size", "full", "small", f"{windows:,} training windows in the smaller arm are enough for it")
+
+
+def with_other(options: Options, choice: Choice) -> Options:
+    """The options had the other value been chosen, for its cost."""
+    return _with(options, choice.option, choice.other)
+
+
+def _with(options: Options, option: str, value: str) -> Options:
+    return replace(options, recipe=value) if option == "recipe" else replace(options, size=value)
+
+
+def seed_remark(seeds: tuple[int, ...]) -> str | None:
+    """`--seeds 2` is often meant as a count."""
+    if len(seeds) > 1 or not 2 <= seeds[0] <= 10:
+        return None
+    listed = " ".join(str(seed) for seed in range(1, seeds[0] + 1))
+    return f"--seeds {seeds[0]} is one seed, number {seeds[0]}; for {seeds[0]} seeds write --seeds {listed}"
