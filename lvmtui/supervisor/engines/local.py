@@ -35,7 +35,7 @@ from lvmtui.supervisor.engines import (
 )
 from lvmtui.supervisor.idle import IdleCores
 from lvmtui.system.files import try_lock
-from lvmtui.system.gpus import device_for, visible_gpus
+from lvmtui.system.gpus import device_for, environment_of, visible_gpus
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, boot_id, identity_of
 from lvmtui.system.processes import (
     Process,
@@ -101,7 +101,7 @@ class LocalEngine:
             lock.close()
             folder.log.open("ab").close()  # what cannot be opened is to be said here, not found out by a trainer
             mark, launch, devices = self._mark(folder), secrets.token_hex(6), self._devices(spec.device)
-            marks = {RUN_MARK: mark, LAUNCH_MARK: launch} | ({"CUDA_VISIBLE_DEVICES": devices} if devices else {})
+            marks = {RUN_MARK: mark, LAUNCH_MARK: launch} | environment_of(devices)
             child = self._one_that_stands_by(place, spec, marks) or start_detached(
                 (*self._command, str(folder.path)),
                 output=folder.log,

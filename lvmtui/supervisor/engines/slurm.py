@@ -514,12 +514,16 @@ class SlurmEngine:
         return self._command(command, environment())
 
 
+OWN_GPUS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
+
+
 def environment() -> dict[str, str]:
-    """For Slurm's commands and its jobs: ours, without what says that we are ourselves a job, or a run."""
+    """For Slurm's commands and its jobs: ours, without what says that we are ourselves a job, or a run, and without
+    the GPUs that we were given: Slurm hands the variables on, and a job's own are others."""
     kept = {
         name: value
         for name, value in unmarked_environment(os.environ).items()
-        if not name.startswith("SLURM_") or name in ("SLURM_CONF", "SLURM_CLUSTERS")
+        if name not in OWN_GPUS and (not name.startswith("SLURM_") or name in ("SLURM_CONF", "SLURM_CLUSTERS"))
     }
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
 
