@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from lvmtui.system.processes import output_of
+from lvmtui.system.torch_build import torch_build
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")
@@ -41,7 +41,7 @@ def visible_gpus() -> tuple[str, ...]:
 
     None where this Python's torch is built for CPUs only. Asking for them may take a second, the first time.
     """
-    if torch_build() == "cpu":
+    if torch_build().kind == "cpu":
         return ()
     chosen = _chosen()
     return tuple(gpu.device for gpu in listed_gpus()) if chosen is None else chosen
@@ -94,20 +94,6 @@ def parse_nvidia(text: str) -> tuple[Gpu, ...]:
                 found.pop()
             found.append(Gpu(match[2], f"{whole.name}, slice {match[1]}", match[2]))
     return tuple(found)
-
-
-@cache
-def torch_build() -> str:
-    """What this Python's torch is built for, without importing it: `cuda`, `hip`, or `cpu`; empty if unknown."""
-    try:
-        found = importlib.util.find_spec("torch")
-        text = (Path(found.origin).parent / "version.py").read_text() if found and found.origin else ""
-    except (OSError, ValueError, ImportError):
-        return ""
-    for name in ("cuda", "hip"):
-        if re.search(rf"^{name}\b[^=\n]*= *['\"]", text, re.MULTILINE):
-            return name
-    return "cpu" if re.search(r"^cuda\b[^=\n]*= *None", text, re.MULTILINE) else ""
 
 
 @cache

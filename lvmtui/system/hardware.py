@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lvmtui.system import gpus
 from lvmtui.system.errors import UserError
+from lvmtui.system.torch_build import torch_build
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -43,7 +44,7 @@ def as_asked(jobs: int, threads: int) -> Hardware:
 
 def refuse_missing(device: str, there: Hardware) -> None:
     """Raises UserError for a GPU that is certainly not there; what else torch may find only a trainer knows."""
-    if device.partition(":")[0] == "cuda" and gpus.torch_build() == "cpu":
+    if device.partition(":")[0] == "cuda" and torch_build().kind == "cpu":
         raise UserError(
             f"--device {device}: the torch of {sys.executable} is built for CPUs only; leave the option out, give "
             "--device cpu, or install a torch build for your GPU (https://pytorch.org/get-started)"

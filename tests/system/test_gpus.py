@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.system import gpus
+from lvmtui.system import gpus, hardware
 from lvmtui.system.errors import UserError
-from lvmtui.system.gpus import device_for, environment_of, gpu_count, parse_nvidia, torch_build, visible_gpus
+from lvmtui.system.gpus import device_for, environment_of, gpu_count, parse_nvidia, visible_gpus
 from lvmtui.system.hardware import Hardware, refuse_missing
+from lvmtui.system.torch_build import TorchBuild
 
 RECORDED = Path(__file__).parent / "nvidia_smi"
 
@@ -25,7 +26,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("DRIVER", "KFD", "WSL_TOOL"):
         monkeypatch.setattr(gpus, name, tmp_path / name)
-    monkeypatch.setattr(gpus, "torch_build", lambda: "cuda")
+    monkeypatch.setattr(gpus, "torch_build", lambda: TorchBuild("2.13.0", "cuda", "13.0"))
     gpus._list_of.cache_clear()
 
 
@@ -112,34 +113,11 @@ def test_amds_driver_counts_what_computes(tmp_path: Path) -> None:
 def test_a_torch_for_cpus_has_no_gpus(monkeypatch: pytest.MonkeyPatch, tool: Callable[..., None]) -> None:
     """Else a plan would run one job on the GPU that no trainer can use."""
     tool("eight")
-    monkeypatch.setattr(gpus, "torch_build", lambda: "cpu")
+    for module in (gpus, hardware):
+        monkeypatch.setattr(module, "torch_build", lambda: TorchBuild("2.13.0+cpu", "cpu", ""))
     assert visible_gpus() == () and gpu_count() == 0
     with pytest.raises(UserError, match="built for CPUs only"):
         refuse_missing("cuda:0", Hardware(4, 0, 1e9))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", "cpu"),
-        ("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", "cuda"),
-        ("cuda: Optional[str] = None\nhip: Optional[str] = '6.4.43482'\n", "hip"),
-        ("cuda = '12.1'\ngit_version = 'x'\n", "cuda"),
-        ("nothing = 1\n", ""),
-    ],
-)
-def test_what_torch_is_built_for_is_read_and_not_imported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str
-) -> None:
-    package = tmp_path / "packages" / "torch"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("raise RuntimeError('imported')")
-    (package / "version.py").write_text(text)
-    monkeypatch.setattr(sys, "path", [str(package.parent)])
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    assert torch_build.__wrapped__() == expected
-    monkeypatch.setattr(sys, "path", [])
-    assert torch_build.__wrapped__() == ""
 
 
 def test_a_run_gets_the_gpu_that_the_fewest_use(monkeypatch: pytest.MonkeyPatch) -> None:
