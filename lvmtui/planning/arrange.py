@@ -19,6 +19,8 @@ MOST_JOBS, MOST_THREADS = 8, 16
 """Side by side, and each; unless somebody wants more."""
 MOST_FIRST = 64
 """Runs that start before the others."""
+WORTH_SHARING = 1.2
+"""Gain of two processes on one GPU from which on the plan considers two runs a GPU."""
 WORTH = 0.02
 """Share of the whole by which the end has to come sooner for runs to leave their places: estimates are no better."""
 TRAINER = 400e6
@@ -52,7 +54,9 @@ def rooms(
         return threads or max(1, min(hardware.cores // min(jobs, len(works)), MOST_THREADS))
 
     if jobs is None and _on_gpu(device, hardware):
-        jobs = max(1, hardware.gpus) if device in ("auto", "cuda") else 1
+        gpus = max(1, hardware.gpus) if device in ("auto", "cuda") else 1
+        most = 2 if hardware.side_by_side >= WORTH_SHARING else 1
+        return [(gpus * beside, share(gpus * beside)) for beside in range(1, most + 1)]
     if jobs is not None:
         return [(jobs, share(jobs))]
     largest = max(parameters_of(w.model, w.size, w.dim) or GUESSED.get(w.size, GUESSED["full"]) for w in works)
@@ -76,7 +80,11 @@ def arrange(
     found = []
     for beside, each in rooms(works, hardware, device, jobs, threads):
         arranged = _arranged([replace(work, threads=each) for work in works], beside, machine)
-        crowd = 1.0 if _on_gpu(device, hardware) else max(1.0, min(beside, len(works)) * each / hardware.cores)
+        if _on_gpu(device, hardware):
+            shared = min(beside, len(works)) / max(1, hardware.gpus if device in ("auto", "cuda") else 1)
+            crowd = max(1.0, shared / hardware.side_by_side) if shared > 1 else 1.0
+        else:
+            crowd = max(1.0, min(beside, len(works)) * each / hardware.cores)
         found.append(replace(arranged, expected=arranged.expected.times(crowd)))
     return min(found, key=lambda a: (a.expected.seconds, a.jobs))
 

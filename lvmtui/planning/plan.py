@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,12 +20,15 @@ from lvmtui.datasets.check import Check, check_arms, check_as_json
 from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split
+from lvmtui.doctor.devices import APPLE, CPU, devices, tested
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
+from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
@@ -74,8 +78,10 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     if engine.room is None:
         there = hardware()
         refuse_missing(options.device, there)
+        tests = tests_for(options.device, say)
+        there = replace(there, side_by_side=min((t.side_by_side or 1.0 for t in tests), default=1.0))
     else:
-        there = as_asked(jobs or 1, threads or 1)
+        there, tests = as_asked(jobs or 1, threads or 1), []
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
@@ -117,9 +123,11 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         )
 
     def arranged(specs: tuple[RunSpec, ...]) -> Arrangement:
-        return arrange([work_of(spec) for spec in specs], there, options.device, shown, jobs, threads)
+        device = "cuda" if options.device == "auto" and there.gpus and sys.platform != "darwin" else options.device
+        return arrange([work_of(spec, device=device) for spec in specs], there, device, shown, jobs, threads)
 
-    specs, shown = laid_out(options), shown_in(workspace)
+    specs = laid_out(options)
+    shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             raise UserError(
@@ -130,6 +138,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks = [c.sentence(way.expected, arranged(laid_out(with_other(options, c))).expected) for c in choices]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
+    remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     planned |= {
@@ -304,6 +313,12 @@ def _spec(
     if weights:
         return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
     return spec
+
+
+def tests_for(device: str, say: Say) -> list[SelfTest]:
+    """The self-tests of the GPUs that runs of this campaign may be given; made now for those that have none."""
+    gpus = [gpu for gpu in devices() if gpu not in (CPU, APPLE)] if device.partition(":")[0] in ("auto", "cuda") else []
+    return [result.record for result in tested(gpus, say) if result.record]
 
 
 def shown_in(workspace: Workspace) -> Machine:
