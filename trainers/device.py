@@ -25,11 +25,11 @@ OUT_OF_MEMORY = re.compile(
 memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
 
 
-def choose_device(spec: RunSpec, begun_on: str = "", *, tf32: bool = True) -> torch.device:
+def choose_device(spec: RunSpec, begun_on: str = "") -> torch.device:
     """The device of the spec, set up as the spec says.
 
-    `begun_on`: type of the device the run was begun on (`cpu`, `cuda`, `mps`); `auto` keeps to it. Without `tf32` a GPU
-    multiplies in float32. Raises UserError if this machine, or this build of torch, has no such device.
+    `begun_on`: type of the device the run was begun on (`cpu`, `cuda`, `mps`); `auto` keeps to it. Raises UserError if
+    this machine, or this build of torch, has no such device.
     """
     torch.set_num_threads(spec.threads)
     if spec.deterministic:
@@ -40,9 +40,15 @@ def choose_device(spec: RunSpec, begun_on: str = "", *, tf32: bool = True) -> to
     device = _named(_automatic(begun_on) if spec.device == "auto" else spec.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        torch.set_float32_matmul_precision("high" if tf32 else "highest")  # costs no cosine: docs/performance.md
-        torch.backends.cudnn.allow_tf32 = tf32
+    set_precision(device, tf32=True)
     return device
+
+
+def set_precision(device: torch.device, *, tf32: bool) -> None:
+    """Whether products and recurrent layers on a GPU take TF32, which costs no cosine: docs/performance.md."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32
 
 
 def _automatic(begun_on: str) -> str:

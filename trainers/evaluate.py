@@ -43,15 +43,14 @@ class Scores:
     spread: float
 
 
-def loss_and_cosine(name: str, raw: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Of raw predictions (B, D) against unit targets (B, D): the training loss, with its graph, and the mean cosine,
-    without; both ()."""
-    if name == "mse":
-        with torch.no_grad():
-            cosine = (unit(raw) * target).sum(-1).mean()
-        return functional.mse_loss(raw, target), cosine
-    cosine = (unit(raw) * target).sum(-1).mean()
-    return 1 - cosine, cosine.detach()
+def loss_and_cosine(name: str, raw: Tensor, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Training loss, with its graph, and mean cosine, without; both ().
+
+    `raw` and `predicted` (B, D) are a model's output and the same at length 1, `target` (B, D) has length 1.
+    """
+    cosine = (predicted * target).sum(-1).mean()
+    loss = functional.mse_loss(raw, target) if name == "mse" else 1 - cosine
+    return loss, cosine.detach()
 
 
 @torch.no_grad()
@@ -66,7 +65,7 @@ def evaluate(model: nn.Module, windows: Windows, loss: str, between: Callable[[]
         context, target = windows.batch(slice(start, start + BATCH))
         raw = forward(context)
         predicted = unit(raw)
-        batch_loss, batch_cosine = loss_and_cosine(loss, raw, target)
+        batch_loss, batch_cosine = loss_and_cosine(loss, raw, predicted, target)
         batch_last = (predicted * context[:, -1]).sum(-1).mean()
         sums += torch.stack([batch_loss, batch_cosine, batch_last]).cpu().double() * len(target)
         total += predicted.sum(0).cpu().double()

@@ -69,9 +69,10 @@ class Place:
 class TrainState:
     """Model, optimizer, average, best weights, random state and place of a run."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, *, plain: bool = False) -> None:
+        """`plain`: train the module as it is, not its faster equal."""
         self.model = model
-        self.forward = faster(model)
+        self.forward = model if plain else faster(model)
         """The forward pass that is trained: `model`, or its faster equal on the same parameters."""
         self.averaged = _copy_of(model) if recipe.average is not None else model
         """The model that is evaluated and kept."""

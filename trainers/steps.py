@@ -16,6 +16,7 @@ from trainers.correction import Correction
 from trainers.cuda_graph import Recorder, Replay
 from trainers.data import Windows, order_of
 from trainers.evaluate import loss_and_cosine
+from trainers.models import unit
 from trainers.schedule import rate_at
 from trainers.state import TrainState
 
@@ -74,10 +75,11 @@ class Steps:
         rate, weight = self.speeds.index_select(0, self.row)[0].unbind()
         context, target = self.train.batch(self.chosen.index_select(0, self.row)[0])
         raw = state.forward(context)
-        loss, cosine = loss_and_cosine(recipe.loss, raw, target)
+        predicted = unit(raw)
+        loss, cosine = loss_and_cosine(recipe.loss, raw, predicted, target)
         penalised = loss
         if recipe.prior_windows and isinstance(state.model, Correction):
-            penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(raw, context)
+            penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(predicted, context)
         penalised.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         state.optimizer.update(rate, recipe.clip)
         if recipe.average is not None:

@@ -39,7 +39,7 @@ from trainers.checkpoint import (
 )
 from trainers.cuda_graph import CannotRecord, recorder
 from trainers.data import RunData, open_data
-from trainers.device import begun_on, choose_device, device_name, peak_memory, versions
+from trainers.device import begun_on, choose_device, device_name, peak_memory, set_precision, versions
 from trainers.evaluate import evaluate, latency, predict, write_heldout
 from trainers.failure import Diverged, failure_of
 from trainers.legacy_weights import take_over
@@ -106,11 +106,12 @@ class Training:
         restart = self.orders.asks_restart(self.folder.events)
         self.device = choose_device(spec, "" if restart else begun_on(events_in(self.folder.events)))
         self.fallbacks = fallbacks_on(self.device)
+        set_precision(self.device, tf32=not self.fallbacks.float32)
         remove_leftovers(self.folder)
         self.data = open_data(spec, self.folder.workspace, self.device)
         torch.manual_seed(spec.seed)
         model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train).train()
-        state = TrainState(model.to(self.device), spec.recipe)
+        state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
         if restart:
             remove_checkpoints(self.folder)
         found = find_checkpoint(self.folder)

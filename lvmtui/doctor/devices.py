@@ -101,6 +101,7 @@ def _remedy(check: str) -> str:
     return {
         "memory": "end what else uses the GPU, or leave the largest models out with --models",
         "gradients in TF32": "nothing to do: trainers compute in float32 there",
+        "gradients of the faster modules": "nothing to do: trainers use the plain modules there",
         "ranks": "nothing to do: trainers count ranks on the CPU",
         "resume": "nothing to do: a resumed run may differ in the last digits",
     }.get(check, "nothing to do: trainers send each operation by itself, which is slower")

@@ -23,6 +23,8 @@ class Fallbacks:
 
     float32: bool = False
     """Matrix products in float32 instead of TF32."""
+    plain: bool = False
+    """The modules as `trainers/models` write them, without the faster forward passes of `trainers/fast`."""
     no_graph: bool = False
     """Operations are sent one by one instead of as a CUDA graph."""
     ranks_on_cpu: bool = False
@@ -34,6 +36,7 @@ class Fallbacks:
         """One for each, for people."""
         words = {
             "float32": "products are computed in float32: TF32 was too inexact in this device's self-test",
+            "plain": "the plain modules are used: the faster ones were wrong in this device's self-test",
             "no_graph": "steps are not recorded as a CUDA graph: that failed in this device's self-test",
             "ranks_on_cpu": "ranks are counted on the CPU: the device's were wrong in its self-test",
             "inexact_resume": "a resumed run is not equal to the bit on this device, as its self-test found",

@@ -21,6 +21,7 @@ from trainers.device import (
     has_kernels,
     random_state,
     refuse_too_large,
+    set_precision,
     set_random_state,
 )
 from trainers.failure import failure_of
@@ -85,7 +86,9 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
 def test_products_are_coarser_on_a_gpu_unless_its_self_test_says_no(
     spec: RunSpec, cuda: FakeCuda, tf32: bool, precision: str
 ) -> None:
-    assert choose_device(replace(spec, device="cuda:1"), tf32=tf32) == torch.device("cuda:1")
+    device = choose_device(replace(spec, device="cuda:1"))
+    assert device == torch.device("cuda:1") and torch.get_float32_matmul_precision() == "high"
+    set_precision(device, tf32=tf32)
     assert torch.get_float32_matmul_precision() == precision and torch.backends.cudnn.allow_tf32 == tf32
 
 

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.models import recipe_for
+from tests.trainers.taping import Taping
 from tests.trainers.tiny import DIM, plan_campaign
 from trainers import data
 from trainers.cuda_graph import WARM, CannotRecord, Recorder, Work, reason_of
@@ -38,47 +37,6 @@ def begin(spec: RunSpec, train: Windows, recorder: Recorder | None = None) -> St
     state = TrainState(model.train(), spec.recipe)
     state.forward = model  # as on a GPU: the faster ones draw their masks on the host
     return Steps(spec, state, train, recorder)
-
-
-class Tape(TorchDispatchMode):
-    """Does to operations of torch what a CUDA graph does: notes them with their memory, does them again with it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.done: list[tuple[Any, Any, Any, Any]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        done = tree_map(alias, (args, kwargs or {}))
-        result = func(*args, **(kwargs or {}))
-        if func is not torch.ops.aten.transpose_.default:  # changes no memory
-            self.done.append((func, *done, tree_map(alias, result)))
-        return result
-
-    @torch.no_grad()
-    def replay(self) -> None:
-        for func, args, kwargs, result in self.done:
-            for old, new in zip(tree_leaves(result), tree_leaves(func(*args, **kwargs)), strict=True):
-                if isinstance(old, Tensor) and isinstance(new, Tensor) and old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
-
-
-def alias(value: Any) -> Any:
-    """The same memory in today's shape, whatever becomes of the tensor."""
-    return value.detach() if isinstance(value, Tensor) else value
-
-
-class Taping:
-    """Records on a tape. Recording does the work, so the first replay has been done already."""
-
-    def warm(self, work: Work) -> None:
-        work()
-
-    def record(self, work: Work) -> Work:
-        tape = Tape()
-        with tape:
-            work()
-        again = iter([lambda: None])
-        return lambda: next(again, tape.replay)()
 
 
 @pytest.mark.filterwarnings("ignore:TF32")

@@ -28,6 +28,8 @@ class Bench:
     recorder_of: Callable[[torch.device], Recorder | None]
     """Makes a recorder; gives None where nothing is to be recorded."""
     models: tuple[str, ...] = MODELS
+    plain: bool = False
+    """Without the faster forward passes."""
 
     @property
     def records(self) -> bool:
@@ -49,7 +51,7 @@ class Bench:
     def _begin(self, spec: RunSpec, windows: Windows, recorded: bool) -> Steps:
         torch.manual_seed(spec.seed)
         model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, windows)
-        state = TrainState(model.train().to(self.device), spec.recipe)
+        state = TrainState(model.train().to(self.device), spec.recipe, plain=self.plain)
         return Steps(spec, state, windows, self.recorder_of(self.device) if recorded else None)
 
 

@@ -16,7 +16,7 @@ from lvmtui.datasets.scores import score
 from trainers.cuda_graph import WARM
 from trainers.evaluate import counting, evaluate, loss_and_cosine
 from trainers.fast import faster
-from trainers.models import build
+from trainers.models import build, unit
 from trainers.optimizer import BETAS, EPSILON, AdamW
 from trainers.selftest.bench import DIM, Bench, walk
 from trainers.steps import Steps
@@ -60,20 +60,21 @@ def gradients(bench: Bench) -> Outcome:
     """Loss gradients of every small model against the plain modules in float64 on the CPU."""
     tf32 = bench.device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
     most, kind = (TF32_ERROR, "TF32") if tf32 else (FLOAT32_ERROR, "float32")
-    errors = {model: _gradient_error(model, bench.device) for model in bench.models}
+    errors = {model: _gradient_error(model, bench) for model in bench.models}
     worst = max(errors, key=lambda model: errors[model])
     words = f"largest difference to float64 {errors[worst]:.1e} ({worst}, {kind}, at most {most:.0e})"
     return Outcome(errors[worst] <= most, words)
 
 
-def _gradient_error(name: str, device: torch.device) -> float:
+def _gradient_error(name: str, bench: Bench) -> float:
     torch.manual_seed(3)
     plain = _without_dropout(build(name, DIM, "small"))
     context, target = walk(64, DIM, torch.device("cpu")).batch(slice(None))
     tested = build(name, DIM, "small")
     tested.load_state_dict(plain.state_dict())
-    tested = _without_dropout(tested).to(device)
-    found = _gradients(tested, faster(tested)(context.to(device)), target.to(device))
+    tested = _without_dropout(tested).to(bench.device)
+    forward = tested if bench.plain else faster(tested)
+    found = _gradients(tested, forward(context.to(bench.device)), target.to(bench.device))
     plain.double()
     expected = _gradients(plain, plain(context.double()), target.double())
     largest = max(float(e.abs().max()) for e in expected)
@@ -84,7 +85,7 @@ def _gradient_error(name: str, device: torch.device) -> float:
 
 
 def _gradients(model: nn.Module, raw: Tensor, target: Tensor) -> list[Tensor]:
-    loss_and_cosine("cosine", raw, target)[0].backward()  # type: ignore[no-untyped-call]
+    loss_and_cosine("cosine", raw, unit(raw), target)[0].backward()  # type: ignore[no-untyped-call]
     return [p.grad if p.grad is not None else torch.zeros_like(p) for p in model.parameters()]
 
 

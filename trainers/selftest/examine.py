@@ -11,7 +11,7 @@ import torch
 
 from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version
 from trainers.cuda_graph import CannotRecord
-from trainers.device import device_name
+from trainers.device import device_name, set_precision
 from trainers.selftest import checks, speed
 from trainers.selftest.bench import Bench
 from trainers.selftest.checks import Outcome
@@ -20,7 +20,7 @@ from trainers.selftest.record import training_code, uuid_of
 CHECKS: tuple[tuple[str, Callable[[Bench], Outcome], Fallbacks], ...] = (
     ("kernels", checks.kernels, Fallbacks()),
     ("memory", checks.memory, Fallbacks()),
-    ("gradients", checks.gradients, Fallbacks(float32=True)),
+    ("gradients", checks.gradients, Fallbacks()),
     ("optimizer", checks.optimizer, Fallbacks()),
     ("ranks", checks.ranks, Fallbacks(ranks_on_cpu=True)),
     ("graph", checks.graph, Fallbacks(no_graph=True)),
@@ -45,18 +45,13 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
     for name, check, fallback in CHECKS:
         if why_no_graph and name == "graph":
             continue
-        result = _done(name, lambda check=check: check(bench))  # type: ignore[misc]
-        if result.ok is False and fallback.float32 and not fallbacks.float32 and bench.device.type == "cuda":
-            results.append(replace(result, name="gradients in TF32"))
-            say(_line(results[-1]))
-            fallbacks = replace(fallbacks, float32=True)
-            torch.set_float32_matmul_precision("highest")
-            torch.backends.cudnn.allow_tf32 = False
-            result = _done(name, lambda check=check: check(bench))  # type: ignore[misc]
-        elif result.ok is False and not fallback.float32:
+        result = _done(name, check, bench)
+        if result.ok is False:
             fallbacks = _both(fallbacks, fallback)
-            if fallback.no_graph:
-                fallbacks = _without_graph(bench, fallbacks)
+        if name == "gradients" and result.ok is False:
+            result, fallbacks = _other_arithmetic(bench, result, fallbacks, results, say)
+        if fallbacks.no_graph:
+            fallbacks = _without_graph(bench, fallbacks)
         results.append(result)
         say(_line(result))
     step_seconds, beside = _speeds(bench, results, say)
@@ -76,10 +71,30 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
     )
 
 
-def _done(name: str, check: Callable[[], Outcome]) -> CheckResult:
+def _other_arithmetic(
+    bench: Bench, result: CheckResult, fallbacks: Fallbacks, results: list[CheckResult], say: Callable[[str], None]
+) -> tuple[CheckResult, Fallbacks]:
+    """Gradients were wrong: try float32, then the plain modules. Returns the last result and what helped; of a device
+    on which nothing helps, the first fallbacks."""
+    given = fallbacks
+    if bench.device.type == "cuda":
+        results.append(replace(result, name="gradients in TF32"))
+        say(_line(results[-1]))
+        set_precision(bench.device, tf32=False)
+        fallbacks = replace(fallbacks, float32=True)
+        result = _done("gradients", checks.gradients, bench)
+    if result.ok is False:
+        results.append(replace(result, name="gradients of the faster modules"))
+        say(_line(results[-1]))
+        bench.plain, fallbacks = True, replace(fallbacks, plain=True)
+        result = _done("gradients", checks.gradients, bench)
+    return result, fallbacks if result.ok else given
+
+
+def _done(name: str, check: Callable[[Bench], Outcome], bench: Bench) -> CheckResult:
     began = time.monotonic()
     try:
-        outcome = check()
+        outcome = check(bench)
     except CannotRecord:
         raise
     except Exception as error:  # whatever a device may answer
@@ -97,11 +112,11 @@ def _speeds(
     seconds: dict[str, float] = {}
     beside: float | None = None
 
-    def alone() -> Outcome:
+    def alone(bench: Bench) -> Outcome:
         seconds.update(speed.step_seconds(bench))
         return Outcome(True, ", ".join(f"{model} {1e3 * s:.2f}" for model, s in seconds.items()) + " ms a step")
 
-    def shared() -> Outcome:
+    def shared(bench: Bench) -> Outcome:
         nonlocal beside
         try:
             beside = speed.side_by_side(bench.device, seconds[speed.SHARED_MODEL])
@@ -112,7 +127,7 @@ def _speeds(
     for name, check in (("speed", alone), ("side by side", shared)):
         if name == "side by side" and speed.SHARED_MODEL not in seconds:
             break
-        results.append(_done(name, check))
+        results.append(_done(name, check, bench))
         say(_line(results[-1]))
     return seconds, beside
 
