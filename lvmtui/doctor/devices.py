@@ -31,7 +31,7 @@ CPU, APPLE = Gpu("cpu", "CPU", "cpu"), Gpu("mps", "Apple GPU", "mps")
 
 
 @dataclass(frozen=True)
-class Tested:
+class DeviceRecord:
     """A device with the record of its self-test, or the reason why there is none."""
 
     gpu: Gpu
@@ -54,7 +54,7 @@ def kept(gpu: Gpu) -> SelfTest | None:
     return record if record and record.holds_for(torch_build().version, driver_version(), training_code()) else None
 
 
-def tested(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again: bool = False) -> list[Tested]:
+def self_tests_of(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again: bool = False) -> list[DeviceRecord]:
     """The devices with their records; those without one, or all with `again`, are tested now, at the same time."""
     records = {gpu: None if again else kept(gpu) for gpu in wanted}
     missing = [gpu for gpu, record in records.items() if record is None]
@@ -62,10 +62,10 @@ def tested(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again: bool 
         say("testing " + ", ".join(gpu.name for gpu in missing) + ": takes about 20 s, once")
     running = [(gpu, *_started(gpu)) for gpu in missing]
     found = {gpu: _ended(gpu, process, said) for gpu, process, said in running}
-    return [found.get(gpu, Tested(gpu, records[gpu])) for gpu in wanted]
+    return [found.get(gpu, DeviceRecord(gpu, records[gpu])) for gpu in wanted]
 
 
-def findings(results: Sequence[Tested]) -> list[Finding]:
+def findings(results: Sequence[DeviceRecord]) -> list[Finding]:
     """The self-tests as lines of the doctor's page: one a device, and one for each check that failed."""
     found = []
     for result in results:
@@ -127,15 +127,15 @@ def _started(gpu: Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
         return None, said
 
 
-def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -> Tested:
+def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -> DeviceRecord:
     with said:
         if process is None:
-            return Tested(gpu, None, f"{sys.executable} cannot be started")
+            return DeviceRecord(gpu, None, f"{sys.executable} cannot be started")
         try:
             process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             kill_child(process)
-            return Tested(gpu, None, f"it took longer than {LIMIT:.0f} s")
+            return DeviceRecord(gpu, None, f"it took longer than {LIMIT:.0f} s")
         except BaseException:
             kill_child(process)
             raise
@@ -145,11 +145,11 @@ def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -
         text = output.decode("utf-8", "replace")
         record = decode(SelfTest, json.JSONDecoder().raw_decode(text, text.index("{\n"))[0])
     except (DecodeError, ValueError):
-        return Tested(gpu, None, last_words(output) or f"it ended with code {process.returncode}")
+        return DeviceRecord(gpu, None, last_words(output) or f"it ended with code {process.returncode}")
     if plain_uuid(record.uuid) != plain_uuid(_name(gpu)):  # torch names slices otherwise
         with suppress(OSError):
             write_record(record, _name(gpu))
-    return Tested(gpu, record)
+    return DeviceRecord(gpu, record)
 
 
 @cache

@@ -20,7 +20,7 @@ from lvmtui.datasets.check import Check, check_arms, check_as_json
 from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, draw_split
-from lvmtui.doctor.devices import APPLE, CPU, devices, tested
+from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
@@ -318,7 +318,7 @@ def _spec(
 def tests_for(device: str, say: Say) -> list[SelfTest]:
     """The self-tests of the GPUs that runs of this campaign may be given; made now for those that have none."""
     gpus = [gpu for gpu in devices() if gpu not in (CPU, APPLE)] if device.partition(":")[0] in ("auto", "cuda") else []
-    return [result.record for result in tested(gpus, say) if result.record]
+    return [result.record for result in self_tests_of(gpus, say) if result.record]
 
 
 def shown_in(workspace: Workspace) -> Machine:

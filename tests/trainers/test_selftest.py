@@ -35,7 +35,7 @@ def as_recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def tested(models: tuple[str, ...] = ("amn", "lstm"), recorder: type = Taping) -> SelfTest:
+def examined(models: tuple[str, ...], recorder: type = Taping) -> SelfTest:
     return examine(Bench(CPU, lambda device: recorder(), models))
 
 
@@ -43,12 +43,12 @@ def failed(found: SelfTest) -> set[str]:
     return {result.name for result in found.results if result.ok is False}
 
 
-def test_all_models_pass() -> None:
-    found = tested(("amn", "lstm", "gru", "transformer", "graphmert_lvm"))
+def test_it_passes() -> None:
+    found = examined(("amn", "lstm", "transformer"))
     assert not failed(found), found.results
     assert found.fallbacks == Fallbacks() and found.fallbacks.sentences == ()
     by_name = {result.name: result for result in found.results}
-    assert by_name["graph"].ok and "10 of 10 models and recipes equal to the bit" in by_name["graph"].words
+    assert by_name["graph"].ok and "6 of 6 models and recipes equal to the bit" in by_name["graph"].words
     assert by_name["memory"].ok is None and found.step_seconds == {}
     assert decode(SelfTest, json.loads(json.dumps(encode(found)))) == found
 
@@ -73,42 +73,42 @@ class SameMasks(Taping):
         return again
 
 
-@pytest.mark.parametrize(("recorder", "check"), [(Idle, "graph"), (SameMasks, "dropout")])
-def test_a_replay_that_is_wrong_means_no_graph(recorder: type, check: str) -> None:
-    found = tested(("lstm",), recorder)
-    assert check in failed(found) and found.fallbacks.no_graph
+@pytest.mark.parametrize("recorder", [Idle, SameMasks])
+def test_a_replay_that_is_wrong_means_no_graph(recorder: type) -> None:
+    found = examined(("lstm",), recorder)
+    assert "graph" in failed(found) and found.fallbacks.no_graph
     assert "resume" not in failed(found)  # the later checks were done without
 
 
 def test_wrong_gradients_mean_the_plain_modules_and_then_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "faster", lambda model: lambda context: 1.01 * model(context) + 0.01)
-    found = tested(("amn",))
+    found = examined(("amn",))
     assert failed(found) == {"gradients of the faster modules"} and found.fallbacks == Fallbacks(plain=True)
     monkeypatch.setattr(checks, "_gradient_error", lambda name, bench: 0.5)
-    found = tested(("amn",))
+    found = examined(("amn",))
     assert "gradients" in failed(found) and found.fallbacks == Fallbacks()
 
 
 def test_other_faults_have_their_own_fallbacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "counting", lambda pool, device: lambda p, t, o: np.zeros(len(p), np.int64))
-    found = tested(("amn",))
+    found = examined(("amn",))
     assert failed(found) == {"ranks"} and found.fallbacks == Fallbacks(ranks_on_cpu=True)
     monkeypatch.undo()
     monkeypatch.setattr(state, "set_random_state", lambda device, states: None)
     monkeypatch.setattr(state, "faster", lambda model: model)
-    found = tested(("lstm",))
+    found = examined(("lstm",))
     assert failed(found) == {"resume"} and found.fallbacks == Fallbacks(inexact_resume=True)
 
 
 def test_an_evaluation_that_changes_the_next_step_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "evaluate", lambda *given: torch.rand(1))
-    assert "evaluation" in failed(tested(("lstm",)))
+    assert "evaluation" in failed(examined(("lstm",)))
 
 
 def test_an_optimizer_that_does_not_clip_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Metal's fused kernel did, which ignored the divisor."""
     monkeypatch.setattr(checks.AdamW, "_divisor", lambda *given: None)
-    assert "optimizer" in failed(tested(("amn",)))
+    assert "optimizer" in failed(examined(("amn",)))
 
 
 def test_any_error_is_a_failed_check_but_a_failed_capture_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +117,13 @@ def test_any_error_is_a_failed_check_but_a_failed_capture_ends_the_process(monke
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(CannotRecord, match="CUDA out of memory"):
-        tested(("amn",), Failing)
+        examined(("amn",), Failing)
 
     def broken(*given: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
 
     monkeypatch.setattr(checks, "counting", broken)
-    (result,) = (r for r in tested(("amn",)).results if r.name == "ranks")
+    (result,) = (r for r in examined(("amn",)).results if r.name == "ranks")
     assert result.ok is False and result.words.endswith("illegal memory access was encountered")
 
 
@@ -159,7 +159,7 @@ sys.exit(main(["--device", "cpu"]))
 
 def test_a_record_holds_until_code_torch_or_driver_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    found = replace(tested(("amn",)), uuid="GPU-12ab", fallbacks=Fallbacks(no_graph=True, float32=True))
+    found = replace(examined(("amn",)), uuid="GPU-12ab", fallbacks=Fallbacks(no_graph=True, float32=True))
     write_record(found)
     assert read_record("12AB") == found and read_record("GPU-99") is None  # torch writes no prefix
     monkeypatch.setattr(record, "uuid_of", lambda device: "12ab")
