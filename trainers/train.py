@@ -162,7 +162,7 @@ class Training:
             due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
             if due and place.evaluated_step < place.step:
                 self.evaluate()
-            if place.step == spec.total_steps or self.out_of_patience():
+            if place.step == spec.total_steps or place.since_best >= (spec.recipe.patience or math.inf):
                 break
             self.journal.clock.enter("training")
             self.steps.take()
@@ -223,10 +223,6 @@ class Training:
             + ("  best so far" if best else "")
         )
         clock.enter("training")
-
-    def out_of_patience(self) -> bool:
-        patience = self.spec.recipe.patience
-        return patience is not None and self.place.since_best >= patience
 
     # -- what is written on the way ----------------------------------------------------------------------------
 
