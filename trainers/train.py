@@ -156,13 +156,14 @@ class Training:
     def run(self) -> None:
         """Step, evaluate and save until the last step, or until patience runs out."""
         spec, place = self.spec, self.place
+        patience = math.inf if spec.recipe.patience is None else spec.recipe.patience
         self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS[0]
         while True:
             self.orders.check()
             due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
             if due and place.evaluated_step < place.step:
                 self.evaluate()
-            if place.step == spec.total_steps or place.since_best >= (spec.recipe.patience or math.inf):
+            if place.step == spec.total_steps or place.since_best >= patience:
                 break
             self.journal.clock.enter("training")
             self.steps.take()
@@ -273,15 +274,7 @@ class Training:
         shortest, longest = CHECKPOINT_SECONDS
         self.next_checkpoint = time.monotonic() + min(max(shortest, CHECKPOINT_SHARE * seconds), longest)
         self.journal.event(
-            CheckpointSaved(
-                time=time.time(),
-                step=place.step,
-                bytes=size,
-                seconds=seconds,
-                digest=digest,
-                active=self.journal.active,
-            ),
-            durable=True,
+            CheckpointSaved(time.time(), place.step, size, seconds, digest, self.journal.active), durable=True
         )
 
     def save_best(self) -> str:
