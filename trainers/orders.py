@@ -59,7 +59,6 @@ class Orders:
         obeyed = [event.generation for event in events_in(events) if isinstance(event, Started)]
         return self.intent.restart > max(obeyed, default=0)
 
-    @property
     def signal_seen(self) -> signal.Signals | None:
         """The signal that came and was not obeyed yet."""
         return signal.Signals[f"SIG{self._signal}"] if self._signal else None

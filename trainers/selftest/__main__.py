@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     try:
         found = examine(bench, why_no_graph, lambda words: print(words, file=sys.stderr, flush=True))
     except CannotRecord as error:
-        without_graphs(str(error), (), None)
+        without_graphs(str(error))
     print(json.dumps(encode(found), indent=1))
     with suppress(OSError):  # a home that cannot be written: it is tested again next time
         write_record(found)
