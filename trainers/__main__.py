@@ -1,7 +1,7 @@
 """`python -P -m trainers RUN_DIR`: train, evaluate and leave everything in the run folder.
 
-The exit code repeats what `events.jsonl` says, for who started the process: see `Exit`. Signals are taken in hand and
-the folder is locked before torch is imported, which takes seconds: an order that comes meanwhile is not missed.
+The exit code repeats what `events.jsonl` says; see `Exit`. Signal handlers are set and the folder is locked before
+torch is imported, which takes seconds: an order that comes meanwhile is not missed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def cannot_train(folder: RunDir, error: ImportError) -> Exit:
-    """Say, where it lasts, that this Python has not what training needs: another try would end the same way."""
+    """Log that this Python lacks what training needs: another try would end the same way."""
     what = f"{error}; install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
     print(what, file=sys.stderr)
     append_line(folder.events, encode_event(Failed(time.time(), 0, "setup", sanitise(what, 500), 0.0)))
@@ -61,4 +61,4 @@ if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # the disk is full; the code says so
             stream.flush()
-    os._exit(code)  # everything is written and closed; taking torch down would keep the next run waiting
+    os._exit(code)  # everything is written and closed; unloading torch would keep the next run waiting

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from trainers.models import unit
+
 SAMPLE = 256
 """Windows from which the length of a model's first outputs is taken; a large model needs seconds for thousands."""
 
@@ -46,12 +48,13 @@ class Correction(nn.Module):
         """The prediction without the correction, (B, D)."""
         return torch.einsum("t,btd->bd", self.logits.softmax(0), context_BTD)
 
-    def departure(self, raw_BD: Tensor, context_BTD: Tensor) -> Tensor:
-        """How far predictions are turned away from the weighted mean: 1 - cosine, mean over the batch, (). The mean
-        is taken as given, so that a penalty on the departure shortens the correction and does not move the mean."""
+    def departure(self, predicted_BD: Tensor, context_BTD: Tensor) -> Tensor:
+        """How far unit predictions are turned away from the weighted mean: 1 - cosine, mean over the batch, (). The
+        mean is taken as given, so that a penalty on the departure shortens the correction and does not move the
+        mean."""
         with torch.no_grad():
-            mean_BD = self.mean(context_BTD)
-        return 1 - nn.functional.cosine_similarity(raw_BD, mean_BD, dim=-1).mean()
+            mean_BD = unit(self.mean(context_BTD))
+        return 1 - (predicted_BD * mean_BD).sum(-1).mean()
 
     def drop(self, context_BTD: Tensor) -> Tensor:
         """While training, hide numbers of the context and whole features of it; what stays is scaled up."""

@@ -15,9 +15,10 @@ from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.split import read_arm_windows, read_heldout
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import UserError
+from trainers.device import refuse_too_large
 
 LARGE = 256 << 20
-"""Bytes of a file from which on rows are asked for as they are wanted; a smaller one is asked for as a whole."""
+"""Bytes of a file from which on rows are read ahead as they are needed; a smaller file is read as a whole."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class RowFile:
     """Bytes of a row."""
 
     def expect(self, starts: np.ndarray, rows: int) -> None:
-        """Have the kernel read `rows` rows from each of `starts` on, in that order, while we go on. Rows in random
-        order are otherwise read one after the other, each when it is missed."""
+        """Have the kernel read `rows` rows from each of `starts` on, in that order, in the background. Otherwise rows
+        in random order are read one after the other, each when it is first touched."""
         if not hasattr(os, "posix_fadvise"):  # macOS
             return
         gaps = np.diff(starts)
@@ -53,13 +54,13 @@ class Windows:
     """(W,), int64: row of the first context vector; the next `context` rows belong to the window."""
     context: int
     file: RowFile | None = None
-    """Where the vectors are mapped from, if it pays to ask for them ahead."""
+    """The file the vectors are mapped from, if it pays to read ahead."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def expect(self, which: np.ndarray | slice) -> None:
-        """Say that these windows are wanted soon, in this order."""
+        """Announce that these windows are needed soon, in this order."""
         if self.file is not None:
             self.file.expect(self.starts.numpy()[which].ravel(), self.context + 1)
 
@@ -73,14 +74,14 @@ class Windows:
 
 @dataclass(frozen=True)
 class Heldout:
-    """The windows that judge, with what the scores need to know of each."""
+    """The held-out windows, with what the scores need to know of each."""
 
     windows: Windows
     cluster: np.ndarray  # (W,) int32
     stratum: np.ndarray  # (W,) uint8
     group: np.ndarray | None  # (M,) int64, over the vectors: the same number is one candidate in a rank
     fingerprint: str
-    """Of the windows as they were read: runs that have it in common are judged on the same ones."""
+    """Of the windows as they were read: runs that share it are judged on the same windows."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +125,17 @@ def order_of(epoch: int, windows: int, seed: int) -> np.ndarray:
 
 def _vectors(path: Path, spec: RunSpec, device: torch.device) -> tuple[Tensor, RowFile | None]:
     try:
-        # Copy-on-write: torch refuses to warn about read-only memory only if it may write. Nothing does.
+        # Copy-on-write, because torch warns about read-only memory. Nothing writes to it.
         mapped = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: the vectors cannot be opened ({error}); start the campaign again") from None
     if mapped.dtype != np.float32 or mapped.ndim != 2 or mapped.shape[1] != spec.dim:
         raise UserError(f"{path}: {mapped.dtype} {mapped.shape} is not (N, {spec.dim}) float32; start again")
-    file = RowFile(os.open(path, os.O_RDONLY), mapped.offset, mapped.strides[0])  # open as long as the process
+    file = RowFile(os.open(path, os.O_RDONLY), mapped.offset, mapped.strides[0])  # stays open as long as the process
     if device.type != "cpu" or mapped.nbytes < LARGE:
+        refuse_too_large(str(path), mapped.nbytes, device)
         file.expect(np.zeros(1, np.int64), len(mapped))
         return torch.from_numpy(mapped).to(device), None
     if isinstance(mapped.base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
-        mapped.base.madvise(mmap.MADV_RANDOM)  # a row that is missed must not bring megabytes of its neighbours
+        mapped.base.madvise(mmap.MADV_RANDOM)  # touching a row must not read megabytes of its neighbours
     return torch.from_numpy(mapped), file

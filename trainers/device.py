@@ -1,53 +1,180 @@
-"""The device a run gets, and what is said about it."""
+"""The device a run gets, how it is set up, and what is said about it."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lvmtui import __version__
 from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import Event, Started
 from lvmtui.system.errors import UserError
 
+OUT_OF_MEMORY = re.compile(
+    "out of memory|not enough memory|alloc_failed|cannot allocate memory|memoryallocation", re.IGNORECASE
+)
+"""In messages of CUDA, cuBLAS, cuDNN, HIP, Metal and the CPU's allocator. Making a context or a library's handle needs
+memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
 
-def choose_device(spec: RunSpec) -> torch.device:
-    """The device of the spec, set up as it says. Raises UserError if the machine has none of that kind."""
+
+def choose_device(spec: RunSpec, begun_on: str = "") -> torch.device:
+    """The device of the spec, set up as the spec says.
+
+    `begun_on`: type of the device the run was begun on (`cpu`, `cuda`, `mps`); `auto` keeps to it. Raises UserError if
+    this machine, or this build of torch, has no such device.
+    """
     torch.set_num_threads(spec.threads)
     if spec.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may not be repeatable
         torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, which imports for a second
-        # A help for debugging that writes all new memory once more. torch makes it an attribute by a class of its own.
+        # Writing all new memory once more is a debugging aid. torch makes it an attribute through a class of its own.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    name = spec.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device 'cuda': torch finds no GPU here; use --device cpu, or install the torch build for it")
-    if name == "mps" and not torch.backends.mps.is_available():
-        raise UserError("device 'mps': not on this machine; use --device cpu")
+    device = _named(_automatic(begun_on) if spec.device == "auto" else spec.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    set_precision(device, tf32=True)
+    return device
+
+
+def set_precision(device: torch.device, *, tf32: bool) -> None:
+    """Whether products and recurrent layers on a GPU take TF32, which costs no cosine: docs/performance.md."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32
+
+
+def _automatic(begun_on: str) -> str:
+    """The best device there is, or the kind the run was begun on."""
+    missing = {"cuda": _why_no_cuda, "mps": _why_no_mps}
+    if begun_on:
+        why = missing[begun_on]() if begun_on in missing else ""
+        if why:
+            raise UserError(
+                f"device 'auto': the run was begun on {begun_on}, and {why}; make it available again, "
+                "or start the run from the beginning"
+            )
+        return begun_on
+    return next((name for name, why_not in missing.items() if not why_not()), "cpu")
+
+
+def _named(name: str) -> torch.device:
+    """The device of that name, with its index. Raises UserError."""
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"device '{name}': not known to torch; use cpu, cuda, mps or auto") from None
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, many times as fast; costs no cosine: docs/performance.md
-    return device
+        raise UserError(f"device '{name}': not known to torch; use cpu, cuda, cuda:N, mps or auto") from None
+    if device.type == "mps" and (why := _why_no_mps()):
+        raise UserError(f"device '{name}': {why}; use --device cpu")
+    if device.type != "cuda":
+        return device
+    if why := _why_no_cuda(device.index or 0):
+        raise UserError(f"device '{name}': {why}; use --device cpu, or install the torch build for this GPU")
+    return torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
+
+
+def _why_no_mps() -> str:
+    return "" if torch.backends.mps.is_available() else "there is no Apple GPU that torch can use"
+
+
+def _why_no_cuda(index: int = 0) -> str:
+    """Why GPU `index` cannot be used; empty if it can."""
+    if not torch.cuda.is_available():
+        return "torch finds no GPU here"
+    if index >= torch.cuda.device_count():
+        return f"torch finds {torch.cuda.device_count()} GPU(s) here, counted from 0"
+    if torch.version.hip is not None:
+        return ""
+    (major, minor), built = torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
+    if has_kernels(built, (major, minor)):
+        return ""
+    return (
+        f"torch {torch.__version__} has no kernels for its architecture, sm_{major}{minor} "
+        f"(it is built for {' '.join(built)})"
+    )
+
+
+def has_kernels(built: Sequence[str], capability: tuple[int, int]) -> bool:
+    """Whether a build for these architectures (`sm_90`, `compute_90`...) runs on a GPU of this compute capability.
+
+    Machine code (sm) runs on the same major version from its minor version on, with the suffix `a` only on exactly
+    its own; intermediate code (compute) is compiled for anything newer. CUDA C++ programming guide, section 3.1.
+    """
+    for name in built:
+        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", name)
+        if found is None:
+            continue
+        kind, version, suffix = found[1], (int(found[2]), int(found[3])), found[4]
+        if suffix == "a":
+            runs = version == capability
+        elif kind == "sm" or suffix == "f":
+            runs = version[0] == capability[0] and version[1] <= capability[1]
+        else:
+            runs = version <= capability
+        if runs:
+            return True
+    return not built
+
+
+def begun_on(events: Iterable[Event]) -> str:
+    """Type of the device of the newest attempt in a run's log; empty if it never started."""
+    name = next((event.device for event in reversed(list(events)) if isinstance(event, Started)), "")
+    if not name:
+        return ""
+    return "cpu" if name.startswith("CPU") else "mps" if name.startswith("Apple") else "cuda"
 
 
 def device_name(device: torch.device) -> str:
     """`NVIDIA H200`, `Apple GPU`, `CPU, 2 threads`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return (
-        "Apple GPU"
-        if device.type == "mps"
-        else f"CPU, {torch.get_num_threads()} thread" + ("s" if torch.get_num_threads() > 1 else "")
-    )
+    if device.type == "mps":
+        return "Apple GPU"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread" + ("s" if threads > 1 else "")
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """State of the generators that a run on `device` draws from, under their names in a checkpoint."""
+    states = {"random": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["random_cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["random_mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_state(device: torch.device, states: Mapping[str, Tensor]) -> None:
+    """Take up what `random_state` gave; a generator of another device is left as it is."""
+    torch.set_rng_state(states["random"])
+    if device.type == "cuda" and "random_cuda" in states:
+        torch.cuda.set_rng_state(states["random_cuda"], device)
+    elif device.type == "mps" and "random_mps" in states:
+        torch.mps.set_rng_state(states["random_mps"])
+
+
+def refuse_too_large(what: str, size: int, device: torch.device) -> None:
+    """Raises UserError naming both sizes if `size` bytes do not fit into the free memory of a GPU."""
+    if device.type != "cuda":
+        return
+    free, total = torch.cuda.mem_get_info(device)
+    if size > free:
+        raise UserError(
+            f"{what}: {size / 1e9:.1f} GB of vectors do not fit into the GPU's free memory, {free / 1e9:.1f} of "
+            f"{total / 1e9:.1f} GB; use a GPU with more, end what else uses it, or use --device cpu"
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the host's or a device's, was too small."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or bool(OUT_OF_MEMORY.search(str(error)))
 
 
 def versions() -> dict[str, str]:

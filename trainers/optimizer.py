@@ -1,7 +1,7 @@
-"""AdamW with the gradient's clipping folded in: one pass over the parameters, and nothing but it.
+"""AdamW with gradient clipping folded in: one pass over the parameters.
 
-The arithmetic is torch's own fused kernel. `torch.optim.AdamW` around it looks every parameter up again at every step,
-which is a tenth of a small model's step; and clipping beforehand reads and writes each gradient once more.
+The arithmetic is torch's own fused kernel. `torch.optim.AdamW` around it looks up every parameter again at every step,
+which is a tenth of a small model's step, and clipping beforehand reads and writes each gradient once more.
 """
 
 from __future__ import annotations
@@ -42,14 +42,11 @@ class AdamW:
 
     @torch.no_grad()
     def update(self, rate: Tensor, clip: float) -> None:
-        """One step at `rate` () with the norm of the whole gradient clipped to `clip`. The gradients are gone after
-        it."""
+        """One step at `rate` () with the norm of the whole gradient clipped to `clip`. Frees the gradients."""
         gradients = [[gradient_of(p) for p in group.parameters] for group in self.groups]
         norms = torch._foreach_norm([gradient for found in gradients for gradient in found])
         excess = (torch.linalg.vector_norm(torch.stack(norms)) + 1e-6) / clip
-        # The kernel divides by what it is given and writes the gradient back. On the CPU it costs nothing to look
-        # whether that is needed, and mostly it is not; a GPU would have to be waited for.
-        scale = excess.clamp(min=1) if excess.device.type != "cpu" or excess > 1 else None
+        scale = self._divisor(excess, [gradient for found in gradients for gradient in found])
         self.steps += 1
         for group, found in zip(self.groups, gradients, strict=True):
             torch._fused_adamw_(
@@ -70,6 +67,17 @@ class AdamW:
             )
         for p in self.parameters:
             p.grad = None
+
+    def _divisor(self, excess: Tensor, gradients: list[Tensor]) -> Tensor | None:
+        """What the fused kernel is to divide the gradients by; None if they are right already."""
+        kind = excess.device.type
+        if kind == "cpu":  # where looking at a number costs nothing; mostly no clipping is needed
+            return excess.clamp(min=1) if excess > 1 else None
+        if kind == "cuda":
+            return excess.clamp(min=1)
+        # Metal's kernel ignored the divisor in some versions of torch, and clipping was off without a word.
+        torch._foreach_div_(gradients, excess.clamp(min=1))
+        return None
 
     def state_dict(self) -> dict[str, Any]:
         """The moments of all parameters in order, and the steps taken."""

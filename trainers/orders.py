@@ -1,4 +1,4 @@
-"""What the trainer is asked to do, looked at once a step: the intent file and signals."""
+"""What the trainer is asked to do: the intent file and signals, looked at once a step."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from types import FrameType
 
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.intent import Intent, read_intent
-from lvmtui.formats.trainer_log import Started, decode_event
+from lvmtui.formats.trainer_log import Event, Started, decode_event
 from lvmtui.system.filesystem import is_shared
+
+
+def events_in(path: Path) -> list[Event]:
+    """What a run has logged; nothing where there is no log yet."""
+    try:
+        return [decode_event(line) for line in path.read_bytes().splitlines()]
+    except OSError:
+        return []
 
 
 class Leave(Exception):
@@ -23,16 +31,20 @@ class Leave(Exception):
         self.signal_name = signal_name
 
 
-LEAVE_ON = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPWR")
-"""Signals by which people, schedulers (USR1, USR2), limits (XCPU) and power supplies announce the end; all would kill.
-PWR exists on Linux only."""
+LEAVE_ON = tuple(
+    signal.Signals[name]
+    for name in ("SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPWR")
+    if name in signal.Signals.__members__
+)
+"""Signals at which a trainer leaves after a checkpoint: those by which people, schedulers (USR1, USR2), limits (XCPU)
+and power supplies (PWR, on Linux only) announce the end."""
 ASKED = 2.0
 """Seconds between two looks that ask the file server, where the run folder lies on one: `stat` may answer from the
 host's memory for a minute."""
 
 
 class Orders:
-    """Reads the intent again only when its file has changed: a look costs a microsecond."""
+    """Reads the intent again only when its file has changed; a look takes a microsecond."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,19 +54,19 @@ class Orders:
         self._signal: str = ""
         self.intent = Intent()
         self._look()
-        for name in LEAVE_ON:
-            if (number := getattr(signal, name, None)) is not None:
-                signal.signal(number, self._note)
+        for number in LEAVE_ON:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, LEAVE_ON)  # blocked by a process that replaced itself
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may go; the run stays
 
     def asks_restart(self, events: Path) -> bool:
         """True if a start from scratch was asked for and no attempt logged in `events` has obeyed it yet."""
-        try:
-            lines = events.read_bytes().splitlines()
-        except OSError:
-            lines = []
-        obeyed = [e.generation for e in map(decode_event, lines) if isinstance(e, Started)]
+        obeyed = [event.generation for event in events_in(events) if isinstance(event, Started)]
         return self.intent.restart > max(obeyed, default=0)
+
+    def signal_seen(self) -> signal.Signals | None:
+        """The signal that came and was not obeyed yet."""
+        return signal.Signals[f"SIG{self._signal}"] if self._signal else None
 
     def check(self) -> None:
         """Raise Leave if the trainer should go."""
@@ -73,7 +85,7 @@ class Orders:
         try:
             stat = self._stat()
         except OSError:
-            return  # taken away in mid-run: what was wanted last is still wanted
+            return  # the file is gone: the last intent still holds
         seen = (stat.st_ino, stat.st_mtime_ns)
         if seen != self._seen:
             self._seen = seen

@@ -1,4 +1,4 @@
-"""All that a resume needs, in one object: what is in a checkpoint and nowhere else."""
+"""All that a resumed run needs, in one object: the content of a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lvmtui.formats.spec import Recipe
+from lvmtui.formats.spec import Recipe, RunSpec
 from trainers.correction import Correction
 from trainers.data import Windows
+from trainers.device import random_state, set_random_state
 from trainers.fast import faster
 from trainers.models import build
 from trainers.optimizer import AdamW
 
 SAMPLE = 4096
-"""Training windows from which the weights of a correction's mean are taken: five numbers need no more."""
+"""Training windows to which the weights of a correction's mean are fitted: five numbers need no more."""
 
 
 @dataclass
@@ -68,12 +69,14 @@ class Place:
 class TrainState:
     """Model, optimizer, average, best weights, random state and place of a run."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, *, plain: bool = False) -> None:
+        """`plain`: train the module as it is, not its faster equal."""
         self.model = model
-        self.forward = faster(model)
-        """What is trained: `model`, or its faster equal on the same parameters."""
-        self.averaged = copy.deepcopy(model) if recipe.average is not None else model
-        """What is evaluated and kept."""
+        self.forward = model if plain else faster(model)
+        """The forward pass that is trained: `model`, or its faster equal on the same parameters."""
+        self.averaged = _copy_of(model) if recipe.average is not None else model
+        """The model that is evaluated and kept."""
+        self.device = next(model.parameters()).device
         self.weights: list[Tensor] = list(model.parameters())
         self.averages: list[Tensor] = list(self.averaged.parameters())
         self.optimizer = AdamW(_groups(model, recipe))
@@ -83,7 +86,13 @@ class TrainState:
     @torch.no_grad()
     def average(self, weight: Tensor) -> None:
         """Move the average by `weight` () of the way towards the weights."""
-        torch._foreach_lerp_(self.averages, self.weights, [weight] * len(self.weights))
+        if self.device.type == "cpu":
+            torch._foreach_lerp_(self.averages, self.weights, [weight] * len(self.weights))
+            return
+        # With tensors for weights, lerp has no kernel for many parameters at once: one launch a parameter on a GPU.
+        moves = torch._foreach_sub(self.weights, self.averages)
+        torch._foreach_mul_(moves, weight)
+        torch._foreach_add_(self.averages, moves)
 
     def keep_best(self) -> None:
         self.best = {name: value.detach().cpu().clone() for name, value in self.averaged.state_dict().items()}
@@ -94,12 +103,10 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
             "place": asdict(self.place),
-            "random": torch.get_rng_state(),
+            **random_state(self.device),
         }
         if self.averaged is not self.model:
             state["averaged"] = self.averaged.state_dict()
-        if torch.cuda.is_available():
-            state["random_cuda"] = torch.cuda.get_rng_state()
         return state
 
     @property
@@ -117,9 +124,25 @@ class TrainState:
         for name in ("since_point", "since_evaluation"):
             place[name] = Mean(**place[name])
         self.place = Place(**place)
-        torch.set_rng_state(state["random"])
-        if torch.cuda.is_available() and "random_cuda" in state:
-            torch.cuda.set_rng_state(state["random_cuda"])
+        set_random_state(self.device, state)
+
+
+def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The content of `best_model.pt`: the best weights so far, with all that is needed to use them."""
+    return {
+        "format": 1,
+        "run": spec.run,
+        "model": spec.model,
+        "size": spec.size,
+        "dim": spec.dim,
+        "context": spec.context,
+        "step": place.best_step,
+        "epoch": place.best_step / spec.steps_per_epoch,
+        "metrics": {"validation_loss": place.best_loss, "validation_cosine": place.best_cosine},
+        "recipe": asdict(spec.recipe),
+        "trained_on": asdict(spec.data),
+        "state_dict": dict(weights),
+    }
 
 
 def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: int, train: Windows | None) -> nn.Module:
@@ -136,6 +159,15 @@ def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: in
         contexts, targets = train.batch(spread.to(train.starts.device))
         forecaster.start_from(contexts.cpu(), targets.cpu(), recipe.correction)
     return forecaster
+
+
+def _copy_of(model: nn.Module) -> nn.Module:
+    """A copy with parameters of its own. cuDNN wants a recurrent layer's weights in one piece, which a copy is not."""
+    copied = copy.deepcopy(model)
+    for module in copied.modules():
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()
+    return copied
 
 
 def _groups(model: nn.Module, recipe: Recipe) -> list[tuple[list[nn.Parameter], float]]:

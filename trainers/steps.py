@@ -1,13 +1,11 @@
 """The steps of a run: one batch each, forward, backward, update.
 
-What a step needs from outside, which windows and how fast to move, is known before: it is put on the device for some
-hundreds of steps at once, and a counter there tells the step its row. So nothing in a step comes from the host or waits
-for it, and a GPU can replay it.
+Which windows a step takes and at which rate is known beforehand. It is put on the device for some hundreds of steps at
+once, and a counter there tells each step its row. So nothing in a step comes from the host or waits for it, and a GPU
+can replay it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,14 +13,15 @@ from torch import Tensor
 
 from lvmtui.formats.spec import RunSpec
 from trainers.correction import Correction
-from trainers.cuda_graph import Record, Replay
+from trainers.cuda_graph import Recorder, Replay
 from trainers.data import Windows, order_of
 from trainers.evaluate import loss_and_cosine
+from trainers.models import unit
 from trainers.schedule import rate_at
 from trainers.state import TrainState
 
 AHEAD = 256
-"""Steps that are planned at once, at most. An evaluation may change the rate, so no plan goes beyond one."""
+"""Most steps that are planned at once. An evaluation may change the rate, so no plan goes beyond one."""
 
 
 class Steps:
@@ -33,10 +32,9 @@ class Steps:
         spec: RunSpec,
         state: TrainState,
         train: Windows,
-        record: Record | None = None,
-        say: Callable[[str], None] = print,
+        recorder: Recorder | None = None,
     ) -> None:
-        """`record`: see `trainers.cuda_graph`."""
+        """`recorder`: see `trainers.cuda_graph`; None sends every operation by itself."""
         self.spec = spec
         self.state = state
         self.train = train
@@ -50,14 +48,16 @@ class Steps:
         self.figures = torch.zeros(AHEAD, 2, device=device)
         """Loss and cosine of the steps that were taken."""
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
-        self.planned = self.taken = self.told = 0
-        """Of the rows: how many are planned, taken, and were read."""
+        """Row of the next step."""
+        self.rows = torch.arange(AHEAD, device=device)[:, None]
+        self.planned = self.taken = self.seen = 0
+        """Number of rows that are planned, were taken, and were read."""
         self.earlier: list[Tensor] = []
         """Figures of earlier plans that have not been read."""
-        self.once = Replay(self.step, record, say)
+        self.once = Replay(self.step, recorder)
 
     def take(self) -> None:
-        """One step. Nothing here waits for the device."""
+        """One step. Nothing here waits for the device. Raises CannotRecord if the step cannot be recorded."""
         if self.taken == self.planned:
             self.plan()
         self.once()
@@ -66,8 +66,8 @@ class Steps:
 
     def read(self) -> list[tuple[float, float]]:
         """Loss and cosine of the steps since the last call, in order; waits for the device."""
-        unread = torch.cat([*self.earlier, self.figures[self.told : self.taken]])
-        self.earlier, self.told = [], self.taken
+        unread = torch.cat([*self.earlier, self.figures[self.seen : self.taken]])
+        self.earlier, self.seen = [], self.taken
         return [(loss, cosine) for loss, cosine in unread.tolist()]
 
     def step(self) -> None:
@@ -75,21 +75,23 @@ class Steps:
         rate, weight = self.speeds.index_select(0, self.row)[0].unbind()
         context, target = self.train.batch(self.chosen.index_select(0, self.row)[0])
         raw = state.forward(context)
-        loss, cosine = loss_and_cosine(recipe.loss, raw, target)
+        predicted = unit(raw)
+        loss, cosine = loss_and_cosine(recipe.loss, raw, predicted, target)
         penalised = loss
         if recipe.prior_windows and isinstance(state.model, Correction):
-            penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(raw, context)
+            penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(predicted, context)
         penalised.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         state.optimizer.update(rate, recipe.clip)
         if recipe.average is not None:
             state.average(weight)
-        self.figures.index_copy_(0, self.row, torch.stack([loss.detach(), cosine])[None])
+        # index_copy_ would sort its indices under deterministic mode, a dozen kernels on a GPU
+        torch.where(self.rows == self.row, torch.stack([loss.detach(), cosine]), self.figures, out=self.figures)
         self.row += 1
 
     def plan(self) -> None:
         """Put on the device what the next steps need."""
         spec, place = self.spec, self.state.place
-        self.earlier.append(self.figures[self.told : self.taken].clone())
+        self.earlier.append(self.figures[self.seen : self.taken].clone())
         evaluation = (place.step // spec.evaluate_every + 1) * spec.evaluate_every
         steps = range(place.step, min(evaluation, spec.total_steps, place.step + AHEAD))
         speeds = [
@@ -101,7 +103,7 @@ class Steps:
         self.chosen[: len(steps)] = torch.from_numpy(chosen)
         self.speeds[: len(steps)] = torch.tensor(speeds)
         self.row.zero_()
-        self.planned, self.taken, self.told = len(steps), 0, 0
+        self.planned, self.taken, self.seen = len(steps), 0, 0
 
     def windows_of(self, step: int) -> np.ndarray:
         """(B,) int64, which training windows a step takes: every window once an epoch, in an order of that epoch."""

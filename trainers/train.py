@@ -1,15 +1,13 @@
-"""The training of one run, the same loop for every model, to be read from top to bottom."""
+"""The training of one run: one loop for every model, to be read from top to bottom."""
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import sys
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -25,11 +23,9 @@ from lvmtui.formats.trainer_log import (
     Finished,
     Interrupted,
     Paused,
-    Reason,
     Started,
     Trained,
 )
-from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import own_identity, own_launch
 from lvmtui.system.sealed import sealed_digest
 from lvmtui.system.text import sanitise
@@ -41,34 +37,30 @@ from trainers.checkpoint import (
     save_archive,
     save_checkpoint,
 )
-from trainers.cuda_graph import recorder
+from trainers.cuda_graph import CannotRecord, recorder
 from trainers.data import RunData, open_data
-from trainers.device import choose_device, device_name, peak_memory, versions
-from trainers.evaluate import evaluate, latency, predict
+from trainers.device import begun_on, choose_device, device_name, peak_memory, set_precision, versions
+from trainers.evaluate import evaluate, latency, predict, write_heldout
+from trainers.failure import Diverged, failure_of
 from trainers.forward import forward_of
-from trainers.heldout import write_heldout
 from trainers.legacy_weights import take_over
 from trainers.log_writer import Journal
-from trainers.orders import Leave, Orders
+from trainers.orders import LEAVE_ON, Leave, Orders, events_in
+from trainers.replace_process import NO_GRAPH, without_graphs
 from trainers.schedule import rate_at
-from trainers.state import Place, TrainState, build_forecaster
+from trainers.selftest.record import fallbacks_on, training_code
+from trainers.state import Place, TrainState, best_model, build_forecaster
 from trainers.steps import Steps
 
 POINTS = 400
-"""Points of the training curve a run logs at most; a chart shows fewer, and each one waits for the device."""
+"""Most points of the training curve that a run logs; a chart shows fewer, and each one waits for the device."""
 CHECKPOINT_SECONDS = 10.0, 900.0
 """Shortest and longest time between two checkpoints."""
 CHECKPOINT_SHARE = 100
-"""A checkpoint may cost at most this fraction of the time between two: one percent, and a kill costs no more than a
-hundred times what a checkpoint costs."""
-
-
-class Diverged(Exception):
-    """The loss is no longer a number."""
-
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"the loss became {loss} at step {step}")
-        self.step = step
+"""The time between two checkpoints is at least this many times what one takes: they cost one percent at most, and a
+kill costs at most a hundred times what a checkpoint does."""
+MARGIN = 1 << 19
+"""Bytes assumed for a checkpoint while the model is not known."""
 
 
 def train(folder: RunDir, orders: Orders, began: float) -> Exit:
@@ -82,6 +74,12 @@ def train(folder: RunDir, orders: Orders, began: float) -> Exit:
         return Exit.FINISHED
     except Leave as leave:
         return training.leave(leave)
+    except CannotRecord as error:
+        journal.say(f"the steps could not be recorded: {error}; starting over with each operation sent by itself")
+        try:
+            without_graphs(str(error), LEAVE_ON, orders.signal_seen)
+        except OSError as refused:
+            return training.fail(refused)
     except Exception as error:
         return training.fail(error)
     finally:
@@ -106,13 +104,16 @@ class Training:
     def prepare(self) -> None:
         """Open the data, build the model, take up the newest whole checkpoint, say so."""
         spec = self.spec = read_spec(self.folder.spec)
-        self.device = choose_device(spec)
+        restart = self.orders.asks_restart(self.folder.events)
+        self.device = choose_device(spec, "" if restart else begun_on(events_in(self.folder.events)))
+        self.fallbacks = fallbacks_on(self.device)
+        set_precision(self.device, tf32=not self.fallbacks.float32)
         remove_leftovers(self.folder)
         self.data = open_data(spec, self.folder.workspace, self.device)
         torch.manual_seed(spec.seed)
         model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train).train()
-        state = TrainState(model.to(self.device), spec.recipe)
-        if self.orders.asks_restart(self.folder.events):
+        state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
+        if restart:
             remove_checkpoints(self.folder)
         found = find_checkpoint(self.folder)
         if found.state is not None:
@@ -120,7 +121,8 @@ class Training:
         self.state = state
         self.journal.active_before = state.place.active
         self.train_seconds_before = state.place.train_seconds
-        self.steps = Steps(spec, state, self.data.train, recorder(self.device), self.journal.say)
+        why_not = os.environ.get(NO_GRAPH) or self.fallbacks.no_graph
+        self.steps = Steps(spec, state, self.data.train, None if why_not else recorder(self.device))
         self.point_every = math.ceil(spec.total_steps / POINTS)
         self.point_mark = (state.place.step, 0.0)
         self.journal.event(
@@ -136,11 +138,14 @@ class Training:
                 device=device_name(self.device),
                 versions=versions(),
                 launch=own_launch(),
+                code=training_code(),
             ),
             durable=True,
         )
         for name in found.passed_over:
             self.journal.say(f"{name} is damaged and was passed over")
+        for words in self.fallbacks.sentences:
+            self.journal.say(words)
         start = f"from step {state.place.step} ({found.file})" if found.file else "from the start"
         self.journal.say(f"{spec.model} {spec.label} seed {spec.seed} on {device_name(self.device)}, {start}")
         self.show()
@@ -150,15 +155,16 @@ class Training:
     # -- the loop ----------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Step, evaluate and save until the last step, or until nothing is gained any more."""
+        """Step, evaluate and save until the last step, or until patience runs out."""
         spec, place = self.spec, self.place
+        patience = math.inf if spec.recipe.patience is None else spec.recipe.patience
         self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS[0]
         while True:
             self.orders.check()
             due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
             if due and place.evaluated_step < place.step:
                 self.evaluate()
-            if place.step == spec.total_steps or self.out_of_patience():
+            if place.step == spec.total_steps or place.since_best >= patience:
                 break
             self.journal.clock.enter("training")
             self.steps.take()
@@ -220,10 +226,6 @@ class Training:
         )
         clock.enter("training")
 
-    def out_of_patience(self) -> bool:
-        patience = self.spec.recipe.patience
-        return patience is not None and self.place.since_best >= patience
-
     # -- what is written on the way ----------------------------------------------------------------------------
 
     def read_pending(self) -> None:
@@ -260,7 +262,7 @@ class Training:
         )
 
     def save(self) -> None:
-        """A checkpoint, and the time of the next one: the dearer it was, the later."""
+        """Write a checkpoint and set the time of the next: the longer it took, the later."""
         self.read_pending()
         clock, place = self.journal.clock, self.place
         began = time.monotonic()
@@ -273,37 +275,12 @@ class Training:
         shortest, longest = CHECKPOINT_SECONDS
         self.next_checkpoint = time.monotonic() + min(max(shortest, CHECKPOINT_SHARE * seconds), longest)
         self.journal.event(
-            CheckpointSaved(
-                time=time.time(),
-                step=place.step,
-                bytes=size,
-                seconds=seconds,
-                digest=digest,
-                active=self.journal.active,
-            ),
-            durable=True,
+            CheckpointSaved(time.time(), place.step, size, seconds, digest, self.journal.active), durable=True
         )
 
     def save_best(self) -> str:
-        """`best_model.pt`: the best weights so far, with all that is needed to use them."""
-        spec, place = self.spec, self.place
-        return save_archive(
-            self.folder.best_model,
-            {
-                "format": 1,
-                "run": spec.run,
-                "model": spec.model,
-                "size": spec.size,
-                "dim": spec.dim,
-                "context": spec.context,
-                "step": place.best_step,
-                "epoch": place.best_step / spec.steps_per_epoch,
-                "metrics": {"validation_loss": place.best_loss, "validation_cosine": place.best_cosine},
-                "recipe": asdict(spec.recipe),
-                "trained_on": asdict(spec.data),
-                "state_dict": self.known.best,
-            },
-        )
+        """Write `best_model.pt`, return its checksum."""
+        return save_archive(self.folder.best_model, best_model(self.spec, self.place, self.known.best))
 
     def between(self) -> None:
         """Between two batches of an evaluation: obey orders, show life."""
@@ -332,7 +309,8 @@ class Training:
         heldout = self.data.heldout
         predicted = predict(state.averaged, heldout.windows, self.between)
         forward = forward_of(state.averaged, heldout, self.between)
-        scores, digest = write_heldout(self.folder, heldout, predicted, forward)
+        ranks_on = torch.device("cpu") if self.fallbacks.ranks_on_cpu else self.device
+        scores, digest = write_heldout(self.folder, heldout, predicted, ranks_on, forward)
         self.orders.check()
         p50, p95 = latency(state.averaged, heldout.windows.batch(slice(0, 1))[0])
         self.journal.event(
@@ -359,11 +337,11 @@ class Training:
             f"finished after {self.journal.active:.0f} s: held-out cosine {scores.cosine:.4f}, "
             f"best epoch {place.best_step / spec.steps_per_epoch:.1f}"
         )
-        with suppress(OSError):  # they are in nobody's way; the run is over and stays so
+        with suppress(OSError):  # the run is over either way
             remove_checkpoints(self.folder)
 
     def leave(self, leave: Leave) -> Exit:
-        """Carry out an order to go: a checkpoint unless the run is cancelled, a line, an end."""
+        """Obey an order to leave: write a checkpoint unless the run is cancelled, log it, return the exit code."""
         if self.state is None:  # nothing was begun, so nothing is lost
             return leave.how
         try:
@@ -385,33 +363,20 @@ class Training:
     def fail(self, error: Exception) -> Exit:
         """Say why the run cannot go on; the last checkpoint stays."""
         step = self.state.place.step if self.state else 0
-        needed = None
-        reason: Reason = "error"
-        code = Exit.FAILED
-        message = str(error) or type(error).__name__
         if isinstance(error, Diverged):
-            reason, step = "diverged", error.step
-        elif isinstance(error, UserError):
-            reason = "data"
-        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            reason, code = "no_space", Exit.NO_SPACE
-            needed = 2 * self.state.nbytes if self.state else 1 << 20
-            message = f"the disk of {self.folder.path} is full; {needed / 1e6:.0f} MB are needed"
-        elif isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in message:
-            reason = "out_of_memory"
-        else:
-            message = f"{type(error).__name__}: {message}"
-            with suppress(OSError):
-                traceback.print_exc()
-        self.journal.say(f"failed at step {step}: {message}")
+            step = error.step
+        failure = failure_of(error, self.folder.path, self.state.nbytes if self.state else MARGIN)
+        if failure.reason == "error":
+            traceback.print_exception(error)
+        self.journal.say(f"failed at step {step}: {failure.message}")
+        message = sanitise(failure.message, 500)
+        event = Failed(time.time(), step, failure.reason, message, self.journal.active, failure.needed_bytes)
         try:
-            self.journal.event(
-                Failed(time.time(), step, reason, sanitise(message, 500), self.journal.active, needed), durable=True
-            )
-        except OSError as full:  # the exit code still tells it
+            self.journal.event(event, durable=True)
+        except OSError as full:  # the exit code says it
             with suppress(OSError):
                 print(f"the ending could not be written: {full}", file=sys.stderr)
-        return code
+        return failure.code
 
     # -- names for what is derived -----------------------------------------------------------------------------
 

@@ -267,6 +267,12 @@ def import_runs(given: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def doctor(given: argparse.Namespace) -> int:
+    from lvmtui.cli.doctor import doctor as examine
+
+    return Exit.OK if examine(given, workspace_of(given).root) else Exit.RUNS_FAILED
+
+
 def supervise(given: argparse.Namespace) -> int:
     from lvmtui.supervisor.supervisor import main as supervise_workspace
 
@@ -333,6 +339,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "retry": retry,
     "queue": queue,
     "check": check,
+    "doctor": doctor,
     "import": import_runs,
     "supervise": supervise,
 }

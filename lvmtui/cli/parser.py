@@ -140,6 +140,10 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         help="prove that no held-out vector is trained on; default: the newest campaign",
     )
 
+    added = command("doctor", "test this machine: torch, GPUs, memory, disk, terminal; say what to do about faults")
+    added.add_argument("--again", action="store_true", help="test devices again that were tested before")
+    added.add_argument("--json", action="store_true", help="for programs")
+
     added = command("import", "take in runs of the original experiment's trainers")
     added.add_argument("folders", nargs="+", metavar="FOLDER")
     added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")

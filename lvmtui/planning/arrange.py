@@ -21,6 +21,8 @@ MOST_JOBS, MOST_THREADS = 8, 16
 """Most runs side by side, and most threads for each, unless the options say otherwise."""
 MOST_FIRST = 64
 """Most runs that are moved to the front."""
+WORTH_SHARING = 1.2
+"""Gain of two processes on one GPU from which on the plan considers two runs a GPU."""
 WORTH = 0.02
 """Runs are moved to the front only if the campaign ends sooner by this share: estimates are no better than that."""
 TRAINER = 400e6
@@ -54,7 +56,9 @@ def choices(
         return threads or max(1, min(hardware.cores // min(jobs, len(works)), MOST_THREADS))
 
     if jobs is None and _on_gpu(device, hardware):
-        jobs = max(1, hardware.gpus) if device in ("auto", "cuda") else 1
+        gpus = max(1, hardware.gpus) if device in ("auto", "cuda") else 1
+        most = 2 if hardware.side_by_side >= WORTH_SHARING else 1
+        return [(gpus * beside, share(gpus * beside)) for beside in range(1, most + 1)]
     if jobs is not None:
         return [(jobs, share(jobs))]
     largest = max(parameters_of(w.model, w.size, w.dim) or GUESSED.get(w.size, GUESSED["full"]) for w in works)
@@ -78,7 +82,11 @@ def arrange(
     found = []
     for beside, each in choices(works, hardware, device, jobs, threads):
         arranged = _arranged([replace(work, threads=each) for work in works], beside, machine)
-        crowd = 1.0 if _on_gpu(device, hardware) else max(1.0, min(beside, len(works)) * each / hardware.cores)
+        if _on_gpu(device, hardware):
+            shared = min(beside, len(works)) / max(1, hardware.gpus if device in ("auto", "cuda") else 1)
+            crowd = max(1.0, shared / hardware.side_by_side) if shared > 1 else 1.0
+        else:
+            crowd = max(1.0, min(beside, len(works)) * each / hardware.cores)
         found.append(replace(arranged, expected=arranged.expected.times(crowd)))
     return min(found, key=lambda a: (a.expected.seconds, a.jobs))
 

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +26,15 @@ from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
+from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
+from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
@@ -107,8 +111,10 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     if engine.room is None:
         there = hardware()
         refuse_missing(options.device, there)
+        tests = tests_for(options.device, say)
+        there = replace(there, side_by_side=min((t.side_by_side or 1.0 for t in tests), default=1.0))
     else:
-        there = as_asked(jobs or 1, threads or 1)
+        there, tests = as_asked(jobs or 1, threads or 1), []
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
@@ -142,9 +148,11 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         )
 
     def arranged(specs: tuple[RunSpec, ...]) -> Arrangement:
-        return arrange([work_of(spec) for spec in specs], there, options.device, shown, jobs, threads)
+        device = "cuda" if options.device == "auto" and there.gpus and sys.platform != "darwin" else options.device
+        return arrange([work_of(spec, device=device) for spec in specs], there, device, shown, jobs, threads)
 
-    specs, shown = laid_out(options), shown_in(workspace)
+    specs = laid_out(options)
+    shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             raise UserError(
@@ -156,6 +164,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
+    remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     planned |= {
@@ -378,6 +387,12 @@ def _split_folder(options: Options, seed: int) -> str:
     """The folder of a seed's split in the campaign's; the names are those of `CampaignDir.split_of`."""
     campaign = CampaignDir(Path())
     return campaign.split_of(options.seeds.index(seed) + 1 if options.folds else 0).as_posix()
+
+
+def tests_for(device: str, say: Say) -> list[SelfTest]:
+    """The self-tests of the GPUs that runs of this campaign may be given; made now for those that have none."""
+    gpus = [gpu for gpu in devices() if gpu not in (CPU, APPLE)] if device.partition(":")[0] in ("auto", "cuda") else []
+    return [result.record for result in self_tests_of(gpus, say) if result.record]
 
 
 def shown_in(workspace: Workspace) -> Machine:

@@ -3,44 +3,62 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lvmtui.system.processes import output_of
+from lvmtui.system.torch_build import torch_build
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
+KFD = Path("/sys/class/kfd/kfd/topology/nodes")
+"""AMD's driver: a folder a device, CPUs among them."""
+WSL_TOOL = Path("/usr/lib/wsl/lib/nvidia-smi")
+"""Where Windows puts it for its Linux; often not on the path."""
+NO_GPU = ("-1", "NoDevFiles")
+"""In CUDA_VISIBLE_DEVICES: the first of these ends the list. The second is what Slurm writes for a job without GPUs."""
+NVIDIA = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9a-f-]+)\)")
+SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU, or a slice of one (MIG), that a run can be given."""
+
+    device: str
+    """As CUDA_VISIBLE_DEVICES names it: a number, or a slice's UUID."""
+    name: str
+    uuid: str = ""
+    """Empty where it is not known."""
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The GPUs runs may be given, as CUDA_VISIBLE_DEVICES names them. What it says in their environment is kept to."""
+    """The GPUs runs may be given, as CUDA_VISIBLE_DEVICES names them; a choice in their environment is respected.
+
+    None where this Python's torch is built for CPUs only. Asking for them may take a second, the first time.
+    """
+    if torch_build().kind == "cpu":
+        return ()
     chosen = _chosen(environment)
-    if chosen is not None:
-        return chosen
-    listed = output_of(["nvidia-smi", "-L"], seconds=20)
-    count = sum(line.startswith("GPU ") for line in listed.splitlines())
-    return tuple(map(str, range(count or _driven())))
+    return tuple(gpu.device for gpu in listed_gpus()) if chosen is None else chosen
 
 
 def gpu_count() -> int:
-    """How many there are, at once: the tool that lists them may take a second."""
-    chosen = _chosen(os.environ)
-    return _driven() if chosen is None else len(chosen)
+    """How many GPUs runs may be given."""
+    return len(visible_gpus())
 
 
-def _chosen(environment: Mapping[str, str]) -> tuple[str, ...] | None:
-    """What CUDA_VISIBLE_DEVICES leaves; None where it is not set."""
-    variable = environment.get("CUDA_VISIBLE_DEVICES")
-    if variable is None:
-        return None
-    named = [name.strip() for name in variable.split(",")]
-    usable = named[: named.index("-1")] if "-1" in named else named  # CUDA stops reading at the first wrong one
-    return tuple(name for name in usable if name)
-
-
-def _driven() -> int:
-    """GPUs the driver knows."""
-    return len(list(DRIVER.iterdir())) if DRIVER.is_dir() else 0
+def gpu_variables(devices: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Variables that give a process these GPUs and no others; nothing if no choice was made."""
+    if not devices:
+        return {}
+    variables = {"CUDA_VISIBLE_DEVICES": devices}
+    # HIP looks at CUDA's variable only where its own is not set
+    return variables | ({"HIP_VISIBLE_DEVICES": devices} if "HIP_VISIBLE_DEVICES" in environment else {})
 
 
 def device_for(device: str, gpus: tuple[str, ...], in_use: Iterable[str]) -> str:
@@ -52,3 +70,62 @@ def device_for(device: str, gpus: tuple[str, ...], in_use: Iterable[str]) -> str
         return ""
     users = Counter(in_use)
     return min(gpus, key=lambda gpu: (users[gpu], gpus.index(gpu)))
+
+
+def listed_gpus() -> tuple[Gpu, ...]:
+    """All GPUs of this machine: by NVIDIA's command, else by its driver's folder, else by AMD's driver."""
+    tool = shutil.which("nvidia-smi") or (str(WSL_TOOL) if WSL_TOOL.exists() else "")
+    found = parse_nvidia(_list_of(tool)) if tool else ()
+    if not found and DRIVER.is_dir():
+        found = tuple(Gpu(str(number), "NVIDIA GPU") for number in range(len(list(DRIVER.iterdir()))))
+    return found or _amd()
+
+
+def parse_nvidia(text: str) -> tuple[Gpu, ...]:
+    """What `nvidia-smi -L` prints. A GPU that is cut into slices is listed as its slices, which is what can be used."""
+    found: list[Gpu] = []
+    whole: Gpu | None = None
+    for line in text.splitlines():
+        if match := NVIDIA.match(line):
+            whole = Gpu(match[1], match[2], match[3])
+            found.append(whole)
+        elif whole is not None and (match := SLICE.match(line)):
+            if found[-1] is whole:
+                found.pop()
+            found.append(Gpu(match[2], f"{whole.name}, slice {match[1]}", match[2]))
+    return tuple(found)
+
+
+@cache
+def _list_of(tool: str) -> str:
+    """Asked once a process: GPUs do not come and go, and the driver may take a second."""
+    return output_of([tool, "-L"], seconds=20)
+
+
+def _amd() -> tuple[Gpu, ...]:
+    try:
+        nodes = sorted(KFD.iterdir(), key=lambda node: int(node.name))
+        properties = [dict(line.split(None, 1) for line in _lines(node / "properties")) for node in nodes]
+    except (OSError, ValueError):
+        return ()
+    computing = [node for node in properties if int(node.get("simd_count", "0")) > 0]
+    return tuple(Gpu(str(number), "AMD GPU") for number in range(len(computing)))
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(errors="replace").splitlines() if " " in line]
+
+
+def _chosen(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """What the environment leaves; None where it says nothing."""
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        if (variable := environment.get(name)) is not None:
+            break
+    else:
+        return None
+    usable: list[str] = []
+    for device in (part.strip() for part in variable.split(",")):
+        if device in NO_GPU:  # CUDA stops reading at the first wrong one
+            break
+        usable += [device] if device else []
+    return tuple(usable)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvmtui.system import gpus
 from lvmtui.system.errors import UserError
-from lvmtui.system.gpus import gpu_count
+from lvmtui.system.torch_build import torch_build
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -27,11 +28,13 @@ class Hardware:
     gpus: int
     memory: float
     """Bytes that are free."""
+    side_by_side: float = 1.0
+    """Steps a second of two processes at once on a GPU over those of one, as its self-test found."""
 
 
 def hardware() -> Hardware:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return Hardware(cores(), gpu_count() or int(apple), free_memory())
+    return Hardware(cores(), gpus.gpu_count() or int(apple), free_memory())
 
 
 def as_asked(jobs: int, threads: int) -> Hardware:
@@ -40,7 +43,12 @@ def as_asked(jobs: int, threads: int) -> Hardware:
 
 
 def refuse_missing(device: str, there: Hardware) -> None:
-    """Raises UserError for a GPU that is certainly not there; what else a torch build may find only a trainer knows."""
+    """Raises UserError for a GPU that is certainly not there; what else torch may find only a trainer knows."""
+    if device.partition(":")[0] == "cuda" and torch_build().kind == "cpu":
+        raise UserError(
+            f"--device {device}: the torch of {sys.executable} is built for CPUs only; leave the option out, give "
+            "--device cpu, or install a torch build for your GPU (https://pytorch.org/get-started)"
+        )
     if device.partition(":")[0] == "cuda" and not there.gpus and not any(map(os.path.exists, GPU_FILES)):
         raise UserError(f"--device {device}: no GPU can be used here; leave the option out, or give --device cpu")
     if device == "mps" and sys.platform != "darwin":

@@ -13,9 +13,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from lvmtui.system.permissions import name_of
 from lvmtui.system.process_id import (
@@ -58,17 +59,18 @@ class Process:
 def spawn(
     command: Sequence[str],
     *,
-    output: Path,
+    output: Path | IO[bytes],
     environment: Mapping[str, str],
     folder: Path | None = None,
     append: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a process that outlives us and our terminal: its own session, its output written to a file.
 
-    `folder`: its current folder. `append`: keep what the output file holds. Raises OSError. It inherits no descriptor
+    `output`: a path, or an open file. `folder`: its current folder. `append`: keep what the file at the path holds.
+    Raises OSError. It inherits no descriptor
     of ours: an inherited one would keep our locks.
     """
-    with output.open("ab" if append else "wb") as out:
+    with nullcontext(output) if not isinstance(output, Path) else output.open("ab" if append else "wb") as out:
         return subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,

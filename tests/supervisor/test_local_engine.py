@@ -20,6 +20,7 @@ from lvmtui.system.launch import our_command
 from lvmtui.system.locks import is_locked, try_lock
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK
 from lvmtui.system.processes import Sent
+from lvmtui.system.torch_build import TorchBuild
 from tests.factory import make_campaign
 from tests.waiting import wait_for
 
@@ -80,6 +81,7 @@ def test_each_run_gets_a_gpu_of_its_own(bench: Bench, monkeypatch: pytest.Monkey
     from dataclasses import replace
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr("lvmtui.system.gpus.torch_build", lambda: TorchBuild("2.13.0", "cuda", "13.0"))
     spec = replace(bench.spec, device="auto")
     first, second = bench.engine.start(bench.place, spec), bench.engine.start(Place(bench.other), spec)
     assert {first.devices, second.devices} == {"4", "7"}

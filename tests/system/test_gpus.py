@@ -1,22 +1,56 @@
-"""Which GPU a run gets."""
+"""Which GPUs there are, and which one a run gets."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lvmtui.system import gpus
-from lvmtui.system.gpus import device_for, gpu_count, visible_gpus
+from lvmtui.system import gpus, hardware
+from lvmtui.system.errors import UserError
+from lvmtui.system.gpus import device_for, gpu_count, gpu_variables, parse_nvidia, visible_gpus
+from lvmtui.system.hardware import Hardware, refuse_missing
+from lvmtui.system.torch_build import TorchBuild
+
+RECORDED = Path(__file__).parent / "nvidia_smi"
 
 
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without any GPU and with a torch that could use one."""
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("DRIVER", "KFD", "WSL_TOOL"):
+        monkeypatch.setattr(gpus, name, tmp_path / name)
+    monkeypatch.setattr(gpus, "torch_build", lambda: TorchBuild("2.13.0", "cuda", "13.0"))
+    gpus._list_of.cache_clear()
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Callable[[str, str], None]:
+    """Puts a command in the place of nvidia-smi that prints what was recorded."""
+
+    def put(recorded: str, name: str = "nvidia-smi", code: int = 0) -> None:
+        text = (RECORDED / f"{recorded}.txt").read_text()
+        command = tmp_path / name
+        command.write_text(f"#!{sys.executable}\nimport sys\nprint({text!r}, end='')\nsys.exit({code})\n")
+        command.chmod(0o755)
+        gpus._list_of.cache_clear()
+
+    return put
+
+
+@pytest.mark.parametrize("variable", ["CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"])
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [
         ("", ()),
         ("-1", ()),
+        ("NoDevFiles", ()),
         ("2", ("2",)),
         ("0, 3", ("0", "3")),
         ("0,-1,1", ("0",)),
@@ -24,33 +58,74 @@ from lvmtui.system.gpus import device_for, gpu_count, visible_gpus
     ],
 )
 def test_what_is_chosen_already_is_kept_to(
-    monkeypatch: pytest.MonkeyPatch, chosen: str, expected: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, variable: str, chosen: str, expected: tuple[str, ...]
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    monkeypatch.setenv(variable, chosen)
     assert visible_gpus() == expected and gpu_count() == len(expected)
 
 
-def test_gpus_are_counted_by_the_drivers_command_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    command = tmp_path / "nvidia-smi"
-    command.write_text(
-        f"#!{sys.executable}\nprint('GPU 0: NVIDIA H200 (UUID: GPU-1)\\nGPU 1: NVIDIA H200 (UUID: GPU-2)')\n"
-    )
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)  # found first
-    assert visible_gpus() == ("0", "1")
-    command.unlink()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(gpus, "DRIVER", tmp_path / "gpus")
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ("eight", tuple("01234567")),
+        ("wsl", ("0",)),
+        ("none", ()),
+        ("no_driver", ()),
+        ("mig", ("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d", "1")),
+        ("mig_old_driver", ("MIG-GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77/7/0",)),
+    ],
+)
+def test_gpus_and_slices_are_those_the_drivers_command_lists(
+    tool: Callable[..., None], recorded: str, expected: tuple[str, ...]
+) -> None:
+    tool(recorded)
+    assert visible_gpus() == expected and gpu_count() == len(expected)
+
+
+def test_windows_command_for_its_linux_is_found_off_the_path(tool: Callable[..., None]) -> None:
+    tool("wsl", name="WSL_TOOL")
+    assert visible_gpus() == ("0",)
+    (gpu,) = parse_nvidia((RECORDED / "wsl.txt").read_text())
+    assert gpu.name == "NVIDIA GeForce RTX 3080" and gpu.uuid.startswith("GPU-8c5f")
+
+
+def test_where_the_command_is_missing_or_fails_the_drivers_folder_counts(
+    tmp_path: Path, tool: Callable[..., None]
+) -> None:
     assert visible_gpus() == () and gpu_count() == 0
     for name in ("0000:01:00.0", "0000:02:00.0", "0000:03:00.0"):
-        (tmp_path / "gpus" / name).mkdir(parents=True)
-    assert visible_gpus() == ("0", "1", "2") and gpu_count() == 3
+        (tmp_path / "DRIVER" / name).mkdir(parents=True)
+    assert visible_gpus() == ("0", "1", "2")
+    tool("eight", code=9)
+    assert gpu_count() == 3
 
 
-def test_a_run_gets_the_gpu_that_the_fewest_use() -> None:
+def test_amds_driver_counts_what_computes(tmp_path: Path) -> None:
+    for node, units in enumerate((0, 0, 304, 304)):  # two processors, two GPUs
+        folder = tmp_path / "KFD" / str(node)
+        folder.mkdir(parents=True)
+        (folder / "properties").write_text(
+            f"cpu_cores_count {64 * (units == 0)}\nsimd_count {units}\nmem_banks_count 1\n"
+        )
+    assert visible_gpus() == ("0", "1")
+
+
+def test_a_torch_for_cpus_has_no_gpus(monkeypatch: pytest.MonkeyPatch, tool: Callable[..., None]) -> None:
+    """Else a plan would run one job on the GPU that no trainer can use."""
+    tool("eight")
+    for module in (gpus, hardware):
+        monkeypatch.setattr(module, "torch_build", lambda: TorchBuild("2.13.0+cpu", "cpu", ""))
+    assert visible_gpus() == () and gpu_count() == 0
+    with pytest.raises(UserError, match="built for CPUs only"):
+        refuse_missing("cuda:0", Hardware(4, 0, 1e9))
+
+
+def test_a_run_gets_the_gpu_that_the_fewest_use(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_for("auto", ("0", "1", "2"), ["0", "2"]) == "1"
     assert device_for("cuda", ("0", "1"), ["0", "1", "1"]) == "0"
     assert device_for("auto", ("3", "5"), ["", ""]) == "3"
     assert device_for("auto", ("0",), []) == ""  # nothing to choose
     assert device_for("cpu", ("0", "1"), []) == ""
+    assert gpu_variables("") == {} and gpu_variables("1") == {"CUDA_VISIBLE_DEVICES": "1"}
+    monkeypatch.setitem(os.environ, "HIP_VISIBLE_DEVICES", "0,1")
+    assert gpu_variables("1") == {"CUDA_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "1"}

@@ -10,6 +10,7 @@ import pytest
 
 from lvmtui.system.errors import UserError
 from lvmtui.system.hardware import Hardware, cores, free_memory, refuse_missing
+from lvmtui.system.torch_build import TorchBuild
 
 
 @pytest.fixture
@@ -86,6 +87,7 @@ def test_odd_files_are_no_limit_and_no_error(tmp_path: Path, own: Path, content:
 
 def test_a_gpu_that_is_not_there_is_refused_before_anything_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lvmtui.system.hardware.GPU_FILES", ("/nowhere/gpu",))
+    monkeypatch.setattr("lvmtui.system.hardware.torch_build", lambda: TorchBuild("2", "cuda", "13.0"))
     for device in ("cuda", "cuda:0"):
         with pytest.raises(UserError, match=f"--device {device}: no GPU can be used here"):
             refuse_missing(device, Hardware(8, 0, 1e9))

@@ -46,15 +46,15 @@ def test_departure_is_the_angle_to_the_weighted_mean() -> None:
     mean = np.einsum("t,btd->bd", weights, context.numpy())
     raw = np.random.default_rng(0).normal(size=(BATCH, DIM)).astype(np.float32)
     cosines = (raw * mean).sum(1) / np.linalg.norm(raw, axis=1) / np.linalg.norm(mean, axis=1)
-    assert float(model.departure(torch.from_numpy(raw), context)) == pytest.approx(1 - cosines.mean(), abs=1e-5)
+    assert float(model.departure(unit(torch.from_numpy(raw)), context)) == pytest.approx(1 - cosines.mean(), abs=1e-5)
     with torch.no_grad():
-        assert float(model.departure(3 * model.mean(context), context)) == pytest.approx(0, abs=1e-6)
+        assert float(model.departure(unit(3 * model.mean(context)), context)) == pytest.approx(0, abs=1e-6)
 
 
 def test_departure_moves_the_correction_and_not_the_mean() -> None:
     model, context = forecaster(), contexts()
     correction = torch.ones(BATCH, DIM, requires_grad=True)
-    model.departure(model.mean(context).detach() + correction, context).backward()
+    model.departure(unit(model.mean(context).detach() + correction), context).backward()
     assert correction.grad is not None and correction.grad.abs().max() > 0
     assert all(p.grad is None for p in model.parameters())
 
@@ -84,7 +84,7 @@ def test_a_prior_keeps_predictions_near_the_weighted_mean(planned: RunDir) -> No
         model = load_forecaster(run.best_model)
         assert isinstance(model, Correction)
         with torch.no_grad():
-            departures.append(float(model.departure(model(context), context)))
+            departures.append(float(model.departure(unit(model(context)), context)))
         losses = [p.loss for p in state_of(run).points]
         cosines = [p.cosine for p in state_of(run).points]
         assert losses == pytest.approx([1 - c for c in cosines if c is not None], abs=1e-4)  # shown without it

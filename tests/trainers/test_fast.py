@@ -16,6 +16,7 @@ from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.evaluate import evaluate, loss_and_cosine, predict
 from trainers.fast import faster
+from trainers.fast import linear as linear_module
 from trainers.fast.dropout import LEVELS, add_dropped, dropout, keep_mask
 from trainers.fast.linear import available, linear
 from trainers.models import build, unit
@@ -73,7 +74,7 @@ def test_outputs_and_gradients_equal_the_plain_modules(name: str, recipe: str, b
     expected, found = plain(context), forward(context)
     assert found.shape == expected.shape and close(found, expected)
     for raw in (expected, found):
-        loss_and_cosine("cosine", raw, target)[0].backward()
+        loss_and_cosine("cosine", raw, unit(raw), target)[0].backward()
     for (parameter, of_plain), of_fast in zip(plain.named_parameters(), fast.parameters(), strict=True):
         assert of_plain.grad is not None and of_fast.grad is not None, parameter
         if parameter.endswith("key.bias"):  # rounding there, an exact zero here: the softmax does not see it
@@ -94,10 +95,10 @@ def test_ten_updates_equal_the_textbook(name: str, clip: float) -> None:
     for step in range(10):
         context, target = batch_of(step)
         textbook.zero_grad()
-        loss_and_cosine("mse", plain(context), target)[0].backward()
+        loss_and_cosine("mse", raw := plain(context), unit(raw), target)[0].backward()
         torch.nn.utils.clip_grad_norm_(plain.parameters(), clip)
         textbook.step()
-        loss_and_cosine("mse", forward(context), target)[0].backward()
+        loss_and_cosine("mse", raw := forward(context), unit(raw), target)[0].backward()
         ours.update(torch.tensor(RATE), clip)
     # AdamW divides a gradient by its own size: where it is nothing but rounding, the update is too. No output may
     # differ by more than rounding, and hardly any weight.
@@ -234,13 +235,29 @@ def test_an_unknown_architecture_is_left_as_it_is() -> None:
     assert faster(module) is module
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_another_device_gets_the_plain_module(name: str) -> None:
-    module = build(name, DIM, "small").to("meta")
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "transformer"])
+@pytest.mark.parametrize("recipe", ["tuned", "reference"])
+def test_on_a_gpu_the_plain_modules_are_as_good(name: str, recipe: str) -> None:
+    module = forecaster(name, recipe).to("meta")
     assert faster(module) is module
 
 
+@pytest.mark.parametrize("recipe", ["tuned", "reference"])
+def test_the_transformer_is_equal_on_a_gpus_path_too(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = forecaster("transformer", recipe)
+    fast = copy.deepcopy(plain)
+    monkeypatch.setattr(linear_module, "on_cpu", lambda x: False)
+    forward = faster(fast)
+    assert forward is not fast
+    context, target = batch_of(0)
+    for model, raw in ((plain, plain(context)), (fast, forward(context))):
+        loss_and_cosine("cosine", raw, unit(raw), target)[0].backward()
+        assert close(raw, plain(context)) and model.training
+    for of_plain, of_fast in zip(plain.parameters(), fast.parameters(), strict=True):
+        assert of_plain.grad is not None and of_fast.grad is not None and close(of_fast.grad, of_plain.grad)
+
+
 def test_a_torch_without_onednn_gets_the_plain_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.fast.available", lambda: False)
+    monkeypatch.setattr(linear_module, "available", lambda: False)
     module = build("amn", DIM, "small")
     assert faster(module) is module

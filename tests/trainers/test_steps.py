@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.models import MODELS, recipe_for
+from tests.trainers.taping import Taping
 from tests.trainers.tiny import DIM, plan_campaign
 from trainers import data
-from trainers.cuda_graph import WARM, Work
+from trainers.cuda_graph import WARM, CannotRecord, Recorder, Work, reason_of
 from trainers.data import Windows, open_data
 from trainers.state import TrainState, build_forecaster
 from trainers.steps import AHEAD, Steps
@@ -32,48 +30,12 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, Windows]
     return spec, open_data(spec, workspace.root, torch.device("cpu")).train
 
 
-def begin(spec: RunSpec, train: Windows, record: Callable[[Work], Work] | None = None) -> Steps:
+def begin(spec: RunSpec, train: Windows, recorder: Recorder | None = None) -> Steps:
     torch.manual_seed(spec.seed)
     model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, train)
     state = TrainState(model.train(), spec.recipe)
     state.forward = model  # as on a GPU: the faster ones draw their masks on the host
-    return Steps(spec, state, train, record)
-
-
-class Tape(TorchDispatchMode):
-    """Does to operations of torch what a CUDA graph does: notes them with their memory, does them again with it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.done: list[tuple[Any, Any, Any, Any]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        done = tree_map(alias, (args, kwargs or {}))
-        result = func(*args, **(kwargs or {}))
-        if func is not torch.ops.aten.transpose_.default:  # changes no memory
-            self.done.append((func, *done, tree_map(alias, result)))
-        return result
-
-    @torch.no_grad()
-    def replay(self) -> None:
-        for func, args, kwargs, result in self.done:
-            for old, new in zip(tree_leaves(result), tree_leaves(func(*args, **kwargs)), strict=True):
-                if isinstance(old, Tensor) and isinstance(new, Tensor) and old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
-
-
-def alias(value: Any) -> Any:
-    """The same memory in today's shape, whatever becomes of the tensor."""
-    return value.detach() if isinstance(value, Tensor) else value
-
-
-def taped(work: Work) -> Work:
-    """Recording does the work on a tape, so the first replay has been done already."""
-    tape = Tape()
-    with tape:
-        work()
-    again = iter([lambda: None])
-    return lambda: next(again, tape.replay)()
+    return Steps(spec, state, train, recorder)
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
@@ -85,8 +47,8 @@ def test_replayed_steps_are_the_same_steps(planned: tuple[RunSpec, Windows], mod
         spec, model=model, recipe=replace(recipe_for(recipe, model), batch_size=8), total_steps=40, evaluate_every=9
     )
     ends = []
-    for record in (None, taped):
-        steps = begin(spec, train, record)
+    for recorder in (None, Taping()):
+        steps = begin(spec, train, recorder)
         with torch.backends.mkldnn.flags(enabled=False):  # its LSTM keeps more than torch is shown
             for step in range(16):
                 steps.take()
@@ -126,27 +88,38 @@ def test_a_step_never_looks_at_what_the_device_holds(
         steps.read()
 
 
-def test_what_cannot_be_recorded_is_done_without(planned: tuple[RunSpec, Windows]) -> None:
+@pytest.mark.parametrize("stage", ["begin", "work", "end"])
+@pytest.mark.parametrize("kind", [RuntimeError, torch.OutOfMemoryError, ValueError])
+def test_a_failed_recording_ends_the_process_at_whatever_stage(
+    planned: tuple[RunSpec, Windows], stage: str, kind: type[Exception]
+) -> None:
+    """The first error is the reason that is told, also where ending the capture raises one of its own. No further step
+    is taken: gradients and random state would be those of the failed capture."""
     spec, train = planned
-    told: list[str] = []
+    done = []
 
-    def fails(work: Work) -> Work:
-        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+    class Failing(Taping):
+        def record(self, work: Work) -> Work:
+            try:
+                if stage == "begin":
+                    raise kind("cannot begin\nand more")
+                done.append("poisoned")
+                work()
+                if stage == "work":
+                    raise kind("not permitted while capturing\nand more")
+            finally:
+                if stage != "begin":
+                    raise RuntimeError("capture_end failed" if stage == "end" else "failed before")
+            return work
 
-    steps = begin(spec, train, fails)
-    steps.once.say = told.append
-    for _ in range(WARM + 3):
+    steps = begin(spec, train, Failing())
+    for _ in range(WARM):
         steps.take()
-    assert len(told) == 1 and told[0].endswith("operation not permitted when stream is capturing")
-    assert len(steps.read()) == WARM + 3
-
-    def too_much(work: Work) -> Work:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    steps = begin(spec, train, too_much)
-    with pytest.raises(torch.OutOfMemoryError):
-        for _ in range(WARM + 3):
-            steps.take()
+    expected = {"begin": "cannot begin", "work": "not permitted while capturing", "end": "capture_end failed"}
+    with pytest.raises(CannotRecord, match=f"^{expected[stage]}$") as caught:
+        steps.take()
+    assert reason_of(caught.value) == expected[stage]
+    assert len(steps.read()) == WARM
 
 
 def test_rows_of_a_large_file_are_asked_for_before_they_are_needed(

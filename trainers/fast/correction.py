@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trainers.correction import Correction
+from trainers.fast import linear
 from trainers.fast.dropout import keep_mask
 
 
@@ -19,8 +20,8 @@ def forward(module: Correction, model: Callable[[Tensor], Tensor], context_BTD: 
 
 
 def _drop(module: Correction, context_BTD: Tensor) -> Tensor:
-    if not module.training:
-        return context_BTD
+    if not module.training or not linear.on_cpu(context_BTD):
+        return module.drop(context_BTD)
     batch, _, dim = context_BTD.shape
     if module.input_dropout:
         context_BTD = context_BTD * keep_mask(tuple(context_BTD.shape), module.input_dropout)

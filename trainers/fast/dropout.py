@@ -1,4 +1,4 @@
-"""Dropout masks for a tenth of the time: sixteen random bits decide about a number, not a draw of its own.
+"""Dropout masks in a tenth of the time on a CPU: sixteen random bits decide about a number, not a draw of its own.
 
 The bits come from numpy's SFC64, which is seeded by torch's generator each time: a run that resumes with torch's
 random state draws the same masks.
@@ -11,6 +11,9 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from trainers.fast import linear
 
 LEVELS = 1 << 16
 
@@ -27,11 +30,13 @@ def keep_mask(shape: tuple[int, ...], probability: float) -> Tensor:
 
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """`torch.nn.functional.dropout`."""
+    if not linear.on_cpu(x):
+        return functional.dropout(x, probability, training)
     return x * keep_mask(tuple(x.shape), probability) if training and probability else x
 
 
 def add_dropped(x: Tensor, y: Tensor, probability: float, training: bool) -> Tensor:
     """x + dropout(y), in one pass."""
-    if not (training and probability):
-        return x + y
+    if not (training and probability and linear.on_cpu(x)):
+        return x + dropout(y, probability, training)
     return torch.addcmul(x, y, keep_mask(tuple(y.shape), probability))

@@ -1,8 +1,8 @@
-"""Matrix products by oneDNN instead of MKL, for float32 on a CPU.
+"""Matrix products: on a CPU by oneDNN instead of MKL, elsewhere torch's own.
 
-torch sends float32 products to MKL, which on the AMD processor we measured is half as fast as oneDNN. torch reaches
-oneDNN for float32 only through the operator that its own compiler emits, which is why it is called here by its private
-name, and only if it is there.
+torch sends float32 products on a CPU to MKL, which on the AMD processor we measured is half as fast as oneDNN. torch
+reaches oneDNN for float32 only through the operator that its own compiler emits, which is why it is called here by its
+private name, and only if it is there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def available() -> bool:
@@ -19,11 +20,18 @@ def available() -> bool:
     return has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
+def on_cpu(x: Tensor) -> bool:
+    """True if products with x are oneDNN's and its masks are drawn on the host."""
+    return x.device.type == "cpu"
+
+
 def product(a_MK: Tensor, b_NK: Tensor, bias_N: Tensor | None = None) -> Tensor:
     """(M, K), (N, K) -> (M, N): `a @ b.T + bias`, outside of autograd.
 
     Either may be a transposed view of a contiguous matrix; with any other stride oneDNN is a hundred times slower.
     """
+    if not on_cpu(a_MK):
+        return functional.linear(a_MK, b_NK, bias_N)
     return torch.ops.mkldnn._linear_pointwise(a_MK, b_NK, bias_N, "none", [], "")
 
 
@@ -43,6 +51,8 @@ class _Linear(torch.autograd.Function):
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(..., K), (N, K), (N,) -> (..., N): `torch.nn.functional.linear`."""
+    if not on_cpu(x):
+        return functional.linear(x, weight, bias)
     rows = x.reshape(-1, x.shape[-1]).contiguous()
     out: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return out.view(*x.shape[:-1], -1)

@@ -1,8 +1,8 @@
-"""LSTM unrolled by hand: what does not wait for the step before is one product for all steps.
+"""LSTM unrolled by hand: all that does not depend on the previous step is one product for all steps.
 
 The input's share of the gates, the weight gradients and all derivatives that depend on the forward pass alone are
 computed for the whole context at once; the loop over time keeps one product and a few sums. The first step has no
-state before it and skips its product.
+previous state and skips its product.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainers.fast.dropout import dropout
 from trainers.fast.linear import apply, product
@@ -78,8 +78,9 @@ class _Layer(torch.autograd.Function):
 def forward(model: LSTM, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
     x_TBH = context_BTD.transpose(0, 1).contiguous()
-    for layer, parameters in enumerate(model.lstm.all_weights):
-        if layer:
-            x_TBH = dropout(x_TBH, model.lstm.dropout, model.training)
-        x_TBH = _Layer.apply(x_TBH, *parameters)  # type: ignore[no-untyped-call]
+    for index, layer in enumerate(model.layers):
+        assert isinstance(layer, nn.LSTM)
+        if index:
+            x_TBH = dropout(x_TBH, model.dropout.p, model.training)
+        x_TBH = _Layer.apply(x_TBH, *layer.all_weights[0])  # type: ignore[no-untyped-call]
     return apply(model.head, x_TBH[-1])

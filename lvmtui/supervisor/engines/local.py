@@ -35,7 +35,7 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
-from lvmtui.system.gpus import device_for, visible_gpus
+from lvmtui.system.gpus import device_for, gpu_variables, visible_gpus
 from lvmtui.system.launch import our_command
 from lvmtui.system.locks import is_locked, try_lock
 from lvmtui.system.permissions import first_unwritable
@@ -130,7 +130,7 @@ class LocalEngine:
                     **environment,
                     **thread_environment(spec.threads),
                     **marks,
-                    **({"CUDA_VISIBLE_DEVICES": devices} if devices else {}),
+                    **gpu_variables(devices, environment),
                 },
             )
         except OSError as error:

@@ -269,12 +269,16 @@ class SlurmEngine:
         return self._command(command, environment(os.environ))
 
 
+OWN_GPUS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
+
+
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """For Slurm's commands and its jobs: these variables, without what says that we are ourselves a job, or a run."""
+    """For Slurm's commands and its jobs: these variables without those that say that we are a job or a run ourselves,
+    and without the GPUs that we were given. Slurm passes the variables on, and a job is given other GPUs."""
     kept = {
         name: value
         for name, value in unmarked_environment(variables).items()
-        if not name.startswith("SLURM_") or name in ("SLURM_CONF", "SLURM_CLUSTERS")
+        if name not in OWN_GPUS and (not name.startswith("SLURM_") or name in ("SLURM_CONF", "SLURM_CLUSTERS"))
     }
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
 

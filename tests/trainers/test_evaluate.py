@@ -8,8 +8,8 @@ import torch
 
 from lvmtui.datasets.scores import score
 from tests.datasets.making import walk
-from trainers import heldout
-from trainers.heldout import counting
+from trainers import evaluate
+from trainers.evaluate import counting
 
 CPU = torch.device("cpu")
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("seed", range(5))
 def test_ranks_are_equal_to_numpys(seed: int, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not fast:
-        monkeypatch.setattr(heldout, "available", lambda: False)
+        monkeypatch.setattr(evaluate, "available", lambda: False)
     random = np.random.default_rng(seed)
     vectors = walk(900, seed)
     vectors[random.integers(0, 900, 200)] = vectors[7]  # ties
@@ -38,7 +38,7 @@ def test_products_of_ranks_are_whole_and_training_goes_on_as_it_was(monkeypatch:
         seen.append(torch.get_float32_matmul_precision())
         return usual(a, b)
 
-    monkeypatch.setattr(heldout, "available", lambda: False)
+    monkeypatch.setattr(evaluate, "available", lambda: False)
     monkeypatch.setattr(torch.Tensor, "__matmul__", watched)
     torch.set_float32_matmul_precision("high")
     try:

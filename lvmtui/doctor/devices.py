@@ -1,0 +1,160 @@
+"""Self-tests of devices: run in child processes, kept, and read again until something they depend on changes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from lvmtui.doctor.finding import Finding
+from lvmtui.formats.json_codec import DecodeError, decode
+from lvmtui.formats.selftest import SelfTest, code_digest, driver_version, plain_uuid, read_record, write_record
+from lvmtui.system.gpus import Gpu, gpu_variables, listed_gpus, visible_gpus
+from lvmtui.system.launch import our_command
+from lvmtui.system.processes import kill_child, spawn, unmarked_environment
+from lvmtui.system.text import last_words
+from lvmtui.system.torch_build import torch_build
+
+LIMIT = 180.0
+"""Seconds after which a self-test is given up; it takes under 20 on a machine that is not busy."""
+COMMAND = our_command("trainers.selftest")
+Say = Callable[[str], None]
+CPU, APPLE = Gpu("cpu", "CPU", "cpu"), Gpu("mps", "Apple GPU", "mps")
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """A device with the record of its self-test, or the reason why there is none."""
+
+    gpu: Gpu
+    record: SelfTest | None
+    failed: str = ""
+
+
+def devices() -> tuple[Gpu, ...]:
+    """What runs would train on here: the visible GPUs, or else the CPU."""
+    known = {gpu.device: gpu for gpu in listed_gpus()} | {gpu.uuid: gpu for gpu in listed_gpus() if gpu.uuid}
+    found = tuple(known.get(device, Gpu(device, "GPU")) for device in visible_gpus())
+    if not found and sys.platform == "darwin":
+        return (APPLE,)
+    return found or (CPU,)
+
+
+def kept(gpu: Gpu) -> SelfTest | None:
+    """The record of a device if it was tested with today's torch, driver and code."""
+    record = read_record(_name(gpu))
+    return record if record and record.holds_for(torch_build().version, driver_version(), training_code()) else None
+
+
+def self_tests_of(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again: bool = False) -> list[DeviceRecord]:
+    """The devices with their records; those without one, or all with `again`, are tested now, at the same time."""
+    records = {gpu: None if again else kept(gpu) for gpu in wanted}
+    missing = [gpu for gpu, record in records.items() if record is None]
+    if missing:
+        say("testing " + ", ".join(gpu.name for gpu in missing) + ": takes about 20 s, once")
+    running = [(gpu, *_started(gpu)) for gpu in missing]
+    found = {gpu: _ended(gpu, process, said) for gpu, process, said in running}
+    return [found.get(gpu, DeviceRecord(gpu, records[gpu])) for gpu in wanted]
+
+
+def findings(results: Sequence[DeviceRecord]) -> list[Finding]:
+    """The self-tests as lines of the doctor's page: one a device, and one for each check that failed."""
+    found = []
+    for result in results:
+        record, subject = result.record, _subject(result.gpu)
+        if record is None:
+            remedy = "see that torch works in this Python; runs on the CPU need no self-test"
+            found.append(Finding(subject, "fault", f"its self-test could not be run: {result.failed}", remedy))
+            continue
+        failed = [check for check in record.results if check.ok is False]
+        done = sum(check.ok is True for check in record.results)
+        words = f"{record.device}: {done} checks passed in {record.seconds:.0f} s"
+        found.append(
+            Finding(subject, "note" if failed else "ok", words + (f", {len(failed)} failed" if failed else ""))
+        )
+        for check in failed:
+            serious = check.name in ("kernels", "gradients", "optimizer")
+            remedy = "use --device cpu, or another build of torch" if serious else _remedy(check.name)
+            found.append(Finding(f"  {check.name}", "fault" if serious else "note", check.words, remedy))
+        if record.step_seconds:
+            steps = ", ".join(f"{model} {1e3 * s:.2f}" for model, s in record.step_seconds.items())
+            found.append(Finding("  speed", "ok", f"ms a step at full size: {steps}"))
+        if record.side_by_side is not None:
+            found.append(Finding("  side by side", "ok", _sharing(record.side_by_side)))
+    return found
+
+
+def _sharing(gain: float) -> str:
+    words = f"two runs at once get {gain:.2f} times as far as one"
+    return words if gain > 1.2 else words + ": they take turns; NVIDIA's MPS would change that"
+
+
+def _remedy(check: str) -> str:
+    return {
+        "memory": "end what else uses the GPU, or leave the largest models out with --models",
+        "gradients in TF32": "nothing to do: trainers compute in float32 there",
+        "gradients of the faster modules": "nothing to do: trainers use the plain modules there",
+        "ranks": "nothing to do: trainers count ranks on the CPU",
+        "resume": "nothing to do: a resumed run may differ in the last digits",
+    }.get(check, "nothing to do: trainers send each operation by itself, which is slower")
+
+
+def _subject(gpu: Gpu) -> str:
+    return gpu.name if gpu in (CPU, APPLE) else f"GPU {gpu.device}"
+
+
+def _name(gpu: Gpu) -> str:
+    """The name its record is kept under."""
+    return gpu.uuid or f"{gpu.name} {gpu.device}"
+
+
+def _started(gpu: Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
+    """A self-test with the file its JSON goes to; no process where none can be started."""
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+    kind, environment = ("cuda", gpu_variables(gpu.device)) if gpu not in (CPU, APPLE) else (gpu.device, {})
+    try:
+        command = (*COMMAND, "--device", kind)
+        return spawn(command, output=said, environment={**unmarked_environment(os.environ), **environment}), said
+    except OSError:
+        return None, said
+
+
+def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -> DeviceRecord:
+    with said:
+        if process is None:
+            return DeviceRecord(gpu, None, f"{sys.executable} cannot be started")
+        try:
+            process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            kill_child(process)
+            return DeviceRecord(gpu, None, f"it took longer than {LIMIT:.0f} s")
+        except BaseException:
+            kill_child(process)
+            raise
+        said.seek(0)
+        output = said.read()
+    try:
+        text = output.decode("utf-8", "replace")
+        record = decode(SelfTest, json.JSONDecoder().raw_decode(text, text.index("{\n"))[0])
+    except (DecodeError, ValueError):
+        return DeviceRecord(gpu, None, last_words(output) or f"it ended with code {process.returncode}")
+    if plain_uuid(record.uuid) != plain_uuid(_name(gpu)):  # torch names slices otherwise
+        with suppress(OSError):
+            write_record(record, _name(gpu))
+    return DeviceRecord(gpu, record)
+
+
+@cache
+def training_code() -> str:
+    """Digest of the trainers package that would be started, as a trainer writes it down."""
+    found = importlib.util.find_spec("trainers")
+    return code_digest(Path(found.origin).parent) if found and found.origin else ""

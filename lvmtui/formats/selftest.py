@@ -1,0 +1,131 @@
+"""`selftest-<device>.json` in the user's cache: what the self-test of a device found. Standard library only.
+
+`trainers.selftest` measures, `lvmtui doctor` keeps and shows the record, and a trainer reads from it what to avoid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.system.files import replace_file
+
+DRIVER = Path("/proc/driver/nvidia/version")
+
+
+@dataclass(frozen=True)
+class Fallbacks:
+    """What trainers on a device do without, because its self-test failed there."""
+
+    float32: bool = False
+    """Matrix products in float32 instead of TF32."""
+    plain: bool = False
+    """The modules as `trainers/models` write them, without the faster forward passes of `trainers/fast`."""
+    no_graph: bool = False
+    """Operations are sent one by one instead of as a CUDA graph."""
+    ranks_on_cpu: bool = False
+    inexact_resume: bool = False
+    """Nothing to do about it: a resumed run ends with slightly other weights."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One for each, for people."""
+        words = {
+            "float32": "products are computed in float32: TF32 was too inexact in this device's self-test",
+            "plain": "the plain modules are used: the faster ones were wrong in this device's self-test",
+            "no_graph": "steps are not recorded as a CUDA graph: that failed in this device's self-test",
+            "ranks_on_cpu": "ranks are counted on the CPU: the device's were wrong in its self-test",
+            "inexact_resume": "a resumed run is not equal to the bit on this device, as its self-test found",
+        }
+        return tuple(sentence for name, sentence in words.items() if getattr(self, name))
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of the self-test."""
+
+    name: str
+    ok: bool | None
+    """None: not tested, `words` says why."""
+    words: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What one device was found to be good for."""
+
+    device: str
+    """As torch names it."""
+    kind: str
+    """`cpu`, `cuda` or `mps`."""
+    uuid: str
+    torch: str
+    driver: str
+    code: str
+    """Digest of the trainers package."""
+    results: tuple[CheckResult, ...]
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)
+    step_seconds: dict[str, float] = field(default_factory=dict)
+    """Seconds of a step by model: full size, 768 numbers a vector, batch 32, reference recipe."""
+    side_by_side: float | None = None
+    """Steps a second of two processes at once over those of one: 1 where they take turns, 2 where neither slows."""
+    seconds: float = 0.0
+    time: float = 0.0
+    """When it was tested, seconds since 1970."""
+    version: int = 1
+
+    @property
+    def ok(self) -> bool:
+        return all(result.ok is not False for result in self.results)
+
+    def holds_for(self, torch: str, driver: str, code: str) -> bool:
+        """Whether nothing that it depends on has changed since."""
+        return (self.torch, self.driver, self.code) == (torch, driver, code)
+
+
+def record_path(uuid: str) -> Path:
+    """Where the record of a device is kept; `uuid` as nvidia-smi or torch write it, or `cpu`."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(cache) / "lvmtui" / f"selftest-{plain_uuid(uuid)}.json"
+
+
+def plain_uuid(uuid: str) -> str:
+    """Letters and digits of a UUID: tools write it with and without a prefix."""
+    return re.sub("[^0-9a-z-]", "", uuid.lower().removeprefix("gpu-"))
+
+
+def read_record(uuid: str) -> SelfTest | None:
+    """The record of a device; None where there is none that can be read."""
+    return find_document(SelfTest, record_path(uuid))
+
+
+def write_record(record: SelfTest, uuid: str = "") -> None:
+    """Keep a record under its own UUID, or under another name of the same device. Raises OSError."""
+    path = record_path(uuid or record.uuid)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, dump_document(encode(record)), durable=False)
+
+
+def driver_version() -> str:
+    """The NVIDIA driver's version, empty where there is none: `580.159.04`."""
+    try:
+        found = re.search(r"\b\d+\.\d+(\.\d+)?\b", DRIVER.read_text(errors="replace"))
+    except OSError:
+        return ""
+    return found[0] if found else ""
+
+
+def code_digest(package: Path, *files: Path) -> str:
+    """sha256 in hex over names and contents of a package's Python files, and of further files."""
+    hashed = hashlib.sha256()
+    for path in [*sorted(package.rglob("*.py")), *files]:
+        name = path.relative_to(package) if path.is_relative_to(package) else Path(path.name)
+        content = path.read_bytes()
+        hashed.update(f"{name.as_posix()} {len(content)}\n".encode())
+        hashed.update(content)
+    return hashed.hexdigest()

@@ -1,0 +1,47 @@
+"""Why a run cannot go on, and what is said and returned about it. Pure."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.trainer_log import Reason
+from lvmtui.system.errors import UserError
+from trainers.device import is_out_of_memory
+
+
+class Diverged(Exception):
+    """The loss is not finite."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(f"the loss became {loss} at step {step}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What `events.jsonl` and the exit code say about an error."""
+
+    reason: Reason
+    message: str
+    code: Exit = Exit.FAILED
+    needed_bytes: int | None = None
+    """With `no_space`: bytes that writing a checkpoint takes."""
+
+
+def failure_of(error: Exception, folder: Path, checkpoint_bytes: int) -> Failure:
+    """Sort an error of a run in `folder`; `checkpoint_bytes` is about the size of its checkpoint."""
+    message = str(error) or type(error).__name__
+    if isinstance(error, Diverged):
+        return Failure("diverged", message)
+    if isinstance(error, UserError):
+        return Failure("data", message)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        needed = 2 * checkpoint_bytes
+        message = f"the disk of {folder} is full; {needed / 1e6:.0f} MB are needed"
+        return Failure("no_space", message, Exit.NO_SPACE, needed)
+    if is_out_of_memory(error):
+        return Failure("out_of_memory", message)
+    return Failure("error", message)

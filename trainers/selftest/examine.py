@@ -1,0 +1,146 @@
+"""All checks on one device, one after the other, and what follows from each failure."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version
+from trainers.cuda_graph import CannotRecord
+from trainers.device import device_name, set_precision
+from trainers.selftest import checks, speed
+from trainers.selftest.bench import Bench
+from trainers.selftest.checks import Outcome
+from trainers.selftest.record import training_code, uuid_of
+
+CHECKS: tuple[tuple[str, Callable[[Bench], Outcome], Fallbacks], ...] = (
+    ("kernels", checks.kernels, Fallbacks()),
+    ("memory", checks.memory, Fallbacks()),
+    ("gradients", checks.gradients, Fallbacks()),
+    ("optimizer", checks.optimizer, Fallbacks()),
+    ("ranks", checks.ranks, Fallbacks(ranks_on_cpu=True)),
+    ("graph", checks.graph, Fallbacks(no_graph=True)),
+    ("dropout", checks.dropout, Fallbacks(no_graph=True)),
+    ("resume", checks.resume, Fallbacks(inexact_resume=True)),
+    ("evaluation", checks.evaluation, Fallbacks(no_graph=True)),
+    ("steady memory", checks.steady_memory, Fallbacks(no_graph=True)),
+)
+"""Name, check, and what trainers do without where it fails. Those that need no recording come first."""
+
+
+def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = lambda words: None) -> SelfTest:
+    """Test a device. Raises CannotRecord: this process must then be replaced by one that records nothing.
+
+    `why_no_graph`: why nothing is recorded, where that was tried before.
+    """
+    began, fallbacks = time.monotonic(), Fallbacks()
+    results: list[CheckResult] = []
+    if why_no_graph:
+        results.append(CheckResult("graph", False, f"steps cannot be recorded: {why_no_graph}"))
+        fallbacks = _without_graph(bench, fallbacks)
+    for name, check, fallback in CHECKS:
+        if why_no_graph and name == "graph":
+            continue
+        result = _done(name, check, bench)
+        if result.ok is False:
+            fallbacks = _both(fallbacks, fallback)
+        if name == "gradients" and result.ok is False:
+            result, fallbacks = _other_arithmetic(bench, result, fallbacks, results, say)
+        if fallbacks.no_graph:
+            fallbacks = _without_graph(bench, fallbacks)
+        results.append(result)
+        say(_line(result))
+    step_seconds, beside = _speeds(bench, results, say)
+    return SelfTest(
+        device=device_name(bench.device),
+        kind=bench.device.type,
+        uuid=uuid_of(bench.device),
+        torch=torch.__version__,
+        driver=driver_version(),
+        code=training_code(),
+        results=tuple(results),
+        fallbacks=fallbacks,
+        step_seconds=step_seconds,
+        side_by_side=beside,
+        seconds=time.monotonic() - began,
+        time=time.time(),
+    )
+
+
+def _other_arithmetic(
+    bench: Bench, result: CheckResult, fallbacks: Fallbacks, results: list[CheckResult], say: Callable[[str], None]
+) -> tuple[CheckResult, Fallbacks]:
+    """Gradients were wrong: try float32, then the plain modules. Returns the last result and what helped; of a device
+    on which nothing helps, the first fallbacks."""
+    given = fallbacks
+    if bench.device.type == "cuda":
+        results.append(replace(result, name="gradients in TF32"))
+        say(_line(results[-1]))
+        set_precision(bench.device, tf32=False)
+        fallbacks = replace(fallbacks, float32=True)
+        result = _done("gradients", checks.gradients, bench)
+    if result.ok is False:
+        results.append(replace(result, name="gradients of the faster modules"))
+        say(_line(results[-1]))
+        bench.plain, fallbacks = True, replace(fallbacks, plain=True)
+        result = _done("gradients", checks.gradients, bench)
+    return result, fallbacks if result.ok else given
+
+
+def _done(name: str, check: Callable[[Bench], Outcome], bench: Bench) -> CheckResult:
+    began = time.monotonic()
+    try:
+        outcome = check(bench)
+    except CannotRecord:
+        raise
+    except Exception as error:  # whatever a device may answer
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        outcome = Outcome(False, f"{type(error).__name__}: {first}")
+    return CheckResult(name, outcome.ok, outcome.words, time.monotonic() - began)
+
+
+def _speeds(
+    bench: Bench, results: list[CheckResult], say: Callable[[str], None]
+) -> tuple[dict[str, float], float | None]:
+    """Step times, and the gain of two processes at once; nothing on a CPU, where campaigns show it themselves."""
+    if bench.device.type != "cuda":
+        return {}, None
+    seconds: dict[str, float] = {}
+    beside: float | None = None
+
+    def alone(bench: Bench) -> Outcome:
+        seconds.update(speed.step_seconds(bench))
+        return Outcome(True, ", ".join(f"{model} {1e3 * s:.2f}" for model, s in seconds.items()) + " ms a step")
+
+    def shared(bench: Bench) -> Outcome:
+        nonlocal beside
+        try:
+            beside = speed.side_by_side(bench.device, seconds[speed.SHARED_MODEL])
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            return Outcome(None, f"two processes could not be run: {error}")
+        return Outcome(True, f"two processes at once take {beside:.2f} times as many steps as one")
+
+    for name, check in (("speed", alone), ("side by side", shared)):
+        if name == "side by side" and speed.SHARED_MODEL not in seconds:
+            break
+        results.append(_done(name, check, bench))
+        say(_line(results[-1]))
+    return seconds, beside
+
+
+def _without_graph(bench: Bench, fallbacks: Fallbacks) -> Fallbacks:
+    bench.recorder_of = lambda device: None
+    return replace(fallbacks, no_graph=True)
+
+
+def _both(a: Fallbacks, b: Fallbacks) -> Fallbacks:
+    return Fallbacks(**{name: value or getattr(b, name) for name, value in vars(a).items()})
+
+
+def _line(result: CheckResult) -> str:
+    state = {True: "ok", False: "FAILED", None: "-"}[result.ok]
+    return f"{result.name:18} {state:7} {result.words}  ({result.seconds:.1f} s)"
