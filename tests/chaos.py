@@ -330,7 +330,7 @@ class Chaos:
         for arm in (self.campaign.baseline, self.campaign.expanded):
             log = self.workspace.retrain_log(self.campaign, arm.label).read_text()
             runs = [planned for planned in self.campaign.runs if self.campaign.arm(planned.arm) == arm]
-            if not all(f" {planned.run}  finished after" in log for planned in runs):
+            if not all(f" {planned.run}  finished at step" in log for planned in runs):
                 return False
         return True
 

@@ -6,6 +6,7 @@ Nothing is written to a terminal. A log that cannot be written is left out: it m
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -31,7 +32,8 @@ def log_to(path: Path | None) -> None:
     logger = logging.getLogger("lvmtui")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # what it could not write is lost already
+            handler.close()
     if path is None:
         logger.addHandler(logging.NullHandler())
         return

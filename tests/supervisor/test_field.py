@@ -124,7 +124,7 @@ import os, sys
 from pathlib import Path
 from lvmtui import orders
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.reader import CampaignReader, newest_campaign
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 os.umask(0o002)
 workspace = Workspace(Path(sys.argv[1]))
 state = CampaignReader(workspace, newest_campaign(workspace)).refresh()
@@ -217,8 +217,9 @@ def test_as_the_first_process_a_supervisor_takes_its_runs_along(world: World, nu
     wait_for(lambda: all(run.events.exists() and b"started" in run.events.read_bytes() for run in runs))
     (first,) = _children(container.pid)
     os.kill(first, number)
-    output, _ = container.communicate(timeout=60)
-    assert "the runs left with a checkpoint, as the container ends with this process" in output
+    container.communicate(timeout=60)
+    log = world.workspace.supervisor_log.read_text()
+    assert "the runs left with a checkpoint, as the container ends with this process" in log
     for run in runs:
         assert run.checkpoint.exists() and b"interrupted" in run.events.read_bytes()
     assert world.phase() is Phase.INTERRUPTED

@@ -85,7 +85,7 @@ def test_killed_at_any_moment_the_next_one_goes_on(world: World) -> None:
         assert state.trainer.attempts == 1, "nobody was started twice"
         text = world.workspace.retrain_log(world.campaign, state.spec.label).read_text()
         lines = [line for line in text.splitlines() if planned.run in line]
-        assert len(set(lines)) == len(lines) and sum("finished after" in line for line in lines) == 1
+        assert len(set(lines)) == len(lines) and sum("finished at step" in line for line in lines) == 1
         assert sum("  epoch " in line for line in lines) == len(state.trainer.evaluations), "none lost, none doubled"
 
 

@@ -66,6 +66,13 @@ def _steady(text: str) -> str:
     return re.sub(r"\b(in )?\d+m\d+|\b\d+s\b|next", "T", "\n".join(lines))
 
 
+def finished_below(text: str, title: str) -> bool:
+    """True if the first run of the panel that begins with `title` has the glyph of a finished run."""
+    lines = text.splitlines()
+    row = next((number for number, line in enumerate(lines) if f"╭ {title}" in line), len(lines) - 2)
+    return "✓" in lines[row + 1][:14]
+
+
 def test_the_board_goes_on_behind_help(root: Path) -> None:
     workspace = Workspace(root)
     campaign = CampaignReader(workspace, newest_campaign(workspace)).campaign
@@ -74,7 +81,7 @@ def test_the_board_goes_on_behind_help(root: Path) -> None:
         terminal.press("?")
         terminal.wait_for("Keys (esc closes)")
         bring_to(root, campaign, "transformer", "baseline", state="finished")
-        terminal.wait_for(lambda text: "5 of 10 finished" in text and "Keys (esc closes)" in text)
+        terminal.wait_for(lambda text: "Keys (esc closes)" in text and finished_below(text, "Transfor"))
         terminal.press("\x1b")
         terminal.wait_for(lambda text: "Keys (esc closes)" not in text and "5 of 10 finished" in text)
 
@@ -103,7 +110,7 @@ def test_the_report_is_exported(tmp_path: Path) -> None:
     with Terminal(["--workspace", str(tmp_path)], size=(100, 30), cwd=tmp_path) as terminal:
         terminal.wait_for("10 of 10 finished")
         terminal.press("v")
-        terminal.wait_for("seems to help 4 of 5 models")
+        terminal.wait_for("over the 4 of 5 models compared")
         terminal.press("e")
         terminal.wait_for("Export the report")
         terminal.press("\t")
