@@ -87,7 +87,7 @@ def _draw(state: CampaignState) -> Group:
     table = Table(box=None, padding=(0, 1), expand=True)
     for name in ("model", "arm", "seed", "state", "epoch", "best", "time"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "best", "time") else "left")
-    table.add_column("", no_wrap=True, ratio=1)  # notes are what a narrow terminal cuts
+    table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
     for row, view in zip(rows_of(state, eta), state.runs, strict=True):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.best, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")

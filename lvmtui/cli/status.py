@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,11 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import health_by_run
+
+WIDTH = 120
+"""Characters in a line where there is no terminal."""
+NARROWEST = 30
+"""Characters of a reason in a line, at least, however narrow the terminal."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
     label = campaign.arm(planned.arm).label
     seed = f"s{planned.seed}" if many else ""
     if run is None:
-        return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 200))
+        return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 1000))
     best = run.trainer.best
     epochs = run.spec.total_steps / run.spec.steps_per_epoch
     epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
@@ -80,7 +87,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
         epoch,
         words.cosine(best.cosine) if best else "",
         spent,
-        sanitise(note, 200),
+        sanitise(note, 1000),
     )
 
 
@@ -97,16 +104,18 @@ def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True)
     return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(eta.ends)}"
 
 
-def status_as_text(state: CampaignState, supervisor: Identity | None) -> str:
-    """What `lvmtui status` prints."""
+def status_as_text(state: CampaignState, supervisor: Identity | None, width: int | None = None) -> str:
+    """What `lvmtui status` prints. Reasons wrap at `width` characters; None: the terminal's."""
+    width = width or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
     rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta)]
     columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
     widths = [max(map(len, column)) for column in columns]
     lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
-    for cells in zip(*columns, strict=True):
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True) if width)
-        lines.append("  ".join(padded).rstrip())
+    for *cells, note in zip(*columns, strict=True):
+        row = "".join(cell.ljust(size) + "  " for cell, size in zip(cells, widths, strict=False) if size)
+        first, *more = textwrap.wrap(note, max(NARROWEST, width - len(row))) or [""]
+        lines += [(row + first).rstrip(), *(" " * len(row) + line for line in more)]
     lines.append("")
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")

@@ -70,3 +70,14 @@ def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_pa
     alarms = {run: [finding["kind"] for finding in told if finding["alarm"]] for run, told in found.items()}
     bad_run = campaign.runs[2].run
     assert alarms.pop(bad_run) == ["failed_to_learn"] and not any(alarms.values())
+
+
+def test_a_long_reason_wraps_and_keeps_its_end(tmp_path: Path) -> None:
+    workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
+    spec = workspace.run(campaign.runs[0]).spec
+    spec.write_text('{"version": 99}')
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    text = status_as_text(state, None, width=80)
+    lines = text.splitlines()
+    assert "update lvmtui to read it" in " ".join(text.split())
+    assert sum(line.startswith(" " * 20) for line in lines) >= 1, "the reason goes on below itself"
