@@ -13,6 +13,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.models import title_of
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
+from lvmtui.verdict.power import power
 
 NAMED = 3
 """Runs that are named, of more."""
@@ -37,6 +38,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         _arm_line("baseline", campaign.baseline, campaign.dim),
         _arm_line("expanded", campaign.expanded, campaign.dim),
         _held_out(plan),
+        f"power      {_power(plan)}",
         _copies(plan),
         f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
@@ -62,6 +64,12 @@ def _held_out(plan: Plan) -> str:
         f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for both arms "
         f"(as good as {sum(f.effective_clusters for f in facts):.0f} equal ones{capped})"
     )
+
+
+def _power(plan: Plan) -> str:
+    """The smallest change these held-out articles can show, and what would make it smaller."""
+    lengths = [[n for n in fold if n] for fold in plan.cluster_lengths]
+    return "each model " + power(lengths, plan.campaign.cluster_cap, seeds=len(plan.campaign.seeds)).words
 
 
 def _copies(plan: Plan) -> str:

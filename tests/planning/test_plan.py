@@ -277,6 +277,7 @@ def test_what_counts_as_a_copy_and_how_much_an_article_weighs_are_options(tmp_pa
     assert plan.split.facts.same == 0.7 and plan.campaign.cluster_cap == 3
     assert "cosine of 0.7 and more count as one (by --same)" in plan_as_text(plan)
     assert "none weighs more than 3 windows" in plan_as_text(plan)
+    assert "power      each model can detect" in plan_as_text(plan)
     usual = make_plan(options, Workspace(tmp_path))
     assert usual.split.facts.same == 0.98 and usual.campaign.cluster_cap
     assert "(chosen from the data)" in plan_as_text(usual)
