@@ -215,4 +215,4 @@ def test_a_run_longer_than_its_limit_finishes_over_several_jobs(short_of_time: S
     assert state.trainer.interruptions >= 1 and state.supervision.launches == state.trainer.interruptions + 1
     assert not state.supervision.deaths
     log = world.workspace.retrain_log(world.campaign, "8k").read_text()
-    assert "left on USR1" in log
+    assert " on USR1" in log
