@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from lvmtui.system.hardware import control_groups
 from lvmtui.system.process_id import Identity
 
 _KILLED = re.compile(rb"(?:Killed process|task_memcg=.*?,pid=|oom-kill:.*?pid=)\s*(\d+)")
@@ -58,18 +60,8 @@ def _seconds(record: bytes) -> float:
     return int(fields[2]) / 1e6 if len(fields) > 2 and fields[2].isdigit() else -1.0
 
 
-def _counter_files() -> list[Path]:
-    """Where version 2 and version 1 of control groups keep the counter, for the group we are in."""
-    try:
-        groups = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return []
-    root = Path("/sys/fs/cgroup")
-    files = []
-    for line in groups:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            files += [root / path.lstrip("/") / "memory.events", root / "memory.events"]
-        elif "memory" in controllers.split(","):
-            files += [root / "memory" / path.lstrip("/") / "memory.oom_control", root / "memory" / "memory.oom_control"]
-    return files
+def _counter_files() -> Iterator[Path]:
+    """Where the counter may be: in our control group or in one around it, of version 2 or 1."""
+    for group in control_groups("memory"):
+        yield group / "memory.events"
+        yield group / "memory.oom_control"

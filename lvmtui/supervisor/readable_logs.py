@@ -17,7 +17,7 @@ from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
 from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
 from lvmtui.state.run_state import RunState, SupervisionState, TrainerState
-from lvmtui.state.tail import Position, read_lines
+from lvmtui.state.tail import LogCursor, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.files import append_line
 from lvmtui.system.text import sanitise
@@ -74,27 +74,21 @@ class AppendedLog:
         return {*texts, *(text[len("2026-11-22 14:32:05 ") :] for text in texts)}
 
 
-@dataclass
 class _RunLog:
-    """How far a run's history has been told."""
+    """How far a run's history has been written into the logs."""
 
-    folder: RunDir
-    told: tuple[TrainerState, SupervisionState] | None = None
-    events: Position = Position()
-    records: Position = Position()
+    def __init__(self, folder: RunDir) -> None:
+        self._told: tuple[TrainerState, SupervisionState] | None = None
+        self._events = LogCursor(folder.events, decode_event, without=QUIET_KINDS)
+        self._records = LogCursor(folder.supervision, decode_record)
 
     def news(self, state: RunState) -> list[Event | Record]:
         """What happened since the last time."""
         now = (state.trainer, state.supervision)
-        if self.told is not None and self.told[0] is now[0] and self.told[1] is now[1]:
+        if self._told is not None and self._told[0] is now[0] and self._told[1] is now[1]:
             return []
-        self.told = now
-        events, self.events = read_lines(self.folder.events, self.events)
-        records, self.records = read_lines(self.folder.supervision, self.records)
-        return [
-            *(decode_event(line) for line in events if not any(kind in line for kind in QUIET_KINDS)),
-            *(decode_record(line) for line in records),
-        ]
+        self._told = now
+        return [*self._events.read()[0], *self._records.read()[0]]
 
 
 @dataclass

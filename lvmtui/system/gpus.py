@@ -72,9 +72,14 @@ def device_for(device: str, gpus: tuple[str, ...], in_use: Iterable[str]) -> str
     return min(gpus, key=lambda gpu: (users[gpu], gpus.index(gpu)))
 
 
+def nvidia_tool() -> str:
+    """Path of NVIDIA's command; empty where there is none."""
+    return shutil.which("nvidia-smi") or (str(WSL_TOOL) if WSL_TOOL.exists() else "")
+
+
 def listed_gpus() -> tuple[Gpu, ...]:
     """All GPUs of this machine: by NVIDIA's command, else by its driver's folder, else by AMD's driver."""
-    tool = shutil.which("nvidia-smi") or (str(WSL_TOOL) if WSL_TOOL.exists() else "")
+    tool = nvidia_tool()
     found = parse_nvidia(_list_of(tool)) if tool else ()
     if not found and DRIVER.is_dir():
         found = tuple(Gpu(str(number), "NVIDIA GPU") for number in range(len(list(DRIVER.iterdir()))))

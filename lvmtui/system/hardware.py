@@ -58,7 +58,7 @@ def refuse_missing(device: str, there: Hardware) -> None:
 def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
     """CPU cores this process may use: those it may run on, and no more than its share of time is worth."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for group in _groups("cpu", cgroups, own):
+    for group in control_groups("cpu", cgroups, own):
         words = _words(group / "cpu.max") or [*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")]
         if len(words) == 2 and (quota := _number(words[0])) and (period := _number(words[1])):
             found = min(found, math.ceil(quota / period))
@@ -70,7 +70,7 @@ def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
     import psutil
 
     free = float(psutil.virtual_memory().available)
-    for group in _groups("memory", cgroups, own):
+    for group in control_groups("memory", cgroups, own):
         words = _words(group / "memory.max") or _words(group / "memory.limit_in_bytes")
         if words and (most := _number(words[0])) is not None:
             free = min(free, max(0.0, most - _in_use(group)))
@@ -84,7 +84,7 @@ def _in_use(group: Path) -> float:
     return _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0
 
 
-def _groups(controller: str, cgroups: Path, own: Path) -> Iterator[Path]:
+def control_groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> Iterator[Path]:
     """The control group we are in, of version 2 or 1, and those around it: each may set limits."""
     for line in _text(own).splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]

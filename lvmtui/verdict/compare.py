@@ -20,7 +20,7 @@ from lvmtui.formats.results import Check, Comparison, Pair
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
-from lvmtui.state.tail import read_lines
+from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import unknown
 from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
@@ -148,8 +148,8 @@ def _read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
 
 def _starts(events: Path) -> tuple[Started, ...]:
     """How each attempt of the run began, the oldest first."""
-    lines, _ = read_lines(events)
-    return tuple(event for event in map(decode_event, lines) if isinstance(event, Started))
+    happened, _ = LogCursor(events, decode_event).read()
+    return tuple(event for event in happened if isinstance(event, Started))
 
 
 def _trivial(state: CampaignState, seed: int, windows: int) -> dict[Arm, dict[str, TrivialScores]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
+
+from lvmtui.system.gpus import nvidia_tool
 
 EVERY = 2
 """Seconds between two looks."""
@@ -65,7 +66,7 @@ class MachineWatch:
         import psutil
 
         psutil.cpu_percent()
-        if path := shutil.which("nvidia-smi"):
+        if path := nvidia_tool():
             threading.Thread(target=self._ask_gpus, args=(path,), name="lvmtui-gpu", daemon=True).start()
         while not self._stop.wait(EVERY if self._base else 0.5):
             memory = psutil.virtual_memory()
