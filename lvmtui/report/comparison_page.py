@@ -52,7 +52,7 @@ def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several
         )
         together = f", judged with the other models {interval_words(row.adjusted)}" if several else ""
         said.append(f"95 % interval of this model alone {interval_words(row.interval)}{together}")
-    said += [row.chances.words] if row.chances else []
+    said += row.figures
     said += [figure_words(figure) for figure in row.retrieval]
     said += [
         f"{stratum_words(s.name, labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata

@@ -69,7 +69,9 @@ def _interval(report: Report) -> list[Block]:
             f"({100 * (1 - whole.level):.1f} %), so that those of all {whole.tested} models hold at once with 95 %. "
             "The average is the primary test and needs no such allowance.",
         )
-    return [Heading("What the interval covers", 3), *bullets(said)]
+    figures = [f"{row.title}: {'; '.join(row.figures)}." for row in report.table.rows if row.figures]
+    more = [Heading("Each change, further figures", 3), *bullets(figures)] if figures else []
+    return [Heading("What the interval covers", 3), *bullets(said), *more]
 
 
 def _by_source(report: Report) -> list[Block]:

@@ -111,7 +111,9 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]
     if whole.ranked:
-        said.append("Ranks and medals go by the change, so the first need not be the best model.")
+        leaning = any(row.gains and not row.known_to_gain for row in whole.ranked)
+        none = " There is no medal for a lean." if leaning else ""
+        said.append(f"Ranks and medals go by the change, so the first need not be the best model.{none}")
     if whole.primary and whole.primary.chances:
         said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
     said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]

@@ -46,9 +46,9 @@ def _seeds(ranked: Sequence[Row]) -> list[str]:
         return []
     which = "" if len(single) == len(ranked) else f" ({', '.join(single)})"
     return [
-        f"Single seed{which}: the intervals do not cover training noise, so a verdict only leans. Its size on these "
-        f"data is not known; on the bundled data another seed moves a change by {TRAINING_NOISE:.2f} % (one standard "
-        f"deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone."
+        f"Single seed{which}: the intervals do not cover training noise, so a verdict only leans. Several seeds would "
+        f"show how large it is; with the bundled vectors another seed moves a change by {TRAINING_NOISE:.2f} % (one "
+        f"standard deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone.",
     ]
 
 
@@ -74,8 +74,8 @@ def _joint(table: Table) -> list[str]:
 def _weights(table: Table, ranked: Sequence[Row]) -> list[str]:
     if any(row.unweighted for row in ranked) and table.cap is not None:
         return [
-            f"An article counts for at most {table.cap} windows, so that a few long articles do not decide; the notes "
-            "give the figures with every window weighing the same."
+            f"An article counts for at most {table.cap} windows, so that a few long articles do not decide; the "
+            "evidence gives the figures with every window weighing the same."
         ]
     if table.uncapped:
         return ["This campaign was planned without a cap on articles: every window weighs the same, as it was planned."]

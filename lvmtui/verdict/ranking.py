@@ -121,7 +121,7 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     word = verdict(row.estimate, seeds=row.seeds, alpha=level)
     alone = verdict(row.estimate, seeds=row.seeds)
     adjusted = row.estimate.interval(level)
-    notes = list(row.notes)
+    notes, figures = list(row.notes), list[str]()
     if alone.words != word.words:
         notes.append(
             f"judged alone it would be '{alone.words}'; so that all {tested} models' intervals hold together it is "
@@ -129,7 +129,7 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
         )
     if row.unweighted:
         plain = f"{row.unweighted.value:+.2f} %".replace("-", "−")
-        notes.append(f"with every window weighing the same: {plain} {interval_words(row.unweighted.interval())}")
+        figures.append(f"with every window weighing the same: {plain} {interval_words(row.unweighted.interval())}")
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     fell, rose = moves(row.retrieval, level)
@@ -139,13 +139,14 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
         notes.append(f"the sources disagree: {contradiction}")
     likely = chances(row.estimate)
     if likely:
-        notes.append(f"more data {likely.words}")
+        figures.append(f"more data {likely.words}")
     return replace(
         row,
         verdict=word,
         interval=row.estimate.interval(),
         adjusted=adjusted,
         notes=tuple(notes),
+        figures=tuple(figures),
         fell=fell,
         rose=rose,
         chances=likely,
@@ -167,9 +168,9 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
     above = sorted((row for row in rows if ranks(row)), key=_key)
     waiting = [row for row in rows if not ranks(row) and row.verdict.word is Word.PROVISIONAL]
     below = [row for row in rows if not ranks(row) and row.verdict.word is not Word.PROVISIONAL]
-    among_gaining = iter(_places([row for row in above if row.gains]))
+    among_known = iter(_places([row for row in above if row.known_to_gain]))
     placed = [
-        replace(row, rank=place, medal=MEDALS.get(next(among_gaining), "") if row.gains else "")
+        replace(row, rank=place, medal=MEDALS.get(next(among_known), "") if row.known_to_gain else "")
         for row, place in zip(above, _places(above), strict=True)
     ]
     return placed + waiting + below

@@ -67,6 +67,9 @@ class Row:
     history: bool
     """True: figures are from histories of earlier runs."""
     notes: tuple[str, ...]
+    """What to know before believing the row, in words."""
+    figures: tuple[str, ...] = ()
+    """Further figures of the row, in words."""
     medal: str = ""
     """Of the first three that are known to gain. A history's point estimate wins none."""
     early: EarlyChange | None = None
@@ -85,8 +88,13 @@ class Row:
 
     @property
     def gains(self) -> bool:
-        """True if more data is known to help it, and its expanded arm is free of alarms."""
+        """True if more data helps it or seems to, and its expanded arm is free of alarms."""
         return self.verdict.word in UP and not any(finding.alarm for finding in self.expanded.findings)
+
+    @property
+    def known_to_gain(self) -> bool:
+        """True if it gains and the verdict is more than a lean: what medals go to."""
+        return self.gains and self.verdict.word is Word.IMPROVED
 
     @property
     def title(self) -> str:
@@ -150,7 +158,7 @@ class Table:
 
     @property
     def gaining(self) -> tuple[Row, ...]:
-        """Those known to gain, the largest gain first."""
+        """Those that gain or seem to, the largest gain first."""
         return tuple(row for row in self.ranked if row.gains)
 
     @property

@@ -183,7 +183,7 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
         f"{interval_words(part.change.interval())}"
         for part in row.strata
     ]
-    said += row.notes
+    said += (*row.notes, *row.figures)
     name = cut(f"{run.title} {run.label}", max(2, width - 8))
     rest = glyphs.ACROSS * (width - 6 - cell_len(name))
     lines: list[Line] = [((f" {glyphs.ACROSS * 2} ", "dim"), (name, "selected"), (f" {rest}", "dim"))]
