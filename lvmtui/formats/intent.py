@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.formats.json_codec import decode, dump_document, encode
+from lvmtui.formats.json_codec import LaterVersion, decode, dump_document, encode
 from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import read_order
 
@@ -39,12 +39,15 @@ def read_intent(path: Path, before: Intent = Intent()) -> Intent:
     """Read an intent; where there is no file, the default: to run.
 
     `before` is returned if the file cannot be followed: it is damaged, of a later version, or written by a user whose
-    orders do not count (see `system/permissions.py`).
+    orders do not count (see `system/permissions.py`). An order of a later version that is the first one known means
+    `pause`: it may have been a cancel, so nothing is started until somebody orders again.
     """
     try:
         return decode(Intent, json.loads(read_order(path)))
     except FileNotFoundError:
         return Intent()
+    except LaterVersion:
+        return before if before.generation else replace(before, want="pause")
     except (OSError, ValueError, RecursionError):
         return before
 
