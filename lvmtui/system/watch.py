@@ -119,11 +119,20 @@ class Watcher:
             self._report(look())
 
     def _watch(self, present: list[Path]) -> None:
-        """Report changes until other roots are wanted, or a root appeared, vanished or was replaced."""
+        """Report changes until other roots are wanted, or a root appeared, vanished or was replaced.
+
+        A root that is deleted and made again can get the same inode, so its deletion counts as well.
+        """
         began, folders = False, [_identity(root) for root in self._roots]
+        names = {str(root) for root in present}
+
+        def passes(change: Change, path: str) -> bool:
+            gone = change is Change.deleted and path in names
+            return gone or self._matters is None or self._matters(change, path)
+
         for changes in watch(
             *present,
-            watch_filter=self._matters,
+            watch_filter=passes,
             debounce=self._timing.step,
             step=self._timing.step,
             stop_event=self._again,
@@ -137,7 +146,8 @@ class Watcher:
                 self._begun()
             if changes:
                 self._report(path for _, path in changes)
-            elif folders != [_identity(root) for root in self._roots]:
+            deleted = any(change is Change.deleted and path in names for change, path in changes)
+            if deleted or folders != [_identity(root) for root in self._roots]:
                 return
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,27 @@ def test_when_no_watches_are_left_it_looks_for_changes(tmp_path: Path, monkeypat
         bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
         events = workspace.run(campaign.runs[0]).events
         until(lambda: str(events) in reported)
+    finally:
+        watcher.stop()
+
+
+def test_a_root_that_is_deleted_and_made_again_at_once_is_watched(tmp_path: Path) -> None:
+    """The new folder often gets the inode of the old one, so only the report of the deletion tells."""
+    reported: list[str] = []
+    root = tmp_path / "root"
+    watcher = Watcher(reported.extend, warn=lambda words: None, matters=lambda change, path: path.endswith("file"))
+    watcher.start([root])
+    try:
+        for _ in range(5):
+            root.mkdir()
+            reported.clear()
+
+            def seen() -> bool:
+                (root / "file").write_text(str(time.monotonic()))  # until the watch has begun nothing is reported
+                return str(root / "file") in reported
+
+            until(seen)
+            shutil.rmtree(root)
     finally:
         watcher.stop()
 
