@@ -121,8 +121,8 @@ def check_files(
     """Check one file, or two as baseline and expanded; the word `bundled` means the bundled arms.
 
     What is wrong with a file becomes a fault of the result. A file's compact store is made in `cache`, or in the
-    workspace, if it is not there yet, so that a run which follows does not have to. `same` overrides the cosine from which vectors are the
-    same. Raises UserError for more than two files.
+    workspace, if it is not there yet, so that a run which follows does not have to. `same` overrides the cosine from
+    which vectors are the same. Raises UserError for more than two files.
     """
     if [str(file) for file in files] == [BUNDLED]:
         return check_arms(*bundled_arms(workspace, progress, cache), cross_articles=cross_articles, same=same)

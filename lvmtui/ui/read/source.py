@@ -190,7 +190,7 @@ class Source:
             self._open(chosen)
 
     def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
-        """The campaign to show, and the newest. `stay`: keep the one that is shown, unless it is gone or another one was
+        """The campaign to show, and the newest. `stay`: keep the one that is shown, unless it is gone or another was
         asked for by name."""
         folders = self.workspace.campaign_dirs()
         newest = folders[-1] if folders else None
