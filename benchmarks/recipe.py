@@ -5,7 +5,7 @@
     python benchmarks/recipe.py WORKSPACE quarter    CPU seconds to the reference recipe's plateau, both recipes
     python benchmarks/recipe.py WORKSPACE reach      held-out cosine above the recency mean, with intervals
     python benchmarks/recipe.py WORKSPACE wide       both recipes on the bundled vectors turned into 768 numbers
-    python benchmarks/recipe.py WORKSPACE copies     what the tuned recipe alone changes when the windows are twice as many
+    python benchmarks/recipe.py WORKSPACE copies     what the recipe alone changes when the windows are twice as many
     python benchmarks/recipe.py WORKSPACE full       the same with models of size full: hours
     python benchmarks/recipe.py WORKSPACE try NAME=VALUE ...    the recipe with other values, on validation data
     python benchmarks/recipe.py WORKSPACE summary    all tables of what was trained so far, in Markdown
