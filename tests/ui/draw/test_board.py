@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
-from lvmtui.ui.draw.board import board, first_listed, list_height, panel_grid
-from lvmtui.ui.draw.board_panels import bar, grid_for
+from lvmtui.ui.draw.board import board, first_listed, grid_for, list_height, panel_grid
+from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.header import range_words
 from lvmtui.ui.draw.keys import key_line
 from lvmtui.ui.draw.lines import Drawing, width_of
