@@ -92,7 +92,7 @@ def chart(  # noqa: PLR0913  what a plot is made of
     named = bool(x_name) and height >= NAMED
     scale = _scale(curves, marks, height - named, log, focus)
     ticks = {scale.row(value): form(value, digits) for value, digits in reversed(scale.ticks)}
-    gutter = max(map(cell_len, ticks.values()), default=0)
+    gutter = min(max(map(cell_len, ticks.values()), default=0), width // 3)
     first, last = x_range or _span([x for one in curves for x, _ in one.points])
     canvas = _Canvas(width - gutter - 2, height - named, (first, last), scale)
     tail = canvas.reserve_tail(curves, width // 4)
