@@ -1,11 +1,11 @@
 """How often the interval of a doubling's worth holds the truth, what is said of sizes that are all the same, and how
 well the largest size is predicted from the smaller ones.
 
-The held-out windows are shaped like the bundled split's: 178 articles of 1 to 439 windows, with their cap. The errors of
-each size follow a known curve; windows differ in how hard they are, for all sizes alike; articles differ in what a size
-does for them and in what they gain from more data; training and the draw of the articles add noise of each seed. The
-fits are those of a campaign. Exits with 1 if a coverage lies outside 93 to 97 %, or if fewer than 94 % of the campaigns
-whose sizes are all the same are said to be flat.
+The held-out windows are shaped like the bundled split's: 178 articles of 1 to 439 windows, with their cap. The errors
+of each size follow a known curve; windows differ in how hard they are, for all sizes alike; articles differ in what a
+size does for them and in what they gain from more data; training and the draw of the articles add noise of each seed.
+The fits are those of a campaign. Exits with 1 if a coverage lies outside 93 to 97 %, or if fewer than 94 % of the
+campaigns whose sizes are all the same are said to be flat.
 
     python benchmarks/learning_curve.py [TRIALS]
     python benchmarks/learning_curve.py back-test CAMPAIGN_DIR...
@@ -173,7 +173,10 @@ def simulated(trials: int) -> int:
         world = World(setting, lengths)
         share, width, df, words = covered(world, trials)
         said = ", ".join(f"{word} {count / trials:.1%}" for word, count in words.most_common())
-        print(f"{setting.name:34}{100 * world.worth / COSINE:6.2f} {share:8.1%}{width:6.2f} {df:7.1f}   {said}", flush=True)
+        print(
+            f"{setting.name:34}{100 * world.worth / COSINE:6.2f} {share:8.1%}{width:6.2f} {df:7.1f}   {said}",
+            flush=True,
+        )
         if setting.fall and not LOW <= share <= HIGH:
             outside.append(f"{setting.name}: covers {share:.1%}, not {LOW:.0%} to {HIGH:.0%}")
         if not setting.fall and words["flat"] < FLAT * trials:

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from lvmtui.datasets.clusters import Side, Union
 from lvmtui.datasets.formats import Integers
+from lvmtui.datasets.split import ArmWindows, Split
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.system.errors import UserError
 
@@ -78,6 +80,24 @@ class Pool:
         return Size(starts + self._side.first, int(covered(starts, len(chosen)).sum()), count)
 
 
+_UNCUT: dict[str, int] = dict.fromkeys(("held_out", "gap", "equal_to_held_out", "equal_to_validation", "spare"), 0)
+"""A size is cut from what is left to train on, so nothing more becomes of its windows."""
+
+
+def sized(split: Split, sizes: Sequence[Size]) -> Split:
+    """The split of a file with the training windows of these sizes; they share its validation windows."""
+    validation = split.expanded.validation
+    windows = [ArmWindows(size.starts, validation) for size in sizes]
+    smaller = [
+        replace(split.facts.expanded, windows=len(one.train) + len(validation), train=len(one.train), **_UNCUT)
+        for one in windows
+    ]
+    facts = replace(split.facts, baseline=smaller[0], between=tuple(smaller[1:-1]))
+    if len(windows[-1].train) < len(split.expanded.train):
+        facts = replace(facts, expanded=smaller[-1])
+    return replace(split, baseline=windows[0], between=tuple(windows[1:-1]), expanded=windows[-1], facts=facts)
+
+
 def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ...]:
     """Sizes as they are asked for (None: all), smallest first. Raises UserError for those that cannot be made.
 
@@ -91,7 +111,7 @@ def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ..
                 "articles; ask for less, or write all"
             )
     numbers = [there if size is None else size for size in ordered]
-    for smaller, larger in zip(numbers, numbers[1:], strict=False):
+    for smaller, larger in pairwise(numbers):
         if larger < APART * smaller:
             raise UserError(
                 f"--sizes: {smaller:,} and {larger:,} vectors are too close to tell apart; leave one out "

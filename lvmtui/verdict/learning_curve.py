@@ -5,22 +5,23 @@ The error is e = 1 - cosine. Errors of neural networks fall with the number of t
     e(n) = e_inf + b n^-c
 
 (Cortes et al. 1994, "Learning curves"; Hestness et al. 2017, "Deep learning scaling is predictable, empirically",
-section 2). Measured exponents lie between .05 and .5, and learning theory has none above 1 for a model of fixed form, so
-c is taken from 0 to 1. At c = 0 the curve is a straight line in log n: each doubling brings the same. With the exponent
-given, the curve is linear in the other two; here they are the error at the largest size and the worth of a doubling
+section 2). Measured exponents lie between .05 and .5, and learning theory has none above 1 for a model of fixed form,
+so c is taken from 0 to 1. At c = 0 the curve is a straight line in log n: each doubling brings the same. With the
+exponent given, the curve is linear in the other two; here they are the error at the largest size and the worth of a
+doubling
 
     D = e(n) - e(2 n)   at the largest n.
 
-**Errors.** All sizes are judged on the same windows, so their errors are correlated: how hard the articles are moves all
-sizes alike and says nothing of the curve. The covariance comes from the influence of each cluster on each size, which is
-what leaving that cluster out would change (CR2, see `interval.py`), and from seeds. It is used in three parts: what all
-sizes share, which drops out; a slope in log n, as some articles gain more from data than others; and the rest, size by
-size. The fit is generalised least squares with that covariance.
+**Errors.** All sizes are judged on the same windows, so their errors are correlated: how hard the articles are moves
+all sizes alike and says nothing of the curve. The covariance comes from the influence of each cluster on each size,
+which is what leaving that cluster out would change (CR2, see `interval.py`), and from seeds. It is used in three parts:
+what all sizes share, which drops out; a slope in log n, as some articles gain more from data than others; and the rest,
+size by size. The fit is generalised least squares with that covariance.
 
 **Interval.** Few sizes tell little of the exponent, and D depends on it. So no exponent is chosen: the interval holds
 every D that some exponent makes plausible (profile likelihood; Venzon and Moolgavkar 1988), with the quantile of
-F(1, df) in place of chi-square. `benchmarks/learning_curve.py` measures that it covers 93 to 97 %. Three sizes cannot
-tell an exponent: they get the straight line, c = 0, and two sizes no curve.
+F(1, df) in place of chi-square. `benchmarks/learning_curve.py` measures its coverage. Three sizes cannot tell an
+exponent: they get the straight line, c = 0, and two sizes no curve.
 """
 
 from __future__ import annotations
@@ -279,7 +280,7 @@ class Curve:
         if reason := self.refuses(2):
             return "cannot tell", reason
         percent = self.gain(2).times(100 / max(abs(cosine), 1e-6))
-        if -FLAT < percent.low and percent.high < FLAT:
+        if percent.low > -FLAT and percent.high < FLAT:
             return "flat", ""
         if percent.high < 0:
             return "falling", ""
