@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvmtui.formats.json_codec import decode, dump_document, encode, read_document
+from lvmtui.formats.results import Population
 from lvmtui.formats.spec import ARMS, Arm, ArmData, arm_names
 from lvmtui.system.files import create_file, replace_file
 from lvmtui.system.permissions import read_order
@@ -90,6 +91,8 @@ class Campaign:
     subsets: str = ""
     """The arms are parts of one file: `random`, clusters drawn by the seed, or `file`, the first ones. Empty: each arm
     is a file of its own."""
+    judge_on: Population = "both"
+    """Which held-out articles the verdict is about."""
     version: int = VERSION
 
     @property
