@@ -27,9 +27,8 @@ import numpy.typing as npt
 from lvmtui.datasets import formats
 from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, Integers
 from lvmtui.datasets.windows import gather, window_starts
-from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.json_codec import find_document, read_names
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import read_json
 from lvmtui.system.text import sanitise
 
 VERSION = 1
@@ -139,7 +138,7 @@ class Store:
     @property
     def titles(self) -> tuple[str, ...]:
         """Titles by article number, sanitised; empty where the file has none."""
-        return tuple(str(title) for title in read_json(self.folder / "titles.json") or ())
+        return read_names(self.folder / "titles.json")
 
     @property
     def loose_windows(self) -> bool:
