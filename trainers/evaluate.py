@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.npy import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, score
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
@@ -112,9 +112,11 @@ def write_heldout(
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """
-    starts = heldout.windows.starts.cpu().numpy()
+    starts = heldout.starts
     vectors = heldout.windows.vectors.cpu().numpy()
-    scores = score(predicted, vectors, starts, lambda candidates: counting(candidates, device), heldout.group)
+    scores = score(
+        predicted, vectors, starts, heldout.context, lambda candidates: counting(candidates, device), heldout.group
+    )
     with written_beside(folder.heldout) as beside:
         with beside.open("wb") as file:
             np.savez(

@@ -1,4 +1,4 @@
-"""The figures of `lvmtui.datasets.forward` for a trained model."""
+"""The figures of `lvmtui.datasets.scores` for a trained model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lvmtui.datasets.forward import forward_scores
+from lvmtui.datasets.scores import forward_scores
 from lvmtui.formats.data_facts import ForwardScores
 from trainers.data import Heldout
 from trainers.evaluate import BATCH
@@ -29,4 +29,6 @@ def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) 
             parts.append(forward(batch).float().cpu().numpy())
         return np.concatenate(parts)
 
-    return forward_scores(predict, vectors.cpu().numpy(), heldout.windows.starts.cpu().numpy(), heldout.cluster)
+    return forward_scores(
+        predict, vectors.cpu().numpy(), heldout.windows.starts.cpu().numpy(), heldout.windows.context, heldout.cluster
+    )

@@ -44,7 +44,7 @@ def test_the_facts_of_one_file(tmp_path: Path) -> None:
 def test_every_fact_of_a_large_file_is_made_from_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_sequence(tmp_path / "a.npz", walk(700))
     whole = check_files([path], tmp_path)
-    monkeypatch.setattr("lvmtui.datasets.formats.BLOCK_BYTES", 700)
+    monkeypatch.setattr("lvmtui.datasets.vector_files.BLOCK_BYTES", 700)
     monkeypatch.setattr("lvmtui.datasets.store.RELEASE_BYTES", 2000)
     pieces = check_files([path], tmp_path)
     assert pieces.files == whole.files and whole.files[0].kind == "sequence" and whole.files[0].crossing is None
