@@ -196,6 +196,30 @@ def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
     )
 
 
+def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool) -> list[str]:
+    """What the longest of the contexts (the shortest first) leaves out, a sentence for each arm where it is some."""
+    shortest, longest = contexts[0], contexts[-1]
+    notes = []
+    for arm in arms:
+        store = arm.open()
+        if store.article_of is None or (cross_articles and store.facts.kind == "articles"):
+            continue
+        lengths = np.unique(store.article_of[slice(*arm.rows)], return_counts=True)[1]
+        few = int((lengths <= longest).sum())
+        if not few:
+            continue
+        what = "articles" if store.facts.kind == "articles" else "pieces"
+        words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"
+        if longest > shortest:
+            targets = [len(store.window_starts(context, arm.rows)) for context in (longest, shortest)]
+            words += (
+                f"; all contexts are trained and judged on the {targets[0]:,} of {targets[1]:,} targets that have "
+                f"{longest} vectors before them"
+            )
+        notes.append(words)
+    return notes
+
+
 def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) -> FileFacts:
     """Look at all of an arm's vectors, with flat memory. `group` (n,): equal for rows that are the same."""
     store = arm.open()

@@ -13,8 +13,15 @@ VERSION = 1
 USUAL_CONTEXT = 5
 """Vectors in a context where nobody says otherwise, and in files of earlier versions, which had no other."""
 LONGEST_CONTEXT = 128
-Arm = Literal["baseline", "expanded"]
+Arm = str
+"""Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
+"""The smallest and the largest arm: the pair that is compared. A campaign of two sizes has no others."""
+
+
+def arm_names(sizes: int) -> tuple[Arm, ...]:
+    """The arms of a campaign of so many sizes, smallest first: `baseline`, `size2`, `size3`, ..., `expanded`."""
+    return (ARMS[0], *(f"size{number}" for number in range(2, sizes)), ARMS[1])
 
 
 @dataclass(frozen=True)

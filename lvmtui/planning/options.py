@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.results import POPULATIONS
+from lvmtui.formats.spec import LONGEST_CONTEXT
 from lvmtui.models import MODELS
 from lvmtui.system.errors import unknown
 
@@ -108,6 +110,14 @@ class Options:
     models: tuple[str, ...] = option(
         MODELS, "which models to train; default: all", metavar="MODEL", choices=MODELS, hint="all"
     )
+    context: tuple[int, ...] = option(
+        (),
+        "vectors in a context; several, such as 5 10 20, are compared on the same targets; default: 5",
+        metavar="N",
+        least=1,
+        most=LONGEST_CONTEXT,
+        hint="5",
+    )
     recipe: str = option(
         AUTO,
         "how to train: as the original experiment did (reference), or for the best cosine in less time (tuned); "
@@ -173,6 +183,12 @@ class Options:
         "windows that one held-out article may weigh in the verdict; default: chosen by its length",
         metavar="N",
         above=0,
+    )
+    judge_on: str = option(
+        "both",
+        "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
+        "(new), or both; default: both",
+        choices=POPULATIONS,
     )
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
