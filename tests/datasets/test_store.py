@@ -160,9 +160,33 @@ def test_a_quantised_row_without_direction_is_a_fault(tmp_path: Path) -> None:
         convert(tmp_path / "a.npz", tmp_path)
 
 
+@pytest.mark.parametrize(("files", "taken"), [(1, 1), (20, 5), (20, 20), (7, 3)])
+def test_a_sequence_file_of_any_context_gives_shorter_ones_too(tmp_path: Path, files: int, taken: int) -> None:
+    """Two pieces that do not follow each other: no window runs from one into the other."""
+    whole = [windows_of(piece, files) for piece in (VECTORS[:150], VECTORS[200:])]
+    contexts, targets = (np.concatenate(parts) for parts in zip(*whole, strict=True))
+    store = convert(save_sequences(tmp_path / "s.npz", contexts, targets), tmp_path)
+    assert store.facts.rows == 250 and store.longest_context == files == store.facts.file_context
+    starts = store.window_starts(taken)
+    expected = [VECTORS[s : s + taken + 1] for s in (*range(150 - taken), *range(200, 300 - taken))]
+    rows = store.vectors[starts[:, None] + np.arange(taken + 1)]
+    assert np.allclose(rows, expected, atol=1e-6)
+    seen = [np.concatenate(a) for a in zip(*store.windows(starts, taken), strict=True)]
+    assert np.array_equal(seen[0], rows[:, :-1]) and np.array_equal(seen[1], rows[:, -1])
+
+
+def test_windows_come_in_pieces_that_fit_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.datasets.store.GATHERED_BYTES", 10_000)
+    store = convert(save_sequence(tmp_path / "s.npz", VECTORS), tmp_path)
+    starts = store.window_starts(3)
+    pieces = list(store.windows(starts, 3))
+    assert len(pieces) > 5 and all(contexts.nbytes <= 10_000 for contexts, _ in pieces)
+    assert np.array_equal(np.concatenate([targets for _, targets in pieces]), store.vectors[starts + 3])
+
+
 def test_too_few_vectors_for_a_window(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", VECTORS[:5])
-    with pytest.raises(UserError, match="5 vectors; a window takes 6"):
+    np.save(tmp_path / "a.npy", VECTORS[:1])
+    with pytest.raises(UserError, match="one vector; a window takes two or more"):
         convert(tmp_path / "a.npy", tmp_path)
     assert not leftovers(tmp_path)
 
@@ -203,7 +227,7 @@ CONVERT = """
 import sys, time
 from pathlib import Path
 from lvmtui.system.errors import UserError
-from lvmtui.datasets import convert, formats
+from lvmtui.datasets import convert, vector_files
 vector_files.BLOCK_BYTES = 20_000
 def slowly(done, total):
     print(done, flush=True)
@@ -269,7 +293,7 @@ def test_a_large_file_does_not_take_large_memory(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from lvmtui.datasets import convert, formats
+from lvmtui.datasets import convert, vector_files
 vector_files.BLOCK_BYTES = 1 << 20
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 before = peak()
