@@ -166,7 +166,9 @@ class Store:
         self, context: int, rows: tuple[int, int] | None = None, *, cross_articles: bool = False
     ) -> Integers:
         """Starts of the windows in `rows` (default: all). `cross_articles` matters only where articles are known:
-        pieces do not follow each other."""
+        pieces do not follow each other. A sequence file has no windows of a longer context than its own."""
+        if self.facts.file_kind == "sequences" and context > self.facts.file_context:
+            return np.empty(0, np.int64)
         ignore = cross_articles and self.facts.kind == "articles"
         return window_starts(None if ignore else self.article_of, rows or (0, self.facts.rows), context)
 
