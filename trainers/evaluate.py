@@ -174,7 +174,7 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
-    """The figures of `lvmtui.datasets.scores.forward_scores` for a trained model; None where no window is followed by four more.
+    """`forward_scores` of a trained model; None where no window is followed by four more.
 
     `between` is called between batches and may raise to stop.
     """
