@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lvmtui.report.glossary import GLOSSARY
 from lvmtui.state.status import PHASES
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
 from lvmtui.ui.widgets.dialogs import Dialog
+from lvmtui.verdict.words import GLOSSARY
 
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
