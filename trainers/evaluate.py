@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, score
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir

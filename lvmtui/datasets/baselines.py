@@ -25,11 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
 from lvmtui.datasets.forward import Predictor, forward_scores
 from lvmtui.datasets.scores import Scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.store import Store
+from lvmtui.datasets.vector_files import CONTEXT, Floats, Integers
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import Groups, Part, components, find_groups
 from lvmtui.datasets.store import Store
+from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.datasets.windows import Mask, crosses
 
 BLOCK = 128

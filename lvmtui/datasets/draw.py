@@ -18,9 +18,9 @@ import numpy as np
 
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import BLOCK, Side, Union, group_arms, union_of
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Integers
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
+from lvmtui.datasets.vector_files import CONTEXT, WIDTH, Integers
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError

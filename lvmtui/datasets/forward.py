@@ -16,8 +16,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
 from lvmtui.datasets.scores import unit
+from lvmtui.datasets.vector_files import CONTEXT, Floats, Integers
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.data_facts import ForwardScores
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import any_near
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
 from lvmtui.datasets.store import Store
+from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import CampaignDir

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+from lvmtui.datasets.vector_files import CONTEXT, Floats, Integers
 
 TIE = 1e-6
 """Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import EQUAL
+from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.formats.json_codec import dump_document, encode, read_document
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName

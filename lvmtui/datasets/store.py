@@ -24,8 +24,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets import formats
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, Integers
+from lvmtui.datasets import vector_files
+from lvmtui.datasets.vector_files import CONTEXT, WIDTH, Floats, Identity, Integers
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document
 from lvmtui.system.errors import UserError
@@ -115,12 +115,18 @@ class StoreFacts:
     dim: int
     articles: int
     """Articles or pieces; 1 for a sequence."""
-    file_kind: formats.Kind
+    file_kind: vector_files.Kind
     file_rows: int
     """Rows of the file's arrays: vectors, or windows in a sequence file."""
     source: Identity
     fingerprint: str
     scan: RowScan
+    file_context: int = 5
+    """Context vectors of a window in a sequence file; says nothing of other files."""
+    encoder: str = ""
+    """The encoder that the file says made it."""
+    notes: tuple[str, ...] = ()
+    """What was taken for what in the file, what was done with it, and what was not read."""
     version: int = VERSION
 
 
@@ -158,7 +164,7 @@ class Store:
         The memory of the pass stays flat: what has been read is given back.
         """
         first, stop = rows or (0, self.facts.rows)
-        step = max(1, formats.BLOCK_BYTES // (4 * self.facts.dim))
+        step = max(1, vector_files.BLOCK_BYTES // (4 * self.facts.dim))
         held = 0
         for row in range(first, stop, step):
             block = self.vectors[row : min(row + step + overlap, stop)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Integers
+from lvmtui.datasets.vector_files import CONTEXT, WIDTH, Floats, Integers
 
 Mask = npt.NDArray[np.bool_]
 

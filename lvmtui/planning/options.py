@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.spec import Reading
 from lvmtui.models import MODELS
 from lvmtui.system.errors import unknown
 
@@ -174,6 +175,9 @@ class Options:
         metavar="N",
         above=0,
     )
+    vectors: str = option("", "array or column with the vectors; default: found by name and shape", metavar="NAME")
+    article: str = option("", "array or column that names the article of each vector", metavar="NAME")
+    order: str = option("", "column with the place of each vector in its article", metavar="NAME")
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
         None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0
@@ -182,6 +186,11 @@ class Options:
     engine: str = option("local", "where the runs are trained; default: local, this machine")
     engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
+
+    @property
+    def reading(self) -> Reading:
+        """What the person said about the arrays of the files."""
+        return Reading(self.vectors, self.article, self.order)
 
     @property
     def bundled(self) -> bool:

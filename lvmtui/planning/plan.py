@@ -22,9 +22,9 @@ from lvmtui.datasets.check import Check, check_arms
 from lvmtui.datasets.check_text import check_as_json
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_split
-from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
+from lvmtui.datasets.vector_files import CONTEXT
 from lvmtui.datasets.weights import default_cap
 from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of
 from lvmtui.estimate.cost import work_of
@@ -297,7 +297,13 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
         return file_arm(
-            name, path, workspace.root, normalise=options.normalise, progress=shown(file), cache=workspace.cache
+            name,
+            path,
+            workspace.root,
+            reading=options.reading,
+            normalise=options.normalise,
+            progress=shown(file),
+            cache=workspace.cache,
         )
 
     baseline = earlier.arm(workspace, options.normalise) if earlier else opened("baseline", options.baseline)

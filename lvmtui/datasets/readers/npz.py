@@ -50,11 +50,11 @@ from lvmtui.datasets.readers.source import (
     TITLE_NAMES,
     VECTOR_NAMES,
     Floats,
-    Reading,
     SourceFacts,
     choose_by_name,
     shown,
 )
+from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
@@ -131,17 +131,21 @@ class NpzSource:
             return "array"
         return "sequences" if roles.contexts else "quantised" if roles.scale else "vectors"
 
-    def fingerprint(self) -> str:
+    def fingerprints(self) -> tuple[str, ...]:
         """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
-        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint."""
+        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint; of
+        others the one that an earlier version gave, which read no ids, comes second."""
         with read_errors(self._path):
             if self._plain:
                 with self._path.open("rb") as plain:
                     content = hashlib.file_digest(plain, "sha256").hexdigest()
-                return hashlib.sha256(f"{content} documents".encode()).hexdigest() if self.roles.documents else content
+                if self.roles.documents:
+                    return (hashlib.sha256(f"{content} documents".encode()).hexdigest(),)
+                return (content,)
             with zipfile.ZipFile(self._path) as archive:
                 members = sorted((i.filename, i.CRC, i.file_size) for i in archive.infolist())
-        return hashlib.sha256((json.dumps(members) + self._other_reading()).encode()).hexdigest()
+        content, other = json.dumps(members), self._other_reading()
+        return tuple(hashlib.sha256((content + words).encode()).hexdigest() for words in dict.fromkeys((other, "")))
 
     def _other_reading(self) -> str:
         """What is read otherwise than version 1 of the program did; empty where nothing is."""
@@ -189,6 +193,8 @@ class NpzSource:
                     numbering.add(ids)
             by_row, names = numbering.finish()
             titles = self._article_titles(archive, by_row, names)
+        if roles.contexts:  # windows stay in the order of the file, in which they follow each other
+            return Articles(by_row, titles)
         numbers, places, notes = arranged(by_row, named=roles.article)
         return Articles(numbers, titles, places, notes)
 
@@ -234,6 +240,9 @@ class NpzSource:
         with zipfile.ZipFile(self._path) as archive:
             for member in archive.namelist():
                 name = member.removesuffix(".npy")
+                if name == member:
+                    faults[name] = f"{shown(self._path)}: {sanitise(name, 40)} is no array; {EXPECTED} are needed"
+                    continue
                 try:
                     headers[name] = member_header(self._path, archive, member, self._size)
                 except UserError as error:
@@ -291,10 +300,8 @@ def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str,
         return Roles(asked, documents=asked in blocks)
     candidates = matrices | blocks
     if not candidates:
-        there = ", ".join(sanitise(name, 40) for name in headers)
-        for fault in faults.values():
-            raise UserError(fault)
-        raise UserError(f"{file}: holds no vectors we know; there is: {there or 'nothing'}; save {EXPECTED}")
+        there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
+        raise UserError(f"{file}: holds no vectors we know; there is: {there}; save {EXPECTED}")
     name = choose_by_name(file, "", sorted(candidates), VECTOR_NAMES, "arrays of vectors")
     return Roles(name, documents=name in blocks)
 

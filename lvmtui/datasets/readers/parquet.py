@@ -28,12 +28,12 @@ from lvmtui.datasets.readers.source import (
     TITLE_NAMES,
     VECTOR_NAMES,
     Floats,
-    Reading,
     SourceFacts,
     choose_by_name,
     natural,
     shown,
 )
+from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
@@ -80,13 +80,13 @@ class ParquetSource:
             path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
         )
 
-    def fingerprint(self) -> str:
-        """64 hex digits of the content and of what is read of it."""
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the content and of what is read of it."""
         digest = hashlib.sha256(repr(self.columns).encode())
         for file in self._files:
             with _read_errors(file), file.open("rb") as plain:
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
-        return digest.hexdigest()
+        return (digest.hexdigest(),)
 
     def blocks(self) -> Iterator[Floats]:
         """Yield the vectors (b, D) in the order of the file."""
@@ -104,8 +104,8 @@ class ParquetSource:
         columns = self.columns
         if columns.documents:
             lengths = np.concatenate([_lengths(batch.column(0)) for batch in self._batches([columns.vectors], 1024)])
-            titles = [title_of(value) for value in self._values(columns.title)] if columns.title else ()
-            return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), tuple(titles))
+            titles = tuple(map(title_of, self._values(columns.title))) if columns.title else ()
+            return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), titles)
         if not columns.article:
             return Articles()
         numbering = Numbering(shown(self._path), columns.article, self.facts.rows)
@@ -175,7 +175,7 @@ class ParquetSource:
         return sum(int(_lengths(batch.column(0)).sum()) for batch in self._batches([self.columns.vectors], 1024))
 
     def _numbers(self, column: Any, first: int) -> Floats:
-        """The vectors (b, D) of a column of lists, or of lists of lists. Raises UserError for a cell that is not one."""
+        """The vectors (b, D) of a column of lists, or of lists of lists. Raises UserError for any other cell."""
         name = sanitise(self.columns.vectors, 40)
         if column.null_count:
             missing = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])

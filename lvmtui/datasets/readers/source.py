@@ -45,15 +45,6 @@ SPLIT_NAMES = ("split", "subset", "fold")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a person said about a file: which of its arrays or columns is what. Empty: found by name and shape."""
-
-    vectors: str = ""
-    article: str = ""
-    order: str = ""
-
-
-@dataclass(frozen=True)
 class SourceFacts:
     """What headers say, compared with the size of the file."""
 
@@ -82,8 +73,9 @@ class Source(Protocol):
     def articles(self) -> Articles:
         """The article of each row, and where rows go that do not stand together."""
 
-    def fingerprint(self) -> str:
-        """64 hex digits that change when the content, or what is read of it, does."""
+    def fingerprints(self) -> tuple[str, ...]:
+        """64 hex digits that change when the content, or what is read of it, does; then those that earlier versions of
+        the program gave the same file."""
 
     def blocks(self) -> Iterator[Floats]:
         """Yield the rows in the order of the file, as they are (not normalised): vectors (b, D), in `sequences`
