@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, score
+from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores

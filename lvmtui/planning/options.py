@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import Reading
 from lvmtui.models import MODELS
 from lvmtui.system.errors import unknown
@@ -178,6 +179,12 @@ class Options:
     vectors: str = option("", "array or column with the vectors; default: found by name and shape", metavar="NAME")
     article: str = option("", "array or column that names the article of each vector", metavar="NAME")
     order: str = option("", "column with the place of each vector in its article", metavar="NAME")
+    judge_on: str = option(
+        "both",
+        "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
+        "(new), or both; default: both",
+        choices=POPULATIONS,
+    )
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
         None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0
