@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 
 from lvmtui.datasets.clusters import Side, Union
-from lvmtui.datasets.formats import Integers
 from lvmtui.datasets.split import ArmWindows, Split
+from lvmtui.datasets.vector_files import Integers
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.system.errors import UserError
 
