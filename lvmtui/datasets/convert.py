@@ -23,12 +23,12 @@ import numpy.typing as npt
 
 from lvmtui.datasets import vector_files
 from lvmtui.datasets.joined import Joined
-from lvmtui.datasets.readers.source import Source, SourceFacts, shown
+from lvmtui.datasets.readers.source import Floats, Integers, Source, SourceFacts, shown
 from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
-from lvmtui.datasets.vector_files import WIDTH, Floats, Identity, Integers
+from lvmtui.datasets.vector_files import Identity
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import Reading
+from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.locks import try_lock
@@ -217,7 +217,7 @@ def _write(
             source=identity,
             fingerprint=fingerprint,
             scan=scan,
-            file_context=file.context,
+            file_context=file.context or USUAL_CONTEXT,
             encoder=file.encoder,
             notes=(*file.notes, *notes),
         )
@@ -250,8 +250,8 @@ def _write_vectors(
                 put(block / lengths[:, None].astype(np.float32))
         if fault := scan.fault(may_scale):
             raise UserError(f"{shown(file.path)}: {fault}")
-        if scan.rows < WIDTH:
-            raise UserError(f"{shown(file.path)}: {scan.rows} vectors; a window takes {WIDTH}, give a larger file")
+        if scan.rows < 2:
+            raise UserError(f"{shown(file.path)}: one vector; a window takes two or more, give a larger file")
         out.seek(0)
         out.write(_npy_header(scan.rows, file.dim))
         out.flush()

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.vector_files import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 
 
 class Joined:

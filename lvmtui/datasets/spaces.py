@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
-from lvmtui.datasets.vector_files import Floats, Integers
 from lvmtui.formats.data_facts import SpaceFacts
 
 BLOCK, LEAST = 128, 32

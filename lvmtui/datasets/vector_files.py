@@ -9,27 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from lvmtui.datasets.readers.folder import FolderSource
 from lvmtui.datasets.readers.npz import NpzSource
 from lvmtui.datasets.readers.parquet import MAGIC as TABLE_MAGIC
 from lvmtui.datasets.readers.parquet import ParquetSource, is_table
 from lvmtui.datasets.readers.refusals import refusal
-from lvmtui.datasets.readers.source import BLOCK_BYTES, Kind, Source, shown
+from lvmtui.datasets.readers.source import Source, shown
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
-
-__all__ = ["BLOCK_BYTES", "CONTEXT", "WIDTH", "Floats", "Identity", "Integers", "Kind", "identify", "open_source"]
-
-CONTEXT = 5
-"""Vectors in a context."""
-WIDTH = CONTEXT + 1
-"""Vectors in a window: the context and the next one."""
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

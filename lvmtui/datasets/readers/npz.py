@@ -54,7 +54,7 @@ from lvmtui.datasets.readers.source import (
     choose_by_name,
     shown,
 )
-from lvmtui.formats.spec import Reading
+from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
@@ -361,7 +361,12 @@ def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
             raise UserError(
                 f"{shown(path)}: {roles.contexts} is {described(contexts)}; floats (N, context, D) are needed"
             )
-        if contexts.shape[0] != main.shape[0] or contexts.shape[2] != dim or contexts.shape[1] < 1:
+        if not 1 <= contexts.shape[1] <= LONGEST_CONTEXT:
+            raise UserError(
+                f"{shown(path)}: a context has {contexts.shape[1]:,} vectors; 1 to {LONGEST_CONTEXT} are taken, "
+                f"keep the last {LONGEST_CONTEXT} of each"
+            )
+        if contexts.shape[0] != main.shape[0] or contexts.shape[2] != dim:
             raise UserError(
                 f"{shown(path)}: {roles.contexts} {contexts.shape} and {roles.vectors} {main.shape} do not fit; "
                 "(N, context, D) and (N, D) are needed"

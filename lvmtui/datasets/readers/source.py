@@ -18,6 +18,7 @@ from lvmtui.system.text import sanitise
 Kind = Literal["vectors", "quantised", "sequences", "array", "documents"]
 """`documents`: each entry is a whole article."""
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
 BLOCK_BYTES = 8 << 20
 """Bytes of an array that are in memory at a time while a file is read."""

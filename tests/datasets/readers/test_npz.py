@@ -188,6 +188,12 @@ BROKEN = {
     "no rows": (lambda p: np.save(p.open("wb"), VECTORS[:0]), "no rows"),
     "no numbers in a row": (lambda p: np.save(p.open("wb"), VECTORS[:, :0]), "rows of 0 numbers"),
     "rows wider than any": (lambda p: np.save(p.open("wb"), np.zeros((1, 70_000), "f4")), "rows of 70,000 numbers"),
+    "contexts that are too long": (
+        lambda p: np.savez(
+            p.open("wb"), context_sequences=np.zeros((9, 129, 3), "f4"), target_vectors=np.zeros((9, 3), "f4")
+        ),
+        "a context has 129 vectors; 1 to 128 are taken, keep the last 128 of each",
+    ),
     "sequences that do not fit": (
         lambda p: np.savez(
             p.open("wb"), context_sequences=np.zeros((9, 5, 3), "f4"), target_vectors=np.zeros((8, 3), "f4")
