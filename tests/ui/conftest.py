@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.screen import ModalScreen
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
@@ -45,7 +46,7 @@ def make_app() -> MakeApp:
 
 
 def shown(app: LvmApp) -> str:
-    """The text of what is on top of the screen."""
-    from lvmtui.ui.widgets.canvas import Canvas
-
-    return app.screen.query_one(Canvas).text
+    """The text on the terminal; of a dialog, its box."""
+    region = app.screen.children[0].region if isinstance(app.screen, ModalScreen) else app.screen.region
+    lines = [strip.crop(region.x, region.right).text.rstrip() for strip in app.screen._compositor.render_strips()]
+    return "\n".join(lines[region.y : region.bottom])

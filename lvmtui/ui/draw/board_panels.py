@@ -2,117 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from lvmtui.formats.spec import Arm
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.charts import Level, Point, Series, chart
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, framed, left, right, spread, wrapped
+from lvmtui.ui.draw.lines import Line, Piece, cut, left, right, spread, wrapped
 from lvmtui.ui.draw.styles import change_style, verdict_style
-from lvmtui.ui.draw.summary import summary
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Word, interval_words
 
-NARROWEST, LOWEST = 34, 8
-"""Cells of a panel that still says everything: frame, two runs, a chart of three lines, the change."""
 CURVE = 5
 """Lines a chart keeps before anything else that is not essential gets one."""
-SHAPE = 3.0
-"""Width by height of a panel that is pleasant to look at; a cell is about twice as high as wide."""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """How panels are laid out."""
-
-    columns: int
-    spare: bool
-    """True if a place is left for the summary."""
-    width: int
-    height: int
-
-    def place(self, index: int) -> tuple[int, int]:
-        """Left upper corner of a panel."""
-        return (index % self.columns) * (self.width + 1), (index // self.columns) * self.height
-
-
-def grid_for(models: int, runs: int, width: int, height: int) -> Grid | None:
-    """The grid whose panels have the best shape; None if panels would be too small for what they must say.
-
-    `runs`: of one model. A place that is left over shows the summary.
-    """
-    best: tuple[float, Grid] | None = None
-    lowest = max(LOWEST, runs + 6)
-    for columns in range(1, max(1, (width + 1) // (NARROWEST + 1)) + 1):
-        rows = math.ceil(models / columns)
-        spare = columns * rows - models
-        grid = Grid(columns, spare > 0, (width + 1) // columns - 1, height // rows)
-        if grid.width < NARROWEST or grid.height < lowest:
-            continue
-        badness = abs(math.log(grid.width / grid.height / SHAPE)) + (0.0 if spare else 0.15) + 0.3 * max(0, spare - 1)
-        if best is None or badness < best[0]:
-            best = badness, grid
-    return best[1] if best else None
-
-
-Memo = dict[tuple[str, str, Grid], tuple[ModelFacts, Mapping[Arm, float], list[Line]]]
-"""Panels as they were drawn last, by model and what is selected in it; one that shows the same is not drawn again."""
-
-
-def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid, memo: Memo | None = None) -> Drawing:
-    """All panels, and the summary where there is a place left."""
-    lines: list[Line] = []
-    hits: list[Hit] = []
-    blocks = [_remembered(model, snapshot, selected, grid, {} if memo is None else memo) for model in snapshot.models]
-    if grid.spare:
-        blocks.append([(), *((((" ", ""), *line)) for line in summary(snapshot, grid.width - 2))])
-    for first in range(0, len(blocks), grid.columns):
-        row = [block[: grid.height] for block in blocks[first : first + grid.columns]]
-        lines.extend(beside(row, [grid.width] * len(row)))
-    for i, model in enumerate(snapshot.models):
-        x, y = grid.place(i)
-        hits.append(Hit(x, y, grid.width, grid.height, model.runs[0].name if model.runs else ""))
-        hits.extend(Hit(x, y + 1 + j, grid.width, 1, run.name) for j, run in enumerate(model.runs))
-    return Drawing(tuple(lines[:height]), tuple(hits))
-
-
-def _remembered(model: ModelFacts, snapshot: Snapshot, selected: str, grid: Grid, memo: Memo) -> list[Line]:
-    key = (model.model, selected if any(run.name == selected for run in model.runs) else "", grid)
-    before = memo.get(key)
-    if before is None or before[0] is not model or before[1] != snapshot.context_mean:
-        before = (model, snapshot.context_mean, panel(model, snapshot, selected, grid.width, grid.height))
-        memo[key] = before
-    return before[2]
-
-
-def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
-    """One model."""
-    inner = width - 4
-    chosen = any(run.name == selected for run in model.runs)
+def inside(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
+    """What the panel of a model shows inside its frame: runs, curves, what is wrong, what the data changed."""
     label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
-    body: list[Line] = [run_line(run, inner, label, selected=run.name == selected) for run in model.runs]
-    tail = _troubles(model, inner, 2)
-    if change := change_line(model, snapshot, inner):
+    body: list[Line] = [run_line(run, width, label, selected=run.name == selected) for run in model.runs]
+    tail = _troubles(model, width, 2)
+    if change := change_line(model, snapshot, width):
         tail.append(change)
-    room = height - 2 - len(body) - len(tail)
+    room = height - len(body) - len(tail)
     if room > CURVE and (held := heldout_words(model.row)):
-        tail.insert(-1, spread([("held-out", "dim")], [(f" {held}", "")], inner))
+        tail.insert(-1, spread([("held-out", "dim")], [(f" {held}", "")], width))
         room -= 1
     if room >= 3 and any(run.curve for run in model.runs):
-        body.extend(curves(model, snapshot, inner, room))
-    body.extend([()] * (height - 2 - len(body) - len(tail)))
-    body.extend(tail)
-    title: list[Piece] = [(model.title, "selected" if chosen else "heading")]
-    side: list[Piece] = [(words.count(model.parameters), "dim")] if model.parameters else []
-    return framed(title, side, body[: height - 2], width, heavy=chosen)
+        body.extend(curves(model, snapshot, width, room))
+    body.extend([()] * (height - len(body) - len(tail)))
+    return [*body, *tail][:height]
 
 
 def run_line(run: RunFacts, width: int, label: int, *, selected: bool) -> Line:
