@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from lvmtui.report.costs import Choice, Cost, choices
-from lvmtui.report.sentences import against, alarms_of, change_words, overlapping, small_lead, titles
-from lvmtui.system.numbers import cosine
+from lvmtui.state.status import ENDED_EARLY, Phase
+from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
-from lvmtui.verdict.trivial import the_trivial
-from lvmtui.verdict.words import NEGLIGIBLE
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -39,17 +39,17 @@ def recommendations(table: Table, costs: Mapping[str, Cost]) -> tuple[Recommenda
     return (_accurate(table), _gains_most(table), _balanced(choices(advisable, costs)), *_avoid(table))
 
 
-def next_steps(table: Table, statuses: Collection[str], *, over: bool) -> tuple[str, ...]:
+def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `statuses`: what each run is doing; `over`: nothing goes on any more.
+    `phases`: what the runs are doing; `over`: nothing goes on any more.
     """
     steps = []
     if not over:
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
-    if "paused" in statuses:
+    if Phase.PAUSED in phases:
         steps.append("Resume the paused runs: lvmtui resume.")
-    if {"failed", "cancelled", "diverged"} & set(statuses):
+    if not ENDED_EARLY.isdisjoint(phases):
         steps.append("To compare the runs that ended early, train them again: lvmtui retry.")
     if table.histories:
         return (
@@ -122,14 +122,14 @@ def _gains_most(table: Table) -> Recommendation:
     what = "Gains most from more data"
     rows = table.gaining
     if table.histories:
-        rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not alarms_of(row))
+        rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
     if not rows:
         return Recommendation(what, (), "no model is known to gain")
     equals = overlapping(rows[0], rows)
     doubt = " in its history, which is no evidence" if table.histories else ""
     doubt += f"; the intervals of {titles(equals)} overlap with its own" if equals else ""
     models = tuple(row.model for row in (rows[0], *equals))
-    return Recommendation(what, models, f"{rows[0].title}, {change_words(rows[0])}{doubt}")
+    return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
 
 def _balanced(usable: Sequence[Choice]) -> Recommendation:
@@ -157,3 +157,53 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
         return ()
     words = "; ".join(f"{row.title} ({reason})" for row, reason in found)
     return (Recommendation(f"Do not use with {table.labels[1]}", tuple(row.model for row, _ in found), words),)
+
+
+# Phrases --------------------------------------------------------------------------------------------------------------
+
+NAMED = 4
+"""Models that are named in a sentence; more are counted."""
+
+
+class Titled(Protocol):
+    @property
+    def title(self) -> str: ...
+
+
+def titles(found: Sequence[Titled]) -> str:
+    """`LSTM, GRU`, or `6 other models`."""
+    return ", ".join(one.title for one in found) if len(found) <= NAMED else f"{len(found)} other models"
+
+
+def named(rows: Sequence[Row]) -> str:
+    """`GRU (+1.10 %), AMN (+1.00 %)`."""
+    return ", ".join(f"{row.title} ({percent(row.change)})" for row in rows)
+
+
+def in_short(words: str) -> str:
+    """A finding without the figures after its first words; they are listed under Health."""
+    return words.split(": ")[0]
+
+
+def small_lead(lead: float, over: float) -> bool:
+    """True if a lead in cosine matters as little as a change that is called negligible."""
+    return lead < NEGLIGIBLE / 100 * abs(over)
+
+
+def overlapping(best: Row, rows: Sequence[Row]) -> list[Row]:
+    """The other rows whose interval of the change overlaps with that of the best."""
+    mine = best.interval
+    return [row for row in rows if row is not best and mine and row.interval and row.interval[1] > mine[0]]
+
+
+def against(row: Row, table: Table) -> str:
+    """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
+    if row.expanded.alarms:
+        return in_short(row.expanded.alarms[0])
+    if row.verdict.word in DOWN:
+        return f"{row.change_words}; use the {table.labels[0]} model"
+    if row.expanded.skill_words == "below" and row.expanded.skill:
+        return f"below {the_trivial(row.expanded.skill.against)}"
+    if row.history and (row.change or 0) < 0:
+        return f"{row.change_words} in its history"
+    return ""

@@ -20,6 +20,7 @@ from lvmtui.report.curves import Curve, curve_of
 from lvmtui.report.questions import Question, questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
+from lvmtui.state.status import Phase
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
@@ -199,7 +200,7 @@ def report_of(
         validation_mean={arm: mean for arm, mean in context_means(state, trivial).items()},
         runs=runs,
         campaign_facts=campaign,
-        next_steps=next_steps(table, [run.status for run in runs], over=progress.ended is not None),
+        next_steps=next_steps(table, [v.status.phase for v in state.runs if v.state], over=progress.ended is not None),
     )
 
 
@@ -214,7 +215,7 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Progress:
     ends = [run.ended for run in runs if run.ended is not None]
     missing: dict[tuple[str, str], list[int]] = {}
     for run in runs:
-        if run.status != "finished":
+        if run.status != Phase.FINISHED.value:
             why = run.status + (f" ({run.reason})" if run.reason else "")
             missing.setdefault((f"{run.title} {run.label}", why), []).append(run.seed)
     several = len(state.campaign.seeds) > 1
@@ -222,7 +223,7 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Progress:
         started=min(starts, default=None),
         ended=max(ends) if ends and all(view.status.over for view in state.runs) else None,
         runs=len(runs),
-        finished=sum(run.status == "finished" for run in runs),
+        finished=sum(run.status == Phase.FINISHED.value for run in runs),
         missing=tuple(f"{name}{_seeds(seeds) if several else ''}: {why}" for (name, why), seeds in missing.items()),
         to_come=sum(not view.status.over for view in state.runs),
     )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lvmtui.report.sentences import alarms_of
 from lvmtui.system.numbers import count
 from lvmtui.verdict.table import Row, Table
 
@@ -61,7 +60,7 @@ class Choice:
 
 def choices(table: Table, costs: Mapping[str, Cost]) -> tuple[Choice, ...]:
     """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
-    usable = [row for row in table.rows if row.expanded.cosine is not None and not alarms_of(row)]
+    usable = [row for row in table.rows if row.expanded.cosine is not None and not row.expanded.alarms]
     axes = {row.model: _axes(row, costs) for row in usable}
     complete = _most_known(costs.get(row.model, NO_COST) for row in usable)
     found = []

@@ -9,13 +9,11 @@ from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
-from lvmtui.report.sentences import share
 from lvmtui.system.numbers import cosine, count, plural, signed
+from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.retrieval import TITLES
 from lvmtui.verdict.table import ArmCell, Row
-from lvmtui.verdict.trivial import the_trivial
-from lvmtui.verdict.words import stratum_change, stratum_words
+from lvmtui.verdict.words import stratum_change, stratum_words, the_trivial
 
 ARROW = " → "
 
@@ -189,7 +187,7 @@ def _found(row: Row, name: str) -> str:
         return "–"
     interval = figure.change.interval()
     ends = f" [{', '.join(signed(end, 3) for end in interval)}]" if interval else ""
-    return f"{share(figure.baseline)}{ARROW}{share(figure.expanded)}{ends}"
+    return f"{cosine(figure.baseline, 3)}{ARROW}{cosine(figure.expanded, 3)}{ends}"
 
 
 def _moved(row: Row, name: str, words: Callable[[float], str]) -> str:

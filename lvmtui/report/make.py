@@ -8,23 +8,24 @@ It runs in a process of its own, so that supervisor and screen never load numpy.
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from lvmtui import __version__
+from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.report.comparison_page import comparison_page
 from lvmtui.report.contents import Heldout, Report, report_of
-from lvmtui.report.csv import table_csv
 from lvmtui.report.curves import curve_file, file_stem, svg
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import mark_of, page_of
-from lvmtui.report.publish import publish
+from lvmtui.report.page import comparison_page, mark_of, page_of
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
@@ -183,6 +184,99 @@ def _heldout(state: CampaignState) -> Heldout:
     plan = state.campaign
     drawn = find_document(Heldout, state.dir.split / "split.json")
     return drawn or Heldout(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
+
+
+# The table for a spreadsheet ------------------------------------------------------------------------------------------
+
+
+def table_csv(report: Report) -> str:
+    """The ranked table, a line a model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    columns = (
+        "kind", "rank", "model", "baseline_label", "expanded_label", "baseline_cosine", "expanded_cosine",
+        "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",
+        "clusters", "effective_clusters", "windows", "seeds", "baseline_validation", "expanded_validation",
+        "baseline_hit_10", "expanded_hit_10", "baseline_margin", "expanded_margin", "baseline_skill", "expanded_skill",
+        "verdict", "degree", "reason",
+    )  # fmt: skip
+    write(columns)
+    base, expanded = report.table.labels
+    for row in report.table.rows:
+        cells = (row.baseline, row.expanded)
+        e = row.estimate
+        write(
+            [
+                "model", row.rank, _plain(row.title), _plain(base), _plain(expanded), *(c.cosine for c in cells),
+                row.change, *(row.interval or ("", "")), *(row.adjusted or ("", "")),
+                *((e.df, e.clusters, e.effective_clusters, e.windows) if e else ("",) * 4), row.seeds,
+                *(c.validation for c in cells),
+                *(c.scores.hit_10 if c.scores else "" for c in cells),
+                *(c.scores.margin if c.scores else "" for c in cells),
+                *(c.skill.gain.value if c.skill else "" for c in cells),
+                row.verdict.word.value, row.verdict.degree, _plain(row.verdict.reason),
+            ]
+        )  # fmt: skip
+    for trivial in report.table.trivial:
+        name = _plain(trivial.title)
+        filled = ["trivial", "", name, _plain(base), _plain(expanded), trivial.baseline, trivial.expanded]
+        write([*filled, *[""] * (len(columns) - len(filled))])
+    return out.getvalue()
+
+
+def _plain(value: str) -> str:
+    """Text that a spreadsheet does not read as a formula."""
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value
+
+
+# Files under the names that people type -------------------------------------------------------------------------------
+
+HEAD = 600
+"""Bytes of a file in which its campaign is named."""
+
+
+def publish(path: Path, content: str, campaign: Campaign) -> Path:
+    """Write a file for people to `path`, and return where it went. Raises OSError.
+
+    Such names carry only the labels of the arms, so a later campaign with the same labels takes them over, and the
+    newest campaign has the plain name. If the file there belongs to a newer campaign, ours goes under its own stamp
+    instead. If it belongs to an older one, that one is moved to its stamp first. The content names its campaign.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    other = _campaign_in(path)
+    if path.exists() and other != campaign.id:
+        theirs = _stamp_of(other, path)
+        if other and theirs > campaign.stamp:
+            path = _stamped(path, campaign.stamp)
+        else:
+            with suppress(FileNotFoundError):  # another writer has moved it meanwhile
+                os.replace(path, _stamped(path, theirs))
+    replace_file(path, content.encode())
+    return path
+
+
+def _campaign_in(path: Path) -> str:
+    """Id of the campaign that a file of ours is about; empty if it does not say."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    found = re.search(r"^ ?(?:<!-- lvmtui )?campaign (\S+)", head, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def _stamp_of(campaign_id: str, path: Path) -> str:
+    """`20261122_134500`, from the id; from the file's own time if the id has none."""
+    found = re.search(r"\d{8}_\d{6}$", campaign_id)
+    return found.group() if found else time.strftime("%Y%m%d_%H%M%S", time.localtime(path.stat().st_mtime))
+
+
+def _stamped(path: Path, stamp: str) -> Path:
+    return path.with_name(f"{path.stem}_{stamp}{path.suffix}")
+
+
+# The short process ----------------------------------------------------------------------------------------------------
 
 
 def main(arguments: list[str]) -> int:

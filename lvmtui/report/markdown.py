@@ -21,8 +21,7 @@ from lvmtui.report.blocks import (
     Text,
     pieces_of,
 )
-from lvmtui.report.columns import padded, width
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import padded, sanitise, width
 
 LEAST_WIDTH = 3
 """Of a column: Markdown wants three dashes below its title."""

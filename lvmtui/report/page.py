@@ -1,12 +1,24 @@
-"""The report as a page of blocks: one page to decide by, then the evidence, then where everything came from. Pure."""
+"""Pages of blocks: the whole report, and one model's comparison. Pure.
+
+The report begins with one page to decide by: the answer, the table it comes from, what to doubt, what to do. Then come
+the evidence (`evidence.py`) and where everything came from (`provenance.py`).
+"""
 
 from __future__ import annotations
 
-from lvmtui.report.blocks import Block
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lvmtui.formats.results import Comparison, Interval
+from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
-from lvmtui.report.first_page import first_page
 from lvmtui.report.provenance import provenance
+from lvmtui.system.numbers import cosine, date, duration, percent, plural
+from lvmtui.verdict.cross_checks import figure_words
+from lvmtui.verdict.table import Row
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, stratum_change, stratum_words
 
 MARK = "lvmtui campaign {id}"
 """In the first line of a report file: it tells this campaign's report from another one's with the same labels."""
@@ -20,3 +32,260 @@ def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
 def mark_of(report: Report) -> str:
     """What the first line of the report's file says."""
     return MARK.format(id=report.campaign)
+
+
+# The first page -------------------------------------------------------------------------------------------------------
+
+VERDICTS: dict[tuple[Word, ...], str] = {
+    (Word.IMPROVED, Word.REGRESSED): (
+        "Improved or regressed: the interval is clear of zero. A change is slight under 1 %, minor up to 3 %, large "
+        "above."
+    ),
+    (
+        Word.LEANS_UP,
+        Word.LEANS_DOWN,
+    ): "Leans up or down: the interval is clear of zero, but with one seed the change may be training noise.",
+    (Word.NEGLIGIBLE,): f"Negligible: the interval lies within ±{NEGLIGIBLE} %.",
+    (Word.TOO_CLOSE,): "Too close to call: the interval holds zero and changes that would matter.",
+}
+"""What the verdicts mean, for a reader who sees them for the first time."""
+
+
+def first_page(report: Report) -> list[Block]:
+    """Everything needed to decide, and to know how sure the decision is."""
+    return [
+        Heading(f"{report.title}: does the larger data set help?", 1),
+        Paragraph(Strong(report.answer)),
+        *_missing(report),
+        *_ranking(report),
+        *_doubts(report),
+        *_what_to_do(report),
+        Paragraph(_progress(report)),
+    ]
+
+
+def _missing(report: Report) -> list[Block]:
+    """Runs that are not finished: still to come, or ended otherwise."""
+    progress = report.progress
+    if not progress.missing:
+        return []
+    rest, of = progress.runs - progress.finished, plural(progress.runs, "run")
+    if progress.to_come:
+        return [Paragraph(Strong(f"Provisional: {progress.to_come} of {of} still to come."))]
+    return [Paragraph(Strong(f"{rest} of {of} did not finish."))]
+
+
+def _ranking(report: Report) -> list[Block]:
+    """A row a model, then their average and the best trivial baseline to hold them against."""
+    whole = report.table
+    primary = whole.primary if len(whole.rows) > 1 else None
+    average = primary.estimate.interval() if primary else None
+    scale = scale_of(interval for interval in (*(row.interval for row in whole.rows), average) if interval)
+    columns = ["rank", "", "model", *whole.labels, "change"]
+    columns += ["verdict"] if whole.histories else ["95 % interval", "verdict"]
+    columns += [scale.title] if scale else []
+    rows = [_row(row, scale, histories=whole.histories) for row in whole.rows]
+    if primary:
+        change, label = primary.estimate.value, f"average of {len(primary.models)}"
+        bar = [_bar(scale, change, average)] if scale else []
+        rows.append(["–", "", label, "", "", percent(change), interval_words(average), primary.verdict.words, *bar])
+    if whole.trivial and not whole.histories:
+        best = whole.trivial[0]
+        figures = [cosine(best.baseline), cosine(best.expanded)]
+        rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
+    return [
+        table(columns, rows, right=(0, 3, 4, 5)),
+        *bullets(_how_to_read(report, bars=scale is not None)),
+    ]
+
+
+def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
+    so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
+    return [
+        str(row.rank) if row.rank is not None else "–",
+        row.medal,
+        row.title,
+        cosine(row.baseline.cosine),
+        cosine(row.expanded.cosine),
+        percent(row.change) + so_far,
+        *([] if histories else [interval_words(row.interval)]),
+        row.verdict.words,
+        *([_bar(scale, row.change, row.interval)] if scale else []),
+    ]
+
+
+def _bar(scale: Scale, change: float | None, interval: Interval | None) -> Text:
+    return Code(scale.bar(change, interval)) if change is not None and interval is not None else ""
+
+
+def _how_to_read(report: Report, *, bars: bool) -> list[str]:
+    """The terms of the table, where they are first used."""
+    whole = report.table
+    base, expanded = whole.labels
+    if whole.histories:
+        return [
+            f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
+            "its history. No medals: these figures prove nothing."
+        ]
+    plan = report.campaign_facts
+    number = f"{report.heldout.windows:,} " if report.heldout.windows else ""
+    said = [
+        f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
+        f"{number}held-out windows ({plan.context} consecutive vectors and the one that follows, which no run trained "
+        "or validated on).",
+        f"Change is the difference in percent of {base}."
+        + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
+    ]
+    if whole.ranked:
+        leaning = any(row.gains and not row.known_to_gain for row in whole.ranked)
+        none = " There is no medal for a lean." if leaning else ""
+        said.append(f"Ranks and medals go by the change, so the first need not be the best model.{none}")
+    if whole.primary and whole.primary.chances:
+        said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
+    said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
+    return said
+
+
+def _doubts(report: Report) -> list[Block]:
+    """What to know before believing the table: the caveats, then the reasons and notes of rows, each said once."""
+    rows = report.table.rows
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        if row.verdict.reason:
+            notes.setdefault(f" ({row.verdict.words}): {row.verdict.reason}", []).append(row.title)
+        for note in row.notes:
+            notes.setdefault(f": {note}", []).append(row.title)
+    said = [f"{_whom(of, len(rows))}{note.rstrip('.')}." for note, of in notes.items()]
+    items = bullets([*report.caveats, *said])
+    return [Heading("What to doubt"), *items] if items else []
+
+
+def _whom(titles: list[str], all_: int) -> str:
+    return "All" if all_ > 1 and len(titles) == all_ else ", ".join(titles)
+
+
+def _what_to_do(report: Report) -> list[Block]:
+    said: list[Text] = [(Strong(r.what), f": {r.words}.") for r in report.recommendations]
+    return [Heading("What to do"), *bullets([*said, *report.next_steps])]
+
+
+def _progress(report: Report) -> Text:
+    progress = report.progress
+    span = f"{date(progress.started)} to {date(progress.ended)}, {duration(progress.duration)}"
+    if progress.started is None:
+        span = "not started"
+    elif progress.ended is None:
+        span = f"started {date(progress.started)}, still going on"
+    return (
+        f"{progress.finished} of {plural(progress.runs, 'run')} finished; {span}. Campaign ",
+        Code(report.campaign),
+        f", report made {date(report.made)}.",
+    )
+
+
+# Intervals as text ----------------------------------------------------------------------------------------------------
+
+CELLS = 25
+STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+"""Percent: the ends of a scale are multiples of one of these."""
+MOST_STEPS = 6
+"""From end to end: more of them would only move the ends closer to the data."""
+ZERO, LEFT, RIGHT, LINE, MIDDLE, OUTSIDE, CROSSED = "│├┤─●·┼"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From `low` to `high` percent, with zero between them."""
+
+    low: float
+    high: float
+
+    @property
+    def title(self) -> str:
+        """`−1 % to +4 %`."""
+        low, high = (f"{end:+.3g} %".replace("-", "−").replace("+0 %", "0 %") for end in (self.low, self.high))
+        return f"{low} to {high}"
+
+    def bar(self, value: float, interval: Interval) -> str:
+        """The interval with its middle, in `CELLS` characters."""
+        first, last, middle, zero = (self._cell(v) for v in (*interval, value, 0.0))
+        cells = [OUTSIDE] * CELLS
+        cells[zero] = ZERO
+        if first < middle < last:  # a narrower interval is a point at this scale
+            for i in range(first, last + 1):
+                cells[i] = CROSSED if i == zero else LINE
+            cells[first], cells[last] = LEFT, RIGHT
+        cells[middle] = MIDDLE
+        return "".join(cells)
+
+    def _cell(self, value: float) -> int:
+        share = (value - self.low) / (self.high - self.low)
+        return min(CELLS - 1, max(0, round(share * (CELLS - 1))))
+
+
+def scale_of(intervals: Iterable[Interval]) -> Scale | None:
+    """The narrowest scale with round ends that holds all intervals and zero; None for no intervals."""
+    ends = [end for interval in intervals for end in interval if math.isfinite(end)]
+    if not ends:
+        return None
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    step = next((s for s in STEPS if (high - low) / s <= MOST_STEPS - 1), STEPS[-1])
+    below, above = round(math.floor(low / step) * step, 6), round(math.ceil(high / step) * step, 6)
+    if below == 0:
+        below = -step  # zero must not hide in the frame
+    if above == 0:
+        above = step
+    return Scale(below, above)
+
+
+# One model's comparison -----------------------------------------------------------------------------------------------
+
+MODEL_MARK = "campaign {id}"
+"""A line of the file: it tells this campaign's text from another one's with the same labels."""
+
+
+def comparison_page(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> tuple[Block, ...]:
+    """The page. `several`: other models of the campaign are judged with it."""
+    change = f"; {percent(row.change)} {interval_words(row.interval)}" if row.change is not None else ""
+    return (
+        Heading(f"{row.title}: {labels[0]} vs {labels[1]}", 1),
+        Paragraph(MODEL_MARK.format(id=comparison.campaign)),
+        Paragraph(row.verdict.sentence + change),
+        table(["", *labels], _figures(row), right=(1, 2)),
+        *bullets(_facts(row, comparison, labels, several=several)),
+        *bullets(f"{'ok' if check.passed else 'FAIL'} {check.name}: {check.words}" for check in comparison.checks),
+    )
+
+
+def _figures(row: Row) -> list[list[str]]:
+    cells = (row.baseline, row.expanded)
+    rows = [
+        ["held-out cosine", *(cosine(cell.cosine) for cell in cells)],
+        ["own validation cosine", *(cosine(cell.validation) for cell in cells)],
+    ]
+    if row.baseline.scores and row.expanded.scores:
+        scores = (row.baseline.scores, row.expanded.scores)
+        rows.append(["margin", *(cosine(s.margin) for s in scores)])
+        rows += [[f"hit@{k}", *(cosine(getattr(s, f"hit_{k}"), 3) for s in scores)] for k in (1, 5, 10)]
+        if scores[0].seed_deviation is not None:
+            rows.append(["deviation over seeds", *(cosine(s.seed_deviation) for s in scores)])
+    return rows
+
+
+def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> list[str]:
+    said = [f"gain with {cell.label}: {cell.gain_words}" for cell in (row.baseline, row.expanded) if cell.skill]
+    if e := row.estimate:
+        seeds = " over clusters and seeds" if e.cluster_df is not None else ""
+        said.append(
+            f"{e.windows:,} held-out windows in {plural(e.clusters, 'cluster')} (as good as "
+            f"{e.effective_clusters:.1f} of equal weight); {e.df:.1f} degrees of freedom{seeds}"
+        )
+        together = f", judged with the other models {interval_words(row.adjusted)}" if several else ""
+        said.append(f"95 % interval of this model alone {interval_words(row.interval)}{together}")
+    said += row.figures
+    said += [figure_words(figure) for figure in row.retrieval]
+    said += [
+        f"{stratum_words(s.name, labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata
+    ]
+    said.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
+    return said + [f"note: {note}" for note in (*row.notes, *comparison.notes)]

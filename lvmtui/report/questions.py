@@ -6,19 +6,20 @@ earlier runs are not evidence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from statistics import fmean
 
 from lvmtui.formats.results import ALPHA, STRATA
+from lvmtui.report.advice import in_short, named, overlapping, small_lead, titles
 from lvmtui.report.costs import Cost, choices, cost_ratio
-from lvmtui.report.rank_correlation import rank_correlation
-from lvmtui.report.sentences import alarms_of, in_short, named, overlapping, small_lead, titles
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
-from lvmtui.verdict.retrieval import hits_of
+from lvmtui.system.student import two_sided_p
+from lvmtui.verdict.cross_checks import hits_of
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.trivial import the_trivial
-from lvmtui.verdict.words import NEGLIGIBLE, Word, scarcity, stratum_words
+from lvmtui.verdict.words import NEGLIGIBLE, Word, scarcity, stratum_words, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -96,8 +97,8 @@ def _largest(table: Table, costs: Mapping[str, Cost]) -> str:
     if len(sized) < 2:
         return "Unknown: the sizes of fewer than two models are known."
     parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
-    if alarms_of(largest):
-        return f"No: {largest.title} ({count(parameters)} parameters) {in_short(alarms_of(largest)[0])}."
+    if largest.expanded.alarms:
+        return f"No: {largest.title} ({count(parameters)} parameters) {in_short(largest.expanded.alarms[0])}."
     usable = choices(table, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
@@ -178,3 +179,35 @@ def _skills(table: Table) -> str:
     best = max((skill for _, skill in skilled), key=lambda skill: skill.cosine)
     said = [f"{word} {', '.join(names)}" for word, names in groups.items()]
     return f"With {table.labels[1]}, against {the_trivial(best.against)} ({cosine(best.cosine)}): {'; '.join(said)}."
+
+
+# Rank correlation -----------------------------------------------------------------------------------------------------
+
+EXACT = 7
+"""Points up to which all orders are tried: 5,040 of them."""
+
+
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """Spearman's rho and its two-sided p-value: exact for up to `EXACT` points, by Student's t for more."""
+    a, b = _ranks(x), _ranks(y)
+    rho = _pearson(a, b)
+    if len(a) > EXACT:
+        if abs(rho) >= 1:
+            return rho, 0.0
+        return rho, two_sided_p(rho * math.sqrt((len(a) - 2) / (1 - rho * rho)), len(a) - 2)
+    orders = list(permutations(b))
+    return rho, sum(abs(_pearson(a, order)) >= abs(rho) - 1e-12 for order in orders) / len(orders)
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """Ranks from 1; ties get their mean rank."""
+    return [
+        sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2 for value in values
+    ]
+
+
+def _pearson(a: Sequence[float], b: Sequence[float]) -> float:
+    mean_a, mean_b = fmean(a), fmean(b)
+    cross = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
+    scale = math.sqrt(sum((x - mean_a) ** 2 for x in a) * sum((y - mean_b) ** 2 for y in b))
+    return cross / scale if scale else 0.0

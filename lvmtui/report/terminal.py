@@ -20,8 +20,7 @@ from lvmtui.report.blocks import (
     pieces_of,
     plain,
 )
-from lvmtui.report.columns import padded, width
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import padded, sanitise, width
 
 Line = tuple[tuple[str, str], ...]
 RULE = "─"

@@ -105,6 +105,8 @@ def phases_with(*paces: Pace) -> frozenset[Phase]:
 
 OVER = phases_with("over")
 """Nothing more happens without an order."""
+ENDED_EARLY = OVER - {Phase.FINISHED}
+"""Over without a result: cancelled, failed or diverged."""
 ALIVE = frozenset(phase for phase, facts in PHASES.items() if facts.has_process)
 """Phases in which a process may hold memory."""
 

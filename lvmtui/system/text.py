@@ -50,3 +50,16 @@ def _plain(character: str) -> str:
     if character in "\t\n\r\v\f\x85\u2028\u2029":
         return " "
     return "\ufffd" if unicodedata.category(character)[0] == "C" else character
+
+
+def width(value: str) -> int:
+    """Columns that `value` takes on a terminal."""
+    if value.isascii():
+        return len(value)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in value)
+
+
+def padded(value: str, columns: int, *, right: bool = False) -> str:
+    """`value` filled with spaces to so many columns; longer text stays as it is."""
+    space = " " * (columns - width(value))
+    return space + value if right else value + space

@@ -95,8 +95,9 @@ class LvmApp(App[int], inherit_bindings=False):
     ) -> None:
         """`live` False: nothing is watched, and a test calls `look`. `clock` and `machine` can be replaced by ones that
         stand still."""
-        super().__init__(driver_class=driver())
+        super().__init__(driver_class=driver(), ansi_color=True)
         self.theme = DARK
+        self.ansi_color = None  # from here on the theme decides; with NO_COLOR there are no colours in any
         self.workspace = workspace
         self.read_only = read_only
         self.snapshot: Snapshot | None = None

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.system.numbers import cosine, percent, plural
-from lvmtui.verdict.retrieval import falling, figure_words
+from lvmtui.verdict.cross_checks import falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table
-from lvmtui.verdict.trivial import the_trivial
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words, scarcity
+from lvmtui.verdict.words import DOWN, UP, Word, interval_words, scarcity, the_trivial
 
 NAMED = 3
 """Models that are named in the answer; more are counted."""

@@ -18,7 +18,7 @@ from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.trivial import short_trivial, the_trivial
+from lvmtui.verdict.words import short_trivial, the_trivial
 
 Kind = Literal[
     "diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"

@@ -17,10 +17,9 @@ from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
+from lvmtui.verdict.cross_checks import disagreement, figure_words, moves
 from lvmtui.verdict.health import Finding, finite, health_of
-from lvmtui.verdict.retrieval import figure_words, moves
 from lvmtui.verdict.rows import Trivials, draft_row
-from lvmtui.verdict.sources import disagreement
 from lvmtui.verdict.table import Average, Row, Table, TrivialRow
 from lvmtui.verdict.words import Word, chances, interval_words, verdict
 

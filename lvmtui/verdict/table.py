@@ -7,11 +7,25 @@ from dataclasses import dataclass
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
+from lvmtui.system.numbers import percent, signed
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.early import EarlyChange
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.trivial import trivial_title
-from lvmtui.verdict.words import UP, Chances, Verdict, Word, skill_words
+from lvmtui.verdict.words import UP, Chances, Verdict, Word, scarcity, skill_words, the_trivial, trivial_title
+
+
+@dataclass(frozen=True)
+class EarlyChange:
+    """A change before its runs are judged."""
+
+    percent: float
+    """(expanded / its best trivial baseline) over (baseline / its best trivial baseline), less 1, in percent."""
+    share: float
+    """Of the training, that both arms had done where they are compared; the least of the pairs."""
+
+    @property
+    def words(self) -> str:
+        """`+0.82 % so far (at 62 % of training)`."""
+        return f"{percent(self.percent)} so far (at {100 * self.share:.0f} % of training)"
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,24 @@ class ArmCell:
     def skill_words(self) -> str:
         """Against the best trivial baseline: `below`, `no better`, `better`, or empty."""
         return skill_words(self.skill.gain) if self.skill else ""
+
+    @property
+    def gain_words(self) -> str:
+        """`+.0090 [+.0051, +.0129], better than the recency mean`; a dash where it is unknown."""
+        if self.skill is None:
+            return "–"
+        gain, name = self.skill.gain, the_trivial(self.skill.against)
+        interval = gain.interval()
+        if interval is None:
+            return f"{signed(gain.value)} against {name}, too few {scarcity(gain)} for an interval"
+        low, high = interval
+        than = {"better": "better than", "no better": "no better than", "below": "below"}[self.skill_words]
+        return f"{signed(gain.value)} [{signed(low)}, {signed(high)}], {than} {name}"
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Words of its alarms."""
+        return tuple(finding.words for finding in self.findings if finding.alarm)
 
 
 @dataclass(frozen=True)
@@ -89,7 +121,7 @@ class Row:
     @property
     def gains(self) -> bool:
         """True if more data helps it or seems to, and its expanded arm is free of alarms."""
-        return self.verdict.word in UP and not any(finding.alarm for finding in self.expanded.findings)
+        return self.verdict.word in UP and not self.expanded.alarms
 
     @property
     def known_to_gain(self) -> bool:
@@ -99,6 +131,11 @@ class Row:
     @property
     def title(self) -> str:
         return sanitise(title_of(self.model), 60)
+
+    @property
+    def change_words(self) -> str:
+        """`improved, minor (+1.54 %)`; for a history the change alone."""
+        return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
 
     def cell(self, arm: Arm) -> ArmCell:
         return self.baseline if arm == "baseline" else self.expanded

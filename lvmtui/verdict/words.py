@@ -1,7 +1,7 @@
-"""The words of a verdict. Screen, files and report all take them from here. Pure; no numpy.
+"""The words of a verdict, the names of trivial baselines, and the terms of the glossary. Pure; no numpy.
 
-Words are tried in a fixed order: an unfair comparison says nothing about data; an interval around zero that is not
-narrow says nothing yet; only then is a direction named.
+Screen, files and report all take them from here. Words are tried in a fixed order: an unfair comparison says nothing
+about data; an interval around zero that is not narrow says nothing yet; only then is a direction named.
 """
 
 from __future__ import annotations
@@ -186,3 +186,86 @@ def interval_words(interval: Interval | None, digits: int = 2) -> str:
         return "–"
     low, high = (percent(value, digits).removesuffix(" %") for value in interval)
     return f"[{low}, {high}]"
+
+
+# Trivial baselines ----------------------------------------------------------------------------------------------------
+
+TRIVIAL_TITLES = {
+    "copy_last": "copy-last",
+    "mean": "mean of the context",
+    "recency_mean": "recency mean",
+    "constant_mean": "constant mean",
+    "ridge": "ridge",
+}
+WITHOUT_ARTICLE = frozenset({"copy_last", "ridge"})
+"""Names of methods; the others are things."""
+
+
+def trivial_title(name: str) -> str:
+    """The name of a trivial baseline as people write it."""
+    return TRIVIAL_TITLES.get(name, sanitise(name.replace("_", " "), 60))
+
+
+def short_trivial(name: str) -> str:
+    """The name in at most 12 characters, for the cell of a table."""
+    return {"mean": "context mean", "constant_mean": "constant"}.get(name, trivial_title(name))[:12]
+
+
+def the_trivial(name: str) -> str:
+    """The same within a sentence: `the recency mean`, `copy-last`."""
+    return trivial_title(name) if name in WITHOUT_ARTICLE else f"the {trivial_title(name)}"
+
+
+# Terms ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Term:
+    name: str
+    meaning: str
+
+
+GLOSSARY: tuple[Term, ...] = (
+    Term("arm", "one of the two data sets that are compared: the baseline (small) or the expanded one (large)"),
+    Term("run", "one model trained on one arm with one seed; a pair is its two runs, one on each arm"),
+    Term(
+        "window", "consecutive context vectors (five by default) and the vector that follows, which is to be predicted"
+    ),
+    Term("held-out", "windows that no run of the campaign trained or validated on; all runs are judged on them"),
+    Term("cluster", "an article, or a block of about 128 consecutive vectors; it is held out as a whole"),
+    Term(
+        "cosine", "cosine between predicted and true next vector, averaged over windows; 1 is perfect, higher is better"
+    ),
+    Term("change", "held-out cosine of the expanded arm minus that of the baseline, in percent of the baseline's"),
+    Term("average", "mean change over the models that were compared: the figure that answers the question"),
+    Term(
+        "95 % interval",
+        "the range that holds the true change in 95 of 100 campaigns like this one; without zero in it the sign is "
+        "known",
+    ),
+    Term(
+        "verdict",
+        "improved or regressed if the interval is clear of zero, negligible if it lies within ±0.5 %, else too close "
+        "to call; it only leans with one seed; not comparable if the runs had no equal chance",
+    ),
+    Term(
+        "trivial baseline",
+        "a prediction that needs no network: copy-last, the mean of the context, the recency mean (a weighted mean of "
+        "it), the constant mean, ridge regression",
+    ),
+    Term(
+        "gain",
+        "a model's cosine minus that of the best trivial baseline on the same windows; below zero it is worse than no "
+        "network",
+    ),
+    Term(
+        "hit@k, MRR",
+        "share of windows whose true next vector is among the k candidates nearest to the prediction; mean of 1 / rank",
+    ),
+    Term(
+        "margin",
+        "cosine with the true next vector minus cosine with the last context vector; low values mean that the model "
+        "echoes the last vector",
+    ),
+    Term("source", "held-out articles that the baseline's data set has, or new ones that only the expanded one has"),
+)

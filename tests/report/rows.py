@@ -7,9 +7,9 @@ from dataclasses import replace
 from lvmtui.formats.results import ArmScores, Estimate, Retrieval, Skill
 from lvmtui.report.costs import Cost
 from lvmtui.report.questions import Question
+from lvmtui.verdict.cross_checks import moves
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import ranked
-from lvmtui.verdict.retrieval import moves
 from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.words import Verdict, Word
 

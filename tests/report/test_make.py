@@ -17,9 +17,7 @@ import pytest
 
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.results import read_comparison
-from lvmtui.report.csv import table_csv
-from lvmtui.report.make import render_report, write_report
-from lvmtui.report.publish import publish
+from lvmtui.report.make import publish, render_report, table_csv, write_report
 from lvmtui.system.errors import UserError
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, report_of

@@ -15,11 +15,10 @@ import pytest
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.models import MODELS
-from lvmtui.report.csv import table_csv
-from lvmtui.report.make import read_report, write_report
+from lvmtui.report.make import read_report, table_csv, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
-from lvmtui.verdict.trivial import the_trivial
+from lvmtui.verdict.words import the_trivial
 from tests.factory import START, Curve, bring_to, make_campaign, planned_run
 from tests.report.made_campaigns import UP, section
 from tests.verdict.scenes import NOW, finished, report_of, state_of, words

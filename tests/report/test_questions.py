@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from lvmtui.report.advice import recommendations
 from lvmtui.report.costs import Cost
-from lvmtui.report.questions import questions
-from lvmtui.report.rank_correlation import rank_correlation
-from lvmtui.report.sentences import gain_words
+from lvmtui.report.questions import questions, rank_correlation
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Word
 from tests.report.rows import COSTS, MODELS, answers, row, table, with_hits, with_skill
@@ -88,8 +86,8 @@ def test_against_ridge_the_same_is_known_wherever_it_is_said() -> None:
     known = with_skill(row("b", 1, 0.54), -0.0154)
     said = answers(questions(table(few, known), COSTS))["Do the models beat the best trivial baseline?"]
     assert said == "With 23k, against ridge (.5554): unknown (too few seeds) a; worse b."
-    assert gain_words(few.expanded) == "−.0154 against ridge, too few seeds for an interval"
-    assert gain_words(known.expanded) == "−.0154 [−.0174, −.0134], below ridge"
+    assert few.expanded.gain_words == "−.0154 against ridge, too few seeds for an interval"
+    assert known.expanded.gain_words == "−.0154 [−.0174, −.0134], below ridge"
 
 
 def test_a_small_lead_of_the_largest_does_not_pay() -> None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.report.blocks import Bullets, Code, Figure, Heading, Paragraph, Strong, table
-from lvmtui.report.columns import width
 from lvmtui.report.make import read_report
 from lvmtui.report.page import page_of
 from lvmtui.report.terminal import plain_text, terminal_lines, wrapped
+from lvmtui.system.text import width
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, state_of
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.screen import ModalScreen
 
 from lvmtui.formats.paths import Workspace
@@ -50,3 +53,13 @@ def shown(app: LvmApp) -> str:
     region = app.screen.children[0].region if isinstance(app.screen, ModalScreen) else app.screen.region
     lines = [strip.crop(region.x, region.right).text.rstrip() for strip in app.screen._compositor.render_strips()]
     return "\n".join(lines[region.y : region.bottom])
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Wait for what threads and timers do."""
+    for _ in range(400):
+        await pilot.pause()
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it does not come true")

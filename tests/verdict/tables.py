@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lvmtui.formats.results import ArmScores, Estimate, Retrieval, Skill
+from lvmtui.verdict.cross_checks import moves
 from lvmtui.verdict.ranking import ranked
-from lvmtui.verdict.retrieval import moves
 from lvmtui.verdict.table import ArmCell, Average, Row, Table
 from lvmtui.verdict.words import Verdict, Word, chances, verdict
 

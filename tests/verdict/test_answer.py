@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lvmtui.formats.results import Estimate, Stratum
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.sources import disagreement
+from lvmtui.verdict.cross_checks import disagreement
 from lvmtui.verdict.table import Row, Table
 from lvmtui.verdict.words import DOWN, UP, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill

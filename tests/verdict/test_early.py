@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.state.run_state import RunState
-from lvmtui.verdict.early import PairSoFar, early_change
+from lvmtui.verdict.rows import PairSoFar, early_change
 from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
 
 

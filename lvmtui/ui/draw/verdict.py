@@ -15,8 +15,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.trivial import the_trivial
-from lvmtui.verdict.words import Word, interval_words, stratum_words
+from lvmtui.verdict.words import Word, interval_words, stratum_words, the_trivial
 
 IN_REPORT = ", tab shows the report"
 LEAST = (3, 4, 4)

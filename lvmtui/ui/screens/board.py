@@ -46,7 +46,7 @@ class BoardScreen(View):
         Binding("G,end", "edge(-1)", "last", show=False),
         Binding("pagedown", "page(1)", "a page down", show=False),
         Binding("pageup", "page(-1)", "a page up", show=False),
-        Binding("enter", "open", "open"),
+        Binding("enter", "open", "open", tooltip="open the run"),
         Binding("slash", "ask", "find"),
     ]
     _top = 0
@@ -84,7 +84,7 @@ class BoardScreen(View):
                 (snapshot.table, selected),
             )
         log, run = self.canvas("log"), snapshot.run(selected)
-        log.border_title = Content(plain(f"{run.title} {run.label} log") if run else "")
+        log.border_title = Content(plain(f" {run.title} {run.label} log ") if run else "")
         log.paint(lambda width, height: newest_lines(snapshot, selected, width, height))
 
     def _paint_panels(self, snapshot: Snapshot, selected: str) -> None:

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input, Select
+from textual.widgets import Select
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
@@ -20,6 +21,7 @@ from lvmtui.ui.draw.lines import Line, wrapped
 from lvmtui.ui.read.files import typed_path
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
+from lvmtui.ui.widgets.field import Field
 
 FORMATS = {"md": "Markdown", "json": "JSON", "csv": "CSV"}
 
@@ -51,12 +53,12 @@ class Export(Dialog[str]):
 
     def compose_box(self) -> ComposeResult:
         yield Select(((name, form) for form, name in FORMATS.items()), value="md", allow_blank=False, compact=True)
-        yield Input(self._proposed("md"), compact=True, select_on_focus=False)
+        yield Field(self._proposed("md"))
         yield Canvas(id="text")
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one(Input).focus()
+        self.query_one(Field).focus()
 
     def body(self, width: int) -> list[Line]:
         where, style = _where(self._path)
@@ -70,7 +72,12 @@ class Export(Dialog[str]):
 
     @property
     def _path(self) -> str:
-        return self.query_one(Input).value
+        return self.query_one(Field).value
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that was typed before the field had the focus."""
+        if event.character is not None and event.is_printable:
+            self.query_one(Field).insert_text_at_cursor(event.character)
 
     def on_input_changed(self) -> None:
         self._said = ""
@@ -81,7 +88,9 @@ class Export(Dialog[str]):
         self._format = str(event.value)
         stem, dot, suffix = self._path.rpartition(".")
         if dot and suffix in FORMATS:
-            self.query_one(Input).value = f"{stem}.{self._format}"
+            field = self.query_one(Field)
+            field.value = f"{stem}.{self._format}"
+            field.action_end()
 
     def on_input_submitted(self) -> None:
         self._write()
@@ -104,6 +113,7 @@ class Export(Dialog[str]):
             target.absolute().parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self._said = f"{target.absolute().parent}: cannot be made ({error.strerror}); name another folder"
+            self.redraw()
             return
         self._writing = True
         self.redraw()

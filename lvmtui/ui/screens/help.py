@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from lvmtui.report.glossary import GLOSSARY
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
+from lvmtui.verdict.words import GLOSSARY
 
 EVERYWHERE = "board, run and verdict"
 GROUPS: dict[str, tuple[tuple[str, str], ...]] = {

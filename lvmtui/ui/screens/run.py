@@ -32,7 +32,7 @@ class RunScreen(View):
     QUESTION = "search the log"
     GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "pane(1)", "pane"),
+        Binding("tab", "pane(1)", "pane", tooltip="next pane"),
         Binding("slash", "ask", "search"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False),
         *(Binding(str(i), f"open_pane('{name}')", name) for i, name in enumerate(PANES, 1)),
@@ -44,11 +44,11 @@ class RunScreen(View):
         Binding("G,end", "edge(1)", "end", show=False),
         Binding("right,l", "run(1)", "next run", show=False),
         Binding("left,h", "run(-1)", "previous run", show=False),
-        Binding("f", "follow", "follow"),
-        Binding("w", "wrap", "wrap"),
+        Binding("f", "follow", "follow", tooltip="follow the log"),
+        Binding("w", "wrap", "wrap", tooltip="wrap long lines"),
         Binding("n", "again(True)", "next match"),
         Binding("N", "again(False)", "previous match"),
-        Binding("y", "scale", "log scale"),
+        Binding("y", "scale", "log scale", tooltip="logarithmic scale"),
     ]
 
     def __init__(self, session: Session) -> None:

@@ -28,8 +28,8 @@ class VerdictScreen(View):
 
     KEYS = ("back", "export", "sort", "open", "pause", "cancel", "force", "retry", "turn", "help")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "turn", "report text"),
-        Binding("s", "sort", "sort"),
+        Binding("tab,shift+tab", "turn", "report text", tooltip="table or report"),
+        Binding("s", "sort", "sort", tooltip="sort by the next column"),
         Binding("down,j", "move(1)", "down", show=False),
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("pagedown,space", "page(1)", "a page down", show=False),
@@ -38,7 +38,7 @@ class VerdictScreen(View):
         Binding("left,h", "shift(-1)", "the other arm, or to the left", show=False),
         Binding("g,home", "edge(0)", "start", show=False),
         Binding("G,end", "edge(1)", "end", show=False),
-        Binding("enter", "open", "open"),
+        Binding("enter", "open", "open", tooltip="open the run"),
     ]
 
     def __init__(self, session: Session) -> None:

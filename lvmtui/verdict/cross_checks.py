@@ -1,19 +1,27 @@
-"""Whether the true next vector is found more often with more data: another question than the cosine's. Pure.
+"""What else the held-out windows show, which may contradict the change of the mean cosine. Pure.
 
-A prediction can come nearer to its target on average while others come nearer still, so hits may fall as the cosine
-rises. Both arms are counted on the same held-out windows, and the difference has an interval over articles.
+- Retrieval: whether the true next vector is found more often. A prediction can come nearer to its target on average
+  while others come nearer still, so hits may fall as the cosine rises. Both arms are counted on the same held-out
+  windows, and the difference has an interval over articles.
+- Sources: whether articles that the baseline has and new ones agree. A campaign is judged on both together. New
+  articles that are noise, or out of order, can pull that change into "negligible" while each source says something of
+  its own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from lvmtui.formats.results import ALPHA, Retrieval
+from lvmtui.formats.results import ALPHA, Retrieval, Stratum
 from lvmtui.system.numbers import cosine, plural, signed
+from lvmtui.system.student import t_quantile
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.trivial import the_trivial
+from lvmtui.verdict.words import LITTLE, NEGLIGIBLE, stratum_change, stratum_words, the_trivial
+
+# Retrieval ------------------------------------------------------------------------------------------------------------
 
 FIGURES = 3
 """Retrieval figures of a model: hit@1, hit@10 and MRR. Each is tested at a third of the level."""
@@ -88,3 +96,48 @@ def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
         if fallen:
             found.append((row, min(fallen, key=lambda f: f.change.value / (f.change.standard_error or 1e-12))))
     return tuple(found)
+
+
+# Sources --------------------------------------------------------------------------------------------------------------
+
+HARDLY = 1 / 3
+"""Share of the other source's cosine below which a source is called hardly predictable."""
+
+
+def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
+    """How the two sources contradict each other, in words; empty where they do not, or where it is not known.
+
+    They do where the difference of their changes in cosine is clear of zero and larger than what is negligible, or
+    where both arms predict next to nothing in one source.
+    """
+    if len(row.strata) < 2:
+        return ""
+    first, second = row.strata
+    hardly = [s for s, other in ((first, second), (second, first)) if _hardly(s, other)]
+    if hardly:
+        (source,) = hardly
+        reached = max(source.baseline, source.expanded)
+        return f"{stratum_words(source.name, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
+    if not _differ(first, second, row.baseline.cosine, alpha):
+        return ""
+    return " but ".join(f"{stratum_words(s.name, baseline)} {stratum_change(s)}" for s in row.strata)
+
+
+def _hardly(source: Stratum, other: Stratum) -> bool:
+    reached = max(source.baseline, source.expanded)
+    return reached < LITTLE and reached < HARDLY * max(other.baseline, other.expanded)
+
+
+def _differ(first: Stratum, second: Stratum, of: float | None, alpha: float) -> bool:
+    a, b = first.difference, second.difference
+    if a is None or b is None or not of or a.interval() is None or b.interval() is None:
+        return False
+    parts = ((a.standard_error or 0.0) ** 2, a.df), ((b.standard_error or 0.0) ** 2, b.df)
+    variance = sum(v for v, _ in parts)
+    gap = abs(b.value - a.value)
+    if 100 * gap / abs(of) <= NEGLIGIBLE:
+        return False
+    if not variance:
+        return True
+    df = variance**2 / sum(v**2 / df for v, df in parts)
+    return gap > t_quantile(alpha, df) * math.sqrt(variance)

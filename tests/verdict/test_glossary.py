@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lvmtui.report.glossary import GLOSSARY
+from lvmtui.verdict.words import GLOSSARY
 
 JUDGEMENT = Path(__file__).parents[2] / "docs" / "judgement.md"
 

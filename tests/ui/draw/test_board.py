@@ -1,0 +1,116 @@
+"""The parts of the board at any size: nothing overflows, and what matters is there."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.estimate.eta import Eta
+from lvmtui.formats.paths import Workspace
+from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
+from lvmtui.ui.draw.board_panels import bar, inside
+from lvmtui.ui.draw.board_rows import rows
+from lvmtui.ui.draw.header import banner, range_words
+from lvmtui.ui.draw.keys import machine_pieces
+from lvmtui.ui.draw.lines import Drawing, width_of
+from lvmtui.ui.read.machine import Gpu, MachineFigures, parse_gpu
+from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.read.source import Source
+from tests.ui.showcase import NOW, end, every_state, many, middle
+
+
+def look(root: Path) -> Snapshot:
+    found = Source(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Snapshot]:
+    made = {}
+    for make in (middle, end, every_state):
+        root = tmp_path_factory.mktemp(make.__name__)
+        make(root)
+        made[make.__name__] = look(root)
+    return made
+
+
+def text(drawing: Drawing) -> str:
+    return "\n".join("".join(piece for piece, _ in line).rstrip() for line in drawing.lines)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["middle", "end", "every_state"]), st.integers(1, 210), st.integers(1, 64), st.integers(0, 99))
+def test_nothing_is_wider_or_higher_than_its_place(
+    snapshots: dict[str, Snapshot], name: str, width: int, height: int, at: int
+) -> None:
+    snapshot = snapshots[name]
+    run = snapshot.runs[at % len(snapshot.runs)]
+    model = snapshot.model(run.name)
+    assert model is not None
+    assert len(inside(model, snapshot, run.name, width, height)) <= height
+    for lines in (newest_lines(snapshot, run.name, width, height), banner(snapshot, width, height)):
+        assert len(lines) <= max(1, height)
+    if width >= 40:
+        for line in inside(model, snapshot, run.name, width, height):
+            assert width_of(line) <= width
+
+
+@given(st.integers(0, 500), st.integers(0, 499), st.integers(1, 60), st.integers(1, 500))
+def test_the_selected_run_is_always_on_the_list(top: int, at: int, shown: int, count: int) -> None:
+    at %= count
+    first = first_listed(top, at, shown, count)
+    assert first <= at < first + shown
+    assert first >= 0 and (first + shown <= count or first == 0 or first <= top)
+
+
+def test_below_the_list_stands_what_its_rows_have_no_room_for(snapshots: dict[str, Snapshot]) -> None:
+    snapshot = snapshots["end"]
+    collapsed = next(run for run in snapshot.runs if run.alarms)
+    shown = " ".join(text(Drawing(tuple(about_selected(snapshot, collapsed.name, 80)))).split())
+    assert f"trouble {collapsed.title} {collapsed.label} {collapsed.trouble[:90]}" in shown
+    assert f"change {collapsed.title} not comparable: " in shown
+
+
+def test_of_a_long_list_the_visible_part_is_drawn(tmp_path: Path) -> None:
+    many(tmp_path, 40)
+    snapshot = look(tmp_path)
+    drawing = rows(snapshot, snapshot.runs[30].name, 30, 120, 24)
+    shown = text(drawing)
+    assert "model_015" in shown and "model_014" not in shown and "model_039" not in shown
+    names = [hit.target for hit in drawing.hits]
+    assert names[0] == f"run:{snapshot.runs[30].name}" and len(names) == len(set(names)) == 23
+
+
+def test_bars_count_half_cells() -> None:
+    def drawn(share: float) -> str:
+        return "".join(piece for piece, _ in bar(share, 4))
+
+    assert [drawn(s) for s in (0.0, 0.125, 0.5, 1.0, 7.0)] == ["────", "╸───", "━━──", "━━━━", "━━━━"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(35, 48, "35 to 48 s"), (40, 130, "40 s to 2 m"), (300, 480, "5 to 8 m"), (5 * 3600, 9 * 3600, "5.0 to 9.0 h")],
+)
+def test_ranges_are_short(low: float, high: float, words: str) -> None:
+    assert range_words(Eta((low + high) / 2, low, high)) == words
+
+
+def test_graphics_cards_are_shown_where_there_are_some() -> None:
+    assert parse_gpu("0, 97, 2145, 143771") == (0, Gpu(97.0, 2145 * 2**20, 143771 * 2**20))
+    assert parse_gpu("1, [N/A], 2145, 143771") == (1, Gpu(None, 2145 * 2**20, 143771 * 2**20))
+    assert parse_gpu("Failed to initialize NVML: Driver/library version mismatch") is None
+
+    def said(machine: MachineFigures | None) -> str:
+        return "".join(piece for piece, _ in machine_pieces(machine, "13:49")[0])
+
+    machine = MachineFigures(12.0, 2**30, 2**34, (Gpu(97.0, 2**31, 2**37), Gpu(3.0, 0, 2**37)))
+    assert "2 gpus 50 % 2.0 of 256 G" in said(machine)
+    parted = dataclasses.replace(machine, gpus=(Gpu(None, 2**31, 2**37),))
+    assert "gpu 2.0 of 128 G" in said(parted) and "None" not in said(parted)
+    assert "gpu" not in said(None)
