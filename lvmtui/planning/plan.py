@@ -41,6 +41,7 @@ from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
+from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, BUNDLED, Options
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
@@ -48,6 +49,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.system.permissions import who
+from lvmtui.verdict.power import Power
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
@@ -75,6 +77,8 @@ class Plan:
     """For which it was made."""
     started_with: StartedWith
     """The Python and the variables its runs will be started with: those of this process."""
+    power: Power
+    """What each model's verdict will be able to tell."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
 
@@ -82,11 +86,6 @@ class Plan:
     def split(self) -> Split:
         """The first split, or the only one."""
         return self.splits[0]
-
-    @property
-    def cluster_lengths(self) -> tuple[tuple[int, ...], ...]:
-        """For each split the windows of every held-out cluster."""
-        return tuple(_lengths(split) for split in self.splits)
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     data = _open_data(options, earlier, workspace, say)
+    judge_on = population_of(options, data.splits)
     baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
@@ -201,10 +201,12 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         folds=options.folds,
-        cluster_cap=options.cluster_cap or default_cap([n for split in data.splits for n in _lengths(split)]),
+        cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
+        judge_on=judge_on,
     )
     chosen, started = tuple(remarks), started_with_now(os.environ)
-    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, chosen)
+    can_tell = power_of(campaign, data.splits, workspace)
+    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen)
 
 
 def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:
@@ -238,10 +240,6 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
 def fingerprint_of(splits: Sequence[str]) -> str:
     """The fingerprint of a campaign's held-out windows: the split's, or one made of those of all folds."""
     return splits[0] if len(splits) == 1 else hashlib.sha256(" ".join(splits).encode()).hexdigest()
-
-
-def _lengths(split: Split) -> tuple[int, ...]:
-    return tuple(np.bincount(split.heldout.cluster).tolist())
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:

@@ -12,9 +12,9 @@ from textual.widget import Widget
 
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.curves import run_charts
 from lvmtui.ui.draw.lines import Line, place
 from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
-from lvmtui.ui.draw.run_charts import charts
 from lvmtui.ui.draw.run_facts_pane import fact_lines
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import History
@@ -85,10 +85,10 @@ class RunScreen(View):
         self.canvas("head").paint(lambda width, height: [run_header(run, where, width)])
         self.canvas("notices").paint(lambda width, height: notices(run, width, height))
         if self._above:
-            self.canvas("charts").paint(lambda w, h: charts(snapshot, run, other, log_scale, w, h))
+            self.canvas("charts").paint(lambda w, h: run_charts(run, other, log_scale, w, h))
         pane = self.canvas("pane")
         if shown == "charts":
-            pane.paint(lambda width, height: charts(snapshot, run, other, log_scale, width, height))
+            pane.paint(lambda width, height: run_charts(run, other, log_scale, width, height))
         else:
             pane.paint(lambda width, height: self._lines(run, shown, width, height))
         self.canvas("tabs").paint(lambda width, height: tabs(shown, self._panes, self._side(shown), width))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from lvmtui.system.numbers import count
-from lvmtui.ui.draw.board_panels import inside
+from lvmtui.ui.draw.board_panels import inside, table_scale
 from lvmtui.ui.draw.lines import Drawing, Hit, plain
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.widgets.canvas import Canvas
@@ -18,12 +18,12 @@ class ModelPanel(Canvas):
         """Show the model as the snapshot has it."""
         chosen = selected if any(run.name == selected for run in model.runs) else ""
         self.border_title = Content(plain(model.title))
-        self.border_subtitle = Content(count(model.parameters) if model.parameters else "")
+        self.border_subtitle = Content(f"{count(model.parameters)} weights" if model.parameters else "")
         self.set_class(bool(chosen), "-selected")
 
         def painter(width: int, height: int) -> Drawing:
+            drawing = inside(model, snapshot, selected, width, height)
             everywhere = Hit(-2, -1, width + 4, height + 2, f"run:{model.runs[0].name}" if model.runs else "")
-            rows = (Hit(-2, i, width + 4, 1, f"run:{run.name}") for i, run in enumerate(model.runs))
-            return Drawing(tuple(inside(model, snapshot, selected, width, height)), (everywhere, *rows))
+            return Drawing(drawing.lines, (everywhere, *drawing.hits))
 
-        self.paint(painter, (model, chosen, snapshot.context_mean))
+        self.paint(painter, (model, chosen, table_scale(snapshot)))
