@@ -6,12 +6,15 @@ complete line at a time; archives that must be trusted (checkpoints, held-out sc
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
 
 
@@ -87,6 +90,19 @@ def create_file(path: Path, content: bytes) -> None:
     finally:
         os.unlink(beside)
     sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Return the document at `path`, or None where there is none.
+
+    Raises UserError for a file that is not JSON: ours are replaced whole, so somebody else has written it.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON document ({error}); restore it or move it away") from None
 
 
 class LineLog:
