@@ -41,7 +41,7 @@ from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
+from lvmtui.planning.judged_on import folds_by_default, held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, BUNDLED, Options
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
@@ -117,7 +117,15 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
-    data = _open_data(options, earlier, workspace, say)
+    asked_folds = options.folds
+    options = replace(options, folds=folds_by_default(options) if asked_folds is None else asked_folds)
+    try:
+        data = _open_data(options, earlier, workspace, say)
+    except UserError:
+        if not options.folds or asked_folds:
+            raise
+        options = replace(options, folds=False)  # too few articles for several sets of them
+        data = _open_data(options, earlier, workspace, say)
     judge_on = population_of(options, data.splits)
     baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
@@ -200,7 +208,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
-        folds=options.folds,
+        folds=bool(options.folds),
         cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
         judge_on=judge_on,
     )
