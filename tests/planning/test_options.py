@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvmtui.cli.parser import given_options, parse
@@ -221,6 +221,7 @@ def test_near_names_are_suggested(arguments: list[str], said: str, capsys: pytes
     assert left.value.code == 2 and told.count("\n") == 1 and said in told, told
 
 
+@example({"arms": "\n"})
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Options.__dataclass_fields__)),
