@@ -89,8 +89,9 @@ def test_status_tells_a_change_early_by_the_rule_of_the_screen(tmp_path: Path) -
     for arm in ARMS:
         write_trivial(workspace, campaign, arm)
     state = state_of(workspace, campaign)
-    early = read_table(state).row("amn").early
-    assert early is not None
+    row = read_table(state).row("amn")
+    assert row and row.early
+    early = row.early
     assert f"AMN  {early.words}" in status_as_text(state, None).splitlines()
     (model,) = status_as_json(state, None)["models"]
     assert model["early"] == {"percent": early.percent, "share": early.share} and model["interval"] is None
