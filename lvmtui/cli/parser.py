@@ -135,6 +135,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--json", action="store_true", help="for programs")
     for name in ("cross_articles", "normalise", "same"):
         _add_option(added, OPTIONS[name])
+    added.add_argument("--context", metavar="N", help="vectors in a context; default: 5")
     added.add_argument(
         "--split",
         nargs="?",
@@ -151,6 +152,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("folders", nargs="+", metavar="FOLDER")
     added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
     added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+    added.add_argument("--context", metavar="N", help="vectors in their contexts; default: 5")
 
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
     return parser

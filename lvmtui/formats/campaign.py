@@ -114,6 +114,11 @@ class Campaign:
         """Vectors in the context of one of `models`."""
         return int(model.rpartition("@")[2]) if self.contexts else self.context
 
+    def shorter(self, model: str) -> int:
+        """The context of one of `models` where it is not the longest; else 0."""
+        context = self.context_of(model)
+        return context if context != self.context else 0
+
     @property
     def drawn_by_seed(self) -> bool:
         """Each seed trains on articles of its own; all are judged on the same ones unless there are folds too."""

@@ -68,7 +68,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         if all(scores):
             best = [v.state.trainer.finished.best_cosine for v in views]  # type: ignore[union-attr]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
-            scored.append(ScoredPair(*by_arm, _trivial(state, seed, len(scores[0].window))))
+            scored.append(ScoredPair(*by_arm, _trivial(state, model, seed, len(scores[0].window))))
     alike = _alike(scored, len(pairs), folds=campaign.folds)
     whole = Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
     figures = whole.on(campaign.judge_on) if whole else None
@@ -154,11 +154,11 @@ def _starts(events: Path) -> tuple[Started, ...]:
     return tuple(event for event in happened if isinstance(event, Started))
 
 
-def _trivial(state: CampaignState, seed: int, windows: int) -> dict[Arm, dict[str, TrivialScores]]:
+def _trivial(state: CampaignState, model: str, seed: int, windows: int) -> dict[Arm, dict[str, TrivialScores]]:
     """Each arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
     found: dict[Arm, dict[str, TrivialScores]] = {}
     for arm in ARMS:
-        path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed))
+        path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
         facts = read_trivial(path)
         view = next((v for v in state.runs if v.state and v.planned.seed == seed and not v.state.spec.imported), None)
         wanted = view.state.spec.split_fingerprint if view and view.state else state.campaign.split_fingerprint
