@@ -285,11 +285,11 @@ def import_runs(given: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _one_context(given: str | None) -> int:
+def _one_context(given: Sequence[str] | None) -> int:
     """The context that was given to a command which takes one."""
     values = (USUAL_CONTEXT,) if given is None else read_value(OPTIONS["context"], given, "--context")
     if len(values) > 1:
-        raise UserError(f"--context: {given} are several; this command takes one")
+        raise UserError(f"--context: {' '.join(map(str, values))} are several; this command takes one")
     return int(values[0])
 
 
