@@ -26,6 +26,15 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
     return tuple(pairs)
 
 
+def context_pairs(state: CampaignState, model: str, arm: Arm) -> tuple[tuple[int, RunView, RunView], ...]:
+    """(seed, run with the next shorter context, run of the model) of each seed of which both have finished."""
+    shorter = state.campaign.with_shorter(model)
+    found = [
+        (seed, state.view(shorter, arm, seed), state.view(model, arm, seed)) for seed in state.campaign.seeds if shorter
+    ]
+    return tuple((seed, a, b) for seed, a, b in found if a and b and _finished(a) and _finished(b))
+
+
 def baseline_paths(state: CampaignState) -> tuple[Path, ...]:
     """The documents of the trivial baselines, of both arms and every fold and context."""
     campaign = state.campaign
@@ -65,7 +74,8 @@ def inputs_of(state: CampaignState, model: str) -> str:
     digest = hashlib.sha256(
         f"comparison {VERSION}.{REVISION} metric {METRIC} {state.campaign.split_fingerprint}\n".encode()
     )
-    for seed, *views in complete_pairs(state, model):
+    compared = [complete_pairs(state, model), *(context_pairs(state, model, arm) for arm in ARMS)]
+    for seed, *views in (pair for pairs in compared for pair in pairs):
         for view in views:
             assert view.state and view.state.trainer.finished
             digest.update(f"{seed} {view.planned.run} {view.state.trainer.finished.heldout_digest}\n".encode())
