@@ -52,7 +52,9 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
     if one.type is bool:
         typed, written, value = list[str](), "true", True
     else:
-        numbers = (["2"], "[2]", (2,)) if one.several else (["2"], "2", 2)
+        numbers = (
+            (["2"], "[2]", (2,)) if one.several else (["2"], "2", 2) if one.type is not str else (["x"], '"x"', "x")
+        )
         typed, written, value = EXAMPLES.get(name, numbers)
     assert getattr(of_line(f"--{one.key}", *typed), name) == value
     assert getattr(of_file(tmp_path, f"{one.key} = {written}"), name) == value
