@@ -23,7 +23,7 @@ from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
-from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
+from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
@@ -108,7 +108,8 @@ def _start(given: argparse.Namespace, start: Options, file: Given) -> int:
     say = _announcer()
     if workspace.cache is not None and not given.plan:
         move_stores(workspace.cache, workspace.root)
-    plan = make_plan(chosen, workspace, say)
+    with naming_the_file(file, given_options(given)):
+        plan = make_plan(chosen, workspace, say)
     if given.plan:
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))

@@ -53,10 +53,14 @@ THREADS = 0.6
 """n threads are worth n ** 0.6 cores, since they wait for each other after each small product. Measured exponents with
 two threads at full size: .3 (AMN) to .8 (GraphMERT-LVM)."""
 GPU = 200.0
-"""Reference cores that a GPU is worth in matrix products. Not measured: from operations and bytes on an H100."""
-STEP = {"cpu": 1e-3, "gpu": 4e-4}
-"""Seconds of a step that do not depend on the model: gathering the batch, clipping, logging, and on a GPU the launch of
-its kernels. The figure for a GPU is not measured: some hundred kernels of 2 to 3 us, replayed as one graph."""
+"""Reference cores that a GPU is worth in matrix products, from operations and bytes on an H100."""
+STEP = 1e-3
+"""Seconds of a step on a CPU that do not depend on the model: gathering the batch, clipping, logging."""
+GPU_STEP = {"amn": 2.3e-4, "lstm": 3.5e-4, "gru": 7.0e-4, "transformer": 1.21e-3, "graphmert_lvm": 1.31e-3}
+"""The same on a GPU, where it is the time of the model's many small kernels, replayed as one graph. Measured on an H200
+(`benchmarks/gpu.py`, size full, batch 32), less what the products and the update are reckoned to take."""
+OTHER_GPU_STEP = 7.0e-4
+"""The same for a model that is not in the table."""
 UPDATE = 1e-9
 """Seconds a parameter for AdamW, clipping and weight averaging: about 40 bytes moved at 36 GB/s."""
 SAVE = 6e-9
@@ -155,7 +159,8 @@ def parameters_of(model: str, size: str, dim: int, context: int = USUAL_CONTEXT)
 def step_cost(work: Work) -> float:
     """Seconds of one training step on the reference core."""
     windows = work.batch_size * _window(work)
-    return STEP[work.device_kind] + UPDATE * _parameters(work) / _memory_speed(work) + windows
+    fixed = STEP if work.device_kind == "cpu" else GPU_STEP.get(work.model, OTHER_GPU_STEP)
+    return fixed + UPDATE * _parameters(work) / _memory_speed(work) + windows
 
 
 def evaluation_cost(work: Work) -> float:
