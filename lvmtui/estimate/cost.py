@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
 
 PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
     ("amn", "small"): (100_480, 1_281, 0),
@@ -21,8 +21,10 @@ PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
     ("graphmert_lvm", "small"): (513, 1_049, 10),
     ("graphmert_lvm", "full"): (24_577, 49_267, 50),
 }
-"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D. A test builds the models and
-counts."""
+"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test
+builds the models and counts."""
+POSITIONS = frozenset({"graphmert_lvm"})
+"""Models with D more parameters for each vector of a context."""
 
 USES = {
     ("amn", "small"): 1.8,
@@ -36,9 +38,9 @@ USES = {
     ("graphmert_lvm", "small"): 5.6,
     ("graphmert_lvm", "full"): 5.0,
 }
-"""How often one window uses a parameter: five times if it is applied to each context vector, less if it is applied once
-(most of AMN), more if much work is not in matrix products (attention in small models). From
-`benchmarks/training_speed.py`."""
+"""How often one window of five vectors uses a parameter: five times if it is applied to each context vector, less if
+it is applied once (most of AMN), more if much work is not in matrix products (attention in small models). From
+`benchmarks/training_speed.py`. One use is of the head, which is applied once; the others grow with the context."""
 OTHER_USES = 5.0
 """The same for a model that is not in the table."""
 
@@ -81,6 +83,7 @@ class Kind(NamedTuple):
     dim: int
     device: str
     threads: int
+    context: int = USUAL_CONTEXT
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Work:
     """Evaluations without a better loss after which the run ends early; None: it never does."""
     parameters: int | None = None
     """As the run has logged them; None: taken from the table."""
+    context: int = USUAL_CONTEXT
 
     @property
     def evaluations(self) -> int:
@@ -111,7 +115,7 @@ class Work:
     @property
     def kind(self) -> Kind:
         threads = self.threads if self.device_kind == "cpu" else 1  # they do nothing for a GPU
-        return Kind(self.model, self.size, self.dim, self.device_kind, threads)
+        return Kind(self.model, self.size, self.dim, self.device_kind, threads, self.context)
 
     @property
     def device_kind(self) -> str:
@@ -139,13 +143,17 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         threads=max(1, spec.threads),
         patience=spec.recipe.patience,
         parameters=parameters,
+        context=spec.context,
     )
 
 
-def parameters_of(model: str, size: str, dim: int) -> int | None:
+def parameters_of(model: str, size: str, dim: int, context: int = USUAL_CONTEXT) -> int | None:
     """Trainable parameters of a model for vectors of width `dim`; None if the model is not in the table."""
     row = PARAMETERS.get((model, size))
-    return None if row is None else row[0] + row[1] * dim + row[2] * dim * dim
+    if row is None:
+        return None
+    positions = dim * (context - USUAL_CONTEXT) if model in POSITIONS else 0
+    return row[0] + row[1] * dim + row[2] * dim * dim + positions
 
 
 def step_cost(work: Work) -> float:
@@ -169,12 +177,13 @@ def closing_cost(work: Work) -> float:
 def _parameters(work: Work) -> int:
     if work.parameters is not None:
         return work.parameters
-    return parameters_of(work.model, work.size, work.dim) or GUESSED.get(work.size, GUESSED["full"])
+    return parameters_of(work.model, work.size, work.dim, work.context) or GUESSED.get(work.size, GUESSED["full"])
 
 
 def _window(work: Work) -> float:
     """Seconds for one window, forward (2 operations a parameter and use) and backward (4)."""
     uses = USES.get((work.model, work.size), OTHER_USES)
+    uses = 1 + (uses - 1) * work.context / USUAL_CONTEXT
     return 6 * _parameters(work) * uses / (CORE * _speed(work))
 
 
