@@ -49,6 +49,8 @@ class View(Screen[None]):
     """What `/` asks for; empty where it asks nothing."""
     GIVES_WAY = False
     """True if the verdict may replace this view when the campaign is over and nobody is typing."""
+    TYPING = False
+    """True where letters are text, so that none of them gives an order."""
     _pressed = ""
     _prompt: Prompt | None = None
     _offered: object = None
