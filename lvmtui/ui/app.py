@@ -371,6 +371,12 @@ class LvmApp(App[int], inherit_bindings=False):
 
         self.push_screen(Help(self.parting))
 
+    def action_command_palette(self) -> None:
+        from lvmtui.ui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_export(self) -> None:
         from lvmtui.ui.screens.export import Export
 

@@ -118,7 +118,7 @@ class NewScreen(View):
         return Field(placeholder=HINTS[name], id=name, suggester=PathSuggester() if name in FILES else None)
 
     def redraw(self) -> None:
-        if not self.is_mounted:
+        if not self.is_attached or not self.query("#words"):
             return
         answers, took = self._answers, time.monotonic() - self._since
         if answers.busy and took > SLOW:

@@ -89,7 +89,7 @@ class View(Screen[None]):
     def redraw(self) -> None:
         """Draw the view; each canvas sends what has changed."""
         snapshot = self.snapshot
-        if not self.is_mounted or self._closing:
+        if not self.is_attached or not self.query("#words"):  # not composed yet, or closed already
             return
         self.set_class(snapshot is None, "-empty")
         if snapshot is None:
