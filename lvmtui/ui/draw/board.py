@@ -11,7 +11,7 @@ from lvmtui.system.numbers import clock, count, percent
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import heldout_words, inside
 from lvmtui.ui.draw.board_rows import rows
-from lvmtui.ui.draw.header import banner, header, troubles
+from lvmtui.ui.draw.header import banner, troubles
 from lvmtui.ui.draw.keys import Key, key_line, machine_pieces, order_keys
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, framed, left, wrapped
 from lvmtui.ui.draw.summary import best_now, summary
@@ -71,7 +71,7 @@ def board(
     if grid is not None:
         body = panels(snapshot, selected, width, grid.height * -(-len(snapshot.models) // grid.columns), grid, memo)
     else:
-        body = rows(snapshot, selected, top, width, max(2, min(room - LEAST_LOG, len(snapshot.runs) + 1)))
+        body = rows(snapshot, selected, top, width, max(2, min(room - LEAST_LOG, len(snapshot.runs) + 2)))
     lines: list[Line] = [*above, *body.lines]
     first = len(above)
     hits = [
@@ -120,7 +120,6 @@ def _above(snapshot: Snapshot, selected: str, width: int, height: int, *, read_o
     return [
         *banner(snapshot, width, 2 if height >= ROOMY else 1),
         *wrong,
-        header(snapshot, width, read_only=read_only),
     ]
 
 

@@ -39,8 +39,10 @@ def test_the_answer_is_the_first_thing_on_the_board(snapshots: dict[str, Snapsho
     snapshot = snapshots[name]
     lines = banner(snapshot, width)
     assert all(width_of(line) == width and {style for _, style in line} == {"banner"} for line in lines)
-    assert " ".join(snapshot.answer.split()[:5]) in text(lines[0])
-    assert text(lines[0]).endswith("provisional") is (name == "middle") is is_provisional(snapshot)
+    said = " ".join(text(line) for line in lines)
+    assert " ".join(snapshot.headline.split()[:9]) in said and "one seed" in said
+    assert text(lines[0]).startswith(" Provisional:") is (name == "middle") is is_provisional(snapshot)
+    assert ("4" in said and "left" in said) if name == "middle" else "all over" in said
     drawn = board(snapshot, snapshot.runs[0].name, 0, width, 40)
     assert drawn.lines[0] == lines[0]
 
