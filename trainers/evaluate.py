@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.formats import Floats, Integers
-from lvmtui.datasets.scores import TIE, Count, score
+from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.scores import TIE, Count, forward_scores, score
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
@@ -25,7 +25,7 @@ from lvmtui.system.files import written_beside
 from lvmtui.system.sealed import seal_archive
 from trainers.data import Heldout, Windows
 from trainers.fast import faster
-from trainers.fast.linear import available, product
+from trainers.fast.operations import available, product
 from trainers.models import unit
 
 BATCH = 512
@@ -112,9 +112,11 @@ def write_heldout(
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """
-    starts = heldout.windows.starts.cpu().numpy()
+    starts = heldout.starts
     vectors = heldout.windows.vectors.cpu().numpy()
-    scores = score(predicted, vectors, starts, lambda candidates: counting(candidates, device), heldout.group)
+    scores = score(
+        predicted, vectors, starts, heldout.context, lambda candidates: counting(candidates, device), heldout.group
+    )
     with written_beside(folder.heldout) as beside:
         with beside.open("wb") as file:
             np.savez(
@@ -168,3 +170,24 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
         return a @ b.T
     finally:
         torch.set_float32_matmul_precision(usual)
+
+
+@torch.no_grad()
+def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
+    """`forward_scores` of a trained model; None where no window is followed by four more.
+
+    `between` is called between batches and may raise to stop.
+    """
+    forward = faster(model.eval())
+    vectors = heldout.windows.vectors
+
+    def predict(contexts: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, len(contexts), BATCH):
+            between()
+            batch = torch.from_numpy(np.ascontiguousarray(contexts[start : start + BATCH])).to(vectors.device)
+            parts.append(forward(batch).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    starts, context = heldout.windows.starts.cpu().numpy(), heldout.windows.context
+    return forward_scores(predict, vectors.cpu().numpy(), starts, context, heldout.cluster)

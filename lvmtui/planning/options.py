@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
+from lvmtui.formats.spec import LONGEST_CONTEXT
 from lvmtui.models import MODELS
 from lvmtui.system.errors import unknown
 
@@ -108,6 +109,14 @@ class Options:
     )
     models: tuple[str, ...] = option(
         MODELS, "which models to train; default: all", metavar="MODEL", choices=MODELS, hint="all"
+    )
+    context: tuple[int, ...] = option(
+        (),
+        "vectors in a context; several, such as 5 10 20, are compared on the same targets; default: 5",
+        metavar="N",
+        least=1,
+        most=LONGEST_CONTEXT,
+        hint="5",
     )
     recipe: str = option(
         AUTO,

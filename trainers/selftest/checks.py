@@ -18,7 +18,7 @@ from trainers.evaluate import counting, evaluate, loss_and_cosine
 from trainers.fast import faster
 from trainers.models import build, unit
 from trainers.optimizer import BETAS, EPSILON, AdamW
-from trainers.selftest.bench import DIM, Bench, walk
+from trainers.selftest.bench import DIM, Bench, taken, walk
 from trainers.steps import Steps
 
 TF32_ERROR, FLOAT32_ERROR = 5e-3, 1e-5
@@ -128,10 +128,10 @@ def ranks(bench: Bench) -> Outcome:
     windows = walk(700, DIM, torch.device("cpu"))
     vectors, starts = windows.vectors.numpy(), windows.starts.numpy()
     noise = np.random.default_rng(2).standard_normal((len(starts), DIM)).astype(np.float32)
-    predicted = vectors[starts + 5] + noise / 5
+    predicted = vectors[starts + windows.context] + noise / 5
     predicted /= np.linalg.norm(predicted, axis=1, keepdims=True)
-    found = score(predicted, vectors, starts, lambda candidates: counting(candidates, bench.device))
-    wrong = int((found.rank != score(predicted, vectors, starts).rank).sum())
+    found = score(predicted, vectors, starts, windows.context, lambda candidates: counting(candidates, bench.device))
+    wrong = int((found.rank != score(predicted, vectors, starts, windows.context).rank).sum())
     return Outcome(wrong == 0, f"{wrong} of {len(starts)} ranks differ from numpy's")
 
 
@@ -223,11 +223,6 @@ def steady_memory(bench: Bench) -> Outcome:
 
 
 # -- what the checks share --------------------------------------------------------------------------------------------
-
-
-def taken(steps: Steps, count: int) -> None:
-    for _ in range(count):
-        steps.take()
 
 
 def weights_of(steps: Steps) -> dict[str, Tensor]:
