@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, forward_scores, score
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir

@@ -63,9 +63,9 @@ def headline(table: Table) -> str:
 
 
 def _lead(table: Table) -> str:
-    """`More data seems to help: +0.9 % on average [+0.4, +1.4], 3 of 5 models compared`."""
+    """`More data seems to help: +0.9 % on average [+0.4, +1.4], 3 of 5 models`."""
     ranked, primary = table.ranked, table.primary
-    compared = f"{len(ranked)} of {len(table.rows)} models compared"
+    compared = f"{len(ranked)} of {len(table.rows)} models"
     if len(ranked) == 1:
         (row,) = ranked
         interval = f" {interval_words(row.interval, 1)}" if row.interval else ""

@@ -22,14 +22,14 @@ MARK = "!"
 """Key that selects the next run that needs a person."""
 
 
-def banner(snapshot: Snapshot, width: int, most: int = 2) -> list[Line]:
+def banner(snapshot: Snapshot, width: int, most: int = 2, *, read_only: bool = False) -> list[Line]:
     """The answer with its doubt, at the right how far the campaign is; at most `most` lines over the whole width."""
     parts = wrapped(snapshot.headline, max(10, width - 2))
     if len(parts) > most:
         parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2))]
-    forms = _progress(snapshot)
+    forms = _progress(snapshot, read_only)
     room = width - cell_len(parts[-1]) - 4
-    if len(parts) < most and width_of(forms[-2]) > room:
+    if len(parts) < most and width_of(forms[3]) > room:
         parts.append("")
         room = width - 3
     form = next((one for one in forms if width_of(one) <= room), ())
@@ -40,9 +40,9 @@ def banner(snapshot: Snapshot, width: int, most: int = 2) -> list[Line]:
     ]
 
 
-def _progress(snapshot: Snapshot) -> list[list[Piece]]:
+def _progress(snapshot: Snapshot, read_only: bool) -> list[list[Piece]]:
     """Campaign, finished runs, time left and end; the longest form first."""
-    done = f"{snapshot.finished} of {len(snapshot.runs)} finished"
+    done = f"{'read-only   ' if read_only else ''}{snapshot.finished} of {len(snapshot.runs)} finished"
     gap: Piece = ("   ", "")
     long, short = (_time_left(snapshot, wide=wide) for wide in (True, False))
     whole: list[Piece] = [(snapshot.title, ""), gap, (done, ""), gap]
@@ -51,7 +51,7 @@ def _progress(snapshot: Snapshot) -> list[list[Piece]]:
         [*whole, *short],
         [*whole[2:], *long[:2]],
         [*whole[2:], *short[:1]],
-        [(f"{snapshot.finished}/{len(snapshot.runs)}  ", ""), *short[:1]],
+        [(done, "")],
         [(f"{snapshot.finished}/{len(snapshot.runs)}", "")],
     ]
 
