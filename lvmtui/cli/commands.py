@@ -20,6 +20,7 @@ from typing import Any
 
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import Reading
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
@@ -263,6 +264,7 @@ def check(given: argparse.Namespace) -> int:
         workspace.root,
         normalise=given.normalise,
         cross_articles=given.cross_articles,
+        reading=Reading(given.vectors or "", given.article or "", given.order or ""),
         same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
         cache=workspace.cache,
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
@@ -281,6 +283,13 @@ def import_runs(given: argparse.Namespace) -> int:
         workspace_of(given), [Path(f) for f in given.folders], arm=given.arm, trained_on=given.trained_on
     ):
         print(line)
+    return Exit.OK
+
+
+def embed(given: argparse.Namespace) -> int:
+    from lvmtui.cli.embed import embed_texts
+
+    embed_texts(given, _announcer())
     return Exit.OK
 
 
@@ -358,6 +367,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "queue": queue,
     "check": check,
     "doctor": doctor,
+    "embed": embed,
     "import": import_runs,
     "supervise": supervise,
 }
