@@ -1,7 +1,7 @@
-"""The logs people read: `retrain_<arm>_<stamp>.log` and `monitor_<stamp>.log`, told from the runs' own logs.
+"""Writes the logs for people, `retrain_<arm>_<stamp>.log` and `monitor_<stamp>.log`, from the event logs of the runs.
 
-Every line begins with the time at which the thing happened, not the time of writing, so the same history always gives
-the same lines. That is how a supervisor that takes over knows what was written already: it reads the log.
+Each line starts with the time of the event, not the time of writing, so the same events always give the same lines.
+A new supervisor reads the log to see which lines are already there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
 from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
@@ -21,20 +23,21 @@ from lvmtui.state.tail import LogCursor, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.files import append_line
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.rows import PairSoFar, early_change
 
 QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
-"""Most lines of a run's log, and of no interest here: passed over before they are decoded."""
+"""Most lines of a run's log are of these kinds. They are not shown here, so they are skipped before decoding."""
 
 Line = tuple[float, str]
-"""When it happened, and the words."""
+"""Time of the event in seconds since 1970, and the text."""
 
 
 ENDINGS = (Finished, Failed, Stopped, GaveUp)
-"""What the monitor log repeats: a run is complete, whatever way."""
+"""How a run can end. The monitor log repeats these events."""
 
 
 class AppendedLog:
-    """A log whose lines are not written twice, also not by two supervisors one after the other."""
+    """A log in which no line is written twice, even if another supervisor takes over."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,7 +45,7 @@ class AppendedLog:
         self._written: set[str] | None = None
 
     def add(self, lines: Iterable[Line], *, once: bool = False) -> None:
-        """Append lines in the order of their times; `once`: not if these words are there with any time."""
+        """Append lines in the order of their times. `once`: skip texts that are there with any time."""
         if self._written is None:
             self._written = self._read()
         for when, text in sorted(lines, key=lambda line: line[0]):
@@ -54,7 +57,7 @@ class AppendedLog:
         self.flush()
 
     def flush(self) -> None:
-        """Write what could not be written before (the disk was full)."""
+        """Write the lines that are still waiting, for example because the disk was full. Raises nothing."""
         while self._waiting:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +67,7 @@ class AppendedLog:
             del self._waiting[0]
 
     def forget(self) -> None:
-        """Free the memory of what was written: a supervisor tells nothing twice by itself."""
+        """Free the memory. Only lines of an earlier supervisor can be repeated, and those have been compared."""
         if not self._waiting:
             self._written = set()
 
@@ -75,7 +78,7 @@ class AppendedLog:
 
 
 class _RunLog:
-    """How far a run's history has been written into the logs."""
+    """How much of a run's event log has been copied to the logs for people."""
 
     def __init__(self, folder: RunDir) -> None:
         self._told: tuple[TrainerState, SupervisionState] | None = None
@@ -83,7 +86,7 @@ class _RunLog:
         self._records = LogCursor(folder.supervision, decode_record)
 
     def news(self, state: RunState) -> list[Event | Record]:
-        """What happened since the last time."""
+        """Events and records since the last call."""
         now = (state.trainer, state.supervision)
         if self._told is not None and self._told[0] is now[0] and self._told[1] is now[1]:
             return []
@@ -91,18 +94,64 @@ class _RunLog:
         return [*self._events.read()[0], *self._records.read()[0]]
 
 
+EARLY_SHARES = (0.5, 0.75)
+"""Shares of the training at which the monitor log tells a pair's change so far."""
+
+
+class _EarlyChanges:
+    """Tells how each pair's change looks on the way, at fixed shares: the same history gives the same lines."""
+
+    def __init__(self, folder: CampaignDir, campaign: Campaign) -> None:
+        self._folder = folder
+        self._campaign = campaign
+        pairs = [(model, seed) for model in campaign.models for seed in campaign.seeds]
+        self._due = [(share, model, seed) for share in EARLY_SHARES for model, seed in pairs]
+
+    def news(self, states: Mapping[str, RunState | None]) -> list[Line]:
+        """The lines that have become due."""
+        runs = {(p.model, p.arm, p.seed): states.get(p.run) for p in self._campaign.runs}
+        lines: list[Line] = []
+        for due in tuple(self._due):
+            share, model, seed = due
+            baseline, expanded = (runs.get((model, arm, seed)) for arm in ARMS)
+            if baseline is None or expanded is None:
+                continue
+            times = [_time_of_share(run, share) for run in (baseline, expanded)]
+            if None in times:
+                continue
+            fold = self._campaign.fold_of(seed)
+            trivial = {arm: read_trivial(self._folder.baseline_scores(arm, fold)) for arm in ARMS}
+            if None in trivial.values():
+                continue  # its worker has not come to it yet
+            self._due.remove(due)
+            change = early_change([PairSoFar(baseline, expanded, trivial)], share)
+            if change is not None:
+                of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
+                when = max(time for time in times if time is not None)
+                lines.append((when, f"{title_of(model)}{of_seed}  change {change.words}"))
+        return lines
+
+
+def _time_of_share(run: RunState, share: float) -> float | None:
+    """When a run was evaluated after that share of its training; None: not yet, or it ended before."""
+    step = share * run.spec.total_steps
+    return next((e.time for e in run.trainer.evaluations if e.step >= step), None)
+
+
 @dataclass
 class ReadableLogs:
-    """The logs of one campaign."""
+    """The logs for people of one campaign."""
 
     workspace: Workspace
     campaign: Campaign
     monitor: AppendedLog = field(init=False)
     _arms: dict[str, AppendedLog] = field(default_factory=dict)
     _runs: dict[str, _RunLog] = field(default_factory=dict)
+    _early: _EarlyChanges = field(init=False)
 
     def __post_init__(self) -> None:
         self.monitor = AppendedLog(self.workspace.monitor_log(self.campaign))
+        self._early = _EarlyChanges(self.workspace.campaign(self.campaign.id), self.campaign)
         for planned in self.campaign.runs:
             if planned.trained_here:
                 self._runs[planned.run] = _RunLog(self.workspace.run(planned))
@@ -110,7 +159,7 @@ class ReadableLogs:
             self._arms[arm.label] = AppendedLog(self.workspace.retrain_log(self.campaign, arm.label))
 
     def catch_up(self, states: Mapping[str, RunState | None]) -> None:
-        """Tell what is new of the campaign's runs."""
+        """Write what is new in the campaign's runs. `states`: by the name of the run."""
         lines: dict[str, list[Line]] = {}
         endings: list[Line] = []
         for planned in self.campaign.runs:
@@ -131,14 +180,14 @@ class ReadableLogs:
                 log_of_arm.add(lines[label])
                 log_of_arm.forget()
             log_of_arm.flush()
-        if endings:
-            self.monitor.add(endings)
+        if told := endings + self._early.news(states):
+            self.monitor.add(told)
         self.monitor.flush()
 
     def note(self, text: str, when: float, *, once: bool = False) -> None:
-        """A line of the monitor log."""
+        """Write a line to the monitor log. `when`: seconds since 1970."""
         self.monitor.add([(when, text)], once=once)
 
     def compared(self, model: str, when: float, seeds: int) -> None:
-        """A comparison was written."""
+        """Note that a model's comparison was written. `seeds`: number of pairs it is made from."""
         self.note(f"comparison of {title_of(model)} written, {words.plural(seeds, 'pair')}", when)

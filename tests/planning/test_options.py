@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvmtui.cli.parser import given_options, parse
 from lvmtui.planning.options import OPTIONS, Option, Options, demo
-from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
+from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 
 
@@ -53,7 +53,8 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
         typed, written, value = list[str](), "true", True
     else:
         numbers = (["2"], "[2]", (2,)) if one.several else (["2"], "2", 2)
-        typed, written, value = EXAMPLES.get(name, numbers)
+        plain = (["x"], '"x"', "x") if one.type is str else numbers
+        typed, written, value = EXAMPLES.get(name, plain)
     assert getattr(of_line(f"--{one.key}", *typed), name) == value
     assert getattr(of_file(tmp_path, f"{one.key} = {written}"), name) == value
     if "_" in name:
@@ -221,6 +222,7 @@ def test_near_names_are_suggested(arguments: list[str], said: str, capsys: pytes
     assert left.value.code == 2 and told.count("\n") == 1 and said in told, told
 
 
+@example({"arms": "\n"})
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Options.__dataclass_fields__)),
@@ -238,3 +240,22 @@ def test_any_values_are_taken_or_refused_in_one_line(values: dict[str, object]) 
 
 def test_the_demo_is_small_and_bundled() -> None:
     assert demo().bundled and demo().size == "small" and demo().recipe == "tuned"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("--folds: needs several seeds; add --seeds 1 2 3", "{file}: folds: needs several seeds; add --seeds 1 2 3"),
+        ("--batch-size 900: too large; give less", "{file}: batch-size 900: too large; give less"),
+        ("--device mps: only on a Mac; give --device cpu", "--device mps: only on a Mac; give --device cpu"),
+        ("--baseline and --folds are odd", "--baseline and folds are odd"),
+        ("data.npz: not an archive", "data.npz: not an archive"),
+    ],
+)
+def test_what_planning_finds_wrong_is_told_where_it_was_set(tmp_path: Path, message: str, told: str) -> None:
+    """`device` is also given on the command line, which counts."""
+    file = tmp_path / "c.toml"
+    file.write_text('folds = true\nbatch-size = 900\ndevice = "cpu"\n')
+    with pytest.raises(UserError) as caught, naming_the_file(read_campaign_file(file), Given({"device": "mps"})):
+        raise UserError(message)
+    assert str(caught.value) == told.format(file=file)
