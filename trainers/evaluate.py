@@ -27,6 +27,7 @@ from trainers.data import Heldout, Windows
 from trainers.fast import faster
 from trainers.fast.linear import available, product
 from trainers.models import unit
+from trainers.user_code import Loss
 
 BATCH = 512
 """Windows predicted at once: large enough to be fast, small enough that an order is obeyed at once."""
@@ -45,18 +46,21 @@ class Scores:
     spread: float
 
 
-def loss_and_cosine(name: str, raw: Tensor, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def loss_and_cosine(by: str | Loss, raw: Tensor, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Training loss, with its graph, and mean cosine, without; both ().
 
     `raw` and `predicted` (B, D) are a model's output and the same at length 1, `target` (B, D) has length 1.
     """
     cosine = (predicted * target).sum(-1).mean()
-    loss = functional.mse_loss(raw, target) if name == "mse" else 1 - cosine
+    if not isinstance(by, str):
+        loss = by(raw, target)
+    else:
+        loss = functional.mse_loss(raw, target) if by == "mse" else 1 - cosine
     return loss, cosine.detach()
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, windows: Windows, loss: str, between: Callable[[], None]) -> Scores:
+def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Callable[[], None]) -> Scores:
     """Scores of `model` on `windows`. `between` is called between batches and may raise to stop."""
     forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)

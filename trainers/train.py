@@ -49,7 +49,7 @@ from trainers.orders import LEAVE_ON, Leave, Orders, events_in
 from trainers.replace_process import NO_GRAPH, without_graphs
 from trainers.schedule import rate_at
 from trainers.selftest.record import fallbacks_on, training_code
-from trainers.state import Place, TrainState, best_model, build_forecaster
+from trainers.state import Place, TrainState, best_model, build_forecaster, loss_of, own_model_of
 from trainers.steps import Steps
 
 POINTS = 400
@@ -111,8 +111,17 @@ class Training:
         remove_leftovers(self.folder)
         self.data = open_data(spec, self.folder.workspace, self.device)
         torch.manual_seed(spec.seed)
-        model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train).train()
+        model = build_forecaster(
+            spec.model,
+            spec.dim,
+            spec.size,
+            spec.recipe,
+            spec.context,
+            self.data.train,
+            own_model_of(spec, self.folder.workspace),
+        ).train()
         state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
+        state.loss = loss_of(spec.recipe, self.folder.workspace)
         if restart:
             remove_checkpoints(self.folder)
         found = find_checkpoint(self.folder)
@@ -183,7 +192,8 @@ class Training:
         state, place, recipe, clock = self.known, self.place, self.spec.recipe, self.journal.clock
         before = clock.of("evaluating")
         clock.enter("evaluating")
-        scores = evaluate(state.averaged, self.data.validation, recipe.loss, self.between)
+        state.copy_buffers()
+        scores = evaluate(state.averaged, self.data.validation, state.loss, self.between)
         state.model.train()
         if not math.isfinite(scores.loss):
             raise Diverged(place.step, scores.loss)
@@ -280,7 +290,8 @@ class Training:
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""
-        return save_archive(self.folder.best_model, best_model(self.spec, self.place, self.known.best))
+        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace)
+        return save_archive(self.folder.best_model, content)
 
     def between(self) -> None:
         """Between two batches of an evaluation: obey orders, show life."""
