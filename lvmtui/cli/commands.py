@@ -98,12 +98,15 @@ def run(given: argparse.Namespace) -> int:
 
 def _start(given: argparse.Namespace, start: Options, file: Given) -> int:
     """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
+    from lvmtui.datasets.convert import move_stores
     from lvmtui.planning.describe import plan_as_json, plan_as_text
     from lvmtui.planning.plan import make_plan, write_plan
 
     workspace = workspace_of(given)
     chosen = combine(start, file, given_options(given))
     say = _announcer()
+    if workspace.cache is not None and not given.plan:
+        move_stores(workspace.cache, workspace.root)
     plan = make_plan(chosen, workspace, say)
     if given.plan:
         say("")
@@ -248,6 +251,7 @@ def check(given: argparse.Namespace) -> int:
         normalise=given.normalise,
         cross_articles=given.cross_articles,
         same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
+        cache=workspace.cache,
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")
@@ -288,7 +292,8 @@ def workspace_of(given: argparse.Namespace) -> Workspace:
     root = Path(named).expanduser()
     if not root.is_dir():
         raise UserError(f"--workspace {named}: no such folder; make it or name another")
-    return Workspace(root.resolve())
+    cache = getattr(given, "cache", None)
+    return Workspace(root.resolve(), None if cache is None else Path(cache))
 
 
 def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:

@@ -68,6 +68,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     """All commands and their options. `starting` False leaves out the options of a campaign, for speed."""
     common = Parser(add_help=False)
     common.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
+    common.add_argument("--cache", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     common.add_argument(
         "--poll",
         action="store_true",

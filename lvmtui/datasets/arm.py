@@ -10,6 +10,7 @@ from pathlib import Path
 from lvmtui.datasets.convert import Progress, convert, source_fault
 from lvmtui.datasets.npy import shown
 from lvmtui.datasets.store import Store, open_store
+from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.formats.spec import ArmData
 from lvmtui.system.errors import UserError
@@ -56,8 +57,8 @@ class Arm:
         return None if self.file == BUNDLED else source_fault(Path(self.file), self.open())
 
     def data(self, workspace: Path) -> ArmData:
-        """The arm as campaigns and runs write it down."""
-        store = self.folder.resolve().relative_to(workspace.resolve())
+        """The arm as campaigns and runs write it down: its store is that of the workspace, or will be."""
+        store = Workspace(workspace).datasets.relative_to(workspace) / self.folder.name
         return ArmData(self.file, str(store), self.rows, self.fingerprint)
 
 
@@ -87,16 +88,23 @@ def open_store_of(data: ArmData, workspace: Path, progress: Progress | None = No
 
 
 def file_arm(
-    name: ArmName, path: Path, workspace: Path, *, normalise: bool = False, progress: Progress | None = None
+    name: ArmName,
+    path: Path,
+    workspace: Path,
+    *,
+    normalise: bool = False,
+    progress: Progress | None = None,
+    cache: Path | None = None,
 ) -> Arm:
     """The arm of a person's file; its store is made if it is not there yet. Raises UserError."""
-    return arm_of(name, str(path.resolve()), convert(path, workspace, normalise=normalise, progress=progress))
+    store = convert(path, workspace, normalise=normalise, progress=progress, cache=cache)
+    return arm_of(name, str(path.resolve()), store)
 
 
-def bundled_arms(workspace: Path, progress: Progress | None = None) -> tuple[Arm, Arm]:
+def bundled_arms(workspace: Path, progress: Progress | None = None, cache: Path | None = None) -> tuple[Arm, Arm]:
     """The arms that come with the program: 41 articles (8,280 vectors) and all 890 (23,264), of one store."""
     with as_file(files("lvmtui.datasets") / "bundled" / "wiki_minilm_23k_int8.npz") as path:
-        store = convert(path, workspace, progress=progress)
+        store = convert(path, workspace, progress=progress, cache=cache)
     return arm_of("baseline", BUNDLED, store, (0, BUNDLED_BASELINE_ROWS)), arm_of("expanded", BUNDLED, store)
 
 

@@ -116,21 +116,22 @@ def check_files(
     cross_articles: bool = False,
     same: float | None = None,
     progress: Progress | None = None,
+    cache: Path | None = None,
 ) -> Check:
     """Check one file, or two as baseline and expanded; the word `bundled` means the bundled arms.
 
-    What is wrong with a file becomes a fault of the result. A file's compact store is made in the workspace if it is
-    not there yet, so that a run which follows does not have to. `same` overrides the cosine from which vectors are the
-    same. Raises UserError for more than two files.
+    What is wrong with a file becomes a fault of the result. A file's compact store is made in `cache`, or in the
+    workspace, if it is not there yet, so that a run which follows does not have to. `same` overrides the cosine from
+    which vectors are the same. Raises UserError for more than two files.
     """
     if [str(file) for file in files] == [BUNDLED]:
-        return check_arms(*bundled_arms(workspace, progress), cross_articles=cross_articles, same=same)
+        return check_arms(*bundled_arms(workspace, progress, cache), cross_articles=cross_articles, same=same)
     if len(files) > 2:
         raise UserError(f"{len(files)} files given; one, or a baseline and an expanded one, can be checked")
     arms, faults = [], []
     for name, file in zip(ARMS, files, strict=False):
         try:
-            arms.append(file_arm(name, file, workspace, normalise=normalise, progress=progress))
+            arms.append(file_arm(name, file, workspace, normalise=normalise, progress=progress, cache=cache))
         except UserError as error:
             faults.append(str(error))
     return check_arms(*arms, cross_articles=cross_articles, same=same, faults=tuple(faults))

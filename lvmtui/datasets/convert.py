@@ -38,19 +38,29 @@ Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
 
 
-def convert(path: Path, workspace: Path, *, normalise: bool = False, progress: Progress | None = None) -> Store:
+def convert(
+    path: Path,
+    workspace: Path,
+    *,
+    normalise: bool = False,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+) -> Store:
     """Return the store of a vector file, made now if it is not there yet.
 
-    A file is known again by path, size, time and inode, otherwise by its fingerprint. Raises UserError for anything
-    that is wrong with the file, for an unwritable workspace and for a full disk; then nothing
-    stays behind.
+    A file is known again by path, size, time and inode, otherwise by its fingerprint. `cache`: a folder in which a
+    store that the workspace does not have is made, so that a plan leaves no trace in the workspace; `move_stores` takes
+    it over later. Raises UserError for anything that is wrong with the file, for an unwritable folder and for a full
+    disk; then nothing stays behind.
     """
     datasets = Workspace(workspace).datasets
     identity = formats.identify(path)
-    store = _seen(datasets, identity)
+    store = _seen(datasets, identity) or (_seen(cache, identity) if cache else None)
     if store is None:
         file = formats.recognise(path)
         fingerprint = formats.fingerprint(file)
+        if cache is not None and not is_whole(datasets / fingerprint[:24]):
+            datasets = cache
         folder = datasets / fingerprint[:24]
         with _write_errors(datasets):
             datasets.mkdir(parents=True, exist_ok=True)
@@ -63,6 +73,25 @@ def convert(path: Path, workspace: Path, *, normalise: bool = False, progress: P
     if fault := store.facts.scan.fault(normalise or store.facts.file_kind == "quantised"):
         raise UserError(f"{shown(path)}: {fault}")
     return store
+
+
+def move_stores(cache: Path, workspace: Path) -> None:
+    """Move the stores that plans have made in `cache` to the workspace. Raises UserError if that cannot be written."""
+    datasets = Workspace(workspace).datasets
+    made = [folder for folder in cache.iterdir() if is_whole(folder)] if cache.is_dir() else []
+    if not made:
+        return
+    with _write_errors(datasets):
+        datasets.mkdir(parents=True, exist_ok=True)
+        with _only_writer(datasets):
+            for folder in made:
+                if not is_whole(datasets / folder.name):
+                    part = datasets / f".{folder.name}.part"
+                    shutil.move(folder, part)
+                    part.rename(datasets / folder.name)
+        for note in (cache / "seen").iterdir():
+            (datasets / "seen").mkdir(exist_ok=True)
+            shutil.move(note, datasets / "seen" / note.name)
 
 
 def source_fault(path: Path, store: Store) -> str | None:

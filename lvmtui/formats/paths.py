@@ -92,6 +92,8 @@ class Workspace:
     """The folder that holds `artifacts/` and `logs/`."""
 
     root: Path
+    cache: Path | None = None
+    """Where compact stores are made that `datasets` does not have; None: there."""
 
     @property
     def lvm(self) -> Path:

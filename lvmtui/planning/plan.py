@@ -302,9 +302,11 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
 
     def opened(name: Arm, file: str) -> ArmRows:
         if file == BUNDLED:
-            return bundled_arms(workspace.root, shown("the bundled vectors"))[ARMS.index(name)]
+            return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
-        return file_arm(name, path, workspace.root, normalise=options.normalise, progress=shown(file))
+        return file_arm(
+            name, path, workspace.root, normalise=options.normalise, progress=shown(file), cache=workspace.cache
+        )
 
     baseline = earlier.arm(workspace, options.normalise) if earlier else opened("baseline", options.baseline)
     return baseline, opened("expanded", options.expanded)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.datasets import formats
-from lvmtui.datasets.convert import convert, source_fault
+from lvmtui.datasets.convert import convert, move_stores, source_fault
 from lvmtui.datasets.store import open_store
 from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, save_articles, save_sequence, save_sequences, walk, windows_of
@@ -291,3 +291,32 @@ def test_a_store_made_before_ids_of_other_names_were_read_still_belongs_to_its_f
     assert store.facts.kind == "articles" and before != store.facts.fingerprint
     earlier = replace(store, folder=tmp_path, facts=replace(store.facts, fingerprint=before))
     assert source_fault(tmp_path / "a.npz", earlier) is None
+
+
+def test_a_plan_uses_a_cache_and_leaves_nothing_in_the_workspace(tmp_path: Path) -> None:
+    path = save_articles(tmp_path / "a.npz", library(20), "float32")
+    workspace, cache = tmp_path / "workspace", tmp_path / "cache"
+    workspace.mkdir()
+    store = convert(path, workspace, cache=cache)
+    assert store.folder.parent == cache and not list(workspace.iterdir())
+    assert convert(path, workspace, cache=cache).folder == store.folder
+
+    move_stores(cache, workspace)
+    assert [folder.parent.name for folder in stores(workspace)] == [store.folder.name] and not leftovers(workspace)
+    made = (stores(workspace)[0].parent / "vectors.npy").stat()
+    for other in (None, tmp_path / "another"):
+        assert convert(path, workspace, cache=other).folder.parent == stores(workspace)[0].parent.parent
+    assert (stores(workspace)[0].parent / "vectors.npy").stat() == made, "it is not made a second time"
+    move_stores(tmp_path / "none", workspace)
+    move_stores(cache, workspace)
+
+
+def test_a_start_takes_over_what_its_plan_has_read(tmp_path: Path) -> None:
+    workspace, cache = tmp_path / "workspace", tmp_path / "cache"
+    workspace.mkdir()
+    command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--plan", "--json", "--workspace", str(workspace)]
+    planned = json.loads(subprocess.run([*command, "--cache", str(cache)], capture_output=True, check=True).stdout)
+    assert not list(workspace.iterdir())
+    data = planned["campaign"]["baseline"]["data"]
+    move_stores(cache, workspace)
+    assert open_store(workspace / data["store"]).facts.fingerprint == data["fingerprint"]

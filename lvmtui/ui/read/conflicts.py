@@ -1,4 +1,4 @@
-"""Campaigns of the workspace that a new one would meet: the same data once more, or a turn to wait for."""
+"""Campaigns of the workspace that concern a new one: it would wait for them, or repeat them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
 MOST = 5
-"""Campaigns that are looked at, the newest ones."""
+"""How many of the newest campaigns are read."""
 
 
-def others(workspace: Workspace, planned: Mapping[str, Any]) -> list[str]:
-    """What a person should know of them before starting, a sentence each. `planned`: the plan's `campaign`.
+def conflicts(workspace: Workspace, planned: Mapping[str, Any]) -> list[str]:
+    """What to know about other campaigns before starting this one, a sentence each, the newest first.
 
-    Reads run folders, which can take a moment.
+    `planned`: the `campaign` object of the plan. Reads run folders, so it can take a moment.
     """
     said = []
     for folder in reversed(workspace.campaign_dirs()[-MOST:]):
@@ -40,6 +40,6 @@ def others(workspace: Workspace, planned: Mapping[str, Any]) -> list[str]:
 
 
 def _data(arm: Any) -> tuple[str, str]:
-    """What tells an arm's vectors from others."""
+    """Fingerprint and rows: equal for equal vectors."""
     data = arm.get("data") if isinstance(arm, Mapping) else None
     return (str(data.get("fingerprint")), str(list(data.get("rows", ())))) if isinstance(data, Mapping) else ("", "")

@@ -1,8 +1,7 @@
-"""A log read from its end, or from anywhere, by blocks: opening a gigabyte costs what the screen shows of it.
+"""Lines of a log, read in blocks around the part that is shown, so that a log of a gigabyte opens at once.
 
-A line is known by the offset of its first byte. Lines end at newlines; after a whole block without one, a line also
-ends where that block does, so ten megabytes without a newline are many long lines, the same ones read forwards and
-backwards. Text is made harmless here, where it enters.
+A line is identified by the byte offset of its start. Lines end at newlines. A line without a newline is split at
+multiples of `BLOCK`, so reading forwards and backwards finds the same lines. Text is sanitised here.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from lvmtui.system.text import sanitise
 BLOCK = 1 << 16
 SEARCH_BLOCK = 1 << 20
 COUNTED = 1 << 24
-"""Bytes of a log up to which the lines that hold something are counted: no longer than one waits anyway."""
+"""Largest log, in bytes, in which matches are counted; it takes a few hundredths of a second."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class LogLine:
 
 
 class LogFile:
-    """Lines of a file that may grow, shrink or go at any time. Every call looks at the file as it is then."""
+    """A log that may grow, shrink or vanish at any time. Every call opens the file again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,10 +74,11 @@ class LogFile:
         forwards: bool,
         going: Callable[[float], bool] = lambda share: True,
     ) -> int | None:
-        """Where the next line begins that holds `needle`, from `offset` on (backwards: before it); None if none does.
+        """Offset of the next line with `needle` in it, at or after `offset` (backwards: before it); None if there is
+        none.
 
-        Upper case is told from lower case only if the needle has some. `going` is told the share searched, now and
-        then, and ends the search by returning False.
+        Case matters only if the needle has a capital letter. `going` is called with the share searched so far, once a
+        block; returning False ends the search.
         """
         wanted = needle.encode()
         fold = needle == needle.lower()
@@ -101,8 +101,8 @@ class LogFile:
         return None
 
     def count(self, needle: str, offset: int) -> tuple[int, int] | None:
-        """Which of the lines that hold `needle` the one at `offset` is, from 1 on, and how many there are; None where
-        that would take long."""
+        """(number, count) of the line at `offset` among the lines with `needle` in them, from 1; None for a log larger
+        than `COUNTED` or without matches."""
         fold = needle == needle.lower()
         with _opened(self.path) as descriptor:
             size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
@@ -117,13 +117,13 @@ class LogFile:
 
 
 def newest_lines(path: Path, count: int) -> list[str]:
-    """The last `count` lines of a log, made harmless; empty ones are left out."""
+    """The last `count` lines of a log, sanitised, without empty ones."""
     log = LogFile(path)
     return [line.text for line in log.before(log.size(), count) if line.text.strip()]
 
 
 class _opened:
-    """A descriptor for reading, -1 where the file cannot be opened."""
+    """A descriptor for reading; -1 if the file cannot be opened."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -141,7 +141,7 @@ class _opened:
 
 
 def _end_of(descriptor: int, offset: int, size: int) -> int:
-    """Where the line ends that begins at `offset`: after a newline, at a block's edge, or with the file."""
+    """End of the line that begins at `offset`: after a newline, at a block's edge, or at the end of the file."""
     edge = (offset // BLOCK + 1) * BLOCK
     found = os.pread(descriptor, edge - offset, offset).find(b"\n")
     if found >= 0:
@@ -155,7 +155,7 @@ def _end_of(descriptor: int, offset: int, size: int) -> int:
 
 
 def _start_of(descriptor: int, offset: int) -> int:
-    """Where the line begins that holds the byte at `offset`."""
+    """Start of the line with the byte at `offset` in it."""
     edge = offset // BLOCK * BLOCK
     found = os.pread(descriptor, offset - edge, edge).rfind(b"\n")
     if found >= 0:
@@ -167,6 +167,6 @@ def _start_of(descriptor: int, offset: int) -> int:
 
 
 def _text(raw: bytes) -> str:
-    """A line as it is shown; of a progress bar that rewrites its line, the last state."""
+    """A line as it is shown. A progress bar overwrites its line after carriage returns; its last state is kept."""
     raw = raw.rstrip(b"\r\n")
     return sanitise(raw[raw.rfind(b"\r") + 1 :])

@@ -1,7 +1,7 @@
-"""The thread behind the screen: waits for hints, reads what changed, freezes it, hands it over.
+"""The thread behind the screen: waits for changes on disk, reads what changed, delivers a snapshot.
 
-It never waits for the screen. A terminal that stands still finds the newest snapshot when it moves again, and
-nothing piles up in between.
+It never waits for the screen. If the terminal blocks, the screen shows the newest snapshot afterwards; older ones are
+dropped.
 """
 
 from __future__ import annotations
@@ -25,32 +25,33 @@ from lvmtui.ui.read.snapshot import Builder, Snapshot
 from lvmtui.ui.read.watch import IDLE_STEP, STEP, Hints, Places
 
 TICK = 1.0
-"""Seconds between two looks at what moves: bars, counters, processes."""
+"""Seconds between two updates of what changes all the time: bars, counters, processes."""
 IDLE = 4.0
 """The same while nothing runs."""
 FRAME = 0.16
-"""Seconds between two snapshots of things that happened, at least; with five hundred runs it is what keeps a change on
-the screen within 280 ms (`benchmarks/screen.py`). What merely moves waits for the tick."""
+"""Least seconds between two snapshots made for events (an evaluation, an order). With 500 runs this keeps a change
+visible within 280 ms (`benchmarks/screen.py`). Bars and counters wait for the tick."""
 SWEEP = 10.0
-"""Seconds between two looks at everything: events can be lost."""
+"""Seconds between two reads of everything, because notifications of the file system can be lost."""
 IDLE_SWEEP = 30.0
 """The same while nothing runs."""
 FEW = 40
-"""Living runs that are all looked at every second; of more, those on the screen are, and a part of the others."""
+"""With at most this many living runs all are read every second. With more, every second those on the screen are read
+and a part of the others."""
 TURNS = 5
-"""Seconds in which all of them have been looked at."""
+"""Seconds in which each of the others is read once."""
 SETTLING = 6.0
-"""Seconds after a new folder in which one looks for a campaign in it."""
+"""Seconds during which a new folder is checked for a campaign in it."""
 LARGE = 50_000
 """Bytes of `campaign.json` from which a campaign has hundreds of runs."""
 LOTS = 1000
-"""Runs up to which that holds; more are swept less often, so that the share of the time stays the same."""
+"""With more runs than this, everything is read less often in proportion."""
 MANY = 100
-"""Runs that are weighed together before the first picture; of more, the first picture shows each by itself."""
-WEIGHING = 40
-"""Times as long as weighing all runs took is what passes before they are weighed again."""
+"""With at most this many runs, table and times are computed before the first snapshot; with more, after it."""
+COST_FACTOR = 40
+"""Table and times are computed again only after this many times the seconds they took: 2.5 % of the time."""
 LOG_LINES = 40
-"""Newest log lines that a snapshot carries."""
+"""Newest lines of the selected run's log that a snapshot carries."""
 
 
 class Source:
@@ -98,21 +99,22 @@ class Source:
         self._due = 0.0
         """When the next tick is, by the monotonic clock."""
         self._going = False
-        """Something runs in the campaign that is shown,"""
+        """True while something runs in the campaign that is shown. Then a newer campaign does not replace it."""
         self._leave = False
-        """and is to be left for the newest all the same."""
+        """True: show the newest campaign all the same."""
         self._settling = 0.0
-        """Until when a campaign may be about to appear."""
+        """Monotonic time until which a campaign may be about to appear in a new folder."""
         self._now = 0.0
         self._supervised = True
         self._stale = True
-        self._weighed = self._weight = 0.0
+        self._computed = self._cost = 0.0
+        """When table and times were last computed (monotonic), and the seconds it took."""
         self._log: tuple[Signature, tuple[str, ...]] = ((0, 0, 0), ())
 
-    # -- what the screen says ----------------------------------------------------------------------------------------
+    # -- called by the screen ----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to watch and to deliver."""
+        """Start the threads that watch and deliver."""
         if self._measured:
             self._watch.start()
         self._watcher.start(self._places.roots)
@@ -126,7 +128,7 @@ class Source:
             self._guard.notify()
 
     def set_visible(self, selected: str, visible: Iterable[str] = ()) -> None:
-        """The run whose log is shown, and the runs that are on the screen."""
+        """Say whose log is shown and which runs are on the screen: their changes are shown at once."""
         visible = frozenset(visible)
         with self._guard:
             if selected == self._selected:
@@ -145,7 +147,7 @@ class Source:
             self._guard.notify()
 
     def look_now(self) -> None:
-        """Look at everything at once, for instance after an order."""
+        """Read everything now, for instance after an order."""
         with self._guard:
             self._hints.campaign = True
             self._hints.runs |= self._views.keys()
@@ -155,25 +157,25 @@ class Source:
 
     @property
     def large(self) -> bool:
-        """True if there is so much to read that the first picture should not wait for it."""
+        """True if there is so much to read that the first paint should not wait for it."""
         chosen, _ = self._chosen()
         return chosen is not None and chosen.campaign.stat().st_size > LARGE
 
     def look(self) -> Snapshot | None:
-        """Look at everything and return the snapshot; None if there is no campaign."""
+        """Read everything and return the snapshot; None if there is no campaign."""
         self._now = self._clock()
         self._find_campaign()
         if self._reader is None:
             return None
         state = self._read(None)
         self._builder.read(state)
-        if len(state.runs) <= MANY or (self._weighed and not self._weighed_lately):
+        if len(state.runs) <= MANY or (self._computed and not self._computed_lately):
             self._recompute(state)
         return self._freeze(state)
 
     def _find_campaign(self) -> None:
-        """Open the campaign that is wanted, if it is not open. One in which something runs is not left for a newer one;
-        that there is one is said."""
+        """Open the campaign that is wanted, if it is not open. A campaign in which something runs stays open when a
+        newer one appears; a note then names the newer one."""
         leave, self._leave = self._leave, False
         chosen, newest = self._chosen(stay=self._going and not leave)
         if newest is None or chosen == newest or self._wanted:
@@ -188,8 +190,8 @@ class Source:
             self._open(chosen)
 
     def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
-        """The campaign to show, and the newest. `stay`: with the one that is shown, if it is there and none is wanted
-        by its name."""
+        """The campaign to show, and the newest. `stay`: keep the one that is shown, unless it is gone or another was
+        asked for by name."""
         folders = self.workspace.campaign_dirs()
         newest = folders[-1] if folders else None
         if self._wanted:
@@ -210,7 +212,7 @@ class Source:
         self._watcher.watch(self._places.roots)
 
     def _read(self, runs: Collection[str] | None) -> CampaignState:
-        """The campaign with these runs (None: all) read anew; the others are as they were."""
+        """The campaign, with these runs (None: all) read again."""
         reader = self._reader
         assert reader is not None
         moved = reader.look_at_pulse()
@@ -228,17 +230,17 @@ class Source:
         return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence, reader.trouble)
 
     @property
-    def _weighed_lately(self) -> bool:
-        return time.monotonic() - self._weighed < WEIGHING * self._weight
+    def _computed_lately(self) -> bool:
+        return time.monotonic() - self._computed < COST_FACTOR * self._cost
 
     def _recompute(self, state: CampaignState) -> None:
-        """What all runs together say: the table, and how long everything takes."""
+        """Compute what depends on all runs: the ranked table and the time left."""
         began = time.monotonic()
         self._builder.recompute(state, self._now)
         self._supervised = supervisor_of(self.workspace) is not None
         self._stale = False
-        self._weighed = time.monotonic()
-        self._weight = self._weighed - began
+        self._computed = time.monotonic()
+        self._cost = self._computed - began
 
     def _freeze(self, state: CampaignState) -> Snapshot:
         selected = self._views.get(self._selected)
@@ -282,7 +284,7 @@ class Source:
                 snapshot = self.look() if now >= sweep else self._refresh(hints, ticked=now >= self._due)
                 self._notes.pop("reader", None)
                 self._deliver(snapshot)
-            except Exception as error:  # what cannot be read is a line on the screen, not the end of it
+            except Exception as error:  # becomes a line on the screen; the screen goes on
                 self._faults.log("reading failed", error)
                 self._notes["reader"] = f"reading failed: {type(error).__name__}: {error}"
             living = bool(self._living())
@@ -299,13 +301,13 @@ class Source:
         return [name for name, view in self._views.items() if view.status.phase in ALIVE]
 
     def _refresh(self, hints: Hints, *, ticked: bool) -> Snapshot | None:
-        """Read what the hints name, and at a tick what moves by itself.
+        """Read the runs that the hints name and, at a tick, the living ones.
 
-        Between two ticks the clock of everything else stands still, or each event would repaint every counter.
+        `_now` changes only at a tick; otherwise each event would repaint every counter.
         """
         if ticked:
             self._now = self._clock()
-        if hints.campaigns:  # what is made at once in a new folder may not be told of
+        if hints.campaigns:  # files made at once in a new folder may come without a notification
             self._settling = time.monotonic() + SETTLING
         if self._reader is None or time.monotonic() < self._settling:
             self._find_campaign()
@@ -326,14 +328,14 @@ class Source:
             self._builder.read(state)
         turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
         self._stale = self._stale or hints.campaign or bool(hints.runs or hints.later) or (ticked and bool(runs))
-        if self._stale and not self._weighed_lately and (ticked or turned or hints.campaign):
+        if self._stale and not self._computed_lately and (ticked or turned or hints.campaign):
             self._recompute(state)
         return self._freeze(state)
 
     def _on_paths(self, paths: Iterable[str]) -> None:
         with self._guard:
             self._places.sort(paths, self._hints)
-            if self._visible:  # what is not on the screen can wait for the next second
+            if self._visible:  # runs that are not on the screen wait for the next tick
                 self._hints.later |= self._hints.runs - self._visible
                 self._hints.runs &= self._visible
             soon = time.monotonic() + TICK
@@ -344,7 +346,7 @@ class Source:
                 self._guard.notify()
 
     def _on_begun(self) -> None:
-        """What happened before the watch was not told of: look at everything once."""
+        """The watch has begun; read everything once, for what happened before."""
         with self._guard:
             self._hints.later |= self._views.keys()
             self._hints.campaigns = self._hints.campaign = True

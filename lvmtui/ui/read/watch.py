@@ -9,28 +9,28 @@ from pathlib import Path
 from lvmtui.formats.paths import RunDir, Workspace
 
 STEP = 30
-"""Milliseconds in which events are gathered; it decides how late a change is seen."""
+"""Milliseconds for which notifications are collected: how late a change is seen."""
 IDLE_STEP = 100
-"""The same while nothing runs: each step wakes the processor."""
+"""The same while nothing runs; each step wakes the processor."""
 
 
 @dataclass
 class Hints:
-    """What may have changed since the last look. Sets of names, so that many events take no more room than few."""
+    """What may have changed since the last read."""
 
     runs: set[str] = field(default_factory=set)
-    """Run folders in which something happened that is shown at once."""
+    """Names of runs with a change that is shown at once."""
     later: set[str] = field(default_factory=set)
-    """The same, of runs that are not on the screen."""
+    """Names of changed runs that are not on the screen; they wait for the next tick."""
     digits: bool = False
-    """Live digits or a log changed: that waits for the next second."""
+    """Live digits or a log changed; that waits for the next tick."""
     campaign: bool = False
     campaigns: bool = False
-    """A folder appeared or went."""
+    """A folder of a campaign or run appeared or went."""
 
     @property
     def moving(self) -> bool:
-        """True if the next second must not be slept through."""
+        """True if there is something to read at the next tick."""
         return self.digits or bool(self.later)
 
     @property
@@ -40,7 +40,7 @@ class Hints:
 
 @dataclass(frozen=True)
 class Places:
-    """Which folder means what."""
+    """The folders of a campaign, to tell what a changed path means."""
 
     workspace: Workspace
     campaign: Path | None

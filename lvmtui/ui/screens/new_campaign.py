@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,10 +19,9 @@ from lvmtui.ui.child import Child, document
 from lvmtui.ui.draw.keys import Key, key_line
 from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.draw.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines, plan_words
-from lvmtui.ui.read.conflicts import others
+from lvmtui.ui.read.conflicts import conflicts
 from lvmtui.ui.read.files import completed, typed_path
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.scratch import Scratch
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.dialogs import Ask
@@ -64,14 +65,15 @@ class NewScreen(View):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._scratch = Scratch(self.ui.workspace)
+        self._cache = plan_cache()
         self.set_interval(1.0, self._tick)
         self._ask_later()
 
     def on_unmount(self) -> None:
         for child in (self._check, self._plan):
             child.stop(patience=1.0)
-        self._scratch.close()
+        if self._cache:
+            shutil.rmtree(self._cache[1], ignore_errors=True)
 
     def _tick(self) -> None:
         if self._answers.busy:
@@ -200,13 +202,13 @@ class NewScreen(View):
                 self._look(form)
         else:
             self._answers = replace(self._answers, plan=None, busy=PLANNING)
-            arguments = [*form.arguments(), "--plan", "--json"]
-            self._plan.run(arguments, self._scratch.workspace().root, partial(self._made, form))
+            arguments = [*form.arguments(), "--plan", "--json", *self._cache]
+            self._plan.run(arguments, self.ui.workspace.root, partial(self._made, form))
         self.redraw()
 
     def _look(self, form: Form) -> None:
-        arguments = ["check", "--json", *(form.files or ("bundled",))]
-        self._check.run(arguments, self._scratch.workspace().root, partial(self._told, self._checked, form))
+        arguments = ["check", "--json", *(form.files or ("bundled",)), *self._cache]
+        self._check.run(arguments, self.ui.workspace.root, partial(self._told, self._checked, form))
 
     def _told(self, take: Callable[..., None], form: Form, out: str, words: str, code: int) -> None:
         """Runs in a thread; `take` is called in the screen's."""
@@ -216,7 +218,7 @@ class NewScreen(View):
         """Take the plan, or the reason why there is none. Runs in a thread, because it reads other campaigns."""
         plan = document(out) if code == 0 else None
         campaign = plan.get("campaign") if plan else None
-        met = others(self.ui.workspace, campaign) if isinstance(campaign, dict) else []
+        met = conflicts(self.ui.workspace, campaign) if isinstance(campaign, dict) else []
         self.ui.call_later(self._planned, form, plan, tuple(met), words or f"the plan ended with code {code}")
 
     def _planned(self, form: Form, plan: dict[str, Any] | None, met: tuple[str, ...], fault: str) -> None:
@@ -270,8 +272,8 @@ class NewScreen(View):
         self._plan.stop()
         busy = "reading the runs" if form.folders else "starting: drawing the split, proving it, writing the runs"
         self._answers = replace(self._answers, fault="", busy=f"{busy}; esc calls it off")
-        self._scratch.keep()
-        self._start.run(form.starting, self.ui.workspace.root, partial(self._told, self._started, form))
+        starting = form.starting if form.folders else [*form.starting, *self._cache]
+        self._start.run(starting, self.ui.workspace.root, partial(self._told, self._started, form))
         self.redraw()
 
     def _started(self, form: Form, out: str, words: str, code: int) -> None:
@@ -287,3 +289,12 @@ class NewScreen(View):
         if called_off:
             self.ui.say("called off; nothing was started")
         self.redraw()
+
+
+def plan_cache() -> tuple[str, ...]:
+    """`--cache FOLDER`: a temporary folder for the compact stores of plans that may never start. Empty where none can
+    be made; then they are made in the workspace."""
+    try:
+        return "--cache", tempfile.mkdtemp(prefix="lvmtui-plan-")
+    except OSError:
+        return ()

@@ -15,8 +15,8 @@ from lvmtui.ui.draw.lines import Line, width_of
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.terminal import TerminalDriver, driver
 from tests.ui.conftest import MakeApp, shown
+from tests.ui.draw.test_board import look
 from tests.ui.showcase import end, every_state, middle
-from tests.ui.test_board import look
 
 
 @pytest.fixture(scope="module")

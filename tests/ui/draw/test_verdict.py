@@ -13,8 +13,8 @@ from lvmtui.ui.draw.run import run_header
 from lvmtui.ui.draw.verdict import verdict_view
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import TrivialRow
+from tests.ui.draw.test_board import look, text
 from tests.ui.showcase import end, middle
-from tests.ui.test_board import look, text
 
 
 @pytest.fixture(scope="module")
