@@ -56,7 +56,10 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
         words = [ALL, planned.run]
-        for model in (planned.model, title_of(planned.model)):  # as in commands, and as on the screen
+        for model in (
+            planned.model,
+            title_of(planned.model, state.campaign.titles),
+        ):  # as in commands, and as on the screen
             words += [model, *(f"{model}/{arm}" for arm in arms)]
             words += [f"{model}/{arm}/{seed}" for arm in arms for seed in (planned.seed, f"s{planned.seed}")]
         for word in words:

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -51,6 +52,7 @@ from trainers.schedule import rate_at
 from trainers.selftest.record import fallbacks_on, training_code
 from trainers.state import Place, TrainState, best_model, build_forecaster, loss_of, own_model_of
 from trainers.steps import Steps
+from trainers.user_code import Bounded, own_fault
 
 POINTS = 400
 """Most points of the training curve that a run logs; a chart shows fewer, and each one waits for the device."""
@@ -66,6 +68,7 @@ MARGIN = 1 << 19
 def train(folder: RunDir, orders: Orders, began: float) -> Exit:
     """Train the run in `folder` to its end, or until an order; `began` is when the process began (monotonic)."""
     journal = Journal(folder, began)
+    streams = sys.stdout, sys.stderr
     training = Training(folder, orders, journal)
     try:
         training.prepare()
@@ -83,6 +86,7 @@ def train(folder: RunDir, orders: Orders, began: float) -> Exit:
     except Exception as error:
         return training.fail(error)
     finally:
+        sys.stdout, sys.stderr = streams
         journal.close()
 
 
@@ -104,6 +108,8 @@ class Training:
     def prepare(self) -> None:
         """Open the data, build the model, take up the newest whole checkpoint, say so."""
         spec = self.spec = read_spec(self.folder.spec)
+        if spec.own_model or spec.recipe.own_loss:
+            sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
         restart = self.orders.asks_restart(self.folder.events)
         self.device = choose_device(spec, "" if restart else begun_on(events_in(self.folder.events)))
         self.fallbacks = fallbacks_on(self.device)
@@ -377,8 +383,10 @@ class Training:
         if isinstance(error, Diverged):
             step = error.step
         failure = failure_of(error, self.folder.path, self.state.nbytes if self.state else MARGIN)
+        if failure.reason == "error" and (words := own_fault(error, self.spec, self.folder.workspace)):
+            failure = replace(failure, message=words)
         if failure.reason == "error":
-            traceback.print_exception(error)
+            traceback.print_exception(error, file=self.journal.out)
         self.journal.say(f"failed at step {step}: {failure.message}")
         message = sanitise(failure.message, 500)
         event = Failed(time.time(), step, failure.reason, message, self.journal.active, failure.needed_bytes)

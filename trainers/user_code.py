@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.user_code import OptionValue, OwnModel, UserCode, digest_of_folder
 from lvmtui.system.errors import UserError
 
@@ -76,6 +77,12 @@ def fault_words(error: BaseException, folder: Path) -> str:
         return ""
     name = str(Path(frames[-1].filename).resolve()).removeprefix(where)
     return f"{name}:{frames[-1].lineno}: {error or type(error).__name__}"
+
+
+def own_fault(error: BaseException, spec: RunSpec, workspace: Path) -> str:
+    """An error in the user's own code with its file and line; empty for others."""
+    codes = (spec.own_model.code if spec.own_model else None, spec.recipe.own_loss)
+    return next((words for code in codes if code and (words := fault_words(error, workspace / code.folder))), "")
 
 
 def kept_source(code: UserCode, workspace: Path) -> dict[str, str]:

@@ -76,6 +76,7 @@ def draft_row(
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
+        own_title=state.campaign.titles.get(model, ""),
         rank=None,
         baseline=cells["baseline"],
         expanded=cells["expanded"],
