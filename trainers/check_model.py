@@ -95,8 +95,8 @@ def check_loss(request: Request, loss: Any) -> Answer:
     if not isinstance(value, Tensor) or value.shape != ():
         found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise UserError(f"{request.source}: returned {found}; a loss is one number, a tensor of shape ()")
-    if not math.isfinite(float(value)):
-        raise UserError(f"{request.source}: the loss of random vectors is {float(value)}")
+    if not math.isfinite(value.item()):
+        raise UserError(f"{request.source}: the loss of random vectors is {value.item()}")
     value.backward()  # type: ignore[no-untyped-call]
     if raw.grad is None or not raw.grad.isfinite().all():
         raise UserError(f"{request.source}: no finite gradient reaches the output")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvmtui.formats.json_codec import decode, dump_document, encode, read_document
+from lvmtui.formats.results import Population
 from lvmtui.formats.spec import Arm, ArmData
 from lvmtui.system.files import create_file, replace_file
 from lvmtui.system.permissions import read_order
@@ -87,6 +88,8 @@ class Campaign:
     """True: each seed holds out other clusters, so its runs have a split of their own."""
     cluster_cap: int | None = None
     """Windows a held-out cluster may weigh in the verdict; None: no cap."""
+    judge_on: Population = "both"
+    """Which held-out articles the verdict is about."""
     version: int = VERSION
 
     def arm(self, arm: Arm) -> ArmFacts:

@@ -20,8 +20,11 @@ ALPHA = 0.05
 LEAST_DF = 3.0
 """Degrees of freedom below which no interval is given: its half-width would be over 3 standard errors, and the
 standard error itself is known to within a factor of two at best."""
-STRATA = ("own", "new")
-"""Names of the strata in the order of their numbers in `heldout.npz`; `verdict.words.stratum_words` says them."""
+Population = Literal["both", "own", "new"]
+"""Which held-out articles judge: those the baseline's source has, new ones, or both."""
+POPULATIONS: tuple[Population, ...] = ("both", "own", "new")
+STRATA: tuple[Population, ...] = ("own", "new")
+"""The sources in the order of their numbers in `heldout.npz`; `verdict.words.population_words` says them."""
 VERSION = 2
 METRIC = 1
 """Version of `heldout.npz` that is compared: another one may mean something else by its columns."""
@@ -158,16 +161,18 @@ class ArmScores:
 
 @dataclass(frozen=True)
 class Stratum:
-    """The held-out windows of one source."""
+    """The held-out windows of one source, or of both."""
 
-    name: str
-    """Of `STRATA`. `own`: clusters the baseline's source has; `new`: only the expanded arm's source."""
+    name: Population
+    """`own`: clusters the baseline's source has; `new`: only the expanded arm's source."""
     baseline: float
     expanded: float
     change: Estimate
     """In percent of the baseline arm's cosine on these windows."""
     difference: Estimate | None = None
     """The same in cosine: percentages of next to nothing are not shown."""
+    effects: Effects | None = None
+    """The change cluster by cluster, so that models can be averaged."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +214,7 @@ class Comparison:
     change: Estimate | None
     """Expanded less baseline, in percent of the baseline's mean."""
     strata: tuple[Stratum, ...]
+    """Each source that has held-out windows; where both have some, `both` comes last."""
     made: float
     """Seconds since 1970."""
     version: int = VERSION
@@ -222,6 +228,8 @@ class Comparison:
     """The change with every window weighing the same, in percent; None where no cap makes it another figure."""
     effects: Effects | None = None
     retrieval: tuple[Retrieval, ...] = ()
+    judge_on: Population = "both"
+    """The articles that all figures but `strata` are of."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.results import POPULATIONS
 from lvmtui.models import MODELS, RECIPES
 from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
@@ -182,6 +183,12 @@ class Options:
         "windows that one held-out article may weigh in the verdict; default: chosen by its length",
         metavar="N",
         above=0,
+    )
+    judge_on: str = option(
+        "both",
+        "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
+        "(new), or both; default: both",
+        choices=POPULATIONS,
     )
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(

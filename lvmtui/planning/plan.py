@@ -34,6 +34,7 @@ from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.results import POPULATIONS, STRATA, Population
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
@@ -87,8 +88,8 @@ class Plan:
 
     @property
     def cluster_lengths(self) -> tuple[tuple[int, ...], ...]:
-        """For each split the windows of every held-out cluster."""
-        return tuple(_lengths(split) for split in self.splits)
+        """For each split the windows of every held-out cluster that judges."""
+        return tuple(_lengths(split, self.campaign.judge_on) for split in self.splits)
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     data = _open_data(options, earlier, workspace, say)
+    judge_on = _population(options, data.splits)
     baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
@@ -208,7 +210,8 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         titles=own.titles,
         folds=options.folds,
-        cluster_cap=options.cluster_cap or default_cap([n for split in data.splits for n in _lengths(split)]),
+        cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in _lengths(s, judge_on)]),
+        judge_on=judge_on,
     )
     chosen, started = tuple(remarks), started_with_now(os.environ)
     return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, chosen, own)
@@ -247,8 +250,20 @@ def fingerprint_of(splits: Sequence[str]) -> str:
     return splits[0] if len(splits) == 1 else hashlib.sha256(" ".join(splits).encode()).hexdigest()
 
 
-def _lengths(split: Split) -> tuple[int, ...]:
-    return tuple(np.bincount(split.heldout.cluster).tolist())
+def _lengths(split: Split, judge_on: Population) -> tuple[int, ...]:
+    """Windows of each held-out cluster that judges."""
+    held = split.heldout
+    chosen = held.cluster if judge_on == "both" else held.cluster[held.stratum == STRATA.index(judge_on)]
+    return tuple(np.unique(chosen, return_counts=True)[1].tolist())
+
+
+def _population(options: Options, splits: Sequence[Split]) -> Population:
+    """The articles that are asked for. Raises UserError where none of them is held out."""
+    judge_on: Population = next(one for one in POPULATIONS if one == options.judge_on)
+    if not any(_lengths(split, judge_on) for split in splits):
+        which = "comes from the small file" if judge_on == "own" else "is in the large file alone"
+        raise UserError(f"--judge-on {judge_on}: no held-out article {which}; leave the option out")
+    return judge_on
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Skill
+from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Population, Skill
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
-from lvmtui.system.numbers import cosine, count, plural, signed
+from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.table import ArmCell, Row
-from lvmtui.verdict.words import stratum_change, stratum_words, the_trivial
+from lvmtui.verdict.words import interval_words, population_words, stratum_change, the_trivial
 
 ARROW = " → "
 
@@ -76,27 +76,32 @@ def _by_source(report: Report) -> list[Block]:
     """One row a model: the change on articles of the baseline's source and on new ones."""
     whole = report.table
     rows = [row for row in whole.ranked if row.strata]
-    names = [name for name in STRATA if any(s.name == name for row in rows for s in row.strata)]
+    there = {s.name for row in rows for s in row.strata}
+    names: list[Population] = [name for name in (*STRATA, "both") if name in there]
     if not names:
         return []
     cells = [[row.title, *(_stratum(row, name) for name in names)] for row in rows]
+    averages = {one.name: one.estimate for one in whole.by_source}
+    if averages:
+        said = (f"{percent(e.value)} {interval_words(e.interval())}" if (e := averages.get(n)) else "–" for n in names)
+        cells.append([f"average of {len(rows)}", *said])
     sizes = []
     for name in names:
         change = next(s.change for row in rows for s in row.strata if s.name == name)
-        where = stratum_words(name, whole.labels[0])
+        where = population_words(name, whole.labels[0])
         sizes.append(f"{where}: {change.windows:,} windows in {plural(change.clusters, 'cluster')}")
     scarce = any(s.change.scarce() for row in rows for s in row.strata)
-    note = f"{'; '.join(sizes)}."
+    note = f"{'; '.join(sizes)}. The verdict is about {population_words(whole.judge_on, whole.labels[0])}."
     if scarce:
         note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."
     return [
         Heading("Change by source of the held-out windows", 3),
-        table(["model", *(stratum_words(name, whole.labels[0]) for name in names)], cells),
+        table(["model", *(population_words(name, whole.labels[0]) for name in names)], cells),
         Paragraph(note[0].upper() + note[1:]),
     ]
 
 
-def _stratum(row: Row, name: str) -> str:
+def _stratum(row: Row, name: Population) -> str:
     found = next((s for s in row.strata if s.name == name), None)
     return "–" if found is None else stratum_change(found)
 

@@ -18,7 +18,7 @@ from lvmtui.report.provenance import provenance
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, stratum_change, stratum_words
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
 
 MARK = "lvmtui campaign {id}"
 """In the first line of a report file: it tells this campaign's report from another one's with the same labels."""
@@ -128,7 +128,10 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
             "its history. No medals: these figures prove nothing."
         ]
     plan = report.campaign_facts
-    number = f"{report.heldout.windows:,} " if report.heldout.windows else ""
+    windows = next((row.estimate.windows for row in whole.ranked if row.estimate), report.heldout.windows)
+    number = f"{windows:,} " if windows else ""
+    if whole.judge_on != "both":
+        number += f"({population_words(whole.judge_on, base)}) "
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
         f"{number}held-out windows ({plan.context} consecutive vectors and the one that follows, which no run trained "
@@ -285,7 +288,7 @@ def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several
     said += row.figures
     said += [figure_words(figure) for figure in row.retrieval]
     said += [
-        f"{stratum_words(s.name, labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata
+        f"{population_words(s.name, labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata
     ]
     said.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
     return said + [f"note: {note}" for note in (*row.notes, *comparison.notes)]

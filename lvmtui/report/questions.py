@@ -19,7 +19,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import hits_of
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, scarcity, stratum_words, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, Word, population_words, scarcity, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -155,7 +155,7 @@ def _sources(table: Table) -> str:
         if found:
             clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
             mean = percent(fmean(change.value for change in found))
-            where = stratum_words(name, table.labels[0])
+            where = population_words(name, table.labels[0])
             said.append(f"on {where} {mean} on average, with an interval clear of zero for {clear} of {len(found)}")
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else "Unknown."

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.system.numbers import cosine, percent, plural
-from lvmtui.verdict.cross_checks import falling, figure_words
+from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words, scarcity, the_trivial
+from lvmtui.verdict.words import DOWN, UP, Word, interval_words, population_words, scarcity, the_trivial
 
 NAMED = 3
 """Models that are named in the answer; more are counted."""
@@ -32,7 +32,7 @@ def answer(table: Table) -> str:
     if not table.ranked:
         said += [_nothing(table)]
     elif len(table.rows) == 1:
-        said += [_single(table.rows[0])]
+        said += [_single(table.rows[0], table)]
     else:
         said += [_models(table), _left_out(table)]
     said += [_retrieval(table), _sources(table)]
@@ -59,10 +59,10 @@ def unbeaten(table: Table) -> str:
 # The change ---------------------------------------------------------------------------------------------------------
 
 
-def _single(row: Row) -> str:
+def _single(row: Row, table: Table) -> str:
     """The answer for one model that is ranked."""
     change = f"{percent(row.change)}, 95 % interval {interval_words(row.interval)}" if row.interval else ""
-    beside = f" ({change or percent(row.change)})"
+    beside = f"{_judged_on(table)} ({change or percent(row.change)})"
     match row.verdict.word:
         case Word.IMPROVED:
             return f"More data helped {row.title}{beside}."
@@ -77,14 +77,15 @@ def _single(row: Row) -> str:
         case Word.TOO_CLOSE:
             return f"Whether more data helps {row.title}{beside} is too close to call."
         case _:
-            return f"No verdict on {row.title} ({percent(row.change)}): there are too few {scarcity(row.estimate)}."
+            where = f"{row.title}{_judged_on(table)} ({percent(row.change)})"
+            return f"No verdict on {where}: there are too few {scarcity(row.estimate)}."
 
 
 def _models(table: Table) -> str:
     """The average, then the single models that were compared. Models that move in opposite directions come before
     their average, which would hide that."""
     primary, opposite = table.primary, bool(table.with_word(*UP)) and bool(table.with_word(*DOWN))
-    figure = _figure(primary, len(table.rows)) if primary else ""
+    figure = _figure(primary, table) if primary else ""
     if primary is None or opposite:
         average = f"{percent(table.average)} on average" if len(table.ranked) > 1 else ""
         parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or average]
@@ -98,13 +99,18 @@ def _models(table: Table) -> str:
     return f"{lead}."
 
 
-def _figure(primary: Average, models: int) -> str:
+def _figure(primary: Average, table: Table) -> str:
     """`+0.62 % on average over 5 models, 95 % interval [+0.09, +1.22]`."""
-    average, over = primary.estimate, len(primary.models)
+    models, average, over = len(table.rows), primary.estimate, len(primary.models)
     of = f"{over} models" if over == models else f"the {over} of {models} models compared"
     interval = average.interval()
     told = f", 95 % interval {interval_words(interval)}" if interval else ""
-    return f"{percent(average.value)} on average over {of}{told}"
+    return f"{percent(average.value)} on average over {of}{_judged_on(table)}{told}"
+
+
+def _judged_on(table: Table) -> str:
+    """` on new articles`; empty where all held-out articles judge, which is usual."""
+    return f" on {population_words(table.judge_on, table.labels[0])}" if table.judge_on != "both" else ""
 
 
 def _primary(primary: Average) -> str:
@@ -220,7 +226,8 @@ def _sources(table: Table) -> str:
     """Sources of held-out articles that contradict each other."""
     rows = [row for row in table.ranked if row.disagreement]
     if not rows:
-        return ""
+        average = average_disagreement(table)
+        return f"The sources of held-out articles disagree: on average {average}." if average else ""
     first = rows[0]
     if "hardly" in first.disagreement and all("hardly" in row.disagreement for row in rows):
         return f"Check the data: {first.disagreement}."

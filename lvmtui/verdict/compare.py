@@ -70,7 +70,8 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
             scored.append(ScoredPair(*by_arm, _trivial(state, seed, len(scores[0].window))))
     alike = _alike(scored, len(pairs), folds=campaign.folds)
-    figures = Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
+    whole = Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
+    figures = whole.on(campaign.judge_on) if whole else None
     return Comparison(
         campaign=campaign.id,
         model=model,
@@ -82,7 +83,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         baseline=figures.arm("baseline") if figures else None,
         expanded=figures.arm("expanded") if figures else None,
         change=figures.change() if figures else None,
-        strata=figures.strata() if figures else (),
+        strata=whole.strata() if whole else (),
         made=now,
         cap=campaign.cluster_cap,
         folds=campaign.folds,
@@ -90,6 +91,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         unweighted=figures.unweighted() if figures else None,
         effects=figures.effects() if figures else None,
         retrieval=figures.retrieval() if figures else (),
+        judge_on=campaign.judge_on,
     )
 
 

@@ -12,7 +12,7 @@ from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState, RunView
 
-REVISION = 3
+REVISION = 4
 """Raised when a comparison holds more figures than before: older ones are then made again from the same scores."""
 
 

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from lvmtui.formats.results import ALPHA, Retrieval, Stratum
-from lvmtui.system.numbers import cosine, plural, signed
+from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval, Stratum
+from lvmtui.system.numbers import cosine, percent, plural, signed
 from lvmtui.system.student import t_quantile
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import LITTLE, NEGLIGIBLE, stratum_change, stratum_words, the_trivial
+from lvmtui.verdict.words import LITTLE, NEGLIGIBLE, interval_words, population_words, stratum_change, the_trivial
 
 # Retrieval ------------------------------------------------------------------------------------------------------------
 
@@ -110,17 +110,30 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
     They do where the difference of their changes in cosine is clear of zero and larger than what is negligible, or
     where both arms predict next to nothing in one source.
     """
-    if len(row.strata) < 2:
+    sources = [s for s in row.strata if s.name in STRATA]
+    if len(sources) < 2:
         return ""
-    first, second = row.strata
+    first, second = sources
     hardly = [s for s, other in ((first, second), (second, first)) if _hardly(s, other)]
     if hardly:
         (source,) = hardly
         reached = max(source.baseline, source.expanded)
-        return f"{stratum_words(source.name, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
+        return f"{population_words(source.name, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
     if not _differ(first, second, row.baseline.cosine, alpha):
         return ""
-    return " but ".join(f"{stratum_words(s.name, baseline)} {stratum_change(s)}" for s in row.strata)
+    return " but ".join(f"{population_words(s.name, baseline)} {stratum_change(s)}" for s in sources)
+
+
+def average_disagreement(table: Table) -> str:
+    """How the two sources contradict each other on average over the models, as `disagreement` does for one."""
+    found = {one.name: one.estimate for one in table.by_source}
+    if not {"own", "new"} <= found.keys():
+        return ""
+    own, new = found["own"], found["new"]
+    if abs(own.value - new.value) <= NEGLIGIBLE or not _clear(own, new):
+        return ""
+    said = ((population_words(name, table.labels[0]), found[name]) for name in STRATA)
+    return " but ".join(f"{where} {percent(e.value)} {interval_words(e.interval())}" for where, e in said)
 
 
 def _hardly(source: Stratum, other: Stratum) -> bool:
@@ -130,14 +143,18 @@ def _hardly(source: Stratum, other: Stratum) -> bool:
 
 def _differ(first: Stratum, second: Stratum, of: float | None, alpha: float) -> bool:
     a, b = first.difference, second.difference
-    if a is None or b is None or not of or a.interval() is None or b.interval() is None:
+    if a is None or b is None or not of:
+        return False
+    return 100 * abs(b.value - a.value) / abs(of) > NEGLIGIBLE and _clear(a, b, alpha)
+
+
+def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:
+    """True if the difference of two estimates, of different articles, is clear of zero (Welch 1947)."""
+    if a.interval() is None or b.interval() is None:
         return False
     parts = ((a.standard_error or 0.0) ** 2, a.df), ((b.standard_error or 0.0) ** 2, b.df)
-    variance = sum(v for v, _ in parts)
-    gap = abs(b.value - a.value)
-    if 100 * gap / abs(of) <= NEGLIGIBLE:
-        return False
+    variance, gap = sum(v for v, _ in parts), abs(b.value - a.value)
     if not variance:
-        return True
+        return gap > 0
     df = variance**2 / sum(v**2 / df for v, df in parts)
     return gap > t_quantile(alpha, df) * math.sqrt(variance)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.formats.results import STRATA, ArmScores, Effects, Estimate, Retrieval, Skill, Stratum
+from lvmtui.formats.results import STRATA, ArmScores, Effects, Estimate, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.verdict.interval import Booleans, Design, Floats, Integers, rounded
 
@@ -28,6 +28,11 @@ class Scores:
     cosine: Floats
     last_cosine: Floats
     rank: Integers
+
+    def only(self, chosen: Booleans) -> Scores:
+        """The scores of some windows, (W,) booleans."""
+        columns = [f.name for f in fields(self) if f.name not in ("version", "fingerprint")]
+        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
 
     def same_windows(self, other: Scores) -> bool:
         return all(
@@ -52,6 +57,21 @@ class ScoredPair:
     trivial: Mapping[Arm, Mapping[str, TrivialScores]]
     """By the name of the trivial baseline, as far as they are there."""
 
+    def on(self, population: Population) -> ScoredPair:
+        """The pair on the held-out windows of a population."""
+        if population == "both":
+            return self
+        chosen = self.scores["baseline"].stratum == STRATA.index(population)
+
+        def ranks(scores: TrivialScores) -> Integers | None:
+            return None if scores.rank is None else scores.rank[chosen]
+
+        trivial = {
+            arm: {name: TrivialScores(s.cosine[chosen], ranks(s)) for name, s in found.items()}
+            for arm, found in self.trivial.items()
+        }
+        return ScoredPair({arm: s.only(chosen) for arm, s in self.scores.items()}, self.validation, trivial)
+
 
 def measure(name: str, rank: Integers) -> Floats:
     """`hit_K`: 1 where the rank is at most K, else 0; `mrr`: 1 / rank. (W,) from ranks (W,)."""
@@ -67,17 +87,27 @@ class Figures:
     """
 
     def __init__(self, pairs: Sequence[ScoredPair], cap: int | None = None, *, folds: bool = False) -> None:
+        """Raises ValueError for no pairs, or one without windows."""
         self.pairs = pairs
         self.cap = cap
         self.folds = folds
-        self.everything = [np.ones(len(pair.scores["baseline"].window), bool) for pair in pairs]
+        clusters = [pair.scores["baseline"].cluster for pair in pairs]
+        self.design = Design(clusters if folds else clusters[:1], cap)
+        self.cosines: dict[Arm, list[Floats]] = {
+            arm: [pair.scores[arm].cosine.astype(np.float64) for pair in pairs] for arm in ARMS
+        }
+
+    def on(self, population: Population) -> Figures | None:
+        """The figures on some of the held-out articles; None where there are none. Folds without any are left out."""
+        chosen = [part for pair in self.pairs if len((part := pair.on(population)).scores["baseline"].window)]
+        return Figures(chosen, self.cap, folds=self.folds) if chosen else None
 
     def change(self) -> Estimate:
-        return self._change(self.everything)
+        return self._paired(self.cosines["baseline"], self.cosines["expanded"], self._percent)
 
     def difference(self) -> Estimate:
         """The change in cosine."""
-        return self._paired(self.everything, *self._cosines())
+        return self._paired(self.cosines["baseline"], self.cosines["expanded"])
 
     def unweighted(self) -> Estimate | None:
         """The change with every window weighing the same; None where the cap changes nothing."""
@@ -88,21 +118,25 @@ class Figures:
 
     def effects(self) -> Effects:
         """The change, cluster by cluster."""
-        baseline, expanded = self._cosines()
-        design, unit = self._design(self.everything), self._unit(self.everything, baseline)
-        scores = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
-        return rounded(design.effects(scores, self._seed_means(design, baseline, expanded), unit))
+        baseline, expanded = (self.cosines[arm] for arm in ARMS)
+        differences = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
+        return rounded(self.design.effects(differences, self._seed_means(baseline, expanded), self._percent))
 
     def strata(self) -> tuple[Stratum, ...]:
-        """The figures of each source that has held-out windows."""
-        found = []
-        for number, name in enumerate(STRATA):
-            chosen = [pair.scores["baseline"].stratum == number for pair in self.pairs]
-            if any(one.any() for one in chosen):
-                baseline, expanded = (self._mean(chosen, values) for values in self._cosines())
-                difference = self._paired(chosen, *self._cosines())
-                found.append(Stratum(name, baseline, expanded, self._change(chosen), difference))
-        return tuple(found)
+        """The figures of each source that has held-out windows; of both together where both have some."""
+        parts = {name: part for name in STRATA if (part := self.on(name))}
+        found: dict[Population, Figures] = {**parts, "both": self} if len(parts) > 1 else {**parts}
+        return tuple(
+            Stratum(
+                name,
+                of._mean(of.cosines["baseline"]),
+                of._mean(of.cosines["expanded"]),
+                of.change(),
+                of.difference(),
+                of.effects(),
+            )
+            for name, of in found.items()
+        )
 
     def retrieval(self) -> tuple[Retrieval, ...]:
         """Hits and mean reciprocal rank, paired, and against the trivial baseline that does best by each."""
@@ -114,31 +148,29 @@ class Figures:
                 for against in self._trivial_names("expanded")
                 if len(ranks := self._trivial_ranks("expanded", against)) == len(self.pairs)
             }
-            best = max(ranked, key=lambda one: self._mean(self.everything, ranked[one]), default="")
+            best = max(ranked, key=lambda one: self._mean(ranked[one]), default="")
             found.append(
                 Retrieval(
                     name=name,
-                    baseline=self._mean(self.everything, baseline),
-                    expanded=self._mean(self.everything, expanded),
-                    change=self._paired(self.everything, baseline, expanded),
+                    baseline=self._mean(baseline),
+                    expanded=self._mean(expanded),
+                    change=self._paired(baseline, expanded),
                     against=best,
-                    trivial=self._mean(self.everything, ranked[best]) if best else None,
+                    trivial=self._mean(ranked[best]) if best else None,
                     gain=self._gain(expanded, ranked[best]) if best else None,
                 )
             )
         return tuple(found)
 
     def arm(self, arm: Arm) -> ArmScores:
-        scores = [pair.scores[arm] for pair in self.pairs]
-        cosines: list[Floats] = [s.cosine.astype(np.float64) for s in scores]
-        by_seed = self._seed_means(self._design(self.everything), cosines)
+        scores, cosines = [pair.scores[arm] for pair in self.pairs], self.cosines[arm]
+        by_seed = self._seed_means(cosines)
 
         def mean(of: Callable[[Scores], npt.NDArray[np.floating]]) -> float:
-            return self._mean(self.everything, [of(s) for s in scores])
+            return self._mean([of(s) for s in scores])
 
         trivial = {
-            name: self._mean(self.everything, [p.trivial[arm][name].cosine for p in self.pairs])
-            for name in self._trivial_names(arm)
+            name: self._mean([p.trivial[arm][name].cosine for p in self.pairs]) for name in self._trivial_names(arm)
         }
         return ArmScores(
             cosine=mean(lambda s: s.cosine),
@@ -166,9 +198,8 @@ class Figures:
 
     def _gain(self, mine: Sequence[Floats], theirs: Sequence[Floats]) -> Estimate:
         """A trained arm less a trivial baseline, which has no seeds."""
-        design = self._design(self.everything)
         gains = self._pooled([m - t for m, t in zip(mine, theirs, strict=True)])
-        return design.estimate(gains, self._seed_means(design, mine))
+        return self.design.estimate(gains, self._seed_means(mine))
 
     def _trivial_names(self, arm: Arm) -> list[str]:
         """Trivial baselines that every pair has."""
@@ -178,42 +209,24 @@ class Figures:
     def _trivial_ranks(self, arm: Arm, name: str) -> list[Integers]:
         return [rank for pair in self.pairs if (rank := pair.trivial[arm][name].rank) is not None]
 
-    def _cosines(self) -> tuple[list[Floats], list[Floats]]:
-        found: list[list[Floats]] = [[p.scores[arm].cosine.astype(np.float64) for p in self.pairs] for arm in ARMS]
-        return found[0], found[1]
-
-    def _change(self, chosen: Sequence[Booleans]) -> Estimate:
-        baseline, expanded = self._cosines()
-        return self._paired(chosen, baseline, expanded, self._unit(chosen, baseline))
-
-    def _unit(self, chosen: Sequence[Booleans], baseline: Sequence[Floats]) -> float:
+    @property
+    def _percent(self) -> float:
         """One percent of the baseline."""
-        return max(abs(self._mean(chosen, baseline)), LEAST_COSINE) / 100
+        return max(abs(self._mean(self.cosines["baseline"])), LEAST_COSINE) / 100
 
-    def _paired(
-        self, chosen: Sequence[Booleans], baseline: Sequence[Floats], expanded: Sequence[Floats], unit: float = 1.0
-    ) -> Estimate:
-        """Expanded less baseline on the chosen windows, both one array (W,) a pair."""
-        baseline, expanded = (
-            [values[mask] for values, mask in zip(arm, chosen, strict=True)] for arm in (baseline, expanded)
-        )
-        design = self._design(chosen)
+    def _paired(self, baseline: Sequence[Floats], expanded: Sequence[Floats], unit: float = 1.0) -> Estimate:
+        """Expanded less baseline, both one array (W,) a pair."""
         differences = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
-        return design.estimate(differences, self._seed_means(design, baseline, expanded), unit)
+        return self.design.estimate(differences, self._seed_means(baseline, expanded), unit)
 
-    def _mean(self, chosen: Sequence[Booleans], values: Sequence[Floats]) -> float:
-        """Weighted mean over the chosen windows of one array (W,) a pair."""
-        picked = [value[mask] for value, mask in zip(values, chosen, strict=True)]
-        return self._design(chosen).mean(self._pooled(picked))
-
-    def _design(self, chosen: Sequence[Booleans]) -> Design:
-        clusters = [pair.scores["baseline"].cluster[mask] for pair, mask in zip(self.pairs, chosen, strict=True)]
-        return Design([c for c in clusters if len(c)] if self.folds else clusters[:1], self.cap)
+    def _mean(self, values: Sequence[Floats]) -> float:
+        """Weighted mean of one array (W,) a pair."""
+        return self.design.mean(self._pooled(values))
 
     def _pooled(self, values: Sequence[Floats]) -> list[Floats]:
         """One array a fold: without folds the mean over seeds."""
-        return [v for v in values if len(v)] if self.folds else [np.mean(values, axis=0, dtype=np.float64)]
+        return list(values) if self.folds else [np.mean(values, axis=0, dtype=np.float64)]
 
-    def _seed_means(self, design: Design, *arms: Sequence[Floats]) -> list[Floats]:
+    def _seed_means(self, *arms: Sequence[Floats]) -> list[Floats]:
         """(K,) for each trained arm; with folds none, as what seeds do is seen between folds."""
-        return [] if self.folds else [np.array([design.mean([values]) for values in arm]) for arm in arms]
+        return [] if self.folds else [np.array([self.design.mean([values]) for values in arm]) for arm in arms]

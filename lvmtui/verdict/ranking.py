@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import fmean
 
-from lvmtui.formats.results import Comparison, Effects, Estimate
+from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
@@ -20,7 +20,7 @@ from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_leve
 from lvmtui.verdict.cross_checks import disagreement, figure_words, moves
 from lvmtui.verdict.health import Finding, finite, health_of
 from lvmtui.verdict.rows import Trivials, draft_row
-from lvmtui.verdict.table import Average, Row, Table, TrivialRow
+from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
 from lvmtui.verdict.words import Word, chances, interval_words, verdict
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
@@ -65,6 +65,8 @@ def table_of(
         level=level,
         cap=campaign.cluster_cap,
         folds=campaign.folds,
+        judge_on=campaign.judge_on,
+        by_source=_by_source(fair) if primary else (),
         uncapped=bool(fair) and campaign.cluster_cap is None,
     )
 
@@ -95,7 +97,7 @@ class _Together:
     level: float
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _together(effects: tuple[Effects, ...]) -> _Together:
     """Kept, because a screen asks again and again, and there may be ten thousand clusters."""
     estimates = tuple(estimate_of([e], effects) for e in effects)
@@ -111,6 +113,16 @@ def _independent(models: int) -> Matrix:
 def _average(rows: Sequence[Row], estimate: Estimate) -> Average:
     word = verdict(estimate, seeds=min(row.seeds for row in rows))
     return Average(estimate, word, tuple(row.model for row in rows), chances(estimate))
+
+
+def _by_source(rows: Sequence[Row]) -> tuple[SourceAverage, ...]:
+    """The average of each source that all models have figures of."""
+    found = []
+    for name in (*STRATA, "both"):
+        effects = _same_clusters([s.effects for row in rows for s in row.strata if s.name == name])
+        if len(effects) == len(rows):
+            found.append(SourceAverage(name, _together(effects).average))
+    return tuple(found)
 
 
 def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:

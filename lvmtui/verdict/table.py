@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Retrieval, Skill, Stratum
+from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.system.numbers import percent, signed
@@ -169,6 +169,15 @@ class Average:
 
 
 @dataclass(frozen=True)
+class SourceAverage:
+    """The average change on the held-out articles of one source, over the models of the primary figure."""
+
+    name: Population
+    estimate: Estimate
+    """In percent of the baselines' cosine there."""
+
+
+@dataclass(frozen=True)
 class Table:
     """The ranked table."""
 
@@ -188,6 +197,10 @@ class Table:
     cap: int | None = None
     """Windows a held-out article may weigh; None: no cap."""
     folds: bool = False
+    judge_on: Population = "both"
+    """The held-out articles that all figures are of, but for those of single sources."""
+    by_source: tuple[SourceAverage, ...] = ()
+    """The average change by the source of held-out articles, both together last; empty where it is not known."""
     uncapped: bool = False
     """True: planned before weights were capped; judged with every window weighing the same."""
 

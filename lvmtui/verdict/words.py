@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Stratum
+from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
 from lvmtui.system.numbers import percent, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import sanitise
@@ -165,9 +165,10 @@ def scarcity(estimate: Estimate | None) -> str:
     return "seeds" if estimate and estimate.scarce() == "seeds" else "held-out clusters"
 
 
-def stratum_words(name: str, baseline: str) -> str:
-    """The held-out windows of one source (`Stratum.name`), with the label of the baseline: `articles of 8k`."""
-    return {"own": f"articles of {baseline}", "new": "new articles"}.get(name, sanitise(name))
+def population_words(name: Population, baseline: str) -> str:
+    """Held-out articles by their source, with the label of the baseline: `articles of 8k`."""
+    known = {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}
+    return known[name]
 
 
 def stratum_change(stratum: Stratum) -> str:

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
     "device": (["cuda:1"], '"cuda:1"', "cuda:1"),
     "labels": (["a", "b"], '["a", "b"]', ("a", "b")),
     "same": (["0.9"], "0.9", 0.9),
+    "judge_on": (["own"], '"own"', "own"),
     "arms": (["expanded", "--baseline-runs", "/r"], '"expanded"\nbaseline-runs = ["/r"]', "expanded"),
     "baseline_runs": (["/r", "/s", "--arms", "expanded"], '["/r", "/s"]\narms = "expanded"', ("/r", "/s")),
     "engine": (["slurm"], '"slurm"', "slurm"),

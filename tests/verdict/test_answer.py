@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.formats.results import Estimate, Stratum
+from lvmtui.formats.results import Estimate, Population, Stratum
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.cross_checks import disagreement
-from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.table import Row, SourceAverage, Table
 from lvmtui.verdict.words import DOWN, UP, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
 
@@ -115,7 +115,7 @@ def test_retrieval_that_falls_is_in_the_answer_whatever_the_cosine_does() -> Non
     assert "less often" not in answer(made_table([still]))
 
 
-def stratum(name: str, cosine: float, change: float, error: float = 0.2) -> Stratum:
+def stratum(name: Population, cosine: float, change: float, error: float = 0.2) -> Stratum:
     def of(value: float, error: float) -> Estimate:
         return Estimate(value, error, 30, 1000, 40, 30)
 
@@ -139,6 +139,27 @@ def test_sources_that_disagree_are_in_the_answer() -> None:
     assert answer(made_table([noise])).endswith(
         "Check the data: new articles can hardly be predicted at all (cosine .00)."
     )
+
+
+def test_sources_that_disagree_only_on_average_are_in_the_answer() -> None:
+    def table(own: float, new: float) -> Table:
+        changes = ("own", own), ("new", new), ("both", (own + new) / 2)
+        averages = tuple(SourceAverage(name, Estimate(of, 0.2, 30, 1000, 40, 30)) for name, of in changes)  # type: ignore[arg-type]
+        return replace(made_table(rows(SMALL, SMALL), 0.1), by_source=averages)
+
+    assert answer(table(0.9, -0.7)).endswith(
+        "The sources of held-out articles disagree: on average articles of 8k +0.90 % [+0.49, +1.31] but new articles "
+        "−0.70 % [−1.11, −0.29]."
+    )
+    assert "disagree" not in answer(table(0.3, 0.2)) and "disagree" not in answer(table(0.4, -0.05))
+
+
+def test_the_answer_says_which_articles_it_is_about_unless_all_are() -> None:
+    whole = made_table(rows(HELPED, HELPED), 1.0)
+    assert "on articles of" not in answer(whole) and "on new articles" not in answer(whole)
+    assert "+1.00 % on average over 2 models on new articles, 95 %" in answer(replace(whole, judge_on="new"))
+    one = replace(made_table(rows(HELPED)), judge_on="own")
+    assert answer(one).startswith("More data helped m0 on articles of 8k (")
 
 
 def few(row: Row, df: float, cluster_df: float | None) -> Row:

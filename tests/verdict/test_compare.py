@@ -60,8 +60,9 @@ def test_figures_are_those_of_the_arrays(tmp_path: Path) -> None:
     )
     margin = np.mean(expanded - np.stack([arrays["expanded", s]["last_cosine"] for s in (1, 2)]))
     assert found.expanded.margin == pytest.approx(margin)
-    assert [s.name for s in found.strata] == ["own", "new"]
-    assert sum(s.change.windows for s in found.strata) == found.change.windows == campaign.heldout_windows
+    own, new, both = found.strata
+    assert (own.name, new.name, both.name) == ("own", "new", "both") and both.change == found.change
+    assert own.change.windows + new.change.windows == found.change.windows == campaign.heldout_windows
     assert [pair.seed for pair in found.pairs] == [1, 2]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.formats.json_codec import decode, encode
-from lvmtui.formats.results import Effects
+from lvmtui.formats.results import Effects, Population
 from lvmtui.formats.spec import ARMS
 from lvmtui.verdict.average import estimate_of
 from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores
@@ -100,7 +100,7 @@ def test_folds_without_a_source_are_left_out_of_its_figures() -> None:
     only_own = pair(2, first=100)
     own = {arm: replace(s, stratum=np.zeros_like(s.stratum)) for arm, s in only_own.scores.items()}
     strata = Figures([both, replace(only_own, scores=own)], 10, folds=True).strata()
-    assert [s.name for s in strata] == ["own", "new"]
+    assert [s.name for s in strata] == ["own", "new", "both"]
     assert strata[0].change.windows + strata[1].change.windows == 2 * sum(SIZES)
 
 
@@ -127,3 +127,25 @@ def test_without_ranks_of_trivial_baselines_retrieval_has_none_beside_it() -> No
 def test_a_fold_of_one_cluster_tells_no_error() -> None:
     found = Design([np.zeros(5, int), np.arange(5)]).estimate([np.arange(5.0), np.arange(5.0)])
     assert found.standard_error is None and found.interval() is None and found.scarce() == "clusters"
+
+
+@pytest.mark.parametrize(("population", "number"), [("own", 0), ("new", 1)])
+def test_figures_on_one_source_are_those_of_its_windows_alone(population: Population, number: int) -> None:
+    pairs = [pair(1), pair(2)]
+    found = Figures(pairs, 10).on(population)
+    assert found
+    chosen = pairs[0].scores["baseline"].stratum == number
+    w = weights(np.unique(pairs[0].scores["baseline"].cluster[chosen], return_inverse=True)[1], 10)
+    hits = np.mean([(p.scores["expanded"].rank[chosen] <= 10) @ w for p in pairs])
+    assert found.arm("expanded").hit_10 == pytest.approx(hits)
+    cosine = np.mean([p.trivial["expanded"]["recency_mean"].cosine[chosen].astype(float) @ w for p in pairs])
+    assert found.arm("expanded").trivial["recency_mean"] == pytest.approx(cosine, abs=1e-6)
+    (stratum,) = [s for s in Figures(pairs, 10).strata() if s.name == population]
+    assert stratum.change == found.change() and stratum.effects == found.effects()
+
+
+def test_there_are_no_figures_on_a_source_without_windows() -> None:
+    only = pair(1)
+    own = {arm: replace(s, stratum=np.zeros_like(s.stratum)) for arm, s in only.scores.items()}
+    figures = Figures([replace(only, scores=own)], 10)
+    assert figures.on("new") is None and [s.name for s in figures.strata()] == ["own"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.formats.results import Estimate, Stratum
+from lvmtui.formats.results import POPULATIONS, Estimate, Stratum
 from lvmtui.system.numbers import cosine, signed
 from lvmtui.verdict.words import (
     DOWN,
@@ -18,10 +18,10 @@ from lvmtui.verdict.words import (
     chances,
     degree_of,
     interval_words,
+    population_words,
     scarcity,
     skill_words,
     stratum_change,
-    stratum_words,
     verdict,
 )
 
@@ -149,8 +149,12 @@ def test_skill() -> None:
     assert skill_words(change(0.02, 0.004, df=2)) == ""
 
 
-def test_stratum_words() -> None:
-    assert [stratum_words(name, "8k") for name in ("own", "new", "a\x1b[1m")] == ["articles of 8k", "new articles", "a"]
+def test_population_words() -> None:
+    assert [population_words(name, "8k") for name in POPULATIONS] == [
+        "all held-out articles",
+        "articles of 8k",
+        "new articles",
+    ]
 
 
 def test_differences_are_signed_in_one_way() -> None:

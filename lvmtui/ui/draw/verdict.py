@@ -15,7 +15,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, stratum_words, the_trivial
+from lvmtui.verdict.words import Word, interval_words, population_words, the_trivial
 
 IN_REPORT = ", tab shows the report"
 LEAST = (3, 4, 4)
@@ -178,7 +178,7 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
         parts += [finding.words for finding in cell.findings]
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [
-        f"in {stratum_words(part.name, row.baseline.label)}: {words.percent(part.change.value)} "
+        f"in {population_words(part.name, row.baseline.label)}: {words.percent(part.change.value)} "
         f"{interval_words(part.change.interval())}"
         for part in row.strata
     ]
