@@ -45,7 +45,7 @@ def campaign_of(root: Path, models: int, state: str) -> list[str]:
     if state == "finished":
         for name in names:
             for arm in ("baseline", "expanded"):
-                bring_to(root, campaign, name, arm, state="cancelled", fraction=0.005)  # type: ignore[arg-type]
+                bring_to(root, campaign, name, arm, state="cancelled", fraction=0.005)
     return names
 
 
@@ -64,7 +64,7 @@ def play(root: str, names: list[str], arms: list[str], digits_every: float, read
             workspace,
             campaign,
             name,
-            arm,  # type: ignore[arg-type]
+            arm,
             state="running",
             fraction=0.004 + 0.00001 * i,
             process=process,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
-from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
+from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines, TrivialScore
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.live import Activity, Progress, write_progress
@@ -175,6 +175,26 @@ def planned_run(campaign: Campaign, model: str, arm: Arm, seed: int | None = Non
     return next(p for p in campaign.runs if (p.model, p.arm, p.seed) == (model, arm, seed))
 
 
+def forward_scores(following: float, margin: float) -> ForwardScores:
+    """Figures of a predictor with this cosine with the next vector, and this margin over the last one."""
+    last = following - margin
+    return ForwardScores(
+        windows=1204,
+        cosines=(
+            0.8 * last,
+            0.82 * last,
+            0.86 * last,
+            0.92 * last,
+            last,
+            following,
+            following - 0.04,
+            following - 0.06,
+        ),
+        shuffled=following - 0.1 * abs(margin),
+        rollout=tuple(following - lost for lost in (0, 0.04, 0.06, 0.075, 0.085)),
+    )
+
+
 def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: Arm) -> TrivialBaselines:
     """Leave the trivial baselines' scores of an arm, near those of the bundled vectors."""
     folder = _workspace(workspace).campaign(campaign.id)
@@ -195,6 +215,7 @@ def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: Arm) -> 
         spread_mean=0.61,
         echo_margin=-0.586,
         mean_margin=-0.163,
+        forward={name: forward_scores(value, margins[name]) for name, value in figures.items()},
     )
     folder.baselines.mkdir(exist_ok=True)
     replace_file(folder.baseline_scores(arm), dump_document(encode(trivial)))
@@ -541,7 +562,15 @@ class History:
                 best_epoch=best.epoch,
                 best_cosine=best.cosine,
                 heldout=HeldoutScores(
-                    spec.heldout_windows, held, best.margin, held - best.margin, best.spread, hits[0], hits[1], hits[2]
+                    spec.heldout_windows,
+                    held,
+                    best.margin,
+                    held - best.margin,
+                    best.spread,
+                    hits[0],
+                    hits[1],
+                    hits[2],
+                    forward_scores(held, best.margin),
                 ),
                 latency_p50_ms=0.61,
                 latency_p95_ms=0.83,

@@ -35,9 +35,9 @@ from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import ARMS, ArmData
 from lvmtui.formats.spec import Arm as ArmName
-from lvmtui.system.errors import UserError
+from lvmtui.formats.spec import ArmData
+from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, written_beside
 from lvmtui.system.sealed import seal_archive, sealed_digest
 
@@ -295,10 +295,11 @@ def write_baselines(folder: CampaignDir, name: ArmName) -> TrivialBaselines:
     """
     campaign = read_campaign(folder.campaign)
     data = campaign.arm(name).data
-    found = [_write_split(folder, name, data, fold) for fold in campaign.fold_numbers]
-    if not campaign.folds:
+    measured: dict[str, _Measured] = {}
+    found = [_write_split(folder, name, data, fold, measured) for fold in campaign.fold_numbers]
+    if campaign.fold_numbers == (0,):
         return found[0]
-    mean = mean_of_folds(found, campaign.split_fingerprint)
+    mean = replace(mean_of_folds(found, campaign.split_fingerprint), windows=campaign.heldout_windows)
     path = folder.baseline_scores(name)
     if find_document(TrivialBaselines, path) != mean:
         replace_file(path, dump_document(encode(mean)))
@@ -338,8 +339,16 @@ def mean_of_folds(folds: Sequence[TrivialBaselines], fingerprint: str) -> Trivia
     )
 
 
-def _write_split(folder: CampaignDir, name: ArmName, data: ArmData, fold: int) -> ArmBaselines:
-    """The baselines of one split, computed unless they are there. Raises UserError, OSError."""
+_Measured = tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]
+
+
+def _write_split(
+    folder: CampaignDir, name: ArmName, data: ArmData, fold: int, measured: dict[str, _Measured]
+) -> ArmBaselines:
+    """The baselines of one split, computed unless they are there. Raises UserError, OSError.
+
+    `measured`: those of splits before, by key. The largest of several sizes is the same for all seeds.
+    """
     split = folder.split_of(fold)
     windows, heldout = read_arm_windows(split, name), read_heldout(split)
     key = _key(f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}", (windows.train, windows.validation))
@@ -347,8 +356,10 @@ def _write_split(folder: CampaignDir, name: ArmName, data: ArmData, fold: int) -
     found = read_baselines(path)
     if found is not None and found.key == key:
         return found
-    store = open_store_of(data, folder.path.resolve().parents[3])
-    document, arrays = measure(name, store, windows, heldout, key)
+    if key not in measured:
+        store = open_store_of(data, folder.path.resolve().parents[3])
+        measured[key] = measure(name, store, windows, heldout, key)
+    document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)
     with written_beside(path.with_suffix(".npz")) as beside:
         with beside.open("wb") as file:
@@ -368,11 +379,12 @@ def _key(facts: str, arrays: Iterable[Integers]) -> str:
 def main(arguments: list[str]) -> int:
     """`CAMPAIGN_DIR ARM`: exit code 2 and one line on stderr for what a person can mend."""
     try:
-        match arguments:
-            case [folder, ("baseline" | "expanded") as name]:
-                write_baselines(CampaignDir(Path(folder)), name)
-            case _:
-                raise UserError(f"usage: python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR {'|'.join(ARMS)}")
+        if len(arguments) != 2:
+            raise UserError("usage: python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM")
+        folder, name = CampaignDir(Path(arguments[0])), arguments[1]
+        if name not in (arms := read_campaign(folder.campaign).arms):
+            raise unknown("arm", name, tuple(arms))
+        write_baselines(folder, name)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -12,6 +12,7 @@ articles, so three seeds judge three times as many.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import BLOCK, Side, Union, group_arms, union_of
 from lvmtui.datasets.formats import CONTEXT, WIDTH, Integers
 from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.sizes import Pool, Subsets, sized
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.spec import Arm as ArmName
@@ -58,12 +60,13 @@ class _Ground:
     cross_articles: bool
     baseline_used: bool
     """Another program has trained on the baseline, nobody knows on which of its windows."""
+    between: tuple[tuple[Arm, Side], ...] = ()
+    """The arms between the two, cut into the clusters of the union; numbers from its end on are theirs alone."""
 
 
 def draw_split(
     baseline: Arm,
-    expanded: Arm,
-    *,
+    *larger: Arm,
     seed: int,
     cross_articles: bool = False,
     baseline_used: bool = False,
@@ -71,28 +74,61 @@ def draw_split(
 ) -> Split:
     """Draw the held-out and validation windows of a comparison. Raises UserError where the data are too few.
 
+    `larger`: the expanded arm, or all arms above the baseline, smallest first, each of which contains those before.
+
     `baseline_used`: another program has trained on the baseline, nobody knows on which of its windows. Then only
     clusters are held out of which it has no vector, and all of its windows count as training windows.
-    `groups`: what the two arms have in common (`clusters.group_arms`), found here if it is not given.
+    `groups`: what the arms have in common (`clusters.group_arms`), found here if it is not given.
     """
-    ground = _ground(baseline, expanded, cross_articles, baseline_used, groups)
+    ground = _ground((baseline, *larger), cross_articles, baseline_used, groups)
     share, (held,) = _draw_held_out(_free(ground), seed, 1)
     return _split(ground, held, share, seed, None)
 
 
 def draw_folds(
     baseline: Arm,
-    expanded: Arm,
-    *,
+    *larger: Arm,
     seed: int,
     folds: int,
     cross_articles: bool = False,
     groups: Groups | None = None,
 ) -> tuple[Split, ...]:
     """Draw several splits whose held-out clusters are disjoint. Raises UserError where the data are too few."""
-    ground = _ground(baseline, expanded, cross_articles, False, groups)
+    ground = _ground((baseline, *larger), cross_articles, False, groups)
     share, drawn = _draw_held_out(_free(ground), seed, folds)
     return tuple(_split(ground, held, share, seed, fold) for fold, held in enumerate(drawn, 1))
+
+
+def draw_sizes(
+    whole: Arm,
+    choose: Callable[[Pool], Sequence[int | None]],
+    *,
+    subsets: Subsets,
+    seeds: Sequence[int],
+    seed: int,
+    folds: bool = False,
+    cross_articles: bool = False,
+    groups: Groups | None = None,
+) -> tuple[Split, ...]:
+    """Draw the held-out and validation windows of one file, and cut the rest into sizes.
+
+    `choose` says which sizes (vectors, smallest first; None: all) when it sees what there is. One split, or one for
+    each of `seeds` where they hold out (`folds`) or train on (random `subsets`) articles of their own. `groups` are of
+    the arm alone. Raises UserError where the data are too few.
+    """
+    groups = groups or group_arms(whole)
+    ground = _ground((whole, whole), cross_articles, False, Groups((groups.of[0],) * 2, groups.facts))
+    share, drawn = _draw_held_out(_free(ground), seed, len(seeds) if folds else 1)
+    splits = [_split(ground, held, share, seed, n if folds else None) for n, held in enumerate(drawn, 1)]
+    if not folds and subsets == "random":
+        splits *= len(seeds)
+    found: list[Split] = []
+    sizes: Sequence[int | None] = ()
+    for split, drawn_by in zip(splits, seeds, strict=False):
+        pool = Pool(ground.full, ground.union, split.expanded.train, subsets, drawn_by)
+        sizes = sizes or choose(pool)
+        found.append(sized(split, [pool.size(vectors) for vectors in sizes]))
+    return tuple(found)
 
 
 def keep_held_out(
@@ -127,10 +163,17 @@ def keep_held_out(
 # ------------------------------------------------------------------------------------------------------ drawing
 
 
-def _ground(baseline: Arm, expanded: Arm, cross_articles: bool, baseline_used: bool, groups: Groups | None) -> _Ground:
-    groups = groups or group_arms(baseline, expanded)
-    base, full, union = union_of(baseline, expanded, cross_articles, groups)
-    return _Ground(baseline, expanded, base, full, union, groups.same, cross_articles, baseline_used)
+def _ground(arms: Sequence[Arm], cross_articles: bool, baseline_used: bool, groups: Groups | None) -> _Ground:
+    """Of arms from small to large."""
+    groups = groups or group_arms(*arms)
+    expanded, of_expanded = arms[-1], groups.of[-1]
+
+    def beside(number: int) -> tuple[Side, Side, Union]:
+        return union_of(arms[number], expanded, cross_articles, Groups((groups.of[number], of_expanded), groups.facts))
+
+    base, full, union = beside(0)
+    between = tuple((arms[number], beside(number)[0]) for number in range(1, len(arms) - 1))
+    return _Ground(arms[0], expanded, base, full, union, groups.same, cross_articles, baseline_used, between)
 
 
 def _free(ground: _Ground) -> Union:
@@ -199,7 +242,16 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
         base_windows, base_counts = _all_windows(ground.base, baseline.rows)
     else:
         base_windows, base_counts = _arm_windows(ground.base, held, validation, heldout.group)
-    for arm, side, counts in ((baseline, ground.base, base_counts), (expanded, ground.full, full_counts)):
+    between = []
+    for arm, side in ground.between:
+        more = max(0, int(side.cluster_of.max()) + 1 - len(held))
+        theirs = [np.append(mask, np.zeros(more, bool)) for mask in (held, validation)]
+        between.append((arm, side, *_arm_windows(side, theirs[0], theirs[1], heldout.group)))
+    for arm, side, counts in (
+        (baseline, ground.base, base_counts),
+        *((arm, side, counts) for arm, side, _, counts in between),
+        (expanded, ground.full, full_counts),
+    ):
         if not counts.train or not (counts.validation or (ground.baseline_used and arm is baseline)):
             raise UserError(
                 f"{arm.title}: of {counts.windows:,} windows no {'validation' if counts.train else 'training'} ones "
@@ -226,8 +278,9 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
         cluster_names=tuple(union.names[n] for n in numbers.tolist()),
         same=ground.same,
         fold=fold,
+        between=tuple(counts for *_, counts in between),
     )
-    return Split(heldout, base_windows, full_windows, facts)
+    return Split(heldout, base_windows, full_windows, facts, tuple(windows for _, _, windows, _ in between))
 
 
 def _too_few(ground: _Ground, fold: int | None) -> str:

@@ -23,7 +23,6 @@ from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
 
@@ -67,35 +66,30 @@ class Proof:
     """They are those the split was written with."""
     same: float
     """Cosine from which two vectors are the same."""
-    baseline: ArmProof
-    expanded: ArmProof
+    arms: Mapping[ArmName, ArmProof]
+    """Of every arm of the split, smallest first."""
     seconds: float
 
     @property
     def holds(self) -> bool:
         """No leak, and the held-out windows are the ones that were drawn."""
-        return self.unchanged and not any(arm.held_out_leaks or arm.validation_leaks for arm in self._arms)
-
-    @property
-    def _arms(self) -> tuple[ArmProof, ArmProof]:
-        return self.baseline, self.expanded
+        return self.unchanged and not any(arm.held_out_leaks or arm.validation_leaks for arm in self.arms.values())
 
     def __str__(self) -> str:
         """One line for people."""
         if not self.unchanged:
             return "the held-out windows are not those that were drawn; start a new campaign"
         if not self.holds:
-            return "LEAK: " + "; ".join(arm.example for arm in self._arms if arm.example)
-        looked_at = sum(arm.vectors for arm in self._arms)
-        nearest = max(self._arms, key=lambda arm: arm.nearest)
-        name = "baseline" if nearest is self.baseline else "expanded"
+            return "LEAK: " + "; ".join(arm.example for arm in self.arms.values() if arm.example)
+        looked_at = sum(arm.vectors for arm in self.arms.values())
+        name, nearest = max(self.arms.items(), key=lambda item: item[1].nearest)
         warnings = ""
         if nearest.nearest >= NATURAL:
             warnings += (
                 f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}, "
                 f"look at row {nearest.nearest_row:,} of {name}"
             )
-        if negated := sum(arm.negated for arm in self._arms):
+        if negated := sum(arm.negated for arm in self.arms.values()):
             warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"
         return (
             f"no leak: none of {looked_at:,} training and validation vectors is a copy of one of "
@@ -108,17 +102,16 @@ def prove(folder: Path, stores: Mapping[ArmName, Store]) -> Proof:
     """Compare every vector the arms may learn from with every held-out one. Raises UserError for broken files."""
     began = time.monotonic()
     heldout, facts = read_heldout(folder), read_facts(folder)
-    baseline, expanded = (
-        _prove_arm(name, stores[name], read_arm_windows(folder, name), heldout, facts.same) for name in ARMS
-    )
+    arms = {
+        name: _prove_arm(name, stores[name], read_arm_windows(folder, name), heldout, facts.same) for name in facts.arms
+    }
     return Proof(
         heldout_windows=len(heldout.starts),
         heldout_vectors=len(heldout.vectors),
         fingerprint=heldout.fingerprint,
         unchanged=heldout.fingerprint == facts.fingerprint,
         same=facts.same,
-        baseline=baseline,
-        expanded=expanded,
+        arms=arms,
         seconds=time.monotonic() - began,
     )
 
@@ -134,7 +127,7 @@ def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
     """Prove a campaign's split, or all of its folds. Raises UserError."""
     campaign = read_campaign(folder.campaign)
     workspace = folder.path.resolve().parents[3]
-    stores = {name: open_store_of(campaign.arm(name).data, workspace) for name in ARMS}
+    stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
 
 

@@ -6,13 +6,14 @@ A split is a folder that needs nothing else to be used:
                             stratum uint8 (W,): 0 the baseline's own source, 1 the new source;
                             group int64 (M,), equal for vectors that are the same by content
     baseline.npz            train int64, validation int64: starts, rows of the arm's STORE
-    expanded.npz            the same
+    expanded.npz            the same; with more than two sizes also size2.npz, size3.npz, ...
     split.json              `SplitFacts`
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ import numpy.typing as npt
 from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import EQUAL
 from lvmtui.formats.json_codec import dump_document, encode, read_document
-from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import ARMS, arm_names
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, written_beside
 from lvmtui.system.sealed import seal_archive, sealed_digest
 
 VERSION = 1
+HELDOUT = "heldout_windows.npz"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,15 @@ class SplitFacts:
     """Cosine from which two vectors were the same; splits made before this was chosen took .9999."""
     fold: int | None = None
     """Number of the fold, from 1; None: one split for all seeds."""
+    between: tuple[ArmCounts, ...] = ()
+    """Of the arms between the two, smallest first."""
     version: int = VERSION
+
+    @property
+    def arms(self) -> dict[ArmName, ArmCounts]:
+        """Of all arms by name, smallest first."""
+        counts = (self.baseline, *self.between, self.expanded)
+        return dict(zip(arm_names(len(counts)), counts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -121,17 +131,28 @@ class Split:
     baseline: ArmWindows
     expanded: ArmWindows
     facts: SplitFacts
+    between: tuple[ArmWindows, ...] = ()
+    """Of the arms between the two, smallest first."""
+
+    @property
+    def arms(self) -> dict[ArmName, ArmWindows]:
+        """The windows of all arms by name, smallest first."""
+        windows = (self.baseline, *self.between, self.expanded)
+        return dict(zip(arm_names(len(windows)), windows, strict=True))
 
     def arm(self, name: ArmName) -> ArmWindows:
-        return self.baseline if name == "baseline" else self.expanded
+        return self.arms[name]
 
-    def write(self, folder: Path) -> None:
-        """Write the folder; split.json comes last, and with it the split exists. Raises OSError."""
+    def write(self, folder: Path, beside: Path | None = None) -> None:
+        """Write the folder; split.json comes last, and with it the split exists. Raises OSError.
+
+        `beside`: folder of a split with the same held-out windows, whose file is linked where that is possible.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {name: array for name, array in vars(self.heldout).items() if array is not None}
-        _write_arrays(folder / "heldout_windows.npz", **arrays)
-        for name in ARMS:
-            windows = self.arm(name)
+        if not (beside and _linked(beside / HELDOUT, folder / HELDOUT)):
+            arrays = {name: array for name, array in vars(self.heldout).items() if array is not None}
+            _write_arrays(folder / HELDOUT, **arrays)
+        for name, windows in self.arms.items():
             _write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
         replace_file(folder / "split.json", dump_document(encode(self.facts)))
 
@@ -155,7 +176,7 @@ def read_facts(folder: Path) -> SplitFacts:
 
 def read_heldout(folder: Path) -> HeldOut:
     """Read the held-out windows. Raises UserError if they are not those that were written."""
-    path = folder / "heldout_windows.npz"
+    path = folder / HELDOUT
     arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional=("group",))
     return HeldOut(**arrays)
 
@@ -167,11 +188,22 @@ def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:
 
 def read_split(folder: Path) -> Split:
     """Read all of a split's folder. Raises UserError."""
-    baseline, expanded = (read_arm_windows(folder, name) for name in ARMS)
-    return Split(read_heldout(folder), baseline, expanded, read_facts(folder))
+    facts = read_facts(folder)
+    windows = {name: read_arm_windows(folder, name) for name in facts.arms}
+    baseline, expanded = (windows.pop(name) for name in ARMS)
+    return Split(read_heldout(folder), baseline, expanded, facts, tuple(windows.values()))
 
 
 # -------------------------------------------------------------------------------------------------------- files
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Make `target` another name of the file `source`; False where the file system has no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
 
 
 def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lvmtui.formats.json_codec import decode, dump_document, encode, read_document
 from lvmtui.formats.results import Population
-from lvmtui.formats.spec import Arm, ArmData
+from lvmtui.formats.spec import ARMS, Arm, ArmData, arm_names
 from lvmtui.system.files import create_file, replace_file
 from lvmtui.system.permissions import read_order
 
@@ -88,25 +88,43 @@ class Campaign:
     """True: each seed holds out other clusters, so its runs have a split of their own."""
     cluster_cap: int | None = None
     """Windows a held-out cluster may weigh in the verdict; None: no cap."""
+    between: tuple[ArmFacts, ...] = ()
+    """The arms between baseline and expanded, smallest first: with them the campaign has a learning curve."""
+    subsets: str = ""
+    """The arms are parts of one file: `random`, clusters drawn by the seed, or `file`, the first ones. Empty: each arm
+    is a file of its own."""
     judge_on: Population = "both"
     """Which held-out articles the verdict is about."""
     version: int = VERSION
 
+    @property
+    def arms(self) -> dict[Arm, ArmFacts]:
+        """All arms by name, smallest first."""
+        facts = (self.baseline, *self.between, self.expanded)
+        return dict(zip(arm_names(len(facts)), facts, strict=True))
+
     def arm(self, arm: Arm) -> ArmFacts:
-        return self.baseline if arm == "baseline" else self.expanded
+        return self.baseline if arm == ARMS[0] else self.expanded if arm == ARMS[1] else self.arms[arm]
+
+    @property
+    def drawn_by_seed(self) -> bool:
+        """Each seed trains on articles of its own; all are judged on the same ones unless there are folds too."""
+        return self.subsets == "random" and len(self.seeds) > 1
 
     def fold_of(self, seed: int) -> int:
-        """Number of the fold on which the runs of a seed are judged, from 1; 0 without folds."""
-        return self.seeds.index(seed) + 1 if self.folds else 0
+        """Number of the split of a seed's runs, from 1; 0 where all seeds share one: no folds, no draws by seed."""
+        return self.seeds.index(seed) + 1 if self.folds or self.drawn_by_seed else 0
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:
-        """Of all folds; (0,) without folds."""
-        return tuple(self.fold_of(seed) for seed in self.seeds) if self.folds else (0,)
+        """Of all splits; (0,) where there is one."""
+        return tuple(dict.fromkeys(self.fold_of(seed) for seed in self.seeds))
 
     @property
     def title(self) -> str:
-        """`8k vs 23k`."""
+        """`8k vs 23k`; `2k to 23k, 5 sizes`."""
+        if self.between:
+            return f"{self.baseline.label} to {self.expanded.label}, {len(self.arms)} sizes"
         return f"{self.baseline.label} vs {self.expanded.label}"
 
     @property

@@ -26,6 +26,10 @@ class TrivialScore:
     hit_10: float
 
 
+LAST = 4
+"""Place of the last context vector in `ForwardScores.cosines`; the next vector follows it."""
+
+
 @dataclass(frozen=True)
 class ForwardScores:
     """Does it predict what comes next? Means over held-out windows that are followed by four more of their article."""
@@ -37,6 +41,16 @@ class ForwardScores:
     """Of the prediction with the next vector when the context is given in random order; in order it is `cosines[5]`."""
     rollout: tuple[float, ...]
     """(5,) Of the first to the fifth prediction, each with the earlier ones in its context, with what really came."""
+
+    @property
+    def last(self) -> float:
+        """Cosine with the last context vector."""
+        return self.cosines[LAST]
+
+    @property
+    def next(self) -> float:
+        """Cosine with the next vector."""
+        return self.cosines[LAST + 1]
 
 
 @dataclass(frozen=True)

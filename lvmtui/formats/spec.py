@@ -11,8 +11,15 @@ from lvmtui.formats.user_code import OwnModel, OwnTrainer, UserCode
 from lvmtui.system.files import create_file
 
 VERSION = 1
-Arm = Literal["baseline", "expanded"]
+Arm = str
+"""Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
+"""The smallest and the largest arm: the pair that is compared. A campaign of two sizes has no others."""
+
+
+def arm_names(sizes: int) -> tuple[Arm, ...]:
+    """The arms of a campaign of so many sizes, smallest first: `baseline`, `size2`, `size3`, ..., `expanded`."""
+    return (ARMS[0], *(f"size{number}" for number in range(2, sizes)), ARMS[1])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.table import ArmCell, Row
-from lvmtui.verdict.words import interval_words, population_words, stratum_change, the_trivial
+from lvmtui.verdict.words import interval_words, population_words, stratum_change, the_trivial, trivial_title
 
 ARROW = " → "
 
@@ -24,6 +24,7 @@ def evidence(report: Report, curves: str) -> list[Block]:
         _interval(report),
         _by_source(report),
         _other_figures(report),
+        _forward(report),
         _questions(report),
         _health(report),
         _curves(report, curves),
@@ -199,6 +200,46 @@ def _moved(row: Row, name: str, words: Callable[[float], str]) -> str:
     """A figure of both arms."""
     scores: tuple[ArmScores | None, ...] = (row.baseline.scores, row.expanded.scores)
     return ARROW.join(words(getattr(s, name)) if s else "–" for s in scores)
+
+
+OFFSETS = ("5 before", "4 before", "3 before", "2 before", "last", "next", "2nd next", "3rd next")
+"""Places of `ForwardScores.cosines`."""
+
+
+def _forward(report: Report) -> list[Block]:
+    """Whether the expanded models predict what comes next: cosines along the article, order, roll-out."""
+    found = [(row.title, row.expanded.forward) for row in report.table.rows if row.expanded.forward]
+    if not found:
+        return []
+    _, first = found[0]
+    same = all(of.against == first.against and of.trivial == first.trivial for _, of in found)
+    lines = [(title, of.scores) for title, of in found]
+    lines += [(trivial_title(first.against), first.trivial)] if same else []
+
+    def figures(values: Iterable[float]) -> list[str]:
+        return [cosine(value, 3) for value in values]
+
+    along = [[title, *figures(of.cosines)] for title, of in lines]
+    steps = [f"step {n}" for n in range(1, len(first.scores.rollout) + 1)]
+    ordered = [
+        [title, cosine(of.next, 3), cosine(of.shuffled, 3), signed(of.shuffled - of.next, 3), *figures(of.rollout)]
+        for title, of in lines
+    ]
+    seeds = ", mean over seeds" if report.table.seeds > 1 else ""
+    return [
+        Heading(f"Do they predict what comes next? Trained on {report.table.labels[1]}", 3),
+        Paragraph(
+            f"Cosine of the prediction with the vectors around it, on {first.scores.windows:,} held-out windows that "
+            f"are followed by four more of their article{seeds}. A model that predicts gains at the next vector; one "
+            "that echoes gains at the last."
+        ),
+        table(["model", *OFFSETS], along, right=range(1, len(OFFSETS) + 1)),
+        Paragraph(
+            "Cosine with the next vector when the context vectors are in order and in random order. Then a roll-out: "
+            "each prediction becomes the newest context vector of the next step."
+        ),
+        table(["model", "in order", "random order", "change", *steps], ordered, right=range(1, len(steps) + 4)),
+    ]
 
 
 def _questions(report: Report) -> list[Block]:

@@ -13,11 +13,12 @@ from itertools import permutations
 from statistics import fmean
 
 from lvmtui.formats.results import ALPHA, STRATA
+from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import in_short, named, overlapping, small_lead, titles
 from lvmtui.report.costs import Cost, choices, cost_ratio
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
-from lvmtui.verdict.cross_checks import hits_of
+from lvmtui.verdict.cross_checks import hits_of, trivial_words
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import NEGLIGIBLE, Word, population_words, scarcity, the_trivial
 
@@ -48,6 +49,8 @@ def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
         found.append(Question("Is the true next vector found more often?", _retrieval(table)))
     if any(row.expanded.skill for row in table.rows):
         found.append(Question("Do the models beat the best trivial baseline?", _skills(table)))
+    if any(row.expanded.forward for row in table.rows):
+        found.append(Question("Do the models predict what comes next?", _forward(table)))
     return tuple(found)
 
 
@@ -166,7 +169,11 @@ def _retrieval(table: Table) -> str:
     rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
     verdict = "Not by all" if rose and fell else "Yes" if rose else "No" if fell else "Not shown by these figures"
     moved = ", ".join(hits.words for hits in found)
-    return f"{verdict}: {moved}. A figure rose or fell if its interval over articles is clear of zero."
+    said = f"{verdict}: {moved}. A figure rose or fell if its interval over articles is clear of zero."
+    ahead = [figure for row in table.ranked for figure in row.retrieval if figure.name == "hit_1" and figure.against]
+    if ahead and all(figure.gain and figure.gain.value < 0 for figure in ahead):
+        said += f" But {trivial_words(ahead[0])} at hit@1, more than every model with {table.labels[1]}."
+    return said
 
 
 def _skills(table: Table) -> str:
@@ -179,6 +186,42 @@ def _skills(table: Table) -> str:
     best = max((skill for _, skill in skilled), key=lambda skill: skill.cosine)
     said = [f"{word} {', '.join(names)}" for word, names in groups.items()]
     return f"With {table.labels[1]}, against {the_trivial(best.against)} ({cosine(best.cosine)}): {'; '.join(said)}."
+
+
+def _forward(table: Table) -> str:
+    """For each arm: what is gained at the next vector and at the last, and who gains nothing, or ignores order."""
+    said = []
+    for arm in ARMS:
+        known = [(row.title, cell.forward) for row in table.rows if (cell := row.cell(arm)).forward]
+        found = [(title, of) for title, of in known if of]
+        if not found:
+            continue
+        nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
+        against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in found))
+        words = (
+            f"With {table.labels[ARMS.index(arm)]}, above {against}: {_range(nexts)} at the next vector, "
+            f"{_range(lasts)} at the last"
+        )
+        echoes = [title for title, of in found if of.echoes]
+        if echoes:
+            gain = "gains" if len(echoes) == 1 else "gain"
+            words += f"; {_listed(echoes, len(found))} {gain} no more at the next than at the last"
+        words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
+        blind = [title for title, of in found if of.ignores_order]
+        if blind:
+            words += f"; {_listed(blind, len(found))} {'does' if len(blind) == 1 else 'do'} not care for order"
+        said.append(f"{words}.")
+    return " ".join(said)
+
+
+def _range(values: Sequence[float]) -> str:
+    """`+.0098 to +.0124`; a single figure where all are the same."""
+    return " to ".join(dict.fromkeys((signed(min(values)), signed(max(values)))))
+
+
+def _listed(names: Sequence[str], of: int) -> str:
+    """Their names; `all 5 models` where it is all of several."""
+    return f"all {of} models" if len(names) == of > 1 else ", ".join(names)
 
 
 # Rank correlation -----------------------------------------------------------------------------------------------------

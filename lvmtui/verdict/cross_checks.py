@@ -6,6 +6,7 @@
 - Sources: whether articles that the baseline has and new ones agree. A campaign is judged on both together. New
   articles that are noise, or out of order, can pull that change into "negligible" while each source says something of
   its own.
+- Forward: whether a model predicts what comes next. One that echoes its context has a good cosine too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from statistics import fmean
 from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval, Stratum
 from lvmtui.system.numbers import cosine, percent, plural, signed
 from lvmtui.system.student import t_quantile
-from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.table import SEED_NOISE, ArmCell, Row, Table
 from lvmtui.verdict.words import LITTLE, NEGLIGIBLE, interval_words, population_words, stratum_change, the_trivial
 
 # Retrieval ------------------------------------------------------------------------------------------------------------
@@ -96,6 +97,31 @@ def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
         if fallen:
             found.append((row, min(fallen, key=lambda f: f.change.value / (f.change.standard_error or 1e-12))))
     return tuple(found)
+
+
+# Forward --------------------------------------------------------------------------------------------------------------
+
+
+def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
+    """Why the models of an arm may not predict what comes next, in words; empty where nothing says so."""
+    found = cell.forward
+    if found is None:
+        return ()
+    said = []
+    if found.echoes:
+        none = found.gain_next < SEED_NOISE
+        more = "nothing at the next vector" if none else "no more at the next vector than at the last"
+        said.append(
+            f"with {cell.label} it gains {more}: beside {the_trivial(found.against)} its cosine differs by "
+            f"{signed(found.gain_next)} at the next and by {signed(found.gain_last)} at the last; so it is not shown "
+            "to predict what comes"
+        )
+    if found.ignores_order:
+        said.append(
+            f"with {cell.label} it does not care for the order of its context (in random order its cosine is "
+            f"{cosine(found.scores.shuffled)} instead of {cosine(found.scores.next)})"
+        )
+    return tuple(said)
 
 
 # Sources --------------------------------------------------------------------------------------------------------------

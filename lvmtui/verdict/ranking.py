@@ -17,7 +17,7 @@ from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
-from lvmtui.verdict.cross_checks import disagreement, figure_words, moves
+from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
 from lvmtui.verdict.health import Finding, finite, health_of
 from lvmtui.verdict.rows import Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
@@ -143,6 +143,7 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
         figures.append(f"with every window weighing the same: {plain} {interval_words(row.unweighted.interval())}")
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
+    notes += forward_doubts(row.expanded)
     fell, rose = moves(row.retrieval, level)
     notes += [f"{figure_words(figure)}: fell" for figure in row.retrieval if figure.name in fell]
     contradiction = disagreement(row, baseline, level)

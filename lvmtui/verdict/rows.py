@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Failed
@@ -21,7 +21,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, cosine_of, finite, peak, scored
-from lvmtui.verdict.table import ArmCell, EarlyChange, Row
+from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
@@ -48,7 +48,7 @@ def draft_row(
     health: Mapping[str, tuple[Finding, ...]],
 ) -> Row:
     """The row's figures. Its verdict is final unless it has an estimate: that is judged among the other models'."""
-    cells = {arm: _cell(state, model, arm, comparison, health) for arm in ARMS}
+    cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     history = any(_only_history(view) for arm in ARMS for view in _views(state, model, arm))
     estimate, change, early, notes = None, None, None, []
     word = Verdict(Word.NO_VERDICT)
@@ -70,7 +70,6 @@ def draft_row(
         change = comparison.change.value
         compared = f"{len(comparison.pairs)} of {len(state.campaign.seeds)} seeds compared"
         word = Verdict(Word.PROVISIONAL, reason=compared)
-        notes.append(f"{compared}; the verdict waits for all of them")
     else:
         estimate, change = comparison.change, comparison.change.value
     judged = comparison if comparison and estimate else None
@@ -113,6 +112,7 @@ def _cell(
     model: str,
     arm: Arm,
     comparison: Comparison | None,
+    trivial: Trivials,
     health: Mapping[str, tuple[Finding, ...]],
 ) -> ArmCell:
     views = _views(state, model, arm)
@@ -125,6 +125,33 @@ def _cell(
         validation=mean_of(map(_best_validation, views)),
         scores=scores,
         findings=tuple(sorted(dict.fromkeys(findings), key=lambda finding: not finding.alarm)),
+        forward=_forward(views, trivial),
+    )
+
+
+def _forward(views: Sequence[RunView], trivial: Trivials) -> Forward | None:
+    """Means over the finished runs, each beside the trivial baselines of its own fold."""
+    known = [
+        (scores, baselines.forward)
+        for view in views
+        if (finished := view.state.trainer.finished if view.state else None)
+        and (scores := finished.heldout.forward)
+        and (baselines := trivial.get(view.planned.run))
+    ]
+    if not known:
+        return None
+    names = [name for name in known[0][1] if all(name in of for _, of in known)]
+    means = {name: _mean_forward([of[name] for _, of in known]) for name in names}
+    best = max(means, key=lambda name: means[name].next, default="")
+    return Forward(_mean_forward([scores for scores, _ in known]), best, means[best]) if best else None
+
+
+def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
+    return ForwardScores(
+        windows=scores[0].windows,
+        cosines=tuple(map(fmean, zip(*(s.cosines for s in scores), strict=True))),
+        shuffled=fmean(s.shuffled for s in scores),
+        rollout=tuple(map(fmean, zip(*(s.rollout for s in scores), strict=True))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
@@ -11,6 +12,9 @@ from lvmtui.system.numbers import percent, signed
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import UP, Chances, Verdict, Word, scarcity, skill_words, the_trivial, trivial_title
+
+SEED_NOISE = 0.001
+"""Cosine that seeds differ by: a smaller gain or loss is none."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,41 @@ class EarlyChange:
 
 
 @dataclass(frozen=True)
+class Forward:
+    """Whether the models of an arm predict what comes next: figures on held-out windows, mean over seeds."""
+
+    scores: ForwardScores
+    against: str
+    """Name of the trivial baseline that comes nearest to the next vector."""
+    trivial: ForwardScores
+    """Its figures."""
+
+    @property
+    def gain_next(self) -> float:
+        """Cosine with the next vector above the trivial baseline's."""
+        return self.scores.next - self.trivial.next
+
+    @property
+    def gain_last(self) -> float:
+        """Cosine with the last context vector above the trivial baseline's."""
+        return self.scores.last - self.trivial.last
+
+    @property
+    def order(self) -> float:
+        """Cosine that is lost when the context vectors are put in random order."""
+        return self.scores.next - self.scores.shuffled
+
+    @property
+    def echoes(self) -> bool:
+        """True if it gains nothing at the next vector that it does not gain at the last."""
+        return self.gain_next - max(0.0, self.gain_last) < SEED_NOISE
+
+    @property
+    def ignores_order(self) -> bool:
+        return self.order < SEED_NOISE
+
+
+@dataclass(frozen=True)
 class ArmCell:
     """What a row says about one arm."""
 
@@ -43,6 +82,8 @@ class ArmCell:
     """All figures on the held-out windows, once compared."""
     findings: tuple[Finding, ...]
     """What health found in its runs, alarms first, each once."""
+    forward: Forward | None = None
+    """None where no run is finished, or no held-out window is followed by four more of its article."""
 
     @property
     def skill(self) -> Skill | None:

@@ -66,7 +66,7 @@ def test_no_near_copy_of_a_held_out_vector_is_used(tmp_path: Path, cosine: float
     split.write(tmp_path / "split")
     proof = prove(tmp_path / "split", {arm.name: arm.open() for arm in pair})
     assert proof.holds and "WARNING" not in str(proof)
-    nearest = max(proof.baseline.nearest, proof.expanded.nearest)
+    nearest = max(proof.arms["baseline"].nearest, proof.arms["expanded"].nearest)
     used = [highest(split, arm) for arm in pair]
     assert nearest <= max(used) + 1e-6 and f"highest cosine is {nearest:.4f}" in str(proof)
 
@@ -108,7 +108,7 @@ def test_the_proof_fails_above_the_threshold_and_warns_below_it(tmp_path: Path) 
         assert proof.holds == (cosine < 0.98) and words in str(proof)
         assert ("WARNING" in str(proof)) == (cosine == 0.97)
         if cosine != 0.9:
-            assert proof.expanded.nearest == pytest.approx(cosine, abs=1e-4) and f"row {row:,}" in str(proof)
+            assert proof.arms["expanded"].nearest == pytest.approx(cosine, abs=1e-4) and f"row {row:,}" in str(proof)
     negated = replace(split.heldout, vectors=np.concatenate([-used, split.heldout.vectors[1:]]))
     facts = replace(split.facts, fingerprint=negated.fingerprint)
     replace(split, heldout=negated, facts=facts).write(tmp_path / "split")

@@ -392,13 +392,17 @@ def test_the_proof_finds_a_leak(tmp_path: Path) -> None:
     train = np.sort(np.concatenate([split.expanded.train, leaking]))
     replace(split, expanded=ArmWindows(train, split.expanded.validation)).write(tmp_path / "split")
     proof = prove(tmp_path / "split", stores)
-    assert not proof.holds and proof.expanded.held_out_leaks > 0 and proof.baseline.held_out_leaks == 0
+    assert not proof.holds and proof.arms["expanded"].held_out_leaks > 0 and proof.arms["baseline"].held_out_leaks == 0
     assert str(proof).startswith("LEAK: expanded: ")
 
     train = np.sort(np.concatenate([split.baseline.train, split.baseline.validation[:1]]))
     replace(split, baseline=ArmWindows(train, split.baseline.validation)).write(tmp_path / "split")
     proof = prove(tmp_path / "split", stores)
-    assert not proof.holds and proof.baseline.validation_leaks == 6 and proof.expanded.validation_leaks == 0
+    assert (
+        not proof.holds
+        and proof.arms["baseline"].validation_leaks == 6
+        and proof.arms["expanded"].validation_leaks == 0
+    )
 
 
 def test_the_proof_finds_other_windows_than_were_drawn(tmp_path: Path) -> None:

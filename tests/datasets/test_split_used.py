@@ -60,18 +60,18 @@ def test_the_proof_looks_at_every_window_of_the_used_file(tmp_path: Path) -> Non
     split = draw_split(baseline, expanded, seed=0, baseline_used=True)
     split.write(tmp_path / "split")
     stores = {"baseline": baseline.open(), "expanded": expanded.open()}
-    proof = prove(tmp_path / "split", stores)  # type: ignore[arg-type]
-    assert proof.holds and proof.baseline.vectors == baseline.vectors
+    proof = prove(tmp_path / "split", stores)
+    assert proof.holds and proof.arms["baseline"].vectors == baseline.vectors
 
     read_split(tmp_path / "split")
     trusting = draw_split(baseline, expanded, seed=0)
     trusting.write(tmp_path / "trusting")
-    assert prove(tmp_path / "trusting", stores).holds  # type: ignore[arg-type]
+    assert prove(tmp_path / "trusting", stores).holds
     with (tmp_path / "trusting" / "baseline.npz").open("wb") as out:  # the old trainer took other windows than we give
         np.savez(out, train=split.baseline.train, validation=split.baseline.validation)
     seal_archive(tmp_path / "trusting" / "baseline.npz")
-    leak = prove(tmp_path / "trusting", stores)  # type: ignore[arg-type]
-    assert not leak.holds and leak.baseline.held_out_leaks > 0
+    leak = prove(tmp_path / "trusting", stores)
+    assert not leak.holds and leak.arms["baseline"].held_out_leaks > 0
 
 
 def test_where_text_runs_on_the_vectors_beside_the_used_ones_are_left_out(tmp_path: Path) -> None:

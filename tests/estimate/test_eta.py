@@ -38,7 +38,7 @@ def eta_of(workspace: Path, campaign: Campaign, now: float) -> CampaignEta:
 
 
 def name(campaign: Campaign, model: str, arm: str) -> str:
-    return planned_run(campaign, model, arm).run  # type: ignore[arg-type]
+    return planned_run(campaign, model, arm).run
 
 
 def work_left(run: History, steps: int) -> float:

@@ -117,7 +117,7 @@ def test_a_run_folder_that_is_gone_leaves_its_comparison(tmp_path: Path) -> None
 def test_all_collapsed(tmp_path: Path) -> None:
     dead = Curve(0.52, collapses_at=0.3)
     curves = {(model, arm): dead for model in UP for arm in ("baseline", "expanded")}
-    report, md = report_of(*finished(tmp_path, UP, seeds=(1,), curves=curves))  # type: ignore[arg-type]
+    report, md = report_of(*finished(tmp_path, UP, seeds=(1,), curves=curves))
     assert set(words(report).values()) == {"not comparable"}
     assert report.table.average is None
     assert md.count("predicts the mean vector since epoch") >= 6

@@ -29,7 +29,7 @@ SLOW = Behaviour(step_seconds=0.02)
 
 
 def finished(world: World, model: str = "amn", arm: str = "baseline") -> bool:
-    return world.phase(model, arm) is Phase.FINISHED  # type: ignore[arg-type]
+    return world.phase(model, arm) is Phase.FINISHED
 
 
 def whole(world: World) -> bool:

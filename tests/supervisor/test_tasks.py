@@ -74,11 +74,11 @@ def test_baselines_come_first_and_a_comparison_as_soon_as_a_pair_is_complete(cam
 
 def test_a_comparison_is_made_again_when_another_seed_is_complete(campaign: Campaign) -> None:
     first = [("gru", "baseline", 1), ("gru", "expanded", 1)]
-    made = made_of(campaign, outcomes(campaign, first))  # type: ignore[arg-type]
+    made = made_of(campaign, outcomes(campaign, first))
     half = [*first, ("gru", "baseline", 2)]
-    assert keys(campaign, outcomes(campaign, half), made) == []  # type: ignore[arg-type]
+    assert keys(campaign, outcomes(campaign, half), made) == []
     both = [*half, ("gru", "expanded", 2)]
-    assert keys(campaign, outcomes(campaign, both), made) == ["comparison gru"]  # type: ignore[arg-type]
+    assert keys(campaign, outcomes(campaign, both), made) == ["comparison gru"]
 
 
 def test_the_report_comes_when_all_is_over_and_compared(campaign: Campaign) -> None:

@@ -77,7 +77,7 @@ def every_state(root: Path) -> Campaign:
 
 def log_lines(workspace: Workspace, campaign: Campaign, model: str, arm: str, count: int = 60) -> Path:
     """A training log as the trainer would have left it."""
-    path = workspace.run(planned_run(campaign, model, arm)).log  # type: ignore[arg-type]
+    path = workspace.run(planned_run(campaign, model, arm)).log
     for i in range(1, count + 1):
         clock = f"13:{45 + i // 60:02d}:{i % 60:02d}"
         text = f"{clock} step {10 * i}/1200  loss {1 / (i + 3):.5f}  cosine {0.52 - 0.2 / (i + 1):.4f}  412 windows/s"

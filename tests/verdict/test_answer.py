@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.results import Estimate, Population, Stratum
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.cross_checks import disagreement
-from lvmtui.verdict.table import Row, SourceAverage, Table
+from lvmtui.verdict.cross_checks import disagreement, forward_doubts
+from lvmtui.verdict.table import ArmCell, Forward, Row, SourceAverage, Table
 from lvmtui.verdict.words import DOWN, UP, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
 
@@ -199,3 +200,39 @@ def test_caveats() -> None:
     )
     capped = replace(made_row("m0", 1.0), unweighted=Estimate(2.0, 0.4, 7, 2000, 60, 14))
     assert caveats(replace(made_table([capped]), cap=20))[0].startswith("An article counts for at most 20 windows")
+
+
+# Forward --------------------------------------------------------------------------------------------------------------
+
+
+def looking(last: float, following: float, shuffled: float) -> ArmCell:
+    """An expanded arm whose predictions have these cosines, beside a recency mean with .8 and .5."""
+
+    def scores(last: float, following: float, shuffled: float) -> ForwardScores:
+        return ForwardScores(2048, (0.6, 0.6, 0.6, 0.7, last, following, 0.46, 0.44), shuffled, (following,) * 5)
+
+    forward = Forward(scores(last, following, shuffled), "recency_mean", scores(0.8, 0.5, 0.48))
+    return replace(made_row("amn", 1.0).expanded, forward=forward)
+
+
+def test_a_model_that_predicts_raises_no_doubt() -> None:
+    assert forward_doubts(looking(0.79, 0.512, 0.49)) == ()
+    assert forward_doubts(looking(0.805, 0.512, 0.49)) == (), "it may come nearer to the last vector too"
+    assert forward_doubts(made_row("amn", 1.0).expanded) == (), "nothing is said where nothing is known"
+
+
+def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
+    (said,) = forward_doubts(looking(0.83, 0.512, 0.49))
+    assert said == (
+        "with 23k it gains no more at the next vector than at the last: beside the recency mean its cosine differs by "
+        "+.0120 at the next and by +.0300 at the last; so it is not shown to predict what comes"
+    )
+    (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
+    assert said.startswith("with 23k it gains nothing at the next vector: beside the recency mean")
+
+
+def test_a_model_for_which_order_does_not_matter_is_named() -> None:
+    (said,) = forward_doubts(looking(0.79, 0.512, 0.5115))
+    assert said == (
+        "with 23k it does not care for the order of its context (in random order its cosine is .5115 instead of .5120)"
+    )

@@ -17,7 +17,7 @@ from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
 def so_far(arm: str, cosines: list[float], total: int = 10) -> RunState:
     """A run with the first `len(cosines)` of its `total` evaluations."""
     run = run_of([evaluated(step, cosine) for step, cosine in enumerate(cosines, 1)])
-    return replace(run, spec=replace(SPEC, arm=arm, total_steps=100 * total))  # type: ignore[arg-type]
+    return replace(run, spec=replace(SPEC, arm=arm, total_steps=100 * total))
 
 
 def pair(baseline: list[float], expanded: list[float], bars: tuple[float, float] = (0.5, 0.5)) -> PairSoFar:
@@ -25,7 +25,7 @@ def pair(baseline: list[float], expanded: list[float], bars: tuple[float, float]
         arm: replace(TRIVIAL, arm=arm, fingerprint="f", validation_cosines={"mean": 0.1, "recency_mean": bar})
         for arm, bar in zip(("baseline", "expanded"), bars, strict=True)
     }
-    return PairSoFar(so_far("baseline", baseline), so_far("expanded", expanded), known)  # type: ignore[arg-type]
+    return PairSoFar(so_far("baseline", baseline), so_far("expanded", expanded), known)
 
 
 def test_each_arm_is_read_against_the_best_trivial_baseline_of_its_own_windows() -> None:

@@ -35,7 +35,7 @@ def pair(seed: int, gain: float = 0.01, sizes: tuple[int, ...] = SIZES, first: i
     good = TrivialScores(baseline - np.float32(0.01), np.full(len(cluster), 3, np.int32))
     trivial = {arm: {"copy_last": poor, "recency_mean": good} for arm in ARMS}
     made = {"baseline": scores(baseline), "expanded": scores(expanded)}
-    return ScoredPair(made, {"baseline": 0.5, "expanded": 0.51}, trivial)  # type: ignore[arg-type]
+    return ScoredPair(made, {"baseline": 0.5, "expanded": 0.51}, trivial)
 
 
 def weights(cluster: np.ndarray, cap: int | None) -> np.ndarray:

@@ -1,0 +1,194 @@
+"""How often the interval of a doubling's worth holds the truth, what is said of sizes that are all the same, and how
+well the largest size is predicted from the smaller ones.
+
+The held-out windows are shaped like the bundled split's: 178 articles of 1 to 439 windows, with their cap. The errors
+of each size follow a known curve; windows differ in how hard they are, for all sizes alike; articles differ in what a
+size does for them and in what they gain from more data; training and the draw of the articles add noise of each seed.
+The fits are those of a campaign. Exits with 1 if a coverage lies outside 93 to 97 %, or if fewer than 94 % of the
+campaigns whose sizes are all the same are said to be flat.
+
+    python benchmarks/learning_curve.py [TRIALS]
+    python benchmarks/learning_curve.py back-test CAMPAIGN_DIR...
+
+The second form takes finished campaigns of four sizes or more, leaves out the largest size, and predicts it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.datasets.arm import bundled_arms
+from lvmtui.datasets.draw import draw_split
+from lvmtui.datasets.weights import default_cap
+from lvmtui.verdict.interval import Design
+from lvmtui.verdict.learning_curve import Curve, fit, measure
+
+Floats = npt.NDArray[np.float64]
+LOW, HIGH, FLAT = 0.93, 0.97, 0.94
+COSINE = 0.52
+"""At the largest size, as on the bundled vectors."""
+HARD, HARD_ARTICLES = 0.12, 0.05
+"""Standard deviations of how hard windows and articles are, the same for all sizes."""
+OWN = 0.016
+"""Of what a size does for a window: the difference of two sizes then varies by 4.4 % of the cosine, as measured."""
+BETWEEN = 0.06
+"""Share of that variance that is between articles."""
+TRAINING = 0.0003
+"""Of a run's cosine over seeds."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    exponent: float = 0.0
+    fall: float = 2.0
+    """Percent of the cosine from the smallest size to the largest."""
+    sizes: int = 5
+    span: float = 8.0
+    seeds: int = 3
+    folds: int = 1
+    training: float = TRAINING
+    draw: float = 0.0
+    """Standard deviation of the smallest size's cosine over draws of its articles; it falls with the root of the size,
+    and nested draws have what the smaller one drew in common."""
+    slope: float = 0.0
+    """Standard deviation over articles of what they gain with each doubling."""
+    tail: bool = False
+    """Articles' effects have heavy tails (Student's t with 4 degrees of freedom)."""
+
+
+SETTINGS = (
+    *(Setting(f"exponent {c:g}, fall of 2 %", exponent=c) for c in (0, 0.1, 0.25, 0.5, 1)),
+    *(Setting(f"exponent {c:g}, fall of 10 %", exponent=c, fall=10) for c in (0.1, 0.25, 0.5)),
+    Setting("four sizes", exponent=0.3, sizes=4),
+    Setting("eight sizes, a factor of 100", exponent=0.3, sizes=8, span=100, fall=6),
+    Setting("three sizes, straight line", sizes=3),
+    Setting("one seed, no training noise", exponent=0.3, seeds=1, training=0),
+    Setting("five seeds", exponent=0.3, seeds=5),
+    Setting("random draws", exponent=0.3, draw=0.001),
+    Setting("random draws, five seeds", exponent=0.3, draw=0.002, seeds=5),
+    Setting("articles gain differently", exponent=0.3, slope=0.004),
+    Setting("heavy tails", exponent=0.3, slope=0.002, tail=True),
+    Setting("three folds", exponent=0.3, folds=3),
+)
+SAME = (
+    Setting("all sizes the same", fall=0),
+    Setting("all the same, one seed", fall=0, seeds=1, training=0),
+    Setting("all the same, three sizes", fall=0, sizes=3),
+    Setting("all the same, eight sizes", fall=0, sizes=8, span=100),
+    Setting("all the same, three folds", fall=0, folds=3),
+)
+
+
+class World:
+    """Draws campaigns of a setting."""
+
+    def __init__(self, setting: Setting, lengths: npt.NDArray[np.integer]) -> None:
+        self.setting = setting
+        self.random = np.random.default_rng(zlib.crc32(setting.name.encode()))
+        self.articles = len(lengths)
+        self.cluster = np.repeat(np.arange(len(lengths)), lengths)
+        clusters = [self.cluster + f * len(lengths) for f in range(setting.folds)]
+        self.design = Design(clusters, default_cap(lengths))
+        self.windows = np.geomspace(2000, 2000 * setting.span, setting.sizes)
+        self.steps = np.log2(self.windows / self.windows[-1])
+        shape = self._shape(self.steps)
+        self.worth = setting.fall / 100 * COSINE / shape[0]
+        """True worth of a doubling at the largest size."""
+        self.cosines = COSINE - self.worth * shape
+
+    def _shape(self, steps: Floats) -> Floats:
+        c = self.setting.exponent
+        return -steps if not c else (2.0 ** (-c * steps) - 1) / (1 - 2.0**-c)
+
+    def _over_articles(self, deviation: float) -> Floats:
+        draw = self.random.standard_t(4, self.articles) / np.sqrt(2) if self.setting.tail else None
+        return deviation * (self.random.normal(0, 1, self.articles) if draw is None else draw)
+
+    def _fold(self) -> list[Floats]:
+        """One fold's cosines of the sizes without noise of training, each (W,)."""
+        hard = self._over_articles(HARD_ARTICLES)[self.cluster] + self.random.normal(0, HARD, len(self.cluster))
+        slope = self._over_articles(self.setting.slope)[self.cluster]
+        found = []
+        for cosine, step in zip(self.cosines, self.steps, strict=True):
+            own = self._over_articles(OWN * np.sqrt(BETWEEN))[self.cluster]
+            own = own + self.random.normal(0, OWN * np.sqrt(1 - BETWEEN), len(self.cluster))
+            found.append(cosine + hard + own + slope * step)
+        return found
+
+    def _trained(self) -> Floats:
+        """(S,) noise of one seed: of training, and of which articles were drawn."""
+        s = self.setting
+        # Variance of the mean of n nested draws: a random walk in n, divided by n.
+        growth = np.diff(self.windows, prepend=0)
+        walk = np.cumsum(self.random.normal(0, np.sqrt(growth))) / self.windows
+        drawn = s.draw * walk * np.sqrt(self.windows[0])
+        return np.asarray(drawn + self.random.normal(0, s.training, len(self.windows)))
+
+    def curve(self) -> Curve:
+        s = self.setting
+        folds = [self._fold() for _ in range(s.folds)]
+        if s.folds > 1:
+            noise = [self._trained() for _ in folds]
+            scores = [[[folds[f][i] + noise[f][i] for f in range(s.folds)]] for i in range(s.sizes)]
+        else:
+            noise = [self._trained() for _ in range(s.seeds)]
+            scores = [[[folds[0][i] + one[i]] for one in noise] for i in range(s.sizes)]
+        return fit(measure(self.design, list(self.windows), scores))
+
+
+def covered(world: World, trials: int) -> tuple[float, float, float, Counter[str]]:
+    """Share of intervals of a doubling's worth that hold the truth, mean half-width in percent of the cosine, mean
+    degrees of freedom, and the words."""
+    held, width, df = 0, 0.0, 0.0
+    words: Counter[str] = Counter()
+    for _ in range(trials):
+        curve = world.curve()
+        gain = curve.gain(2)
+        held += gain.low <= world.worth <= gain.high
+        width += 50 * (gain.high - gain.low) / COSINE
+        df += curve.df
+        words[curve.word(COSINE)[0]] += 1
+    return held / trials, width / trials, df / trials, words
+
+
+def simulated(trials: int) -> int:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        split = draw_split(*bundled_arms(Path(folder)), seed=0)
+    lengths = np.unique(split.heldout.cluster, return_counts=True)[1]
+    print(f"{trials:,} trials a line (two standard errors {200 * np.sqrt(0.05 * 0.95 / trials):.1f} %)")
+    print(f"{'':34}{'worth':>7}{'covers':>8}{'+-':>7}{'df':>7}   words")
+    outside = []
+    for setting in (*SETTINGS, *SAME):
+        world = World(setting, lengths)
+        share, width, df, words = covered(world, trials)
+        said = ", ".join(f"{word} {count / trials:.1%}" for word, count in words.most_common())
+        print(
+            f"{setting.name:34}{100 * world.worth / COSINE:6.2f} {share:8.1%}{width:6.2f} {df:7.1f}   {said}",
+            flush=True,
+        )
+        if setting.fall and not LOW <= share <= HIGH:
+            outside.append(f"{setting.name}: covers {share:.1%}, not {LOW:.0%} to {HIGH:.0%}")
+        if not setting.fall and words["flat"] < FLAT * trials:
+            outside.append(f"{setting.name}: {words['flat'] / trials:.1%} flat, less than {FLAT:.0%}")
+    print(f"{time.monotonic() - began:.0f} s")
+    print("\n".join(outside))
+    return 1 if outside else 0
+
+
+def main(arguments: list[str]) -> int:
+    return simulated(int(arguments[0]) if arguments else 1000)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""Several sizes of one file: nested subsets, made of whole clusters.
+
+Held-out and validation windows are drawn once, from the whole file, and are the same for every size. What is left to
+train on is cut into sizes: the clusters (articles, or blocks of about 128 vectors) stand in one order, and a size takes
+the first of them. So each size contains the smaller ones, and none holds a part of an article that another has whole.
+
+The order is that of the file, as the original experiment took it, or it is drawn by the seed. Sizes of other seeds then
+hold other articles, and what differs between seeds covers the draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from lvmtui.datasets.clusters import Side, Union
+from lvmtui.datasets.formats import Integers
+from lvmtui.datasets.split import ArmWindows, Split
+from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.system.errors import UserError
+
+Subsets = Literal["random", "file"]
+APART = 1.2
+"""Times the next smaller size that a size must have: nearer ones cost as much as others and tell nothing."""
+LEAST_BATCHES = 8
+"""Updates in a pass over the smallest size that is chosen by the program."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of a file."""
+
+    starts: Integers
+    """Starts of its training windows, ascending, as rows of the store."""
+    vectors: int
+    """Rows that stand in one of them."""
+    clusters: int
+
+
+class Pool:
+    """The clusters a file has to train on, in the order in which sizes take them."""
+
+    def __init__(self, side: Side, union: Union, train: Integers, subsets: Subsets, seed: int) -> None:
+        """`train`: starts of all training windows, rows of the store; `seed` counts for random subsets only."""
+        self._side, self._train = side, train - side.first
+        used = covered(self._train, len(side.cluster_of))
+        rows = np.bincount(side.cluster_of[used], minlength=len(union.names))
+        clusters = np.flatnonzero(rows)
+        if subsets == "file":
+            first = np.full(len(rows), len(side.cluster_of))
+            np.minimum.at(first, side.cluster_of, np.arange(len(side.cluster_of)))
+            order = clusters[np.argsort(first[clusters], kind="stable")]
+        else:
+            salt = f"sizes {seed}".encode()
+            drawn = sorted(clusters.tolist(), key=lambda c: hashlib.sha256(salt + union.content[c]).digest())
+            order = np.array(drawn, np.int64)
+        self._order = order
+        self._vectors = np.cumsum(rows[order])
+
+    @property
+    def vectors(self) -> int:
+        """Of the largest size: all there is to train on."""
+        return int(self._vectors[-1]) if len(self._vectors) else 0
+
+    def size(self, vectors: int | None) -> Size:
+        """The size whose number of vectors comes nearest to `vectors`; None: all. Never empty of clusters."""
+        count = len(self._order)
+        if vectors is not None and vectors < self.vectors:
+            above = int(np.searchsorted(self._vectors, vectors))
+            below = self._vectors[above - 1] if above else 0
+            count = max(1, above + int(self._vectors[above] - vectors <= vectors - below))
+        chosen = np.isin(self._side.cluster_of, self._order[:count])
+        inside: Mask = ~touches(~chosen)[self._train]
+        starts = self._train[inside]
+        return Size(starts + self._side.first, int(covered(starts, len(chosen)).sum()), count)
+
+
+_UNCUT: dict[str, int] = dict.fromkeys(("held_out", "gap", "equal_to_held_out", "equal_to_validation", "spare"), 0)
+"""A size is cut from what is left to train on, so nothing more becomes of its windows."""
+
+
+def sized(split: Split, sizes: Sequence[Size]) -> Split:
+    """The split of a file with the training windows of these sizes; they share its validation windows."""
+    validation = split.expanded.validation
+    windows = [ArmWindows(size.starts, validation) for size in sizes]
+    smaller = [
+        replace(split.facts.expanded, windows=len(one.train) + len(validation), train=len(one.train), **_UNCUT)
+        for one in windows
+    ]
+    facts = replace(split.facts, baseline=smaller[0], between=tuple(smaller[1:-1]))
+    if len(windows[-1].train) < len(split.expanded.train):
+        facts = replace(facts, expanded=smaller[-1])
+    return replace(split, baseline=windows[0], between=tuple(windows[1:-1]), expanded=windows[-1], facts=facts)
+
+
+def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ...]:
+    """Sizes as they are asked for (None: all), smallest first. Raises UserError for those that cannot be made.
+
+    `there`: vectors to train on.
+    """
+    ordered = sorted(sizes, key=lambda size: there + 1 if size is None else size)
+    for size in ordered:
+        if size is not None and size > there:
+            raise UserError(
+                f"--sizes {size:,}: only {there:,} vectors are left to train on beside the held-out and validation "
+                "articles; ask for less, or write all"
+            )
+    numbers = [there if size is None else size for size in ordered]
+    for smaller, larger in pairwise(numbers):
+        if larger < APART * smaller:
+            raise UserError(
+                f"--sizes: {smaller:,} and {larger:,} vectors are too close to tell apart; leave one out "
+                f"(each must be {APART:g} times the one before)"
+            )
+    return tuple(ordered)
+
+
+def geometric(count: int, there: int, least: int) -> tuple[int | None, ...]:
+    """`count` sizes, each the same number of times the one before, from about `least` vectors to all of `there`.
+    Raises UserError where they would lie too close."""
+    if least >= there or (there / least) ** (1 / (count - 1)) < APART:
+        raise UserError(
+            f"--sizes {count}: between {least:,}, the fewest vectors that can be trained, and {there:,}, all there "
+            f"are, {count} sizes lie too close; ask for fewer, or give a larger file"
+        )
+    return (*(round(n) for n in np.geomspace(least, there, count)[:-1]), None)

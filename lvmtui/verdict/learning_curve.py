@@ -1,0 +1,357 @@
+"""What a model still learns from more data: its held-out error over the number of training windows. Pure.
+
+The error is e = 1 - cosine. Errors of neural networks fall with the number of training examples n as
+
+    e(n) = e_inf + b n^-c
+
+(Cortes et al. 1994, "Learning curves"; Hestness et al. 2017, "Deep learning scaling is predictable, empirically",
+section 2). Measured exponents lie between .05 and .5, and learning theory has none above 1 for a model of fixed form,
+so c is taken from 0 to 1. At c = 0 the curve is a straight line in log n: each doubling brings the same. With the
+exponent given, the curve is linear in the other two; here they are the error at the largest size and the worth of a
+doubling
+
+    D = e(n) - e(2 n)   at the largest n.
+
+**Errors.** All sizes are judged on the same windows, so their errors are correlated: how hard the articles are moves
+all sizes alike and says nothing of the curve. The covariance comes from the influence of each cluster on each size,
+which is what leaving that cluster out would change (CR2, see `interval.py`), and from seeds. It is used in three parts:
+what all sizes share, which drops out; a slope in log n, as some articles gain more from data than others; and the rest,
+size by size. The fit is generalised least squares with that covariance.
+
+**Interval.** Few sizes tell little of the exponent, and D depends on it. So no exponent is chosen: the interval holds
+every D that some exponent makes plausible (profile likelihood; Venzon and Moolgavkar 1988), with the quantile of
+F(1, df) in place of chi-square. `benchmarks/learning_curve.py` measures its coverage. Three sizes cannot tell an
+exponent: they get the straight line, c = 0, and two sizes no curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from lvmtui.formats.results import ALPHA, LEAST_DF, Interval
+from lvmtui.verdict.interval import Design
+
+Floats = npt.NDArray[np.float64]
+Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
+
+LEAST_SIZES = 3
+"""For a curve."""
+LEAST_FOR_EXPONENT = 4
+EXPONENTS: Floats = np.linspace(0, 1, 101)
+FLAT = 0.3
+"""Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
+would then change less than 1 %."""
+MISFIT = 0.01
+"""p-value below which the sizes scatter more than the curve and its errors allow."""
+FARTHEST = 10.0
+"""Times the largest size: nothing is said beyond."""
+FACTORS: Floats = np.geomspace(1, FARTHEST, 121)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model's held-out errors at S sizes, smallest first."""
+
+    windows: Floats
+    """(S,) training windows."""
+    error: Floats
+    """(S,) 1 - cosine, weighted mean over held-out windows, mean over seeds."""
+    influence: Floats
+    """(G, S) by how much each cluster moves each error; the products summed are the covariance (CR2)."""
+    cluster_df: float
+    """Degrees of freedom of that covariance."""
+    training: Floats
+    """(S,) variance that training adds to each error, independent between sizes; zeros with one seed."""
+    training_df: float
+
+    @property
+    def covariance(self) -> Floats:
+        """(S, S) of the errors."""
+        return np.asarray(self.influence.T @ self.influence + np.diag(self.training))
+
+    def standard_error(self, weights: Floats) -> tuple[float, float]:
+        """Of the sum of the errors with weights (S,), and its degrees of freedom (Satterthwaite 1946)."""
+        clusters = float(np.sum((self.influence @ weights) ** 2))
+        return _combined(clusters, self.cluster_df, float(self.training @ weights**2), self.training_df)
+
+    @property
+    def whiskers(self) -> Floats:
+        """(S,) half-widths of 95 % intervals of each error against the mean of all sizes: what is shared is left out,
+        as it moves the whole curve."""
+        size = len(self.error)
+        apart = np.eye(size) - 1 / size
+        found = [self.standard_error(row) for row in apart]
+        return np.array([stats.t.ppf(1 - ALPHA / 2, df) * error if df >= LEAST_DF else np.inf for error, df in found])
+
+    def less(self, other: Measured) -> Measured:
+        """Its errors less those of another model at the same sizes."""
+        mine, theirs = float(self.training.sum()), float(other.training.sum())
+        _, df = _combined(mine, self.training_df, theirs, other.training_df)
+        return Measured(
+            windows=self.windows,
+            error=self.error - other.error,
+            influence=self.influence - other.influence,
+            cluster_df=self.cluster_df,
+            training=self.training + other.training,
+            training_df=df,
+        )
+
+
+def measure(design: Design, windows: Sequence[float], scores: Sequence[Sequence[Sequence[Floats]]]) -> Measured:
+    """The errors of one model.
+
+    `windows` (S,): training windows. `scores[size][seed]`: cosines (W,) of every held-out window, one array a fold of
+    `design`: with one fold the seeds share their windows; with folds there is one array for each seed, in a single
+    "seed" of F arrays.
+    """
+    pooled = [
+        [np.mean([1 - np.asarray(seed[f], np.float64) for seed in seeds], axis=0) for f in range(len(design.share))]
+        for seeds in scores
+    ]
+    effects = [design.effects(one) for one in pooled]
+    influence = np.array([e.influence for e in effects]).T
+    if len(design.share) > 1:
+        between = np.array([e.change for e in effects]).T
+        fold = np.array(effects[0].fold)
+        within = [float(np.sum(_apart(influence[fold == f]) ** 2)) / a**2 for f, a in enumerate(design.share)]
+        several, df = _scatter(between)
+        spread = np.full_like(several, max(0.0, float(several.mean()) - float(np.mean(within)) / (len(scores) - 1)))
+        training = spread * float(np.sum(np.asarray(design.share) ** 2))
+    else:
+        by_seed = np.array([[1 - design.mean(seed) for seed in seeds] for seeds in scores]).T
+        several, df = _scatter(by_seed) if len(by_seed) > 1 else (np.zeros(len(scores)), 0.0)
+        training = several / max(1, len(by_seed))
+    return Measured(
+        windows=np.asarray(windows, np.float64),
+        error=np.array([e.value for e in effects]),
+        influence=influence,
+        cluster_df=effects[0].cluster_df,
+        training=training,
+        training_df=df,
+    )
+
+
+def _apart(rows: Floats) -> Floats:
+    """Rows (K, S) without what their sizes share."""
+    return np.asarray(rows - rows.mean(axis=1, keepdims=True))
+
+
+def _scatter(errors: Floats) -> tuple[Floats, float]:
+    """Variance (S,) of one run's error beside what the sizes of its seed share, from errors (K, S), and its degrees of
+    freedom. Each size's own is known by K - 1 degrees of freedom, so it is drawn half way to the mean of all."""
+    seeds, sizes = errors.shape
+    rest = _apart(errors)
+    own = ((rest - rest.mean(axis=0)) ** 2).sum(axis=0) / (seeds - 1) * sizes / (sizes - 1)
+    return (own + own.mean()) / 2, float((seeds - 1) * (sizes - 1))
+
+
+def _combined(one: float, one_df: float, other: float, other_df: float) -> tuple[float, float]:
+    """Standard error and degrees of freedom of two independent parts of a variance."""
+    total = one + other
+    parts = [(v, df) for v, df in ((one, one_df), (other, other_df)) if v > 0]
+    if not parts or any(df <= 0 for _, df in parts):
+        return float(np.sqrt(total)), one_df if not parts else 0.0
+    return float(np.sqrt(total)), total**2 / sum(v**2 / df for v, df in parts)
+
+
+# ------------------------------------------------------------------------------------------------------ the curve
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What more data would bring: a fall of the error, which is a rise of the cosine."""
+
+    value: float
+    low: float
+    high: float
+    """The 95 % interval; infinity where nothing bounds it."""
+
+    def times(self, factor: float) -> Gain:
+        return Gain(self.value * factor, self.low * factor, self.high * factor)
+
+    @property
+    def interval(self) -> Interval:
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The fitted curve of one model: for each exponent that was tried the rest of the fit."""
+
+    measured: Measured
+    exponents: Floats
+    """(C,) tried; one, zero, with three sizes."""
+    weights: Floats
+    """(C, S) with which the errors add up to the worth of a doubling."""
+    doubling: Floats
+    """(C,) worth of a doubling, in cosine."""
+    error: Floats
+    """(C,) its standard error."""
+    last: Floats
+    """(C,) fitted error at the largest size."""
+    misfit: Floats
+    """(C,) chi-square of the errors around the curve."""
+    df: float
+
+    @property
+    def best(self) -> int:
+        """Index of the exponent that fits best."""
+        return int(self.misfit.argmin())
+
+    @property
+    def exponent(self) -> float:
+        return float(self.exponents[self.best])
+
+    @property
+    def floor(self) -> float | None:
+        """e_inf; None for a straight line in log n, which has none."""
+        c = self.exponent
+        return float(self.last[self.best] - self.doubling[self.best] / (1 - 2**-c)) if c > 0 else None
+
+    @property
+    def scale(self) -> float:
+        """b of e_inf + b n^-c; for a straight line the fall of the error with each doubling."""
+        c, largest = self.exponent, float(self.measured.windows[-1])
+        d = float(self.doubling[self.best])
+        return d / (1 - 2**-c) * largest**c if c > 0 else d
+
+    @property
+    def span(self) -> float:
+        """How many times larger the largest size is than the smallest."""
+        return float(self.measured.windows[-1] / self.measured.windows[0])
+
+    @property
+    def fits(self) -> float:
+        """p-value of the scatter around the best curve; 1 where nothing is left to judge it by."""
+        left = len(self.measured.error) - (3 if len(self.exponents) > 1 else 2)
+        return float(stats.f.sf(self.misfit[self.best] / left, left, self.df)) if left > 0 else 1.0
+
+    @property
+    def plausible_exponents(self) -> Interval:
+        """The 95 % interval of the exponent."""
+        inside = self.exponents[self._room(ALPHA) >= 0]
+        return float(inside[0]), float(inside[-1])
+
+    def at(self, windows: Floats) -> Floats:
+        """Fitted errors at these numbers of training windows."""
+        steps = _shape(windows / self.measured.windows[-1], self.exponent)
+        return np.asarray(self.last[self.best] + self.doubling[self.best] * steps)
+
+    def gain(self, factor: float) -> Gain:
+        """What `factor` times the largest size would bring beyond it, in cosine; `inf`: all there is to be had."""
+        with np.errstate(divide="ignore"):
+            if np.isinf(factor):
+                times = np.where(self.exponents > 0, 1 / (1 - 2.0**-self.exponents), np.inf)
+            else:
+                times = np.array([-_shape(np.array([factor]), c)[0] for c in self.exponents])
+        room = self._room(ALPHA)
+        inside = room >= 0
+        half = np.sqrt(np.maximum(room, 0)) * self.error
+        with np.errstate(invalid="ignore"):
+            low, high = (self.doubling - half) * times, (self.doubling + half) * times
+        value = float(self.doubling[self.best] * times[self.best])
+        return Gain(value, float(np.nanmin(low[inside])), float(np.nanmax(high[inside])))
+
+    def refuses(self, factor: float) -> str:
+        """Why nothing can be said of `factor` times the largest size; empty where it can."""
+        if self.df < LEAST_DF:
+            return "too few articles or seeds to know the error of the curve"
+        if self.fits < MISFIT:
+            return "the sizes scatter more than a curve and its errors allow"
+        if factor > self.span:
+            return f"the sizes span a factor of {self.span:.3g}, and a curve is not carried farther than that"
+        if factor > 2 and len(self.exponents) == 1:
+            return "with three sizes only a straight line can be fitted, which never levels off"
+        return ""
+
+    def _room(self, alpha: float) -> Floats:
+        """(C,) how much of the allowed misfit each exponent leaves: below zero it is not plausible."""
+        allowed = float(stats.f.ppf(1 - alpha, 1, self.df)) if self.df > 0 else np.inf
+        return np.asarray(allowed - (self.misfit - self.misfit.min()))
+
+    def word(self, cosine: float) -> tuple[Word, str]:
+        """What is said of the model, and why where it cannot be told. `cosine`: at the largest size."""
+        if reason := self.refuses(2):
+            return "cannot tell", reason
+        percent = self.gain(2).times(100 / max(abs(cosine), 1e-6))
+        if percent.low > -FLAT and percent.high < FLAT:
+            return "flat", ""
+        if percent.high < 0:
+            return "falling", ""
+        if percent.low <= 0:
+            return "cannot tell", "the interval of a doubling's worth contains zero and is not narrow"
+        return ("flattening" if self._flattens() else "still rising"), ""
+
+    def _flattens(self) -> bool:
+        """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of what
+        the first did."""
+        curve = self if len(self.exponents) > 1 else fit(self.measured, EXPONENTS)
+        straight = curve._room(2 * ALPHA)[0] >= 0
+        return not straight and curve.exponent * np.log2(curve.span / 2) > 1
+
+
+def _shape(times: Floats, c: float) -> Floats:
+    """By how many times the worth of a doubling the error at `times` the largest size lies above the error there."""
+    steps = np.log2(times)
+    return np.asarray((2.0 ** (-c * steps) - 1) / (1 - 2.0**-c) if c > 0 else -steps)
+
+
+def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
+    """Fit the curve to S >= 3 sizes. Raises ValueError for fewer."""
+    sizes = len(measured.error)
+    if sizes < LEAST_SIZES:
+        raise ValueError(f"a curve needs {LEAST_SIZES} sizes or more, not {sizes}")
+    if exponents is None:
+        exponents = EXPONENTS if sizes >= LEAST_FOR_EXPONENT else np.zeros(1)
+    covariance, df = _modelled(measured)
+    inverse = np.linalg.inv(covariance)
+    times = measured.windows / measured.windows[-1]
+    weights, error, last, misfit = [], [], [], []
+    for c in exponents:
+        columns = np.column_stack([np.ones(sizes), _shape(times, float(c))])
+        spread = np.linalg.inv(columns.T @ inverse @ columns)
+        solve = spread @ columns.T @ inverse
+        rest = measured.error - columns @ (solve @ measured.error)
+        weights.append(solve[1])
+        error.append(np.sqrt(spread[1, 1]))
+        last.append(solve[0] @ measured.error)
+        misfit.append(rest @ inverse @ rest)
+    return Curve(
+        measured=measured,
+        exponents=exponents,
+        weights=np.array(weights),
+        doubling=np.array(weights) @ measured.error,
+        error=np.array(error),
+        last=np.array(last),
+        misfit=np.array(misfit),
+        df=df,
+    )
+
+
+LEAST_VARIANCE = 1e-14
+"""Of a size's error: single precision. Sizes that are equal to the bit would otherwise have none."""
+
+
+def _modelled(measured: Measured) -> tuple[Floats, float]:
+    """The covariance (S, S) of the errors without what all sizes share, and its degrees of freedom.
+
+    A slope in log n, and each size for itself, drawn half way to the mean: S (S + 1) / 2 free numbers from some twenty
+    effective articles would make intervals that are too narrow.
+    """
+    full = measured.covariance
+    steps = np.log2(measured.windows)
+    columns = np.column_stack([np.ones(len(steps)), steps])
+    off = np.eye(len(steps)) - columns @ np.linalg.pinv(columns)
+    own = np.diag(off @ full @ off) / np.maximum(np.diag(off), 1e-9)
+    mean = float(np.trace(off @ full @ off)) / max(1, len(steps) - 2)
+    own = np.maximum((np.maximum(own, 0) + mean) / 2, LEAST_VARIANCE)
+    slope = steps - steps.mean()
+    slope = slope / np.linalg.norm(slope)
+    more = max(0.0, float(slope @ full @ slope) - float(own @ slope**2))
+    return np.diag(own) + more * np.outer(slope, slope), measured.standard_error(slope)[1]
