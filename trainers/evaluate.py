@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lvmtui.datasets.formats import Floats, Integers
-from lvmtui.datasets.scores import TIE, Count, score
+from lvmtui.datasets.heldout_scores import score_and_write
+from lvmtui.datasets.scores import TIE, Count
+from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
@@ -31,8 +33,6 @@ from trainers.user_code import Loss
 
 BATCH = 512
 """Windows predicted at once: large enough to be fast, small enough that an order is obeyed at once."""
-VERSION = 1
-"""Of `heldout.npz`."""
 
 
 @dataclass(frozen=True)
@@ -116,35 +116,14 @@ def write_heldout(
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """
-    starts = heldout.windows.starts.cpu().numpy()
-    vectors = heldout.windows.vectors.cpu().numpy()
-    scores = score(predicted, vectors, starts, lambda candidates: counting(candidates, device), heldout.group)
-    with written_beside(folder.heldout) as beside:
-        with beside.open("wb") as file:
-            np.savez(
-                file,
-                version=np.int64(VERSION),
-                fingerprint=np.str_(heldout.fingerprint),
-                window=np.arange(len(starts), dtype=np.int64),
-                cluster=heldout.cluster.astype(np.int32),
-                stratum=heldout.stratum.astype(np.uint8),
-                cosine=scores.cosine_next,
-                last_cosine=scores.cosine_last,
-                rank=scores.rank,
-            )
-        digest = seal_archive(beside)
-    means = HeldoutScores(
-        windows=len(starts),
-        cosine=scores.cosine,
-        margin=scores.margin,
-        last_cosine=float(scores.cosine_last.mean(dtype=np.float64)),
-        spread=1 - float(np.linalg.norm(predicted.mean(axis=0, dtype=np.float64))),
-        hit_1=scores.hit(1),
-        hit_5=scores.hit(5),
-        hit_10=scores.hit(10),
-        forward=forward,
-    )
-    return means, digest
+    windows = heldout.windows
+    vectors, starts = windows.vectors.cpu().numpy(), windows.starts.cpu().numpy()
+    held = HeldOut(vectors, starts, heldout.cluster, heldout.stratum, heldout.group)
+
+    def on_device(candidates: Floats) -> Count:
+        return counting(candidates, device)
+
+    return score_and_write(folder.heldout, held, heldout.fingerprint, predicted, on_device, forward)
 
 
 def counting(candidates: Floats, device: torch.device) -> Count:

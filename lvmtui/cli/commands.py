@@ -112,10 +112,23 @@ def _start(given: argparse.Namespace, start: Options, file: Given) -> int:
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))
         return Exit.OK
+    if plan.power.smallest is None and not given.yes:
+        say("")
+        _ask_whether_to_train(plan.power.words)
     campaign = write_plan(plan, workspace, say)
     say("")
     print(plan_as_text(plan, _width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
+
+
+def _ask_whether_to_train(power: str) -> None:
+    """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
+    print(f"lvmtui: each model's verdict {power}", file=sys.stderr, flush=True)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was started; give a larger file, or --yes to train all the same")
 
 
 def attach(given: argparse.Namespace) -> int:
@@ -277,6 +290,36 @@ def doctor(given: argparse.Namespace) -> int:
     return Exit.OK if examine(given, workspace_of(given).root) else Exit.RUNS_FAILED
 
 
+def trainer(given: argparse.Namespace) -> int:
+    from lvmtui.cli.trainer_test import pattern_report, try_trainer
+
+    patterns = given.pattern or []
+    if given.log is not None:
+        if not patterns or given.trainer:
+            raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
+        lines, understood = pattern_report(patterns, Path(given.log))
+        print("\n".join(lines))
+        return Exit.OK if understood else Exit.RUNS_FAILED
+    if not given.trainer:
+        raise UserError("trainer test: give --command, or --pattern and a log file")
+    code = Exit.OK
+    print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
+    for found in try_trainer(
+        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
+    ):
+        print(found.line, flush=True)
+        if found.needed and not found.works:
+            code = Exit.RUNS_FAILED
+    return code
+
+
+def watch(given: argparse.Namespace) -> int:
+    from lvmtui.cli.watch_logs import watch as watch_logs
+
+    once = given.once or not sys.stdout.isatty()
+    return Exit.OK if watch_logs([Path(p) for p in given.places], given.pattern or [], once=once) else Exit.RUNS_FAILED
+
+
 def supervise(given: argparse.Namespace) -> int:
     from lvmtui.supervisor.supervisor import main as supervise_workspace
 
@@ -346,6 +389,8 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": check,
     "doctor": doctor,
     "import": import_runs,
+    "trainer": trainer,
+    "watch": watch,
     "supervise": supervise,
 }
 """The commands by the names that `parser.py` gives them."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from lvmtui.system.errors import UserError, unknown
 
 OptionValue = bool | int | float | str
 """What an option of a user's model may be."""
@@ -60,6 +64,23 @@ class OwnTrainer:
     """On TERM it writes a checkpoint and leaves, and it goes on from there when it is started again."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of the files named in the command, when the campaign was planned."""
+
+
+def command_words(command: str, values: Mapping[str, str], where: str) -> list[str]:
+    """The words of a command, with `{data}` and others filled in. Raises UserError."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UserError(f"{where}: command: cannot be split into words ({error})") from None
+    if not words:
+        raise UserError(f"{where}: command: is empty")
+
+    def filled(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise unknown(f"{where}: command: {{{found[1]}}}:", found[1], values)
+        return values[found[1]]
+
+    return [re.sub(r"\{([a-z_]+)\}", filled, word) for word in words]
 
 
 def digest_of_folder(folder: Path) -> str:

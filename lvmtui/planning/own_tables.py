@@ -19,7 +19,6 @@ Here they are read and checked without being run; `own_code.py` copies and tries
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from typing import Any
 from lvmtui.formats.json_codec import DecodeError, decode, encode
 from lvmtui.formats.patterns import pattern_fault
 from lvmtui.formats.spec import Recipe
-from lvmtui.formats.user_code import OptionValue
+from lvmtui.formats.user_code import OptionValue, command_words
 from lvmtui.models import MODELS, RECIPES, recipe_for
 from lvmtui.system.errors import UserError, unknown
 
@@ -228,23 +227,6 @@ def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> Tra
         name, command, folder, patterns, _text(table, "title", where), table.get("steps"), table.get("epochs"),
         table.get("checkpoints", False), where,
     )  # fmt: skip
-
-
-def command_words(command: str, values: Mapping[str, str], where: str) -> list[str]:
-    """The words of a command, with `{data}` and others filled in. Raises UserError."""
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UserError(f"{where}: command: cannot be split into words ({error})") from None
-    if not words:
-        raise UserError(f"{where}: command: is empty")
-
-    def filled(found: re.Match[str]) -> str:
-        if found[1] not in values:
-            raise unknown(f"{where}: command: {{{found[1]}}}:", found[1], values)
-        return values[found[1]]
-
-    return [re.sub(r"\{([a-z_]+)\}", filled, word) for word in words]
 
 
 def _text(table: Mapping[str, Any], key: str, where: str) -> str:

@@ -34,13 +34,13 @@ from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.results import POPULATIONS, STRATA, Population
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
+from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, BUNDLED, Options
 from lvmtui.planning.own_code import OwnCode, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
@@ -49,6 +49,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.system.permissions import who
+from lvmtui.verdict.power import Power
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
@@ -76,6 +77,8 @@ class Plan:
     """For which it was made."""
     started_with: StartedWith
     """The Python and the variables its runs will be started with: those of this process."""
+    power: Power
+    """What each model's verdict will be able to tell."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
     own: OwnCode = field(default_factory=OwnCode)
@@ -85,11 +88,6 @@ class Plan:
     def split(self) -> Split:
         """The first split, or the only one."""
         return self.splits[0]
-
-    @property
-    def cluster_lengths(self) -> tuple[tuple[int, ...], ...]:
-        """For each split the windows of every held-out cluster that judges."""
-        return tuple(_lengths(split, self.campaign.judge_on) for split in self.splits)
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     data = _open_data(options, earlier, workspace, say)
-    judge_on = _population(options, data.splits)
+    judge_on = population_of(options, data.splits)
     baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
@@ -210,11 +208,12 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         titles=own.titles,
         folds=options.folds,
-        cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in _lengths(s, judge_on)]),
+        cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
         judge_on=judge_on,
     )
     chosen, started = tuple(remarks), started_with_now(os.environ)
-    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, chosen, own)
+    can_tell = power_of(campaign, data.splits, workspace)
+    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen, own)
 
 
 def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:
@@ -248,22 +247,6 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
 def fingerprint_of(splits: Sequence[str]) -> str:
     """The fingerprint of a campaign's held-out windows: the split's, or one made of those of all folds."""
     return splits[0] if len(splits) == 1 else hashlib.sha256(" ".join(splits).encode()).hexdigest()
-
-
-def _lengths(split: Split, judge_on: Population) -> tuple[int, ...]:
-    """Windows of each held-out cluster that judges."""
-    held = split.heldout
-    chosen = held.cluster if judge_on == "both" else held.cluster[held.stratum == STRATA.index(judge_on)]
-    return tuple(np.unique(chosen, return_counts=True)[1].tolist())
-
-
-def _population(options: Options, splits: Sequence[Split]) -> Population:
-    """The articles that are asked for. Raises UserError where none of them is held out."""
-    judge_on: Population = next(one for one in POPULATIONS if one == options.judge_on)
-    if not any(_lengths(split, judge_on) for split in splits):
-        which = "comes from the small file" if judge_on == "own" else "is in the large file alone"
-        raise UserError(f"--judge-on {judge_on}: no held-out article {which}; leave the option out")
-    return judge_on
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
