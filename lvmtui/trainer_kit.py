@@ -30,6 +30,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -198,7 +199,7 @@ class Run:
             self._send(json.dumps(digits).encode() + b"\n", patience=0.0)
 
     def evaluated(self, step: int, *, cosine: float | None = None, loss: float | None = None, **more: Any) -> None:
-        """The validation windows were evaluated after `step`. `more`: other fields of the event, see docs/formats.md."""
+        """The validation windows were evaluated after `step`. `more`: other fields of `Evaluated`."""
         self._teller.evaluated(step, epoch=step / self._steps_per_epoch, loss=loss, cosine=cosine, **more)
 
     def checkpoint(self, path: str | Path, step: int) -> None:
@@ -209,7 +210,9 @@ class Run:
         where = self.out / path
         if not where.resolve().is_relative_to(self.out.resolve()):
             raise ValueError(f"{where}: a checkpoint must lie in {self.out}, where a retry finds it")
-        size = sum(p.stat().st_size for p in where.rglob("*") if p.is_file()) if where.is_dir() else where.stat().st_size
+        size = (
+            sum(p.stat().st_size for p in where.rglob("*") if p.is_file()) if where.is_dir() else where.stat().st_size
+        )
         self._teller.checkpoint(step, size, file=str(where.resolve().relative_to(self.out.resolve())))
 
     def predicted(self, predictions: Any) -> None:
@@ -238,10 +241,8 @@ class Run:
         def note(number: int, frame: FrameType | None) -> None:
             self._asked = True
 
-        try:
+        with suppress(ValueError):
             signal.signal(signal.SIGTERM, note)
-        except ValueError:
-            pass
 
     # -- how it is told --
 

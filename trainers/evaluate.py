@@ -23,8 +23,6 @@ from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
-from lvmtui.system.files import written_beside
-from lvmtui.system.sealed import seal_archive
 from trainers.data import Heldout, Windows
 from trainers.fast import faster
 from trainers.fast.linear import available, product

@@ -14,11 +14,20 @@ from pathlib import Path
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Failed, Finished, Paused, Started, decode_event
+from lvmtui.formats.trainer_log import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Paused,
+    Started,
+    decode_event,
+)
 from lvmtui.system.errors import UserError
 from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK
-from lvmtui.system.processes import kill_all, marked_processes, spawn, unmarked_environment
+from lvmtui.system.processes import Process, kill_all, marked_processes, spawn, unmarked_environment
 from lvmtui.system.text import last_words, sanitise
 
 SHOWN = 12
@@ -62,7 +71,9 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     top = f", best validation cosine {best:.4f}" if best is not None else ""
     says = [f"{log}: {matched:,} of {lines:,} lines understood, {evaluations:,} of them evaluations{top}"]
     if not evaluations:
-        says.append("no line is an evaluation: name a group 'cosine' or 'val_loss' for a figure of the validation windows")
+        says.append(
+            "no line is an evaluation: name a group 'cosine' or 'val_loss' for a figure of the validation windows"
+        )
     return [*says, *shown, *more], True
 
 
@@ -203,8 +214,10 @@ class _Test:
     def _cancelled(self) -> Found:
         """Nobody stays behind."""
         if self._over():
-            return Found("cancel", True, "it has ended by itself and left nobody behind") if not self._tree() else Found(
-                "cancel", False, f"it ended and left {len(self._tree())} processes behind"
+            return (
+                Found("cancel", True, "it has ended by itself and left nobody behind")
+                if not self._tree()
+                else Found("cancel", False, f"it ended and left {len(self._tree())} processes behind")
             )
         self._want("cancel")
         self._wait(self._over, 15.0, beyond=True)
@@ -253,7 +266,7 @@ class _Test:
             return ""
         return last_words(self.run.log.read_bytes()[-4096:])
 
-    def _tree(self) -> list[object]:
+    def _tree(self) -> list[Process]:
         return [p for p in marked_processes() if p.launch in self.launches]
 
     def _wait(self, condition: Callable[[], object], seconds: float = LIMIT, *, beyond: bool = False) -> None:

@@ -213,7 +213,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     )
     chosen, started = tuple(remarks), started_with_now(os.environ)
     can_tell = power_of(campaign, data.splits, workspace)
-    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen, own)
+    return Plan(
+        campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen, own
+    )
 
 
 def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:

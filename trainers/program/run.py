@@ -14,7 +14,6 @@ import os
 import resource
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -233,7 +232,7 @@ class Program:
         """Start the program, in a process group of its own and in our session."""
         read, write = os.pipe()
         os.set_blocking(read, False)
-        self.printed = read
+        self.open_ends = [read]
         self.output = Output(self.journal.out.buffer, self.own.pattern, self._read)
         try:
             with os.fdopen(write, "wb") as out:
@@ -260,9 +259,9 @@ class Program:
 
     def _listen(self, seconds: float) -> None:
         """Take what it printed and told."""
-        ready, _, _ = select.select([self.printed, self.told], [], [], seconds)
+        select.select([*self.open_ends, self.told], [], [], seconds)
         for _ in range(64):  # not for ever: orders wait
-            printed, told = _read_some(self.printed), _read_some(self.told)
+            printed, told = self._printed(), _read_some(self.told) or b""
             if printed:
                 self.output.feed(printed)
                 self.news = True
@@ -272,6 +271,16 @@ class Program:
                 self._hear(line)
             if not printed and not told:
                 return
+
+    def _printed(self) -> bytes:
+        """What it printed since the last look; nothing once it has closed its output."""
+        for end in self.open_ends:
+            piece = _read_some(end)
+            if piece is None:
+                self.open_ends = []
+                os.close(end)
+            return piece or b""
+        return b""
 
     def _hear(self, line: bytes) -> None:
         """One line through the pipe: an event, or live digits."""
@@ -509,9 +518,10 @@ class Program:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def _read_some(descriptor: int) -> bytes:
+def _read_some(descriptor: int) -> bytes | None:
+    """What is there, nothing if that is nothing; None at the end."""
     try:
-        return os.read(descriptor, PIECE)
+        return os.read(descriptor, PIECE) or None
     except BlockingIOError:
         return b""
 
