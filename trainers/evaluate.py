@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.forward import forward_scores
 from lvmtui.datasets.heldout_scores import score_and_write
 from lvmtui.datasets.scores import TIE, Count
 from lvmtui.datasets.split import HeldOut
@@ -25,7 +26,7 @@ from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
 from trainers.data import Heldout, Windows
 from trainers.fast import faster
-from trainers.fast.linear import available, product
+from trainers.fast.operations import available, product
 from trainers.models import unit
 from trainers.user_code import Loss
 
@@ -149,3 +150,23 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
         return a @ b.T
     finally:
         torch.set_float32_matmul_precision(usual)
+
+
+@torch.no_grad()
+def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
+    """The figures of `lvmtui.datasets.forward` for a trained model; None where no window is followed by four more.
+
+    `between` is called between batches and may raise to stop.
+    """
+    forward = faster(model.eval())
+    vectors = heldout.windows.vectors
+
+    def predict(contexts: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, len(contexts), BATCH):
+            between()
+            batch = torch.from_numpy(np.ascontiguousarray(contexts[start : start + BATCH])).to(vectors.device)
+            parts.append(forward(batch).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    return forward_scores(predict, vectors.cpu().numpy(), heldout.windows.starts.cpu().numpy(), heldout.cluster)

@@ -12,14 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
+from lvmtui.system.errors import UserError
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.device import random_state, set_random_state
 from trainers.fast import faster
 from trainers.models import build
 from trainers.optimizer import AdamW
-from trainers.user_code import Loss, build_own, kept_source, load
+from trainers.user_code import Loss, build_own, kept_source, load, load_kept
 
 SAMPLE = 4096
 """Training windows to which the weights of a correction's mean are fitted: five numbers need no more."""
@@ -66,6 +68,22 @@ class Place:
     train_seconds: float = 0.0
     since_point: Mean = field(default_factory=Mean)
     since_evaluation: Mean = field(default_factory=Mean)
+
+    def evaluated(self, loss: float, cosine: float, recipe: Recipe) -> bool:
+        """Note the validation loss and cosine of this step; True if the loss is the lowest so far.
+
+        With the plateau schedule the rate is halved after `plateau_patience` evaluations without a lower loss.
+        """
+        self.evaluated_step = self.step
+        if loss < self.best_loss:
+            self.best_loss, self.best_cosine, self.best_step = loss, cosine, self.step
+            self.since_best = self.plateau = 0
+            return True
+        self.since_best += 1
+        self.plateau += 1
+        if recipe.schedule == "plateau" and self.plateau >= recipe.plateau_patience:
+            self.factor, self.plateau = self.factor / 2, 0
+        return False
 
 
 class TrainState:
@@ -178,6 +196,23 @@ def loss_of(recipe: Recipe, workspace: Path) -> str | Loss:
 def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:
     """The user's own model, untrained; None for one of ours. Raises UserError."""
     return build_own(spec.own_model, workspace, spec.dim, spec.context) if spec.own_model else None
+
+
+def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
+    """The model in a `best_model.pt`, ready to predict: (B, T, D) contexts of unit vectors -> (B, D), any length.
+
+    A user's own model brings its Python code along, which is run only with `run_its_code`: look at what you run.
+    Raises UserError without it, OSError, or pickle.UnpicklingError for a file that holds more than tensors and plain values.
+    """
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+    recipe = decode(Recipe, kept["recipe"])
+    if "own" in kept and not run_its_code:
+        names = ", ".join(kept["own"]["files"])
+        raise UserError(f"{path}: holds a model with code of its own ({names}); read it, then load with run_its_code")
+    own = load_kept(kept) if "own" in kept else None
+    model = build_forecaster(kept["model"], kept["dim"], kept["size"], recipe, kept["context"], None, own)
+    model.load_state_dict(kept["state_dict"])
+    return model.eval()
 
 
 def build_forecaster(

@@ -14,7 +14,7 @@ from lvmtui.formats.trainer_log import Failed, Finished
 from lvmtui.planning.own_tables import Own, read_own, with_sources
 from lvmtui.system.errors import UserError
 from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
-from trainers.loading import load_forecaster
+from trainers.state import load_forecaster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
