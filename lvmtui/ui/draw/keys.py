@@ -23,6 +23,8 @@ def order_keys(view: RunView | None, *, read_only: bool) -> tuple[Key, ...]:
     found: list[Key] = []
     if "pause" in allowed:
         found.append(("p", "pause", "pause"))
+    if "suspend" in allowed:
+        found.append(("p", "suspend", "pause"))
     if "resume" in allowed:
         found.append(("p", "resume", "pause"))
     if "cancel" in allowed:
