@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.formats import Floats, Integers
-from lvmtui.datasets.forward import forward_scores
 from lvmtui.datasets.heldout_scores import score_and_write
-from lvmtui.datasets.scores import TIE, Count
+from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.scores import TIE, Count, forward_scores
 from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
@@ -115,9 +114,8 @@ def write_heldout(
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """
-    windows = heldout.windows
-    vectors, starts = windows.vectors.cpu().numpy(), windows.starts.cpu().numpy()
-    held = HeldOut(vectors, starts, heldout.cluster, heldout.stratum, heldout.group)
+    vectors = heldout.windows.vectors.cpu().numpy()
+    held = HeldOut(vectors, heldout.starts, heldout.cluster, heldout.stratum, heldout.group, heldout.context)
 
     def on_device(candidates: Floats) -> Count:
         return counting(candidates, device)
@@ -154,7 +152,7 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
-    """The figures of `lvmtui.datasets.forward` for a trained model; None where no window is followed by four more.
+    """`forward_scores` of a trained model; None where no window is followed by four more.
 
     `between` is called between batches and may raise to stop.
     """
@@ -169,4 +167,5 @@ def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) 
             parts.append(forward(batch).float().cpu().numpy())
         return np.concatenate(parts)
 
-    return forward_scores(predict, vectors.cpu().numpy(), heldout.windows.starts.cpu().numpy(), heldout.cluster)
+    starts, context = heldout.windows.starts.cpu().numpy(), heldout.windows.context
+    return forward_scores(predict, vectors.cpu().numpy(), starts, context, heldout.cluster)

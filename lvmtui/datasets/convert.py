@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets import formats
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, VectorFile
-from lvmtui.datasets.npy import shown
+from lvmtui.datasets import vector_files
+from lvmtui.datasets.npy import Floats, shown
 from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
+from lvmtui.datasets.vector_files import Identity, VectorFile
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.locks import try_lock
@@ -54,11 +55,11 @@ def convert(
     disk; then nothing stays behind.
     """
     datasets = Workspace(workspace).datasets
-    identity = formats.identify(path)
+    identity = vector_files.identify(path)
     store = _seen(datasets, identity) or (_seen(cache, identity) if cache else None)
     if store is None:
-        file = formats.recognise(path)
-        fingerprint = formats.fingerprint(file)
+        file = vector_files.recognise(path)
+        fingerprint = vector_files.fingerprint(file)
         if cache is not None and not is_whole(datasets / fingerprint[:24]):
             datasets = cache
         folder = datasets / fingerprint[:24]
@@ -97,11 +98,11 @@ def move_stores(cache: Path, workspace: Path) -> None:
 def source_fault(path: Path, store: Store) -> str | None:
     """Has the file changed since its store was made, or gone? One line that says so, or None."""
     try:
-        seen = _seen(store.folder.parent, formats.identify(path))
+        seen = _seen(store.folder.parent, vector_files.identify(path))
         if seen is not None and seen.folder == store.folder:
             return None
-        file = formats.recognise(path)
-        by_any_reader = (formats.fingerprint(file), formats.fingerprint(replace(file, ids="")))
+        file = vector_files.recognise(path)
+        by_any_reader = (vector_files.fingerprint(file), vector_files.fingerprint(replace(file, ids="")))
         if store.facts.fingerprint in by_any_reader:
             return None
     except UserError as error:
@@ -183,7 +184,7 @@ def _write(
             f"{file.name}: its vectors take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free; "
             "free some space or choose another --workspace"
         )
-    article_of, titles = formats.articles(file)
+    article_of, titles = vector_files.articles(file)
     part = folder.parent / f".{folder.name}.part"
     part.mkdir()
     try:
@@ -211,9 +212,10 @@ def _write(
             source=identity,
             fingerprint=fingerprint,
             scan=scan,
+            file_context=file.context or USUAL_CONTEXT,
         )
         replace_file(part / "store.json", dump_document(encode(facts)))
-        if formats.identify(file.path) != identity:
+        if vector_files.identify(file.path) != identity:
             raise UserError(f"{file.name}: changed while it was read; wait until it is complete and try again")
         sync_folder(part)
         shutil.rmtree(folder, ignore_errors=True)  # not whole, or we would not be here
@@ -237,8 +239,8 @@ def _write_vectors(path: Path, blocks: Iterator[Floats], file: VectorFile, norma
                 out.write((block / lengths[:, None].astype(np.float32)).data)
         if fault := scan.fault(may_scale):
             raise UserError(f"{file.name}: {fault}")
-        if scan.rows < WIDTH:
-            raise UserError(f"{file.name}: {scan.rows} vectors; a window takes {WIDTH}, give a larger file")
+        if scan.rows < 2:
+            raise UserError(f"{file.name}: one vector; a window takes two or more, give a larger file")
         out.seek(0)
         out.write(_npy_header(scan.rows, file.dim))
         out.flush()
@@ -250,7 +252,7 @@ def _write_vectors(path: Path, blocks: Iterator[Floats], file: VectorFile, norma
 
 def _plain(file: VectorFile, progress: Progress) -> Iterator[Floats]:
     done = 0
-    for block in formats.vector_blocks(file):
+    for block in vector_files.vector_blocks(file):
         yield block
         done += len(block)
         progress(done, file.rows)
@@ -260,26 +262,27 @@ def _joined(file: VectorFile, progress: Progress) -> tuple[Iterator[Floats], lis
     """The sequence behind the windows: each vector once. Also the rows at which its pieces start, filled on the way.
 
     Window i goes on from window i - 1 if its context is that one's moved by one vector, to the bit. Then only its
-    target is new; otherwise a piece starts and all six vectors are.
+    target is new; otherwise a piece starts and all of its vectors are.
     """
     pieces: list[int] = []
+    context = file.context
 
     def blocks() -> Iterator[Floats]:
-        last: Floats | None = None  # the five vectors a following window would start with
+        last: Floats | None = None  # the context of a window that goes on
         rows = done = 0
-        for contexts, targets in formats.window_blocks(file):
+        for contexts, targets in vector_files.window_blocks(file):
             expected = np.empty_like(contexts)
-            expected[1:, : CONTEXT - 1] = contexts[:-1, 1:]
-            expected[1:, CONTEXT - 1] = targets[:-1]
+            expected[1:, :-1] = contexts[:-1, 1:]
+            expected[1:, -1] = targets[:-1]
             expected[0] = contexts[0] if last is None else last
             starts = (contexts.view(np.uint32) != expected.view(np.uint32)).any(axis=(1, 2))
             starts[0] |= last is None
-            places = np.cumsum(np.where(starts, WIDTH, 1)) - 1  # of the targets among the new rows
+            places = np.cumsum(np.where(starts, context + 1, 1)) - 1  # of the targets among the new rows
             new = np.empty((int(places[-1]) + 1, file.dim), np.float32)
             new[places] = targets
-            for back in range(CONTEXT):
-                new[places[starts] - CONTEXT + back] = contexts[starts, back]
-            pieces.extend((rows + places[starts] - CONTEXT).tolist())
+            for back in range(context):
+                new[places[starts] - context + back] = contexts[starts, back]
+            pieces.extend((rows + places[starts] - context).tolist())
             yield new
             last = np.concatenate([contexts[-1, 1:], targets[-1:]])
             rows, done = rows + len(new), done + len(targets)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.formats import Floats
+from lvmtui.datasets.npy import Floats
 from lvmtui.datasets.scores import Count, counting, score
 from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores
@@ -31,7 +31,7 @@ def score_and_write(
 
     Raises OSError, and ValueError for predictions that are not finite.
     """
-    scores = score(predicted, held.vectors, held.starts, counting, held.group)
+    scores = score(predicted, held.vectors, held.starts, held.context, counting, held.group)
     with written_beside(path) as beside:
         with beside.open("wb") as file:
             np.savez(

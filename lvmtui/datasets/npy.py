@@ -20,6 +20,9 @@ import numpy.typing as npt
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
 LARGEST_DIM = 1 << 16
 """Wider rows than any encoder makes: a claim, not a vector."""
 LARGEST_SMALL_ARRAY = 128 << 20
@@ -118,7 +121,7 @@ def in_bytes(n: int) -> str:
     return f"{n / 1000**steps:.4g} {('bytes', 'kB', 'MB', 'GB', 'TB')[steps]}"
 
 
-def float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int) -> Iterator[npt.NDArray[np.float32]]:
+def float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int) -> Iterator[Floats]:
     """Yield `rows` rows at a time as float32, then make sure that the stream, and its checksum, end well."""
     header = read_header(path, name, stream, size)
     row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize

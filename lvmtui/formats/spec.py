@@ -11,6 +11,9 @@ from lvmtui.formats.user_code import OwnModel, OwnTrainer, UserCode
 from lvmtui.system.files import create_file
 
 VERSION = 1
+USUAL_CONTEXT = 5
+"""Vectors in a context where nobody says otherwise, and in files of earlier versions, which had no other."""
+LONGEST_CONTEXT = 128
 Arm = str
 """Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[Arm, Arm] = ("baseline", "expanded")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
+from lvmtui.formats.spec import LONGEST_CONTEXT
 from lvmtui.models import MODELS, RECIPES
 from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
@@ -116,6 +117,14 @@ class Options:
         choices=MODELS,
         more_choices=True,
         hint="all",
+    )
+    context: tuple[int, ...] = option(
+        (),
+        "vectors in a context; several, such as 5 10 20, are compared on the same targets; default: 5",
+        metavar="N",
+        least=1,
+        most=LONGEST_CONTEXT,
+        hint="5",
     )
     recipe: str = option(
         AUTO,

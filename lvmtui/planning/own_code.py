@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.spec import Recipe
 from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, UserCode, digest_of_folder
-from lvmtui.planning.own_tables import ModelTable, Own, TrainerTable
+from lvmtui.planning.own_tables import Own, TrainerTable
 from lvmtui.system.errors import UserError
 from lvmtui.system.launch import our_command
 from lvmtui.system.processes import kill_child, spawn, unmarked_environment
@@ -35,7 +35,8 @@ Say = Callable[[str], None]
 class OwnCode:
     """What the specs of a campaign hold of the user's own, and the files that belong to it."""
 
-    models: dict[str, OwnModel] = field(default_factory=dict)
+    models: dict[tuple[str, int], OwnModel] = field(default_factory=dict)
+    """By name and context."""
     losses: dict[str, UserCode] = field(default_factory=dict)
     """By the recipe's name."""
     trainers: dict[str, OwnTrainer] = field(default_factory=dict)
@@ -45,8 +46,8 @@ class OwnCode:
     @property
     def titles(self) -> dict[str, str]:
         """How people write the names of the user's own."""
-        own: list[tuple[str, OwnModel | OwnTrainer]] = [*self.models.items(), *self.trainers.items()]
-        return {name: one.title for name, one in own}
+        models = {name: model.title for (name, _), model in self.models.items()}
+        return models | {name: trainer.title for name, trainer in self.trainers.items()}
 
     def with_loss(self, recipe: Recipe) -> Recipe:
         return replace(recipe, own_loss=self.losses.get(recipe.name))
@@ -69,9 +70,10 @@ class Shape:
 
 
 def gather_own(
-    own: Own, used: tuple[str, ...], recipes: Mapping[str, Recipe], shape: Shape, folder: str, say: Say
+    own: Own, used: tuple[str, ...], recipes: Mapping[str, Recipe], shapes: Sequence[Shape], folder: str, say: Say
 ) -> OwnCode:
-    """Copy and try what the campaign uses. `recipes`: of each model; `folder`: of the copies, from the workspace.
+    """Copy and try what the campaign uses. `recipes`: of each model; `shapes`: of the windows it is to be
+    trained on; `folder`: of the copies, from the workspace.
 
     Raises UserError with the user's own file and line.
     """
@@ -81,24 +83,21 @@ def gather_own(
             found.trainers[name] = own_trainer(own.trainers[name])
         elif (table := own.models.get(name)) and table.source:
             say(f"trying {table.source}")
-            found.models[name] = _own_model(table, found, f"{folder}/{name}", shape)
+            code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
+            found.files |= files
+            for shape in {shape.context: shape for shape in shapes}.values():
+                answer = try_code(code, files, shape, table.options, "model", table.where)
+                parameters, uses = int(answer["parameters"]), uses_of(answer, shape)
+                model = OwnModel(table.title or code.name, code, table.options, parameters, uses)
+                found.models[name, shape.context] = model
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
         if (recipe := own.recipes.get(name)) and recipe.loss:
             say(f"trying {recipe.loss}")
             code, files = copy_of(recipe.loss, recipe.base, f"{folder}/loss_{name}", recipe.where)
-            try_code(code, files, shape, {}, "loss", recipe.where)
+            try_code(code, files, shapes[0], {}, "loss", recipe.where)
             found.losses[name] = code
             found.files |= files
     return found
-
-
-def _own_model(table: ModelTable, found: OwnCode, folder: str, shape: Shape) -> OwnModel:
-    code, files = copy_of(table.source, table.base, folder, table.where)
-    answer = try_code(code, files, shape, table.options, "model", table.where)
-    found.files |= files
-    uses = uses_of(answer, shape)
-    title = table.title or code.name
-    return OwnModel(title, code, table.options, int(answer["parameters"]), uses)
 
 
 def uses_of(answer: Mapping[str, Any], shape: Shape) -> float:

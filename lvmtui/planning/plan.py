@@ -18,11 +18,10 @@ import numpy as np
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.check import Check, check_arms
+from lvmtui.datasets.check import Check, check_arms, too_short
 from lvmtui.datasets.check_text import check_as_json
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_split
-from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -31,11 +30,11 @@ from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.tested import machine_tested
-from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
-from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
@@ -98,6 +97,8 @@ class _Data:
     check: Check
     splits: tuple[Split, ...]
     notes: tuple[str, ...]
+    contexts: tuple[int, ...]
+    """The shortest first."""
 
     def split_for(self, options: Options, seed: int) -> Split:
         return self.splits[options.seeds.index(seed) if options.folds else 0]
@@ -120,7 +121,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     data = _open_data(options, earlier, workspace, say)
-    judge_on = population_of(options, data.splits)
+    judge_on, contexts = population_of(options, data.splits), data.contexts
     baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
     if labels[0] == labels[1]:
@@ -144,9 +145,10 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
 
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
         return tuple(
-            _with_own(_spec(options, earlier, campaign_id, model, arm, facts, data, seed, stamp), options, own)
+            _with_own(_spec(options, earlier, campaign_id, model, context, arm, facts, data, seed, stamp), options, own)
             for seed in options.seeds
             for model in options.models
+            for context in contexts
             for arm in ARMS
             if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
         )
@@ -173,18 +175,19 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
-    planned |= {
-        (s.model, s.arm, s.seed): PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed)
-        for s in specs
-    }
+    for s in specs:
+        trained = with_context(s.model, s.context, contexts)
+        folder = f"artifacts/lvm/models/{s.run}"
+        planned[trained, s.arm, s.seed] = PlannedRun(s.run, folder, trained, s.arm, s.seed)
+    models = tuple(with_context(model, context, contexts) for model in options.models for context in contexts)
     campaign = Campaign(
         id=campaign_id,
         created=time.time(),
         baseline=facts["baseline"],
         expanded=facts["expanded"],
         dim=specs[0].dim,
-        context=CONTEXT,
-        models=options.models,
+        context=contexts[-1],
+        models=models,
         size=options.size,
         recipe=specs[-1].recipe.name,  # the last run is one of the expanded arm
         seeds=options.seeds,
@@ -194,7 +197,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         jobs=way.jobs,
         threads=way.threads,
         device=options.device,
-        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in ARMS),
+        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in models for arm in ARMS),
         by=who(),
         versions={
             "lvmtui": lvmtui.__version__,
@@ -210,6 +213,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         folds=options.folds,
         cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
         judge_on=judge_on,
+        contexts=contexts if len(contexts) > 1 else (),
     )
     chosen, started = tuple(remarks), started_with_now(os.environ)
     can_tell = power_of(campaign, data.splits, workspace)
@@ -224,13 +228,15 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
     say("checking the vectors")
     refuse_unfit(baseline, expanded)
     groups = group_arms(baseline, expanded, same=options.same)
-    check = check_arms(baseline, expanded, cross_articles=options.cross_articles, groups=groups)
+    contexts = _contexts(options, earlier)
+    longest, cross = contexts[-1], options.cross_articles
+    check = check_arms(baseline, expanded, cross_articles=cross, groups=groups, context=longest)
     if check.faults:
         raise UserError(check.faults[0])
     say("drawing the held-out windows")
     splits: tuple[Split, ...]
     notes: tuple[str, ...] = ()
-    seed, cross = options.split_seed, options.cross_articles
+    seed = options.split_seed
     if earlier is not None:
         if options.folds:
             raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
@@ -240,10 +246,24 @@ def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, 
         if len(options.seeds) < 2:
             raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
         folds = len(options.seeds)
-        splits = draw_folds(baseline, expanded, seed=seed, folds=folds, cross_articles=cross, groups=groups)
+        splits = draw_folds(
+            baseline, expanded, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest
+        )
     else:
-        splits = (draw_split(baseline, expanded, seed=seed, cross_articles=cross, groups=groups),)
-    return _Data({"baseline": baseline, "expanded": expanded}, check, splits, notes)
+        splits = (draw_split(baseline, expanded, seed=seed, cross_articles=cross, groups=groups, context=longest),)
+    if contexts != (USUAL_CONTEXT,):
+        notes = (*notes, *too_short((baseline, expanded), contexts, cross))
+    return _Data({"baseline": baseline, "expanded": expanded}, check, splits, notes, contexts)
+
+
+def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
+    """The contexts that are trained, the shortest first. Raises UserError for others than the baseline runs have."""
+    if earlier is None:
+        return tuple(sorted(options.context)) or (USUAL_CONTEXT,)
+    own = earlier.spec.context
+    if options.context not in ((), (own,)):
+        raise UserError(f"--context: the baseline runs were trained with contexts of {own} vectors; leave it out")
+    return (own,)
 
 
 def fingerprint_of(splits: Sequence[str]) -> str:
@@ -353,6 +373,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     earlier: Earlier | None,
     campaign_id: str,
     model: str,
+    context: int,
     arm: Arm,
     facts: dict[Arm, ArmFacts],
     data: _Data,
@@ -370,7 +391,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         steps = earlier.of(model, seed)[1].total_steps
     seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
     spec = RunSpec(
-        run=f"{model}_{facts[arm].label}{seeded}_{stamp}",
+        run=f"{with_context(model, context, data.contexts)}_{facts[arm].label}{seeded}_{stamp}",
         campaign=campaign_id,
         model=model,
         size="small" if options.size == "small" else "full",
@@ -378,7 +399,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         label=facts[arm].label,
         seed=seed,
         dim=data.check.files[0].dim,
-        context=CONTEXT,
+        context=context,
         recipe=recipe,
         data=facts[arm].data,
         split=f"artifacts/lvm/campaigns/{campaign_id}/{_split_folder(options, seed)}",
@@ -400,8 +421,10 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
 def _own_code(options: Options, specs: Sequence[RunSpec], campaign_id: str, say: Say) -> OwnCode:
     """The user's own models, losses and trainers, copied and tried. Raises UserError."""
     recipes = {spec.model: spec.recipe for spec in specs}
+    shapes = sorted({(s.dim, s.context, s.recipe.batch_size) for s in specs if s.model in options.own.models})
     shape = Shape(specs[0].dim, specs[0].context, specs[0].recipe.batch_size)
-    return gather_own(options.own, options.models, recipes, shape, f"artifacts/lvm/campaigns/{campaign_id}/own", say)
+    folder = f"artifacts/lvm/campaigns/{campaign_id}/own"
+    return gather_own(options.own, options.models, recipes, [Shape(*s) for s in shapes] or [shape], folder, say)
 
 
 def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
@@ -410,7 +433,7 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
     if trainer and table:
         steps = table.epochs or table.steps or spec.total_steps
         return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
-    return replace(spec, own_model=own.models.get(spec.model), recipe=own.with_loss(spec.recipe))
+    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=own.with_loss(spec.recipe))
 
 
 def _split_folder(options: Options, seed: int) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.split import HeldOut, read_arm_windows, read_heldout
+from lvmtui.datasets.windows import narrowed
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import UserError
@@ -31,7 +32,7 @@ ROWS = 1 << 14
 def data_folder(spec: RunSpec, workspace: Path) -> Path:
     """The folder, made if it is not there yet. Raises UserError for data that are not the plan's, and OSError."""
     split = workspace / spec.split
-    folder = split / f"for_trainers_{spec.arm}"
+    folder = split / f"for_trainers_{spec.arm}_{spec.context}"
     if (folder / "about.json").exists():
         return folder
     beside = split / f".{folder.name}.{secrets.token_hex(4)}.part"
@@ -57,11 +58,11 @@ def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
     windows, width = read_arm_windows(workspace / spec.split, spec.arm), spec.context + 1
     store = open_store_of(spec.data, workspace)
     used = np.zeros(len(store.vectors), bool)
-    for starts in (windows.train, windows.validation):
+    for name in ("train", "validation"):
+        starts = narrowed(getattr(windows, name).astype(np.int64), held.context, spec.context)
         for place in range(width):
             used[starts + place] = True
-    np.save(folder / "train.npy", windows.train.astype(np.int64))
-    np.save(folder / "validation.npy", windows.validation.astype(np.int64))
+        np.save(folder / f"{name}.npy", starts)
     shape = (len(store.vectors), spec.dim)
     out = np.lib.format.open_memmap(folder / "vectors.npy", mode="w+", dtype=np.float32, shape=shape)
     for first in range(0, len(used), ROWS):
@@ -70,10 +71,10 @@ def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
     out.flush()
     shape3 = (len(held.starts), spec.context, spec.dim)
     contexts = np.lib.format.open_memmap(folder / "heldout_contexts.npy", mode="w+", dtype=np.float32, shape=shape3)
-    places = np.arange(spec.context)
+    seen, places = narrowed(held.starts, held.context, spec.context), np.arange(spec.context)
     for first in range(0, len(held.starts), ROWS):
         block = slice(first, first + ROWS)
-        contexts[block] = held.vectors[held.starts[block, None] + places]
+        contexts[block] = held.vectors[seen[block, None] + places]
     contexts.flush()
     about = {
         "dim": spec.dim,

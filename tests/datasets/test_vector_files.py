@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lvmtui.datasets import formats
-from lvmtui.datasets.formats import recognise, vector_blocks, window_blocks
+from lvmtui.datasets import vector_files
+from lvmtui.datasets.vector_files import recognise, vector_blocks, window_blocks
 from lvmtui.system.errors import UserError
 from tests.datasets.making import quantised, save_articles, save_sequence, walk
 
@@ -28,7 +28,7 @@ def read(path: Path) -> np.ndarray:
 def test_every_kind_is_read_as_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
-    monkeypatch.setattr(formats, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(vector_files, "BLOCK_BYTES", block_bytes)
     stored: dict[str, Any] = {**quantised(VECTORS)}
     np.savez(tmp_path / "half.npz", vectors=VECTORS.astype("f2"), something_else=np.zeros(3))
     np.savez_compressed(tmp_path / "big_endian.npz", vectors=VECTORS.astype(">f4"))
@@ -52,7 +52,7 @@ def test_every_kind_is_read_as_it_was_written(
 def test_titles_are_plain_text_or_json_and_always_harmless(tmp_path: Path) -> None:
     titles = ['{"title": "Albedo", "n": 12}', "\x1b]52;c;aGk=\x07Autism\u202e", '{"no": "title"}', "{half"]
     np.savez(tmp_path / "a.npz", vectors=VECTORS, article_id=np.repeat([0, 1, 2, 3], 15), titles=np.array(titles))
-    ids, names = formats.articles(recognise(tmp_path / "a.npz"))
+    ids, names = vector_files.articles(recognise(tmp_path / "a.npz"))
     assert ids is not None and ids.tolist() == [0] * 15 + [1] * 15 + [2] * 15 + [3] * 15
     assert names == ("Albedo", "Autism\ufffd", '{"no": "title"}', "{half")
 
@@ -61,7 +61,7 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     def fingerprint_of(name: str, vectors: np.ndarray, **more: Any) -> str:
         with (tmp_path / name).open("wb") as out:
             np.save(out, vectors) if name.endswith("npy") else np.savez(out, vectors=vectors, **more)
-        return formats.fingerprint(recognise(tmp_path / name))
+        return vector_files.fingerprint(recognise(tmp_path / name))
 
     for kind in ("npy", "npz"):
         assert fingerprint_of(f"a.{kind}", VECTORS) == fingerprint_of(f"b.{kind}", VECTORS)
@@ -69,7 +69,7 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     assert fingerprint_of("a.npz", VECTORS) != fingerprint_of("b.npz", VECTORS, article_id=np.zeros(60, int))
 
 
-@pytest.mark.parametrize("name", formats.ID_NAMES)
+@pytest.mark.parametrize("name", vector_files.ID_NAMES)
 @pytest.mark.parametrize("kind", ["numbers", "text", "bytes"])
 def test_article_ids_are_taken_under_the_usual_names(tmp_path: Path, name: str, kind: str) -> None:
     numbers = np.repeat([7, 2, 9], 20)
@@ -79,7 +79,7 @@ def test_article_ids_are_taken_under_the_usual_names(tmp_path: Path, name: str, 
     np.savez(tmp_path / "a.npz", **arrays)
     file = recognise(tmp_path / "a.npz")
     assert file.ids == name and file.unread == ("notes",)
-    found, titles = formats.articles(file)
+    found, titles = vector_files.articles(file)
     assert found is not None
     assert np.array_equal(found, numbers if kind == "numbers" else np.repeat([0, 1, 2], 20))
     assert titles == (() if kind == "numbers" else ("text-7", "text-2", "text-9"))
@@ -98,10 +98,13 @@ def test_what_nobody_reads_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "many.npz", vectors=VECTORS, **many_more)
     many = recognise(tmp_path / "many.npz").unread
     assert len(many) == 9 and many[-1] == "12 more"
-    assert formats.unread_arrays(tmp_path / "many.npz") == many and formats.unread_arrays(tmp_path / "none") == ()
+    assert (
+        vector_files.unread_arrays(tmp_path / "many.npz") == many
+        and vector_files.unread_arrays(tmp_path / "none") == ()
+    )
     np.savez(tmp_path / "ids.npz", vectors=VECTORS, doc_id=np.zeros(60, int))
     np.savez(tmp_path / "other.npz", vectors=VECTORS, article_id=np.zeros(60, int))
-    assert formats.fingerprint(recognise(tmp_path / "ids.npz")) != formats.fingerprint(
+    assert vector_files.fingerprint(recognise(tmp_path / "ids.npz")) != vector_files.fingerprint(
         recognise(tmp_path / "other.npz")
     )
 
@@ -170,11 +173,11 @@ BROKEN = {
     "no rows": (lambda p: np.save(p.open("wb"), VECTORS[:0]), "no rows"),
     "no numbers in a row": (lambda p: np.save(p.open("wb"), VECTORS[:, :0]), "rows of 0 numbers"),
     "rows wider than any": (lambda p: np.save(p.open("wb"), np.zeros((1, 70_000), "f4")), "rows of 70,000 numbers"),
-    "another context length": (
+    "contexts that are too long": (
         lambda p: np.savez(
-            p.open("wb"), context_sequences=np.zeros((9, 4, 3), "f4"), target_vectors=np.zeros((9, 3), "f4")
+            p.open("wb"), context_sequences=np.zeros((9, 129, 3), "f4"), target_vectors=np.zeros((9, 3), "f4")
         ),
-        "a context has 4 vectors, ours 5",
+        "a context has 129 vectors; 1 to 128 are taken, keep the last 128 of each",
     ),
     "sequences that do not fit": (
         lambda p: np.savez(
@@ -230,7 +233,7 @@ def test_article_numbers_and_titles_are_checked(tmp_path: Path, fault: str) -> N
     more: dict[str, Any] = {} if titles is None else {"titles": titles}
     np.savez(tmp_path / "a.npz", vectors=VECTORS, article_id=ids, **more)
     with pytest.raises(UserError, match=words):
-        formats.articles(recognise(tmp_path / "a.npz"))
+        vector_files.articles(recognise(tmp_path / "a.npz"))
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])

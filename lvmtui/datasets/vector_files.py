@@ -4,7 +4,7 @@ Four kinds are taken:
 
 - `vectors`: .npz with `vectors` (N, D) of float16, float32 or float64
 - `quantised`: .npz with `q` (N, D) int8 and `scale` (N,); the vector is `q * scale`
-- `sequences`: .npz with `context_sequences` (N, 5, D) and `target_vectors` (N, D)
+- `sequences`: .npz with `context_sequences` (N, T, D) and `target_vectors` (N, D)
 - `array`: a plain .npy (N, D)
 
 The first two may carry the article of each row (N,), numbers or text, under one of the names in ID_NAMES, and `titles`.
@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.npy import (
+    Floats,
     Header,
     described,
     float_blocks,
@@ -39,17 +40,11 @@ from lvmtui.datasets.npy import (
     shown,
     small_array,
 )
+from lvmtui.formats.spec import LONGEST_CONTEXT
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
-CONTEXT = 5
-"""Vectors in a context."""
-WIDTH = CONTEXT + 1
-"""Vectors in a window: the context and the next one."""
-
 Kind = Literal["vectors", "quantised", "sequences", "array"]
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 BLOCK_BYTES = 8 << 20
 """Bytes of an array that are in memory at a time while a file is read."""
@@ -81,6 +76,8 @@ class VectorFile:
     """Name of the array of article ids; empty where there is none."""
     unread: tuple[str, ...] = ()
     """What else the file holds and nobody reads, sanitised."""
+    context: int = 0
+    """Vectors in each context of a `sequences` file; 0 of others."""
 
     @property
     def name(self) -> str:
@@ -184,7 +181,7 @@ def vector_blocks(file: VectorFile) -> Iterator[Floats]:
 
 
 def window_blocks(file: VectorFile) -> Iterator[tuple[Floats, Floats]]:
-    """Yield contexts (b, 5, D) and the vectors that follow them (b, D) of a `sequences` file, in order."""
+    """Yield contexts (b, T, D) and the vectors that follow them (b, D) of a `sequences` file, in order."""
     rows = _rows_a_block(file)
     with read_errors(file.path), zipfile.ZipFile(file.path) as archive, ExitStack() as stack:
         streams = [
@@ -290,23 +287,22 @@ _KNOWN = ("vectors", "q", "scale", "context_sequences", "target_vectors", "artic
 def _sequences(path: Path, contexts: Header, targets: Header, size: int) -> VectorFile:
     dim = matrix(path, "target_vectors", targets)
     if contexts.dtype.kind != "f" or len(contexts.shape) != 3:
+        raise UserError(f"{shown(path)}: context_sequences is {described(contexts)}; floats (N, T, D) are needed")
+    if not 1 <= contexts.shape[1] <= LONGEST_CONTEXT:
         raise UserError(
-            f"{shown(path)}: context_sequences is {described(contexts)}; floats (N, {CONTEXT}, D) are needed"
-        )
-    if contexts.shape[1] != CONTEXT:
-        raise UserError(
-            f"{shown(path)}: a context has {contexts.shape[1]} vectors, ours {CONTEXT}; make the file with {CONTEXT}"
+            f"{shown(path)}: a context has {contexts.shape[1]:,} vectors; 1 to {LONGEST_CONTEXT} are taken, "
+            f"keep the last {LONGEST_CONTEXT} of each"
         )
     if contexts.shape[0] != targets.shape[0] or contexts.shape[2] != dim:
         raise UserError(
             f"{shown(path)}: context_sequences {contexts.shape} and target_vectors {targets.shape} do not fit; "
-            f"(N, {CONTEXT}, D) and (N, D) are needed"
+            "(N, T, D) and (N, D) are needed"
         )
-    return VectorFile(path, "sequences", targets.shape[0], dim, str(contexts.dtype), size)
+    return VectorFile(path, "sequences", targets.shape[0], dim, str(contexts.dtype), size, context=contexts.shape[1])
 
 
 def _rows_a_block(file: VectorFile) -> int:
-    return max(1, BLOCK_BYTES // (4 * file.dim * (CONTEXT if file.kind == "sequences" else 1)))
+    return max(1, BLOCK_BYTES // (4 * file.dim * max(1, file.context)))
 
 
 def _titles(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
