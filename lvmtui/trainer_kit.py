@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 KIT_MARK = "LVMTUI_KIT"
 """Environment variable with the path of `kit.json`: what a script is told, in any language."""
 POINTS = 400
-"""Most points of the training curve that a run logs."""
+"""Most points of the training curve that a run logs; a chart shows fewer."""
 INTERVAL = 0.25
 """Seconds between two tellings of the live digits."""
 PATIENCE = 5.0
@@ -59,21 +59,24 @@ LONGEST = 4096
 class Teller:
     """Turns what a trainer says into events, and thins the training curve to `POINTS` points."""
 
-    def __init__(self, tell: Callable[[Event], None], steps: int, batch_size: int = 0) -> None:
+    def __init__(self, tell: Callable[[Event], None], steps: int = POINTS, batch_size: int = 0) -> None:
         """`steps`: of the whole run."""
         self._tell = tell
         self._every = max(1, math.ceil(steps / POINTS))
         self._batch_size = batch_size
         self._sums = [0.0, 0.0, 0.0]
+        self._since_evaluation = [0.0, 0.0, 0.0]
         self._mark: tuple[int, float] | None = None
-        self.best_loss = self.best_negative_cosine = math.inf
+        self._best = {"loss": math.inf, "cosine": math.inf}
+        """The lowest loss, and the lowest -cosine, of all evaluations."""
 
     def step(self, step: int, loss: float | None, cosine: float | None, rate: float) -> None:
         """A step was made; a point is logged now and then, the mean since the point before."""
         sums, now = self._sums, time.monotonic()
-        sums[0] += math.nan if loss is None else loss
-        sums[1] += math.nan if cosine is None else cosine
-        sums[2] += 1
+        for one in (sums, self._since_evaluation):
+            one[0] += math.nan if loss is None else loss
+            one[1] += math.nan if cosine is None else cosine
+            one[2] += 1
         self._mark = self._mark or (step - 1, now)
         if step % self._every == 0:
             before, since = self._mark
@@ -90,12 +93,20 @@ class Teller:
     def evaluated(self, step: int, *, epoch: float, loss: float | None, cosine: float | None, **more: Any) -> None:
         """The validation windows were evaluated. `more`: fields of `Evaluated`; without `best`, the lowest loss is, or
         the highest cosine where no loss is told."""
+        loss_sum, cosine_sum, steps = self._since_evaluation
+        self._since_evaluation = [0.0, 0.0, 0.0]
+        if steps:
+            more = {"train_loss": loss_sum / steps, "train_cosine": cosine_sum / steps, **more}
         if "best" not in more:
-            value = loss if loss is not None else -cosine if cosine is not None else math.inf
-            known = "best_loss" if loss is not None else "best_negative_cosine"
-            more["best"] = value < getattr(self, known)
-            setattr(self, known, min(value, getattr(self, known)))
+            by, value = ("loss", loss) if loss is not None else ("cosine", -cosine if cosine is not None else math.inf)
+            more["best"] = value < self._best[by]
+        self.knows(loss, cosine)
         self._tell(Evaluated(time.time(), step, epoch, loss, cosine, **more))
+
+    def knows(self, loss: float | None, cosine: float | None) -> None:
+        """An evaluation had these figures; of an earlier attempt, its best one."""
+        self._best["loss"] = min(self._best["loss"], math.inf if loss is None else loss)
+        self._best["cosine"] = min(self._best["cosine"], math.inf if cosine is None else -cosine)
 
     def checkpoint(self, step: int, size: int, **more: Any) -> None:
         """A checkpoint is on the disk. `more`: fields of `CheckpointSaved`."""
@@ -144,6 +155,7 @@ class Run:
         self._steps_per_epoch: float = facts["steps_per_epoch"]
         self._pipe: int | None = _opened(facts["pipe"])
         self._teller = Teller(self._tell_event, self.steps, facts["batch_size"])
+        self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
         self._asked = False
         self._listen()

@@ -19,17 +19,16 @@ from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
-    Evaluated,
     Failed,
     Finished,
     Interrupted,
     Paused,
     Started,
-    Trained,
 )
 from lvmtui.system.process_id import own_identity, own_launch
 from lvmtui.system.sealed import sealed_digest
 from lvmtui.system.text import sanitise
+from lvmtui.trainer_kit import POINTS, Teller
 from trainers.checkpoint import (
     digest_of,
     find_checkpoint,
@@ -62,8 +61,6 @@ from trainers.state import Place, TrainState, best_model, build_forecaster, loss
 from trainers.steps import Steps
 from trainers.user_code import Bounded, own_fault
 
-POINTS = 400
-"""Most points of the training curve that a run logs; a chart shows fewer, and each one waits for the device."""
 MARGIN = 1 << 19
 """Bytes assumed for a checkpoint while the model is not known."""
 
@@ -100,6 +97,7 @@ class Training:
         self.folder = folder
         self.orders = orders
         self.journal = journal
+        self.teller = Teller(lambda event: journal.event(event, durable=isinstance(event, CheckpointSaved)))
         self.spec: RunSpec
         self.data: RunData
         self.state: TrainState | None = None
@@ -211,23 +209,20 @@ class Training:
         if best:
             state.keep_best()
             place.best_digest = self.save_best()
-        self.journal.event(
-            Evaluated(
-                time=time.time(),
-                step=place.step,
-                epoch=self.epoch,
-                loss=scores.loss,
-                cosine=scores.cosine,
-                margin=scores.margin,
-                last_cosine=scores.last_cosine,
-                spread=scores.spread,
-                train_loss=train_loss,
-                train_cosine=train_cosine,
-                rate=self.rate,
-                best=best,
-                seconds=clock.of("evaluating") - before,
-                active=self.journal.active,
-            )
+        self.teller.evaluated(
+            place.step,
+            epoch=self.epoch,
+            loss=scores.loss,
+            cosine=scores.cosine,
+            margin=scores.margin,
+            last_cosine=scores.last_cosine,
+            spread=scores.spread,
+            train_loss=train_loss,
+            train_cosine=train_cosine,
+            rate=self.rate,
+            best=best,
+            seconds=clock.of("evaluating") - before,
+            active=self.journal.active,
         )
         self.journal.say(
             f"epoch {self.epoch:.1f}  step {place.step}/{self.spec.total_steps}  loss {scores.loss:.5f}  "
@@ -260,17 +255,8 @@ class Training:
         self.point_mark = (self.place.step, seconds)
         loss, cosine = self.place.since_point.take()
         windows = (self.place.step - step_before) * self.spec.recipe.batch_size
-        self.journal.event(
-            Trained(
-                time=time.time(),
-                step=self.place.step,
-                loss=loss,
-                cosine=cosine,
-                rate=self.rate,
-                windows_per_second=windows / max(seconds - seconds_before, 1e-9),
-                active=self.journal.active,
-            )
-        )
+        speed = windows / max(seconds - seconds_before, 1e-9)
+        self.teller.point(self.place.step, loss, cosine, self.rate, speed, self.journal.active)
 
     def save(self) -> None:
         """Write a checkpoint and set the time of the next: the longer it took, the later."""
@@ -284,9 +270,7 @@ class Training:
         clock.enter("training")
         seconds = time.monotonic() - began
         self.next_checkpoint = time.monotonic() + until_next(seconds)
-        self.journal.event(
-            CheckpointSaved(time.time(), place.step, size, seconds, digest, self.journal.active), durable=True
-        )
+        self.teller.checkpoint(place.step, size, seconds=seconds, digest=digest, active=self.journal.active)
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""

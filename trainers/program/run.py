@@ -63,7 +63,7 @@ from trainers.program.output import Output, Thinned
 
 LOOK = 0.1
 """Seconds between two looks at orders while the program says nothing."""
-EVALUATIONS = 2000
+EVALUATIONS = 1000
 """About the most evaluations of a run that are logged."""
 LEAVE_WAIT = 5.0
 """Seconds that a program has to leave when it is cancelled, or cannot write a checkpoint, until it is killed."""
@@ -139,6 +139,7 @@ class Program:
         for event in past:
             if isinstance(event, Evaluated) and event.step <= self.first_step and event.best:
                 self.best = event
+                self.teller.knows(event.loss, event.cosine)
         self.environment = self._environment(data, checkpoint)
         values = {
             "data": data,
@@ -208,6 +209,8 @@ class Program:
             "arm": spec.arm,
             "device": spec.device,
             "threads": spec.threads,
+            "best_loss": self.best.loss if self.best else None,
+            "best_cosine": self.best.cosine if self.best else None,
             "pipe": str(pipe),
         }
         replace_file(self.folder.path / "kit.json", dump_document(facts), durable=False)
@@ -443,8 +446,7 @@ class Program:
         scores, digest, fault = self._judge()
         if self.best is None and not scores.windows:
             said = f"; its last words: {last}" if last else ""
-            why = fault or "it told of no evaluation and left no predictions"
-            return self._failed("error", f"it ended without an error, but {why}{said}")
+            return self._failed("error", f"it ended without an error, but told of no evaluation, and {fault}{said}")
         if fault:
             self.journal.say(f"not judged: {fault}")
         best, spec = self.best, self.spec
