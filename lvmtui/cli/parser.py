@@ -133,7 +133,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("check", "facts and faults of vector files, or the proof of a campaign's split", chosen)
     added.add_argument("files", nargs="*", metavar="FILE")
     added.add_argument("--json", action="store_true", help="for programs")
-    for name in ("cross_articles", "normalise", "same"):
+    for name in ("cross_articles", "vectors", "article", "order", "normalise", "same"):
         _add_option(added, OPTIONS[name])
     added.add_argument(
         "--split",
@@ -160,7 +160,9 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
 def _add_own_trainers(command: Callable[..., Parser]) -> None:
     """Commands for trainers of a user's own."""
     added = command("trainer", "try a trainer of your own, or what a pattern understands of its log")
-    added.add_argument("what", choices=("test",), metavar="test")
+    tests = added.add_subparsers(title="what", metavar="test", required=True, parser_class=Parser)
+    added = tests.add_parser("test", help="try a command on bundled vectors, or a pattern on a log")
+    added.set_defaults(parser=added)
     added.add_argument("log", nargs="?", metavar="LOGFILE", help="with --pattern: a log to read")
     added.add_argument("--command", dest="trainer", metavar="COMMAND", help="as in [trainers.NAME] of a campaign file")
     added.add_argument(

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.store import Store

@@ -17,13 +17,12 @@ from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unf
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.near_copies import Groups
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
 from lvmtui.datasets.store import Kind, RowScan, Store
-from lvmtui.datasets.vector_files import unread_arrays
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.data_facts import Neighbours, SpaceFacts
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
@@ -66,8 +65,8 @@ class FileFacts:
     """Share of all runs as long as a window that would cross the border of an article; None where none are known."""
     random_leak: float
     """Share of the windows held out by a random split that have a vector in common with a training window."""
-    unread: tuple[str, ...] = ()
-    """Arrays of the file that are not used, sanitised."""
+    reading: tuple[str, ...] = ()
+    """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,11 @@ class Check:
     version: int = 1
 
 
-def check_files(
+def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     files: Sequence[Path],
     workspace: Path,
     *,
+    reading: Reading | None = None,
     normalise: bool = False,
     cross_articles: bool = False,
     same: float | None = None,
@@ -136,7 +136,9 @@ def check_files(
     arms, faults = [], []
     for name, file in zip(ARMS, files, strict=False):
         try:
-            arms.append(file_arm(name, file, workspace, normalise=normalise, progress=progress, cache=cache))
+            arms.append(
+                file_arm(name, file, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
+            )
         except UserError as error:
             faults.append(str(error))
     return check_arms(*arms, cross_articles=cross_articles, same=same, faults=tuple(faults), context=context)
@@ -244,7 +246,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
         random_leak=_random_leak(starts, arm.vectors, context),
-        unread=() if arm.file == BUNDLED else unread_arrays(Path(arm.file)),
+        reading=() if arm.file == BUNDLED else store.facts.notes,
     )
 
 
@@ -341,9 +343,7 @@ def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Nei
 
 def _file_notes(facts: FileFacts) -> list[str]:
     notes = []
-    if facts.unread:
-        arrays = ", ".join(facts.unread)
-        notes.append(f"{facts.file}: not used: {arrays}; if it names the articles, save it as article_id")
+    notes += [f"{facts.file}: {note}" for note in facts.reading]
     if facts.rows.off_unit:
         notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors are scaled to length 1")
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:

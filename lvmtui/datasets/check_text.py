@@ -60,8 +60,6 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
             ("coherence", f"{facts.coherence:.3f}, mean cosine of neighbours"),
             ("forward signal", f"{facts.forward_signal:+.3f}, what the last vector tells more than the one before it"),
         ]
-    if facts.unread:
-        lines.append(("not used", ", ".join(facts.unread)))
     leak = f"{facts.random_leak:.1%} of its held-out windows would share a vector with a training window"
     return [*lines, ("random split", leak)]
 

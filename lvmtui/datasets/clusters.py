@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.near_copies import Groups, Part, components, find_groups
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import Mask, crosses
 

@@ -20,7 +20,7 @@ import numpy as np
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import Side, Union, block_of, group_arms, union_of
 from lvmtui.datasets.near_copies import Groups
-from lvmtui.datasets.npy import Integers
+from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
 from lvmtui.datasets.windows import Mask, covered, touches

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.npy import Floats
+from lvmtui.datasets.readers.source import Floats
 from lvmtui.datasets.scores import Count, counting, score
 from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores

@@ -17,7 +17,7 @@ import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.near_copies import any_near
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered

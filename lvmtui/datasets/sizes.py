@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from lvmtui.datasets.clusters import Side, Union
-from lvmtui.datasets.npy import Integers
+from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.split import ArmWindows, Split
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.system.errors import UserError

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.near_copies import EQUAL
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.formats.json_codec import dump_document, encode, read_document
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, arm_names
 from lvmtui.formats.spec import Arm as ArmName

@@ -24,8 +24,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets import vector_files
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, Integers
+from lvmtui.datasets.readers.source import Kind as FileKind
 from lvmtui.datasets.vector_files import Identity
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document
@@ -119,7 +119,7 @@ class StoreFacts:
     dim: int
     articles: int
     """Articles or pieces; 1 for a sequence."""
-    file_kind: vector_files.Kind
+    file_kind: FileKind
     file_rows: int
     """Rows of the file's arrays: vectors, or windows in a sequence file."""
     source: Identity
@@ -127,6 +127,10 @@ class StoreFacts:
     scan: RowScan
     file_context: int = USUAL_CONTEXT
     """Vectors in each context of a sequence file; it has no windows of a longer one."""
+    encoder: str = ""
+    """The encoder that the file says made it."""
+    notes: tuple[str, ...] = ()
+    """What was taken for what in the file, what was done with it, and what was not read."""
     version: int = VERSION
 
 
@@ -178,7 +182,7 @@ class Store:
         The memory of the pass stays flat: what has been read is given back.
         """
         first, stop = rows or (0, self.facts.rows)
-        step = max(1, vector_files.BLOCK_BYTES // (4 * self.facts.dim))
+        step = max(1, BLOCK_BYTES // (4 * self.facts.dim))
         held = 0
         for row in range(first, stop, step):
             block = self.vectors[row : min(row + step + overlap, stop)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.npy import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 
 Mask = npt.NDArray[np.bool_]
 

@@ -70,6 +70,15 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a person said about a file: which of its arrays or columns is what. Empty: found by name and shape."""
+
+    vectors: str = ""
+    article: str = ""
+    order: str = ""
+
+
+@dataclass(frozen=True)
 class ArmData:
     """Where an arm's vectors are."""
 
@@ -81,6 +90,7 @@ class ArmData:
     """First row and the row after the last, in the store."""
     fingerprint: str
     """Of the file's content."""
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
-from lvmtui.formats.spec import LONGEST_CONTEXT
+from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
 from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
@@ -193,6 +193,9 @@ class Options:
         metavar="N",
         above=0,
     )
+    vectors: str = option("", "array or column with the vectors; default: found by name and shape", metavar="NAME")
+    article: str = option("", "array or column that names the article of each vector", metavar="NAME")
+    order: str = option("", "column with the place of each vector in its article", metavar="NAME")
     judge_on: str = option(
         "both",
         "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
@@ -209,6 +212,11 @@ class Options:
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
     own: Own = field(default_factory=Own)
     """Models, recipes and trainers of the user's own: `[models.NAME]` and so on in a campaign file."""
+
+    @property
+    def reading(self) -> Reading:
+        """What the person said about the arrays of the files."""
+        return Reading(self.vectors, self.article, self.order)
 
     @property
     def bundled(self) -> bool:

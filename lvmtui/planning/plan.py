@@ -325,7 +325,13 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
         return file_arm(
-            name, path, workspace.root, normalise=options.normalise, progress=shown(file), cache=workspace.cache
+            name,
+            path,
+            workspace.root,
+            reading=options.reading,
+            normalise=options.normalise,
+            progress=shown(file),
+            cache=workspace.cache,
         )
 
     baseline = earlier.arm(workspace, options.normalise) if earlier else opened("baseline", options.baseline)

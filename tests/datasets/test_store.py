@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.datasets import vector_files
 from lvmtui.datasets.convert import convert, move_stores, source_fault
+from lvmtui.datasets.readers import npz
 from lvmtui.datasets.store import open_store
+from lvmtui.datasets.vector_files import open_source
 from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, save_articles, save_sequence, save_sequences, walk, windows_of
 
@@ -57,7 +58,7 @@ def test_rows_come_out_at_unit_length(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("block_bytes", [1, 3000, 8 << 20])
 def test_a_sequence_file_is_kept_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    monkeypatch.setattr(vector_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(npz, "BLOCK_BYTES", block_bytes)
     steps: list[tuple[int, int]] = []
     path = save_sequence(tmp_path / "a.npz", VECTORS)
     store = convert(path, tmp_path, progress=lambda done, total: steps.append((done, total)))
@@ -84,7 +85,7 @@ def test_a_sequence_file_of_pieces_is_put_together_again(
     pieces = [walk(n, seed) for seed, n in enumerate(lengths)]
     contexts, targets = (np.concatenate(a) for a in zip(*map(windows_of, pieces), strict=True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vector_files, "BLOCK_BYTES", block_bytes)
+        patch.setattr(npz, "BLOCK_BYTES", block_bytes)
         store = convert(save_sequences(folder / "a.npz", contexts, targets), folder)
         streamed = [np.concatenate(a) for a in zip(*store.windows(store.window_starts(5), 5), strict=True)]
     assert np.allclose(store.vectors, np.concatenate(pieces), atol=1e-7)
@@ -227,8 +228,9 @@ CONVERT = """
 import sys, time
 from pathlib import Path
 from lvmtui.system.errors import UserError
-from lvmtui.datasets import convert, vector_files
-vector_files.BLOCK_BYTES = 20_000
+from lvmtui.datasets import convert
+from lvmtui.datasets.readers import npz
+npz.BLOCK_BYTES = 20_000
 def slowly(done, total):
     print(done, flush=True)
     time.sleep(float(sys.argv[3]))
@@ -293,8 +295,9 @@ def test_a_large_file_does_not_take_large_memory(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from lvmtui.datasets import convert, vector_files
-vector_files.BLOCK_BYTES = 1 << 20
+from lvmtui.datasets import convert
+from lvmtui.datasets.readers import npz
+npz.BLOCK_BYTES = 1 << 20
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 before = peak()
 for path in sys.argv[2:]:
@@ -311,7 +314,8 @@ print(peak() - before)
 def test_a_store_made_before_ids_of_other_names_were_read_still_belongs_to_its_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_id=np.arange(len(VECTORS)) // 20)
     store = convert(tmp_path / "a.npz", tmp_path)
-    before = vector_files.fingerprint(replace(vector_files.recognise(tmp_path / "a.npz"), ids=""))
+    now, before = open_source(tmp_path / "a.npz").fingerprints()
+    assert now == store.facts.fingerprint
     assert store.facts.kind == "articles" and before != store.facts.fingerprint
     earlier = replace(store, folder=tmp_path, facts=replace(store.facts, fingerprint=before))
     assert source_fault(tmp_path / "a.npz", earlier) is None
