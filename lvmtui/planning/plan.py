@@ -39,7 +39,7 @@ from lvmtui.formats.started_with import StartedWith, started_with_now, write_sta
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
+from lvmtui.planning.judged_on import folds_by_default, held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, BUNDLED, Options
 from lvmtui.planning.own_code import OwnCode, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
@@ -120,7 +120,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
-    data = _open_data(options, earlier, workspace, say)
+    options, data = _open_with_folds(options, earlier, workspace, say)
     judge_on, contexts = population_of(options, data.splits), data.contexts
     baseline, expanded = data.arms["baseline"], data.arms["expanded"]
     labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
@@ -210,7 +210,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         titles=own.titles,
-        folds=options.folds,
+        folds=bool(options.folds),
         cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
         judge_on=judge_on,
         contexts=contexts if len(contexts) > 1 else (),
@@ -220,6 +220,22 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     return Plan(
         campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen, own
     )
+
+
+def _open_with_folds(
+    options: Options, earlier: Earlier | None, workspace: Workspace, say: Say
+) -> tuple[Options, _Data]:
+    """The data, and the options with folds decided. Without an order there are none if the articles are too few."""
+    if options.folds is not None:
+        return options, _open_data(options, earlier, workspace, say)
+    single = replace(options, folds=False)
+    if folds_by_default(options):
+        folded = replace(options, folds=True)
+        try:
+            return folded, _open_data(folded, earlier, workspace, say)
+        except UserError:  # of folds, or of the data: the second is raised again
+            pass
+    return single, _open_data(single, earlier, workspace, say)
 
 
 def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:
