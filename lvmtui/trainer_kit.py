@@ -202,7 +202,7 @@ class Run:
     # -- what it tells --
 
     def step(self, step: int, *, loss: float | None = None, cosine: float | None = None, rate: float = 0.0) -> None:
-        """A step was made, with these figures of its batch. Call it at every step; it costs a microsecond or two."""
+        """A step was made, with these figures of its batch. Call it at every step; it costs some microseconds."""
         self._teller.step(step, loss, cosine, rate)
         now = time.monotonic()
         if now - self._told >= INTERVAL:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lvmtui.__main__ import main
+from lvmtui.cli.commands import main
 from lvmtui.cli.trainer_test import try_trainer
 from lvmtui.cli.watch_logs import Watch, table
 
