@@ -15,12 +15,12 @@ class Cost:
     """What a model of one size costs."""
 
     parameters: tuple[int, int, int]
-    """(a, b, c): it has a + b D + c D^2 trainable parameters for vectors of width D. A test builds the models and
-    counts."""
+    """(a, b, c): it has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test builds
+    the models and counts."""
     uses: float
-    """How often one window uses a parameter: five times if it is applied to each context vector, less if it is applied
-    once (most of AMN), more if much work is not in matrix products (attention in small models). From
-    `benchmarks/training_speed.py`."""
+    """How often one window of five vectors uses a parameter: five times if it is applied to each context vector, less
+    if it is applied once (most of AMN), more if much work is not in matrix products (attention in small models). From
+    `benchmarks/training_speed.py`. One use is of the head, which is applied once; the others grow with the context."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Model:
     """How people write it."""
     costs: Mapping[str, Cost]
     """By size."""
+    gpu_step: float = 0.0
+    """Seconds of a step on a GPU that are the time of its many small kernels, replayed as one graph. Measured on an H200
+    (`benchmarks/gpu.py`, size full, batch 32), less what the products and the update are reckoned to take."""
+    positions: bool = False
+    """It has D more parameters for each vector of a context beyond five."""
     reference: Mapping[str, Any] = field(default_factory=dict)
     """What differs for it in the reference recipe."""
     tuned: Mapping[str, Any] = field(default_factory=dict)
@@ -38,15 +43,17 @@ class Model:
 
 
 REGISTRY: Mapping[str, Model] = {
-    "amn": Model("AMN", {"small": Cost((100_480, 1_281, 0), 1.8), "full": Cost((133_888, 1_793, 0), 1.7)}),
-    "lstm": Model("LSTM", {"small": Cost((445_440, 961, 0), 4.2), "full": Cost((3_153_920, 2_561, 0), 4.6)}),
-    "gru": Model("GRU", {"small": Cost((668_352, 385, 0), 4.9), "full": Cost((6_308_352, 1_025, 0), 4.6)}),
+    "amn": Model("AMN", {"small": Cost((100_480, 1_281, 0), 1.8), "full": Cost((133_888, 1_793, 0), 1.7)}, 2.3e-4),
+    "lstm": Model("LSTM", {"small": Cost((445_440, 961, 0), 4.2), "full": Cost((3_153_920, 2_561, 0), 4.6)}, 3.5e-4),
+    "gru": Model("GRU", {"small": Cost((668_352, 385, 0), 4.9), "full": Cost((6_308_352, 1_025, 0), 4.6)}, 7.0e-4),
     "transformer": Model(
-        "Transformer", {"small": Cost((546_048, 257, 0), 7.5), "full": Cost((17_080_320, 1_025, 0), 4.6)}
+        "Transformer", {"small": Cost((546_048, 257, 0), 7.5), "full": Cost((17_080_320, 1_025, 0), 4.6)}, 1.21e-3
     ),
     "graphmert_lvm": Model(
         "GraphMERT-LVM",
         {"small": Cost((513, 1_049, 10), 5.6), "full": Cost((24_577, 49_267, 50), 5.0)},
+        1.31e-3,
+        positions=True,
         reference={"rate": 1e-4, "epochs": 12, "evaluations": 12},
         tuned={"rate": 2e-3},
     ),

@@ -24,7 +24,9 @@ from trainers.optimizer import AdamW
 from trainers.user_code import Loss, build_own, kept_source, load, load_kept
 
 SAMPLE = 4096
-"""Training windows to which the weights of a correction's mean are fitted: five numbers need no more."""
+"""Training windows to which the weights of a correction's mean are fitted: a few numbers need no more."""
+SAMPLE_BYTES = 256 << 20
+"""Bytes of these windows; with long contexts there are fewer of them."""
 
 
 @dataclass
@@ -230,12 +232,13 @@ def build_forecaster(
     `train` gives the start of the weights; None where they are loaded afterwards. `own`: a user's own model, in the
     place of the one called `name`.
     """
-    model = own if own is not None else build(name, dim, size)
+    model = own if own is not None else build(name, dim, size, context)
     if recipe.correction is None:
         return model
     forecaster = Correction(model, context, recipe.input_dropout, recipe.feature_dropout)
     if train is not None:
-        spread = torch.linspace(0, len(train) - 1, min(len(train), SAMPLE)).long()
+        most = max(1, SAMPLE_BYTES // (4 * dim * context))
+        spread = torch.linspace(0, len(train) - 1, min(len(train), SAMPLE, most)).long()
         contexts, targets = train.batch(spread.to(train.starts.device))
         forecaster.start_from(contexts.cpu(), targets.cpu(), recipe.correction)
     return forecaster
@@ -251,7 +254,7 @@ def _copy_of(model: nn.Module) -> nn.Module:
 
 
 def _groups(model: nn.Module, recipe: Recipe) -> list[tuple[list[nn.Parameter], float]]:
-    """Parameters and their weight decay: the five mixing weights and the scale of a correction have none."""
+    """Parameters and their weight decay: the mixing weights and the scale of a correction have none."""
     if not isinstance(model, Correction):
         return [(_trainable(model), recipe.weight_decay)]
     return [(_trainable(model.model), recipe.weight_decay), ([model.logits, model.log_scale], 0.0)]

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
 from lvmtui.models import REGISTRY, Cost
 
 OTHER_USES = 5.0
@@ -22,10 +22,11 @@ THREADS = 0.6
 """n threads are worth n ** 0.6 cores, since they wait for each other after each small product. Measured exponents with
 two threads at full size: .3 (AMN) to .8 (GraphMERT-LVM)."""
 GPU = 200.0
-"""Reference cores that a GPU is worth in matrix products. Not measured: from operations and bytes on an H100."""
-STEP = {"cpu": 1e-3, "gpu": 4e-4}
-"""Seconds of a step that do not depend on the model: gathering the batch, clipping, logging, and on a GPU the launch of
-its kernels. The figure for a GPU is not measured: some hundred kernels of 2 to 3 us, replayed as one graph."""
+"""Reference cores that a GPU is worth in matrix products, from operations and bytes on an H100."""
+STEP = 1e-3
+"""Seconds of a step on a CPU that do not depend on the model: gathering the batch, clipping, logging."""
+OTHER_GPU_STEP = 7.0e-4
+"""`Model.gpu_step` of a model that is not in the registry."""
 UPDATE = 1e-9
 """Seconds a parameter for AdamW, clipping and weight averaging: about 40 bytes moved at 36 GB/s."""
 SAVE = 6e-9
@@ -48,6 +49,7 @@ class Kind(NamedTuple):
     dim: int
     device: str
     threads: int
+    context: int = USUAL_CONTEXT
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Work:
     """As the run has logged them, or as they were counted when it was planned; None: taken from the registry."""
     uses: float | None = None
     """`Cost.uses`, as a user's own model was timed; None: taken from the registry."""
+    context: int = USUAL_CONTEXT
 
     @property
     def evaluations(self) -> int:
@@ -80,7 +83,7 @@ class Work:
     @property
     def kind(self) -> Kind:
         threads = self.threads if self.device_kind == "cpu" else 1  # they do nothing for a GPU
-        return Kind(self.model, self.size, self.dim, self.device_kind, threads)
+        return Kind(self.model, self.size, self.dim, self.device_kind, threads, self.context)
 
     @property
     def device_kind(self) -> str:
@@ -109,6 +112,7 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         patience=spec.recipe.patience,
         parameters=parameters or (spec.own_model.parameters if spec.own_model else None),
         uses=spec.own_model.uses or None if spec.own_model else None,
+        context=spec.context,
     )
 
 
@@ -116,19 +120,22 @@ def _cost_of(model: str, size: str) -> Cost | None:
     return REGISTRY[model].costs.get(size) if model in REGISTRY else None
 
 
-def parameters_of(model: str, size: str, dim: int) -> int | None:
+def parameters_of(model: str, size: str, dim: int, context: int = USUAL_CONTEXT) -> int | None:
     """Trainable parameters of a model for vectors of width `dim`; None if it is not in the registry."""
     cost = _cost_of(model, size)
     if cost is None:
         return None
     a, b, c = cost.parameters
-    return a + b * dim + c * dim * dim
+    positions = dim * (context - USUAL_CONTEXT) if REGISTRY[model].positions else 0
+    return a + b * dim + c * dim * dim + positions
 
 
 def step_cost(work: Work) -> float:
     """Seconds of one training step on the reference core."""
     windows = work.batch_size * _window(work)
-    return STEP[work.device_kind] + UPDATE * parameters_in(work) / _memory_speed(work) + windows
+    entry = REGISTRY.get(work.model)
+    fixed = STEP if work.device_kind == "cpu" else (entry.gpu_step if entry else OTHER_GPU_STEP)
+    return fixed + UPDATE * parameters_in(work) / _memory_speed(work) + windows
 
 
 def evaluation_cost(work: Work) -> float:
@@ -146,13 +153,14 @@ def parameters_in(work: Work) -> int:
     """Trainable parameters, or a guess."""
     if work.parameters is not None:
         return work.parameters
-    return parameters_of(work.model, work.size, work.dim) or GUESSED.get(work.size, GUESSED["full"])
+    return parameters_of(work.model, work.size, work.dim, work.context) or GUESSED.get(work.size, GUESSED["full"])
 
 
 def _window(work: Work) -> float:
     """Seconds for one window, forward (2 operations a parameter and use) and backward (4)."""
     cost = _cost_of(work.model, work.size)
-    uses = work.uses or (cost.uses if cost else OTHER_USES)
+    uses = cost.uses if cost else OTHER_USES
+    uses = work.uses or 1 + (uses - 1) * work.context / USUAL_CONTEXT
     return 6 * parameters_in(work) * uses / (CORE * _speed(work))
 
 

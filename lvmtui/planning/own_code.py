@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lvmtui.formats.json_codec import dump_document
-from lvmtui.formats.spec import Recipe
+from lvmtui.formats.spec import USUAL_CONTEXT, Recipe
 from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, UserCode, digest_of_folder
 from lvmtui.planning.own_tables import Own, TrainerTable
 from lvmtui.system.errors import UserError
@@ -107,10 +107,11 @@ def uses_of(answer: Mapping[str, Any], shape: Shape) -> float:
 
     count = parameters_of("gru", "small", shape.dim) or 1
     windows = shape.batch_size
-    known = STEP["cpu"] + UPDATE * count + windows * 6 * count * REGISTRY["gru"].costs["small"].uses / CORE
+    uses = 1 + (REGISTRY["gru"].costs["small"].uses - 1) * shape.context / USUAL_CONTEXT
+    known = STEP + UPDATE * count + windows * 6 * count * uses / CORE
     seconds = known * answer["step_seconds"] / max(answer["reference_seconds"], 1e-9)
     parameters = max(1, int(answer["parameters"]))
-    left = max(seconds - STEP["cpu"] - UPDATE * parameters, 0.05 * seconds)
+    left = max(seconds - STEP - UPDATE * parameters, 0.05 * seconds)
     return float(left * CORE / (windows * 6 * parameters))
 
 
