@@ -32,8 +32,8 @@ class Model:
     costs: Mapping[str, Cost]
     """By size."""
     gpu_step: float = 0.0
-    """Seconds of a step on a GPU that are the time of its many small kernels, replayed as one graph. Measured on an H200
-    (`benchmarks/gpu.py`, size full, batch 32), less what the products and the update are reckoned to take."""
+    """Seconds of a step on a GPU that are the time of its many small kernels, replayed as one graph. Measured on an
+    H200 (`benchmarks/gpu.py`, size full, batch 32), less what the products and the update are reckoned to take."""
     positions: bool = False
     """It has D more parameters for each vector of a context beyond five."""
     reference: Mapping[str, Any] = field(default_factory=dict)
