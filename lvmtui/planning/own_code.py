@@ -49,6 +49,20 @@ class OwnCode:
         models = {name: model.title for (name, _), model in self.models.items()}
         return models | {name: trainer.title for name, trainer in self.trainers.items()}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report must know."""
+        return tuple(
+            f"{trainer.title} is a trainer of the user's own; that it trained on no held-out vector is its word"
+            for trainer in self.trainers.values()
+        )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the plan must say besides."""
+        named = ", ".join(trainer.title for trainer in self.trainers.values())
+        return (f"how long {named} takes is not known; the time expected is a guess",) if named else ()
+
     def with_loss(self, recipe: Recipe) -> Recipe:
         return replace(recipe, own_loss=self.losses.get(recipe.name))
 

@@ -172,6 +172,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
+    remarks += own.remarks
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
@@ -208,7 +209,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
+        notes=(*data.notes, *own.notes, *engine.notes(workspace, options.engine_settings)),
         titles=own.titles,
         folds=bool(options.folds),
         cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),

@@ -98,7 +98,11 @@ def _groups(run: RunFacts) -> list[Group]:
             ],
         )
     )
-    if not spec.history:
+    if own := spec.own_trainer:
+        groups.append(
+            ("trainer", [("command", own.command), ("folder", own.folder), ("pattern", "; ".join(own.pattern))])
+        )
+    elif not spec.history:
         groups.append(("recipe", recipe))
     return groups
 
