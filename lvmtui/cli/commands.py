@@ -20,7 +20,7 @@ from typing import Any
 
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import USUAL_CONTEXT
+from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
@@ -265,6 +265,7 @@ def check(given: argparse.Namespace) -> int:
         workspace.root,
         normalise=given.normalise,
         cross_articles=given.cross_articles,
+        reading=Reading(given.vectors or "", given.article or "", given.order or ""),
         same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
         context=_one_context(given.context),
         cache=workspace.cache,
@@ -283,6 +284,13 @@ def import_runs(given: argparse.Namespace) -> int:
     folders, context = [Path(f) for f in given.folders], _one_context(given.context)
     for line in import_folders(workspace_of(given), folders, given.arm, given.trained_on, context):
         print(line)
+    return Exit.OK
+
+
+def embed(given: argparse.Namespace) -> int:
+    from lvmtui.cli.embed import embed_texts
+
+    embed_texts(given, _announcer())
     return Exit.OK
 
 
@@ -398,6 +406,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "queue": queue,
     "check": check,
     "doctor": doctor,
+    "embed": embed,
     "import": import_runs,
     "trainer": trainer,
     "watch": watch,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import lvmtui
+from lvmtui.embed.documents import UNITS
 from lvmtui.planning.options import OPTIONS, Option
 from lvmtui.planning.read_options import Given
 from lvmtui.system.errors import unknown
@@ -143,6 +144,8 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         help="prove that no held-out vector is trained on; default: the newest campaign",
     )
 
+    _add_embed_options(command("embed", "make a vector file from texts: a folder of text files, or JSON lines"))
+
     added = command("doctor", "test this machine: torch, GPUs, memory, disk, terminal; say what to do about faults")
     added.add_argument("--again", action="store_true", help="test devices again that were tested before")
     added.add_argument("--json", action="store_true", help="for programs")
@@ -152,6 +155,20 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     _add_own_trainers(command)
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
     return parser
+
+
+def _add_embed_options(parser: Parser) -> None:
+    parser.add_argument("texts", metavar="DIR|FILE.jsonl")
+    parser.add_argument(
+        "--model", required=True, metavar="NAME|FOLDER", help="a sentence-transformers model, by name or in a folder"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.npz")
+    parser.add_argument("--by", choices=UNITS, default=UNITS[0], help="what becomes one vector; default: sentences")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps", help="where the model runs")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="texts at a time; default: 64")
+    parser.add_argument("--half", action="store_true", help="keep float16: half the file, three digits")
+    parser.add_argument("--text-field", metavar="NAME", help="field of a JSON line with the text; default: found")
+    parser.add_argument("--title-field", metavar="NAME", help="field of a JSON line with the title; default: found")
 
 
 def _add_import_options(parser: Parser) -> None:
