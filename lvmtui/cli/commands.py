@@ -308,6 +308,36 @@ def doctor(given: argparse.Namespace) -> int:
     return Exit.OK if examine(given, workspace_of(given).root) else Exit.RUNS_FAILED
 
 
+def trainer(given: argparse.Namespace) -> int:
+    from lvmtui.cli.trainer_test import pattern_report, try_trainer
+
+    patterns = given.pattern or []
+    if given.log is not None:
+        if not patterns or given.trainer:
+            raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
+        lines, understood = pattern_report(patterns, Path(given.log))
+        print("\n".join(lines))
+        return Exit.OK if understood else Exit.RUNS_FAILED
+    if not given.trainer:
+        raise UserError("trainer test: give --command, or --pattern and a log file")
+    code = Exit.OK
+    print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
+    for found in try_trainer(
+        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
+    ):
+        print(found.line, flush=True)
+        if found.needed and not found.works:
+            code = Exit.RUNS_FAILED
+    return code
+
+
+def watch(given: argparse.Namespace) -> int:
+    from lvmtui.cli.watch_logs import watch as watch_logs
+
+    once = given.once or not sys.stdout.isatty()
+    return Exit.OK if watch_logs([Path(p) for p in given.places], given.pattern or [], once=once) else Exit.RUNS_FAILED
+
+
 def supervise(given: argparse.Namespace) -> int:
     from lvmtui.supervisor.supervisor import main as supervise_workspace
 
@@ -378,6 +408,8 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": doctor,
     "embed": embed,
     "import": import_runs,
+    "trainer": trainer,
+    "watch": watch,
     "supervise": supervise,
 }
 """The commands by the names that `parser.py` gives them."""
