@@ -144,7 +144,7 @@ def check_arms(
     faults: tuple[str, ...] = (),
     groups: Groups | None = None,
 ) -> Check:
-    """Check arms whose stores are made: one, or baseline and expanded.
+    """Check arms whose stores are made: one, baseline and expanded, or several from small to large.
 
     `groups`: what they have in common (`clusters.group_arms`), found here if it is not given.
     """
@@ -155,10 +155,11 @@ def check_arms(
     files = tuple(file_facts(arm, cross_articles, group) for arm, group in zip(arms, of, strict=True))
     faults = (*faults, *(_no_windows(facts) for facts in files if not facts.windows))
     pair = None
-    if len(arms) == 2:
-        pair = pair_facts(*arms, groups)
+    if len(arms) > 1:  # of several sizes the smallest and the largest
+        ends = Groups((groups.of[0], groups.of[-1]), groups.facts) if groups else None
+        pair = pair_facts(arms[0], arms[-1], ends)
         try:
-            refuse_unfit(*arms)
+            refuse_unfit(arms[0], arms[-1])
         except UserError as error:
             faults = (*faults, str(error))
     neighbours = groups.facts if groups else None

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.check import Check, check_arms
+from lvmtui.datasets.check import Check
 from lvmtui.datasets.check_text import check_as_json
-from lvmtui.datasets.clusters import group_arms
-from lvmtui.datasets.draw import draw_folds, draw_split
 from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
 from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of
 from lvmtui.estimate.cost import work_of
-from lvmtui.estimate.eta import Eta
+from lvmtui.estimate.eta import Eta, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.results import POPULATIONS, STRATA, Population
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
@@ -42,7 +38,9 @@ from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.options import AUTO, BUNDLED, Options
+from lvmtui.planning.data import CampaignData, fingerprint_of, judging, lengths, open_data, population
+from lvmtui.planning.extend import Extension
+from lvmtui.planning.options import AUTO, Options
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -76,6 +74,8 @@ class Plan:
     """For which it was made."""
     started_with: StartedWith
     """The Python and the variables its runs will be started with: those of this process."""
+    run_seconds: Mapping[Arm, float] = field(default_factory=dict)
+    """Expected seconds of one run of each arm that is trained here, mean over the models."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
 
@@ -86,25 +86,17 @@ class Plan:
 
     @property
     def cluster_lengths(self) -> tuple[tuple[int, ...], ...]:
-        """For each split the windows of every held-out cluster that judges."""
-        return tuple(_lengths(split, self.campaign.judge_on) for split in self.splits)
+        """For each split that judges the windows of every held-out cluster that judges."""
+        return tuple(lengths(split, self.campaign.judge_on) for split in judging(self.splits))
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The data of a campaign, opened, checked and split."""
+def make_plan(
+    options: Options, workspace: Workspace, say: Say = lambda words: None, extended: Extension | None = None
+) -> Plan:
+    """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError.
 
-    arms: Mapping[Arm, ArmRows]
-    check: Check
-    splits: tuple[Split, ...]
-    notes: tuple[str, ...]
-
-    def split_for(self, options: Options, seed: int) -> Split:
-        return self.splits[options.seeds.index(seed) if options.folds else 0]
-
-
-def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
-    """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError."""
+    `extended`: a finished campaign to which the options add sizes (`Extension.options`).
+    """
     engine = engine_kind(options.engine)
     usual = engine.room(options.engine_settings) if engine.room else (None, None)
     jobs, threads = options.jobs or usual[0], options.threads or usual[1]
@@ -119,34 +111,26 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
-    data = _open_data(options, earlier, workspace, say)
-    judge_on = _population(options, data.splits)
-    baseline, expanded = data.arms["baseline"], data.arms["expanded"]
-    labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
-    if labels[0] == labels[1]:
-        raise UserError(
-            f"both arms would be called {labels[0]}; tell them apart, "
-            f"as in --labels {baseline.vectors} {expanded.vectors}"
-        )
+    batch = max(recipe_of(options, model).batch_size for model in options.models)
+    data = open_data(options, earlier, extended, workspace, batch, say)
+    judge_on = population(options, data.splits)
     stamp = time.strftime("%Y%m%d_%H%M%S")
-    campaign_id = f"{labels[0]}_vs_{labels[1]}_{stamp}"
-    facts = {
-        name: _arm_facts(data.arms[name], label, data.splits[0], name, workspace)
-        for name, label in zip(ARMS, labels, strict=True)
-    }
+    campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"
+    facts = data.facts(workspace, cut=bool(options.sizes))
     if earlier and options.size == AUTO:
         options = replace(options, size=earlier.spec.size)
-    smaller = min(len(split.arm(name).train) for split in data.splits for name in ARMS)
+    smaller = min(len(split.arm(name).train) for split in data.splits for name in facts)
     asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
         return tuple(
-            _spec(options, earlier, campaign_id, model, arm, facts, data, seed, stamp)
+            _spec(options, earlier, extended, campaign_id, model, arm, facts, data, seed, stamp)
             for seed in options.seeds
             for model in options.models
-            for arm in ARMS
+            for arm in facts
             if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
+            if extended is None or not extended.trained(facts[arm].label)
         )
 
     def arranged(specs: tuple[RunSpec, ...]) -> Arrangement:
@@ -169,6 +153,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
+    if extended:
+        arm_of = {arm.label: name for name, arm in facts.items()}
+        planned = {(p.model, p.arm, p.seed): p for p in extended.planned(arm_of)}
     planned |= {
         (s.model, s.arm, s.seed): PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed)
         for s in specs
@@ -182,15 +169,15 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         context=CONTEXT,
         models=options.models,
         size=options.size,
-        recipe=specs[-1].recipe.name,  # the last run is one of the expanded arm
+        recipe=specs[-1].recipe.name,  # trained here in any case
         seeds=options.seeds,
-        heldout_windows=sum(split.facts.windows for split in data.splits),
-        heldout_clusters=sum(split.facts.clusters for split in data.splits),
+        heldout_windows=sum(split.facts.windows for split in judging(data.splits)),
+        heldout_clusters=sum(split.facts.clusters for split in judging(data.splits)),
         split_fingerprint=fingerprint_of([split.facts.fingerprint for split in data.splits]),
         jobs=way.jobs,
         threads=way.threads,
         device=options.device,
-        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in ARMS),
+        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in facts),
         by=who(),
         versions={
             "lvmtui": lvmtui.__version__,
@@ -203,60 +190,25 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         folds=options.folds,
-        cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in _lengths(s, judge_on)]),
+        cluster_cap=options.cluster_cap or default_cap([n for s in judging(data.splits) for n in lengths(s, judge_on)]),
         judge_on=judge_on,
+        between=tuple(facts[name] for name in facts if name not in ARMS),
+        subsets=options.subsets if options.sizes else "",
     )
-    chosen, started = tuple(remarks), started_with_now(os.environ)
-    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, chosen)
-
-
-def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:
-    """Open and check both arms, and draw the split or the folds. Raises UserError."""
-    baseline, expanded = open_arms(options, earlier, workspace, say)
-    say("checking the vectors")
-    refuse_unfit(baseline, expanded)
-    groups = group_arms(baseline, expanded, same=options.same)
-    check = check_arms(baseline, expanded, cross_articles=options.cross_articles, groups=groups)
-    if check.faults:
-        raise UserError(check.faults[0])
-    say("drawing the held-out windows")
-    splits: tuple[Split, ...]
-    notes: tuple[str, ...] = ()
-    seed, cross = options.split_seed, options.cross_articles
-    if earlier is not None:
-        if options.folds:
-            raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
-        split, notes = earlier.split(baseline, expanded, seed, cross, groups)
-        splits = (split,)
-    elif options.folds:
-        if len(options.seeds) < 2:
-            raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
-        folds = len(options.seeds)
-        splits = draw_folds(baseline, expanded, seed=seed, folds=folds, cross_articles=cross, groups=groups)
-    else:
-        splits = (draw_split(baseline, expanded, seed=seed, cross_articles=cross, groups=groups),)
-    return _Data({"baseline": baseline, "expanded": expanded}, check, splits, notes)
-
-
-def fingerprint_of(splits: Sequence[str]) -> str:
-    """The fingerprint of a campaign's held-out windows: the split's, or one made of those of all folds."""
-    return splits[0] if len(splits) == 1 else hashlib.sha256(" ".join(splits).encode()).hexdigest()
-
-
-def _lengths(split: Split, judge_on: Population) -> tuple[int, ...]:
-    """Windows of each held-out cluster that judges."""
-    held = split.heldout
-    chosen = held.cluster if judge_on == "both" else held.cluster[held.stratum == STRATA.index(judge_on)]
-    return tuple(np.unique(chosen, return_counts=True)[1].tolist())
-
-
-def _population(options: Options, splits: Sequence[Split]) -> Population:
-    """The articles that are asked for. Raises UserError where none of them is held out."""
-    judge_on: Population = next(one for one in POPULATIONS if one == options.judge_on)
-    if not any(_lengths(split, judge_on) for split in splits):
-        which = "comes from the small file" if judge_on == "own" else "is in the large file alone"
-        raise UserError(f"--judge-on {judge_on}: no held-out article {which}; leave the option out")
-    return judge_on
+    alone = [(spec.arm, work_of(spec, device=options.device)) for spec in specs]
+    seconds = [(arm, time_of(work, all_of(work), shown).mean) for arm, work in alone]
+    return Plan(
+        campaign=campaign,
+        specs=specs,
+        splits=data.splits,
+        arms=data.arms,
+        check=data.check,
+        expected=way.expected,
+        hardware=there,
+        started_with=started_with_now(os.environ),
+        run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
+        remarks=tuple(remarks),
+    )
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -273,12 +225,14 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             parent.mkdir(parents=True, exist_ok=True)
         folder.path.mkdir()
         made.append(folder.path)
+        first = folder.split_of(campaign.fold_numbers[0])
         for fold, split in zip(campaign.fold_numbers, plan.splits, strict=True):
-            split.write(folder.split_of(fold))
+            same = campaign.fold_numbers[0] < fold and not campaign.folds
+            split.write(folder.split_of(fold), beside=first if same else None)
         replace_file(folder.check, dump_document(check_as_json(plan.check)))
         say("proving that no held-out vector is trained or validated on")
         folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
-        proof, holds = prove_all(folders, {name: plan.arms[name].open() for name in ARMS})
+        proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()})
         if not holds:
             raise UserError(f"{folder.split}: {proof}; nothing was started, please report this fault of lvmtui")
         for spec in plan.specs:
@@ -301,43 +255,6 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
     return campaign
 
 
-def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[ArmRows, ArmRows]:
-    """The two arms; their compact stores are made where they are not there yet. Raises UserError."""
-
-    def shown(name: str) -> Callable[[int, int], None]:
-        return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
-
-    def opened(name: Arm, file: str) -> ArmRows:
-        if file == BUNDLED:
-            return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
-        path = Path(file).expanduser()
-        return file_arm(
-            name, path, workspace.root, normalise=options.normalise, progress=shown(file), cache=workspace.cache
-        )
-
-    baseline = earlier.arm(workspace, options.normalise) if earlier else opened("baseline", options.baseline)
-    return baseline, opened("expanded", options.expanded)
-
-
-def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace) -> ArmFacts:
-    store = arm.open()
-    windows = split.arm(name)
-    counts = split.facts.baseline if name == "baseline" else split.facts.expanded
-    articles = None
-    if store.facts.kind == "articles" and store.article_of is not None:
-        articles = len(np.unique(store.article_of[slice(*arm.rows)]))
-    return ArmFacts(
-        label=label,
-        data=arm.data(workspace.root),
-        vectors=arm.vectors,
-        articles=articles,
-        train_windows=len(windows.train),
-        validation_windows=len(windows.validation),
-        dropped_windows=counts.gap + counts.equal_to_held_out + counts.equal_to_validation,
-        spare_windows=counts.spare,
-    )
-
-
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
     """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
     recipe = start if start and options.recipe == AUTO else recipe_for(options.recipe, model)
@@ -354,23 +271,28 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
 def _spec(  # noqa: PLR0913  all that a run's spec is made of
     options: Options,
     earlier: Earlier | None,
+    extended: Extension | None,
     campaign_id: str,
     model: str,
     arm: Arm,
     facts: dict[Arm, ArmFacts],
-    data: _Data,
+    data: CampaignData,
     seed: int,
     stamp: str,
 ) -> RunSpec:
     split = data.split_for(options, seed)
     trained = earlier.recipe(model, seed) if earlier else None
+    if extended:
+        trained = extended.like(model, seed).recipe
     weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
-    recipe = trained if trained and weights else recipe_of(options, model, trained)
+    recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
     own = len(split.arm(arm).train)
-    counted = max(len(split.arm(name).train) for name in ARMS) if recipe.equal_updates else own
+    counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
     if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
         steps = earlier.of(model, seed)[1].total_steps
+    if extended and recipe.equal_updates:
+        steps = extended.like(model, seed).total_steps
     seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
     spec = RunSpec(
         run=f"{model}_{facts[arm].label}{seeded}_{stamp}",
@@ -403,7 +325,8 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
 def _split_folder(options: Options, seed: int) -> str:
     """The folder of a seed's split in the campaign's; the names are those of `CampaignDir.split_of`."""
     campaign = CampaignDir(Path())
-    return campaign.split_of(options.seeds.index(seed) + 1 if options.folds else 0).as_posix()
+    own = len(options.seeds) > 1 and (options.folds or (options.sizes and options.subsets == "random"))
+    return campaign.split_of(options.seeds.index(seed) + 1 if own else 0).as_posix()
 
 
 def tests_for(device: str, say: Say) -> list[SelfTest]:

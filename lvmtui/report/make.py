@@ -30,7 +30,7 @@ from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons, trivial_by_run
+from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
@@ -93,8 +93,10 @@ def compare_model(folder: CampaignDir, model: str) -> None:
     """
     from lvmtui.verdict.compare import compare
 
-    if compare(folder, model):
-        state = CampaignReader(folder.workspace, folder).refresh()
+    compared = compare(folder, model)
+    state = CampaignReader(folder.workspace, folder).refresh()
+    _write_learning_curve(state)
+    if compared:
         _write_texts(folder.workspace, state, read_report(state, now=time.time()))
 
 
@@ -176,7 +178,17 @@ def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
 
             with suppress(OSError):  # in a workspace that may only be read the report goes without it
                 write_comparison(state, model)
+    with suppress(OSError):
+        _write_learning_curve(state)
     return state
+
+
+def _write_learning_curve(state: CampaignState) -> None:
+    """Write it if it is due; numpy and scipy are loaded only then. Raises OSError."""
+    if not curve_is_current(state):
+        from lvmtui.verdict.sizes import write_curves
+
+        write_curves(state)
 
 
 def _heldout(state: CampaignState) -> Heldout:
