@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lvmtui.formats.json_codec import find_document
 
 VERSION = 1
+Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
+WORDS: tuple[Word, ...] = ("still rising", "flattening", "flat", "falling", "cannot tell")
+"""What is said of a model at its largest size, see `lvmtui.verdict.learning_curve`."""
+FLAT = 0.3
+"""Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
+would then change less than 1 %."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +82,8 @@ class ModelCurve:
     """Smallest first; those that are missing are left out."""
     missing: tuple[str, ...]
     """Runs the curve is fitted without, in words."""
-    word: str
-    """`still rising`, `flattening`, `flat`, `falling`, `cannot tell`; empty: too few sizes are judged."""
+    word: Word | None
+    """None: runs are still to come, or too few sizes are judged."""
     reason: str
     """Why there is no word, or why it cannot be told."""
     fit: Fit | None

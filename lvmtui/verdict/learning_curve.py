@@ -28,25 +28,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from lvmtui.formats.learning_curve import FLAT, Word
 from lvmtui.formats.results import ALPHA, LEAST_DF, Interval
 from lvmtui.verdict.interval import Design
 
 Floats = npt.NDArray[np.float64]
-Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
 
 LEAST_SIZES = 3
 """For a curve."""
 LEAST_FOR_EXPONENT = 4
 EXPONENTS: Floats = np.linspace(0, 1, 101)
-FLAT = 0.3
-"""Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
-would then change less than 1 %."""
 MISFIT = 0.01
 """p-value below which the sizes scatter more than the curve and its errors allow."""
 FARTHEST = 10.0

@@ -34,8 +34,8 @@ from lvmtui.verdict.compare import read_scores, trivial_scores
 from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
 from lvmtui.verdict.figures import Scores
 from lvmtui.verdict.health import finite
-from lvmtui.verdict.interval import Booleans, Design, Floats
-from lvmtui.verdict.learning_curve import LEAST_SIZES, Curve, Measured, fit, measure
+from lvmtui.verdict.interval import Booleans, Design
+from lvmtui.verdict.learning_curve import LEAST_SIZES, Curve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import crossing, leads, need
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
@@ -121,7 +121,9 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
             missing.append(f"{campaign.arm(view.planned.arm).label}{seed}: {fault}")
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
     cells = {key: cells[key] for arm in arms for seed in seeds if (key := (arm, seed))}
-    measured, curve, points = None, None, ()
+    measured: Measured | None = None
+    curve: Curve | None = None
+    points: tuple[Point, ...] = ()
     if len(arms) > 1:
         design = _design(state, arms, seeds, cells)
         windows = [fmean(_windows(state, model, arm, seed) for seed in seeds) for arm in arms]
@@ -207,7 +209,7 @@ def _trivial(state: CampaignState, arm: Arm, seeds: Sequence[int], cells: Cells,
     for seed in seeds:
         scores = cells[arm, seed]
         found = trivial_scores(state, seed, len(scores.window), (arm,)).get(arm, {})
-        by_seed.append({name: one.cosine[_judging(state, scores)] for name, one in found.items()})
+        by_seed.append({name: one.cosine[_judging(state, scores)].astype(np.float64) for name, one in found.items()})
     names = [name for name in by_seed[0] if all(name in other for other in by_seed)]
     if state.campaign.folds:
         return {name: design.mean([one[name] for one in by_seed]) for name in names}
@@ -218,12 +220,12 @@ def _document(
     model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: Curve | None
 ) -> ModelCurve:
     """Figures and word of a model."""
-    bare = ModelCurve(model, points, missing, "", "", None, None, None, None)
+    bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
     if curve is None:
         too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
-        return _with(bare, "", f"{plural(coming, 'run')} to come" if coming else too_few)
+        return _with(bare, f"{plural(coming, 'run')} to come" if coming else too_few)
     cosine = points[-1].cosine
-    word, reason = curve.word(cosine) if not coming else ("", f"{plural(coming, 'run')} to come")
+    word, reason = curve.word(cosine) if not coming else (None, f"{plural(coming, 'run')} to come")
     low, high = curve.plausible_exponents
     largest = curve.measured.windows
     along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
@@ -242,8 +244,8 @@ def _document(
     )
 
 
-def _with(bare: ModelCurve, word: str, reason: str) -> ModelCurve:
-    return ModelCurve(bare.model, bare.points, bare.missing, word, reason, None, None, None, None)
+def _with(bare: ModelCurve, reason: str) -> ModelCurve:
+    return ModelCurve(bare.model, bare.points, bare.missing, None, reason, None, None, None, None)
 
 
 def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:
