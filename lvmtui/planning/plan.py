@@ -111,7 +111,8 @@ def make_plan(
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
-    batch = max(recipe_of(options, model).batch_size for model in options.models)
+    likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
+    batch = max(recipe_of(likely, model).batch_size for model in options.models)
     data = open_data(options, earlier, extended, workspace, batch, say)
     judge_on = population(options, data.splits)
     stamp = time.strftime("%Y%m%d_%H%M%S")
