@@ -42,8 +42,7 @@ def speed() -> None:
 
     from trainers.cuda_graph import recorder
     from trainers.device import choose_device
-    from trainers.selftest.bench import Bench, spec_for
-    from trainers.selftest.checks import taken
+    from trainers.selftest.bench import Bench, spec_for, taken
 
     device = choose_device(replace(spec_for("amn", "small", 64, REFERENCE, 1), device="cuda"))
     print(torch.cuda.get_device_name(device), "torch", torch.__version__)

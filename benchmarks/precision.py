@@ -66,7 +66,7 @@ def main() -> int:
 
 def trained(workspace: Path, recipe: str, precision: str, model: str, arm: Any, seed: int) -> dict[str, Any]:
     """Train one run with products of one precision."""
-    from trainers.memory import keep_memory
+    from trainers.process import keep_memory
 
     keep_memory()
     with rounded_products(precision):

@@ -5,6 +5,7 @@
     python benchmarks/recipe.py WORKSPACE quarter    CPU seconds to the reference recipe's plateau, both recipes
     python benchmarks/recipe.py WORKSPACE reach      held-out cosine above the recency mean, with intervals
     python benchmarks/recipe.py WORKSPACE wide       both recipes on the bundled vectors turned into 768 numbers
+    python benchmarks/recipe.py WORKSPACE copies     what the recipe alone changes when the windows are twice as many
     python benchmarks/recipe.py WORKSPACE full       the same with models of size full: hours
     python benchmarks/recipe.py WORKSPACE try NAME=VALUE ...    the recipe with other values, on validation data
     python benchmarks/recipe.py WORKSPACE summary    all tables of what was trained so far, in Markdown
@@ -140,8 +141,24 @@ def reach(part: Part) -> list[Trial]:
     return part.grid(changed({}), SEEDS)
 
 
+def twice(model: str) -> Recipe:
+    """The tuned recipe as it is when every training window is there twice.
+
+    Two copies add no data, and both arms make the same number of updates. All that differs is the prior, whose weight
+    is `prior_windows` over the number of training windows.
+    """
+    plain = recipe_for("tuned", model)
+    return replace(plain, prior_windows=plain.prior_windows / 2)
+
+
+def copies(part: Part) -> list[Trial]:
+    pairs = zip(part.grid(changed({}), SEEDS), part.grid(twice, SEEDS), strict=True)
+    return sorted((trial for pair in pairs for trial in pair), key=lambda trial: trial.seed)
+
+
 COMMANDS: dict[str, Callable[[Part], list[Trial]]] = {
     "reach": reach,
+    "copies": copies,
     "ablate": ablation,
     "collapse": collapse,
     "quarter": quarter,
@@ -212,6 +229,28 @@ def reach_table(found: Found, part: Part) -> str:
             )
     head = ["model, arm", "seeds", "validation", "held-out", "above recency mean", "95 % interval", "CPU a run"]
     return table(head, rows)
+
+
+def copies_table(found: Found, part: Part) -> str:
+    """By arm and model: the change in percent that a second copy of every window makes, with its CR2 interval over
+    held-out articles and seeds."""
+    rows, label = [], labels(found)
+    for arm in part.arms:
+        cluster = recency_mean(found.workspace, "bundled", arm)[2]
+        for model in part.models:
+            once, more = (
+                found.cosines(t for t in part.grid(recipe, SEEDS) if (t.model, t.arm) == (model, arm))
+                for recipe in (changed({}), twice)
+            )
+            if not len(once) or len(once) != len(more):
+                continue
+            seeds = (once.mean(axis=1), more.mean(axis=1))
+            difference = estimate((more - once).mean(axis=0), cluster, seeds)
+            percent = 100 / float(once.mean())
+            low, high = (percent * end for end in difference.interval() or (float("nan"), float("nan")))
+            change = f"{percent * difference.value:+.2f} % [{low:+.2f}, {high:+.2f}]"
+            rows.append([f"{title_of(model)}, {label[arm]}", str(len(once)), figure(float(once.mean())), change])
+    return table(["model, arm", "seeds", "held-out", "change by a second copy"], rows)
 
 
 def mean_of(values: Iterable[float | None]) -> str:
@@ -342,6 +381,7 @@ def summary(workspace: Path, part: Part) -> None:
     found = Found(workspace)
     tables = {
         "reach": lambda: reach_table(found, part),
+        "copies": lambda: copies_table(found, part),
         "ablate": lambda: ablation_table(found, part),
         "collapse": lambda: collapse_table(found, part),
         "quarter": lambda: quarter_table(found, quarter(part)),

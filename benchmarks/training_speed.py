@@ -115,7 +115,7 @@ def textbook(folder: RunDir) -> Callable[[int], None]:
 
 def ours(folder: RunDir) -> Callable[[int], None]:
     """The trainer's loop, left after some steps as a pause would."""
-    from trainers.memory import keep_memory
+    from trainers.process import keep_memory
 
     keep_memory()
     from lvmtui.formats.exit_codes import Exit
@@ -152,7 +152,7 @@ def limit(_: RunDir) -> Callable[[str], float]:
     """What the machine can do. Returns what does one kind of work and says how much: GFLOP, or GB."""
     import torch
 
-    from trainers.fast.linear import available, product
+    from trainers.fast.operations import available, product
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     a, b = torch.randn(160, 512), torch.randn(2048, 512)

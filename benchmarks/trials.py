@@ -182,7 +182,7 @@ def told(result: Result) -> str:
 
 def work(workspace: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Train one trial a line of `requests` in this process, which imports torch once; a result a line of `answers`."""
-    from trainers.memory import keep_memory
+    from trainers.process import keep_memory
 
     keep_memory()
     for line in requests:

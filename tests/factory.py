@@ -210,6 +210,7 @@ def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: Arm) -> 
             for name, value in figures.items()
         },
         validation_mean=0.5071,
+        validation_cosines={**figures, "mean": 0.5071, "recency_mean": 0.5112 if arm == "baseline" else 0.5118},
         recency_weights=(0.121, 0.146, 0.178, 0.231, 0.324),
         seconds=3.2,
         spread_mean=0.61,

@@ -19,8 +19,8 @@ from lvmtui.system.files import append_line
 from lvmtui.system.locks import try_lock
 from lvmtui.system.process_id import host_name
 from lvmtui.system.text import sanitise
-from trainers.memory import keep_memory
 from trainers.orders import Orders
+from trainers.process import keep_memory
 
 
 def main(arguments: list[str]) -> int:

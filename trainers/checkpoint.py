@@ -1,4 +1,4 @@
-"""Checkpoints: two are kept, each with its own checksum, and none is ever half-written under its name."""
+"""Checkpoints: the newest two are kept, each with a checksum, and each appears under its name only when it is whole."""
 
 from __future__ import annotations
 
@@ -16,20 +16,31 @@ from lvmtui.formats.paths import RunDir
 from lvmtui.system.files import sync_folder, written_beside
 from lvmtui.system.sealed import seal_archive, sealed_digest
 
+SHORTEST, LONGEST = 10.0, 900.0
+"""Seconds between two checkpoints."""
+SHARE = 100
+"""The time between two checkpoints is at least this many times what one takes. So they cost one percent at most, and a
+kill loses at most a hundred times what a checkpoint costs."""
+
 
 @dataclass(frozen=True)
 class Found:
-    """What a resuming run takes up."""
+    """The checkpoint from which a run resumes."""
 
     state: dict[str, Any] | None
     """None: from the start."""
     file: str | None
     passed_over: tuple[str, ...]
-    """Files that were there but damaged."""
+    """Names of newer checkpoints that are damaged."""
+
+
+def until_next(seconds: float) -> float:
+    """Seconds to the next checkpoint when the last one took `seconds` to write."""
+    return min(max(SHORTEST, SHARE * seconds), LONGEST)
 
 
 def save_archive(path: Path, content: Mapping[str, Any]) -> str:
-    """Put `content` at `path` in one step, sealed and synced; return the checksum. Raises OSError."""
+    """Write `content` to `path`, which is replaced in one step, and sync it. Returns the checksum. Raises OSError."""
     with written_beside(path) as beside:
         _torch_save(content, beside)
         digest = seal_archive(beside)
@@ -37,9 +48,9 @@ def save_archive(path: Path, content: Mapping[str, Any]) -> str:
 
 
 def save_checkpoint(folder: RunDir, state: Mapping[str, Any]) -> tuple[str, int]:
-    """Make `state` the newest checkpoint and the newest so far the one before. Returns checksum and bytes.
+    """Write `state` as the newest checkpoint and keep the one before it. Returns checksum and size in bytes.
 
-    At every moment at least one of the two names holds a whole checkpoint. Raises OSError.
+    A kill at any moment leaves at least one whole checkpoint. Raises OSError.
     """
     with written_beside(folder.checkpoint) as beside:
         _torch_save(state, beside)
@@ -52,7 +63,7 @@ def save_checkpoint(folder: RunDir, state: Mapping[str, Any]) -> tuple[str, int]
 
 
 def find_checkpoint(folder: RunDir) -> Found:
-    """The newest checkpoint that is whole."""
+    """The newest checkpoint whose checksum is right, loaded to the CPU."""
     passed_over: list[str] = []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         if not path.exists():
@@ -65,14 +76,14 @@ def find_checkpoint(folder: RunDir) -> Found:
 
 
 def remove_checkpoints(folder: RunDir) -> None:
-    """Both: a finished run's optimizer state is of no use, and is most of its size."""
+    """Remove both checkpoints. A finished run does not need its optimizer state, which is most of the folder."""
     folder.checkpoint.unlink(missing_ok=True)
     folder.previous_checkpoint.unlink(missing_ok=True)
     sync_folder(folder.path)
 
 
 def remove_leftovers(folder: RunDir) -> None:
-    """What a kill in the middle of a writing left. Only for who holds the folder's lock."""
+    """Remove the partly written files of a killed process. The caller must hold the folder's lock."""
     for name in ("checkpoint", "best_model", "heldout", "progress"):
         for path in folder.path.glob(f".{name}*.part"):
             path.unlink(missing_ok=True)
@@ -88,6 +99,6 @@ def digest_of(weights: Mapping[str, Tensor]) -> str:
 
 
 def _torch_save(content: Mapping[str, Any], path: Path) -> None:
-    """torch.save to a file object: a full disk is then an OSError with its number, not a RuntimeError."""
+    """Save to a file object: a full disk then raises OSError with its errno, where torch raises RuntimeError."""
     with path.open("wb") as file:
         torch.save(dict(content), file)

@@ -8,12 +8,15 @@ import re
 import resource
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lvmtui import __version__
+from lvmtui.formats.selftest import Fallbacks, code_digest, driver_version, read_record
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Event, Started
 from lvmtui.system.errors import UserError
@@ -194,3 +197,28 @@ def peak_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+@cache
+def training_code() -> str:
+    """Digest of the code that trains."""
+    return code_digest(Path(__file__).parent)
+
+
+def uuid_of(device: torch.device) -> str:
+    """The name under which a device's self-test is kept."""
+    if device.type != "cuda":
+        return device.type
+    properties = torch.cuda.get_device_properties(device)
+    return str(getattr(properties, "uuid", "")) or properties.name
+
+
+def fallbacks_on(device: torch.device) -> Fallbacks:
+    """What to do without on `device`; nothing where it was not tested with this code, torch and driver.
+
+    A CPU is what every other device is tested against, and needs none.
+    """
+    record = read_record(uuid_of(device)) if device.type != "cpu" else None
+    if record is None or not record.holds_for(torch.__version__, driver_version(), training_code()):
+        return Fallbacks()
+    return record.fallbacks

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.forward import forward_scores
 from lvmtui.datasets.scores import TIE, Count, score
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
@@ -25,7 +26,7 @@ from lvmtui.system.files import written_beside
 from lvmtui.system.sealed import seal_archive
 from trainers.data import Heldout, Windows
 from trainers.fast import faster
-from trainers.fast.linear import available, product
+from trainers.fast.operations import available, product
 from trainers.models import unit
 
 BATCH = 512
@@ -168,3 +169,23 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
         return a @ b.T
     finally:
         torch.set_float32_matmul_precision(usual)
+
+
+@torch.no_grad()
+def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
+    """The figures of `lvmtui.datasets.forward` for a trained model; None where no window is followed by four more.
+
+    `between` is called between batches and may raise to stop.
+    """
+    forward = faster(model.eval())
+    vectors = heldout.windows.vectors
+
+    def predict(contexts: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, len(contexts), BATCH):
+            between()
+            batch = torch.from_numpy(np.ascontiguousarray(contexts[start : start + BATCH])).to(vectors.device)
+            parts.append(forward(batch).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    return forward_scores(predict, vectors.cpu().numpy(), heldout.windows.starts.cpu().numpy(), heldout.cluster)

@@ -1,9 +1,8 @@
-"""Another program's weights in a model of ours: its history is told again, the weights are judged, nothing is trained.
+"""Weights of the original trainers, loaded into our model: they are judged on our held-out windows, not trained.
 
-That program's names of the weights need not be ours, and an architecture with weights of the same shapes need not be
-ours either. So names are mapped only where there is one way to do it (`mapped`), and then the model must reach, on the
-vectors it was trained on, the cosine that its history tells (`prove`). Otherwise the run fails in one line, and the
-ranking falls back on the history.
+Their parameter names may differ from ours, and so may their architecture, even where all shapes agree. So names are
+mapped only where there is exactly one way to do it (`mapped`), and the model must then reach, on the vectors it was
+trained on, the cosine in its history (`prove`). Otherwise the run fails with one line and is ranked by its history.
 """
 
 from __future__ import annotations
@@ -32,28 +31,29 @@ from trainers.log_writer import Journal
 from trainers.state import TrainState
 
 PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What wrappers put before every name: DataParallel, torch.compile, and a trainer's own class."""
+"""Prefixes that wrappers put before every name: DataParallel, torch.compile, and a trainer's own class."""
 WEIGHTS = ("model_state_dict", "state_dict")
 SAME_COSINE = 1e-3
-"""A file and a history that tell of the same evaluation differ by rounding only."""
+"""Largest difference between the cosine in a file and in the history for the same evaluation: rounding."""
 SHORTFALL = 0.02
-"""Cosine that may be missing to what the history tells: it was taken on other windows of the same vectors. Weights in
-the wrong places, or in another architecture, lose tenths."""
+"""How far the cosine may stay below the history's, which was measured on other windows of the same vectors. Weights in
+the wrong place, or in another architecture, cost tenths."""
 SAMPLE = 8192
-"""Windows that show it; the mean cosine of so many has a standard error of .002."""
+"""Windows on which that is measured; the mean cosine of so many has a standard error of .002."""
 NUMPY_SCALARS: list[Any] = [
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
     (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
     np.dtype,
     *(type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int32, np.int64)),
 ]
-"""A mean taken with numpy stands in many checkpoints. These make numbers and can do nothing else."""
+"""Many checkpoints hold a mean computed by numpy. These types make numbers and can do nothing else."""
 
 
 def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journal, between: Callable[[], None]) -> None:
-    """Tell the imported history as this run's own evaluations, then load and prove the weights.
+    """Log the imported evaluations as this run's own, then load the weights and prove that they are the right ones.
 
-    The run then stands at its last step, the weights kept are its best. Raises UserError naming the file.
+    Afterwards the run is at its last step and these are its best weights. `between` is called between batches and may
+    raise to stop. Raises UserError naming the file.
     """
     assert spec.imported is not None
     history = evaluations_in(RunDir(Path(spec.imported.run)))
@@ -75,25 +75,25 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
     place.best_loss = _known(best.loss, math.inf)
     state.keep_best()
     journal.active_before = history[-1].active
-    journal.say(f"the weights of {path} are judged as they are; nothing is trained")
+    journal.say(f"the weights of {path} are judged as they are, without training")
 
 
 def evaluations_in(folder: RunDir) -> tuple[Evaluated, ...]:
-    """The evaluations an imported run's folder tells of. Raises UserError if there are none."""
+    """The evaluations in an imported run's log. Raises UserError if there are none."""
     try:
         events = [decode_event(line) for line in folder.events.read_bytes().splitlines()]
     except OSError as error:
         raise UserError(f"{folder.events}: cannot be read ({error.strerror}); import the run again") from None
     history = tuple(event for event in events if isinstance(event, Evaluated))
     if not history:
-        raise UserError(f"{folder.events}: tells of no evaluation; import the run again")
+        raise UserError(f"{folder.events}: holds no evaluation; import the run again")
     return history
 
 
 def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None, path: Path) -> Evaluated:
-    """The evaluation the weights were kept at: the one with their `cosine`, or the best if the file tells none.
+    """The evaluation at which the weights were saved: the one with their `cosine`, or the best if that is None.
 
-    Raises UserError if the history has no such evaluation: the weights are another run's.
+    Raises UserError if the history has no such evaluation: the weights are of another run.
     """
     known = [evaluation for evaluation in history if evaluation.cosine is not None]
     best = next((evaluation for evaluation in reversed(known) if evaluation.best), None)
@@ -101,20 +101,20 @@ def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None, path: Pa
         best = min(known, key=lambda e: abs(_known(e.cosine, math.inf) - cosine), default=None)
     if best is None or (cosine is not None and abs(_known(best.cosine, math.inf) - cosine) > SAME_COSINE):
         raise UserError(
-            f"{path}: its weights have validation cosine {cosine}, at no epoch of the history; is it theirs?"
+            f"{path}: its validation cosine {cosine} is at no epoch of the history; both must be of one run"
         )
     return best
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], float | None]:
-    """Names and weights in a file of the original trainers, and the validation cosine it tells of them.
+    """The named weights in a file of the original trainers, and their validation cosine if the file has it.
 
-    Raises UserError for a file that holds no weights, or more than tensors and plain values.
+    Raises UserError for a file that holds no weights, or anything but tensors and plain values.
     """
     try:
         with torch.serialization.safe_globals(NUMPY_SCALARS):
             kept = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a stranger's file makes torch raise
+    except Exception as error:  # a foreign file can make torch raise anything
         first = sanitise(str(error), 200).partition("\n")[0]
         raise UserError(f"{path}: cannot be loaded as weights ({type(error).__name__}: {first})") from None
     weights = next((kept[key] for key in WEIGHTS if key in kept), None) if isinstance(kept, dict) else None
@@ -129,11 +129,11 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], float | None]:
 
 
 def mapped(model: nn.Module, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`found` under the names of `model`: its own names, else without a wrapper's prefix, else by shape.
+    """`found` under the names of `model`: by name, else by name without a wrapper's prefix, else by shape.
 
-    By shape: where every shape occurs once, in whatever order; otherwise only if the shapes come in the order of the
-    model's own and no name says that two of one shape changed places. Constants that the model computes itself
-    (positions, masks) are left out. Raises UserError if there is none, or more than one, way.
+    By shape, in any order where every shape occurs once; otherwise only if the shapes come in the model's own order and
+    no name says that two weights of one shape changed places. Constants that the model computes itself (positions,
+    masks) are left out. Raises UserError if there is no way, or more than one.
     """
     own = model.state_dict()
     for prefix in PREFIXES:
@@ -185,12 +185,12 @@ def _words(name: str) -> set[str]:
 
 
 def _shape(weight: Tensor) -> tuple[int, ...]:
-    """Without dimensions of 1: a leading one for the batch, or a number as a vector, changes nothing."""
+    """The shape without dimensions of 1: a leading batch dimension, or a scalar kept as a vector, changes nothing."""
     return tuple(size for size in weight.shape if size != 1)
 
 
 def _holds(weight: Tensor, buffer: Tensor) -> bool:
-    """True if a tensor is one of our constants, or a longer table that begins with it."""
+    """True if `weight` is our constant `buffer`, or a longer table that begins with it."""
     table = weight.squeeze()
     if (
         not buffer.dim()
@@ -206,7 +206,7 @@ def _holds(weight: Tensor, buffer: Tensor) -> bool:
 
 
 def prove(model: nn.Module, spec: RunSpec, workspace: Path, claimed: Evaluated, between: Callable[[], None]) -> None:
-    """The model reaches the claimed cosine on the vectors it was trained on. Raises UserError if it does not."""
+    """Check that the model reaches the claimed cosine on the vectors it was trained on. Raises UserError if not."""
     store = open_store_of(spec.data, workspace)
     starts = store.window_starts(spec.data.rows)
     chosen = starts[np.linspace(0, len(starts) - 1, min(SAMPLE, len(starts))).astype(np.int64)]

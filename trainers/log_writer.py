@@ -1,4 +1,4 @@
-"""What a run says while it goes: its events, its live digits, its log. And the clock they share."""
+"""What a trainer writes while it runs: events, live figures, log lines. And the clock they share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lvmtui.formats.trainer_log import Event, encode_event
 from lvmtui.system.files import LineLog
 
 RECENT = 20
-"""Looks at the clock, a quarter second apart, over which the recent duration of a step is taken."""
+"""Updates of the live figures, a quarter of a second apart, whose median gives the recent seconds a step."""
 
 
 class Clock:
-    """Seconds by activity in this process's life, by a clock that does not jump."""
+    """Seconds that this process has spent on each activity, by the monotonic clock."""
 
     def __init__(self, began: float) -> None:
         """`began`: time.monotonic() when the process began."""
@@ -28,7 +28,7 @@ class Clock:
         self._since = began
 
     def enter(self, activity: Activity) -> None:
-        """From now on time counts as `activity`."""
+        """Count the time from now on as `activity`."""
         now = time.monotonic()
         self.seconds[self.activity] += now - self._since
         self._since = now
@@ -37,7 +37,7 @@ class Clock:
         self.activity = activity
 
     def of(self, activity: Activity) -> float:
-        """Seconds of an activity until now."""
+        """Seconds spent on an activity so far."""
         running = time.monotonic() - self._since if activity == self.activity else 0.0
         return self.seconds[activity] + running
 
@@ -47,14 +47,14 @@ class Clock:
 
 
 class Journal:
-    """Writes a run's events, live digits and log lines."""
+    """Writes a run's events, live figures and log lines."""
 
     def __init__(self, folder: RunDir, began: float) -> None:
         self.clock = Clock(began)
         self.active_before = 0.0
-        """Seconds of work of the attempts before this one, as far as they count."""
+        """Seconds of work of earlier attempts, up to the checkpoint from which this one resumed."""
         self.steps = 0
-        """Steps of this process."""
+        """Steps taken by this process."""
         self._folder = folder
         self._events = LineLog(folder.events)
         self._written = float("-inf")
@@ -63,16 +63,16 @@ class Journal:
 
     @property
     def active(self) -> float:
-        """Seconds of work the run has had, over all attempts."""
+        """Seconds of work on the run, over all attempts."""
         return self.active_before + self.clock.alive
 
     def event(self, event: Event, *, durable: bool = False) -> None:
-        """Append an event; `durable` waits until it would survive a power cut. Raises OSError."""
+        """Append an event; with `durable`, return only when it is synced to the disk. Raises OSError."""
         self._events.append(encode_event(event), durable=durable)
 
     def say(self, words: str) -> None:
-        """A line for people, in train.log."""
-        with suppress(OSError):  # the disk is full: the log is the least of it
+        """Print a line with the time; it goes to train.log."""
+        with suppress(OSError):  # a full disk: training can go on without this line
             print(time.strftime("%H:%M:%S"), words, flush=True)
 
     def progress_due(self) -> bool:
@@ -88,7 +88,7 @@ class Journal:
         rate: float,
         batch_size: int,
     ) -> None:
-        """Replace the live digits."""
+        """Replace progress.json, the live figures."""
         self._written = time.monotonic()
         pace = self._pace()
         clock = self.clock
@@ -112,11 +112,11 @@ class Journal:
             checkpoints=clock.counts["saving"],
             checkpoint_seconds=clock.of("saving"),
         )
-        with suppress(OSError):  # live digits may be lost; the events may not
+        with suppress(OSError):  # these figures may be lost; events may not
             write_progress(self._folder.progress, digits)
 
     def _pace(self) -> float | None:
-        """Median seconds of a step over the last looks."""
+        """Median seconds a step over the last `RECENT` updates; None before the first step."""
         seconds = self.clock.of("training")
         steps = self.steps - self._pace_mark[0]
         if steps > 0:

@@ -1,4 +1,4 @@
-"""AdamW with gradient clipping folded in: one pass over the parameters.
+"""AdamW with gradient clipping folded in: one pass over the parameters. And its learning rate.
 
 The arithmetic is torch's own fused kernel. `torch.optim.AdamW` around it looks up every parameter again at every step,
 which is a tenth of a small model's step, and clipping beforehand reads and writes each gradient once more.
@@ -6,12 +6,15 @@ which is a tenth of a small model's step, and clipping beforehand reads and writ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from lvmtui.formats.spec import Recipe
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -99,3 +102,15 @@ class AdamW:
 def gradient_of(parameter: Tensor) -> Tensor:
     assert parameter.grad is not None, "a parameter that the loss does not depend on"
     return parameter.grad
+
+
+def rate_at(recipe: Recipe, step: int, total_steps: int, factor: float) -> float:
+    """AdamW's rate for the step after `step` steps: a linear warm-up, then the recipe's schedule.
+
+    `factor` is what the plateau schedule has come to; it is 1 with the cosine schedule.
+    """
+    warm = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
+    if recipe.schedule == "plateau":
+        return recipe.rate * warm * factor
+    after = max(0, step - recipe.warmup_steps) / max(1, total_steps - recipe.warmup_steps)
+    return recipe.rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, after)))

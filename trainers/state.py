@@ -6,11 +6,13 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
 from trainers.correction import Correction
 from trainers.data import Windows
@@ -64,6 +66,22 @@ class Place:
     train_seconds: float = 0.0
     since_point: Mean = field(default_factory=Mean)
     since_evaluation: Mean = field(default_factory=Mean)
+
+    def evaluated(self, loss: float, cosine: float, recipe: Recipe) -> bool:
+        """Note the validation loss and cosine of this step; True if the loss is the lowest so far.
+
+        With the plateau schedule the rate is halved after `plateau_patience` evaluations without a lower loss.
+        """
+        self.evaluated_step = self.step
+        if loss < self.best_loss:
+            self.best_loss, self.best_cosine, self.best_step = loss, cosine, self.step
+            self.since_best = self.plateau = 0
+            return True
+        self.since_best += 1
+        self.plateau += 1
+        if recipe.schedule == "plateau" and self.plateau >= recipe.plateau_patience:
+            self.factor, self.plateau = self.factor / 2, 0
+        return False
 
 
 class TrainState:
@@ -143,6 +161,18 @@ def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor]) -> di
         "trained_on": asdict(spec.data),
         "state_dict": dict(weights),
     }
+
+
+def load_forecaster(path: Path) -> nn.Module:
+    """The model in a `best_model.pt`, ready to predict: (B, T, D) contexts of unit vectors -> (B, D), any length.
+
+    Raises OSError, or pickle.UnpicklingError for a file that holds more than tensors and plain values.
+    """
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+    recipe = decode(Recipe, kept["recipe"])
+    model = build_forecaster(kept["model"], kept["dim"], kept["size"], recipe, kept["context"], None)
+    model.load_state_dict(kept["state_dict"])
+    return model.eval()
 
 
 def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: int, train: Windows | None) -> nn.Module:

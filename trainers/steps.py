@@ -17,7 +17,7 @@ from trainers.cuda_graph import Recorder, Replay
 from trainers.data import Windows, order_of
 from trainers.evaluate import loss_and_cosine
 from trainers.models import unit
-from trainers.schedule import rate_at
+from trainers.optimizer import rate_at
 from trainers.state import TrainState
 
 AHEAD = 256

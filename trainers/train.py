@@ -36,29 +36,32 @@ from trainers.checkpoint import (
     remove_leftovers,
     save_archive,
     save_checkpoint,
+    until_next,
 )
 from trainers.cuda_graph import CannotRecord, recorder
 from trainers.data import RunData, open_data
-from trainers.device import begun_on, choose_device, device_name, peak_memory, set_precision, versions
-from trainers.evaluate import evaluate, latency, predict, write_heldout
+from trainers.device import (
+    begun_on,
+    choose_device,
+    device_name,
+    fallbacks_on,
+    peak_memory,
+    set_precision,
+    training_code,
+    versions,
+)
+from trainers.evaluate import evaluate, forward_of, latency, predict, write_heldout
 from trainers.failure import Diverged, failure_of
-from trainers.forward import forward_of
 from trainers.legacy_weights import take_over
 from trainers.log_writer import Journal
+from trainers.optimizer import rate_at
 from trainers.orders import LEAVE_ON, Leave, Orders, events_in
-from trainers.replace_process import NO_GRAPH, without_graphs
-from trainers.schedule import rate_at
-from trainers.selftest.record import fallbacks_on, training_code
+from trainers.process import NO_GRAPH, without_graphs
 from trainers.state import Place, TrainState, best_model, build_forecaster
 from trainers.steps import Steps
 
 POINTS = 400
 """Most points of the training curve that a run logs; a chart shows fewer, and each one waits for the device."""
-CHECKPOINT_SECONDS = 10.0, 900.0
-"""Shortest and longest time between two checkpoints."""
-CHECKPOINT_SHARE = 100
-"""The time between two checkpoints is at least this many times what one takes: they cost one percent at most, and a
-kill costs at most a hundred times what a checkpoint does."""
 MARGIN = 1 << 19
 """Bytes assumed for a checkpoint while the model is not known."""
 
@@ -158,7 +161,7 @@ class Training:
         """Step, evaluate and save until the last step, or until patience runs out."""
         spec, place = self.spec, self.place
         patience = math.inf if spec.recipe.patience is None else spec.recipe.patience
-        self.next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS[0]
+        self.next_checkpoint = time.monotonic() + until_next(0)
         while True:
             self.orders.check()
             due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
@@ -187,19 +190,11 @@ class Training:
         state.model.train()
         if not math.isfinite(scores.loss):
             raise Diverged(place.step, scores.loss)
-        place.evaluated_step = place.step
         train_loss, train_cosine = place.since_evaluation.take()
-        best = scores.loss < place.best_loss
+        best = place.evaluated(scores.loss, scores.cosine, recipe)
         if best:
-            place.best_loss, place.best_cosine = scores.loss, scores.cosine
-            place.best_step, place.since_best, place.plateau = place.step, 0, 0
             state.keep_best()
             place.best_digest = self.save_best()
-        else:
-            place.since_best += 1
-            place.plateau += 1
-            if recipe.schedule == "plateau" and place.plateau >= recipe.plateau_patience:
-                place.factor, place.plateau = place.factor / 2, 0
         self.journal.event(
             Evaluated(
                 time=time.time(),
@@ -272,8 +267,7 @@ class Training:
         digest, size = save_checkpoint(self.folder, self.known.state_dict())
         clock.enter("training")
         seconds = time.monotonic() - began
-        shortest, longest = CHECKPOINT_SECONDS
-        self.next_checkpoint = time.monotonic() + min(max(shortest, CHECKPOINT_SHARE * seconds), longest)
+        self.next_checkpoint = time.monotonic() + until_next(seconds)
         self.journal.event(
             CheckpointSaved(time.time(), place.step, size, seconds, digest, self.journal.active), durable=True
         )

@@ -133,10 +133,23 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))
         return Exit.OK
+    if plan.power.smallest is None and not given.yes:
+        say("")
+        _ask_whether_to_train(plan.power.words)
     campaign = write_plan(plan, workspace, say)
     say("")
     print(plan_as_text(plan, _width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
+
+
+def _ask_whether_to_train(power: str) -> None:
+    """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
+    print(f"lvmtui: each model's verdict {power}", file=sys.stderr, flush=True)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was started; give a larger file, or --yes to train all the same")
 
 
 def attach(given: argparse.Namespace) -> int:

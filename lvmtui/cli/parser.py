@@ -85,6 +85,8 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     watching.add_argument("--headless", action="store_true", help="print plain lines instead of a live table")
     campaign = Parser(add_help=False, parents=[watching])
     if starting:
+        yes = "train even if the verdict can tell nothing; do not ask"
+        campaign.add_argument("--yes", action="store_true", help=yes)
         _add_campaign_options(campaign)
         _add_engine_options(campaign)
     runs = Parser(add_help=False)

@@ -47,6 +47,8 @@ class Estimate:
     cluster_df: float | None = None
     """Degrees of freedom of the part of the variance that comes from clusters, where seeds or folds add another part;
     None: the same as `df`."""
+    from_training: float = 0.0
+    """Share of the variance that comes from seeds, or from seeds and folds; the rest comes from clusters."""
 
     def scarce(self, least: float = LEAST_DF) -> Literal["", "clusters", "seeds"]:
         """What there are too few of for `least` degrees of freedom; empty: there are enough of both.

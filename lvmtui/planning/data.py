@@ -21,7 +21,6 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.results import POPULATIONS, STRATA, Population
 from lvmtui.formats.spec import ARMS, Arm, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
@@ -190,22 +189,6 @@ def fingerprint_of(splits: Sequence[str]) -> str:
 def judging(splits: Sequence[Split]) -> tuple[Split, ...]:
     """The splits whose held-out windows differ: one, or the folds. Sizes drawn by the seed share their windows."""
     return tuple({split.facts.fingerprint: split for split in splits}.values())
-
-
-def lengths(split: Split, judge_on: Population) -> tuple[int, ...]:
-    """Windows of each held-out cluster that judges."""
-    held = split.heldout
-    chosen = held.cluster if judge_on == "both" else held.cluster[held.stratum == STRATA.index(judge_on)]
-    return tuple(np.unique(chosen, return_counts=True)[1].tolist())
-
-
-def population(options: Options, splits: Sequence[Split]) -> Population:
-    """The articles that are asked for. Raises UserError where none of them is held out."""
-    judge_on: Population = next(one for one in POPULATIONS if one == options.judge_on)
-    if not any(lengths(split, judge_on) for split in splits):
-        which = "comes from the small file" if judge_on == "own" else "is in the large file alone"
-        raise UserError(f"--judge-on {judge_on}: no held-out article {which}; leave the option out")
-    return judge_on
 
 
 def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace, cut: bool) -> ArmFacts:

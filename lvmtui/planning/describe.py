@@ -14,7 +14,6 @@ from lvmtui.models import title_of
 from lvmtui.planning.data import judging
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
-from lvmtui.verdict.power import power
 from lvmtui.verdict.words import population_words
 
 NAMED = 3
@@ -40,7 +39,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
-        f"power      {_power(plan)}",
+        f"power      each model {plan.power.words}",
         _copies(plan),
         f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
@@ -78,12 +77,6 @@ def _judged_by(plan: Plan) -> str:
     several = campaign.judge_on == Campaign.judge_on and not campaign.subsets
     default = " (--judge-on own or new: one source alone)" if several else ""
     return f"the change of the mean held-out cosine{average}, on {on}{default}"
-
-
-def _power(plan: Plan) -> str:
-    """The smallest change these held-out articles can show, and what would make it smaller."""
-    lengths = [fold for fold in plan.cluster_lengths if fold]
-    return "each model " + power(lengths, plan.campaign.cluster_cap, seeds=len(plan.campaign.seeds)).words
 
 
 def _copies(plan: Plan) -> str:

@@ -38,8 +38,9 @@ from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.data import CampaignData, fingerprint_of, judging, lengths, open_data, population
+from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
 from lvmtui.planning.extend import Extension
+from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
@@ -47,6 +48,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.system.permissions import who
+from lvmtui.verdict.power import Power
 
 Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
@@ -74,6 +76,8 @@ class Plan:
     """For which it was made."""
     started_with: StartedWith
     """The Python and the variables its runs will be started with: those of this process."""
+    power: Power
+    """What each model's verdict will be able to tell."""
     run_seconds: Mapping[Arm, float] = field(default_factory=dict)
     """Expected seconds of one run of each arm that is trained here, mean over the models."""
     remarks: tuple[str, ...] = ()
@@ -83,11 +87,6 @@ class Plan:
     def split(self) -> Split:
         """The first split, or the only one."""
         return self.splits[0]
-
-    @property
-    def cluster_lengths(self) -> tuple[tuple[int, ...], ...]:
-        """For each split that judges the windows of every held-out cluster that judges."""
-        return tuple(lengths(split, self.campaign.judge_on) for split in judging(self.splits))
 
 
 def make_plan(
@@ -114,7 +113,7 @@ def make_plan(
     likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
     batch = max(recipe_of(likely, model).batch_size for model in options.models)
     data = open_data(options, earlier, extended, workspace, batch, say)
-    judge_on = population(options, data.splits)
+    judge_on = population_of(options, data.splits)
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"
     facts = data.facts(workspace, cut=bool(options.sizes))
@@ -161,6 +160,7 @@ def make_plan(
         (s.model, s.arm, s.seed): PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed)
         for s in specs
     }
+    held = [windows for split in judging(data.splits) for windows in held_out_lengths(split, judge_on)]
     campaign = Campaign(
         id=campaign_id,
         created=time.time(),
@@ -191,7 +191,8 @@ def make_plan(
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         folds=options.folds,
-        cluster_cap=options.cluster_cap or default_cap([n for s in judging(data.splits) for n in lengths(s, judge_on)]),
+        cluster_cap=options.cluster_cap
+        or default_cap([n for s in judging(data.splits) for n in held_out_lengths(s, judge_on)]),
         judge_on=judge_on,
         between=tuple(facts[name] for name in facts if name not in ARMS),
         subsets=options.subsets if options.sizes else "",
@@ -207,6 +208,7 @@ def make_plan(
         expected=way.expected,
         hardware=there,
         started_with=started_with_now(os.environ),
+        power=power_of(campaign, judging(data.splits), workspace),
         run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
         remarks=tuple(remarks),
     )

@@ -5,19 +5,25 @@ A model that is advised against is never recommended.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from lvmtui.formats.results import Estimate
 from lvmtui.report.costs import Choice, Cost, choices
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
 """Share of the best cosine that a model may be below it and still be a balanced choice."""
+
+
+DETECTED = 1.96 + 0.84
+"""Standard errors between zero and a change that is told from it in four of five campaigns."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,52 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
         )
     if table.ranked and table.seeds == 1:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
+    elif undecided := _undecided(table):
+        steps.append(deciding(undecided, table.seeds, folds=table.folds))
     if _below_trivial(table):
         steps.append("Train longer or with another recipe before asking about data: a trivial baseline does better.")
     return tuple(steps)
+
+
+def _undecided(table: Table) -> Estimate | None:
+    """The figure that answers the question, where it is too close to call or there is too little for a verdict."""
+    verdict, estimate = (
+        (table.primary.verdict, table.primary.estimate)
+        if table.primary
+        else (table.ranked[0].verdict, table.ranked[0].estimate)
+        if len(table.ranked) == 1
+        else (None, None)
+    )
+    return estimate if verdict and verdict.word in (Word.TOO_CLOSE, Word.NO_VERDICT) else None
+
+
+def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
+    """What would probably decide a change that is too close to call.
+
+    Its error must shrink until a change as large as the one seen is told from zero in four of five campaigns, or one
+    near zero from those that matter. What articles add to the variance falls with their number, what training adds
+    with the number of seeds.
+    """
+    articles = "a larger file or more folds" if folds else "a larger file, or --folds with several seeds"
+    if change.scarce() == "clusters":
+        return f"For a verdict more articles must be held out: {articles}."
+    if change.scarce() or not change.standard_error:
+        return "For a verdict train more seeds."
+    goal = max(abs(change.value), NEGLIGIBLE - abs(change.value))
+    needed, variance = (goal / DETECTED) ** 2, change.standard_error**2
+    training = change.from_training * variance
+    if variance <= needed:
+        return "To decide it, repeat the campaign with other articles: one of this size will probably tell."
+    said = []
+    if noisy := training > needed / 2:
+        share = f"training makes {100 * change.from_training:.0f} % of the variance"
+        said.append(f"about {math.ceil(2 * training * seeds / needed)} seeds ({share})")
+    times = (variance - training) / (needed / 2 if noisy else needed - training)
+    if times > 1:
+        said.append(f"about {times:.1f} times as many held-out articles ({articles})")
+    little = "" if noisy else "; more seeds on the same articles would gain little"
+    narrower = math.sqrt(variance / needed)
+    return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
 
 
 def _below_trivial(table: Table) -> bool:

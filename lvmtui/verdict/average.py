@@ -52,6 +52,7 @@ def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Es
         clusters=len(influence),
         effective_clusters=first.effective_clusters,
         cluster_df=first.cluster_df if training > 0 else None,
+        from_training=training / variance if variance > 0 else 0.0,
     )
 
 

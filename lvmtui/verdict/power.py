@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lvmtui.datasets.weights import CORRELATION, capped, traces
 from lvmtui.formats.results import LEAST_DF
@@ -38,6 +39,12 @@ class Prior:
     """Share of that variance that lies between articles."""
     training: float = 0.08
     """Standard deviation of a change over seeds, in percent."""
+    campaign: str = ""
+    """Id of the campaign that it was measured on; empty: on the bundled articles."""
+
+    @property
+    def source(self) -> str:
+        return f"campaign {self.campaign}" if self.campaign else "the bundled vectors"
 
 
 @dataclass(frozen=True)
@@ -57,15 +64,19 @@ class Power:
     """About how many times as many articles that takes; None: over 64 times."""
     with_seeds: float | None = None
     """The smallest change with twice the seeds, where that helps."""
+    source: str = ""
+    """The data whose variances it goes by."""
 
     @property
     def words(self) -> str:
         """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; more seeds gain
         little`."""
         if self.smallest is None:
+            uneven = ", some of them much longer than others," if self.df < 0.8 * (self.clusters - 1) else ""
+            known = math.floor(10 * self.df) / 10  # rounded up it could look like enough
             return (
-                f"can detect nothing: {self.clusters} held-out articles, some of them much longer than others, are too "
-                f"few ({self.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed); give a larger file"
+                f"can detect nothing: {self.clusters} held-out articles{uneven} are too few ({known:.1f} degrees of "
+                f"freedom, {LEAST_DF:.0f} needed); give a larger file"
             )
         said = [f"can detect a change of about {self.smallest:.2g} %"]
         if self.target is not None:
@@ -76,7 +87,7 @@ class Power:
             if self.with_seeds
             else "more seeds gain little"
         )
-        return "; ".join(said)
+        return f"{'; '.join(said)} (if changes vary as with {self.source})"
 
 
 def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, prior: Prior | None = None) -> Power:
@@ -99,7 +110,24 @@ def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, 
         times = next((n for n in range(2, MOST_TIMES + 1) if _reaches(lengths, cap, seeds, prior, n, target)), None)
     doubled = _smallest(lengths, cap, 2 * seeds, prior)[0] if len(lengths) == 1 else None
     helps = doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest
-    return Power(smallest, half_width, df, clusters, seeds, target, times, doubled if helps else None)
+    return Power(smallest, half_width, df, clusters, seeds, target, times, doubled if helps else None, prior.source)
+
+
+def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:
+    """The part of a change's variance, in percent squared, that comes from which articles are held out. `lengths`: as
+    in `power`."""
+    found = 0.0
+    for fold, (own, share) in zip(lengths, _shares(lengths, cap), strict=True):
+        spread = prior.correlation + (1 - prior.correlation) / np.asarray(fold, np.float64)
+        found += own**2 * float(np.sum(share**2 * spread)) * prior.window**2
+    return found
+
+
+def _shares(lengths: Sequence[Sequence[int]], cap: int | None) -> list[tuple[float, npt.NDArray[np.float64]]]:
+    """For each fold its share of the weight, and those of its clusters (G,) within it."""
+    weights = [capped(fold, cap) for fold in lengths]
+    total = sum(float(weight.sum()) for weight in weights)
+    return [(float(weight.sum()) / total, weight / weight.sum()) for weight in weights]
 
 
 def _reaches(
@@ -113,20 +141,15 @@ def _smallest(
     lengths: Sequence[Sequence[int]], cap: int | None, seeds: int, prior: Prior
 ) -> tuple[float | None, float | None, float]:
     """The smallest change that is detected, the expected half-width, the degrees of freedom."""
-    weights = [capped(fold, cap) for fold in lengths]
-    total = sum(float(w.sum()) for w in weights)
-    clusters = trace = of_square = 0.0
-    for fold, weight in zip(lengths, weights, strict=True):
-        if len(fold) < 2:
-            return None, None, 0.0
-        share, own = weight / weight.sum(), float(weight.sum()) / total
-        spread = prior.correlation + (1 - prior.correlation) / np.asarray(fold, np.float64)
-        clusters += own**2 * float(np.sum(share**2 * spread)) * prior.window**2
+    if any(len(fold) < 2 for fold in lengths):
+        return None, None, 0.0
+    trace = of_square = 0.0
+    for own, share in _shares(lengths, cap):
         one, two = traces(share)
         trace, of_square = trace + own**2 * one, of_square + own**4 * two
     df = trace**2 / of_square
     if df < LEAST_DF:
         return None, None, df
-    error = math.sqrt(clusters + prior.training**2 / seeds)
+    error = math.sqrt(variance_of_articles(lengths, cap, prior) + prior.training**2 / seeds)
     half_width = t_quantile(0.05, df) * error
     return half_width + t_quantile(2 * MISSED, df) * error, half_width, df

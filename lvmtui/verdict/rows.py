@@ -318,10 +318,10 @@ def _of_pair(pair: PairSoFar) -> EarlyChange | None:
         return None
     gains = []
     for arm, run in runs:
-        bar, reached = _bar(run, pair.trivial.get(arm)), _reached(run, share)
-        if bar is None or reached is None:
+        best, reached = best_trivial(run, pair.trivial.get(arm)), _reached(run, share)
+        if best is None or reached is None:
             return None
-        gains.append(reached / bar)
+        gains.append(reached / best.cosine)
     before, after = gains
     return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
 
@@ -341,10 +341,19 @@ def _reached(run: RunState, share: float) -> float | None:
     return cosine_of(best) if best else None
 
 
-def _bar(run: RunState, trivial: TrivialBaselines | None) -> float | None:
-    """Cosine of the best trivial baseline on the run's own validation windows."""
+@dataclass(frozen=True)
+class BestTrivial:
+    """The best trivial baseline on a run's own validation windows: what a gain is a gain over."""
+
+    name: str
+    cosine: float
+
+
+def best_trivial(run: RunState, trivial: TrivialBaselines | None) -> BestTrivial | None:
+    """The best trivial baseline on the run's own validation windows; None for runs of other programs, and where it was
+    measured on other windows or not at all."""
     if trivial is None or run.spec.imported or trivial.fingerprint != run.spec.split_fingerprint:
         return None
-    known = [value for value in trivial.validation_cosines.values() if finite(value) is not None]
-    best = max(known, default=trivial.validation_mean)
-    return best if best > 0 else None
+    known = {name: value for name, value in trivial.validation_cosines.items() if finite(value) is not None}
+    name, cosine = max(known.items(), key=lambda item: item[1], default=("mean", trivial.validation_mean))
+    return BestTrivial(name, cosine) if cosine > 0 else None

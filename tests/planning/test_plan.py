@@ -288,8 +288,8 @@ def test_the_articles_that_judge_are_planned(tmp_path: Path, options: Options) -
     both, own, new = (make_plan(replace(options, judge_on=on), workspace) for on in ("both", "own", "new"))
     assert both.campaign.judge_on == "both" and new.campaign.judge_on == "new"
     assert both.split.facts == own.split.facts, "what is held out does not depend on what judges"
-    counted = [sum(sum(fold) for fold in plan.cluster_lengths) for plan in (own, new, both)]
-    assert counted[0] == own.split.facts.windows_own and counted[0] + counted[1] == counted[2]
+    assert own.power.clusters == own.split.facts.clusters_own
+    assert own.power.clusters + new.power.clusters == both.power.clusters == both.split.facts.clusters
     assert "on all held-out articles (--judge-on own or new: one source alone)" in plan_as_text(both)
     assert "cosine, on average over the 2 models, on new articles\n" in plan_as_text(new)
     campaign = write_plan(new, workspace)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lvmtui.report.advice import recommendations
+from lvmtui.formats.results import Estimate
+from lvmtui.report.advice import deciding, next_steps, recommendations
 from lvmtui.report.questions import questions
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import Word
@@ -93,3 +94,45 @@ def test_nothing_is_recommended_of_nothing() -> None:
     empty = table()
     assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished and free of alarms"]
     assert answers(questions(empty, {}))["Which models gain most from more data?"] == "No model is known to gain."
+
+
+def change(
+    value: float, error: float, from_training: float = 0.0, df: float = 30, cluster_df: float | None = None
+) -> Estimate:
+    return Estimate(value, error, df, 2000, 60, 40, cluster_df, from_training)
+
+
+def test_what_would_decide_a_change_that_is_too_close_to_call() -> None:
+    said = deciding(change(0.3, 0.3), 3, folds=False)
+    assert said == (
+        "To decide it, the interval must be 2.8 times narrower: about 7.8 times as many held-out articles (a larger "
+        "file, or --folds with several seeds); more seeds on the same articles would gain little."
+    )
+    assert "(a larger file or more folds)" in deciding(change(0.3, 0.3), 3, folds=True)
+    assert deciding(change(0.3, 0.1), 3, folds=False).startswith(
+        "To decide it, repeat the campaign with other articles"
+    )
+
+
+def test_where_training_is_the_noise_seeds_decide() -> None:
+    said = deciding(change(0.4, 0.2, from_training=0.9), 3, folds=False)
+    assert said.startswith("To decide it, the interval must be 1.4 times narrower: about 11 seeds (training makes 90 %")
+    assert "articles" not in said
+
+
+def test_the_figures_that_are_named_would_decide() -> None:
+    """With so many times as many articles an equal change is 2.8 standard errors from zero."""
+    value, error = 0.6, 0.4
+    times = 0.4**2 / (0.6 / 2.8) ** 2
+    assert f"about {times:.1f} times as many held-out articles" in deciding(change(value, error), 3, folds=False)
+
+
+def test_without_a_verdict_what_is_missing_is_named() -> None:
+    assert deciding(change(1, 0.1, df=2), 3, folds=False).startswith("For a verdict more articles must be held out")
+    assert deciding(change(1, 0.1, df=2, cluster_df=30), 3, folds=False) == "For a verdict train more seeds."
+
+
+def test_only_an_open_question_has_such_a_step() -> None:
+    open_, told = (table(row("a", 0.1, 0.5, word)) for word in (Word.TOO_CLOSE, Word.IMPROVED))
+    assert any(step.startswith("To decide it") for step in next_steps(open_, (), over=True))
+    assert next_steps(told, (), over=True) == ()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.report.page import CELLS, Scale, scale_of
+from lvmtui.report.interval_bars import CELLS, Scale, scale_of
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from lvmtui.models import TUNED
 from tests.trainers.tiny import copy_of, plan_campaign, state_of, train_here
 from trainers.correction import Correction
 from trainers.data import open_data
-from trainers.loading import load_forecaster
 from trainers.models import build, unit
-from trainers.state import build_forecaster
+from trainers.state import build_forecaster, load_forecaster
 
 DIM, BATCH, CONTEXT = 16, 6, 5
 

@@ -15,10 +15,8 @@ from lvmtui.models import MODELS
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.evaluate import evaluate, loss_and_cosine, predict
-from trainers.fast import faster
-from trainers.fast import linear as linear_module
-from trainers.fast.dropout import LEVELS, add_dropped, dropout, keep_mask
-from trainers.fast.linear import available, linear
+from trainers.fast import faster, operations
+from trainers.fast.operations import LEVELS, add_dropped, available, dropout, keep_mask, linear
 from trainers.models import build, unit
 from trainers.optimizer import AdamW
 
@@ -246,7 +244,7 @@ def test_on_a_gpu_the_plain_modules_are_as_good(name: str, recipe: str) -> None:
 def test_the_transformer_is_equal_on_a_gpus_path_too(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = forecaster("transformer", recipe)
     fast = copy.deepcopy(plain)
-    monkeypatch.setattr(linear_module, "on_cpu", lambda x: False)
+    monkeypatch.setattr(operations, "on_cpu", lambda x: False)
     forward = faster(fast)
     assert forward is not fast
     context, target = batch_of(0)
@@ -258,6 +256,6 @@ def test_the_transformer_is_equal_on_a_gpus_path_too(recipe: str, monkeypatch: p
 
 
 def test_a_torch_without_onednn_gets_the_plain_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear_module, "available", lambda: False)
+    monkeypatch.setattr(operations, "available", lambda: False)
     module = build("amn", DIM, "small")
     assert faster(module) is module

@@ -17,8 +17,8 @@ from lvmtui.system.sealed import sealed_digest
 from tests.trainers.test_train import facts
 from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, train_here
 from trainers.cuda_graph import recorder
-from trainers.selftest.bench import Bench
-from trainers.selftest.checks import difference, taken, weights_of
+from trainers.selftest.bench import Bench, taken
+from trainers.selftest.checks import difference, weights_of
 from trainers.selftest.examine import examine
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

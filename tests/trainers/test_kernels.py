@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from lvmtui.models import MODELS
-from trainers.fast import linear
-from trainers.selftest.bench import Bench
-from trainers.selftest.checks import taken
+from trainers.fast import operations
+from trainers.selftest.bench import Bench, taken
 
 BUDGET = {
     "amn": (70, 116),
@@ -73,7 +72,7 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for kind in (nn.LSTM, nn.GRU):
         monkeypatch.setattr(kind, "forward", forward)
-    monkeypatch.setattr(linear, "on_cpu", lambda x: False)
+    monkeypatch.setattr(operations, "on_cpu", lambda x: False)
 
 
 def kernels(model: str, recipe: str) -> Counter[str]:

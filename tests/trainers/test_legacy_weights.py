@@ -38,8 +38,8 @@ from tests.trainers.originals import EPOCHS, train_original, write_weights
 from tests.trainers.tiny import Interrupting, events_of, state_of, train_here, write_walk
 from tests.verdict.scenes import read_table
 from trainers.legacy_weights import mapped, read_weights
-from trainers.loading import load_forecaster
 from trainers.models import build, unit
+from trainers.state import load_forecaster
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,11 @@ import torch
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.selftest import Fallbacks, SelfTest, code_digest, read_record, write_record
 from tests.trainers.taping import Taping
+from trainers import device as device_module
 from trainers import state
 from trainers.cuda_graph import CannotRecord, Work
 from trainers.selftest import bench as bench_module
-from trainers.selftest import checks, record
+from trainers.selftest import checks
 from trainers.selftest.bench import Bench
 from trainers.selftest.examine import examine
 
@@ -162,14 +163,14 @@ def test_a_record_holds_until_code_torch_or_driver_change(tmp_path: Path, monkey
     found = replace(examined(("amn",)), uuid="GPU-12ab", fallbacks=Fallbacks(no_graph=True, float32=True))
     write_record(found)
     assert read_record("12AB") == found and read_record("GPU-99") is None  # torch writes no prefix
-    monkeypatch.setattr(record, "uuid_of", lambda device: "12ab")
+    monkeypatch.setattr(device_module, "uuid_of", lambda device: "12ab")
     gpu = torch.device("meta")
-    assert record.fallbacks_on(gpu) == found.fallbacks and len(found.fallbacks.sentences) == 2
+    assert device_module.fallbacks_on(gpu) == found.fallbacks and len(found.fallbacks.sentences) == 2
     for changed in (replace(found, torch="1.0"), replace(found, driver="1"), replace(found, code="")):
         write_record(changed)
-        assert record.fallbacks_on(gpu) == Fallbacks()
+        assert device_module.fallbacks_on(gpu) == Fallbacks()
     (tmp_path / "lvmtui" / "selftest-12ab.json").write_text("{")
-    assert record.fallbacks_on(gpu) == Fallbacks()
+    assert device_module.fallbacks_on(gpu) == Fallbacks()
 
 
 def test_the_code_that_trains_has_a_digest(tmp_path: Path) -> None:
@@ -183,4 +184,4 @@ def test_the_code_that_trains_has_a_digest(tmp_path: Path) -> None:
     (package / "models" / "amn.py").rename(package / "amn.py")
     digests.add(code_digest(package))
     assert len(digests) == 4
-    assert record.training_code() == code_digest(Path(bench_module.__file__).parents[1])
+    assert device_module.training_code() == code_digest(Path(bench_module.__file__).parents[1])

@@ -51,7 +51,7 @@ from tests.trainers.tiny import (
 )
 from tests.waiting import wait_for
 from trainers import checkpoint
-from trainers.loading import load_forecaster
+from trainers.state import load_forecaster
 from trainers.train import POINTS
 
 

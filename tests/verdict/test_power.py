@@ -50,7 +50,12 @@ def test_folds_judge_more_articles() -> None:
 def test_too_few_articles_tell_nothing_and_it_is_said_before_training() -> None:
     found = power([[500, 5, 5]], None)
     assert found.smallest is None
-    assert found.words.startswith("can detect nothing: 3 held-out articles") and "give a larger file" in found.words
+    assert found.words.startswith("can detect nothing: 3 held-out articles, some of them much longer than others,")
+    equal = power([[30] * 3], 20)
+    assert (
+        equal.words.startswith("can detect nothing: 3 held-out articles are too few (2.0 degrees")
+        and "give a larger file" in found.words
+    )
     assert power([[30, 30, 30], [40]], 20).smallest is None
     with pytest.raises(ValueError, match="no held-out clusters"):
         power([], None)

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from trainers.correction import Correction
-from trainers.fast import amn, correction, graphmert_lvm, gru, linear, lstm, transformer
+from trainers.fast import operations
+from trainers.fast.amn import amn
+from trainers.fast.attention import graphmert_lvm, transformer
+from trainers.fast.recurrent import gru, lstm
 from trainers.models.amn import AMN
 from trainers.models.graphmert_lvm import GraphMERTLVM
 from trainers.models.gru import GRU
@@ -28,22 +32,43 @@ def faster(module: nn.Module) -> Forward:
     `module` itself where none is known: another architecture, or a CPU whose torch has no oneDNN. On a GPU only the
     transformer has one: it takes fewer kernels, and no attention kernel whose backward pass is not deterministic.
     """
-    on_cpu = all(linear.on_cpu(p) for p in module.parameters())
-    if on_cpu and not linear.available():
+    on_cpu = all(operations.on_cpu(p) for p in module.parameters())
+    if on_cpu and not operations.available():
         return module
     match module:
         case Correction():
             inner = faster(module.model)
             if on_cpu or inner is not module.model:
-                return lambda context: correction.forward(module, inner, context)
+                return lambda context: corrected(module, inner, context)
         case Transformer():
-            return lambda context: transformer.forward(module, context)
+            return lambda context: transformer(module, context)
         case AMN() if on_cpu:
-            return lambda context: amn.forward(module, context)
+            return lambda context: amn(module, context)
         case LSTM() if on_cpu:
-            return lambda context: lstm.forward(module, context)
+            return lambda context: lstm(module, context)
         case GRU() if on_cpu:
-            return lambda context: gru.forward(module, context)
+            return lambda context: gru(module, context)
         case GraphMERTLVM() if on_cpu:
-            return lambda context: graphmert_lvm.forward(module, context)
+            return lambda context: graphmert_lvm(module, context)
     return module
+
+
+def corrected(module: Correction, model: Callable[[Tensor], Tensor], context_BTD: Tensor) -> Tensor:
+    """The tuned recipe's correction, (B, T, D) -> (B, D); `model` is the inner model's forward.
+
+    The masks are the cheap ones, and the mean is a small product for each window.
+    """
+    batch, time, _ = context_BTD.shape
+    mean_BD = torch.bmm(module.logits.softmax(0).expand(batch, 1, time), context_BTD)[:, 0]
+    return mean_BD + module.log_scale.exp() * model(_drop(module, context_BTD))
+
+
+def _drop(module: Correction, context_BTD: Tensor) -> Tensor:
+    if not module.training or not operations.on_cpu(context_BTD):
+        return module.drop(context_BTD)
+    batch, _, dim = context_BTD.shape
+    if module.input_dropout:
+        context_BTD = context_BTD * operations.keep_mask(tuple(context_BTD.shape), module.input_dropout)
+    if module.feature_dropout:
+        context_BTD = context_BTD * operations.keep_mask((batch, 1, dim), module.feature_dropout)
+    return context_BTD

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainers.fast.linear import apply, product
+from trainers.fast.operations import apply, product
 from trainers.models.amn import AMN
 
 
@@ -44,7 +44,7 @@ class _Mixture(torch.autograd.Function):
         return None, None, d_w_query, d_query_BA.sum(0), d_w_key, torch.zeros_like(b_key)
 
 
-def forward(model: AMN, context_BTD: Tensor) -> Tensor:
+def amn(model: AMN, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
     query, key = model.query, model.key
     mean_BD = context_BTD.mean(dim=1)

@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     from lvmtui.models import REFERENCE
     from trainers.cuda_graph import CannotRecord, recorder
     from trainers.device import choose_device
-    from trainers.replace_process import NO_GRAPH, without_graphs
-    from trainers.selftest import speed
+    from trainers.process import NO_GRAPH, without_graphs
+    from trainers.selftest import bench as speed
     from trainers.selftest.bench import Bench, spec_for
     from trainers.selftest.examine import examine
 

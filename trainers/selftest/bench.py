@@ -1,7 +1,10 @@
-"""Small made-up runs on a device: what the checks of the self-test are done with."""
+"""Made-up runs on a device: what the self-test checks and times."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,7 +13,7 @@ from torch import Tensor
 
 from lvmtui.formats.spec import ArmData, Recipe, RunSpec
 from lvmtui.models import MODELS, recipe_for
-from trainers.cuda_graph import Recorder
+from trainers.cuda_graph import WARM, Recorder
 from trainers.data import Windows
 from trainers.models import unit
 from trainers.state import TrainState, build_forecaster
@@ -18,6 +21,12 @@ from trainers.steps import Steps
 
 DIM, CONTEXT, WINDOWS = 64, 5, 512
 FULL_DIM, FULL_WINDOWS, BATCH = 768, 20_000, 32
+REPLAYS = 50
+SHARED_MODEL = "transformer"
+"""The model of which two processes step at once: neither the smallest nor the largest."""
+SHARED_SECONDS = 0.7
+SHARED_LIMIT = 60.0
+"""Seconds after which two processes that do not answer are given up."""
 
 
 @dataclass
@@ -88,3 +97,75 @@ def walk(windows: int, dim: int, device: torch.device) -> Windows:
     steps = torch.randn(windows + CONTEXT, dim, generator=random, device="cpu")
     vectors: Tensor = unit(steps + 0.5 * steps.roll(1, 0) + 0.25 * steps.roll(2, 0))
     return Windows(vectors.to(device), torch.arange(windows, device=device), CONTEXT)
+
+
+def taken(steps: Steps, count: int) -> None:
+    for _ in range(count):
+        steps.take()
+
+
+# How fast a GPU steps: the five models at full size, and two processes at once ----------------------------------------
+
+
+def step_seconds(bench: Bench) -> dict[str, float]:
+    """Seconds of a step of each model, over 50 replays after 10."""
+    found = {}
+    for model in bench.models:
+        steps = bench.full_size(model)
+        taken(steps, WARM + 10)
+        found[model] = _timed(bench.device, lambda steps=steps: taken(steps, REPLAYS)) / REPLAYS
+        del steps
+        if bench.device.type == "cuda":
+            torch.cuda.empty_cache()
+    return found
+
+
+def side_by_side(device: torch.device, alone: float) -> float:
+    """Steps a second of two processes at once, over those of one that takes `alone` seconds a step.
+
+    Raises OSError, ValueError or subprocess.SubprocessError if they cannot be run.
+    """
+    command = [sys.executable, "-P", "-m", "trainers.selftest", "--device", str(device), "--pace", SHARED_MODEL]
+    pair = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for _ in range(2)
+    ]
+    try:
+        for one in pair:
+            assert one.stdout is not None
+            one.stdout.readline()  # it has recorded its step
+        for one in pair:
+            assert one.stdin is not None
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        answers = [one.communicate(timeout=SHARED_LIMIT)[0] for one in pair]
+    finally:
+        for one in pair:
+            one.kill()
+            one.wait()
+    return sum(alone / float(answer) for answer in answers)
+
+
+def pace(bench: Bench, model: str) -> None:
+    """The other end of it: say that the step is recorded, wait for a line, print the seconds of a step."""
+    steps = bench.full_size(model)
+    taken(steps, WARM + 10)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    count, began = 0, time.monotonic()
+    while time.monotonic() - began < SHARED_SECONDS:
+        taken(steps, 20)
+        steps.read()  # waits for the device
+        count += 20
+    print((time.monotonic() - began) / count, flush=True)
+
+
+def _timed(device: torch.device, work: object) -> float:
+    assert callable(work)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began

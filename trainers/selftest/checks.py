@@ -18,7 +18,7 @@ from trainers.evaluate import counting, evaluate, loss_and_cosine
 from trainers.fast import faster
 from trainers.models import build, unit
 from trainers.optimizer import BETAS, EPSILON, AdamW
-from trainers.selftest.bench import DIM, Bench, walk
+from trainers.selftest.bench import DIM, Bench, taken, walk
 from trainers.steps import Steps
 
 TF32_ERROR, FLOAT32_ERROR = 5e-3, 1e-5
@@ -223,11 +223,6 @@ def steady_memory(bench: Bench) -> Outcome:
 
 
 # -- what the checks share --------------------------------------------------------------------------------------------
-
-
-def taken(steps: Steps, count: int) -> None:
-    for _ in range(count):
-        steps.take()
 
 
 def weights_of(steps: Steps) -> dict[str, Tensor]:

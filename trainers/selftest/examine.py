@@ -11,11 +11,11 @@ import torch
 
 from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version
 from trainers.cuda_graph import CannotRecord
-from trainers.device import device_name, set_precision
-from trainers.selftest import checks, speed
+from trainers.device import device_name, set_precision, training_code, uuid_of
+from trainers.selftest import bench as speed
+from trainers.selftest import checks
 from trainers.selftest.bench import Bench
 from trainers.selftest.checks import Outcome
-from trainers.selftest.record import training_code, uuid_of
 
 CHECKS: tuple[tuple[str, Callable[[Bench], Outcome], Fallbacks], ...] = (
     ("kernels", checks.kernels, Fallbacks()),

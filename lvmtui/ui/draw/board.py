@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 from rich.cells import cell_len
 
-from lvmtui.system.numbers import clock, percent
+from lvmtui.system.numbers import clock, count, percent
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.board_panels import Grid, Memo, grid_for, heldout_words, panels
+from lvmtui.ui.draw.board_panels import heldout_words, inside
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, header, troubles
 from lvmtui.ui.draw.keys import Key, key_line, machine_pieces, order_keys
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, cut, left, wrapped
-from lvmtui.ui.draw.summary import best_now
-from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, framed, left, wrapped
+from lvmtui.ui.draw.summary import best_now, summary
+from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.words import Word, interval_words
 
 MANY = 12
@@ -29,6 +32,12 @@ LEAST_LOG, MOST_LOG = 2, 12
 """Lines of the log, its title included."""
 NAME = 10
 """Cells of the name before a line between runs and log."""
+
+NARROWEST, LOWEST = 34, 8
+"""Cells of a panel that still says everything: frame, two runs, a chart of three lines, the change."""
+SHAPE = 3.0
+"""Width by height of a panel that is pleasant to look at; a cell is about twice as high as wide."""
+
 
 OPEN: Key = ("enter", "open", "open")
 KEYS: tuple[Key, ...] = (
@@ -162,3 +171,76 @@ def _log(snapshot: Snapshot, selected: str, width: int, height: int) -> list[Lin
     if not newest:
         lines.append(((f"  {run.no_log if run else ''}", "dim"),))
     return lines[:height] + [()] * (height - len(lines))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How panels are laid out."""
+
+    columns: int
+    spare: bool
+    """True if a place is left for the summary."""
+    width: int
+    height: int
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Left upper corner of a panel."""
+        return (index % self.columns) * (self.width + 1), (index // self.columns) * self.height
+
+
+def grid_for(models: int, runs: int, width: int, height: int) -> Grid | None:
+    """The grid whose panels have the best shape; None if panels would be too small for what they must say.
+
+    `runs`: of one model. A place that is left over shows the summary.
+    """
+    best: tuple[float, Grid] | None = None
+    lowest = max(LOWEST, runs + 6)
+    for columns in range(1, max(1, (width + 1) // (NARROWEST + 1)) + 1):
+        rows = math.ceil(models / columns)
+        spare = columns * rows - models
+        grid = Grid(columns, spare > 0, (width + 1) // columns - 1, height // rows)
+        if grid.width < NARROWEST or grid.height < lowest:
+            continue
+        badness = abs(math.log(grid.width / grid.height / SHAPE)) + (0.0 if spare else 0.15) + 0.3 * max(0, spare - 1)
+        if best is None or badness < best[0]:
+            best = badness, grid
+    return best[1] if best else None
+
+
+Memo = dict[tuple[str, str, Grid], tuple[ModelFacts, list[Line]]]
+"""Panels as they were drawn last, by model and what is selected in it; one that shows the same is not drawn again."""
+
+
+def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid, memo: Memo | None = None) -> Drawing:
+    """All panels, and the summary where there is a place left."""
+    lines: list[Line] = []
+    hits: list[Hit] = []
+    blocks = [_remembered(model, snapshot, selected, grid, {} if memo is None else memo) for model in snapshot.models]
+    if grid.spare:
+        blocks.append([(), *((((" ", ""), *line)) for line in summary(snapshot, grid.width - 2))])
+    for first in range(0, len(blocks), grid.columns):
+        row = [block[: grid.height] for block in blocks[first : first + grid.columns]]
+        lines.extend(beside(row, [grid.width] * len(row)))
+    for i, model in enumerate(snapshot.models):
+        x, y = grid.place(i)
+        hits.append(Hit(x, y, grid.width, grid.height, model.runs[0].name if model.runs else ""))
+        hits.extend(Hit(x, y + 1 + j, grid.width, 1, run.name) for j, run in enumerate(model.runs))
+    return Drawing(tuple(lines[:height]), tuple(hits))
+
+
+def _remembered(model: ModelFacts, snapshot: Snapshot, selected: str, grid: Grid, memo: Memo) -> list[Line]:
+    key = (model.model, selected if any(run.name == selected for run in model.runs) else "", grid)
+    before = memo.get(key)
+    if before is None or before[0] is not model:
+        before = (model, panel(model, snapshot, selected, grid.width, grid.height))
+        memo[key] = before
+    return before[1]
+
+
+def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
+    """One model, with its frame."""
+    chosen = any(run.name == selected for run in model.runs)
+    body = inside(model, snapshot, selected, width - 4, height - 2)
+    title: list[Piece] = [(model.title, "selected" if chosen else "heading")]
+    side: list[Piece] = [(f"{count(model.parameters)} weights", "dim")] if model.parameters else []
+    return framed(title, side, body.lines, width, heavy=chosen)

@@ -1,147 +1,123 @@
-"""The board with room: a panel a model, with its runs, both curves and what the data changed. Pure."""
+"""What the panel of a model shows inside its frame: runs, curves, what is wrong, what the data changed. Pure."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from lvmtui.formats.spec import Arm
+from lvmtui.report.interval_bars import OUTSIDE, SHADE, ZERO, Scale, scale_of
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.charts import Level, Point, Series, chart
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, framed, left, right, spread, wrapped
+from lvmtui.ui.draw.curves import figure, gain_chart, has_gains, loss_chart, measure_words
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, left, right, spread, width_of, wrapped
 from lvmtui.ui.draw.styles import change_style, verdict_style
-from lvmtui.ui.draw.summary import summary
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
+from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import Word, interval_words
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words
 
-NARROWEST, LOWEST = 34, 8
-"""Cells of a panel that still says everything: frame, two runs, a chart of three lines, the change."""
 CURVE = 5
-"""Lines a chart keeps before anything else that is not essential gets one."""
-SHAPE = 3.0
-"""Width by height of a panel that is pleasant to look at; a cell is about twice as high as wide."""
+"""Lines that a chart keeps before anything that is not essential gets one."""
+TITLED = 6
+"""Lines of a chart from which one says what is drawn."""
+TWO_CHARTS = 76
+"""Cells from which there is a second chart, the loss."""
+MORE_COLUMNS = 58
+"""Cells from which a run's line also has its validation cosine, and its held-out cosine."""
+LEAST_BAR = 9
+"""Cells of an interval bar that can be read."""
+UNKNOWN_BAR = 24
+"""Cells of an interval bar at most."""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """How panels are laid out."""
-
-    columns: int
-    spare: bool
-    """True if a place is left for the summary."""
-    width: int
-    height: int
-
-    def place(self, index: int) -> tuple[int, int]:
-        """Left upper corner of a panel."""
-        return (index % self.columns) * (self.width + 1), (index // self.columns) * self.height
-
-
-def grid_for(models: int, runs: int, width: int, height: int) -> Grid | None:
-    """The grid whose panels have the best shape; None if panels would be too small for what they must say.
-
-    `runs`: of one model. A place that is left over shows the summary.
-    """
-    best: tuple[float, Grid] | None = None
-    lowest = max(LOWEST, runs + 6)
-    for columns in range(1, max(1, (width + 1) // (NARROWEST + 1)) + 1):
-        rows = math.ceil(models / columns)
-        spare = columns * rows - models
-        grid = Grid(columns, spare > 0, (width + 1) // columns - 1, height // rows)
-        if grid.width < NARROWEST or grid.height < lowest:
-            continue
-        badness = abs(math.log(grid.width / grid.height / SHAPE)) + (0.0 if spare else 0.15) + 0.3 * max(0, spare - 1)
-        if best is None or badness < best[0]:
-            best = badness, grid
-    return best[1] if best else None
-
-
-Memo = dict[tuple[str, str, Grid], tuple[ModelFacts, Mapping[Arm, float], list[Line]]]
-"""Panels as they were drawn last, by model and what is selected in it; one that shows the same is not drawn again."""
-
-
-def panels(snapshot: Snapshot, selected: str, width: int, height: int, grid: Grid, memo: Memo | None = None) -> Drawing:
-    """All panels, and the summary where there is a place left."""
-    lines: list[Line] = []
-    hits: list[Hit] = []
-    blocks = [_remembered(model, snapshot, selected, grid, {} if memo is None else memo) for model in snapshot.models]
-    if grid.spare:
-        blocks.append([(), *((((" ", ""), *line)) for line in summary(snapshot, grid.width - 2))])
-    for first in range(0, len(blocks), grid.columns):
-        row = [block[: grid.height] for block in blocks[first : first + grid.columns]]
-        lines.extend(beside(row, [grid.width] * len(row)))
-    for i, model in enumerate(snapshot.models):
-        x, y = grid.place(i)
-        hits.append(Hit(x, y, grid.width, grid.height, model.runs[0].name if model.runs else ""))
-        hits.extend(Hit(x, y + 1 + j, grid.width, 1, run.name) for j, run in enumerate(model.runs))
-    return Drawing(tuple(lines[:height]), tuple(hits))
-
-
-def _remembered(model: ModelFacts, snapshot: Snapshot, selected: str, grid: Grid, memo: Memo) -> list[Line]:
-    key = (model.model, selected if any(run.name == selected for run in model.runs) else "", grid)
-    before = memo.get(key)
-    if before is None or before[0] is not model or before[1] != snapshot.context_mean:
-        before = (model, snapshot.context_mean, panel(model, snapshot, selected, grid.width, grid.height))
-        memo[key] = before
-    return before[2]
-
-
-def panel(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
-    """One model."""
-    inner = width - 4
-    chosen = any(run.name == selected for run in model.runs)
-    label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
-    body: list[Line] = [run_line(run, inner, label, selected=run.name == selected) for run in model.runs]
-    tail = _troubles(model, inner, 2)
-    if change := change_line(model, snapshot, inner):
-        tail.append(change)
-    room = height - 2 - len(body) - len(tail)
-    if room > CURVE and (held := heldout_words(model.row)):
-        tail.insert(-1, spread([("held-out", "dim")], [(f" {held}", "")], inner))
-        room -= 1
+def inside(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> Drawing:
+    """What is inside the panel, in `width` x `height` cells; a click on a line of a run selects it (`run:NAME`)."""
+    body, hits = _run_lines(model, selected, width, height)
+    tail = _change_lines(model, snapshot, width, height - len(body))
+    room = height - len(body) - len(tail)
+    tail = [*_troubles(model, width, min(3, max(1, room - CURVE - 1))), *tail]
+    room = height - len(body) - len(tail)
     if room >= 3 and any(run.curve for run in model.runs):
-        body.extend(curves(model, snapshot, inner, room))
-    body.extend([()] * (height - 2 - len(body) - len(tail)))
-    body.extend(tail)
-    title: list[Piece] = [(model.title, "selected" if chosen else "heading")]
-    side: list[Piece] = [(words.count(model.parameters), "dim")] if model.parameters else []
-    return framed(title, side, body[: height - 2], width, heavy=chosen)
+        body += _charts(model, width, room)
+    body += [()] * (height - len(body) - len(tail))
+    return Drawing(tuple([*body, *tail][:height]), hits)
 
 
-def run_line(run: RunFacts, width: int, label: int, *, selected: bool) -> Line:
-    """Arm, state with bar, best cosine, time."""
-    name = left(run.label, label)
-    start: list[Piece] = [
+# The runs -------------------------------------------------------------------------------------------------------------
+
+
+def _run_lines(model: ModelFacts, selected: str, width: int, height: int) -> tuple[list[Line], tuple[Hit, ...]]:
+    """A line a run; where several seeds would leave no room for a chart, a line an arm."""
+    label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
+    arms: dict[str, list[RunFacts]] = {}
+    for run in model.runs:
+        arms.setdefault(run.arm, []).append(run)
+    if len(model.runs) > len(arms) and len(model.runs) + CURVE + 2 > height:
+        shown = [next((run for run in runs if run.name == selected), runs[0]) for runs in arms.values()]
+        lines = [_arm_line(runs, selected, width, label) for runs in arms.values()]
+    else:
+        shown = list(model.runs)
+        gains = has_gains(model.runs)
+        lines = [run_line(run, width, label, selected=run.name == selected, gains=gains) for run in shown]
+    return lines, tuple(Hit(0, i, width, 1, f"run:{run.name}") for i, run in enumerate(shown))
+
+
+def run_line(run: RunFacts, width: int, label: int, *, selected: bool, gains: bool) -> Line:
+    """Arm, state with bar, gain so far, time; with room the cosines behind it."""
+    start = _start(run, run.label, label, selected)
+    best = figure(run, gains)
+    style = "worse" if gains and (run.gain or 0.0) < 0 else "bold" if run.phase is Phase.FINISHED else ""
+    more: list[Piece] = []
+    if width >= MORE_COLUMNS:
+        validation = f"val {words.cosine(run.best)}" if run.best is not None and gains else ""
+        heldout = f"held-out {words.cosine(run.heldout)}" if run.heldout is not None else ""
+        more = [(right(validation, 11), "dim"), (right(heldout, 16), "dim") if width >= MORE_COLUMNS + 12 else ("", "")]
+    end: list[Piece] = [(right(best, 6) if best else "", style), *more, (right(run.time_words, 7), "dim")]
+    return (*start, *_state(run, width - width_of(start) - width_of(end)), *end)
+
+
+def _start(run: RunFacts, name: str, label: int, selected: bool) -> list[Piece]:
+    return [
         (glyphs.SELECTED if selected else " ", "selected"),
-        (f"{name} ", "bold" if selected else ""),
+        (f"{left(name, label)} ", "bold" if selected else ""),
         (f"{run.glyph} ", run.style),
     ]
-    best = right(words.cosine(run.best), 6) if run.best is not None else ""
-    time = right(run.time_words, 7)
-    room = width - label - 4 - len(best) - len(time)
-    return (*start, *_state(run, room), (best, "bold" if run.phase is Phase.FINISHED else ""), (time, "dim"))
 
 
 def _state(run: RunFacts, room: int) -> list[Piece]:
     """What the run does, in exactly `room` cells; a bar where it is under way."""
     if run.phase is Phase.RUNNING and room >= 12:
-        word = run.epoch_words if run.word.startswith("epoch") else run.word
+        word = run.epoch_words if run.word.startswith("epoch") and room < 24 else run.word
         word = left(word + " ", min(room, max(6, len(word) + 1)))
-        return [(word, run.style), *bar(run.share, room - len(word) - 1, run.style), (" ", "")]
+        cells = min(24, room - len(word) - 1)
+        return [(word, run.style), *bar(run.share, cells, run.style), (" " * (room - len(word) - cells), "")]
     if run.start_words:
         return [(cut(run.word, room), run.style), (left(f"  {run.start_words}", max(0, room - len(run.word))), "dim")]
     return [(left(run.word, room), run.style)]
 
 
+def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
+    """The seeds of an arm: how many are where, their mean gain and its spread."""
+    chosen = next((run for run in runs if run.name == selected), None)
+    said: dict[str, int] = {}
+    for run in runs:
+        said[run.phase.value] = said.get(run.phase.value, 0) + 1
+    gains = [run.gain for run in runs if run.gain is not None]
+    mean = f"mean {words.signed(sum(gains) / len(gains))}" if gains else ""
+    spread_ = f" ({words.signed(min(gains))} to {words.signed(max(gains))})" if len(gains) > 1 and width >= 60 else ""
+    first = next((run for run in runs if run.alive), runs[0])
+    start = _start(first, runs[0].arm_label, label, chosen is not None)
+    text = ", ".join(f"{count} {word}" for word, count in said.items())
+    if chosen is not None:
+        text = f"s{chosen.view.planned.seed} of {text}"
+    return spread([*start, (text, first.style)], [(f" {mean}", "bold"), (spread_, "dim")], width)
+
+
 def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
-    """A bar of `width` cells, half cells counted."""
+    """A progress bar of `width` cells, half cells counted."""
     halves = round(max(0.0, min(1.0, share)) * 2 * width)
     full, half = divmod(halves, 2)
     return [
@@ -150,70 +126,90 @@ def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
     ]
 
 
-def curves(model: ModelFacts, snapshot: Snapshot, width: int, height: int) -> list[Line]:
-    """Validation cosines of the model's runs over their steps, with the context mean's."""
-    ordered = sorted(model.runs, key=lambda run: run.arm == "baseline")
-    named = {arm: _newest(model.runs, arm) for arm in ("baseline", "expanded")}
-    unit = x_unit(model.runs)
-    series = [Series(curve_over(run, unit), run.arm, run.arm_label if run is named[run.arm] else "") for run in ordered]
-    means = snapshot.context_mean
-    labels = {run.arm: run.arm_label for run in model.runs} if len(set(means.values())) > 1 else {}
-    levels = [Level(mean, f"mean {labels[arm]} " if arm in labels else "mean ") for arm, mean in means.items()]
-    return chart(
-        series,
-        width,
-        height,
-        levels=levels,
-        form=lambda y: words.cosine(y, 3),
-        x_range=x_range(model.runs, unit),
-        x_name=unit,
-        focus=True,
-    )
+# The charts -----------------------------------------------------------------------------------------------------------
 
 
-def x_unit(runs: Sequence[RunFacts]) -> str:
-    """What curves are drawn over: steps where the runs take equally many, epochs where they do not: two steps of
-    another program, or of a smaller data set, are not the same share of the training."""
-    steps = {run.state.spec.total_steps for run in runs if run.state}
-    return "step" if len(steps) == 1 and not any(run.imported for run in runs) else "epoch"
+def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
+    """The gain and, where it is wide, the training loss."""
+    titled = height >= TITLED
+    if width < TWO_CHARTS:
+        title = [_title(measure_words(model.runs, width - 1))] if titled else []
+        return [*title, *gain_chart(model, width, height - titled)]
+    first = width * 3 // 5
+    second = width - first - 2
+    left_ = [_title(measure_words(model.runs, first - 1)), *gain_chart(model, first, height - 1)]
+    right_ = [_title("training loss, smoothed"), *loss_chart(model.runs, second, height - 1)]
+    return beside([left_, right_], [first, second], gap=2)
 
 
-def step_size(run: RunFacts, unit: str) -> float:
-    """Steps in one of what curves are drawn over."""
-    return run.state.spec.steps_per_epoch or 1.0 if run.state and unit == "epoch" else 1.0
+def _title(text: str) -> Line:
+    return ((f" {text}", "dim"),)
 
 
-def curve_over(run: RunFacts, unit: str) -> tuple[Point, ...]:
-    """The run's curve over steps or epochs."""
-    size = step_size(run, unit)
-    return tuple((x / size, y) for x, y in run.curve)
+# What is wrong --------------------------------------------------------------------------------------------------------
 
 
-def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:
-    """From the start to the planned end; of runs that are over to the end they came to."""
-    ends = [x for run in runs for x, _ in curve_over(run, unit)]
-    ends += [
-        run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.view.status.over
+def doubts(model: ModelFacts) -> list[tuple[str, str]]:
+    """What is wrong or doubtful, alarms first: (sentence, style). Below a trivial baseline, hits that fell and sources
+    that disagree are among them."""
+    alarms = [(f"{run.label} {run.trouble}", run.trouble_style) for run in model.runs if run.trouble]
+    notes = [
+        f"{run.label} {finding.label}"
+        for run in model.runs
+        for finding in run.findings
+        if not finding.alarm and not run.alarms
     ]
-    return 0, max(ends, default=1.0)
+    return [*alarms, *_row_doubts(model.row), *([("; ".join(notes), "note")] if notes else [])]
 
 
-def _newest(runs: Sequence[RunFacts], arm: str) -> RunFacts | None:
-    """Of an arm's seeds the one that has come farthest: it carries the label."""
-    return max((run for run in runs if run.arm == arm), key=lambda run: len(run.curve), default=None)
+def _row_doubts(row: Row | None) -> list[tuple[str, str]]:
+    if row is None:
+        return []
+    fallen = [figure for figure in row.retrieval if figure.name in row.fell]
+    said = [
+        (
+            f"{TITLES.get(one.name, one.name)} fell {words.cosine(one.baseline, 3)} {glyphs.TO} "
+            f"{words.cosine(one.expanded, 3)}: the true next vector is found less often",
+            "note",
+        )
+        for one in fallen[:1]
+    ]
+    return [*said, (f"sources disagree: {row.disagreement}", "note")] if row.disagreement else said
 
 
 def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
-    """What is wrong with its runs, in at most `most` lines."""
+    """The doubts in at most `most` lines."""
     lines: list[Line] = []
-    for run in model.runs:
-        if run.trouble:
-            text = wrapped(f"{glyphs.WARNING} {run.label} {run.trouble}", width)
-            lines.extend(((line, run.trouble_style),) for line in text)
+    for said, style in doubts(model):
+        lines.extend(((text, style),) for text in wrapped(f"{glyphs.WARNING} {said}", width))
     if len(lines) > most:
         last, style = lines[most - 1][0]
         lines = [*lines[: most - 1], ((cut(f"{last} {glyphs.ELLIPSIS}", width), style),)]
     return lines
+
+
+# What the data changed ------------------------------------------------------------------------------------------------
+
+
+def table_scale(snapshot: Snapshot) -> Scale | None:
+    """One scale for the interval bars of all models."""
+    return scale_of(row.interval for row in snapshot.table.rows if row.interval)
+
+
+def bar_pieces(scale: Scale, change: float, row: Row, cells: int) -> list[Piece]:
+    """The interval of a row around zero, with what is negligible shaded."""
+    if row.interval is None:
+        return [(" " * cells, "")]
+    pieces: list[Piece] = []
+    style = change_style(change) if row.rank is not None else "dim"
+    for character in scale.bar(change, row.interval, cells, NEGLIGIBLE):
+        look = "dim" if character in (OUTSIDE, SHADE, ZERO) else style
+        character = " " if character == OUTSIDE else character
+        if pieces and pieces[-1][1] == look:
+            pieces[-1] = (pieces[-1][0] + character, look)
+        else:
+            pieces.append((character, look))
+    return pieces
 
 
 def heldout_words(row: Row | None) -> str:
@@ -223,26 +219,42 @@ def heldout_words(row: Row | None) -> str:
     return f"{words.cosine(row.baseline.cosine)} {glyphs.TO} {words.cosine(row.expanded.cosine)}"
 
 
-def change_line(model: ModelFacts, snapshot: Snapshot, width: int) -> Line:
-    """What the larger data set changed, as far as it is known, and until when the pair is complete."""
+def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) -> list[Line]:
+    """What the larger data set changed, as far as it is known: the held-out change with its bar, or how it looks so
+    far."""
     row = model.row
     if row is None:
-        return ()
-    word = row.verdict.word
-    if word is Word.PROVISIONAL:
-        left_ = snapshot.eta.together(run.name for run in model.runs)
-        pair = f"pair in {words.short_duration(left_.seconds)}" if left_ and left_.seconds > 0 else ""
-        if row.change is not None:
-            said, style = words.percent(row.change) + " so far", "dim"
-            both = f"{word.value}, {pair}"
-            pair = pair or word.value if len(said) + len(both) >= width else both.removesuffix(", ")
-        else:
-            said, style = model.note, "note"
-        return spread([(said, style)], [(f" {pair}", "dim")], width) if said or pair else ()
-    if word is Word.NOT_COMPARABLE:
-        return ((cut(f"{word.value}: {row.verdict.reason}", width), "note"),)
-    interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
-    said = row.verdict.words
-    figures = (words.percent(row.change) + interval, words.percent(row.change, 1) + interval, words.percent(row.change))
-    figure = next((f for f in figures if len(f) + len(said) < width), figures[-1])
-    return spread([(figure, change_style(row.change))], [(f" {said}", verdict_style(word))], width)
+        return []
+    if row.verdict.word is Word.PROVISIONAL:
+        line = _so_far(model, row, snapshot, width)
+        return [line] if line else []
+    if row.verdict.word is Word.NOT_COMPARABLE:
+        return [((cut(row.verdict.sentence, width), "note"),)]
+    scale = table_scale(snapshot)
+    start: list[Piece] = [("held-out ", "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
+    said: list[Piece] = [(f" {row.verdict.words}", verdict_style(row.verdict.word))]
+    free = width - width_of(start) - width_of(said)
+    if scale is None or row.interval is None or row.change is None:
+        return [spread(start, said, width)]
+    if free >= LEAST_BAR + 4:
+        return [(*start, *bar_pieces(scale, row.change, row, free), *said)]
+    interval: Piece = (interval_words(row.interval, 1), "dim")
+    first = spread([*start, interval], said, width) if free > len(interval[0]) else spread(start, said, width)
+    if room < CURVE + 3:
+        return [first]
+    return [first, tuple(bar_pieces(scale, row.change, row, width))]
+
+
+def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line:
+    """How it looks before both runs have ended, and when they will have."""
+    time = snapshot.eta.together(run.name for run in model.runs)
+    pair = f"pair in {words.short_duration(time.seconds)}" if time and time.seconds > 0 else ""
+    if row.early is not None:
+        said, style = row.early.words, "dim"
+        said = next((text for text in (said, row.early.short) if len(text) + len(pair) < width), row.early.short)
+    elif row.change is not None:
+        said, style = f"{words.percent(row.change)} so far", "dim"
+    else:
+        started = any(run.curve for run in model.runs)
+        said, style = ("too early to tell" if started else ""), "dim"
+    return spread([(said, style)], [(f" {pair}", "dim")], width) if said or pair else ()

@@ -6,29 +6,32 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
+from lvmtui.ui.draw.curves import figure, has_gains
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, fit, left, place, right, spread
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.words import Word, interval_words
 
-MODEL, BEST, TIME = 14, 7, 8
+MODEL, BEST, TIME = 14, 8, 8
 """Cells of the columns of fixed width."""
 
 
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
     """A line of titles, then the runs from `top` on."""
-    label = _label_width(snapshot)
+    label, gains = _label_width(snapshot), has_gains(snapshot.runs)
     lines: list[Line] = []
     hits: list[Hit] = []
     flat = [(model, i) for model in snapshot.models for i in range(len(model.runs))]
     shown = flat[top : top + height - 1]
-    lines.append(_titles(label, width, place(top, len(shown), len(flat))))
+    lines.append(_titles(label, width, place(top, len(shown), len(flat)), "gain" if gains else "val"))
     for model, i in shown:
         run = model.runs[i]
         hits.append(Hit(0, len(lines), width, 1, run.name))
         first = i == 0 or len(lines) == 1
-        lines.append(_row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected))
+        lines.append(
+            _row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected, gains=gains)
+        )
     return Drawing(tuple(lines), tuple(hits))
 
 
@@ -47,13 +50,15 @@ def _bar_width(width: int, label: int) -> int:
     return max(8, min(24, rest - 18 if rest < 44 else rest - 30))
 
 
-def _titles(label: int, width: int, part: str) -> Line:
+def _titles(label: int, width: int, part: str, measure: str) -> Line:
     state, progress = _state_width(width), _bar_width(width, label)
-    text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{state}}{'best':>{BEST - 1}}  {'':<{progress}}"
+    text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{state}}{measure:>{BEST - 1}}  {'':<{progress}}"
     return spread([(f"{text}{'time':>{TIME - 1}}  change", "dim")], [(part, "note")], width)
 
 
-def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str) -> Line:
+def _row(
+    model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str, gains: bool
+) -> Line:
     selected = run.name == chosen
     pieces: list[Piece] = [
         (glyphs.SELECTED if selected else " ", "selected"),
@@ -62,7 +67,7 @@ def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: boo
         (left(run.label, label - 1) + " ", "selected" if selected else ""),
         (f"{run.glyph} ", run.style),
         (left(run.word, _state_width(width) - 2), run.style),
-        (right(words.cosine(run.best) if run.best is not None else "", BEST - 1), ""),
+        (right(figure(run, gains), BEST - 1), "worse" if gains and (run.gain or 0.0) < 0 else ""),
         ("  ", ""),
     ]
     if run.trouble and not run.start_words:
@@ -89,6 +94,8 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
         return [(f"{word.value}: {row.verdict.reason}", "note")]
     if row.change is None:
         return [(model.note, "note")] if model.note else []
+    if row.early is not None:
+        return [(row.early.short, "dim")]
     narrow = width < 100
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:

@@ -1,34 +1,42 @@
-"""Curves in braille: eight dots a character, so that a small panel still shows a shape. Pure."""
+"""Line charts of text: curves in braille (2 x 4 dots a cell), ticks, levels, bands. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from rich.cells import cell_len
 
+from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, left, right
+from lvmtui.ui.draw.lines import Line, Piece, cut, left, right
 
 FAR = 64
-"""Dot rows a cell of height that a line may leave the picture by."""
+"""A curve is followed up to this many picture heights outside the picture."""
 STEEP = 6
-"""Points of a curve from which its beginning may leave the picture."""
+"""Points of a curve from which its steep beginning may leave the picture."""
 NAMED = 5
-"""Lines of a chart from which one is spent on the x axis."""
+"""Height from which the last line names the ends of the x axis."""
+TICKS = 3
+"""Least number of ticks of the y axis."""
 Point = tuple[float, float]
+Form = Callable[[float, int], str]
+"""(value, digits after the point) -> text of a tick."""
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a braille cell's dot by row and column (Unicode's order)."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A curve; points in the order of x, gaps (not finite) left out."""
+    """A curve: points in the order of x. Points that are not finite are left out."""
 
     points: tuple[Point, ...]
     style: str
     label: str = ""
+    """Stands where the curve ends."""
+    stretches: bool = True
+    """False: the scale takes no account of it, so it may leave the picture."""
 
 
 @dataclass(frozen=True)
@@ -40,84 +48,73 @@ class Level:
     style: str = "level"
 
 
-def chart(  # noqa: PLR0913  what a plot is drawn from
+@dataclass(frozen=True)
+class Band:
+    """The range of several curves: (x, lowest, highest) in the order of x."""
+
+    points: tuple[tuple[float, float, float], ...]
+    style: str
+
+
+def cosine_ticks(value: float, digits: int) -> str:
+    """`.484`"""
+    return words.cosine(value, digits) or "0"
+
+
+def signed_ticks(value: float, digits: int) -> str:
+    """`+.012`, `0`"""
+    return words.signed(value, digits) if value else "0"
+
+
+def chart(  # noqa: PLR0913  what a plot is made of
     series: Sequence[Series],
     width: int,
     height: int,
     *,
     levels: Sequence[Level] = (),
-    form: Callable[[float], str] = "{:.3g}".format,
+    bands: Sequence[Band] = (),
+    form: Form = cosine_ticks,
     log: bool = False,
     x_range: tuple[float, float] | None = None,
     x_name: str = "",
     focus: bool = False,
 ) -> list[Line]:
-    """Draw `series` in `width` x `height` cells: scale at the left, a curve's label where it ends.
+    """Draw `series` in exactly `width` x `height` cells, with ticks at the left and labels where the curves end.
 
-    `x_name` (`step`, `epoch`) puts the range of x in the last line, where there is height for one.
-
-    The first series lies on top where curves meet. `log` puts y on a logarithmic scale, on which only positive
-    values can be shown. `focus` lets the steep beginning of the curves leave the picture, so that the end, where the
-    differences are, fills it.
+    The first series lies on top. `log`: logarithmic y axis, which shows positive values only. `x_name` (`step`,
+    `epoch`): names the x axis in the last line, from `NAMED` lines on. `focus`: the steep first third of the curves may
+    leave the picture, so that the differences at the end fill it.
     """
-    transform: Callable[[float], float] = (lambda y: math.log10(y)) if log else (lambda y: y)
-    curves = [_usable(one.points, log) for one in series]
-    marks = [level for level in levels if math.isfinite(level.y) and (level.y > 0 or not log)]
-    if not any(curves):
+    curves = [replace(one, points=_usable(one.points, log)) for one in series]
+    if not any(one.points for one in curves):
         return [((left("  no figures yet" if y == height // 2 else "", width), "dim"),) for y in range(height)]
-    shown = [points[len(points) // 3 if len(points) >= STEEP else 0 :] for points in curves] if focus else curves
+    marks = [level for level in levels if math.isfinite(level.y) and (level.y > 0 or not log)]
     named = bool(x_name) and height >= NAMED
-    height -= named
-    heights = [transform(y) for points in shown for _, y in points] + [transform(level.y) for level in marks]
-    low, high = min(heights), max(heights)
-    first, last = x_range or _span([x for points in curves for x, _ in points])
-    invert: Callable[[float], float] = (lambda y: 10**y) if log else (lambda y: y)
-    scale = {height - 1: form(invert(low)), 0: form(invert(high))}
-    if high == low:
-        scale = {height // 2: form(invert(low))}
-        low, high = low - (abs(low) * 0.01 or 1e-6), high + (abs(high) * 0.01 or 1e-6)
-    gutter = max(map(len, scale.values()))
-    tail = min(max([cell_len(one.label) for one in series], default=0), width // 4)
-    columns = max(1, width - gutter - 2 - (tail + 1 if tail else 0))
-
-    def row_of(y: float) -> float:
-        """Dot row of a height, 0 at the top; what is far outside the picture is brought nearer, or a line to it would
-        take for ever."""
-        return max(-FAR * height, min(FAR * height, (high - y) / (high - low) * (4 * height - 1)))
-
-    cells: list[list[tuple[int, str]]] = [[(0, "")] * columns for _ in range(height)]
-    ends: dict[int, Piece] = {}
-    for one, points in reversed(list(zip(series, curves, strict=True))):
-        dots = [
-            (round((x - first) / (last - first) * (2 * columns - 1)), row_of(transform(y)))
-            for x, y in points
-            if first <= x <= last
-        ]
-        _draw(cells, _thinned(dots), one.style)
-        if dots and one.label:
-            _label(ends, round(dots[-1][1]) // 4, (one.label, one.style), height)
-    level_at: dict[int, Level] = {}
-    for level in marks:
-        at = min(height - 1, max(0, round(row_of(transform(level.y))) // 4))
-        before = [level_at[at].label.strip()] if at in level_at else []
-        labels = dict.fromkeys(filter(None, (*before, level.label.strip())))
-        level_at[at] = replace(level, label=", ".join(labels) + " " * bool(labels))
-
+    scale = _scale(curves, marks, height - named, log, focus)
+    ticks = {scale.row(value): form(value, digits) for value, digits in reversed(scale.ticks)}
+    gutter = min(max(map(cell_len, ticks.values()), default=0), width // 3)
+    first, last = x_range or _span([x for one in curves for x, _ in one.points])
+    canvas = _Canvas(width - gutter - 2, height - named, (first, last), scale)
+    tail = canvas.reserve_tail(curves, width // 4)
+    for band in bands:
+        canvas.fill(band)
+    for one in reversed(curves):
+        canvas.draw(one)
+    for one in curves:
+        canvas.label(one)
+    rows = canvas.rows(_merged(marks, scale), tail)
     lines: list[Line] = []
-    for y, row in enumerate(cells):
-        pieces: list[Piece] = [(right(scale.get(y, ""), gutter) + " ", "dim")]
-        pieces.append((glyphs.TICK if y in scale else glyphs.AXIS, "dim"))
-        pieces.extend(_runs(row, level_at.get(y)))
-        label = ends.get(y, ("", ""))
-        pieces.append((" " + left(label[0], tail) if tail else "", label[1]))
-        lines.append(tuple(pieces))
+    for y, row in enumerate(rows):
+        axis = glyphs.TICK if y in ticks else glyphs.AXIS
+        lines.append(((right(ticks.get(y, ""), gutter) + f" {axis}", "dim"), *row))
     if named:
-        lines.append(((" " * (gutter + 2) + left(_ends(first, last, x_name, columns), width - gutter - 2), "dim"),))
+        ends = _axis(first, last, x_name, canvas.columns)
+        lines.append(((" " * (gutter + 2) + left(ends, width - gutter - 2), "dim"),))
     return lines
 
 
 def smoothed(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Each point the mean of its neighbours, a fifteenth of them all: what batches scatter hides where they go."""
+    """Running mean over a fifteenth of the points, which shows the trend of noisy batches."""
     reach = max(2, len(points) // 30)
     means: list[Point] = []
     for i, (x, y) in enumerate(points):
@@ -126,60 +123,204 @@ def smoothed(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(means)
 
 
-def _ends(first: float, last: float, name: str, width: int) -> str:
-    """Both ends of the x axis in `width` cells: `0          step 1,200`; the right one alone where it is narrow."""
-    start, end = _figure(first), f"{name} {_figure(last)}"
-    return start + right(end, width - len(start)) if len(start) + len(end) < width else right(end, width)
+# The y axis -----------------------------------------------------------------------------------------------------------
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 20 or value == round(value) else f"{value:.1f}"
+@dataclass(frozen=True)
+class _Scale:
+    """From `low` (lowest row) to `high` (row 0)."""
+
+    low: float
+    high: float
+    height: int
+    log: bool
+    ticks: list[tuple[float, int]] = field(default_factory=list)
+    """Value and digits after the point."""
+
+    def dot(self, y: float) -> float:
+        """Dot row of a value, 0 at the top. Far outside the picture it is limited, so that a line there ends."""
+        low, high, y = (math.log10(v) if self.log else v for v in (self.low, self.high, y))
+        dots = (high - y) / (high - low) * (4 * self.height - 1)
+        return max(-FAR * self.height, min(FAR * self.height, dots))
+
+    def row(self, y: float) -> int:
+        return min(self.height - 1, max(0, round(self.dot(y)) // 4))
 
 
-def _usable(points: Sequence[Point], log: bool) -> list[Point]:
-    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log)]
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
+def _scale(curves: Sequence[Series], marks: Sequence[Level], height: int, log: bool, focus: bool) -> _Scale:
+    ruling = [one for one in curves if one.stretches and one.points] or [one for one in curves if one.points]
+    shown = [one.points[len(one.points) // 3 if focus and len(one.points) >= STEEP else 0 :] for one in ruling]
+    values = [y for points in shown for _, y in points] + [level.y for level in marks]
     low, high = min(values), max(values)
-    return (low, high) if high > low else (low, low + max(1.0, abs(low) * 1e-6))
+    if low == high:
+        spare = abs(low) * 0.01 or 1e-6
+        return _Scale(low - spare, high + spare, height, log, [(low, _digits_of(low))])
+    scale = _Scale(low, high, height, log)
+    return replace(scale, ticks=_ticks(scale))
 
 
-def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:
-    """One dot a column, the mean of the points that fall into it: a thousand points cost no more than a hundred."""
-    columns: dict[int, list[float]] = {}
-    for x, y in dots:
-        columns.setdefault(x, []).append(y)
-    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(columns.items())]
+def _ticks(scale: _Scale) -> list[tuple[float, int]]:
+    """At least three round values, the top first; where they would share rows, the ends and the middle."""
+    found = _round_log(scale.low, scale.high) if scale.log else []
+    if len(found) < TICKS:
+        found = _round(scale.low, scale.high, max(TICKS, min(6, scale.height // 4)))
+    if len({scale.row(value) for value, _ in found}) >= min(TICKS, scale.height):
+        return found
+    digits = max(0, math.ceil(-math.log10(scale.high - scale.low)) + 1)
+    middle = math.sqrt(scale.low * scale.high) if scale.log else (scale.low + scale.high) / 2
+    return [(value, digits) for value in (scale.high, middle, scale.low)]
 
 
-def _draw(cells: list[list[tuple[int, str]]], dots: Sequence[tuple[int, int]], style: str) -> None:
-    """Join the dots by straight lines."""
-    for (x0, y0), (x1, y1) in zip(dots, [*dots[1:], dots[-1]] if dots else [], strict=True):
-        steps = max(abs(x1 - x0), abs(y1 - y0), 1)
-        for i in range(steps + 1):
-            x, y = x0 + round((x1 - x0) * i / steps), y0 + round((y1 - y0) * i / steps)
-            if 0 <= y < 4 * len(cells) and 0 <= x < 2 * len(cells[0]):
-                bits, _ = cells[y // 4][x // 2]
-                cells[y // 4][x // 2] = (bits | _DOTS[y % 4][x % 2], style)
+def _round(low: float, high: float, count: int) -> list[tuple[float, int]]:
+    """At least `count` multiples of 1, 2 or 5 times a power of ten between `low` and `high`, the largest first."""
+    power = math.ceil(math.log10(high - low))
+    for exponent in range(power, power - 3, -1):
+        for factor in (5, 2, 1):
+            step = factor * 10.0**exponent
+            first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+            if last - first + 1 >= count:
+                return [(i * step, max(0, -exponent)) for i in range(last, first - 1, -1)]
+    return []
 
 
-def _label(ends: dict[int, Piece], row: int, label: Piece, height: int) -> None:
-    """Put a label at its row, or the nearest free one."""
-    if not label[0]:
-        return
-    free = sorted((r for r in range(height) if r not in ends), key=lambda r: abs(r - row))
-    if free:
-        ends[free[0]] = label
+def _round_log(low: float, high: float) -> list[tuple[float, int]]:
+    """1, 2 and 5 times each power of ten between `low` and `high`, the largest first; of many only the powers."""
+    exponents = range(math.ceil(math.log10(high)), math.floor(math.log10(low)) - 1, -1)
+    factors = (5, 2, 1) if len(exponents) <= TICKS + 1 else (1,)
+    return [(v, max(0, -e)) for e in exponents for f in factors if low <= (v := f * 10.0**e) <= high]
 
 
-def _runs(row: Sequence[tuple[int, str]], level: Level | None) -> list[Piece]:
-    """A row of cells as pieces of one style each; a level fills the cells that no curve passes."""
+def _digits_of(value: float) -> int:
+    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+
+
+# The picture ----------------------------------------------------------------------------------------------------------
+
+
+class _Canvas:
+    """Cells in which curves, bands and labels are drawn."""
+
+    def __init__(self, columns: int, height: int, x_range: tuple[float, float], scale: _Scale) -> None:
+        self.columns, self.height, self.scale = max(1, columns), height, scale
+        self.first, self.last = x_range
+        self.bits: list[list[tuple[int, str]]] = []
+        self.filled: dict[tuple[int, int], str] = {}
+        """(row, column) in a band -> style."""
+        self.labels: dict[tuple[int, int], Piece] = {}
+        """(row, column) -> label that begins there."""
+        self.ends: dict[int, Piece] = {}
+        """Row -> label at the right of the picture."""
+
+    def reserve_tail(self, curves: Sequence[Series], most: int) -> int:
+        """Keep columns at the right for labels of curves that end there. Returns how many."""
+        wide = [cell_len(c.label) for c in curves if c.label and c.points and not self._fits(c)]
+        tail = min(max(wide, default=0), most)
+        self.columns = max(1, self.columns - (tail + 1 if tail else 0))
+        self.bits = [[(0, "")] * self.columns for _ in range(self.height)]
+        return tail
+
+    def _fits(self, curve: Series) -> bool:
+        """True if its label has room after its end."""
+        return self._dot(curve.points[-1][0]) // 2 + cell_len(curve.label) + 3 < self.columns
+
+    def _dot(self, x: float) -> int:
+        """Dot column of x."""
+        return round((x - self.first) / (self.last - self.first) * (2 * self.columns - 1))
+
+    def fill(self, band: Band) -> None:
+        """Shade the cells whose middle lies in the band."""
+        for (x0, low0, high0), (x1, low1, high1) in zip(band.points, band.points[1:], strict=False):
+            first, last = self._dot(x0) // 2, self._dot(x1) // 2
+            for column in range(max(0, first), min(self.columns, last + 1)):
+                share = (column - first) / max(1, last - first)
+                top = self.scale.dot(high0 + share * (high1 - high0))
+                bottom = self.scale.dot(low0 + share * (low1 - low0))
+                for row in range(max(0, math.ceil((top - 2.5) / 4)), min(self.height - 1, int((bottom - 1) // 4)) + 1):
+                    self.filled.setdefault((row, column), band.style)
+
+    def draw(self, curve: Series) -> None:
+        """Draw a curve over what is there."""
+        for x, y in _joined(self._dots(curve)):
+            if 0 <= y < 4 * self.height and 0 <= x < 2 * self.columns:
+                bits, _ = self.bits[y // 4][x // 2]
+                self.bits[y // 4][x // 2] = (bits | _DOTS[y % 4][x % 2], curve.style)
+
+    def _dots(self, curve: Series) -> list[tuple[int, int]]:
+        """Column and row of its dots, one a column."""
+        inside = [(x, y) for x, y in curve.points if self.first <= x <= self.last]
+        return _thinned([(self._dot(x), self.scale.dot(y)) for x, y in inside])
+
+    def label(self, curve: Series) -> None:
+        """Put the label of a curve after its end where that is free, else at the right of the picture."""
+        dots = self._dots(curve) if curve.label else []
+        if not dots:
+            return
+        column, row = dots[-1][0] // 2 + 2, min(self.height - 1, max(0, dots[-1][1] // 4))
+        nearest = sorted(range(self.height), key=lambda y: abs(y - row))
+        size, label = cell_len(curve.label), (curve.label, curve.style)
+        if column + size <= self.columns:
+            taken = {y for y, _ in self.labels}
+            free = (y for y in nearest if y not in taken and self._is_free(y, column - 1, size + 2))
+            if (at := next(free, None)) is not None:
+                self.labels[(at, column)] = label
+                return
+        if (at := next((y for y in nearest if y not in self.ends), None)) is not None:
+            self.ends[at] = label
+
+    def _is_free(self, row: int, column: int, size: int) -> bool:
+        return not any(bits for bits, _ in self.bits[row][column : column + size])
+
+    def rows(self, levels: dict[int, Level], tail: int) -> list[list[Piece]]:
+        """Each row as pieces, with the labels at the right."""
+        drawn = []
+        for y in range(self.height):
+            cells: list[Piece] = [self._cell(y, x) for x in range(self.columns)]
+            for (row, column), (text, style) in self.labels.items():
+                if row == y:
+                    cells[column : column + len(text)] = [(c, style) for c in text][: self.columns - column]
+            if level := levels.get(y):
+                _lay(cells, level)
+            pieces = _pieces(cells)
+            if tail:
+                text, style = self.ends.get(y, ("", ""))
+                pieces.append((" " + left(text, tail), style))
+            drawn.append(pieces)
+        return drawn
+
+    def _cell(self, y: int, x: int) -> Piece:
+        bits, style = self.bits[y][x]
+        if bits:
+            return chr(0x2800 + bits), style
+        return (glyphs.BAND, self.filled[y, x]) if (y, x) in self.filled else (" ", "")
+
+
+def _lay(cells: list[Piece], level: Level) -> None:
+    """Draw a level in the cells that are free, its label in the first stretch that holds it."""
+    free = [text == " " for text, _ in cells]
+    for x, is_free in enumerate(free):
+        if is_free:
+            cells[x] = (glyphs.LEVEL, level.style)
+    size = len(level.label)
+    places = (x for x in range(len(cells) - size, -1, -1) if all(free[x : x + size]))
+    if size and (at := next(places, None)) is not None:
+        cells[at : at + size] = [(c, level.style) for c in level.label]
+
+
+def _merged(marks: Sequence[Level], scale: _Scale) -> dict[int, Level]:
+    """Levels by row; those of one row share their labels."""
+    found: dict[int, Level] = {}
+    for level in marks:
+        row = scale.row(level.y)
+        before = [found[row].label.strip()] if row in found else []
+        label = ", ".join(dict.fromkeys(filter(None, (*before, level.label))))
+        found[row] = replace(level, label=f" {label} " if label else "")
+    return found
+
+
+def _pieces(cells: Iterable[Piece]) -> list[Piece]:
+    """Neighbouring cells of one style joined."""
     pieces: list[Piece] = []
-    filling = _filling([not bits for bits, _ in row], level.label) if level else " " * len(row)
-    for (bits, style), blank in zip(row, filling, strict=False):
-        text = chr(0x2800 + bits) if bits else blank
-        style = style if bits else level.style if level else ""
+    for text, style in cells:
         if pieces and pieces[-1][1] == style:
             pieces[-1] = (pieces[-1][0] + text, style)
         else:
@@ -187,9 +328,45 @@ def _runs(row: Sequence[tuple[int, str]], level: Level | None) -> list[Piece]:
     return pieces
 
 
-def _filling(free: Sequence[bool], label: str) -> str:
-    """A level's line, its label in the first stretch of free cells that holds it; without where there is none."""
-    line = glyphs.LEVEL * len(free)
-    size = len(label)
-    at = next((x for x in range(len(free) - size + 1) if all(free[x : x + size])), None) if label else None
-    return line if at is None else line[:at] + label + line[at + size :]
+def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:
+    """One dot a column, the mean of its points: a thousand points cost no more than a hundred."""
+    columns: dict[int, list[float]] = {}
+    for x, y in dots:
+        columns.setdefault(x, []).append(y)
+    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(columns.items())]
+
+
+def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """The dots, and those on straight lines between them."""
+    for (x0, y0), (x1, y1) in zip(dots, [*dots[1:], dots[-1]] if dots else [], strict=True):
+        steps = max(abs(x1 - x0), abs(y1 - y0), 1)
+        for i in range(steps + 1):
+            yield x0 + round((x1 - x0) * i / steps), y0 + round((y1 - y0) * i / steps)
+
+
+# The x axis -----------------------------------------------------------------------------------------------------------
+
+
+def _axis(first: float, last: float, name: str, width: int) -> str:
+    """`0        600        step 1,200` in `width` cells; the ends alone, or the right one alone, where it is narrow."""
+    start, middle, end = _figure(first), _figure((first + last) / 2), cut(f"{name} {_figure(last)}", width)
+    if len(start) + len(end) >= width:
+        return right(end, width)
+    gap = width // 2 - len(start) - len(middle) // 2
+    room = width - len(start) - gap - len(middle)
+    if gap < 2 or room < len(end) + 2:
+        return start + right(end, width - len(start))
+    return start + " " * gap + middle + right(end, room)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 20 or value == round(value) else f"{value:.1f}"
+
+
+def _usable(points: Sequence[Point], log: bool) -> tuple[Point, ...]:
+    return tuple((x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log))
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low, low + max(1.0, abs(low) * 1e-6))

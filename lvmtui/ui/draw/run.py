@@ -12,6 +12,7 @@ from lvmtui.ui.draw.header import range_words
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, spread, width_of, wrapped
 from lvmtui.ui.read.run_facts import RunFacts, last_words
 from lvmtui.ui.read.run_history import Happening
+from lvmtui.verdict.words import the_trivial
 
 TALL = 32
 """Lines from which the charts stay above the other panes."""
@@ -53,6 +54,8 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
         start.append((f"{run.time_words} of work   ", "dim"))
     if run.best is not None:
         start += [("best ", "dim"), (words.cosine(run.best), "bold")]
+        if run.gain is not None and run.trivial is not None and width >= 120:
+            start.append((f", {words.signed(run.gain)} over {the_trivial(run.trivial.name)}", "dim"))
     return start
 
 

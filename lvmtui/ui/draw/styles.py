@@ -31,6 +31,8 @@ STYLES: dict[str, Style] = {
     "worse": Style(bold=True, color="red"),
     "baseline": Style(color="blue"),
     "expanded": Style(color="magenta"),
+    "baseline_band": Style(color="blue", dim=True),
+    "expanded_band": Style(color="magenta", dim=True),
     "level": Style(dim=True),
     "bar": Style(color="cyan"),
 }

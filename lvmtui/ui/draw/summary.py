@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lvmtui.system import numbers as words
+from lvmtui.ui.draw.curves import measure_words
 from lvmtui.ui.draw.lines import Line, Piece, width_of
 from lvmtui.ui.draw.styles import change_style
 from lvmtui.ui.read.snapshot import Snapshot
@@ -31,12 +32,14 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 def best_now(snapshot: Snapshot) -> list[Line]:
-    """The leading run: by the held-out windows, which are the same for all; before that, by its validation windows."""
+    """The leading run: by the held-out windows, which are the same for all; before that, by its gain over the best
+    trivial baseline, because validation windows differ."""
     sound = [run for run in snapshot.runs if not run.alarms]
-    held = [(run.heldout, run, "held-out") for run in sound if run.heldout is not None]
-    scored = held or [(run.best, run, "validation") for run in sound if run.best is not None]
-    if not scored:
+    held = [(run.heldout, run) for run in sound if run.heldout is not None]
+    gains = [(run.gain, run) for run in sound if run.gain is not None]
+    if not held and not gains:
         return []
-    best, run, where = max(scored, key=lambda one: one[0])
-    name = (f"{run.title} {run.label} ", "")
-    return [(("best now  ", "dim"), name, (words.cosine(best), "bold"), (f" {where}", "dim"))]
+    best, run = max(held or gains, key=lambda one: one[0])
+    said = words.cosine(best) if held else words.signed(best)
+    what = "held-out cosine" if held else measure_words([run]).removeprefix("gain ")
+    return [(("best now  ", "dim"), (f"{run.title} {run.label} ", ""), (said, "bold"), (f" {what}", "dim"))]

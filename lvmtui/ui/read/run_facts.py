@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
 from lvmtui.formats.spec import Arm
-from lvmtui.formats.trainer_log import Failed
+from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
@@ -17,6 +18,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.charts import Point
 from lvmtui.verdict.health import Finding
+from lvmtui.verdict.rows import BestTrivial
 
 NAME = 24
 """Characters of a label or a model's name that are kept: they are people's own words."""
@@ -48,6 +50,8 @@ class RunFacts:
     findings: tuple[Finding, ...]
     curve: tuple[Point, ...]
     """(step, validation cosine)"""
+    trivial: BestTrivial | None
+    """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
     read: float
     """Seconds since 1970 at which this was so."""
@@ -82,6 +86,22 @@ class RunFacts:
         """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
         finished = self.state.trainer.finished if self.state else None
         return finished.heldout.cosine if finished and finished.heldout.windows else None
+
+    @property
+    def gain(self) -> float | None:
+        """Validation cosine of the best model so far less that of the best trivial baseline, on its own validation
+        windows. Unlike the bare cosines, gains of runs on different windows can be compared."""
+        return self.best - self.trivial.cosine if self.best is not None and self.trivial else None
+
+    @cached_property
+    def gains(self) -> tuple[Point, ...]:
+        """(step, validation cosine less that of the best trivial baseline); empty where that is not known."""
+        return tuple((x, y - self.trivial.cosine) for x, y in self.curve) if self.trivial else ()
+
+    @property
+    def points(self) -> tuple[Trained, ...]:
+        """What it logged of its training."""
+        return self.state.trainer.points if self.state else ()
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -162,6 +182,7 @@ def run_facts(
     seeds: int,
     expected: RunEta | None,
     findings: tuple[Finding, ...],
+    trivial: BestTrivial | None,
     parameters: int | None,
     now: float,
 ) -> RunFacts:
@@ -190,6 +211,7 @@ def run_facts(
         expected=expected,
         findings=findings,
         curve=curve,
+        trivial=trivial,
         parameters=parameters,
         read=now,
     )

@@ -5,7 +5,6 @@ This is the only module of the room that knows how time, health, ranking and wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +12,6 @@ from lvmtui.estimate.cost import parameters_of
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.report.blocks import Block
 from lvmtui.state.campaign_reader import CampaignState, RunView
@@ -24,9 +22,10 @@ from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.comparison import context_means, read_comparisons, trivial_by_run
+from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.ranking import table_of
+from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row, Table
 
 
@@ -63,8 +62,6 @@ class Snapshot:
     """Does the larger data set help? In a sentence."""
     caveats: tuple[str, ...]
     """What must be known before believing it."""
-    context_mean: Mapping[Arm, float]
-    """Validation cosine of the context mean, where it is known."""
     machine: MachineFigures | None
     supervised: bool
     """False: nobody is there who would start what waits."""
@@ -161,7 +158,6 @@ class Builder:
             table=self._table,
             answer=self._said[0],
             caveats=self._said[1:],
-            context_mean=context_means(state, self._trivial),
             machine=machine,
             supervised=supervised,
             log=log,
@@ -207,6 +203,7 @@ class Builder:
             seeds=len(state.campaign.seeds),
             expected=expected,
             findings=self._health_of(view),
+            trivial=best_trivial(view.state, self._trivial.get(name)) if view.state else None,
             parameters=parameters,
             now=now,
         )

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from lvmtui.ui.draw.board import board, first_listed, list_height
-from lvmtui.ui.draw.board_panels import Memo
+from lvmtui.ui.draw.board import Memo, board, first_listed, list_height
 from lvmtui.ui.draw.lines import Drawing
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot

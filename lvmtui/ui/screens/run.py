@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw.curves import run_charts
 from lvmtui.ui.draw.keys import Key, key_line, order_keys
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, place
 from lvmtui.ui.draw.run import PANES, TALL, event_lines, notices, run_header, tabs
-from lvmtui.ui.draw.run_charts import charts
 from lvmtui.ui.draw.run_facts_pane import fact_lines
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import History
@@ -85,7 +85,7 @@ class RunScreen(View):
         shown = self._shown(run, height)
         if height >= TALL:
             high = room * 11 // 20
-            lines.extend(charts(snapshot, run, other_arm(snapshot, run), self._log_scale, width, high))
+            lines.extend(run_charts(run, other_arm(snapshot, run), self._log_scale, width, high))
             room -= high
         body = self._body(snapshot, run, shown, width, room - 1)
         tab_line = len(lines)
@@ -107,7 +107,7 @@ class RunScreen(View):
     def _body(self, snapshot: Snapshot, run: RunFacts, shown: str, width: int, height: int) -> list[Line]:
         self._area = (width - 2, max(1, height))
         if shown == "charts":
-            return charts(snapshot, run, other_arm(snapshot, run), self._log_scale, width, height)
+            return run_charts(run, other_arm(snapshot, run), self._log_scale, width, height)
         if shown == "log":
             assert self._log is not None
             lines = self._log.lines(width - 2, max(1, height))

@@ -7,7 +7,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.ui.draw.charts import Level, Series, chart
+from lvmtui.ui.draw.charts import Band, Level, Series, chart
 from lvmtui.ui.draw.lines import Line, width_of
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
@@ -32,7 +32,7 @@ def rows_with_dots(lines: list[Line]) -> list[int]:
 def test_any_figures_fill_exactly_the_room(
     points: list[tuple[float, float]], width: int, height: int, log: bool, focus: bool
 ) -> None:
-    lines = chart([Series(tuple(points), "", "23k")], width, height, levels=[Level(0.5, "mean ")], log=log, focus=focus)
+    lines = chart([Series(tuple(points), "", "23k")], width, height, levels=[Level(0.5, "mean")], log=log, focus=focus)
     assert len(lines) == height
     assert all(width_of(line) == width for line in lines)
 
@@ -64,20 +64,51 @@ def test_nothing_is_said_where_there_are_no_figures() -> None:
     assert "no figures yet" in "\n".join(text(chart([Series(((1, -1.0),), "")], 30, 5, log=True)))
 
 
-def test_levels_labels_and_a_scale_of_real_values() -> None:
-    lines = text(chart([Series(((0, 0.0), (9, 1.0)), "", "8k")], 40, 9, levels=[Level(0.5, "mean ")]))
-    assert lines[0].endswith("8k") and "mean ┄" in lines[4]
-    assert lines[0].startswith("1 ┤") and lines[-1].startswith("0 ┤")
+def ticks(lines: list[Line]) -> list[str]:
+    return [line.split("┤")[0].strip() for line in text(lines) if "┤" in line]
+
+
+def test_levels_labels_and_a_scale_of_round_values() -> None:
+    lines = chart([Series(((0, 0.0), (9, 1.0)), "", "8k")], 40, 9, levels=[Level(0.5, "mean")])
+    assert text(lines)[0].endswith("8k") and "┄ mean" in text(lines)[4]
+    assert ticks(lines) == ["1.0", ".5", ".0"]
+
+
+@given(st.floats(-2, 2), st.floats(1e-4, 5), st.integers(3, 40), st.booleans())
+def test_a_scale_has_three_ticks_or_more_in_their_order(low: float, span: float, height: int, log: bool) -> None:
+    low = abs(low) + 1e-3 if log else low
+    found = ticks(chart([Series(((0, low), (9, low + span)), "")], 60, height, log=log))
+    values = [float(tick.replace("−", "-")) for tick in found]
+    assert len(found) >= 3 and values == sorted(set(values), reverse=True)
 
 
 def test_a_flat_curve_lies_in_the_middle_beside_its_value() -> None:
-    lines = text(chart([Series(((0, 0.002), (9, 0.002)), "")], 40, 7))
-    assert [line.split("┤")[0].strip() for line in lines if "┤" in line] == ["0.002"]
-    assert lines[3].startswith("0.002 ┤") and rows_with_dots(chart([Series(((0, 2.0),), "")], 40, 7)) == [3]
+    lines = chart([Series(((0, 0.002), (9, 0.002)), "")], 40, 7)
+    assert ticks(lines) == [".00200"] and text(lines)[3].startswith(".00200 ┤")
+    assert rows_with_dots(chart([Series(((0, 2.0),), "")], 40, 7)) == [3]
+
+
+def test_a_curve_that_ends_early_is_labelled_where_it_ends() -> None:
+    curves = [Series(((0, 0.0), (40, 0.4)), "", "8k stopped early"), Series(((0, 0.0), (90, 1.0)), "", "23k")]
+    lines = text(chart(curves, 70, 9, x_range=(0, 100)))
+    (line,) = (line for line in lines if "8k stopped early" in line)
+    assert 20 < line.index("8k stopped early") < 50
+
+
+def test_what_does_not_stretch_the_scale_may_leave_the_picture() -> None:
+    good, collapsed = Series(((0, 0.0), (9, 0.01)), ""), Series(((0, 0.0), (9, -0.3)), "", "8k", stretches=False)
+    lines = chart([good, collapsed], 60, 9)
+    assert ticks(lines)[-1] == ".000" and any("8k" in line for line in text(lines))
+
+
+def test_a_band_is_shaded_behind_its_curve() -> None:
+    band = Band(tuple((float(x), 0.2, 0.8) for x in range(10)), "b")
+    lines = text(chart([Series(((0, 0.0), (9, 1.0)), "")], 40, 12, bands=[band]))
+    assert "░" in lines[5] and "░" not in lines[0] and "░" not in lines[-1]
 
 
 def test_focus_leaves_the_steep_beginning_out() -> None:
     points = tuple((float(x), 1 - math.exp(-x)) for x in range(30))
     near, far = (chart([Series(points, "")], 60, 10, focus=focus) for focus in (True, False))
     assert len(rows_with_dots(near)) >= len(rows_with_dots(far))
-    assert float(text(near)[-1].split()[0]) > 0.9 > float(text(far)[-1].split()[0])
+    assert float(ticks(near)[-1]) > 0.9 > float(ticks(far)[-1])

@@ -1,17 +1,26 @@
-"""Matrix products: on a CPU by oneDNN instead of MKL, elsewhere torch's own.
+"""Matrix products and dropout masks: on a CPU oneDNN's and ours, elsewhere torch's own.
 
 torch sends float32 products on a CPU to MKL, which on the AMD processor we measured is half as fast as oneDNN. torch
-reaches oneDNN for float32 only through the operator that its own compiler emits, which is why it is called here by its
-private name, and only if it is there.
+reaches oneDNN for float32 only through the operator that its own compiler emits, so it is called here by its private
+name, and only if it is there.
+
+Sixteen random bits decide about a number, where torch draws a number of its own: a mask takes a tenth of the time. The
+bits come from numpy's SFC64, seeded by torch's generator each time: a run that resumes with torch's random state draws
+the same masks.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+LEVELS = 1 << 16
+"""Steps in which the probability of a mask can be set."""
 
 
 def available() -> bool:
@@ -62,3 +71,27 @@ def apply(layer: nn.Module, x: Tensor) -> Tensor:
     """`layer(x)` of a linear layer."""
     assert isinstance(layer, nn.Linear)
     return linear(x, layer.weight, layer.bias)
+
+
+def keep_mask(shape: tuple[int, ...], probability: float) -> Tensor:
+    """float32 of `shape`: 0 with `probability` rounded to 1/65536, otherwise what keeps the mean at 1."""
+    dropped = round(probability * LEVELS)
+    numbers = math.prod(shape)
+    seed = int(torch.empty((), dtype=torch.int64).random_())
+    bits = np.random.SFC64(seed).random_raw(-(-numbers // 4)).view(np.int16)[:numbers]
+    kept = torch.from_numpy(bits).float().ge_(dropped - LEVELS // 2)
+    return kept.mul_(LEVELS / (LEVELS - dropped)).view(shape)
+
+
+def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """`torch.nn.functional.dropout`."""
+    if not on_cpu(x):
+        return functional.dropout(x, probability, training)
+    return x * keep_mask(tuple(x.shape), probability) if training and probability else x
+
+
+def add_dropped(x: Tensor, y: Tensor, probability: float, training: bool) -> Tensor:
+    """x + dropout(y), in one pass."""
+    if not (training and probability and on_cpu(x)):
+        return x + dropout(y, probability, training)
+    return torch.addcmul(x, y, keep_mask(tuple(y.shape), probability))

@@ -1,6 +1,7 @@
-"""The decoder that computes in its last layer what is read: the last position.
+"""Transformer and GraphMERT-LVM with faster products and masks.
 
-Keys and values are needed of all positions, everything else of one in five there.
+The transformer's last layer computes what is read, the last position: it needs keys and values of all positions, but
+everything else of one. GraphMERT-LVM reads every position, so nothing can be left out there.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainers.fast.dropout import add_dropped, dropout
-from trainers.fast.linear import apply, linear
+from trainers.fast.operations import add_dropped, apply, dropout, linear
+from trainers.models.graphmert_lvm import GraphMERTLVM, Layer, decay_mask
 from trainers.models.transformer import Transformer
 
 
@@ -36,7 +37,9 @@ def _attend(attention: nn.MultiheadAttention, x_BQW: Tensor, y_BTW: Tensor, mask
     return apply(attention.out_proj, (weights_BHQT @ v).transpose(1, 2).flatten(2))
 
 
-def _layer(layer: nn.TransformerDecoderLayer, x_BTW: Tensor, input_BTW: Tensor, mask_TT: Tensor, last: bool) -> Tensor:
+def _decoder_layer(
+    layer: nn.TransformerDecoderLayer, x_BTW: Tensor, input_BTW: Tensor, mask_TT: Tensor, last: bool
+) -> Tensor:
     """One decoder layer: (B, T, W) -> (B, T, W), or (B, 1, W) of the `last` position only."""
     training = layer.training
     asking, mask = (x_BTW[:, -1:], mask_TT[-1:]) if last else (x_BTW, mask_TT)
@@ -48,12 +51,41 @@ def _layer(layer: nn.TransformerDecoderLayer, x_BTW: Tensor, input_BTW: Tensor, 
     return layer.norm3(add_dropped(x, apply(layer.linear2, inner), layer.dropout3.p, training))
 
 
-def forward(model: Transformer, context_BTD: Tensor) -> Tensor:
+def transformer(model: Transformer, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
     input_BTW = apply(model.project, context_BTD) + model.positions_TW
     x = input_BTW
     for layer in model.layers:
         assert isinstance(layer, nn.TransformerDecoderLayer)
-        x = _layer(layer, x, input_BTW, model.mask_TT, last=layer is model.layers[-1])
+        x = _decoder_layer(layer, x, input_BTW, model.mask_TT, last=layer is model.layers[-1])
     first, _, norm, final = model.head
     return apply(final, norm(functional.gelu(apply(first, x[:, -1]))))
+
+
+# B batch · T context vectors · D vector width · H heads · K width of a head
+def _graphmert_layer(layer: Layer, x_BTD: Tensor, mask_TT: Tensor) -> Tensor:
+    """(B, T, D) -> (B, T, D)."""
+    p, training = layer.dropout.p, layer.training
+    batch, time, _ = x_BTD.shape
+    qkv = apply(layer.qkv, x_BTD).view(batch, time, 3, layer.heads, -1)
+    q_BHTK, k_BHTK, v_BHTK = qkv.permute(2, 0, 3, 1, 4)
+    scores_BHTT = (q_BHTK * layer.scale) @ k_BHTK.transpose(-2, -1)
+    weights_BHTT = dropout(scores_BHTT.softmax(dim=-1) * mask_TT, p, training)
+    attended_BTD = apply(layer.out, (weights_BHTT @ v_BHTK).transpose(1, 2).flatten(2))
+    x_BTD = layer.attention_norm(add_dropped(x_BTD, attended_BTD, p, training))
+    first, _, _, second = layer.feed_forward
+    inner = dropout(functional.gelu(apply(first, x_BTD)), p, training)
+    return layer.feed_forward_norm(add_dropped(x_BTD, apply(second, inner), p, training))
+
+
+def graphmert_lvm(model: GraphMERTLVM, context_BTD: Tensor) -> Tensor:
+    """(B, T, D) -> (B, D)."""
+    mask_TT = decay_mask(model.distance_TT, model.p, model.config.decay)
+    x_BTD = context_BTD + model.positions_TD
+    for layer in model.layers:
+        assert isinstance(layer, Layer)
+        x_BTD = _graphmert_layer(layer, x_BTD, mask_TT)
+    first, _, drop, last = model.head
+    assert isinstance(drop, nn.Dropout)
+    inner = dropout(functional.gelu(apply(first, x_BTD.mean(dim=1))), drop.p, model.training)
+    return apply(last, inner)

@@ -1,0 +1,285 @@
+"""The curves of runs: the gain over the best trivial baseline, loss, learning rate, speed. Pure.
+
+Validation cosines of two arms stand on different windows, so they are never drawn side by side. A gain is a validation
+cosine less that of the best trivial baseline on the same windows; gains of two arms can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from lvmtui.system import numbers as words
+from lvmtui.ui.draw.charts import (
+    Band,
+    Form,
+    Level,
+    Point,
+    Series,
+    chart,
+    cosine_ticks,
+    signed_ticks,
+    smoothed,
+)
+from lvmtui.ui.draw.lines import Line, Piece, beside, fit, width_of
+from lvmtui.ui.read.run_facts import RunFacts
+from lvmtui.ui.read.snapshot import ModelFacts
+from lvmtui.verdict.words import the_trivial, trivial_title
+
+WIDE_LABEL = 40
+"""Cells of a chart from which a curve's label says that the run stopped early."""
+OWN_COSINE = "validation cosine, each arm on its own windows"
+
+
+# What is measured -----------------------------------------------------------------------------------------------------
+
+
+def has_gains(runs: Sequence[RunFacts]) -> bool:
+    """True if the trivial baselines of all runs with a curve are known, so that gains can be shown."""
+    drawn = [run for run in runs if run.curve]
+    return bool(drawn) and all(run.trivial for run in drawn)
+
+
+def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
+    """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells."""
+    if not has_gains(runs):
+        return OWN_COSINE if len(OWN_COSINE) <= width else "validation cosine"
+    names = {run.trivial.name for run in runs if run.trivial and run.curve}
+    over = the_trivial(names.pop()) if len(names) == 1 else "the best trivial baseline"
+    short = over.removeprefix("the ")
+    forms = (
+        f"gain over {over}, own validation windows",
+        f"gain over {over}, own validation",
+        f"gain over {short}",
+        "gain",
+    )
+    return next(form for form in forms if len(form) <= width or form == forms[-1])
+
+
+def figure(run: RunFacts, gains: bool) -> str:
+    """The best of the run so far, as a gain or as a bare validation cosine."""
+    value = run.gain if gains else run.best
+    return "" if value is None else words.signed(value) if gains else words.cosine(value)
+
+
+def zero_level(runs: Sequence[RunFacts]) -> list[Level]:
+    """The line of the best trivial baseline, with its name."""
+    names = dict.fromkeys(trivial_title(run.trivial.name) for run in runs if run.trivial and run.curve)
+    return [Level(0.0, ", ".join(names))] if has_gains(runs) else []
+
+
+# The x axis -----------------------------------------------------------------------------------------------------------
+
+
+def x_unit(runs: Sequence[RunFacts]) -> str:
+    """`step` if all runs have equally many steps, else `epoch`: then a step is not the same share of the training."""
+    steps = {run.state.spec.total_steps for run in runs if run.state}
+    return "step" if len(steps) == 1 and not any(run.imported for run in runs) else "epoch"
+
+
+def step_size(run: RunFacts, unit: str) -> float:
+    """Steps in a unit of the x axis."""
+    return run.state.spec.steps_per_epoch or 1.0 if run.state and unit == "epoch" else 1.0
+
+
+def curve_over(run: RunFacts, unit: str, gains: bool) -> tuple[Point, ...]:
+    """(step or epoch, gain or validation cosine) of the run."""
+    size = step_size(run, unit)
+    return tuple((x / size, y) for x, y in (run.gains if gains else run.curve))
+
+
+def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:
+    """From the start to the planned end; once all runs are over, to the end they came to."""
+    ends = [run.curve[-1][0] / step_size(run, unit) for run in runs if run.curve]
+    ends += [
+        run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.view.status.over
+    ]
+    return 0, max(ends, default=1.0)
+
+
+def x_name(runs: Sequence[RunFacts], unit: str) -> str:
+    """The name of the x axis; it says so where all runs stopped before the planned end."""
+    drawn = [run for run in runs if run.curve]
+    return f"stopped early at {unit}" if drawn and all(map(ended_early, drawn)) else unit
+
+
+def ended_early(run: RunFacts) -> str:
+    """`stopped early`, `cancelled`: why its curve ends before the planned end; empty if it does not."""
+    finished = run.state.trainer.finished if run.state else None
+    if finished is not None:
+        return "stopped early" if finished.stopped_early else ""
+    return run.phase.value if run.over else ""
+
+
+# Charts ---------------------------------------------------------------------------------------------------------------
+
+
+def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
+    """The curves of a model's runs: one an arm, the mean and the range of several seeds."""
+    runs, gains = model.runs, has_gains(model.runs)
+    unit = x_unit(runs)
+    series, bands = arm_curves(runs, unit, gains, width)
+    return chart(
+        series,
+        width,
+        height,
+        levels=zero_level(runs),
+        bands=bands,
+        form=signed_ticks if gains else cosine_ticks,
+        x_range=x_range(runs, unit),
+        x_name=x_name(runs, unit),
+        focus=True,
+    )
+
+
+def arm_curves(runs: Sequence[RunFacts], unit: str, gains: bool, width: int) -> tuple[list[Series], list[Band]]:
+    """A curve for each arm, the largest first; with several seeds their mean, and a band from lowest to highest."""
+    arms: dict[str, list[RunFacts]] = {}
+    for run in runs:
+        arms.setdefault(run.arm, []).append(run)
+    sound = any(run.curve and not run.alarms for run in runs)
+    series: list[Series] = []
+    bands: list[Band] = []
+    for arm, mine in reversed(arms.items()):
+        drawn = [run for run in mine if run.curve and not (run.alarms and len(mine) > 1)] or mine
+        points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
+        label = drawn[0].arm_label
+        if width >= WIDE_LABEL and x_name(runs, unit) == unit and all(map(ended_early, drawn)):
+            label += f" {ended_early(drawn[0])}"
+        series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms))
+        if band:
+            bands.append(Band(band, f"{arm}_band"))
+    return series, bands
+
+
+def mean_and_band(
+    curves: Sequence[tuple[Point, ...]],
+) -> tuple[tuple[Point, ...], tuple[tuple[float, float, float], ...]]:
+    """Mean, and lowest and highest, of curves at the x where at least two of them, or the only one, have a point.
+
+    Curves that have ended keep their last value, so that the mean does not jump where one stops early.
+    """
+    known = [curve for curve in curves if curve]
+    if len(known) < 2:
+        return (known[0] if known else ()), ()
+    points, band = [], []
+    for x in sorted({x for curve in known for x, _ in curve}):
+        values = [_at(curve, x) for curve in known if curve[0][0] <= x]
+        if len(values) > 1:
+            points.append((x, fmean(values)))
+            band.append((x, min(values), max(values)))
+    return tuple(points), tuple(band)
+
+
+def _at(curve: tuple[Point, ...], x: float) -> float:
+    """The last value up to x."""
+    return next(y for at, y in reversed(curve) if at <= x)
+
+
+def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
+    """The training loss of each arm, smoothed."""
+    unit = x_unit(runs)
+    series = [
+        Series(
+            smoothed([(p.step / step_size(run, unit), p.loss) for p in run.points if p.loss is not None]),
+            run.arm,
+            run.arm_label,
+        )
+        for run in reversed(runs)
+        if run.view.planned.seed == runs[0].view.planned.seed
+    ]
+    return chart(series, width, height, x_range=x_range(runs, unit), x_name=x_name(runs, unit), focus=True)
+
+
+# The charts of one run ------------------------------------------------------------------------------------------------
+
+
+def run_charts(run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int) -> list[Line]:
+    """As many charts as there is room for, the gain's the largest. `log`: loss and rate on a logarithmic scale."""
+    if height < 5:
+        return []
+    if width < 100:
+        half = (width - 1) // 2
+        if height < 14:
+            return beside([_gain(run, other, half, height), _loss(run, log, half, height)], [half, half])
+        upper, lower = height - height * 2 // 5, height * 2 // 5
+        top = [_gain(run, other, half, upper), _loss(run, log, half, upper)]
+        bottom = [_rate(run, log, half, lower), _speed(run, half, lower)]
+        return [*beside(top, [half, half]), *beside(bottom, [half, half])]
+    large = width * 3 // 5
+    small = width - large - 1
+    gain = _gain(run, other, large, height)
+    if height < 15:
+        return beside([gain, _loss(run, log, small, height)], [large, small])
+    upper = height - 2 * (height * 3 // 10)
+    lower = height * 3 // 10
+    right = [*_loss(run, log, small, upper), *_rate(run, log, small, lower), *_speed(run, small, lower)]
+    return beside([gain, right], [large, small])
+
+
+def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> list[Line]:
+    others = [other] if other is not None and other.curve else []
+    runs = [run, *others]
+    gains, unit = has_gains(runs), x_unit(runs)
+    if not gains:  # bare cosines of two arms cannot be compared
+        runs, others = [run], []
+    zero = run.trivial.cosine if gains and run.trivial else 0.0
+    size = step_size(run, unit)
+    training = smoothed([(p.step / size, p.cosine - zero) for p in run.points if p.cosine is not None])
+    series = [
+        Series(curve_over(run, unit, gains), run.arm, run.arm_label),
+        *(Series(curve_over(one, unit, gains), one.arm, one.arm_label, stretches=not one.alarms) for one in others),
+        Series(training, "note", "train", stretches=False),
+    ]
+    title: list[Piece] = [(f" {measure_words(runs, width - 2)}", "heading")]
+    legend: list[Piece] = [("   training cosine, smoothed", "note")]
+    if width_of([*title, *legend]) <= width:
+        title += legend
+    drawn = chart(
+        series,
+        width,
+        height - 1,
+        levels=zero_level(runs),
+        form=signed_ticks if gains else cosine_ticks,
+        x_range=x_range(runs, unit),
+        x_name=x_name(runs, unit),
+        focus=True,
+    )
+    return [fit(title, width), *drawn]
+
+
+def _loss(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
+    trainer = run.state.trainer if run.state else None
+    validation = tuple((e.step, e.loss) for e in trainer.evaluations if e.loss is not None) if trainer else ()
+    training = smoothed([(p.step, p.loss) for p in run.points if p.loss is not None])
+    series = [Series(validation, run.arm, "val"), Series(training, "note", "train")]
+    return _titled("loss", series, run, width, height, log=log)
+
+
+def _rate(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
+    rates = tuple((p.step, p.rate) for p in run.points)
+    return _titled("learning rate", [Series(rates, "done")], run, width, height, log=log)
+
+
+def _speed(run: RunFacts, width: int, height: int) -> list[Line]:
+    speeds = tuple((p.step, p.windows_per_second) for p in run.points)
+    return _titled("windows a second", [Series(speeds, "done")], run, width, height, form=lambda y, _: words.count(y))
+
+
+def _titled(
+    title: str,
+    series: list[Series],
+    run: RunFacts,
+    width: int,
+    height: int,
+    *,
+    log: bool = False,
+    form: Form = cosine_ticks,
+) -> list[Line]:
+    """A chart with its name above."""
+    scale = "  log scale" if log else ""
+    name = x_name([run], "step")
+    drawn = chart(
+        series, width, height - 1, form=form, log=log, x_range=x_range([run], "step"), x_name=name, focus=not log
+    )
+    return [fit([(f" {title}", "heading"), (scale, "dim")], width), *drawn]
