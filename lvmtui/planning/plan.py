@@ -191,8 +191,7 @@ def make_plan(
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
         folds=options.folds,
-        cluster_cap=options.cluster_cap
-        or default_cap([n for s in judging(data.splits) for n in held_out_lengths(s, judge_on)]),
+        cluster_cap=options.cluster_cap or default_cap(held),
         judge_on=judge_on,
         between=tuple(facts[name] for name in facts if name not in ARMS),
         subsets=options.subsets if options.sizes else "",
