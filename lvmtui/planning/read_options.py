@@ -111,6 +111,8 @@ def _one(declared: Option, value: Any, where: str) -> Any:
     if isinstance(value, str) and declared.type in (int, float):
         with suppress(ValueError):
             value = declared.type(value)
+    if declared.several and declared.type is str and type(value) is int and not declared.choices:
+        value = str(value)  # `sizes = 5` in a file
     if declared.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, declared.type) or (declared.type is int and isinstance(value, bool)):

@@ -27,7 +27,7 @@ exponent: they get the straight line, c = 0, and two sizes no curve.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,17 @@ class Measured:
         apart = np.eye(size) - 1 / size
         found = [self.standard_error(row) for row in apart]
         return np.array([stats.t.ppf(1 - ALPHA / 2, df) * error if df >= LEAST_DF else np.inf for error, df in found])
+
+    def smallest(self, sizes: int) -> Measured:
+        """The smallest so many sizes alone."""
+        some = slice(sizes)
+        return replace(
+            self,
+            windows=self.windows[some],
+            error=self.error[some],
+            influence=self.influence[:, some],
+            training=self.training[some],
+        )
 
     def less(self, other: Measured) -> Measured:
         """Its errors less those of another model at the same sizes."""

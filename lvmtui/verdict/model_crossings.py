@@ -78,11 +78,11 @@ def crossing(one: str, other: str, difference: Measured) -> Crossing | None:
     values = weights @ difference.error
     errors = np.array([difference.standard_error(row) for row in weights])
     near = np.abs(values) <= stats.t.ppf(1 - ALPHA / 2, np.maximum(errors[:, 1], 1)) * errors[:, 0]
-    where = steps[near] if near.any() else steps[[np.abs(values).argmin()]]
+    best = float(np.clip(line.last[0] / line.doubling[0], steps[0], 0))
+    where = np.append(steps[near], best)
     largest = float(difference.windows[-1])
-    best = float(line.last[0] / line.doubling[0])
     before, after = (one, other) if first < 0 else (other, one)
-    value, low, high = (largest * 2.0 ** float(np.clip(step, steps[0], 0)) for step in (best, where.min(), where.max()))
+    value, low, high = (largest * 2.0 ** float(step) for step in (best, where.min(), where.max()))
     return Crossing(before, after, value, low, high)
 
 
