@@ -77,7 +77,7 @@ STEPS = {
         "from lvmtui.datasets.convert import convert; from lvmtui.datasets.scores import score;"
         "from trainers.evaluate import counting; import torch; torch.set_num_threads(1); cpu = torch.device('cpu');"
         "v = numpy.array(convert(B, W).vectors[:23265]); starts = numpy.arange(23260);"
-        "s = score(v[starts + 4], v, starts, lambda c: counting(c, cpu)); print(s.cosine, s.hit(1), s.hit(10))"
+        "s = score(v[starts + 4], v, starts, 5, lambda c: counting(c, cpu)); print(s.cosine, s.hit(1), s.hit(10))"
     ),
     "trivial baselines, expanded": (
         "from lvmtui.datasets.convert import convert; from lvmtui.datasets.split import read_split;"

@@ -27,10 +27,11 @@ from lvmtui.datasets.baselines import (
     recency_weights,
     weighted_mean,
 )
-from lvmtui.datasets.forward import Predictor
+from lvmtui.datasets.scores import Predictor
 from lvmtui.datasets.store import Store
 
 FULL_ARTICLES = 97
+CONTEXT = 5
 FOLDS = 10
 
 
@@ -51,13 +52,14 @@ def fit_nine(store: Store, starts: np.ndarray, fold: np.ndarray, held_out: int) 
         starts[fold == choosing],
         starts[fold != held_out],
     )
-    strength = fit_ridge(store, inner, chosen).strength
+    recency = recency_weights(store, nine, CONTEXT)
+    strength = fit_ridge(store, inner, chosen, recency).strength
     return {
         "copy_last": copy_last,
         "mean": context_mean,
-        "recency_mean": weighted_mean(recency_weights(store, nine)),
-        "constant_mean": constant(mean_target(store, nine)),
-        "ridge": fit_ridge(store, nine, chosen, (strength,)),
+        "recency_mean": weighted_mean(recency),
+        "constant_mean": constant(mean_target(store, nine, CONTEXT)),
+        "ridge": fit_ridge(store, nine, chosen, recency, (strength,)),
     }
 
 
@@ -67,7 +69,7 @@ def main() -> None:
         store = arm.open()
         assert store.article_of is not None
         rows = int(np.searchsorted(store.article_of, FULL_ARTICLES))
-        starts = store.window_starts((0, rows))
+        starts = store.window_starts(CONTEXT, (0, rows))
         article = store.article_of[starts]
         print(f"{rows:,} vectors, {len(starts):,} windows, {FOLDS} folds\n\n{'':<24}by article   at random")
         figures: dict[str, dict[str, float]] = {}
@@ -79,7 +81,7 @@ def main() -> None:
                 judged = starts[fold == held_out]
                 predictors = fit_nine(store, starts, fold, held_out)
                 for name, predict in predictors.items():
-                    total[name] = total.get(name, 0.0) + means(store, judged, predict).cosine * len(judged)
+                    total[name] = total.get(name, 0.0) + means(store, judged, CONTEXT, predict).cosine * len(judged)
             figures[kind] = {name: value / len(starts) for name, value in total.items()}
         for name in figures["by article"]:
             print(f"{name.replace('_', ' '):<24}" + "".join(f"{figures[kind][name]:<13.3f}" for kind in figures))

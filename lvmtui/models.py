@@ -21,8 +21,9 @@ MODELS = tuple(TITLES)
 
 
 def title_of(model: str) -> str:
-    """The name of a model as people write it."""
-    return TITLES.get(model, model)
+    """The name of a model as people write it; in a campaign of several contexts with the context, `GRU@20`."""
+    name, at, context = model.partition("@")
+    return TITLES.get(name, name) + at + context
 
 
 REFERENCE = Recipe(

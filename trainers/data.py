@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.split import read_arm_windows, read_heldout
+from lvmtui.datasets.windows import narrowed
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import UserError
 from trainers.device import refuse_too_large
@@ -77,6 +78,11 @@ class Heldout:
     """The held-out windows, with what the scores need to know of each."""
 
     windows: Windows
+    """As the model sees them."""
+    starts: np.ndarray  # (W,) int64
+    context: int
+    """Where the windows begin and how long their context is for the longest context of the campaign: runs of other
+    contexts are judged on the same targets among the same candidates."""
     cluster: np.ndarray  # (W,) int32
     stratum: np.ndarray  # (W,) uint8
     group: np.ndarray | None  # (M,) int64, over the vectors: the same number is one candidate in a rank
@@ -107,14 +113,18 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     if found != planned:
         raise UserError(f"{split}: holds {found} windows where {planned} were planned; start the campaign again")
 
+    if spec.context > held.context:
+        raise UserError(f"{split}: its windows have {held.context} vectors, the run needs {spec.context}; start again")
+
     def windows(vectors: Tensor, starts: np.ndarray, file: RowFile | None = None) -> Windows:
-        return Windows(vectors, torch.from_numpy(starts.astype(np.int64)).to(device), spec.context, file)
+        seen = narrowed(starts.astype(np.int64), held.context, spec.context)
+        return Windows(vectors, torch.from_numpy(seen).to(device), spec.context, file)
 
     judging = windows(torch.from_numpy(held.vectors).to(device), held.starts)
     return RunData(
         windows(vectors, arm.train, file),
         windows(vectors, arm.validation, file),
-        Heldout(judging, held.cluster, held.stratum, held.group, fingerprint),
+        Heldout(judging, held.starts, held.context, held.cluster, held.stratum, held.group, fingerprint),
     )
 
 

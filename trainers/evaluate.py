@@ -16,9 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.formats import Floats, Integers
-from lvmtui.datasets.forward import forward_scores
-from lvmtui.datasets.scores import TIE, Count, score
+from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.scores import TIE, Count, forward_scores, score
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
@@ -113,9 +112,11 @@ def write_heldout(
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """
-    starts = heldout.windows.starts.cpu().numpy()
+    starts = heldout.starts
     vectors = heldout.windows.vectors.cpu().numpy()
-    scores = score(predicted, vectors, starts, lambda candidates: counting(candidates, device), heldout.group)
+    scores = score(
+        predicted, vectors, starts, heldout.context, lambda candidates: counting(candidates, device), heldout.group
+    )
     with written_beside(folder.heldout) as beside:
         with beside.open("wb") as file:
             np.savez(
@@ -173,7 +174,7 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
-    """The figures of `lvmtui.datasets.forward` for a trained model; None where no window is followed by four more.
+    """`forward_scores` of a trained model; None where no window is followed by four more.
 
     `between` is called between batches and may raise to stop.
     """
@@ -188,4 +189,5 @@ def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) 
             parts.append(forward(batch).float().cpu().numpy())
         return np.concatenate(parts)
 
-    return forward_scores(predict, vectors.cpu().numpy(), heldout.windows.starts.cpu().numpy(), heldout.cluster)
+    starts, context = heldout.windows.starts.cpu().numpy(), heldout.windows.context
+    return forward_scores(predict, vectors.cpu().numpy(), starts, context, heldout.cluster)

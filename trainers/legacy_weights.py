@@ -208,7 +208,7 @@ def _holds(weight: Tensor, buffer: Tensor) -> bool:
 def prove(model: nn.Module, spec: RunSpec, workspace: Path, claimed: Evaluated, between: Callable[[], None]) -> None:
     """Check that the model reaches the claimed cosine on the vectors it was trained on. Raises UserError if not."""
     store = open_store_of(spec.data, workspace)
-    starts = store.window_starts(spec.data.rows)
+    starts = store.window_starts(spec.context, spec.data.rows)
     chosen = starts[np.linspace(0, len(starts) - 1, min(SAMPLE, len(starts))).astype(np.int64)]
     rows = chosen[:, None] + np.arange(spec.context + 1)
     vectors = torch.from_numpy(np.ascontiguousarray(store.vectors[rows.ravel()]))

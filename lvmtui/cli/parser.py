@@ -139,7 +139,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("check", "facts and faults of vector files, or the proof of a campaign's split", chosen)
     added.add_argument("files", nargs="*", metavar="FILE")
     added.add_argument("--json", action="store_true", help="for programs")
-    for name in ("cross_articles", "normalise", "same"):
+    for name in ("cross_articles", "vectors", "article", "order", "normalise", "same"):
         _add_option(added, OPTIONS[name])
     added.add_argument(
         "--split",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from lvmtui.datasets.convert import Progress, convert, source_fault
-from lvmtui.datasets.npy import shown
+from lvmtui.datasets.readers.source import shown
 from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import Arm as ArmName
-from lvmtui.formats.spec import ArmData
+from lvmtui.formats.spec import ArmData, Reading
 from lvmtui.system.errors import UserError
 
 BUNDLED = "bundled"
@@ -33,6 +33,8 @@ class Arm:
     rows: tuple[int, int]
     fingerprint: str
     """Fingerprint of the file's content."""
+    reading: Reading = Reading()
+    """What the person said about the file's arrays."""
 
     @property
     def vectors(self) -> int:
@@ -54,12 +56,12 @@ class Arm:
 
     def source_fault(self) -> str | None:
         """Has the file changed since it was read? One line that says so, or None."""
-        return None if self.file == BUNDLED else source_fault(Path(self.file), self.open())
+        return None if self.file == BUNDLED else source_fault(Path(self.file), self.open(), self.reading)
 
     def data(self, workspace: Path) -> ArmData:
         """The arm as campaigns and runs write it down: its store is that of the workspace, or will be."""
         store = Workspace(workspace).datasets.relative_to(workspace) / self.folder.name
-        return ArmData(self.file, str(store), self.rows, self.fingerprint)
+        return ArmData(self.file, str(store), self.rows, self.fingerprint, self.reading)
 
 
 def arm_of(name: ArmName, file: str, store: Store, rows: tuple[int, int] | None = None) -> Arm:
@@ -78,7 +80,7 @@ def open_store_of(data: ArmData, workspace: Path, progress: Progress | None = No
     if data.file == BUNDLED:
         bundled_arms(workspace, progress)
     else:  # the plan has accepted the rows; whether they are scaled or not, the store is the same to the bit
-        store = convert(Path(data.file), workspace, normalise=True, progress=progress)
+        store = convert(Path(data.file), workspace, reading=data.reading, normalise=True, progress=progress)
         if store.facts.fingerprint != data.fingerprint:
             raise UserError(
                 f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store "
@@ -92,13 +94,14 @@ def file_arm(
     path: Path,
     workspace: Path,
     *,
+    reading: Reading | None = None,
     normalise: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Arm:
     """The arm of a person's file; its store is made if it is not there yet. Raises UserError."""
-    store = convert(path, workspace, normalise=normalise, progress=progress, cache=cache)
-    return arm_of(name, str(path.resolve()), store)
+    store = convert(path, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
+    return replace(arm_of(name, str(path.resolve()), store), reading=reading or Reading())
 
 
 def bundled_arms(workspace: Path, progress: Progress | None = None, cache: Path | None = None) -> tuple[Arm, Arm]:

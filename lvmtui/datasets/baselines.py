@@ -1,10 +1,10 @@
 """Trivial baselines: what can be had without a network, on the same held-out windows as the models.
 
 - `copy_last`: the last context vector again
-- `mean`: mean of the five
-- `recency_mean`: weighted mean of the five, weights fitted on the training windows: the bar that matters
+- `mean`: mean of the context
+- `recency_mean`: weighted mean of the context, weights fitted on the training windows: the bar that matters
 - `constant_mean`: mean of the training windows' next vectors, whatever the context
-- `ridge`: linear map of the five vectors with a penalty, fitted on the training windows, its strength chosen on the
+- `ridge`: linear map of the context with a penalty, fitted on the training windows, its strength chosen on the
   validation windows
 
 `python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM` computes them once an arm and leaves `baselines/<arm>.json`
@@ -23,20 +23,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import nnls
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
-from lvmtui.datasets.forward import Predictor, forward_scores
-from lvmtui.datasets.scores import Scores, score, unit
+from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.store import Store
-from lvmtui.datasets.windows import gather
+from lvmtui.datasets.windows import gather, narrowed
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmData
 from lvmtui.formats.spec import Arm as ArmName
-from lvmtui.formats.spec import ArmData
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, written_beside
 from lvmtui.system.sealed import seal_archive, sealed_digest
@@ -46,10 +46,10 @@ STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Ridge penalties tried, per training window. Unit rows in D dimensions have a mean variance of 1/D along a direction,
 .0013 for 768: the range goes from far below to far above."""
 LARGEST_RIDGE = 5_120
-"""Features, five times D, of the widest ridge that is fitted: its normal equations take three times 8 bytes squared,
-0.6 GB."""
-LEAST_WEIGHT = 1e-3
-"""The smallest recency weight: no context vector counts for nothing, or against."""
+"""Features of the widest ridge that is fitted: its normal equations take three times 8 bytes squared, 0.6 GB, whatever
+the context."""
+LEAST_SHARE = 5e-3
+"""What all recency weights have at least, together: no context vector counts for nothing, or against."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ class ArmBaselines(TrivialBaselines):
     """sha256 of `<arm>.npz` without its seal."""
     ridge_strength: float | None = None
     """Penalty per training window; None where the vectors are too wide for a ridge."""
+    ridge_directions: int | None = None
+    """Main directions of each context vector that the ridge sees beside the recency mean; None: all of it."""
+    context: int = USUAL_CONTEXT
     train_windows: int = 0
     validation_windows: int = 0
 
@@ -79,7 +82,7 @@ def context_mean(contexts: Floats) -> Floats:
 
 
 def weighted_mean(weights: npt.NDArray[np.float64]) -> Predictor:
-    """The predictor that mixes the five vectors with `weights` (5,)."""
+    """The predictor that mixes the context with `weights` (T,)."""
     return lambda contexts: np.einsum("nad,a->nd", contexts, weights.astype(np.float32))
 
 
@@ -87,68 +90,123 @@ def constant(vector: Floats) -> Predictor:
     return lambda contexts: np.broadcast_to(vector, (len(contexts), len(vector)))
 
 
-def recency_weights(store: Store, train: Integers) -> npt.NDArray[np.float64]:
-    """Weights (5,), the oldest first, positive, adding up to 1: those of the weighted sum of the context that comes
-    nearest to the next vector in the mean over the windows (non-negative least squares), brought to a sum of 1.
+def recency_weights(store: Store, train: Integers, context: int) -> npt.NDArray[np.float64]:
+    """Weights (T,), the oldest first, positive, adding up to 1: those of the weighted sum of the context that comes
+    nearest to the next vector in the mean over the windows (non-negative least squares, Lawson and Hanson 1974,
+    chapter 23), brought to a sum of 1.
 
     The length of a prediction does not matter to its cosine, so the sum is left free while fitting.
     """
-    gram, cross = np.zeros((CONTEXT, CONTEXT)), np.zeros(CONTEXT)
-    for contexts, targets in store.windows(train):
-        gram += np.matmul(contexts, contexts.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
-        cross += np.einsum("nad,nd->a", contexts, targets, dtype=np.float64)
-    weights = np.maximum(_non_negative(gram / len(train), cross / len(train)), 0)
-    weights = np.maximum(weights / weights.sum(), LEAST_WEIGHT) if weights.sum() > 0 else np.ones(CONTEXT)
+    moments = _moments(store, train, context)
+    weights = np.maximum(_non_negative(moments[:-1, :-1], moments[:-1, -1]), 0)
+    weights = np.maximum(weights / weights.sum(), LEAST_SHARE / context) if weights.sum() > 0 else np.ones(context)
     total: float = weights.sum()
     return np.asarray(weights / total)
 
 
+def _moments(store: Store, train: Integers, context: int) -> npt.NDArray[np.float64]:
+    """(T + 1, T + 1) Mean product of any two vectors of a window.
+
+    Windows overlap, so products are taken once for each pair of rows and then added up by windows: T products a row
+    instead of T^2 / 2 a window.
+    """
+    moments = np.zeros((context + 1, context + 1))
+    for block, starts in store.window_blocks(train, context):
+        for lag in range(context + 1):
+            products = np.einsum("nd,nd->n", block[: len(block) - lag], block[lag:], dtype=np.float64)
+            for place in range(context + 1 - lag):
+                moments[place, place + lag] += products[starts + place].sum()
+    moments /= len(train)
+    return np.asarray(np.triu(moments) + np.triu(moments, 1).T)
+
+
 def _non_negative(gram: npt.NDArray[np.float64], cross: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Minimise w'Gw - 2c'w over w >= 0, by trying each of the 31 sets of weights that are not zero."""
-    best, least = np.zeros(len(cross)), 0.0
-    for chosen in range(1, 1 << len(cross)):
-        on = np.array([chosen >> i & 1 for i in range(len(cross))], bool)
-        weights = np.zeros(len(cross))
-        weights[on] = np.linalg.lstsq(gram[np.ix_(on, on)], cross[on], rcond=None)[0]
-        value = float(weights @ gram @ weights - 2 * cross @ weights)
-        if (weights >= 0).all() and value < least:
-            best, least = weights, value
-    return best
+    """Minimise w'Gw - 2c'w over w >= 0. With G = A'A, A of full rank, that is |Aw - b|^2 for A'b = c."""
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > 1e-10 * values[-1]
+    roots = np.sqrt(values[kept])
+    weights: npt.NDArray[np.float64] = nnls(roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ cross / roots)[0]
+    return weights
 
 
-def mean_target(store: Store, train: Integers) -> Floats:
+def mean_target(store: Store, train: Integers, context: int) -> Floats:
     """Mean (D,) of the vectors that follow the training windows."""
-    total = sum(targets.sum(axis=0, dtype=np.float64) for _, targets in store.windows(train))
+    total = sum(targets.sum(axis=0, dtype=np.float64) for _, targets in store.windows(train, context))
     return np.asarray(total / len(train), np.float32)
 
 
 @dataclass(frozen=True)
-class Ridge:
-    """The next vector as `offset + (five vectors) @ weights`."""
+class Features:
+    """What a ridge sees of a context: all T D numbers or, where these are too many, the recency mean in full and each
+    vector in some main directions."""
 
+    recency: npt.NDArray[np.float64]
+    """(T,) weights of the recency mean."""
+    directions: Floats | None = None
+    """(D, K); None: all numbers."""
+
+    def __call__(self, contexts: Floats) -> Floats:
+        """(B, T, D) -> (B, F)."""
+        if self.directions is None:
+            return contexts.reshape(len(contexts), -1)
+        mean = weighted_mean(self.recency)(contexts)
+        return np.concatenate([mean, (contexts @ self.directions).reshape(len(contexts), -1)], axis=1)
+
+
+def features_of(store: Store, train: Integers, recency: npt.NDArray[np.float64]) -> Features:
+    """The features of a ridge of at most LARGEST_RIDGE. Main directions are those with the most of the squared length
+    of the vectors that follow the training windows."""
+    context, dim = len(recency), store.facts.dim
+    if context * dim <= LARGEST_RIDGE:
+        return Features(recency)
+    square = np.zeros((dim, dim))
+    for _, targets in store.windows(train, context):
+        square += targets.T @ targets
+    count = max(1, (LARGEST_RIDGE - dim) // context)
+    return Features(recency, np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], np.float32))
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """The next vector as `offset + features @ weights`."""
+
+    features: Features
     weights: Floats
-    """(5 D, D)"""
+    """(F, D)"""
     offset: Floats
     """(D,)"""
     strength: float
 
+    @property
+    def directions(self) -> int | None:
+        """Main directions of each vector that it sees; None: all."""
+        return None if self.features.directions is None else self.features.directions.shape[1]
+
     def __call__(self, contexts: Floats) -> Floats:
-        predicted: Floats = contexts.reshape(len(contexts), -1) @ self.weights + self.offset
+        predicted: Floats = self.features(contexts) @ self.weights + self.offset
         return predicted
 
 
-def fit_ridge(store: Store, train: Integers, validation: Integers, strengths: Sequence[float] = STRENGTHS) -> Ridge:
+def fit_ridge(
+    store: Store,
+    train: Integers,
+    validation: Integers,
+    recency: npt.NDArray[np.float64],
+    strengths: Sequence[float] = STRENGTHS,
+) -> Ridge:
     """Fit on the training windows by streamed normal equations; of the strengths the one with the best mean cosine on
-    the validation windows wins.
+    the validation windows wins. `recency`: weights (T,) of the recency mean, T vectors a context.
 
     The offset is not penalised (features and targets are centred). Products are taken in float32 within a block and
     added up in float64.
     """
-    dim = store.facts.dim
-    gram, cross = np.zeros((CONTEXT * dim, CONTEXT * dim)), np.zeros((CONTEXT * dim, dim))
-    feature_sum, target_sum = np.zeros(CONTEXT * dim), np.zeros(dim)
-    for contexts, targets in store.windows(train):
-        features = contexts.reshape(len(contexts), -1)
+    context, dim = len(recency), store.facts.dim
+    features_in = features_of(store, train, recency)
+    width = context * dim if features_in.directions is None else dim + context * features_in.directions.shape[1]
+    gram, cross = np.zeros((width, width)), np.zeros((width, dim))
+    feature_sum, target_sum = np.zeros(width), np.zeros(dim)
+    for contexts, targets in store.windows(train, context):
+        features = features_in(contexts)
         gram += features.T @ features
         cross += features.T @ targets
         feature_sum += features.sum(axis=0, dtype=np.float64)
@@ -162,8 +220,9 @@ def fit_ridge(store: Store, train: Integers, validation: Integers, strengths: Se
         gram.flat[:: len(gram) + 1] += strength * len(train) - penalty
         penalty = strength * len(train)
         weights = np.linalg.solve(gram, cross)
-        ridge = Ridge(weights.astype(np.float32), (target_mean - feature_mean @ weights).astype(np.float32), strength)
-        if (cosine := means(store, validation, ridge).cosine) > best_cosine:
+        offset = (target_mean - feature_mean @ weights).astype(np.float32)
+        ridge = Ridge(features_in, weights.astype(np.float32), offset, strength)
+        if (cosine := means(store, validation, context, ridge).cosine) > best_cosine:
             best, best_cosine = ridge, cosine
     assert best is not None, "a cosine is more than minus infinity"
     return best
@@ -181,10 +240,10 @@ class Means:
     """1 - length of the mean unit prediction: 0 if all are the same."""
 
 
-def means(store: Store, starts: Integers, predict: Predictor) -> Means:
+def means(store: Store, starts: Integers, context: int, predict: Predictor) -> Means:
     """Judge a predictor on windows in ascending order, with flat memory."""
     next_, last, total = 0.0, 0.0, np.zeros(store.facts.dim)
-    for contexts, targets in store.windows(starts):
+    for contexts, targets in store.windows(starts, context):
         predicted = unit(predict(contexts))
         next_ += float(np.einsum("nd,nd->", predicted, targets, dtype=np.float64))
         last += float(np.einsum("nd,nd->", predicted, contexts[:, -1], dtype=np.float64))
@@ -217,43 +276,56 @@ class Fitted:
         return all_ if self.ridge is None else all_ | {"ridge": self.ridge}
 
 
-def fit(store: Store, windows: ArmWindows) -> Fitted:
+def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
     """Fit the baselines of an arm."""
-    narrow = CONTEXT * store.facts.dim <= LARGEST_RIDGE
+    recency = recency_weights(store, windows.train, context)
+    narrow = store.facts.dim < LARGEST_RIDGE
     return Fitted(
-        recency_weights(store, windows.train),
-        mean_target(store, windows.train),
-        fit_ridge(store, windows.train, windows.validation) if narrow else None,
+        recency,
+        mean_target(store, windows.train, context),
+        fit_ridge(store, windows.train, windows.validation, recency) if narrow else None,
     )
 
 
-def score_baseline(predict: Predictor, heldout: HeldOut, rows: int = 2048) -> Scores:
-    """Score a baseline on the held-out windows as a model is scored."""
+def score_baseline(predict: Predictor, heldout: HeldOut, context: int, rows: int = 2048) -> Scores:
+    """Score a baseline that sees `context` vectors on the held-out windows as a model is scored."""
     vectors, starts = heldout.vectors, heldout.starts
-    pieces = [predict(gather(vectors, starts[i : i + rows])[0]) for i in range(0, len(starts), rows)]
-    return score(np.concatenate(pieces), vectors, starts, group=heldout.group)
+    seen = narrowed(starts, heldout.context, context)
+    pieces = [predict(gather(vectors, seen[i : i + rows], context)[0]) for i in range(0, len(starts), rows)]
+    return score(np.concatenate(pieces), vectors, starts, heldout.context, group=heldout.group)
 
 
 def measure(
-    name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, key: str = ""
+    name: ArmName,
+    store: Store,
+    windows: ArmWindows,
+    heldout: HeldOut,
+    key: str = "",
+    context: int | None = None,
 ) -> tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]:
-    """Fit and score the baselines of an arm: the document (its checksum still empty) and the arrays beside it."""
+    """Fit and score the baselines of an arm: the document (its checksum still empty) and the arrays beside it.
+
+    `context`: how many vectors they see; default: all of the windows' context.
+    """
     began = time.monotonic()
+    context = context or heldout.context
+    windows = ArmWindows(*(narrowed(w, heldout.context, context) for w in (windows.train, windows.validation)))
+    begins = narrowed(heldout.starts, heldout.context, context)
     if not len(windows.validation):  # another program trained on this arm: which windows it kept apart is not known
         windows = ArmWindows(windows.train, windows.train)
-    fitted = fit(store, windows)
+    fitted = fit(store, windows, context)
     arrays: dict[str, npt.NDArray[np.generic]] = {"cluster": heldout.cluster, "stratum": heldout.stratum}
     scored, validated, forward = {}, {}, {}
     for title, predict in fitted.predictors.items():
-        scores = score_baseline(predict, heldout)
+        scores = score_baseline(predict, heldout, context)
         arrays |= {
             f"{title}_cosine": scores.cosine_next,
             f"{title}_last_cosine": scores.cosine_last,
             f"{title}_rank": scores.rank,
         }
         scored[title] = TrivialScore(scores.cosine, scores.margin, scores.hit(1), scores.hit(5), scores.hit(10))
-        validated[title] = means(store, windows.validation, predict)
-        if found := forward_scores(predict, heldout.vectors, heldout.starts, heldout.cluster):
+        validated[title] = means(store, windows.validation, context, predict)
+        if found := forward_scores(predict, heldout.vectors, begins, context, heldout.cluster):
             forward[title] = found
     document = ArmBaselines(
         arm=name,
@@ -269,6 +341,8 @@ def measure(
         forward=forward,
         key=key,
         ridge_strength=None if fitted.ridge is None else fitted.ridge.strength,
+        ridge_directions=fitted.ridge.directions if fitted.ridge else None,
+        context=context,
         train_windows=len(windows.train),
         validation_windows=len(windows.validation),
         validation_cosines={title: of.cosine for title, of in validated.items()},

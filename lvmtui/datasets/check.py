@@ -16,13 +16,13 @@ import numpy as np
 from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers, unread_arrays
 from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
 from lvmtui.datasets.store import Kind, RowScan, Store
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.data_facts import Neighbours, SpaceFacts
-from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
@@ -46,7 +46,7 @@ class FileFacts:
     vectors: int
     dim: int
     windows: int
-    """Windows of five vectors and the next, inside an article or piece unless they may cross."""
+    """Windows of a context and the next vector, inside an article or piece unless they may cross."""
     kind: Kind
     articles: int
     """Articles, or pieces of a sequence; 1 where all vectors follow each other."""
@@ -62,11 +62,11 @@ class FileFacts:
     """Mean over the windows of the cosine of the last context vector with the next one, less that of the one before
     the last: how much there is to gain from knowing the order."""
     crossing: float | None
-    """Share of all runs of six vectors that would cross the border of an article; None where none are known."""
+    """Share of all runs as long as a window that would cross the border of an article; None where none are known."""
     random_leak: float
     """Share of the windows held out by a random split that have a vector in common with a training window."""
-    unread: tuple[str, ...] = ()
-    """Arrays of the file that are not used, sanitised."""
+    reading: tuple[str, ...] = ()
+    """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +105,20 @@ class Check:
     """What is well to know and stops nothing."""
     neighbours: Neighbours | None = None
     """None where no file could be read."""
+    context: int = USUAL_CONTEXT
+    """Vectors in a context of the windows that were looked at."""
     version: int = 1
 
 
-def check_files(
+def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     files: Sequence[Path],
     workspace: Path,
     *,
+    reading: Reading | None = None,
     normalise: bool = False,
     cross_articles: bool = False,
     same: float | None = None,
+    context: int = USUAL_CONTEXT,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Check:
@@ -125,16 +129,19 @@ def check_files(
     which vectors are the same. Raises UserError for more than two files.
     """
     if [str(file) for file in files] == [BUNDLED]:
-        return check_arms(*bundled_arms(workspace, progress, cache), cross_articles=cross_articles, same=same)
+        bundled = bundled_arms(workspace, progress, cache)
+        return check_arms(*bundled, cross_articles=cross_articles, same=same, context=context)
     if len(files) > 2:
         raise UserError(f"{len(files)} files given; one, or a baseline and an expanded one, can be checked")
     arms, faults = [], []
     for name, file in zip(ARMS, files, strict=False):
         try:
-            arms.append(file_arm(name, file, workspace, normalise=normalise, progress=progress, cache=cache))
+            arms.append(
+                file_arm(name, file, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
+            )
         except UserError as error:
             faults.append(str(error))
-    return check_arms(*arms, cross_articles=cross_articles, same=same, faults=tuple(faults))
+    return check_arms(*arms, cross_articles=cross_articles, same=same, faults=tuple(faults), context=context)
 
 
 def check_arms(
@@ -143,6 +150,7 @@ def check_arms(
     same: float | None = None,
     faults: tuple[str, ...] = (),
     groups: Groups | None = None,
+    context: int = USUAL_CONTEXT,
 ) -> Check:
     """Check arms whose stores are made: one, baseline and expanded, or several from small to large.
 
@@ -152,37 +160,78 @@ def check_arms(
     if groups is None and len(dims) == 1:
         groups = group_arms(*arms, same=same)
     of = groups.of if groups else tuple(group_arms(arm, same=same).of[0] for arm in arms)
-    files = tuple(file_facts(arm, cross_articles, group) for arm, group in zip(arms, of, strict=True))
-    faults = (*faults, *(_no_windows(facts) for facts in files if not facts.windows))
+    files = tuple(file_facts(arm, cross_articles, group, context) for arm, group in zip(arms, of, strict=True))
+    faults = (
+        *faults,
+        *(_no_windows(facts, arm, context) for facts, arm in zip(files, arms, strict=True) if not facts.windows),
+    )
     pair = None
     if len(arms) > 1:  # of several sizes the smallest and the largest
         ends = Groups((groups.of[0], groups.of[-1]), groups.facts) if groups else None
-        pair = pair_facts(arms[0], arms[-1], ends)
+        pair = pair_facts(arms[0], arms[-1], ends, context)
         try:
             refuse_unfit(arms[0], arms[-1])
         except UserError as error:
             faults = (*faults, str(error))
     neighbours = groups.facts if groups else None
     # A fault makes a note about the same rows pointless: no windows, no order; other dimensions, nothing in common.
-    return Check(files, pair, faults, () if faults else tuple(notes_on(files, pair, neighbours)), neighbours)
+    return Check(files, pair, faults, () if faults else tuple(notes_on(files, pair, neighbours)), neighbours, context)
 
 
-def _no_windows(facts: FileFacts) -> str:
+def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
+    store = arm.open()
+    longest = store.longest_context
+    if store.facts.file_kind == "sequences":
+        return f"{facts.file}: its contexts have {longest} vectors; --context {longest} or less can be taken from it"
+    if store.article_of is None:
+        return (
+            f"{facts.file}: {facts.vectors:,} vectors, a window takes {context + 1}; "
+            f"give a larger file, or --context {longest} or less"
+        )
+    if longest < 1:
+        return (
+            f"{facts.file}: no two rows that follow each other are of one article; sort them by article and reading "
+            "order, or leave article_id out"
+        )
     return (
-        f"{facts.file}: no six rows that follow each other are of one article; sort them by article and reading order, "
-        "or leave article_id out"
+        f"{facts.file}: no article has {context + 1} vectors that follow each other, the longest has {longest + 1}; "
+        f"--context {longest} or less can be taken from it. Are the rows sorted by article and reading order?"
     )
 
 
-def file_facts(arm: Arm, cross_articles: bool, group: Integers) -> FileFacts:
+def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool) -> list[str]:
+    """What the longest of the contexts (the shortest first) leaves out, a sentence for each arm where it is some."""
+    shortest, longest = contexts[0], contexts[-1]
+    notes = []
+    for arm in arms:
+        store = arm.open()
+        if store.article_of is None or (cross_articles and store.facts.kind == "articles"):
+            continue
+        lengths = np.unique(store.article_of[slice(*arm.rows)], return_counts=True)[1]
+        few = int((lengths <= longest).sum())
+        if not few:
+            continue
+        what = "articles" if store.facts.kind == "articles" else "pieces"
+        words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"
+        if longest > shortest:
+            targets = [len(store.window_starts(context, arm.rows)) for context in (longest, shortest)]
+            words += (
+                f"; all contexts are trained and judged on the {targets[0]:,} of {targets[1]:,} targets that have "
+                f"{longest} vectors before them"
+            )
+        notes.append(words)
+    return notes
+
+
+def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) -> FileFacts:
     """Look at all of an arm's vectors, with flat memory. `group` (n,): equal for rows that are the same."""
     store = arm.open()
     first, stop = arm.rows
-    inside = store.window_starts(arm.rows)
-    starts = store.window_starts(arm.rows, cross_articles=cross_articles) - first
+    inside = store.window_starts(context, arm.rows)
+    starts = store.window_starts(context, arm.rows, cross_articles=cross_articles) - first
     cosines = _neighbour_cosines(store, arm.rows)
-    coherence, signal = _order(cosines, _together(store, arm.rows), starts)
-    runs = arm.vectors - CONTEXT
+    coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
+    runs = arm.vectors - context
     return FileFacts(
         file=arm.title,
         label=arm.label,
@@ -197,29 +246,29 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers) -> FileFacts:
         coherence=coherence,
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
-        random_leak=_random_leak(starts, arm.vectors),
-        unread=() if arm.file == BUNDLED else unread_arrays(Path(arm.file)),
+        random_leak=_random_leak(starts, arm.vectors, context),
+        reading=() if arm.file == BUNDLED else store.facts.notes,
     )
 
 
-def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None) -> PairFacts:
+def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int) -> PairFacts:
     """What the two have in common. `groups` is None where their dimensions differ."""
     small, large = baseline.open(), expanded.open()
     ratio = expanded.vectors / baseline.vectors
     if groups is None:
         return PairFacts(ratio, 0.0, False, "no", 0.0)
     base, full = groups.of
-    starts = large.window_starts(expanded.rows) - expanded.rows[0]
+    starts = large.window_starts(context, expanded.rows) - expanded.rows[0]
     train, _ = _random_split(starts)
-    trained = full[covered(train, expanded.vectors)]
-    _, held_out = _random_split(small.window_starts(baseline.rows) - baseline.rows[0])
-    leaks = touches(np.isin(base, trained))[held_out]
+    trained = full[covered(train, expanded.vectors, context)]
+    _, held_out = _random_split(small.window_starts(context, baseline.rows) - baseline.rows[0])
+    leaks = touches(np.isin(base, trained), context)[held_out]
     shared = float(np.isin(base, full).mean())
     new = ~np.isin(full, base)
     space = compare_spaces(baseline, expanded, new)
-    new_starts = starts[~touches(~new)[starts]]
+    new_starts = starts[~touches(~new, context)[starts]]
     together = _together(large, expanded.rows) & new[1:] & new[:-1]
-    coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts)
+    coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts, context)
     small.release()
     return PairFacts(
         ratio=ratio,
@@ -254,12 +303,17 @@ def _together(store: Store, rows: tuple[int, int]) -> Mask:
     return np.asarray(article[1:] == article[:-1])
 
 
-def _order(cosines: tuple[Floats, Floats], together: Mask, starts: Integers) -> tuple[float | None, float | None]:
-    """Coherence of the neighbours that are `together`, and forward signal of the windows."""
+def _order(
+    cosines: tuple[Floats, Floats], together: Mask, starts: Integers, context: int
+) -> tuple[float | None, float | None]:
+    """Coherence of the neighbours that are `together`, and forward signal of the windows. With a context of one vector
+    the signal is that of windows which begin where another ends: there is a vector before the last."""
     next_, after_next = cosines
+    if context == 1:
+        starts, context = np.intersect1d(starts, starts - 1), 2
     return (
         float(next_[together].mean()) if together.any() else None,
-        float((next_[starts + 4] - after_next[starts + 3]).mean()) if len(starts) else None,
+        float((next_[starts + context - 1] - after_next[starts + context - 2]).mean()) if len(starts) else None,
     )
 
 
@@ -270,9 +324,9 @@ def _random_split(starts: Integers) -> tuple[Integers, Integers]:
     return shuffled[held_out:], shuffled[:held_out]
 
 
-def _random_leak(starts: Integers, rows: int) -> float:
+def _random_leak(starts: Integers, rows: int, context: int) -> float:
     train, held_out = _random_split(starts)
-    return float(touches(covered(train, rows))[held_out].mean()) if len(held_out) else 0.0
+    return float(touches(covered(train, rows, context), context)[held_out].mean()) if len(held_out) else 0.0
 
 
 # ------------------------------------------------------------------------------------------------------- notes
@@ -290,9 +344,7 @@ def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Nei
 
 def _file_notes(facts: FileFacts) -> list[str]:
     notes = []
-    if facts.unread:
-        arrays = ", ".join(facts.unread)
-        notes.append(f"{facts.file}: not used: {arrays}; if it names the articles, save it as article_id")
+    notes += [f"{facts.file}: {note}" for note in facts.reading]
     if facts.rows.off_unit:
         notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors are scaled to length 1")
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:

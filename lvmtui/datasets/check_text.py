@@ -19,7 +19,11 @@ def check_as_text(checked: Check) -> str:
     """The check as plain lines, without colour."""
     lines = []
     for facts in checked.files:
-        lines += [f"{facts.label}  {facts.file}", *(f"  {name:<15}{text}" for name, text in _file_lines(facts)), ""]
+        lines += [
+            f"{facts.label}  {facts.file}",
+            *(f"  {name:<15}{text}" for name, text in _file_lines(facts, checked.context)),
+            "",
+        ]
     if checked.pair is not None:
         labels = [facts.label for facts in checked.files]
         lines += [
@@ -34,18 +38,20 @@ def check_as_text(checked: Check) -> str:
     return "\n".join(lines)
 
 
-def _file_lines(facts: FileFacts) -> list[tuple[str, str]]:
+def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
     articles = {
         "articles": f"{facts.articles:,}",
         "sequence": "not named; all vectors follow each other",
         "pieces": f"not named; {facts.articles:,} pieces that do not follow each other",
     }
-    crossing = "" if facts.crossing is None else f"; {facts.crossing:.1%} of all runs of six cross an article's border"
+    windows = f"{facts.windows:,} of {context} vectors and the next one"
+    if facts.crossing is not None:
+        windows += f"; {facts.crossing:.1%} of all runs of {context + 1} cross an article's border"
     rows = facts.rows
     lines = [
         ("vectors", f"{facts.vectors:,} of {facts.dim:,} numbers; the file has {facts.bytes / 1e6:,.1f} MB"),
         ("articles", articles[facts.kind]),
-        ("windows", f"{facts.windows:,}{crossing}"),
+        ("windows", windows),
         ("lengths", f"{rows.shortest:.4g} to {rows.longest:.4g}" if rows.shortest is not None else "none finite"),
         ("duplicates", f"{facts.duplicates:,} vectors are the same as an earlier one"),
     ]
@@ -54,8 +60,6 @@ def _file_lines(facts: FileFacts) -> list[tuple[str, str]]:
             ("coherence", f"{facts.coherence:.3f}, mean cosine of neighbours"),
             ("forward signal", f"{facts.forward_signal:+.3f}, what the last vector tells more than the one before it"),
         ]
-    if facts.unread:
-        lines.append(("not used", ", ".join(facts.unread)))
     leak = f"{facts.random_leak:.1%} of its held-out windows would share a vector with a training window"
     return [*lines, ("random split", leak)]
 

@@ -1,9 +1,9 @@
 """Clusters of the union of both arms: what is held out as a whole.
 
-A cluster is an article, or a block of 128 consecutive vectors where the file names no articles. The arms may overlap
-in any way: what they have in common is found by content, whatever its order, title or number format in either file,
-and is then the same cluster in both. Articles that are copies or near-copies of each other are one cluster, and so is
-a chain of them.
+A cluster is an article, or a block of 128 or more consecutive vectors where the file names no articles. The arms may
+overlap in any way: what they have in common is found by content, whatever its order, title or number format in either
+file, and is then the same cluster in both. Articles that are copies or near-copies of each other are one cluster, and
+so is a chain of them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import Groups, Part, components, find_groups
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import Mask, crosses
 
 BLOCK = 128
 """Consecutive vectors in a cluster where no articles are known."""
+BLOCK_WINDOWS = 4
+"""Windows side by side that such a cluster has room for: with long contexts it has more vectors."""
 COMMON = 32
 """Clusters. A vector that stands in more of them is a set phrase ("References"), and pairs only with the first."""
 
@@ -41,9 +43,11 @@ class Side:
     starts: Integers
     """Starts of all its windows."""
     inside: Mask
-    """(windows,) all six rows are of one cluster."""
+    """(windows,) all rows are of one cluster."""
     runs_on: bool
     """The text runs on across the borders of clusters, so a gap is left beside what is held out."""
+    context: int
+    """Vectors in the context of its windows."""
 
     @property
     def vectors(self) -> Floats:
@@ -78,15 +82,22 @@ def group_arms(*arms: Arm, same: float | None = None, more: Floats | None = None
     return find_groups(parts if more is None else [*parts, Part(more)], same)
 
 
-def union_of(baseline: Arm, expanded: Arm, cross_articles: bool, groups: Groups) -> tuple[Side, Side, Union]:
+def block_of(context: int) -> int:
+    """Consecutive vectors in a cluster where no articles are known, for windows of this context."""
+    return max(BLOCK, BLOCK_WINDOWS * (context + 1))
+
+
+def union_of(
+    baseline: Arm, expanded: Arm, cross_articles: bool, groups: Groups, context: int
+) -> tuple[Side, Side, Union]:
     """Cut both arms into clusters, the baseline into those of the expanded arm wherever it has their vectors.
 
     `groups`: of the baseline's rows and of the expanded arm's. Clusters most of whose vectors are in another one too
     (an article under two titles) become one with it.
     """
     small, large = baseline.open(), expanded.open()
-    own, own_names = _clusters(small, baseline.rows)
-    full, full_names = _clusters(large, expanded.rows)
+    own, own_names = _clusters(small, baseline.rows, block_of(context))
+    full, full_names = _clusters(large, expanded.rows, block_of(context))
     full = _copies_joined(full, groups.of[1])
     own = _copies_joined(own, groups.of[0])
     if small.folder == large.folder and expanded.rows[0] <= baseline.rows[0] <= baseline.rows[1] <= expanded.rows[1]:
@@ -98,7 +109,7 @@ def union_of(baseline: Arm, expanded: Arm, cross_articles: bool, groups: Groups)
         base = np.where(theirs >= 0, theirs, own + len(full_names))
 
     sides = [
-        _side(arm, store, cluster_of, group, cross_articles)
+        _side(arm, store, cluster_of, group, cross_articles, context)
         for arm, store, cluster_of, group in (
             (baseline, small, base, groups.of[0]),
             (expanded, large, full, groups.of[1]),
@@ -126,7 +137,7 @@ def union_of(baseline: Arm, expanded: Arm, cross_articles: bool, groups: Groups)
     return sides[0], sides[1], union
 
 
-def _clusters(store: Store, rows: tuple[int, int]) -> tuple[Integers, tuple[str, ...]]:
+def _clusters(store: Store, rows: tuple[int, int], block: int) -> tuple[Integers, tuple[str, ...]]:
     """The cluster of each row, from 0, and the clusters' names."""
     row = np.arange(*rows)
     if store.article_of is not None and store.facts.kind == "articles":
@@ -136,8 +147,8 @@ def _clusters(store: Store, rows: tuple[int, int]) -> tuple[Integers, tuple[str,
     if store.article_of is not None:  # a piece shorter than a block stays whole
         article = store.article_of[slice(*rows)]
         _, begins, lengths = np.unique(article, return_index=True, return_counts=True)
-        row = np.where(np.repeat(lengths, lengths) < BLOCK, np.repeat(rows[0] + begins, lengths), row)
-    _, begins, cluster_of = np.unique(row // BLOCK, return_index=True, return_inverse=True)
+        row = np.where(np.repeat(lengths, lengths) < block, np.repeat(rows[0] + begins, lengths), row)
+    _, begins, cluster_of = np.unique(row // block, return_index=True, return_inverse=True)
     ends = np.append(begins[1:], len(row)) - 1
     return cluster_of, tuple(
         f"vectors {rows[0] + a:,} to {rows[0] + b:,}" for a, b in zip(begins.tolist(), ends.tolist(), strict=True)
@@ -190,16 +201,17 @@ def _homes(cluster_of: Integers, pairs: npt.NDArray[np.int64]) -> tuple[Integers
     return own[most], other[most]
 
 
-def _side(arm: Arm, store: Store, cluster_of: Integers, group: Integers, cross_articles: bool) -> Side:
-    starts = store.window_starts(arm.rows, cross_articles=cross_articles) - arm.rows[0]
+def _side(arm: Arm, store: Store, cluster_of: Integers, group: Integers, cross_articles: bool, context: int) -> Side:
+    starts = store.window_starts(context, arm.rows, cross_articles=cross_articles) - arm.rows[0]
     return Side(
         store=store,
         first=arm.rows[0],
         cluster_of=cluster_of,
         group=group,
         starts=starts,
-        inside=~crosses(cluster_of)[starts],
+        inside=~crosses(cluster_of, context)[starts],
         runs_on=cross_articles or store.facts.kind != "articles",
+        context=context,
     )
 
 

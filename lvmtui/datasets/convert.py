@@ -14,24 +14,27 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets import formats
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, VectorFile
-from lvmtui.datasets.npy import shown
+from lvmtui.datasets import vector_files
+from lvmtui.datasets.joined import Joined
+from lvmtui.datasets.readers.source import Floats, Integers, Source, SourceFacts, shown
 from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
+from lvmtui.datasets.vector_files import Identity
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.locks import try_lock
 from lvmtui.system.text import sanitise
 
-READER = 2
+READER = 3
 """Counted up when files are read in another way, so that each is looked at again."""
 
 Progress = Callable[[int, int], None]
@@ -42,23 +45,26 @@ def convert(
     path: Path,
     workspace: Path,
     *,
+    reading: Reading | None = None,
     normalise: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Store:
     """Return the store of a vector file, made now if it is not there yet.
 
-    A file is known again by path, size, time and inode, otherwise by its fingerprint. `cache`: a folder in which a
+    A file is known again by path, size, time and inode, otherwise by its fingerprint. `reading`: which of its arrays or
+    columns is what, where names and shapes do not say. `cache`: a folder in which a
     store that the workspace does not have is made, so that a plan leaves no trace in the workspace; `move_stores` takes
     it over later. Raises UserError for anything that is wrong with the file, for an unwritable folder and for a full
     disk; then nothing stays behind.
     """
     datasets = Workspace(workspace).datasets
-    identity = formats.identify(path)
-    store = _seen(datasets, identity) or (_seen(cache, identity) if cache else None)
+    identity = vector_files.identify(path)
+    reading = reading or Reading()
+    store = _seen(datasets, identity, reading) or (_seen(cache, identity, reading) if cache else None)
     if store is None:
-        file = formats.recognise(path)
-        fingerprint = formats.fingerprint(file)
+        source = vector_files.open_source(path, reading)
+        fingerprint = source.fingerprints()[0]
         if cache is not None and not is_whole(datasets / fingerprint[:24]):
             datasets = cache
         folder = datasets / fingerprint[:24]
@@ -67,8 +73,8 @@ def convert(
             if not is_whole(folder):
                 with _only_writer(datasets):
                     if not is_whole(folder):
-                        _write(file, folder, identity, fingerprint, normalise, progress or (lambda done, total: None))
-            _remember(datasets, identity, folder)
+                        _write(source, folder, identity, fingerprint, normalise, progress or (lambda done, total: None))
+            _remember(datasets, identity, reading, folder)
         store = open_store(folder)
     if fault := store.facts.scan.fault(normalise or store.facts.file_kind == "quantised"):
         raise UserError(f"{shown(path)}: {fault}")
@@ -94,36 +100,36 @@ def move_stores(cache: Path, workspace: Path) -> None:
             shutil.move(note, datasets / "seen" / note.name)
 
 
-def source_fault(path: Path, store: Store) -> str | None:
+def source_fault(path: Path, store: Store, reading: Reading | None = None) -> str | None:
     """Has the file changed since its store was made, or gone? One line that says so, or None."""
+    reading = reading or Reading()
     try:
-        seen = _seen(store.folder.parent, formats.identify(path))
+        seen = _seen(store.folder.parent, vector_files.identify(path), reading)
         if seen is not None and seen.folder == store.folder:
             return None
-        file = formats.recognise(path)
-        by_any_reader = (formats.fingerprint(file), formats.fingerprint(replace(file, ids="")))
-        if store.facts.fingerprint in by_any_reader:
+        if store.facts.fingerprint in vector_files.open_source(path, reading).fingerprints():
             return None
     except UserError as error:
         return str(error)
     return f"{shown(path)}: changed since it was read; start a new campaign with it"
 
 
-def _note(datasets: Path, identity: Identity) -> Path:
-    text = json.dumps([identity.path, identity.size, identity.mtime_ns, identity.inode, READER])
+def _note(datasets: Path, identity: Identity, reading: Reading) -> Path:
+    """The file that remembers which store belongs to a vector file."""
+    text = json.dumps([identity.path, identity.size, identity.mtime_ns, identity.inode, READER, *astuple(reading)])
     return datasets / "seen" / hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
-def _seen(datasets: Path, identity: Identity) -> Store | None:
+def _seen(datasets: Path, identity: Identity, reading: Reading) -> Store | None:
     try:
-        folder = datasets / _note(datasets, identity).read_text().strip()
+        folder = datasets / _note(datasets, identity, reading).read_text().strip()
     except (OSError, ValueError):
         return None
     return open_store(folder) if folder.parent == datasets and is_whole(folder) else None
 
 
-def _remember(datasets: Path, identity: Identity, folder: Path) -> None:
-    note = _note(datasets, identity)
+def _remember(datasets: Path, identity: Identity, reading: Reading, folder: Path) -> None:
+    note = _note(datasets, identity, reading)
     note.parent.mkdir(exist_ok=True)
     replace_file(note, folder.name.encode() + b"\n", durable=False)
 
@@ -173,34 +179,34 @@ def _write_errors(datasets: Path) -> Iterator[None]:
 
 
 def _write(
-    file: VectorFile, folder: Path, identity: Identity, fingerprint: str, normalise: bool, progress: Progress
+    source: Source, folder: Path, identity: Identity, fingerprint: str, normalise: bool, progress: Progress
 ) -> None:
     """Make the store in a folder beside, then rename. Raises UserError, OSError."""
+    file = source.facts
     room = shutil.disk_usage(folder.parent).free
     needed = 4 * file.rows * file.dim
     if needed > room:
         raise UserError(
-            f"{file.name}: its vectors take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free; "
+            f"{shown(file.path)}: its vectors take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free; "
             "free some space or choose another --workspace"
         )
-    article_of, titles = formats.articles(file)
+    articles = source.articles
     part = folder.parent / f".{folder.name}.part"
     part.mkdir()
     try:
-        if file.kind == "sequences":
-            blocks, pieces = _joined(file, progress)
-        else:
-            blocks, pieces = _plain(file, progress), []
-        scan = _write_vectors(part / "vectors.npy", blocks, file, normalise)
-        kind: Kind = "sequence"
-        if file.kind == "sequences" and len(pieces) > 1:
-            kind, article_of = "pieces", np.repeat(np.arange(len(pieces)), np.diff([*pieces, scan.rows]))
-        elif article_of is not None:
-            kind = "articles"
+        joined = Joined(file.context + 1) if file.kind == "sequences" else None
+        blocks = _counted(source.blocks(), file.rows, progress)
+        rows = joined.rows(blocks) if joined else blocks
+        scan = _write_vectors(part / "vectors.npy", rows, file, normalise, articles.places)
+        kind: Kind = "sequence" if articles.number_of is None else "articles"
+        article_of, notes = articles.number_of, articles.notes
+        if joined is not None:
+            kind, article_of, more = joined.articles(scan.rows, articles.number_of)
+            notes = (*notes, *more)
         if article_of is not None:
             _save(part / "articles.npy", article_of.astype(np.int32))
-        if titles:
-            replace_file(part / "titles.json", json.dumps(titles).encode())
+        if articles.titles and kind == "articles":
+            replace_file(part / "titles.json", json.dumps(articles.titles).encode())
         facts = StoreFacts(
             kind=kind,
             rows=scan.rows,
@@ -211,10 +217,13 @@ def _write(
             source=identity,
             fingerprint=fingerprint,
             scan=scan,
+            file_context=file.context or USUAL_CONTEXT,
+            encoder=file.encoder,
+            notes=(*file.notes, *notes),
         )
         replace_file(part / "store.json", dump_document(encode(facts)))
-        if formats.identify(file.path) != identity:
-            raise UserError(f"{file.name}: changed while it was read; wait until it is complete and try again")
+        if vector_files.identify(file.path) != identity:
+            raise UserError(f"{shown(file.path)}: changed while it was read; wait until it is complete and try again")
         sync_folder(part)
         shutil.rmtree(folder, ignore_errors=True)  # not whole, or we would not be here
         os.rename(part, folder)
@@ -224,21 +233,25 @@ def _write(
         raise
 
 
-def _write_vectors(path: Path, blocks: Iterator[Floats], file: VectorFile, normalise: bool) -> RowScan:
-    """Write the rows at unit length; the header comes last. Once a row is faulty, rows are only counted."""
+def _write_vectors(
+    path: Path, blocks: Iterator[Floats], file: SourceFacts, normalise: bool, places: Integers | None
+) -> RowScan:
+    """Write the rows at unit length, each at its place; the header comes last. Once a row is faulty, rows are only
+    counted."""
     may_scale = normalise or file.kind == "quantised"
     scan = RowScan()
-    with path.open("wb") as out:
+    with path.open("w+b") as out:
         out.write(bytes(HEADER_BYTES))
+        put = _in_order(out) if places is None else _at_places(out, places, file.dim)
         for block in blocks:
             lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
             scan = scan.plus(lengths)
             if scan.fault(may_scale) is None:
-                out.write((block / lengths[:, None].astype(np.float32)).data)
+                put(block / lengths[:, None].astype(np.float32))
         if fault := scan.fault(may_scale):
-            raise UserError(f"{file.name}: {fault}")
-        if scan.rows < WIDTH:
-            raise UserError(f"{file.name}: {scan.rows} vectors; a window takes {WIDTH}, give a larger file")
+            raise UserError(f"{shown(file.path)}: {fault}")
+        if scan.rows < 2:
+            raise UserError(f"{shown(file.path)}: one vector; a window takes two or more, give a larger file")
         out.seek(0)
         out.write(_npy_header(scan.rows, file.dim))
         out.flush()
@@ -248,44 +261,30 @@ def _write_vectors(path: Path, blocks: Iterator[Floats], file: VectorFile, norma
     return scan
 
 
-def _plain(file: VectorFile, progress: Progress) -> Iterator[Floats]:
+def _in_order(out: IO[bytes]) -> Callable[[Floats], object]:
+    return lambda rows: out.write(rows.data)
+
+
+def _at_places(out: IO[bytes], places: Integers, dim: int) -> Callable[[Floats], object]:
+    """A function that puts the next rows where they belong."""
+    out.truncate(HEADER_BYTES + 4 * dim * len(places))
+    kept = np.memmap(out, np.float32, "r+", HEADER_BYTES, (len(places), dim))
     done = 0
-    for block in formats.vector_blocks(file):
+
+    def put(rows: Floats) -> None:
+        nonlocal done
+        kept[places[done : done + len(rows)]] = rows
+        done += len(rows)
+
+    return put
+
+
+def _counted(blocks: Iterator[Floats], total: int, progress: Progress) -> Iterator[Floats]:
+    done = 0
+    for block in blocks:
         yield block
         done += len(block)
-        progress(done, file.rows)
-
-
-def _joined(file: VectorFile, progress: Progress) -> tuple[Iterator[Floats], list[int]]:
-    """The sequence behind the windows: each vector once. Also the rows at which its pieces start, filled on the way.
-
-    Window i goes on from window i - 1 if its context is that one's moved by one vector, to the bit. Then only its
-    target is new; otherwise a piece starts and all six vectors are.
-    """
-    pieces: list[int] = []
-
-    def blocks() -> Iterator[Floats]:
-        last: Floats | None = None  # the five vectors a following window would start with
-        rows = done = 0
-        for contexts, targets in formats.window_blocks(file):
-            expected = np.empty_like(contexts)
-            expected[1:, : CONTEXT - 1] = contexts[:-1, 1:]
-            expected[1:, CONTEXT - 1] = targets[:-1]
-            expected[0] = contexts[0] if last is None else last
-            starts = (contexts.view(np.uint32) != expected.view(np.uint32)).any(axis=(1, 2))
-            starts[0] |= last is None
-            places = np.cumsum(np.where(starts, WIDTH, 1)) - 1  # of the targets among the new rows
-            new = np.empty((int(places[-1]) + 1, file.dim), np.float32)
-            new[places] = targets
-            for back in range(CONTEXT):
-                new[places[starts] - CONTEXT + back] = contexts[starts, back]
-            pieces.extend((rows + places[starts] - CONTEXT).tolist())
-            yield new
-            last = np.concatenate([contexts[-1, 1:], targets[-1:]])
-            rows, done = rows + len(new), done + len(targets)
-            progress(done, file.rows)
-
-    return blocks(), pieces
+        progress(done, total)
 
 
 def _npy_header(rows: int, dim: int) -> bytes:

@@ -18,16 +18,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.clusters import BLOCK, Side, Union, group_arms, union_of
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Integers
+from lvmtui.datasets.clusters import Side, Union, block_of, group_arms, union_of
 from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
 from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
 
-GAP = CONTEXT
+GAP = 5
 """Vectors left out on each side of such a cluster: the text on both sides of the border is one text."""
 SHARES = (0.10, 0.15, 0.20)
 """Share of the windows that is held out: the first that gives enough clusters, or else the last. Few steps, so that
@@ -57,6 +58,7 @@ class _Ground:
     full: Side
     union: Union
     same: float
+    context: int
     cross_articles: bool
     baseline_used: bool
     """Another program has trained on the baseline, nobody knows on which of its windows."""
@@ -71,16 +73,18 @@ def draw_split(
     cross_articles: bool = False,
     baseline_used: bool = False,
     groups: Groups | None = None,
+    context: int = USUAL_CONTEXT,
 ) -> Split:
     """Draw the held-out and validation windows of a comparison. Raises UserError where the data are too few.
 
     `larger`: the expanded arm, or all arms above the baseline, smallest first, each of which contains those before.
 
+    `context`: vectors in a context, where there are several in the longest.
     `baseline_used`: another program has trained on the baseline, nobody knows on which of its windows. Then only
     clusters are held out of which it has no vector, and all of its windows count as training windows.
     `groups`: what the arms have in common (`clusters.group_arms`), found here if it is not given.
     """
-    ground = _ground((baseline, *larger), cross_articles, baseline_used, groups)
+    ground = _ground((baseline, *larger), cross_articles, baseline_used, groups, context)
     share, (held,) = _draw_held_out(_free(ground), seed, 1)
     return _split(ground, held, share, seed, None)
 
@@ -92,14 +96,15 @@ def draw_folds(
     folds: int,
     cross_articles: bool = False,
     groups: Groups | None = None,
+    context: int = USUAL_CONTEXT,
 ) -> tuple[Split, ...]:
     """Draw several splits whose held-out clusters are disjoint. Raises UserError where the data are too few."""
-    ground = _ground((baseline, *larger), cross_articles, False, groups)
+    ground = _ground((baseline, *larger), cross_articles, False, groups, context)
     share, drawn = _draw_held_out(_free(ground), seed, folds)
     return tuple(_split(ground, held, share, seed, fold) for fold, held in enumerate(drawn, 1))
 
 
-def draw_sizes(
+def draw_sizes(  # noqa: PLR0913  what is drawn, from what, for whom
     whole: Arm,
     choose: Callable[[Pool], Sequence[int | None]],
     *,
@@ -109,6 +114,7 @@ def draw_sizes(
     folds: bool = False,
     cross_articles: bool = False,
     groups: Groups | None = None,
+    context: int = USUAL_CONTEXT,
 ) -> tuple[Split, ...]:
     """Draw the held-out and validation windows of one file, and cut the rest into sizes.
 
@@ -117,7 +123,7 @@ def draw_sizes(
     the arm alone. Raises UserError where the data are too few.
     """
     groups = groups or group_arms(whole)
-    ground = _ground((whole, whole), cross_articles, False, Groups((groups.of[0],) * 2, groups.facts))
+    ground = _ground((whole, whole), cross_articles, False, Groups((groups.of[0],) * 2, groups.facts), context)
     share, drawn = _draw_held_out(_free(ground), seed, len(seeds) if folds else 1)
     splits = [_split(ground, held, share, seed, n if folds else None) for n, held in enumerate(drawn, 1)]
     if not folds and subsets == "random":
@@ -142,9 +148,10 @@ def keep_held_out(
     UserError where too little stays.
     """
     groups = group_arms(baseline, expanded, more=earlier.heldout.vectors, same=same)
-    _, full, union = union_of(baseline, expanded, earlier.facts.cross_articles, groups)
+    context = earlier.heldout.context
+    _, full, union = union_of(baseline, expanded, earlier.facts.cross_articles, groups, context)
     known = np.isin(full.group, groups.of[2])
-    held = np.bincount(full.cluster_of[known], minlength=len(union.windows)) >= WIDTH
+    held = np.bincount(full.cluster_of[known], minlength=len(union.windows)) > context
     left = np.where(held | ~union.in_expanded, 0, union.windows)
     validation = _draw(union, left, VALIDATION_SHARE, f"validation {seed}")
     windows, counts = _arm_windows(full, held, validation, groups.of[2])
@@ -163,17 +170,20 @@ def keep_held_out(
 # ------------------------------------------------------------------------------------------------------ drawing
 
 
-def _ground(arms: Sequence[Arm], cross_articles: bool, baseline_used: bool, groups: Groups | None) -> _Ground:
+def _ground(
+    arms: Sequence[Arm], cross_articles: bool, baseline_used: bool, groups: Groups | None, context: int
+) -> _Ground:
     """Of arms from small to large."""
     groups = groups or group_arms(*arms)
     expanded, of_expanded = arms[-1], groups.of[-1]
 
     def beside(number: int) -> tuple[Side, Side, Union]:
-        return union_of(arms[number], expanded, cross_articles, Groups((groups.of[number], of_expanded), groups.facts))
+        two = Groups((groups.of[number], of_expanded), groups.facts)
+        return union_of(arms[number], expanded, cross_articles, two, context)
 
     base, full, union = beside(0)
     between = tuple((arms[number], beside(number)[0]) for number in range(1, len(arms) - 1))
-    return _Ground(arms[0], expanded, base, full, union, groups.same, cross_articles, baseline_used, between)
+    return _Ground(arms[0], expanded, base, full, union, groups.same, context, cross_articles, baseline_used, between)
 
 
 def _free(ground: _Ground) -> Union:
@@ -278,6 +288,7 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
         cluster_names=tuple(union.names[n] for n in numbers.tolist()),
         same=ground.same,
         fold=fold,
+        context=ground.context,
         between=tuple(counts for *_, counts in between),
     )
     return Split(heldout, base_windows, full_windows, facts, tuple(windows for _, _, windows, _ in between))
@@ -290,7 +301,8 @@ def _too_few(ground: _Ground, fold: int | None) -> str:
     apart = f" that have no vector in common with {ground.baseline.title}" if ground.baseline_used else ""
     enough = "ten or more are needed" if fold is None else "ten or more for each seed are needed with --folds"
     return (
-        f"{titles}: only {clusters} articles, or blocks of {BLOCK} vectors, to hold out from{apart}; {enough}, "
+        f"{titles}: only {clusters} articles that have {ground.context + 1} vectors, or blocks of "
+        f"{block_of(ground.context)} vectors, to hold out from{apart}; {enough}, "
         f"{_cure(ground.expanded, ground.full, 'give larger files')}"
     )
 
@@ -314,7 +326,7 @@ def _held_out_windows(base: Side, full: Side, union: Union, held: Mask) -> HeldO
     before = 0
     for side, taken in ((full, held & union.in_expanded), (base, held & ~union.in_expanded)):
         mine = side.starts[side.inside & taken[side.cluster_of[side.starts]]]
-        needed = covered(mine, len(side.vectors))
+        needed = covered(mine, len(side.vectors), side.context)
         vectors.append(side.vectors[needed])
         groups.append(side.group[needed])
         starts.append(before + np.cumsum(needed)[mine] - 1)
@@ -322,7 +334,9 @@ def _held_out_windows(base: Side, full: Side, union: Union, held: Mask) -> HeldO
         before += int(needed.sum())
     cluster = np.concatenate(clusters).astype(np.int32)
     stratum = np.where(union.own[cluster], 0, 1).astype(np.uint8)
-    return HeldOut(np.concatenate(vectors), np.concatenate(starts), cluster, stratum, np.concatenate(groups))
+    return HeldOut(
+        np.concatenate(vectors), np.concatenate(starts), cluster, stratum, np.concatenate(groups), full.context
+    )
 
 
 def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -> tuple[ArmWindows, ArmCounts]:
@@ -340,7 +354,7 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
         return taken
 
     def touching(rows: Mask) -> Mask:
-        marked: Mask = touches(rows)[side.starts]
+        marked: Mask = touches(rows, side.context)[side.starts]
         return marked
 
     in_held, in_validation = held[side.cluster_of], validation[side.cluster_of]
@@ -349,7 +363,7 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
     equal = take(touching(np.isin(side.group, held_out) & ~in_held))
     chosen = take(side.inside & in_validation[side.starts])
     gap_too = take(touching(_with_gap(in_validation, side.runs_on)))
-    validated = side.group[covered(chosen, len(side.group))]
+    validated = side.group[covered(chosen, len(side.group), side.context)]
     equal_too = take(touching(np.isin(side.group, validated) & ~(in_held | in_validation)))
     train = side.starts[left]
     count = min(len(chosen), VALIDATION_WINDOWS)
@@ -369,7 +383,7 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
 
 def _all_windows(side: Side, rows: tuple[int, int]) -> tuple[ArmWindows, ArmCounts]:
     """Every window of an arm as a training window, those too that run from one article into the next."""
-    starts = side.store.window_starts(rows, cross_articles=True)
+    starts = side.store.window_starts(side.context, rows, cross_articles=True)
     return ArmWindows(starts, starts[:0]), ArmCounts(len(starts), len(starts), 0, 0, 0, 0, 0)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.formats.data_facts import Neighbours
 
 SAME = 0.98
@@ -36,7 +36,7 @@ PILE = 10
 """Rows that make a pile of copies rather than a few unlucky sentences."""
 PILED = 4.0
 """Times more rows in a pile than in a step just below it. The number of natural neighbours falls with the cosine."""
-BESIDE = CONTEXT
+BESIDE = 5
 """Rows this close in the text are neighbours by nature; only equal ones among them are the same."""
 SAMPLE = 2048
 """Rows whose nearest neighbours are looked at to choose the threshold."""

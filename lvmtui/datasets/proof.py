@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import any_near
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered
@@ -132,7 +132,7 @@ def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
 
 
 def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:
-    train, validation = (_rows(starts, store, name) for starts in (windows.train, windows.validation))
+    train, validation = (_rows(starts, store, name, heldout.context) for starts in (windows.train, windows.validation))
     used = np.union1d(train, validation)
     highest, lowest = _extremes(store, used, heldout.vectors)
     leaks = used[highest > same + ROUNDING]
@@ -177,8 +177,8 @@ def _extremes(store: Store, used: Integers, heldout: Floats) -> tuple[Floats, Fl
     return highest, lowest
 
 
-def _rows(starts: Integers, store: Store, name: ArmName) -> Integers:
+def _rows(starts: Integers, store: Store, name: ArmName, context: int) -> Integers:
     """Rows of the store that stand in one of the windows."""
-    if len(starts) and not 0 <= starts.min() <= starts.max() <= store.facts.rows - 6:
+    if len(starts) and not 0 <= starts.min() <= starts.max() < store.facts.rows - context:
         raise UserError(f"{name}: the split's windows lie outside of its store; start a new campaign")
-    return np.flatnonzero(covered(starts, store.facts.rows))
+    return np.flatnonzero(covered(starts, store.facts.rows, context))

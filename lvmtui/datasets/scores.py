@@ -1,4 +1,15 @@
-"""How good predictions are on the held-out windows: the same three numbers a window for models and baselines."""
+"""How good predictions are on the held-out windows: the same three numbers a window for models and baselines.
+
+And does a model predict what comes next, or does it repeat what was? `forward_scores` tells by three figures:
+
+- The cosine of the prediction with each vector from five before the next to two after it. A model that predicts gains
+  at the next vector; one that echoes gains at the last.
+- What is lost when the context vectors are put in random order. A model for which order does not matter has learned a
+  mean.
+- A roll-out: the prediction becomes the newest context vector, five times over.
+
+Figures of trivial baselines on the same windows say how much of this needs no model.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +19,27 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import CONTEXT, Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.windows import gather
+from lvmtui.formats.data_facts import ForwardScores
 
 TIE = 1e-6
 """Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""
 ROWS = 256
 """Windows that are compared with all candidates at a time."""
+
+
+BEFORE, AFTER = 5, 3
+"""Vectors before the next one, at most, and from it on, with which predictions are compared."""
+STEPS = 5
+"""Predictions in a roll-out."""
+MOST_WINDOWS = 2048
+"""Windows that are looked at, evenly spread: it takes six predictions of each."""
+MOST_BYTES = 96 << 20
+"""Bytes of these windows; with long contexts there are fewer of them."""
+
+Predictor = Callable[[Floats], Floats]
+"""Contexts (B, T, D) to predictions (B, D) of any length."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +97,12 @@ def score(
     predictions: Floats,
     vectors: Floats,
     starts: Integers,
+    context: int,
     counting: Callable[[Floats], Count] = counting,
     group: Integers | None = None,
 ) -> Scores:
-    """Score one prediction (W, D), of any length, a window; window w starts at row starts[w] of `vectors` (M, D, unit).
+    """Score one prediction (W, D), of any length, a window; window w starts at row starts[w] of `vectors` (M, D, unit)
+    and has a context of `context` vectors.
 
     The candidates of a rank are the vectors that follow some window, less those in the window's own context; the rank
     is 1 + the number of candidates nearer to the prediction than the true next vector is (by more than TIE), which is
@@ -84,7 +112,7 @@ def score(
     """
     if not np.isfinite(predictions).all():
         raise ValueError("predictions hold NaN or infinite numbers")
-    targets = starts + CONTEXT
+    targets = starts + context
     kind = np.arange(len(vectors)) if group is None else group
     kinds, first_of_kind = np.unique(kind[targets], return_index=True)
     known = np.searchsorted(kinds, kind).clip(max=len(kinds) - 1)
@@ -95,7 +123,7 @@ def score(
     for first in range(0, windows, ROWS):
         block = slice(first, first + ROWS)
         predicted = unit(predictions[block])
-        own = _each_once(place[starts[block, None] + np.arange(CONTEXT)])
+        own = _each_once(place[starts[block, None] + np.arange(context)])
         scores.rank[block] = 1 + count(predicted, place[targets[block]], own)
         for out, rows in ((scores.cosine_next, targets), (scores.cosine_last, targets - 1)):
             out[block] = np.einsum("nd,nd->n", predicted, vectors[rows[block]])
@@ -107,3 +135,53 @@ def _each_once(own: Integers) -> Integers:
     own = np.sort(own, axis=1)
     own[:, 1:][own[:, 1:] == own[:, :-1]] = -1
     return own
+
+
+# -- prediction or repetition ------------------------------------------------------------------------------------------
+
+
+def forward_scores(
+    predict: Predictor, vectors: Floats, starts: Integers, context: int, cluster: npt.NDArray[np.integer]
+) -> ForwardScores | None:
+    """The figures of a predictor; None where no window is followed by four more in its cluster.
+
+    Window w of cluster[w] starts at row starts[w] of `vectors` (M, D, unit).
+    """
+    begins = followed(starts, cluster)
+    if not len(begins):
+        return None
+    most = max(1, min(len(begins), MOST_WINDOWS, MOST_BYTES // (4 * vectors.shape[1] * (context + 1))))
+    begins = begins[np.linspace(0, len(begins) - 1, most).astype(np.int64)]
+    contexts, _ = gather(vectors, begins, context)
+    predicted = unit(predict(contexts))
+    shuffled = np.random.default_rng(0).permuted(np.tile(np.arange(context), (len(begins), 1)), axis=1)
+    in_random_order = unit(predict(contexts[np.arange(len(begins))[:, None], shuffled]))
+
+    def cosine(predictions: Floats, offset: int) -> float:
+        """Mean with the vectors `offset` rows after the start of each window."""
+        return float(np.einsum("nd,nd->n", predictions, vectors[begins + offset]).mean(dtype=np.float64))
+
+    rollout = [cosine(predicted, context)]
+    latest = predicted
+    for step in range(1, STEPS):
+        contexts = np.concatenate([contexts[:, 1:], latest[:, None]], axis=1)
+        latest = unit(predict(contexts))
+        rollout.append(cosine(latest, context + step))
+    return ForwardScores(
+        windows=len(begins),
+        cosines=tuple(cosine(predicted, offset) for offset in range(max(0, context - BEFORE), context + AFTER)),
+        shuffled=cosine(in_random_order, context),
+        rollout=tuple(rollout),
+    )
+
+
+def followed(starts: Integers, cluster: npt.NDArray[np.integer]) -> Integers:
+    """Starts of windows after which four more begin, each one row later, in the same cluster."""
+    order = np.argsort(starts)
+    ordered, of = starts[order], cluster[order]
+    count = len(ordered) - STEPS + 1
+    if count <= 0:
+        return starts[:0]
+    last = STEPS - 1
+    run = (ordered[last:] == ordered[:count] + last) & (of[last:] == of[:count])
+    return np.asarray(ordered[:count][run])

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from lvmtui.datasets.clusters import Side, Union
-from lvmtui.datasets.formats import Integers
+from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.split import ArmWindows, Split
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.system.errors import UserError
@@ -48,7 +48,7 @@ class Pool:
     def __init__(self, side: Side, union: Union, train: Integers, subsets: Subsets, seed: int) -> None:
         """`train`: starts of all training windows, rows of the store; `seed` counts for random subsets only."""
         self._side, self._train = side, train - side.first
-        used = covered(self._train, len(side.cluster_of))
+        used = covered(self._train, len(side.cluster_of), side.context)
         rows = np.bincount(side.cluster_of[used], minlength=len(union.names))
         clusters = np.flatnonzero(rows)
         if subsets == "file":
@@ -80,9 +80,9 @@ class Pool:
             below = self._vectors[above - 1] if above else 0
             count = max(1, above + int(self._vectors[above] - vectors <= vectors - below))
         chosen = np.isin(self._side.cluster_of, self._order[:count])
-        inside: Mask = ~touches(~chosen)[self._train]
+        inside: Mask = ~touches(~chosen, self._side.context)[self._train]
         starts = self._train[inside]
-        return Size(starts + self._side.first, int(covered(starts, len(chosen)).sum()), count)
+        return Size(starts + self._side.first, int(covered(starts, len(chosen), self._side.context).sum()), count)
 
 
 _UNCUT: dict[str, int] = dict.fromkeys(("held_out", "gap", "equal_to_held_out", "equal_to_validation", "spare"), 0)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.formats import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
 from lvmtui.formats.data_facts import SpaceFacts
 

@@ -4,7 +4,8 @@ A split is a folder that needs nothing else to be used:
 
     heldout_windows.npz     vectors float32 (M, D); starts int64 (W,), rows of `vectors`; cluster int32 (W,);
                             stratum uint8 (W,): 0 the baseline's own source, 1 the new source;
-                            group int64 (M,), equal for vectors that are the same by content
+                            group int64 (M,), equal for vectors that are the same by content;
+                            context int64 (): vectors in a context, 5 where it is missing
     baseline.npz            train int64, validation int64: starts, rows of the arm's STORE
     expanded.npz            the same; with more than two sizes also size2.npz, size3.npz, ...
     split.json              `SplitFacts`
@@ -21,10 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import Floats, Integers
 from lvmtui.datasets.near_copies import EQUAL
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.formats.json_codec import dump_document, encode, read_document
-from lvmtui.formats.spec import ARMS, arm_names
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, arm_names
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, written_beside
@@ -83,6 +84,8 @@ class SplitFacts:
     """Number of the fold, from 1; None: one split for all seeds."""
     between: tuple[ArmCounts, ...] = ()
     """Of the arms between the two, smallest first."""
+    context: int = USUAL_CONTEXT
+    """Vectors in a context. Models with a shorter one see the last vectors of the same windows."""
     version: int = VERSION
 
     @property
@@ -106,6 +109,8 @@ class HeldOut:
     """(W,) 0: the baseline's own source; 1: the new source."""
     group: Integers | None = None
     """(M,) Vectors of the same number are one candidate in a rank. None in splits made before groups were kept."""
+    context: int = USUAL_CONTEXT
+    """Vectors in the contexts of all windows of the split."""
 
     @property
     def fingerprint(self) -> str:
@@ -114,6 +119,8 @@ class HeldOut:
         for array in arrays if self.group is None else (*arrays, self.group):
             digest.update(f"{array.dtype} {array.shape} ".encode())
             digest.update(np.ascontiguousarray(array).data)
+        if self.context != USUAL_CONTEXT:  # where it is usual, the digest is the one of earlier versions
+            digest.update(f"context {self.context}".encode())
         return digest.hexdigest()
 
 
@@ -150,7 +157,7 @@ class Split:
         """
         folder.mkdir(parents=True, exist_ok=True)
         if not (beside and _linked(beside / HELDOUT, folder / HELDOUT)):
-            arrays = {name: array for name, array in vars(self.heldout).items() if array is not None}
+            arrays = {name: np.asarray(held) for name, held in vars(self.heldout).items() if held is not None}
             _write_arrays(folder / HELDOUT, **arrays)
         for name, windows in self.arms.items():
             _write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
@@ -177,8 +184,9 @@ def read_facts(folder: Path) -> SplitFacts:
 def read_heldout(folder: Path) -> HeldOut:
     """Read the held-out windows. Raises UserError if they are not those that were written."""
     path = folder / HELDOUT
-    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional=("group",))
-    return HeldOut(**arrays)
+    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional=("group", "context"))
+    context = int(arrays.pop("context", np.int64(USUAL_CONTEXT)))
+    return HeldOut(**arrays, context=context)
 
 
 def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:

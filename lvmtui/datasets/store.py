@@ -1,6 +1,6 @@
 """The compact store: a file's vectors as one memory-mapped array of unit rows, each of them once.
 
-A sequence file repeats every vector six times and is packed; a store is made of it once, in one pass, and opened in
+A sequence file repeats every vector many times and is packed; a store is made of it once, in one pass, and opened in
 milliseconds from then on (`convert.py` makes it). Windows are index arithmetic on it (`windows.py`). A store is
 
     artifacts/lvm/datasets/<first 24 digits of the file's fingerprint>/
@@ -24,10 +24,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets import formats
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Identity, Integers
+from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, Integers
+from lvmtui.datasets.readers.source import Kind as FileKind
+from lvmtui.datasets.vector_files import Identity
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import read_json
 from lvmtui.system.text import sanitise
@@ -41,6 +43,8 @@ ZERO = 1e-12
 """Rows shorter than this have no direction."""
 RELEASE_BYTES = 64 << 20
 """Bytes of the map that a pass over it keeps in memory."""
+GATHERED_BYTES = 48 << 20
+"""Bytes of windows that are copied out of it at a time: a vector is copied once for each window it stands in."""
 
 Kind = Literal["articles", "sequence", "pieces"]
 
@@ -110,17 +114,23 @@ class StoreFacts:
     kind: Kind
     """`articles`: the file names them. `sequence`: all rows follow each other. `pieces`: stretches of a sequence,
     which a sequence file breaks into wherever a row is not the one before moved on by one vector; a file whose windows
-    do not overlap at all has pieces of six."""
+    do not overlap at all has pieces of one window."""
     rows: int
     dim: int
     articles: int
     """Articles or pieces; 1 for a sequence."""
-    file_kind: formats.Kind
+    file_kind: FileKind
     file_rows: int
     """Rows of the file's arrays: vectors, or windows in a sequence file."""
     source: Identity
     fingerprint: str
     scan: RowScan
+    file_context: int = USUAL_CONTEXT
+    """Vectors in each context of a sequence file; it has no windows of a longer one."""
+    encoder: str = ""
+    """The encoder that the file says made it."""
+    notes: tuple[str, ...] = ()
+    """What was taken for what in the file, what was done with it, and what was not read."""
     version: int = VERSION
 
 
@@ -144,13 +154,27 @@ class Store:
     @property
     def loose_windows(self) -> bool:
         """The file's windows hardly follow each other: most pieces are single windows."""
-        return self.facts.kind == "pieces" and self.facts.rows < 2 * WIDTH * self.facts.articles
+        return self.facts.kind == "pieces" and self.facts.rows < 2 * (self.facts.file_context + 1) * self.facts.articles
 
-    def window_starts(self, rows: tuple[int, int] | None = None, *, cross_articles: bool = False) -> Integers:
+    @property
+    def longest_context(self) -> int:
+        """Of the windows that its file can give; 0 where no two vectors follow each other."""
+        if self.facts.file_kind == "sequences":
+            return self.facts.file_context
+        if self.article_of is None:
+            return self.facts.rows - 1
+        borders = np.flatnonzero(np.diff(self.article_of)) + 1
+        return int(np.diff(np.concatenate([[0], borders, [self.facts.rows]])).max()) - 1
+
+    def window_starts(
+        self, context: int, rows: tuple[int, int] | None = None, *, cross_articles: bool = False
+    ) -> Integers:
         """Starts of the windows in `rows` (default: all). `cross_articles` matters only where articles are known:
-        pieces do not follow each other."""
+        pieces do not follow each other. A sequence file has no windows of a longer context than its own."""
+        if self.facts.file_kind == "sequences" and context > self.facts.file_context:
+            return np.empty(0, np.int64)
         ignore = cross_articles and self.facts.kind == "articles"
-        return window_starts(None if ignore else self.article_of, rows or (0, self.facts.rows))
+        return window_starts(None if ignore else self.article_of, rows or (0, self.facts.rows), context)
 
     def blocks(self, rows: tuple[int, int] | None = None, *, overlap: int = 0) -> Iterator[tuple[int, Floats]]:
         """Yield (first row, vectors (b, D)) over `rows`, each block followed by up to `overlap` rows of the next.
@@ -158,7 +182,7 @@ class Store:
         The memory of the pass stays flat: what has been read is given back.
         """
         first, stop = rows or (0, self.facts.rows)
-        step = max(1, formats.BLOCK_BYTES // (4 * self.facts.dim))
+        step = max(1, BLOCK_BYTES // (4 * self.facts.dim))
         held = 0
         for row in range(first, stop, step):
             block = self.vectors[row : min(row + step + overlap, stop)]
@@ -169,15 +193,22 @@ class Store:
                 held = 0
         self.release()
 
-    def windows(self, starts: Integers) -> Iterator[tuple[Floats, Floats]]:
-        """Yield contexts (b, 5, D) and next vectors (b, D) of windows in ascending order, with flat memory."""
+    def window_blocks(self, starts: Integers, context: int) -> Iterator[tuple[Floats, Integers]]:
+        """Yield vectors (b, D) and the starts in them of some of the windows, in ascending order, with flat memory."""
         if not len(starts):
             return
-        span = int(starts[0]), int(starts[-1]) + WIDTH
-        for row, block in self.blocks(span, overlap=CONTEXT):
-            some = starts[slice(*np.searchsorted(starts, [row, row + len(block) - CONTEXT]))]
+        span = int(starts[0]), int(starts[-1]) + context + 1
+        for row, block in self.blocks(span, overlap=context):
+            some = starts[slice(*np.searchsorted(starts, [row, row + len(block) - context]))]
             if len(some):
-                yield gather(block, some - row)
+                yield block, some - row
+
+    def windows(self, starts: Integers, context: int) -> Iterator[tuple[Floats, Floats]]:
+        """Yield contexts (b, T, D) and next vectors (b, D) of windows in ascending order, with flat memory."""
+        step = max(1, GATHERED_BYTES // (4 * self.facts.dim * (context + 1)))
+        for block, some in self.window_blocks(starts, context):
+            for first in range(0, len(some), step):
+                yield gather(block, some[first : first + step], context)
 
     def release(self) -> None:
         """Give back the memory that reading the map took; the rows stay where they are and can be read again."""

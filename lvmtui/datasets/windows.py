@@ -1,6 +1,7 @@
-"""What a window is: rows s to s+4 of a store are its context, row s+5 the vector that follows.
+"""What a window is: with a context of T vectors, rows s to s+T-1 of a store, and row s+T, the vector that follows.
 
-Nobody copies windows: a set of them is an array of starts (int64), and everything about them is index arithmetic.
+Nobody copies windows: a set of them is an array of starts (int64) and the length of its contexts, and everything about
+them is index arithmetic. The same targets seen with a shorter context are the same windows, started later (`narrowed`).
 """
 
 from __future__ import annotations
@@ -8,43 +9,53 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.formats import CONTEXT, WIDTH, Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 
 Mask = npt.NDArray[np.bool_]
 
 
-def window_starts(article_of: npt.NDArray[np.integer] | None, rows: tuple[int, int]) -> Integers:
+def window_starts(article_of: npt.NDArray[np.integer] | None, rows: tuple[int, int], context: int) -> Integers:
     """Starts of all windows in rows [first, stop) that stay inside one article; of all windows if that is None.
 
     An article is what stands together: where its number comes back later, another stretch begins.
     """
     first, stop = rows
-    starts = np.arange(first, max(first, stop - WIDTH + 1), dtype=np.int64)
+    starts = np.arange(first, max(first, stop - context), dtype=np.int64)
     if article_of is None or not len(starts):
         return starts
-    return starts[~crosses(article_of[first:stop])]
+    return starts[~crosses(article_of[first:stop], context)]
 
 
-def crosses(group_of: npt.NDArray[np.integer]) -> Mask:
-    """For each of the n - 5 windows over n rows: do its six rows belong to more than one group?"""
-    return touches(np.append(group_of[1:] != group_of[:-1], False), WIDTH - 1)
+def crosses(group_of: npt.NDArray[np.integer], context: int) -> Mask:
+    """For each of the n - T windows over n rows: do its T + 1 rows belong to more than one group?"""
+    borders = np.append(group_of[1:] != group_of[:-1], False)  # a border is marked on the row before it
+    return _marked_in(borders, context, max(0, len(group_of) - context))
 
 
-def touches(marked: Mask, width: int = WIDTH) -> Mask:
-    """For each of the n - 5 windows over n rows: is one of its first `width` rows marked?"""
+def touches(marked: Mask, context: int) -> Mask:
+    """For each of the n - T windows over n rows: is one of its T + 1 rows marked?"""
+    return _marked_in(marked, context + 1, max(0, len(marked) - context))
+
+
+def _marked_in(marked: Mask, width: int, windows: int) -> Mask:
+    """For each of the first `windows` rows: is it, or one of the `width` - 1 after it, marked?"""
     before = np.concatenate([[0], np.cumsum(marked, dtype=np.int64)])
-    windows = max(0, len(marked) - WIDTH + 1)
     return before[width : width + windows] > before[:windows]
 
 
-def covered(starts: Integers, rows: int) -> Mask:
+def covered(starts: Integers, rows: int, context: int) -> Mask:
     """Rows 0 to `rows` that stand in one of the windows."""
     begun = np.bincount(starts, minlength=rows + 1)
-    ended = np.bincount(starts + WIDTH, minlength=rows + 1)
+    ended = np.bincount(starts + context + 1, minlength=rows + 1)
     return np.cumsum(begun - ended)[:-1] > 0
 
 
-def gather(vectors: Floats, starts: Integers) -> tuple[Floats, Floats]:
-    """Return contexts (B, 5, D) and targets (B, D), copied out of `vectors` (N, D)."""
-    windows = vectors[starts[:, None] + np.arange(WIDTH)]
-    return windows[:, :CONTEXT], windows[:, CONTEXT]
+def narrowed(starts: Integers, context: int, shorter: int) -> Integers:
+    """Where the windows begin for a model that sees the last `shorter` of their `context` vectors."""
+    return starts + (context - shorter)
+
+
+def gather(vectors: Floats, starts: Integers, context: int) -> tuple[Floats, Floats]:
+    """Return contexts (B, T, D) and targets (B, D), copied out of `vectors` (N, D)."""
+    windows = vectors[starts[:, None] + np.arange(context + 1)]
+    return windows[:, :context], windows[:, context]

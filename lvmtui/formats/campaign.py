@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class PlannedRun:
     folder: str
     """The run folder, relative to the workspace; absolute if it is taken from another one."""
     model: str
+    """As in the campaign's `models`: with several contexts it names one too, `gru@20`."""
     arm: Arm
     seed: int
     trained_here: bool = True
@@ -58,7 +59,10 @@ class Campaign:
     expanded: ArmFacts
     dim: int
     context: int
+    """Vectors in a context; of several contexts the longest, which all windows have."""
     models: tuple[str, ...]
+    """What is trained on every arm and compared: models, or with several contexts each of them with each context,
+    `gru@5`, `gru@20`."""
     size: str
     recipe: str
     seeds: tuple[int, ...]
@@ -93,6 +97,8 @@ class Campaign:
     is a file of its own."""
     judge_on: Population = "both"
     """Which held-out articles the verdict is about."""
+    contexts: tuple[int, ...] = ()
+    """Several contexts, the shortest first, that are compared on the same targets. Empty: one, `context`."""
     version: int = VERSION
 
     @property
@@ -103,6 +109,10 @@ class Campaign:
 
     def arm(self, arm: Arm) -> ArmFacts:
         return self.baseline if arm == ARMS[0] else self.expanded if arm == ARMS[1] else self.arms[arm]
+
+    def context_of(self, model: str) -> int:
+        """Vectors in the context of one of `models`."""
+        return int(model.rpartition("@")[2]) if self.contexts else self.context
 
     @property
     def drawn_by_seed(self) -> bool:
@@ -143,6 +153,11 @@ class CampaignIntent:
     by: str = ""
     time: float = 0.0
     version: int = 1
+
+
+def with_context(model: str, context: int, contexts: Sequence[int]) -> str:
+    """The entry in a campaign's `models` of a model with one of its contexts: `gru`, or `gru@20` among several."""
+    return f"{model}@{context}" if len(contexts) > 1 else model
 
 
 def write_campaign(path: Path, campaign: Campaign) -> None:

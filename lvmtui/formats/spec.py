@@ -10,6 +10,9 @@ from lvmtui.formats.json_codec import dump_document, encode, read_document
 from lvmtui.system.files import create_file
 
 VERSION = 1
+USUAL_CONTEXT = 5
+"""Vectors in a context where nobody says otherwise, and in files of earlier versions, which had no other."""
+LONGEST_CONTEXT = 128
 Arm = str
 """Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
@@ -64,6 +67,15 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a person said about a file: which of its arrays or columns is what. Empty: found by name and shape."""
+
+    vectors: str = ""
+    article: str = ""
+    order: str = ""
+
+
+@dataclass(frozen=True)
 class ArmData:
     """Where an arm's vectors are."""
 
@@ -75,6 +87,7 @@ class ArmData:
     """First row and the row after the last, in the store."""
     fingerprint: str
     """Of the file's content."""
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True)

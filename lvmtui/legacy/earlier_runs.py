@@ -82,7 +82,15 @@ class Earlier:
         try:
             kept = read_split(self.folders[0].workspace / self.spec.split)
         except UserError:
-            return draw_split(baseline, expanded, seed=seed, cross_articles=cross_articles, groups=groups), (APART,)
+            drawn = draw_split(
+                baseline,
+                expanded,
+                seed=seed,
+                cross_articles=cross_articles,
+                groups=groups,
+                context=self.spec.context,
+            )
+            return drawn, (APART,)
         notes = () if self.spec.arm == "baseline" else (SOURCES,)
         return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.same), notes
 
@@ -122,7 +130,13 @@ class ImportedRuns(Earlier):
     ) -> tuple[Split, tuple[str, ...]]:
         """A split whose held-out windows are provably absent from everything they may have been trained on."""
         split = draw_split(
-            baseline, expanded, seed=seed, cross_articles=cross_articles, baseline_used=True, groups=groups
+            baseline,
+            expanded,
+            seed=seed,
+            cross_articles=cross_articles,
+            baseline_used=True,
+            groups=groups,
+            context=self.spec.context,
         )
         notes = [
             f"the {self.spec.label} runs were trained by another program on {baseline.title}. Only articles or blocks "
@@ -170,6 +184,11 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
     for name, spec in zip(names, specs, strict=True):
         if _vectors_of(spec) != _vectors_of(first):
             raise UserError(f"--baseline-runs {name}: trained on other vectors than {names[0]}; name runs of one arm")
+        if spec.context != first.context:
+            raise UserError(
+                f"--baseline-runs {name}: trained with contexts of {spec.context} vectors, {names[0]} with "
+                f"{first.context}; name runs of one context"
+            )
         if spec.split_fingerprint != first.split_fingerprint:
             raise UserError(
                 f"--baseline-runs {name}: judged on other held-out windows than {names[0]}; leave one of them out"

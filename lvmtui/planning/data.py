@@ -12,7 +12,7 @@ import numpy as np
 
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.check import PART, Check, check_arms
+from lvmtui.datasets.check import PART, Check, check_arms, too_short
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
 from lvmtui.datasets.near_copies import Groups
@@ -21,7 +21,7 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, Arm, arm_names
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.options import BUNDLED, Options, count_of_sizes, vectors_of
@@ -41,6 +41,8 @@ class CampaignData:
     splits: tuple[Split, ...]
     """One, or one for each seed."""
     notes: tuple[str, ...]
+    contexts: tuple[int, ...]
+    """The shortest first."""
 
     def split_for(self, options: Options, seed: int) -> Split:
         return self.splits[options.seeds.index(seed) if len(self.splits) > 1 else 0]
@@ -70,22 +72,27 @@ def open_data(
         refuse_unfit(smaller, larger)
     groups = group_arms(*arms, same=options.same)
     _refuse_not_nested(arms, groups)
-    check = check_arms(*arms, cross_articles=options.cross_articles, groups=groups)
+    contexts = _contexts(options, earlier)
+    longest, cross = contexts[-1], options.cross_articles
+    check = check_arms(*arms, cross_articles=cross, groups=groups, context=longest)
     if check.faults:
         raise UserError(check.faults[0])
     say("drawing the held-out windows")
     splits: tuple[Split, ...]
     notes: tuple[str, ...] = ()
-    seed, cross = options.split_seed, options.cross_articles
+    seed = options.split_seed
     if earlier is not None:
         if options.folds:
             raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
         split, notes = earlier.split(arms[0], arms[1], seed, cross, groups)
         splits = (split,)
     elif options.folds:
-        splits = draw_folds(*arms, seed=seed, folds=len(options.seeds), cross_articles=cross, groups=groups)
+        folds = len(options.seeds)
+        splits = draw_folds(*arms, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest)
     else:
-        splits = (draw_split(*arms, seed=seed, cross_articles=cross, groups=groups),)
+        splits = (draw_split(*arms, seed=seed, cross_articles=cross, groups=groups, context=longest),)
+    if contexts != (USUAL_CONTEXT,):
+        notes = (*notes, *too_short(arms, contexts, cross))
     labels = options.labels or (earlier.spec.label if earlier else arms[0].label, *(arm.label for arm in arms[1:]))
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
@@ -93,7 +100,18 @@ def open_data(
         raise UserError(
             f"{both} would be called {twice}; tell them apart, as in --labels {' '.join(str(a.vectors) for a in arms)}"
         )
-    return CampaignData(dict(zip(arm_names(len(arms)), arms, strict=True)), labels, check, splits, notes)
+    named = dict(zip(arm_names(len(arms)), arms, strict=True))
+    return CampaignData(named, labels, check, splits, notes, contexts)
+
+
+def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
+    """The contexts that are trained, the shortest first. Raises UserError for others than the baseline runs have."""
+    if earlier is None:
+        return tuple(sorted(options.context)) or (USUAL_CONTEXT,)
+    own = earlier.spec.context
+    if options.context not in ((), (own,)):
+        raise UserError(f"--context: the baseline runs were trained with contexts of {own} vectors; leave it out")
+    return (own,)
 
 
 def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[ArmRows, ...]:
@@ -108,7 +126,13 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
         return file_arm(
-            name, path, workspace.root, normalise=options.normalise, progress=shown(file), cache=workspace.cache
+            name,
+            path,
+            workspace.root,
+            reading=options.reading,
+            normalise=options.normalise,
+            progress=shown(file),
+            cache=workspace.cache,
         )
 
     if earlier:
@@ -138,7 +162,8 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
     (whole,) = open_arms(options, None, workspace, say)
     say("checking the vectors")
     groups = group_arms(whole, same=options.same)
-    check = check_arms(whole, cross_articles=options.cross_articles, groups=groups)
+    contexts = _contexts(options, None)
+    check = check_arms(whole, cross_articles=options.cross_articles, groups=groups, context=contexts[-1])
     if check.faults:
         raise UserError(check.faults[0])
     say("drawing the held-out windows")
@@ -165,12 +190,14 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
         folds=options.folds,
         cross_articles=options.cross_articles,
         groups=groups,
+        context=contexts[-1],
     )
+    notes = too_short((whole,), contexts, options.cross_articles) if contexts != (USUAL_CONTEXT,) else ()
     labels = tuple(label_of(there if size is None else size) for size in sizes)
     if extended is not None:
         labels = tuple(extended.label(size or there) or label for size, label in zip(sizes, labels, strict=True))
         splits = extended.with_its_windows(splits, labels)
-    return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, ())
+    return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, tuple(notes), contexts)
 
 
 def label_of(vectors: int) -> str:
@@ -196,7 +223,7 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
     windows, counts = split.arm(name), split.facts.arms[name]
     vectors, rows = arm.vectors, np.arange(*arm.rows)
     if cut:
-        rows = np.flatnonzero(covered(windows.train, store.facts.rows))
+        rows = np.flatnonzero(covered(windows.train, store.facts.rows, split.heldout.context))
         vectors = len(rows)
     articles = None
     if store.facts.kind == "articles" and store.article_of is not None:

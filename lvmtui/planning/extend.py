@@ -25,15 +25,11 @@ class Extension:
     folder: CampaignDir
     campaign: Campaign
     specs: tuple[RunSpec, ...]
-    folders: dict[str, str]
-    """Of each run as the campaign planned it, by the run's name."""
 
     def planned(self, arm_of: dict[str, Arm]) -> list[PlannedRun]:
         """Its runs in the new campaign; `arm_of`: the new arm of each label."""
-        return [
-            PlannedRun(s.run, self.folders[s.run], s.model, arm_of[s.label], s.seed, trained_here=False)
-            for s in self.specs
-        ]
+        arms = self.campaign.arms
+        return [replace(p, arm=arm_of[arms[p.arm].label], trained_here=False) for p in self.campaign.runs]
 
     def like(self, model: str, seed: int) -> RunSpec:
         """How its run of a model and seed was trained; all sizes were trained alike."""
@@ -54,7 +50,7 @@ class Extension:
             data=(first.data.file,),
             sizes=(*(str(arm.vectors) for arm in arms), *add),
             subsets=self.campaign.subsets,
-            models=self.campaign.models,
+            models=tuple(dict.fromkeys(s.model for s in self.specs)),
             recipe=self.campaign.recipe,
             size=first.size,
             seeds=self.campaign.seeds,
@@ -65,6 +61,7 @@ class Extension:
             folds=self.campaign.folds,
             cluster_cap=self.campaign.cluster_cap,
             judge_on=self.campaign.judge_on,
+            context=self.campaign.contexts or (self.campaign.context,),
             device=self.campaign.device,
             deterministic=first.deterministic,
             engine=self.campaign.engine,
@@ -111,4 +108,4 @@ def read_extension(workspace: Workspace, folder: CampaignDir) -> Extension:
                 f"--add-sizes: {view.planned.run} of {campaign.id} is not finished; let it finish, or retry it"
             )
         specs.append(replace(view.state.spec, label=campaign.arm(view.planned.arm).label))
-    return Extension(folder, campaign, tuple(specs), {v.planned.run: v.planned.folder for v in state.runs})
+    return Extension(folder, campaign, tuple(specs))

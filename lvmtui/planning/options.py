@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
+from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS
 from lvmtui.system.errors import unknown
 
@@ -170,6 +171,14 @@ class Options:
     models: tuple[str, ...] = option(
         MODELS, "which models to train; default: all", metavar="MODEL", choices=MODELS, hint="all"
     )
+    context: tuple[int, ...] = option(
+        (),
+        "vectors in a context; several, such as 5 10 20, are compared on the same targets; default: 5",
+        metavar="N",
+        least=1,
+        most=LONGEST_CONTEXT,
+        hint="5",
+    )
     recipe: str = option(
         AUTO,
         "how to train: as the original experiment did (reference), or for the best cosine in less time (tuned); "
@@ -236,6 +245,9 @@ class Options:
         metavar="N",
         above=0,
     )
+    vectors: str = option("", "array or column with the vectors; default: found by name and shape", metavar="NAME")
+    article: str = option("", "array or column that names the article of each vector", metavar="NAME")
+    order: str = option("", "column with the place of each vector in its article", metavar="NAME")
     judge_on: str = option(
         "both",
         "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
@@ -250,6 +262,11 @@ class Options:
     engine: str = option("local", "where the runs are trained; default: local, this machine")
     engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
+
+    @property
+    def reading(self) -> Reading:
+        """What the person said about the arrays of the files."""
+        return Reading(self.vectors, self.article, self.order)
 
     @property
     def bundled(self) -> bool:

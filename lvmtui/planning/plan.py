@@ -19,7 +19,6 @@ import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.check import Check
 from lvmtui.datasets.check_text import check_as_json
-from lvmtui.datasets.formats import CONTEXT
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -28,7 +27,7 @@ from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.tested import machine_tested
-from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
@@ -113,7 +112,7 @@ def make_plan(
     likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
     batch = max(recipe_of(likely, model).batch_size for model in options.models)
     data = open_data(options, earlier, extended, workspace, batch, say)
-    judge_on = population_of(options, data.splits)
+    judge_on, contexts = population_of(options, data.splits), data.contexts
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"
     facts = data.facts(workspace, cut=bool(options.sizes))
@@ -125,9 +124,10 @@ def make_plan(
 
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
         return tuple(
-            _spec(options, earlier, extended, campaign_id, model, arm, facts, data, seed, stamp)
+            _spec(options, earlier, extended, campaign_id, model, context, arm, facts, data, seed, stamp)
             for seed in options.seeds
             for model in options.models
+            for context in contexts
             for arm in facts
             if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
             if extended is None or not extended.trained(facts[arm].label)
@@ -156,10 +156,11 @@ def make_plan(
     if extended:
         arm_of = {arm.label: name for name, arm in facts.items()}
         planned = {(p.model, p.arm, p.seed): p for p in extended.planned(arm_of)}
-    planned |= {
-        (s.model, s.arm, s.seed): PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", s.model, s.arm, s.seed)
-        for s in specs
-    }
+    for s in specs:
+        trained = with_context(s.model, s.context, contexts)
+        folder = f"artifacts/lvm/models/{s.run}"
+        planned[trained, s.arm, s.seed] = PlannedRun(s.run, folder, trained, s.arm, s.seed)
+    models = tuple(with_context(model, context, contexts) for model in options.models for context in contexts)
     held = [windows for split in judging(data.splits) for windows in held_out_lengths(split, judge_on)]
     campaign = Campaign(
         id=campaign_id,
@@ -167,8 +168,8 @@ def make_plan(
         baseline=facts["baseline"],
         expanded=facts["expanded"],
         dim=specs[0].dim,
-        context=CONTEXT,
-        models=options.models,
+        context=contexts[-1],
+        models=models,
         size=options.size,
         recipe=specs[-1].recipe.name,  # trained here in any case
         seeds=options.seeds,
@@ -178,7 +179,7 @@ def make_plan(
         jobs=way.jobs,
         threads=way.threads,
         device=options.device,
-        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in options.models for arm in facts),
+        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in models for arm in facts),
         by=who(),
         versions={
             "lvmtui": lvmtui.__version__,
@@ -193,6 +194,7 @@ def make_plan(
         folds=options.folds,
         cluster_cap=options.cluster_cap or default_cap(held),
         judge_on=judge_on,
+        contexts=contexts if len(contexts) > 1 else (),
         between=tuple(facts[name] for name in facts if name not in ARMS),
         subsets=options.subsets if options.sizes else "",
     )
@@ -276,6 +278,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     extended: Extension | None,
     campaign_id: str,
     model: str,
+    context: int,
     arm: Arm,
     facts: dict[Arm, ArmFacts],
     data: CampaignData,
@@ -297,7 +300,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         steps = extended.like(model, seed).total_steps
     seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
     spec = RunSpec(
-        run=f"{model}_{facts[arm].label}{seeded}_{stamp}",
+        run=f"{with_context(model, context, data.contexts)}_{facts[arm].label}{seeded}_{stamp}",
         campaign=campaign_id,
         model=model,
         size="small" if options.size == "small" else "full",
@@ -305,7 +308,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         label=facts[arm].label,
         seed=seed,
         dim=data.check.files[0].dim,
-        context=CONTEXT,
+        context=context,
         recipe=recipe,
         data=facts[arm].data,
         split=f"artifacts/lvm/campaigns/{campaign_id}/{_split_folder(options, seed)}",

@@ -20,19 +20,23 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
+from lvmtui import orders
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import PHASES
-from lvmtui.supervisor.container import leave
+from lvmtui.supervisor.container import ends_the_container, leave
 from lvmtui.system.errors import UserError
 from lvmtui.system.logging import log_to
+from lvmtui.system.numbers import plural
 from lvmtui.ui.ask_orders import AskOrders
 from lvmtui.ui.draw.header import troubled
+from lvmtui.ui.draw.keys import ORDER_KEYS, order_words
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.read.source import Source
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.terminal import Departure, driver
+from lvmtui.ui.themes import DARK, LIGHT
 
 ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
@@ -42,8 +46,9 @@ LETTERS = 20.0
 """Characters of a long message that are read in a second."""
 READ = 1.0
 """Seconds after which the next key removes it."""
-DARK, LIGHT = "ansi-dark", "ansi-light"
 TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp)
+NAMES = {"enter": "enter", "tab": "tab", "escape": "esc", "question_mark": "?", "space": "space"}
+"""What keys are called in the last line, where Textual has a symbol."""
 QUIET = 10.0
 """Seconds without any of these after which a view may change by itself."""
 
@@ -62,15 +67,16 @@ class LvmApp(App[int], inherit_bindings=False):
     COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_actions}  # type: ignore[assignment]
     TITLE = "lvmtui"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "leave, runs go on"),
-        Binding("ctrl+c,ctrl+q", "leave", "leave", priority=True, show=False),
-        Binding("p", "pause", "pause or resume"),
+        Binding("q", "leave", "leave"),
+        Binding("ctrl+c", "copy_or_leave", "copy or leave", priority=True, show=False),
+        Binding("ctrl+q", "leave", "leave", priority=True, show=False),
+        Binding("p", "pause", "pause"),
         Binding("x", "cancel", "cancel"),
         Binding("X", "force", "cancel at once"),
         Binding("r", "retry", "retry"),
         Binding("v", "verdict", "verdict"),
-        Binding("e", "export", "export the report"),
-        Binding("n", "new", "new campaign"),
+        Binding("e", "export", "export"),
+        Binding("n", "new", "new"),
         Binding("exclamation_mark", "trouble", "select what is wrong"),
         Binding("question_mark", "help", "help"),
         Binding("escape", "back", "back"),
@@ -91,6 +97,7 @@ class LvmApp(App[int], inherit_bindings=False):
         stand still."""
         super().__init__(driver_class=driver(), ansi_color=True)
         self.theme = DARK
+        self.ansi_color = None  # from here on the theme decides; with NO_COLOR there are no colours in any
         self.workspace = workspace
         self.read_only = read_only
         self.snapshot: Snapshot | None = None
@@ -111,6 +118,7 @@ class LvmApp(App[int], inherit_bindings=False):
         """When a key was pressed last, by the monotonic clock."""
         self._judged: bool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ends_all = ends_the_container()
         self.departure = Departure(self._depart)
 
     # -- coming and going --------------------------------------------------------------------------------------------
@@ -147,6 +155,21 @@ class LvmApp(App[int], inherit_bindings=False):
     def action_leave(self) -> None:
         self.source.stop()
         self.exit(0)
+
+    def action_copy_or_leave(self) -> None:
+        """Ctrl-C copies what was selected with the mouse; with nothing selected it leaves, as in other programs."""
+        selected = self.screen.get_selected_text()
+        if not selected:
+            self.action_leave()
+            return
+        self.copy_to_clipboard(selected)
+        self.screen.clear_selection()
+        self.say(f"copied {plural(len(selected.splitlines()), 'line')}")
+
+    @property
+    def parting(self) -> str:
+        """What happens to the runs when the screen is left."""
+        return "runs stop with a checkpoint" if self._ends_all else "runs go on"
 
     async def on_event(self, event: events.Event) -> None:
         """Note when somebody typed or clicked, in a view or a dialog."""
@@ -208,6 +231,30 @@ class LvmApp(App[int], inherit_bindings=False):
             self.action_verdict()
         elif not isinstance(self.screen, VerdictScreen):
             self.say("the campaign is over; v shows the verdict")
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The orders that make sense for the selected run now."""
+        run = self.snapshot.run(self.selected) if self.snapshot else None
+        return () if run is None or self.read_only else orders.allowed(run.view)
+
+    def get_key_display(self, binding: Binding) -> str:
+        return NAMES.get(binding.key, super().get_key_display(binding))
+
+    def key_words(self, action: str, words: str) -> str:
+        """What the key of an action does now; empty where it does nothing."""
+        if action in ORDER_KEYS:
+            return order_words(action, self.offered)
+        match action:
+            case "new":
+                return "" if self.read_only else words
+            case "back":
+                return "board" if len(self.screen_stack) > 1 and self.snapshot else ""
+            case "leave":
+                return f"leave, {self.parting}"
+        return words
 
     # -- words -------------------------------------------------------------------------------------------------------
 
@@ -288,7 +335,7 @@ class LvmApp(App[int], inherit_bindings=False):
     def action_help(self) -> None:
         from lvmtui.ui.screens.help import Help
 
-        self.push_screen(Help())
+        self.push_screen(Help(self.parting))
 
     def action_export(self) -> None:
         from lvmtui.ui.screens.export import Export

@@ -54,6 +54,17 @@ class Session(Protocol):
     @property
     def run_orders(self) -> RunOrders: ...
 
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The orders that make sense for the selected run now."""
+
+    @property
+    def parting(self) -> str:
+        """What happens to the runs when the screen is left."""
+
+    def key_words(self, action: str, words: str) -> str:
+        """What the key of an action does now; empty where it does nothing."""
+
     # -- words on the last line ----------------------------------------------------------------------------------------
 
     def say(self, words: str) -> None: ...

@@ -54,10 +54,10 @@ def save_articles(path: Path, articles: list[np.ndarray], form: str = "float32",
     return path
 
 
-def windows_of(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All windows of a sequence: contexts (N, 5, D) and targets (N, D)."""
-    rows = np.arange(len(vectors) - 5)[:, None] + np.arange(5)
-    return vectors[rows], vectors[5:]
+def windows_of(vectors: np.ndarray, context: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """All windows of a sequence: contexts (N, T, D) and targets (N, D)."""
+    rows = np.arange(len(vectors) - context)[:, None] + np.arange(context)
+    return vectors[rows], vectors[context:]
 
 
 def save_sequences(path: Path, contexts: np.ndarray, targets: np.ndarray) -> Path:

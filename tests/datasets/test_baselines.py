@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import nnls
 
 from lvmtui.datasets import baselines
 from lvmtui.datasets.arm import Arm
@@ -37,6 +38,7 @@ from lvmtui.formats.spec import ARMS
 from tests.datasets.making import arms, library, save_articles, save_sequence, walk
 
 ARTICLES = library(60)
+RECENCY = np.full(5, 0.2)
 
 
 @pytest.fixture
@@ -45,15 +47,15 @@ def store(tmp_path: Path) -> Store:
 
 
 def halves(store: Store) -> tuple[np.ndarray, np.ndarray]:
-    starts = store.window_starts()
+    starts = store.window_starts(5)
     return starts[: len(starts) // 2], starts[len(starts) // 2 :]
 
 
 def test_recency_weights_are_the_nearest_mixture(store: Store) -> None:
     train, _ = halves(store)
-    weights = recency_weights(store, train)
+    weights = recency_weights(store, train, 5)
     assert weights.sum() == pytest.approx(1) and (weights > 0).all() and weights[4] == weights.max()
-    contexts, targets = gather(store.vectors, train)
+    contexts, targets = gather(store.vectors, train, 5)
 
     def distance(mixture: np.ndarray) -> float:
         mixed = np.einsum("nad,a->nd", contexts, mixture).astype(np.float64)
@@ -82,8 +84,8 @@ def test_weights_that_must_not_be_negative(seed: int) -> None:
 @pytest.mark.parametrize("strength", [1e-3, 1e-1])
 def test_ridge_is_the_solution_of_its_equations(store: Store, strength: float) -> None:
     train, validation = halves(store)
-    ridge = fit_ridge(store, train, validation, (strength,))
-    contexts, targets = (a.astype(np.float64) for a in gather(store.vectors, train))
+    ridge = fit_ridge(store, train, validation, RECENCY, (strength,))
+    contexts, targets = (a.astype(np.float64) for a in gather(store.vectors, train, 5))
     features = contexts.reshape(len(contexts), -1)
     centred, wanted = features - features.mean(axis=0), targets - targets.mean(axis=0)
     penalty = np.sqrt(strength * len(train)) * np.eye(features.shape[1])
@@ -95,21 +97,23 @@ def test_ridge_is_the_solution_of_its_equations(store: Store, strength: float) -
 
 def test_the_strength_is_the_best_on_validation(store: Store) -> None:
     train, validation = halves(store)
-    each = {s: means(store, validation, fit_ridge(store, train, validation, (s,))).cosine for s in STRENGTHS}
-    assert fit_ridge(store, train, validation).strength == max(each, key=lambda s: each[s])
+    each = {
+        s: means(store, validation, 5, fit_ridge(store, train, validation, RECENCY, (s,))).cosine for s in STRENGTHS
+    }
+    assert fit_ridge(store, train, validation, RECENCY).strength == max(each, key=lambda s: each[s])
     assert len({round(c, 6) for c in each.values()}) > 3
 
 
 def test_means_are_those_of_the_windows(store: Store) -> None:
     train, _ = halves(store)
-    contexts, targets = gather(store.vectors, train)
-    found = means(store, train, baselines.context_mean)
+    contexts, targets = gather(store.vectors, train, 5)
+    found = means(store, train, 5, baselines.context_mean)
     predicted = unit(contexts.mean(axis=1))
     cosine = float((predicted * targets).sum(axis=1).mean())
     assert found.cosine == pytest.approx(cosine, abs=1e-5)
     assert found.margin == pytest.approx(cosine - float((predicted * contexts[:, 4]).sum(axis=1).mean()), abs=1e-5)
     assert found.spread == pytest.approx(1 - float(np.linalg.norm(predicted.mean(axis=0))), abs=1e-5)
-    constant = means(store, train, baselines.constant(mean_target(store, train)))
+    constant = means(store, train, 5, baselines.constant(mean_target(store, train, 5)))
     assert constant.spread == pytest.approx(0, abs=1e-5)
     assert constant.cosine == pytest.approx(float(np.linalg.norm(targets.mean(axis=0))), abs=1e-5)
 
@@ -124,25 +128,57 @@ def test_all_of_an_arm(tmp_path: Path) -> None:
     split, (_, arm) = drawn(tmp_path, *paths)
     found, arrays = measure("expanded", arm.open(), split.expanded, split.heldout)
     assert tuple(found.scores) == TRIVIAL
-    contexts, targets = gather(split.heldout.vectors, split.heldout.starts)
+    contexts, targets = gather(split.heldout.vectors, split.heldout.starts, 5)
     assert found.scores["copy_last"].cosine == pytest.approx(float((contexts[:, 4] * targets).sum(axis=1).mean()))
     for name, scores in found.scores.items():
         assert scores.cosine == pytest.approx(float(arrays[f"{name}_cosine"].astype(float).mean()))
         assert scores.hit_1 <= scores.hit_5 <= scores.hit_10
         assert scores.hit_5 == pytest.approx(float((arrays[f"{name}_rank"].astype(int) <= 5).mean()))
-    mean = score(contexts.mean(axis=1), split.heldout.vectors, split.heldout.starts)
+    mean = score(contexts.mean(axis=1), split.heldout.vectors, split.heldout.starts, 5)
     assert np.allclose(arrays["mean_cosine"].astype(float), mean.cosine_next, atol=1e-6)
     assert np.array_equal(arrays["cluster"], split.heldout.cluster)
     # a walk knows nothing but its last step
     assert found.scores["recency_mean"].cosine > found.scores["mean"].cosine > found.scores["constant_mean"].cosine
 
 
+def test_where_a_context_is_too_wide_the_ridge_sees_main_directions(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the least-squares solution in those features, of which there are no more than are allowed."""
+    train, validation = halves(store)
+    monkeypatch.setattr(baselines, "LARGEST_RIDGE", 24 + 5 * 4 + 3)
+    ridge = fit_ridge(store, train, validation, RECENCY, (1e-3,))
+    assert ridge.directions == 4 and ridge.weights.shape == (24 + 5 * 4, 24)
+    contexts, targets = gather(store.vectors, train, 5)
+    features = ridge.features(contexts).astype(np.float64)
+    assert np.allclose(features[:, :24], contexts.mean(axis=1), atol=1e-6)
+    centred, wanted = features - features.mean(axis=0), targets - targets.mean(axis=0)
+    penalty = 1e-3 * len(train) * np.eye(features.shape[1])
+    weights = np.linalg.solve(centred.T @ centred + penalty, centred.T @ wanted)
+    assert np.allclose(ridge(contexts), targets.mean(axis=0) + centred @ weights, atol=1e-3)
+
+
 def test_vectors_too_wide_for_a_ridge_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = save_articles(tmp_path / "b.npz", ARTICLES[:20]), save_articles(tmp_path / "e.npz", ARTICLES)
     split, (_, arm) = drawn(tmp_path, *paths)
-    monkeypatch.setattr(baselines, "LARGEST_RIDGE", 5 * 24 - 1)
+    monkeypatch.setattr(baselines, "LARGEST_RIDGE", 24)
     found, arrays = measure("expanded", arm.open(), split.expanded, split.heldout)
     assert tuple(found.scores) == TRIVIAL[:-1] and "ridge_cosine" not in arrays and found.ridge_strength is None
+
+
+@pytest.mark.parametrize("context", [1, 3, 20])
+def test_baselines_of_any_context(store: Store, context: int) -> None:
+    """The fit is the one that a general solver finds on the windows themselves."""
+    train = store.window_starts(context)
+    contexts, targets = gather(store.vectors, train, context)
+    moments = baselines._moments(store, train, context)
+    whole = np.concatenate([contexts, targets[:, None]], axis=1).astype(np.float64)
+    assert np.allclose(moments, np.einsum("nad,nbd->ab", whole, whole) / len(train), atol=1e-6)
+    weights = recency_weights(store, train, context)
+    rows = contexts.transpose(0, 2, 1).reshape(-1, context).astype(np.float64)
+    solved = np.maximum(nnls(rows, targets.ravel().astype(np.float64))[0], 0)
+    assert np.allclose(weights, solved / solved.sum(), atol=baselines.LEAST_SHARE)
+    assert weights.sum() == pytest.approx(1) and (weights > 0).all() and weights[-1] == weights.max()
 
 
 # -- the process ---------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def test_the_facts_of_one_file(tmp_path: Path) -> None:
 def test_every_fact_of_a_large_file_is_made_from_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_sequence(tmp_path / "a.npz", walk(700))
     whole = check_files([path], tmp_path)
-    monkeypatch.setattr("lvmtui.datasets.formats.BLOCK_BYTES", 700)
+    monkeypatch.setattr("lvmtui.datasets.store.BLOCK_BYTES", 700)
     monkeypatch.setattr("lvmtui.datasets.store.RELEASE_BYTES", 2000)
     pieces = check_files([path], tmp_path)
     assert pieces.files == whole.files and whole.files[0].kind == "sequence" and whole.files[0].crossing is None
@@ -117,9 +117,38 @@ def test_rows_in_another_order_than_the_text_are_suspected(tmp_path: Path) -> No
 
 def test_rows_that_no_window_fits_into_are_a_fault(tmp_path: Path) -> None:
     rows = walk(600, 16)
-    np.savez(tmp_path / "mixed.npz", vectors=rows, article_id=np.arange(600) % 50)
+    np.savez(tmp_path / "mixed.npz", vectors=rows, article_id=np.arange(600))
     (fault,) = check_files([tmp_path / "mixed.npz"], tmp_path).faults
-    assert "no six rows that follow each other are of one article" in fault
+    assert "no two rows that follow each other are of one article" in fault
+
+
+def test_a_context_longer_than_the_file_allows_is_a_fault_that_says_what_fits(tmp_path: Path) -> None:
+    text = save_articles(tmp_path / "text.npz", [walk(30, n) for n in range(20)])
+    assert not check_files([text], tmp_path, context=29).faults
+    (fault,) = check_files([text], tmp_path, context=30).faults
+    assert "no article has 31 vectors that follow each other, the longest has 30; --context 29 or less" in fault
+    contexts, targets = windows_of(walk(300), 8)
+    (fault,) = check_files([save_sequences(tmp_path / "s.npz", contexts, targets)], tmp_path, context=9).faults
+    assert fault == "s.npz: its contexts have 8 vectors; --context 8 or less can be taken from it"
+    np.save(tmp_path / "few.npy", walk(100))
+    (fault,) = check_files([tmp_path / "few.npy"], tmp_path, context=100).faults
+    assert "100 vectors, a window takes 101; give a larger file, or --context 99 or less" in fault
+
+
+def test_every_figure_of_a_check_is_of_the_context(tmp_path: Path) -> None:
+    path = save_articles(tmp_path / "text.npz", [walk(40, n) for n in range(20)])
+    for context in (1, 3, 20):
+        (facts,) = check_files([path], tmp_path, context=context).files
+        assert facts.windows == 20 * (40 - context) and facts.crossing is not None
+        assert facts.crossing == pytest.approx(1 - facts.windows / (800 - context))
+        assert facts.forward_signal is not None and facts.forward_signal > 0.05, "a walk goes on where it is"
+
+
+def test_articles_whose_rows_do_not_stand_together_are_grouped_and_it_is_noted(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mixed.npz", vectors=walk(600, 16), article_id=np.arange(600) % 50)
+    checked = check_files([tmp_path / "mixed.npz"], tmp_path)
+    assert checked.files[0].windows == 50 * 7
+    assert any("rows of an article do not stand together by article_id; they were grouped" in n for n in checked.notes)
 
 
 def test_words_and_json_say_the_same(tmp_path: Path) -> None:

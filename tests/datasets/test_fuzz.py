@@ -50,7 +50,7 @@ def survives(folder: Path, content: bytes) -> None:
         assert not list((folder / "artifacts" / "lvm" / "datasets").glob("*/store.json"))
     else:
         assert np.allclose(np.linalg.norm(store.vectors, axis=1), 1, atol=1e-5)
-        assert len(store.window_starts()) <= store.facts.rows - 5
+        assert len(store.window_starts(5)) <= store.facts.rows - 5
         assert all(title.isprintable() for title in store.titles)
     assert not list((folder / "artifacts" / "lvm" / "datasets").glob(".*.part"))
 

@@ -32,10 +32,10 @@ def test_scores_are_what_they_are_said_to_be(seed: int, rows: int, repeated: boo
     vectors = walk(rows, seed)
     if repeated:
         vectors[random.integers(0, rows, rows // 2)] = vectors[0]
-    starts = window_starts(random.integers(0, 2, rows // 10 + 1).repeat(10)[:rows], (0, rows))
+    starts = window_starts(random.integers(0, 2, rows // 10 + 1).repeat(10)[:rows], (0, rows), 5)
     predictions = (vectors[starts + 4] + random.standard_normal((len(starts), vectors.shape[1])) / 3).astype("f4")
     predictions[: len(starts) // 8] = 0
-    got = score(predictions, vectors, starts)
+    got = score(predictions, vectors, starts, 5)
     expected = naive(predictions, vectors, starts)
     assert got.rank.tolist() == [rank for _, _, rank in expected]
     assert np.allclose(got.cosine_next, [c for c, _, _ in expected], atol=1e-6)
@@ -45,15 +45,15 @@ def test_scores_are_what_they_are_said_to_be(seed: int, rows: int, repeated: boo
 def test_blocks_do_not_change_the_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, starts = walk(300), np.arange(295)
     predictions = walk(295, 5)
-    whole = score(predictions, vectors, starts)
+    whole = score(predictions, vectors, starts, 5)
     monkeypatch.setattr(scores, "ROWS", 7)
-    pieces = score(predictions, vectors, starts)
+    pieces = score(predictions, vectors, starts, 5)
     assert np.array_equal(whole.rank, pieces.rank) and np.allclose(whole.cosine_next, pieces.cosine_next)
 
 
 def test_the_true_next_vector_has_rank_one_and_the_length_does_not_matter() -> None:
     vectors, starts = walk(300), np.arange(295)
-    perfect = score(100 * vectors[starts + 5], vectors, starts)
+    perfect = score(100 * vectors[starts + 5], vectors, starts, 5)
     assert (perfect.rank == 1).all() and perfect.hit(1) == 1 and perfect.cosine == pytest.approx(1)
     assert perfect.margin == pytest.approx(1 - float(np.einsum("nd,nd->n", vectors[5:], vectors[4:-1]).mean()))
 
@@ -61,14 +61,14 @@ def test_the_true_next_vector_has_rank_one_and_the_length_does_not_matter() -> N
 def test_copying_the_last_vector_is_not_beaten_by_its_own_context() -> None:
     """The last vector is itself a candidate of other windows; in its own window it must not count."""
     vectors, starts = walk(60), np.arange(55)
-    echo = score(vectors[starts + 4], vectors, starts)
+    echo = score(vectors[starts + 4], vectors, starts, 5)
     assert echo.margin < 0 and (echo.rank == 1).any()
 
 
 def test_predictions_that_are_not_finite_are_refused() -> None:
     predictions = np.full((3, 24), np.nan, np.float32)
     with pytest.raises(ValueError, match="NaN"):
-        score(predictions, walk(20), np.arange(3))
+        score(predictions, walk(20), np.arange(3), 5)
 
 
 def test_copies_and_near_copies_are_one_candidate() -> None:
@@ -78,12 +78,12 @@ def test_copies_and_near_copies_are_one_candidate() -> None:
     starts = np.concatenate([np.arange(55), 60 + np.arange(55)])
     group = np.tile(np.arange(60), 2)
     mixed = np.random.default_rng(0).standard_normal((len(starts), 48)).astype(np.float32)
-    once = score(mixed[:55], text, starts[:55])
-    twice = score(mixed, vectors, starts, group=group)
+    once = score(mixed[:55], text, starts[:55], 5)
+    twice = score(mixed, vectors, starts, 5, group=group)
     assert twice.rank.max() <= once.rank.max() + 1 and (np.abs(twice.rank[:55] - once.rank) <= 1).all()
     other_telling = vectors[np.concatenate([starts[55:] + 5, starts[:55] + 5])]
-    assert (score(other_telling, vectors, starts, group=group).rank == 1).all()
-    assert (score(other_telling, vectors, starts).rank > 1).all()
+    assert (score(other_telling, vectors, starts, 5, group=group).rank == 1).all()
+    assert (score(other_telling, vectors, starts, 5).rank > 1).all()
 
 
 def test_copies_of_the_context_are_no_candidates() -> None:
@@ -91,7 +91,7 @@ def test_copies_of_the_context_are_no_candidates() -> None:
     vectors = np.concatenate([text, text])
     starts = np.concatenate([np.arange(55), 60 + np.arange(55)])
     echo = vectors[starts + 4]
-    alone = score(echo[:55], text, starts[:55])
-    copied = score(echo, vectors, starts, group=np.tile(np.arange(60), 2))
+    alone = score(echo[:55], text, starts[:55], 5)
+    copied = score(echo, vectors, starts, 5, group=np.tile(np.arange(60), 2))
     assert np.array_equal(copied.rank[:55], alone.rank)
-    assert score(echo, vectors, starts).hit(1) < copied.hit(1)
+    assert score(echo, vectors, starts, 5).hit(1) < copied.hit(1)

@@ -89,13 +89,13 @@ def test_a_size_comes_as_near_as_whole_articles_allow(file: Arm, sizes: list[int
     rows = file.open().facts.rows
     longest = 60
     for asked, windows in zip(sorted(sizes), split.arms.values(), strict=True):
-        assert abs(int(covered(windows.train, rows).sum()) - asked) <= longest
+        assert abs(int(covered(windows.train, rows, 5).sum()) - asked) <= longest
 
 
 def test_a_size_of_the_bundled_vectors_reads_like_its_name(tmp_path: Path) -> None:
     _, whole = bundled_arms(tmp_path)
     (split,) = draw_sizes(whole, lambda pool: (2000, 8000, None), subsets="random", seeds=(1,), seed=0)
-    vectors = [int(covered(arm.train, whole.vectors).sum()) for arm in split.arms.values()]
+    vectors = [int(covered(arm.train, whole.vectors, 5).sum()) for arm in split.arms.values()]
     assert vectors[0] == pytest.approx(2000, abs=200) and vectors[1] == pytest.approx(8000, abs=200)
 
 

@@ -52,7 +52,7 @@ def is_whole(split: Split, baseline: Arm, expanded: Arm) -> None:
         assert counts.train > 0 and counts.validation > 0
     held = split.heldout
     assert len(held.starts) == len(held.cluster) == len(held.stratum) == split.facts.windows
-    assert covered(held.starts, len(held.vectors)).all(), "only vectors that are needed"
+    assert covered(held.starts, len(held.vectors), 5).all(), "only vectors that are needed"
     pool = np.concatenate([baseline.open().vectors, expanded.open().vectors])
     assert ((held.vectors @ pool.T).max(axis=1) > 0.99999).all()
     assert split.facts.clusters == len(split.facts.cluster_names) == len(set(held.cluster.tolist()))
@@ -339,7 +339,7 @@ def test_the_bundled_arms(tmp_path: Path) -> None:
     baseline, expanded = bundled_arms(tmp_path)
     assert (baseline.label, expanded.label, baseline.vectors, expanded.vectors) == ("8k", "23k", 8280, 23264)
     store = expanded.open()
-    assert len(store.window_starts()) == 18_815 and len(store.window_starts(cross_articles=True)) == 23_259
+    assert len(store.window_starts(5)) == 18_815 and len(store.window_starts(5, cross_articles=True)) == 23_259
     assert store.titles[0] == "Anarchism" and len(store.titles) == 890
     split = draw_split(baseline, expanded, seed=0)
     facts = split.facts

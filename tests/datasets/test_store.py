@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.datasets import formats
 from lvmtui.datasets.convert import convert, move_stores, source_fault
+from lvmtui.datasets.readers import npz
 from lvmtui.datasets.store import open_store
+from lvmtui.datasets.vector_files import open_source
 from lvmtui.system.errors import UserError
 from tests.datasets.making import library, quantised, save_articles, save_sequence, save_sequences, walk, windows_of
 
@@ -49,21 +50,21 @@ def test_rows_come_out_at_unit_length(tmp_path: Path, form: str) -> None:
     assert (np.einsum("nd,nd->n", store.vectors, np.concatenate(articles)) > 0.9999).all()
     assert store.article_of is not None
     assert store.article_of.tolist() == [i for i, a in enumerate(articles) for _ in a]
-    assert len(store.window_starts()) == sum(len(a) - 5 for a in articles)
-    assert len(store.window_starts(cross_articles=True)) == store.facts.rows - 5
+    assert len(store.window_starts(5)) == sum(len(a) - 5 for a in articles)
+    assert len(store.window_starts(5, cross_articles=True)) == store.facts.rows - 5
     # anybody can open it without us
     assert np.array_equal(np.load(store.folder / "vectors.npy", allow_pickle=False), store.vectors)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 3000, 8 << 20])
 def test_a_sequence_file_is_kept_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    monkeypatch.setattr(formats, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(npz, "BLOCK_BYTES", block_bytes)
     steps: list[tuple[int, int]] = []
     path = save_sequence(tmp_path / "a.npz", VECTORS)
     store = convert(path, tmp_path, progress=lambda done, total: steps.append((done, total)))
     assert (store.facts.kind, store.article_of, store.facts.file_rows) == ("sequence", None, 295)
     assert np.allclose(store.vectors, VECTORS, atol=1e-7)
-    assert len(store.window_starts()) == 295
+    assert len(store.window_starts(5)) == 295
     assert steps == sorted(steps) and steps[-1] == (295, 295)
 
 
@@ -71,8 +72,8 @@ def test_windows_that_do_not_overlap_are_kept_as_windows(tmp_path: Path) -> None
     contexts, targets = windows_of(VECTORS)
     store = convert(save_sequences(tmp_path / "a.npz", contexts[::6], targets[::6]), tmp_path)
     assert (store.facts.kind, store.facts.rows) == ("pieces", 50 * 6)
-    assert store.window_starts().tolist() == list(range(0, 300, 6))
-    assert store.window_starts(cross_articles=True).tolist() == list(range(0, 300, 6))
+    assert store.window_starts(5).tolist() == list(range(0, 300, 6))
+    assert store.window_starts(5, cross_articles=True).tolist() == list(range(0, 300, 6))
 
 
 @settings(max_examples=30, deadline=None)
@@ -84,9 +85,9 @@ def test_a_sequence_file_of_pieces_is_put_together_again(
     pieces = [walk(n, seed) for seed, n in enumerate(lengths)]
     contexts, targets = (np.concatenate(a) for a in zip(*map(windows_of, pieces), strict=True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(formats, "BLOCK_BYTES", block_bytes)
+        patch.setattr(npz, "BLOCK_BYTES", block_bytes)
         store = convert(save_sequences(folder / "a.npz", contexts, targets), folder)
-        streamed = [np.concatenate(a) for a in zip(*store.windows(store.window_starts()), strict=True)]
+        streamed = [np.concatenate(a) for a in zip(*store.windows(store.window_starts(5), 5), strict=True)]
     assert np.allclose(store.vectors, np.concatenate(pieces), atol=1e-7)
     of = [0] * store.facts.rows if store.article_of is None else store.article_of.tolist()
     assert of == [i for i, n in enumerate(lengths) for _ in range(n)]
@@ -160,9 +161,33 @@ def test_a_quantised_row_without_direction_is_a_fault(tmp_path: Path) -> None:
         convert(tmp_path / "a.npz", tmp_path)
 
 
+@pytest.mark.parametrize(("files", "taken"), [(1, 1), (20, 5), (20, 20), (7, 3)])
+def test_a_sequence_file_of_any_context_gives_shorter_ones_too(tmp_path: Path, files: int, taken: int) -> None:
+    """Two pieces that do not follow each other: no window runs from one into the other."""
+    whole = [windows_of(piece, files) for piece in (VECTORS[:150], VECTORS[200:])]
+    contexts, targets = (np.concatenate(parts) for parts in zip(*whole, strict=True))
+    store = convert(save_sequences(tmp_path / "s.npz", contexts, targets), tmp_path)
+    assert store.facts.rows == 250 and store.longest_context == files == store.facts.file_context
+    starts = store.window_starts(taken)
+    expected = [VECTORS[s : s + taken + 1] for s in (*range(150 - taken), *range(200, 300 - taken))]
+    rows = store.vectors[starts[:, None] + np.arange(taken + 1)]
+    assert np.allclose(rows, expected, atol=1e-6)
+    seen = [np.concatenate(a) for a in zip(*store.windows(starts, taken), strict=True)]
+    assert np.array_equal(seen[0], rows[:, :-1]) and np.array_equal(seen[1], rows[:, -1])
+
+
+def test_windows_come_in_pieces_that_fit_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.datasets.store.GATHERED_BYTES", 10_000)
+    store = convert(save_sequence(tmp_path / "s.npz", VECTORS), tmp_path)
+    starts = store.window_starts(3)
+    pieces = list(store.windows(starts, 3))
+    assert len(pieces) > 5 and all(contexts.nbytes <= 10_000 for contexts, _ in pieces)
+    assert np.array_equal(np.concatenate([targets for _, targets in pieces]), store.vectors[starts + 3])
+
+
 def test_too_few_vectors_for_a_window(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", VECTORS[:5])
-    with pytest.raises(UserError, match="5 vectors; a window takes 6"):
+    np.save(tmp_path / "a.npy", VECTORS[:1])
+    with pytest.raises(UserError, match="one vector; a window takes two or more"):
         convert(tmp_path / "a.npy", tmp_path)
     assert not leftovers(tmp_path)
 
@@ -203,8 +228,9 @@ CONVERT = """
 import sys, time
 from pathlib import Path
 from lvmtui.system.errors import UserError
-from lvmtui.datasets import convert, formats
-formats.BLOCK_BYTES = 20_000
+from lvmtui.datasets import convert
+from lvmtui.datasets.readers import npz
+npz.BLOCK_BYTES = 20_000
 def slowly(done, total):
     print(done, flush=True)
     time.sleep(float(sys.argv[3]))
@@ -269,8 +295,9 @@ def test_a_large_file_does_not_take_large_memory(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from lvmtui.datasets import convert, formats
-formats.BLOCK_BYTES = 1 << 20
+from lvmtui.datasets import convert
+from lvmtui.datasets.readers import npz
+npz.BLOCK_BYTES = 1 << 20
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 before = peak()
 for path in sys.argv[2:]:
@@ -287,7 +314,8 @@ print(peak() - before)
 def test_a_store_made_before_ids_of_other_names_were_read_still_belongs_to_its_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_id=np.arange(len(VECTORS)) // 20)
     store = convert(tmp_path / "a.npz", tmp_path)
-    before = formats.fingerprint(replace(formats.recognise(tmp_path / "a.npz"), ids=""))
+    now, before = open_source(tmp_path / "a.npz").fingerprints()
+    assert now == store.facts.fingerprint
     assert store.facts.kind == "articles" and before != store.facts.fingerprint
     earlier = replace(store, folder=tmp_path, facts=replace(store.facts, fingerprint=before))
     assert source_fault(tmp_path / "a.npz", earlier) is None

@@ -22,7 +22,7 @@ def train_original(folder: Path, vectors: Path, model: str = "amn", prefix: str 
     folder.mkdir(parents=True)
     with np.load(vectors) as file:
         rows = file["vectors"]
-        starts = np.random.default_rng(seed).permutation(window_starts(file["article_id"], (0, len(rows))))
+        starts = np.random.default_rng(seed).permutation(window_starts(file["article_id"], (0, len(rows)), 5))
     torch.manual_seed(seed)
     network = build(model, rows.shape[1], "small")
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
@@ -31,13 +31,13 @@ def train_original(folder: Path, vectors: Path, model: str = "amn", prefix: str 
     for epoch in range(1, EPOCHS + 1):
         cosines = []
         for i in range(0, len(train), 32):
-            context, target = map(torch.from_numpy, gather(rows, train[i : i + 32]))
+            context, target = map(torch.from_numpy, gather(rows, train[i : i + 32], 5))
             raw = network(context)
             functional.mse_loss(raw, target).backward()
             optimizer.step()
             optimizer.zero_grad()
             cosines.append(float((unit(raw.detach()) * target).sum(-1).mean()))
-        context, target = map(torch.from_numpy, gather(rows, kept_apart))
+        context, target = map(torch.from_numpy, gather(rows, kept_apart, 5))
         with torch.no_grad():
             raw = network(context)
         loss, cosine = float(functional.mse_loss(raw, target)), float((unit(raw) * target).sum(-1).mean())

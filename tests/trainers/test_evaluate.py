@@ -24,8 +24,8 @@ def test_ranks_are_equal_to_numpys(seed: int, fast: bool, monkeypatch: pytest.Mo
     vectors[random.integers(0, 900, 200)] = vectors[7]  # ties
     starts = np.sort(random.choice(895, 700, replace=False))
     predictions = (vectors[starts + 4] + random.standard_normal((700, vectors.shape[1])) / 3).astype("f4")
-    ours = score(predictions, vectors, starts, lambda candidates: counting(candidates, CPU))
-    theirs = score(predictions, vectors, starts)
+    ours = score(predictions, vectors, starts, 5, lambda candidates: counting(candidates, CPU))
+    theirs = score(predictions, vectors, starts, 5)
     assert np.array_equal(ours.rank, theirs.rank) and len(set(ours.rank.tolist())) > 50
     assert np.array_equal(ours.cosine_next, theirs.cosine_next)
 

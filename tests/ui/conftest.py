@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
+from textual.screen import ModalScreen
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
@@ -45,7 +49,17 @@ def make_app() -> MakeApp:
 
 
 def shown(app: LvmApp) -> str:
-    """The text of what is on top of the screen."""
-    from lvmtui.ui.widgets.canvas import Canvas
+    """The text on the terminal; of a dialog, its box."""
+    region = app.screen.children[0].region if isinstance(app.screen, ModalScreen) else app.screen.region
+    lines = [strip.crop(region.x, region.right).text.rstrip() for strip in app.screen._compositor.render_strips()]
+    return "\n".join(lines[region.y : region.bottom])
 
-    return app.screen.query_one(Canvas).text
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Wait for what threads and timers do."""
+    for _ in range(400):
+        await pilot.pause()
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it does not come true")

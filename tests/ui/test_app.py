@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.command import CommandList
 from textual.command import Hit as CommandHit
-from textual.pilot import Pilot
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.intent import Intent, read_intent
@@ -26,7 +23,7 @@ from lvmtui.ui.screens.view import View
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
 from tests.factory import bring_to, make_campaign
-from tests.ui.conftest import MakeApp, shown
+from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import end, log_lines, many, middle
 
 
@@ -42,16 +39,6 @@ def ensured(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Workspace]]:
     wished: list[Workspace] = []
     monkeypatch.setattr("lvmtui.supervisor.ensure.ensure_supervisor", lambda workspace: wished.append(workspace))
     yield wished
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for what threads and timers do."""
-    for _ in range(400):
-        await pilot.pause()
-        if true():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it does not come true")
 
 
 def intent(app: LvmApp) -> Intent:
@@ -106,7 +93,7 @@ async def test_a_click_selects_and_another_opens(root: Path, make_app: MakeApp) 
         assert app.selected.startswith("amn_23k")
         await pilot.click(offset=(20, 6))
         assert isinstance(app.screen, RunScreen)
-        await pilot.click(offset=(78, 23))
+        await pilot.click(offset=(3, 23))
         await pilot.pause()
         assert isinstance(app.screen, BoardScreen), "keys in the last line are buttons"
 
@@ -293,7 +280,7 @@ async def test_a_board_behind_a_dialog_goes_on(root: Path, make_app: MakeApp) ->
     campaign = campaign_of(app)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        behind = app.screen.query_one(Canvas)
+        behind = app.screen.query_one("#far", Canvas)
         await pilot.press("question_mark")
         assert isinstance(app.screen, Help) and "4 of 10 finished" in behind.text
         bring_to(root, campaign, "transformer", "baseline", state="finished")
@@ -426,7 +413,7 @@ async def test_an_error_in_a_view_is_a_line(root: Path, make_app: MakeApp, monke
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
         with monkeypatch.context() as patch:
-            patch.setattr("lvmtui.ui.screens.board.board", lambda *arguments, **options: 1 / 0)
+            patch.setattr("lvmtui.ui.screens.board.header", lambda *arguments, **options: 1 / 0)
             app.redraw()
             await pilot.pause()
             assert "cannot be shown: ZeroDivisionError" in shown(app)
@@ -446,7 +433,7 @@ async def test_sizes_change_at_any_time(root: Path, make_app: MakeApp) -> None:
         assert "Cancel GRU 8k?" in shown(app)
         await pilot.press("n")
         await pilot.pause()
-        assert app.screen.query_one(Canvas).size == (120, 40) and "GRU" in shown(app)
+        assert shown(app).count("\n") == 39 and "GRU" in shown(app)
 
 
 def campaign_of_root(root: Path) -> str:
@@ -557,7 +544,7 @@ async def test_five_hundred_runs_are_scrolled(tmp_path: Path, make_app: MakeApp)
     async with app.run_test(size=(80, 24)) as pilot:
         app.look()
         titles = next(line for line in shown(app).splitlines() if "model " in line)
-        assert "1-17/120" in titles
+        assert "1-15/120" in titles
         await pilot.press("G")
         assert "model_059" in shown(app) and "-120/120" in shown(app)
         await pilot.press("pageup", "pageup")

@@ -62,14 +62,14 @@ def test_a_visit(root: Path) -> None:
 
 def _steady(text: str) -> str:
     """The board without the machine's figures and the clock's."""
-    lines = [line for line in text.splitlines()[1:] if "best now" not in line]
+    lines = [line for line in text.splitlines()[1:-1] if "best now" not in line]
     return re.sub(r"\b(in )?\d+m\d+|\b\d+s\b|next", "T", "\n".join(lines))
 
 
 def finished_below(text: str, title: str) -> bool:
     """True if the first run of the panel that begins with `title` has the glyph of a finished run."""
     lines = text.splitlines()
-    row = next((number for number, line in enumerate(lines) if f"╭ {title}" in line), len(lines) - 2)
+    row = next((number for number, line in enumerate(lines) if f"╭─ {title}" in line), len(lines) - 2)
     return "✓" in lines[row + 1][:14]
 
 
@@ -81,7 +81,7 @@ def test_the_board_goes_on_behind_help(root: Path) -> None:
         terminal.press("?")
         terminal.wait_for("Keys (esc closes)")
         bring_to(root, campaign, "transformer", "baseline", state="finished")
-        terminal.wait_for(lambda text: "Keys (esc closes)" in text and finished_below(text, "Transfor"))
+        terminal.wait_for(lambda text: "Keys (esc closes)" in text and finished_below(text, "Transfo"))
         terminal.press("\x1b")
         terminal.wait_for(lambda text: "Keys (esc closes)" not in text and "5 of 10 finished" in text)
 
@@ -152,11 +152,11 @@ def test_who_only_looks_exports_to_his_own_file(tmp_path: Path) -> None:
 def test_resizing_to_and_fro(root: Path) -> None:
     inherited = {"COLUMNS": "33", "LINES": "11"}
     with Terminal(["--workspace", str(root), "--read-only"], environment=inherited) as terminal:
-        terminal.wait_for("╭ LSTM")
+        terminal.wait_for("╭─ LSTM")
         terminal.resize(80, 24)
         terminal.wait_for(lambda text: "model         arm" in text and "╭" not in text)
         terminal.resize(200, 60)
-        terminal.wait_for(lambda text: "╭ LSTM" in text and len(text.splitlines()) == 60)
+        terminal.wait_for(lambda text: "╭─ LSTM" in text and len(text.splitlines()) == 60)
 
 
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C", "LANG": "C"}, {"LVMTUI_GLYPHS": "ascii"}])

@@ -128,10 +128,10 @@ def ranks(bench: Bench) -> Outcome:
     windows = walk(700, DIM, torch.device("cpu"))
     vectors, starts = windows.vectors.numpy(), windows.starts.numpy()
     noise = np.random.default_rng(2).standard_normal((len(starts), DIM)).astype(np.float32)
-    predicted = vectors[starts + 5] + noise / 5
+    predicted = vectors[starts + windows.context] + noise / 5
     predicted /= np.linalg.norm(predicted, axis=1, keepdims=True)
-    found = score(predicted, vectors, starts, lambda candidates: counting(candidates, bench.device))
-    wrong = int((found.rank != score(predicted, vectors, starts).rank).sum())
+    found = score(predicted, vectors, starts, windows.context, lambda candidates: counting(candidates, bench.device))
+    wrong = int((found.rank != score(predicted, vectors, starts, windows.context).rank).sum())
     return Outcome(wrong == 0, f"{wrong} of {len(starts)} ranks differ from numpy's")
 
 

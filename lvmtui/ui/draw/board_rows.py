@@ -27,7 +27,7 @@ def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -
     lines.append(_titles(label, width, place(top, len(shown), len(flat)), "gain" if gains else "val"))
     for model, i in shown:
         run = model.runs[i]
-        hits.append(Hit(0, len(lines), width, 1, run.name))
+        hits.append(Hit(0, len(lines), width, 1, f"run:{run.name}"))
         first = i == 0 or len(lines) == 1
         lines.append(
             _row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected, gains=gains)

@@ -1,61 +1,27 @@
-"""The last line of a view: the keys that do something now, the machine, and the way out. Pure."""
+"""The last line of a view: what the keys of orders do now, the machine's load and the time of day. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from lvmtui import orders
-from lvmtui.state.campaign_reader import RunView
-from lvmtui.ui.draw.lines import Hit, Line, Piece, fit, spread, width_of
+from lvmtui.ui.draw.lines import Piece
 from lvmtui.ui.read.machine import MachineFigures
 
-Key = tuple[str, str, str]
-"""Key, what it does, and the action that a click on it runs."""
-GAP = 2
-"""Cells between the keys and the machine."""
+ORDER_KEYS = ("pause", "cancel", "force", "retry")
+"""Actions of the keys p, x, X and r."""
 
 
-def order_keys(view: RunView | None, *, read_only: bool) -> tuple[Key, ...]:
-    """The keys of the orders that `orders.allowed` names for this run; other keys say why they do nothing."""
-    if view is None or read_only:
-        return ()
-    allowed = orders.allowed(view)
-    found: list[Key] = []
-    if "pause" in allowed:
-        found.append(("p", "pause", "pause"))
-    if "resume" in allowed:
-        found.append(("p", "resume", "pause"))
-    if "cancel" in allowed:
-        found.append(("x", "cancel", "cancel"))
-    elif "kill" in allowed:
-        found.append(("X", "cancel at once", "force"))
-    if "retry" in allowed or "restart" in allowed:
-        found.append(("r", "retry", "retry"))
-    return tuple(found)
-
-
-def key_line(
-    shown: Sequence[Key], end: Key, width: int, asides: Sequence[Sequence[Piece]] = ()
-) -> tuple[Line, list[Hit]]:
-    """As many keys as fit, in their order, and at the right the way out. Returns the line and its clickable parts.
-
-    `asides`: what stands before the way out where all keys leave room for it; the first that fits is taken.
-    """
-    tail: list[Piece] = [(f"{end[0]} ", "key"), (f"{end[1]} ", "dim")]
-    room = width - width_of(tail) - 1
-    pieces: list[Piece] = [(" ", "")]
-    hits: list[Hit] = []
-    for key, does, action in shown:
-        one: list[Piece] = [(f"{key} ", "key"), (f"{does}  ", "dim")]
-        if width_of(pieces) + width_of(one) - 2 > room:
-            break
-        hits.append(Hit(width_of(pieces), 0, width_of(one) - 2, 1, action))
-        pieces.extend(one)
-    pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
-    hits.append(Hit(width - width_of(tail), 0, width_of(tail), 1, end[2]))
-    free = room - width_of(pieces) - GAP
-    aside = next((list(one) for one in asides if width_of(one) <= free), [])
-    return spread(fit(pieces, max(0, width - width_of(tail) - width_of(aside))), [*aside, *tail], width), hits
+def order_words(action: str, allowed: Collection[str]) -> str:
+    """What the key of one of `ORDER_KEYS` does to a run that allows these orders; empty where it does nothing. Such a
+    key still says why, if it is pressed."""
+    match action:
+        case "pause":
+            return next((order for order in ("pause", "resume") if order in allowed), "")
+        case "cancel":
+            return "cancel" if "cancel" in allowed else ""
+        case "force":
+            return "cancel at once" if "kill" in allowed and "cancel" not in allowed else ""
+    return "retry" if "retry" in allowed or "restart" in allowed else ""
 
 
 def machine_pieces(machine: MachineFigures | None, clock: str) -> list[list[Piece]]:

@@ -129,37 +129,6 @@ def wrapped(text: str, width: int) -> list[str]:
     return [*lines, current] if current or not lines else lines
 
 
-def framed(
-    title: Sequence[Piece],
-    side: Sequence[Piece],
-    body: Sequence[Line],
-    width: int,
-    *,
-    heavy: bool,
-    foot: Sequence[Piece] = (),
-) -> list[Line]:
-    """A panel: a box around `body` with `title` and `side` in its upper edge, `foot` in the lower one."""
-    corners = (
-        (glyphs.HEAVY_TOP_LEFT, glyphs.HEAVY_TOP_RIGHT, glyphs.HEAVY_BOTTOM_LEFT, glyphs.HEAVY_BOTTOM_RIGHT)
-        if heavy
-        else (glyphs.TOP_LEFT, glyphs.TOP_RIGHT, glyphs.BOTTOM_LEFT, glyphs.BOTTOM_RIGHT)
-    )
-    across, down = (glyphs.HEAVY_ACROSS, glyphs.HEAVY_DOWN) if heavy else (glyphs.ACROSS, glyphs.DOWN)
-    edge = "selected" if heavy else "dim"
-    room = max(0, width - 6 - width_of(side))
-    head: list[Piece] = [(corners[0] + " ", edge), *_cut_line(title, room), (" ", edge)]
-    tail: list[Piece] = [(" ", edge), *side, (f" {corners[1]}", edge)] if side else [(corners[1], edge)]
-    filling = across * max(0, width - width_of(head) - width_of(tail))
-    lines: list[Line] = [(*head, (filling, edge), *tail)]
-    for line in body:
-        lines.append(((f"{down} ", edge), *fit(line, width - 4), (f" {down}", edge)))
-    below: list[Piece] = [(" ", edge), *_cut_line(foot, max(0, width - 6)), (f" {across}{corners[3]}", edge)]
-    if not foot:
-        below = [(corners[3], edge)]
-    lines.append(((corners[2] + across * max(0, width - 1 - width_of(below)), edge), *below))
-    return lines
-
-
 def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:
     """The first of `lines`, at most `height`; where some are left out the last one says how many, and `more`."""
     if len(lines) <= height:
@@ -171,8 +140,3 @@ def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:
 def place(top: int, shown: int, count: int) -> str:
     """Which part of a list is shown: `17-32/500`; empty where all of it is."""
     return f"{top + 1}-{top + shown}/{count}" if shown < count else ""
-
-
-def _cut_line(line: Sequence[Piece], room: int) -> list[Piece]:
-    """`line` in at most `room` cells."""
-    return list(line) if width_of(line) <= room else list(fit(line, room))

@@ -9,13 +9,11 @@ from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.header import range_words
-from lvmtui.ui.draw.lines import Line, Piece, cut, left, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, left, spread, width_of, wrapped
 from lvmtui.ui.read.run_facts import RunFacts, last_words
 from lvmtui.ui.read.run_history import Happening
 from lvmtui.verdict.words import the_trivial
 
-TALL = 32
-"""Lines from which the charts stay above the other panes."""
 PANES = ("charts", "log", "facts", "events")
 
 
@@ -71,15 +69,17 @@ def notices(run: RunFacts, width: int, most: int) -> list[Line]:
     return lines[:most]
 
 
-def tabs(shown: str, panes: Sequence[str], side: str, width: int) -> Line:
-    """The names of the panes; the open one stands out."""
+def tabs(shown: str, panes: Sequence[str], side: str, width: int) -> Drawing:
+    """The names of the panes, each to be clicked; the open one stands out."""
     pieces: list[Piece] = [(f"{glyphs.ACROSS * 2} ", "dim")]
+    hits = []
     for i, name in enumerate(panes):
         if i:
             pieces.append((" ", ""))
+        hits.append(Hit(width_of(pieces), 0, len(name) + 2, 1, f"do:open_pane('{name}')"))
         pieces.append((f" {name} ", "cursor" if name == shown else "dim"))
     pieces.append((f" {glyphs.ACROSS * max(0, width - width_of(pieces) - len(side) - 4)}", "dim"))
-    return spread(pieces, [(f" {side} ", "dim")] if side else [], width)
+    return Drawing((spread(pieces, [(f" {side} ", "dim")] if side else [], width),), tuple(hits))
 
 
 def event_lines(happenings: Sequence[Happening], width: int) -> list[Line]:

@@ -1,26 +1,40 @@
-"""The board on the terminal: the canvas, the selection, the keys."""
+"""The board: every model at a glance. A panel a model where there is room, otherwise a row a run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.widget import Widget
 
-from lvmtui.ui.draw.board import Memo, board, first_listed, list_height
-from lvmtui.ui.draw.lines import Drawing
+from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
+from lvmtui.ui.draw.board_rows import rows
+from lvmtui.ui.draw.header import banner, header, troubles
+from lvmtui.ui.draw.lines import Drawing, plain
+from lvmtui.ui.draw.summary import summary
+from lvmtui.ui.draw.verdict import SORTS, verdict_view
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.session import Session
+from lvmtui.ui.widgets.canvas import Canvas
+from lvmtui.ui.widgets.model_panel import ModelPanel
 
-MOST = 200
-"""Panels that are remembered."""
+MANY = 12
+"""Models past which the board is a list."""
+NARROWEST, LOWEST = 37, 6
+"""Columns of a panel that still says everything; lines, besides one for each of its runs."""
+AROUND = 13
+"""Lines around the panels: the answer, what is wrong, the log, the keys."""
 
 
 class BoardScreen(View):
     """Every model at a glance."""
 
+    KEYS = ("leave", "open", "pause", "cancel", "force", "retry", "verdict", "help", "export", "ask", "new")
     QUESTION = "find a run"
     GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,26 +46,86 @@ class BoardScreen(View):
         Binding("G,end", "edge(-1)", "last", show=False),
         Binding("pagedown", "page(1)", "a page down", show=False),
         Binding("pageup", "page(-1)", "a page up", show=False),
-        Binding("enter", "open", "open the run", show=False),
+        Binding("enter", "open", "open", tooltip="open the run"),
+        Binding("slash", "ask", "find"),
     ]
+    _top = 0
+    _needle = ""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._top = 0
-        self._needle = ""
-        self._memo: Memo = {}
+    def parts(self) -> Iterable[Widget]:
+        yield Canvas(id="answer")
+        yield Canvas(id="wrong")
+        yield Canvas(id="far")
+        with Container(id="panels"):
+            yield Canvas(id="spare")
+        yield Canvas(id="rows")
+        yield Canvas(id="about")
+        with Horizontal(id="below"):
+            yield Canvas(id="ranking")
+            yield ModelPanel(id="chosen")
+            yield Canvas(id="log")
 
-    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
-        selected = self.ui.selected
+    def paint(self, snapshot: Snapshot) -> None:
+        selected, read_only = self.ui.selected, self.ui.read_only
+        self.canvas("answer").paint(lambda width, height: banner(snapshot, width, height))
+        self.canvas("wrong").paint(lambda w, h: troubles(snapshot, selected, w, h, read_only=read_only))
+        self.canvas("far").paint(lambda width, height: [header(snapshot, width, read_only=read_only)])
+        panels = self._arrange(snapshot)
+        if panels:
+            self._paint_panels(snapshot, selected)
+        else:
+            self._paint_rows(snapshot, selected)
+        names = [run.name for run in snapshot.runs]
+        listed = names if panels else names[self._top : self._top + max(1, self.canvas("rows").size.height - 1)]
+        self.ui.set_visible(selected, listed)
+        if self.canvas("ranking").display:
+            self.canvas("ranking").paint(
+                lambda width, height: verdict_view(snapshot, selected, SORTS[0], width, height),
+                (snapshot.table, selected),
+            )
+        log, run = self.canvas("log"), snapshot.run(selected)
+        log.border_title = Content(plain(f" {run.title} {run.label} log ") if run else "")
+        log.paint(lambda width, height: newest_lines(snapshot, selected, width, height))
+
+    def _paint_panels(self, snapshot: Snapshot, selected: str) -> None:
+        for model, panel in zip(snapshot.models, self.query_one("#panels").query(ModelPanel), strict=False):
+            panel.show(model, snapshot, selected)
+        self.canvas("spare").paint(lambda width, height: summary(snapshot, width))
+
+    def _paint_rows(self, snapshot: Snapshot, selected: str) -> None:
         names = [run.name for run in snapshot.runs]
         at = names.index(selected) if selected in names else 0
-        shown = list_height(snapshot, selected, width, height)
-        self._top = first_listed(self._top, at, shown, len(names))
-        self.ui.set_visible(names[at] if names else "", names[self._top : self._top + shown])
-        if len(self._memo) > MOST:
-            self._memo.clear()
-        chosen = names[at] if names else ""
-        return board(snapshot, chosen, self._top, width, height, self._memo, read_only=self.ui.read_only)
+
+        def painter(width: int, height: int) -> Drawing:
+            self._top = first_listed(self._top, at, max(1, height - 1), len(names))
+            return rows(snapshot, selected, self._top, width, height)
+
+        self.canvas("rows").styles.max_height = len(names) + 1
+        self.canvas("about").paint(lambda width, height: about_selected(snapshot, selected, width)[:height])
+        self.canvas("rows").paint(painter)
+        chosen, model = self.query_one("#chosen", ModelPanel), snapshot.model(selected)
+        if chosen.display and model is not None:
+            chosen.show(model, snapshot, selected)
+
+    def _arrange(self, snapshot: Snapshot) -> bool:
+        """Have as many panels as models, side by side. False: there is no room for panels, or too many models."""
+        count = len(snapshot.models)
+        most = (self.size.width + 1) // (NARROWEST + 1)
+        lines = math.ceil(count / max(1, most))
+        high = lines * (LOWEST + max((len(model.runs) for model in snapshot.models), default=0))
+        fits = 0 < count <= MANY and not self.has_class("-narrow") and high <= self.size.height - AROUND
+        self.set_class(fits, "-panels")
+        if fits:
+            box, columns = self.query_one("#panels", Container), math.ceil(count / lines)
+            panels = list(box.query(ModelPanel))
+            box.mount(*(ModelPanel() for _ in range(count - len(panels))), before="#spare")
+            for i, panel in enumerate(panels):
+                panel.display = i < count
+            spare, left = self.canvas("spare"), lines * columns - count
+            spare.display = left > 0
+            spare.styles.column_span = max(1, left)
+            box.styles.grid_size_columns = columns
+        return fits
 
     # -- moving ------------------------------------------------------------------------------------------------------
 
@@ -74,7 +148,7 @@ class BoardScreen(View):
         self._go(lambda at, count: end % count)
 
     def action_page(self, by: int) -> None:
-        page = max(1, self.size.height - 6)
+        page = max(1, self.canvas("rows").size.height - 2)
         self._go(lambda at, count: max(0, min(count - 1, at + by * page)))
 
     def _go(self, place: Callable[[int, int], int]) -> None:
@@ -107,7 +181,7 @@ class BoardScreen(View):
 
     def pressed(self, target: str, again: bool) -> None:
         kind, _, name = target.partition(":")
-        if kind == "run" and self.snapshot and (run := self.snapshot.run(name)):
+        if kind in ("run", "row") and self.snapshot and (run := self.snapshot.run(name)):
             if again and run.name == self.ui.selected:
                 self.ui.open_run()
             else:

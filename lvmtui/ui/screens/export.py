@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Select
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.files import write_output
 from lvmtui.ui.child import Child
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, wrapped
+from lvmtui.ui.draw.lines import Line, wrapped
 from lvmtui.ui.read.files import typed_path
+from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
-from lvmtui.ui.widgets.textfield import TextField
+from lvmtui.ui.widgets.field import Field
 
 FORMATS = {"md": "Markdown", "json": "JSON", "csv": "CSV"}
 
@@ -27,12 +32,16 @@ class Export(Dialog[str]):
     That command renews the reports of the workspace as well; `read_only` leaves those alone.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave", show=False),
+        Binding("tab,shift+tab", "turn", "format", priority=True, show=False),
+    ]
+
     def __init__(self, workspace: Workspace, campaign: Campaign, *, read_only: bool = False) -> None:
-        super().__init__()
+        super().__init__("Export the report")
         self._read_only = read_only
         self._campaign = campaign
         self._format = "md"
-        self._field = TextField(self._proposed("md")).at_end()
         self._said = ""
         self._root = workspace.root
         self._child = Child()
@@ -42,64 +51,72 @@ class Export(Dialog[str]):
         title = re.sub(r"[^A-Z0-9.]+", "_", self._campaign.title.upper()).strip("_.")[:60]
         return f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.{form}"
 
-    def heading(self) -> str:
-        return "Export the report"
+    def compose_box(self) -> ComposeResult:
+        yield Select(((name, form) for form, name in FORMATS.items()), value="md", allow_blank=False, compact=True)
+        yield Field(self._proposed("md"))
+        yield Canvas(id="text")
 
-    def body(self, width: int, height: int) -> list[Line]:
-        formats: list[Piece] = [("format  ", "dim")]
-        for form, name in FORMATS.items():
-            formats += [(f" {name} ", "cursor" if form == self._format else ""), ("  ", "")]
-        path: list[Piece] = [("path    ", "dim"), *self._field.pieces(width - 8, focused=True)]
-        where, style = _where(self._field.text)
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(Field).focus()
+
+    def body(self, width: int) -> list[Line]:
+        where, style = _where(self._path)
         said, said_style = ("writing" + glyphs.ELLIPSIS, "dim") if self._writing else (self._said, "alarm")
         return [
-            tuple(formats),
-            tuple(path),
-            *((("        " + one, style),) for one in wrapped(where, width - 8)[:3]),
+            *(((one, style),) for one in wrapped(where, width)[:3]),
             (),
             *(((one, said_style),) for one in wrapped(said, width)[:4]),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
         ]
 
+    @property
+    def _path(self) -> str:
+        return self.query_one(Field).value
+
     def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        match event.key:
-            case "escape":
-                self._child.stop()
-                self.dismiss("")
-                return
-            case "enter":
-                self._write()
-            case "tab" | "shift+tab":
-                names = list(FORMATS)
-                before = self._format
-                self._format = names[(names.index(before) + (1 if event.key == "tab" else -1)) % len(names)]
-                stem = self._field.text.removesuffix(f".{before}")
-                if stem != self._field.text:
-                    self._field = TextField(f"{stem}.{self._format}").at_end()
-            case _:
-                self._field = self._field.typed(event.key, event.character) or self._field
-                self._said = ""
+        """A key that was typed before the field had the focus."""
+        if event.character is not None and event.is_printable:
+            self.query_one(Field).insert_text_at_cursor(event.character)
+
+    def on_input_changed(self) -> None:
+        self._said = ""
         self.redraw()
 
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        self._field = self._field.pasted(event.text)
-        self.redraw()
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """Another format: the path ends as it does."""
+        self._format = str(event.value)
+        stem, dot, suffix = self._path.rpartition(".")
+        if dot and suffix in FORMATS:
+            field = self.query_one(Field)
+            field.value = f"{stem}.{self._format}"
+            field.action_end()
+
+    def on_input_submitted(self) -> None:
+        self._write()
+
+    def action_turn(self) -> None:
+        names = list(FORMATS)
+        self.query_one(Select).value = names[(names.index(self._format) + 1) % len(names)]
+
+    def action_leave(self) -> None:
+        self._child.stop()
+        self.dismiss("")
 
     def _write(self) -> None:
-        if self._writing or not self._field.text.strip():
+        if self._writing or not self._path.strip():
             return
-        target = typed_path(self._field.text)
+        target = typed_path(self._path)
         suffix = target.suffix.removeprefix(".").lower()
         form = suffix if suffix in FORMATS else self._format
         try:
             target.absolute().parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self._said = f"{target.absolute().parent}: cannot be made ({error.strerror}); name another folder"
+            self.redraw()
             return
         self._writing = True
+        self.redraw()
         output = "-" if self._read_only else os.fspath(target)
         arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", output]
 

@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 
 from lvmtui.state.status import PHASES
-from lvmtui.system import numbers as words
 from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
+from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.verdict.words import GLOSSARY
 
-GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "board, run and verdict",
-        (
-            ("p", "pause the selected run, or resume it"),
-            ("x", "cancel it (asks)"),
-            ("X", "cancel it without waiting (asks)"),
-            ("r", "try it again (checkpoint or start)"),
-            ("!", "select the next run that needs you"),
-            ("v", "verdict: the ranked table"),
-            ("e", "export the report"),
-            ("n", "new campaign (on a run: next match)"),
-            ("ctrl+p", "every action, by name"),
-            ("q", "leave; the runs go on"),
-        ),
+EVERYWHERE = "board, run and verdict"
+GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
+    EVERYWHERE: (
+        ("p", "pause the selected run, or resume it"),
+        ("x", "cancel it (asks)"),
+        ("X", "cancel it without waiting (asks)"),
+        ("r", "try it again (checkpoint or start)"),
+        ("!", "select the next run that needs you"),
+        ("v", "verdict: the ranked table"),
+        ("e", "export the report"),
+        ("n", "new campaign (on a run: next match)"),
+        ("c", "campaigns of this workspace"),
+        ("ctrl+p", "every action, by name; themes"),
+        ("mouse", "click selects, again opens; drag marks"),
+        ("ctrl+c", "copy what is marked, else leave"),
     ),
-    (
-        "board",
-        (
-            ("↑ ↓ j k", "next model"),
-            ("← → h l", "next run"),
-            ("g G", "first, last"),
-            ("enter", "look closer"),
-            ("/", "find a run"),
-        ),
+    "board": (
+        ("↑ ↓ j k", "next model"),
+        ("← → h l", "next run"),
+        ("g G", "first, last"),
+        ("enter", "look closer"),
+        ("/", "find a run"),
     ),
-    (
-        "run",
-        (
-            ("tab 1 2 3 4", "charts, log, facts, events"),
-            ("← →", "next run"),
-            ("f", "follow the log"),
-            ("w", "wrap long lines"),
-            ("/ n N", "search the log, on, back"),
-            ("y", "logarithmic scale"),
-            ("esc", "back to the board"),
-        ),
+    "run": (
+        ("tab 1 2 3 4", "charts, log, facts, events"),
+        ("← →", "next run"),
+        ("f", "follow the log"),
+        ("w", "wrap long lines"),
+        ("/ n N", "search the log, on, back"),
+        ("y", "logarithmic scale"),
+        ("esc", "back to the board"),
     ),
-    (
-        "verdict",
-        (
-            ("↑ ↓", "next model"),
-            ("← →", "its next run"),
-            ("s", "sort by the next column"),
-            ("tab", "the report as exported"),
-            ("enter", "open the run"),
-        ),
+    "verdict": (
+        ("↑ ↓", "next model"),
+        ("← →", "its next run"),
+        ("s", "sort by the next column"),
+        ("tab", "the report as exported"),
+        ("enter", "open the run"),
     ),
-    ("new campaign", (("pgup pgdn", "more of what was found"), ("enter", "start, after a question"))),
-)
+    "new campaign": (
+        ("tab", "next field"),
+        ("space", "tick a model, open a list"),
+        ("ctrl+o", "pick a file"),
+        ("ctrl+s", "start, after a question"),
+    ),
+}
 
 TERM = max(len(term.name) for term in GLOSSARY) + 2
 """Cells for the name of a term."""
@@ -70,49 +69,40 @@ TERM = max(len(term.name) for term in GLOSSARY) + 2
 class Help(Dialog[None]):
     """All keys, glyphs and terms on one page; it scrolls."""
 
-    WIDEST = 100
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q,question_mark", "close", "close", show=False),
-        Binding("down,j,space,pagedown", "scroll(4)", "down", show=False),
-        Binding("up,k,pageup", "scroll(-4)", "up", show=False),
+        Binding("down,j", "scroll('down')", "down", show=False),
+        Binding("up,k", "scroll('up')", "up", show=False),
+        Binding("space,pagedown", "scroll('page_down')", "a page down", show=False),
+        Binding("pageup", "scroll('page_up')", "a page up", show=False),
+        Binding("G,end", "scroll('end')", "end", show=False),
+        Binding("g,home", "scroll('home')", "start", show=False),
     ]
-    _top = 0
-    _left = 0
-    """Lines below what is shown."""
 
-    def heading(self) -> str:
-        return "Keys (esc closes)"
+    def __init__(self, parting: str) -> None:
+        super().__init__("Keys (esc closes)")
+        self._groups = {title: [*keys] for title, keys in GROUPS.items()}
+        self._groups[EVERYWHERE].append(("q", f"leave; the {parting}"))
 
-    def body(self, width: int, height: int) -> list[Line]:
-        columns = [_column(GROUPS[:1]), _column(GROUPS[1:])]
-        lines = [*columns[0], (), *columns[1]] if width < 84 else beside(columns, [54, width - 54], gap=0)
-        lines = [*lines, (), *_states(width), (), *_terms(width)]
-        self._top = max(0, min(self._top, len(lines) - height))
-        self._left = max(0, len(lines) - height - self._top)
-        return lines[self._top : self._top + height]
+    def compose_box(self) -> ComposeResult:
+        with VerticalScroll(id="page", can_focus=False):
+            yield Canvas(id="text")
 
-    def foot(self) -> str:
-        """That there is more, and where."""
-        above = f"↑ {words.plural(self._top, 'line')} above" if self._top else ""
-        below = f"↓ {words.plural(self._left, 'line')} more" if self._left else ""
-        return "   ".join(filter(None, (above, below)))
+    def body(self, width: int) -> list[Line]:
+        first, *others = (_group(title, keys) for title, keys in self._groups.items())
+        rest = [line for group in others for line in ((), *group)][1:]
+        lines = [*first, (), *rest] if width < 84 else beside([first, rest], [54, width - 54], gap=0)
+        return [*lines, (), *_states(width), (), *_terms(width)]
 
-    def action_scroll(self, by: int) -> None:
-        self._top += by
-        self.redraw()
+    def action_scroll(self, where: str) -> None:
+        getattr(self.query_one("#page"), f"scroll_{where}")(animate=False)
 
     def action_close(self) -> None:
         self.dismiss(None)
 
 
-def _column(groups: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> list[Line]:
-    lines: list[Line] = []
-    for title, keys in groups:
-        if lines:
-            lines.append(())
-        lines.append(((title, "heading"),))
-        lines.extend(((left(f"  {key}", 14), "key"), (does, "")) for key, does in keys)
-    return lines
+def _group(title: str, keys: Sequence[tuple[str, str]]) -> list[Line]:
+    return [((title, "heading"),), *(((left(f"  {key}", 14), "key"), (does, "")) for key, does in keys)]
 
 
 def _states(width: int) -> list[Line]:

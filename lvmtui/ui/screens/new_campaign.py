@@ -9,19 +9,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
-from lvmtui.ui.draw.keys import Key, key_line
 from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.draw.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines, plan_words
 from lvmtui.ui.read.conflicts import conflicts
 from lvmtui.ui.read.files import completed, typed_path
-from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.dialogs import Ask
@@ -32,15 +31,6 @@ SLOW = 2.0
 """Seconds after which the screen says how long something has taken."""
 PAUSE = 0.7
 """Seconds without a key press before the files are checked and the plan is made."""
-KEYS: tuple[Key, ...] = (
-    ("enter", "start", "start"),
-    ("tab", "next", "next_field"),
-    ("space", "tick", "tick"),
-    ("←→", "choose", "turn"),
-    ("ctrl+o", "pick a file", "pick"),
-)
-BACK: Key = ("esc", "back", "leave_form")
-LEAVE: Key = ("esc", "leave", "leave_form")
 PLANNING = "checking the vectors and making the plan"
 CALLED_OFF = 130
 """Exit code of a command that was interrupted."""
@@ -48,6 +38,16 @@ CALLED_OFF = 130
 
 class NewScreen(View):
     """Keys are text here; none of them pauses or cancels a run."""
+
+    KEYS = ("leave_form", "start", "next_field", "tick", "turn", "pick")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave_form", "leave"),
+        Binding("enter", "start", "start"),
+        Binding("tab", "next_field", "next"),
+        Binding("space", "tick", "tick"),
+        Binding("right", "turn", "choose"),
+        Binding("ctrl+o", "pick", "pick a file"),
+    ]
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -79,18 +79,17 @@ class NewScreen(View):
         if self._answers.busy:
             self.redraw()
 
-    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
-        return self.paint_without(width, height)
-
-    def paint_without(self, width: int, height: int) -> Drawing:
+    def redraw(self) -> None:
         answers, took = self._answers, time.monotonic() - self._since
         if answers.busy and took > SLOW:
             answers = replace(answers, busy=f"{answers.busy}, {words.duration(took)} so far")
-        lines = form_lines(self._form, answers, width, height - 1, self._top)
-        hits = [Hit(0, 2 + i, width, 1, f"field:{i}") for i in range(len(FIELDS))]
-        last, found = key_line(KEYS, BACK if self.snapshot else LEAVE, width)
-        hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
-        return Drawing((*lines, last), tuple(hits))
+
+        def painter(width: int, height: int) -> Drawing:
+            hits = tuple(Hit(0, 2 + i, width, 1, f"field:{i}") for i in range(len(FIELDS)))
+            return Drawing(tuple(form_lines(self._form, answers, width, height, self._top)), hits)
+
+        self.canvas("body").paint(painter)
+        self._say()
 
     # -- keys --------------------------------------------------------------------------------------------------------
 

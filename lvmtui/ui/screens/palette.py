@@ -91,5 +91,6 @@ def _actions_of(view: View) -> Iterator[Action]:
     if view.QUESTION:
         yield Action(view.QUESTION.capitalize(), "/", view.action_ask)
     for binding in view.BINDINGS:
-        if isinstance(binding, Binding) and binding.show:
-            yield Action(binding.description.capitalize(), binding.key, partial(view.run_action, binding.action))
+        if isinstance(binding, Binding) and binding.show and binding.action not in ("ask", "open"):
+            name = (binding.tooltip or binding.description).capitalize()
+            yield Action(name, binding.key, partial(view.run_action, binding.action))

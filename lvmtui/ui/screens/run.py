@@ -4,42 +4,36 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import run_charts
-from lvmtui.ui.draw.keys import Key, key_line, order_keys
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, place
-from lvmtui.ui.draw.run import PANES, TALL, event_lines, notices, run_header, tabs
+from lvmtui.ui.draw.lines import Line, place
+from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
 from lvmtui.ui.draw.run_facts_pane import fact_lines
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import History
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
+from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.log_pane import LogPane
-
-KEYS: tuple[Key, ...] = (
-    ("tab", "pane", "pane(1)"),
-    ("f", "follow", "follow"),
-    ("w", "wrap", "wrap"),
-    ("/", "search", "ask"),
-    ("y", "log scale", "scale"),
-    ("?", "help", "help"),
-)
-BACK: Key = ("esc", "board", "back")
 
 
 class RunScreen(View):
     """The selected run."""
 
+    KEYS = ("back", "pane", "pause", "cancel", "force", "retry", "follow", "wrap", "ask", "scale", "help")
     QUESTION = "search the log"
     GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "pane(1)", "next pane"),
+        Binding("tab", "pane(1)", "pane", tooltip="next pane"),
+        Binding("slash", "ask", "search"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False),
         *(Binding(str(i), f"open_pane('{name}')", name) for i, name in enumerate(PANES, 1)),
         Binding("down,j", "scroll(1)", "down", show=False),
@@ -50,11 +44,11 @@ class RunScreen(View):
         Binding("G,end", "edge(1)", "end", show=False),
         Binding("right,l", "run(1)", "next run", show=False),
         Binding("left,h", "run(-1)", "previous run", show=False),
-        Binding("f", "follow", "follow the log"),
-        Binding("w", "wrap", "wrap long lines"),
+        Binding("f", "follow", "follow", tooltip="follow the log"),
+        Binding("w", "wrap", "wrap", tooltip="wrap long lines"),
         Binding("n", "again(True)", "next match"),
         Binding("N", "again(False)", "previous match"),
-        Binding("y", "scale", "logarithmic scale"),
+        Binding("y", "scale", "log scale", tooltip="logarithmic scale"),
     ]
 
     def __init__(self, session: Session) -> None:
@@ -71,43 +65,37 @@ class RunScreen(View):
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 
-    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
+    def parts(self) -> Iterable[Widget]:
+        yield Canvas(id="head")
+        yield Canvas(id="notices")
+        yield Canvas(id="charts")
+        yield Canvas(id="tabs")
+        yield Canvas(id="pane")
+
+    def paint(self, snapshot: Snapshot) -> None:
         run = snapshot.run(self.ui.selected)
         if run is None:
-            return Drawing((((" this run is gone; esc leads back", "alarm"),),))
+            self.canvas("head").paint(lambda width, height: [((" this run is gone; esc leads back", "alarm"),)])
+            return
         self._open(run)
         self.ui.set_visible(run.name, [run.name])
-        names = [one.name for one in snapshot.runs]
-        lines: list[Line] = [run_header(run, self._place(names.index(run.name) + 1, len(names)), width)]
-        lines.extend(notices(run, width, 2 if height < TALL else 4))
-        room = height - len(lines) - 1
-        panes = PANES if height < TALL else PANES[1:]
-        shown = self._shown(run, height)
-        if height >= TALL:
-            high = room * 11 // 20
-            lines.extend(run_charts(run, other_arm(snapshot, run), self._log_scale, width, high))
-            room -= high
-        body = self._body(snapshot, run, shown, width, room - 1)
-        tab_line = len(lines)
-        lines.append(tabs(shown, panes, self._side(shown), width))
-        lines.extend(body)
-        lines.extend([()] * (height - 1 - len(lines)))
-        orders = order_keys(run.view, read_only=self.ui.read_only)
-        last, hits = key_line((KEYS[0], *orders, *KEYS[1:]), BACK, width)
-        found = [Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in hits]
-        x = 3
-        for name in panes:
-            found.append(Hit(x, tab_line, len(name) + 2, 1, f"do:open_pane('{name}')"))
-            x += len(name) + 3
-        return Drawing((*lines[: height - 1], last), tuple(found))
-
-    def _place(self, at: int, count: int) -> str:
-        return f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
-
-    def _body(self, snapshot: Snapshot, run: RunFacts, shown: str, width: int, height: int) -> list[Line]:
-        self._area = (width - 2, max(1, height))
+        at, count = snapshot.runs.index(run) + 1, len(snapshot.runs)
+        where = f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
+        shown, log_scale, other = self._shown(run), self._log_scale, other_arm(snapshot, run)
+        self.canvas("head").paint(lambda width, height: [run_header(run, where, width)])
+        self.canvas("notices").paint(lambda width, height: notices(run, width, height))
+        if self._above:
+            self.canvas("charts").paint(lambda w, h: run_charts(run, other, log_scale, w, h))
+        pane = self.canvas("pane")
         if shown == "charts":
-            return run_charts(run, other_arm(snapshot, run), self._log_scale, width, height)
+            pane.paint(lambda width, height: run_charts(run, other, log_scale, width, height))
+        else:
+            pane.paint(lambda width, height: self._lines(run, shown, width, height))
+        self.canvas("tabs").paint(lambda width, height: tabs(shown, self._panes, self._side(shown), width))
+
+    def _lines(self, run: RunFacts, shown: str, width: int, height: int) -> list[Line]:
+        """Log, facts or events."""
+        self._area = (width - 2, max(1, height))
         if shown == "log":
             assert self._log is not None
             lines = self._log.lines(width - 2, max(1, height))
@@ -122,12 +110,20 @@ class RunScreen(View):
         self._top = max(0, min(self._top, len(lines) - height))
         return lines[self._top : self._top + height]
 
-    def _shown(self, run: RunFacts, height: int) -> str:
+    @property
+    def _above(self) -> bool:
+        """True where the charts stay above the other panes."""
+        return self.canvas("charts").display
+
+    @property
+    def _panes(self) -> Sequence[str]:
+        return PANES[1:] if self._above else PANES
+
+    def _shown(self, run: RunFacts) -> str:
         """The pane that is open; a failed run opens with its log."""
         if not self._pane:
-            failed = PHASES[run.phase].style == "failed"
-            return "log" if height >= TALL or failed else "charts"
-        return "log" if self._pane == "charts" and height >= TALL else self._pane
+            return "log" if self._above or PHASES[run.phase].style == "failed" else "charts"
+        return "log" if self._pane == "charts" and self._above else self._pane
 
     def _side(self, shown: str) -> str:
         if shown == "log" and self._log is not None:
@@ -150,8 +146,7 @@ class RunScreen(View):
     def action_pane(self, by: int) -> None:
         run = self._current()
         if run is not None:
-            panes = PANES if self.size.height < TALL else PANES[1:]
-            self.action_open_pane(panes[(panes.index(self._shown(run, self.size.height)) + by) % len(panes)])
+            self.action_open_pane(self._panes[(self._panes.index(self._shown(run)) + by) % len(self._panes)])
 
     def action_open_pane(self, name: str) -> None:
         self._pane, self._top = name, 0
@@ -163,7 +158,7 @@ class RunScreen(View):
         run = self._current()
         if run is None:
             return
-        if self._shown(run, self.size.height) == "log" and self._log is not None:
+        if self._shown(run) == "log" and self._log is not None:
             self._log.scroll(by, *self._area)
         else:
             self._top += by
@@ -174,7 +169,7 @@ class RunScreen(View):
 
     def action_edge(self, end: int) -> None:
         run = self._current()
-        if run is not None and self._shown(run, self.size.height) == "log" and self._log is not None:
+        if run is not None and self._shown(run) == "log" and self._log is not None:
             self._log.to_end() if end else self._log.to_start()
         else:
             self._top = (1 << 30) * end

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Paragraph
 from lvmtui.report.terminal import terminal_lines
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.header import header
-from lvmtui.ui.draw.keys import Key, key_line, order_keys
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, place, spread
+from lvmtui.ui.draw.lines import Line, place, spread
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
 from lvmtui.ui.faults import fault_line
 from lvmtui.ui.read.snapshot import Snapshot, report_page
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
-
-KEYS: tuple[Key, ...] = (
-    ("e", "export", "export"),
-    ("s", "sort", "sort"),
-    ("enter", "open", "open"),
-    ("tab", "report text", "turn"),
-    ("?", "help", "help"),
-)
-BACK: Key = ("esc", "board", "back")
+from lvmtui.ui.widgets.canvas import Canvas
 
 
 class VerdictScreen(View):
     """What came out, or has so far. A row is a model, and one of its runs is the selected one, as everywhere."""
 
+    KEYS = ("back", "export", "sort", "open", "pause", "cancel", "force", "retry", "turn", "help")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "turn", "table or report"),
-        Binding("s", "sort", "sort by the next column"),
+        Binding("tab,shift+tab", "turn", "report text", tooltip="table or report"),
+        Binding("s", "sort", "sort", tooltip="sort by the next column"),
         Binding("down,j", "move(1)", "down", show=False),
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("pagedown,space", "page(1)", "a page down", show=False),
@@ -44,7 +38,7 @@ class VerdictScreen(View):
         Binding("left,h", "shift(-1)", "the other arm, or to the left", show=False),
         Binding("g,home", "edge(0)", "start", show=False),
         Binding("G,end", "edge(1)", "end", show=False),
-        Binding("enter", "open", "open the run", show=False),
+        Binding("enter", "open", "open", tooltip="open the run"),
     ]
 
     def __init__(self, session: Session) -> None:
@@ -55,24 +49,25 @@ class VerdictScreen(View):
         self._page_of: Snapshot | None = None
         self._top = self._across = 0
         self._reading = False
+        self._place: Line = ()
 
-    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
-        run = snapshot.run(self.ui.selected)
+    def parts(self) -> Iterable[Widget]:
+        yield Canvas(id="far")
+        yield Canvas(id="place")
+        yield Canvas(id="body")
+
+    def paint(self, snapshot: Snapshot) -> None:
+        run, read_only = snapshot.run(self.ui.selected), self.ui.read_only
         if run is not None:
             self.ui.set_visible(run.name, [run.name])
-        lines: list[Line] = [header(snapshot, width, read_only=self.ui.read_only)]
-        hits: list[Hit] = []
+        self.canvas("far").paint(lambda width, height: [header(snapshot, width, read_only=read_only)])
         if self._report:
-            lines.extend(self._report_lines(snapshot, width, height - 2))
+            self.canvas("body").paint(lambda width, height: self._report_lines(snapshot, width, height))
         else:
-            body = verdict_view(snapshot, self.ui.selected, self._by, width, height - 3)
-            lines.extend([(), *body.lines])
-            hits.extend(Hit(h.x, h.y + 2, h.width, h.height, h.target) for h in body.hits)
-        lines.extend([()] * (height - 1 - len(lines)))
-        orders = order_keys(run.view if run else None, read_only=self.ui.read_only)
-        last, found = key_line((*KEYS[:3], *orders, *KEYS[3:]), BACK, width)
-        hits.extend(Hit(h.x, height - 1, h.width, 1, f"do:{h.target}") for h in found)
-        return Drawing((*lines[: height - 1], last), tuple(hits))
+            self._place = ()
+            selected, by = self.ui.selected, self._by
+            self.canvas("body").paint(lambda width, height: verdict_view(snapshot, selected, by, width, height))
+        self.canvas("place").paint(lambda width, height: [self._place])
 
     # -- the report --------------------------------------------------------------------------------------------------
 
@@ -80,14 +75,15 @@ class VerdictScreen(View):
         if self._page is None or (self._page_of is not None and self._page_of.table is not snapshot.table):
             self._read(snapshot)
         if self._page is None:
-            return [(), ((f" reading{glyphs.ELLIPSIS}", "dim"),)]
+            return [((f" reading{glyphs.ELLIPSIS}", "dim"),)]
         lines = terminal_lines(self._page, width)
-        self._top = max(0, min(self._top, len(lines) - height + 1))
-        shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height - 1]]
+        self._top = max(0, min(self._top, len(lines) - height))
+        shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height]]
         run = snapshot.run(self.ui.selected)
         selected = f" {run.title} {run.label} is selected" if run else ""
         where = place(self._top, len(shown), len(lines))
-        return [spread([(selected, "dim")], [(where + " ", "note")], width), *shown]
+        self._place = spread([(selected, "dim")], [(where + " ", "note")], width)
+        return shown
 
     def _read(self, snapshot: Snapshot) -> None:
         """Make the report's page in a thread; it reads files."""
@@ -136,7 +132,7 @@ class VerdictScreen(View):
             self.ui.select_model(model)
 
     def action_page(self, by: int) -> None:
-        self.action_move(by * max(1, self.size.height - 5))
+        self.action_move(by * max(1, self.canvas("body").size.height - 1))
 
     def action_edge(self, end: int) -> None:
         self.action_move((1 << 30) * (1 if end else -1))

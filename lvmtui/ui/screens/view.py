@@ -1,35 +1,57 @@
-"""What all views have in common: one canvas drawn from the newest snapshot, a line for messages, the mouse.
-
-An error while drawing is shown as a line on the canvas; the next snapshot may draw well again.
-"""
+"""What all views have in common: canvases that show the newest snapshot, a line for words, the keys, the mouse."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from textual import events
 from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.geometry import Offset
 from textual.screen import Screen
+from textual.widget import Widget
 
+from lvmtui.system.numbers import clock
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Drawing, spread, width_of, wrapped
-from lvmtui.ui.faults import fault_line
+from lvmtui.ui.draw.keys import machine_pieces
+from lvmtui.ui.draw.lines import Line, Piece, spread, width_of, wrapped
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
+from lvmtui.ui.widgets.keys import Keys
 from lvmtui.ui.widgets.prompt import Prompt
 
 
 class View(Screen[None]):
-    """A screen of one canvas. Subclasses draw it in `paint`."""
+    """A screen of canvases above a line of keys. Subclasses name the canvases in `parts` and fill them in `paint`.
+
+    What has room where is said in `app.tcss`, by the classes below.
+    """
 
     AUTO_FOCUS = ""
-    ALLOW_SELECT = False
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  Textual declares it so
+        (0, "-narrow"),
+        (100, "-medium"),
+        (120, "-wide"),
+        (160, "-broad"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-low"),
+        (13, "-short"),
+        (20, "-middle"),
+        (28, "-high"),
+        (32, "-tall"),
+        (48, "-towering"),
+    ]
+    KEYS: tuple[str, ...] = ("help", "back")
+    """Actions that the last line shows, in this order."""
     QUESTION = ""
     """What `/` asks for; empty where it asks nothing."""
     GIVES_WAY = False
     """True if the verdict may replace this view when the campaign is over and nobody is typing."""
-    _drawing = Drawing(())
     _pressed = ""
     _prompt: Prompt | None = None
+    _offered: object = None
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -45,53 +67,60 @@ class View(Screen[None]):
         return self.ui.snapshot
 
     def compose(self) -> ComposeResult:
-        yield Canvas()
+        yield from self.parts()
+        yield Canvas(id="words")
+        with Horizontal(id="last"):
+            yield Keys()
+            yield Canvas(id="machine")
 
-    def paint(self, snapshot: Snapshot, width: int, height: int) -> Drawing:
-        """What the view looks like."""
+    def parts(self) -> Iterable[Widget]:
+        """What is above the line of keys, from the top."""
+        yield Canvas(id="body")
+
+    def paint(self, snapshot: Snapshot) -> None:
+        """Give each canvas what it shows."""
         raise NotImplementedError
 
-    def paint_without(self, width: int, height: int) -> Drawing:
-        """What the view looks like without a campaign."""
-        if self.ui.reading:
-            words = f"reading the runs{glyphs.ELLIPSIS}"
-        elif self.ui.read_only:
-            words = "no campaign here yet; it shows as soon as there is one, q leaves"
-        else:
-            words = "no campaign here yet; n starts one, q leaves"
-        return Drawing(((), ((" " + words, "dim"),)))
+    def canvas(self, name: str) -> Canvas:
+        return self.query_one(f"#{name}", Canvas)
 
     def redraw(self) -> None:
-        """Draw the view; the canvas sends what has changed."""
-        canvases = self.query(Canvas)
-        if not canvases:  # not composed yet
+        """Draw the view; each canvas sends what has changed."""
+        snapshot = self.snapshot
+        if not self.is_mounted or self._closing:
             return
-        canvas = canvases.first()
-        width, height = canvas.size
-        if width < 2 or height < 2:
-            return
-        try:
-            snapshot = self.snapshot
-            self._drawing = (
-                self.paint_without(width, height) if snapshot is None else self.paint(snapshot, width, height)
-            )
-            lines = list(self._drawing.lines)
-        except Exception as error:
-            self.log.error(error)
-            self._drawing = Drawing(())
-            lines = [(), (fault_line(error),)]
-        lines = lines[:height] + [()] * (height - len(lines))
-        if self._prompt is not None:
-            lines[-1] = self._prompt.line(width)
-        elif words := self.ui.words:
-            tail = lines[-1][-2:]  # the way out stays
-            parts = wrapped(words, max(10, width - 2 - width_of(tail)))[-height:]  # nothing is cut: it may be a path
-            shown = [spread([(" " + part, "note")], [], width) for part in parts[:-1]]
-            lines[-len(parts) :] = [*shown, spread([(" " + parts[-1], "note")], tail, width)]
-        canvas.draw(lines)
+        self.set_class(snapshot is None, "-empty")
+        if snapshot is None:
+            self.query(Canvas).first().paint(lambda width, height: [(), ((f" {self._nothing()}", "dim"),)])
+        else:
+            self.paint(snapshot)
+            machine, time = snapshot.machine, clock(snapshot.now)
+            self.canvas("machine").paint(lambda width, height: [_at_right(machine_pieces(machine, time), width)])
+        self._say()
+        if (offered := (self.ui.selected, self.ui.offered)) != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
+
+    def _nothing(self) -> str:
+        """What is said where there is no campaign."""
+        if self.ui.reading:
+            return f"reading the runs{glyphs.ELLIPSIS}"
+        if self.ui.read_only:
+            return "no campaign here yet; it shows as soon as there is one, q leaves"
+        return "no campaign here yet; n starts one, q leaves"
+
+    def _say(self) -> None:
+        """Show what is being typed, or words for a moment."""
+        prompt, said, words = self._prompt, self.ui.words, self.canvas("words")
+        words.display = bool(prompt or said)
+        self.set_class(prompt is not None, "-asking")
+        if prompt is not None:
+            words.paint(lambda width, height: [prompt.line(width)])
+        else:  # nothing is cut: it may be a path
+            words.paint(lambda width, height: [((f" {part}", "note"),) for part in wrapped(said, width - 2)], said)
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self.redraw)
+        self.redraw()
 
     def on_screen_resume(self) -> None:
         self.redraw()
@@ -140,15 +169,18 @@ class View(Screen[None]):
 
     # -- the mouse ---------------------------------------------------------------------------------------------------
 
-    def on_click(self, event: events.Click) -> None:
-        target = self._drawing.target(event.screen_x, event.screen_y)
-        if target is None:
-            return
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """Where the mouse selects text. Textual looks for offsets in the styles of what is drawn; ours has none."""
+        widget, offset = super().get_widget_and_offset_at(x, y)
+        if isinstance(widget, Canvas):
+            offset = (Offset(x, y) - widget.content_region.offset).clamp(*widget.size)
+        return widget, offset
+
+    def on_canvas_pressed(self, event: Canvas.Pressed) -> None:
         event.stop()
+        target = event.target
         if target.startswith("do:"):
-            action = target.removeprefix("do:")
-            own = hasattr(self, f"action_{action.partition('(')[0]}")
-            self.call_later(self.run_action, action if own else f"app.{action}")
+            self.call_later(self.run_action, target.removeprefix("do:"))
             return
         again, self._pressed = self._pressed == target, target
         self.pressed(target, again)
@@ -164,3 +196,8 @@ class View(Screen[None]):
 
     def wheeled(self, by: int) -> None:
         """The wheel was turned, down for 1."""
+
+
+def _at_right(forms: Iterable[Sequence[Piece]], width: int) -> Line:
+    """The first of these that fits."""
+    return next((spread([], form, width) for form in forms if width_of(form) <= width), ())

@@ -1,4 +1,4 @@
-"""Dialogs: a framed box of lines in the middle of the screen, and the question asked before an order."""
+"""Dialogs: a framed box in the middle of the screen, and the question asked before an order."""
 
 from __future__ import annotations
 
@@ -8,58 +8,40 @@ from typing import ClassVar, Generic, TypeVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 
-from lvmtui.ui.draw.lines import Line, Piece, framed, wrapped
-from lvmtui.ui.faults import fault_line
+from lvmtui.ui.draw.lines import Line, Piece, plain, wrapped
 from lvmtui.ui.widgets.canvas import Canvas
 
 Result = TypeVar("Result")
 
 
 class Dialog(ModalScreen[Result], Generic[Result]):
-    """A frame with a title. Subclasses provide `heading` and `body`."""
+    """A box with a title. Subclasses fill it in `compose_box`, or draw its text in `body`."""
 
-    DEFAULT_CSS = """
-    Dialog { align: center middle; }
-    Dialog Canvas { width: auto; height: auto; }
-    """
-    AUTO_FOCUS = ""
-    WIDEST = 76
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
 
     def compose(self) -> ComposeResult:
-        yield Canvas()
+        with Vertical(id="box") as box:
+            box.border_title = Content(plain(self._title))
+            yield from self.compose_box()
 
-    def body(self, width: int, height: int) -> list[Line]:
-        """What is in the frame, in at most `width` x `height` cells."""
+    def compose_box(self) -> ComposeResult:
+        yield Canvas(id="text")
+
+    def body(self, width: int) -> list[Line]:
+        """The text of the box."""
         raise NotImplementedError
-
-    def heading(self) -> str:
-        raise NotImplementedError
-
-    def foot(self) -> str:
-        """What is written in the lower edge. Asked after `body`."""
-        return ""
 
     def on_mount(self) -> None:
         self.redraw()
 
-    def on_resize(self) -> None:
-        self.redraw()
-
     def redraw(self) -> None:
-        """Draw the box, as large as its content."""
-        width = min(self.WIDEST, self.app.size.width)
-        try:
-            lines = self.body(width - 4, self.app.size.height - 2)
-        except Exception as error:
-            lines = [(fault_line(error),)]
-        title: list[Piece] = [(self.heading(), "heading")]
-        foot: list[Piece] = [(self.foot(), "note")] if self.foot() else []
-        drawn = framed(title, [], lines[: self.app.size.height - 2], width, heavy=True, foot=foot)
-        canvas = self.query_one(Canvas)
-        canvas.styles.width, canvas.styles.height = width, len(drawn)
-        canvas.draw(drawn)
+        self.query_one("#text", Canvas).paint(lambda width, height: self.body(width))
 
 
 Choice = tuple[str, str]
@@ -80,19 +62,25 @@ class Ask(Dialog[str]):
     def __init__(
         self, title: str, lines: Sequence[str], choices: Sequence[Choice], keep: str, *, enter: str = ""
     ) -> None:
-        super().__init__()
-        self._title, self._body, self._choices, self._keep, self._enter = title, lines, choices, keep, enter
+        super().__init__(title)
+        self._body, self._choices, self._keep, self._enter = lines, choices, keep, enter
 
-    def heading(self) -> str:
-        return self._title
+    def compose_box(self) -> ComposeResult:
+        yield Canvas(id="text")
+        yield Canvas(id="choices")
 
-    def body(self, width: int, height: int) -> list[Line]:
-        lines: list[Line] = [((part, ""),) for text in self._body for part in wrapped(text, width)]
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#choices", Canvas).paint(lambda width, height: [(), self._choice_line()])
+
+    def body(self, width: int) -> list[Line]:
+        return [((part, ""),) for text in self._body for part in wrapped(text, width)]
+
+    def _choice_line(self) -> Line:
         pieces: list[Piece] = []
         for key, does in self._choices:
             pieces += [(key, "key"), (f" {does}{' (enter)' if key == self._enter else ''}    ", "")]
-        pieces += [("n", "key"), (f" {self._keep} ({'esc' if self._enter else 'enter'})", "")]
-        return [*lines[: max(0, height - 2)], (), tuple(pieces)]
+        return (*pieces, ("n", "key"), (f" {self._keep} ({'esc' if self._enter else 'enter'})", ""))
 
     def on_key(self, event: events.Key) -> None:
         for key, _ in self._choices:

@@ -17,18 +17,15 @@ class Picker(Dialog[str]):
     """Shows a folder's vector files and folders; answers with the path picked, with "" if none was."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__("Pick a file")
         self._folder = folder if folder.is_dir() else Path.cwd()
         self._at = 0
         self._filter = ""
 
-    def heading(self) -> str:
-        return "Pick a file"
-
-    def body(self, width: int, height: int) -> list[Line]:
+    def body(self, width: int) -> list[Line]:
         shown = self._shown()
         self._at = max(0, min(self._at, len(shown) - 1))
-        rows = max(1, min(14, height - 4))
+        rows = max(1, min(14, self.app.size.height - 6))
         first = max(0, self._at - rows + 1)
         lines: list[Line] = [((cut(os.fspath(self._folder), width), "heading"),)]
         for i, entry in enumerate(shown[first : first + rows], first):

@@ -1,4 +1,4 @@
-"""The board at any size: nothing overflows, and what matters is there."""
+"""The parts of the board at any size: nothing overflows, and what matters is there."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
-from lvmtui.ui.draw.board import board, first_listed, grid_for, list_height, panel_grid
-from lvmtui.ui.draw.board_panels import bar
-from lvmtui.ui.draw.header import range_words
-from lvmtui.ui.draw.keys import key_line
+from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
+from lvmtui.ui.draw.board_panels import bar, inside
+from lvmtui.ui.draw.board_rows import rows
+from lvmtui.ui.draw.header import banner, range_words
+from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Drawing, width_of
 from lvmtui.ui.read.machine import Gpu, MachineFigures, parse_gpu
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import Source
 from tests.ui.showcase import NOW, end, every_state, many, middle
-
-SIZES = [(80, 24), (120, 40), (200, 60), (100, 30), (60, 15), (40, 8), (300, 90)]
 
 
 def look(root: Path) -> Snapshot:
@@ -44,94 +43,48 @@ def text(drawing: Drawing) -> str:
     return "\n".join("".join(piece for piece, _ in line).rstrip() for line in drawing.lines)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["middle", "end", "every_state"])
-def test_nothing_overflows(snapshots: dict[str, Snapshot], name: str, size: tuple[int, int]) -> None:
-    snapshot = snapshots[name]
-    for run in snapshot.runs[::3]:
-        drawing = board(snapshot, run.name, 0, *size)
-        assert len(drawing.lines) == size[1]
-        assert all(h.x >= 0 and h.y + h.height <= size[1] for h in drawing.hits)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.sampled_from(["middle", "end", "every_state"]),
-    st.integers(20, 210),
-    st.integers(5, 64),
-    st.integers(0, 99),
-    st.integers(0, 99),
-)
-def test_the_selected_run_is_always_on_the_board(
-    snapshots: dict[str, Snapshot], name: str, width: int, height: int, at: int, top: int
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["middle", "end", "every_state"]), st.integers(1, 210), st.integers(1, 64), st.integers(0, 99))
+def test_nothing_is_wider_or_higher_than_its_place(
+    snapshots: dict[str, Snapshot], name: str, width: int, height: int, at: int
 ) -> None:
     snapshot = snapshots[name]
-    at %= len(snapshot.runs)
-    run = snapshot.runs[at]
-    listed = list_height(snapshot, run.name, width, height)
-    drawing = board(
-        snapshot, run.name, first_listed(top, at, listed, len(snapshot.runs)), width, height, read_only=False
-    )
-    assert len(drawing.lines) == height
-    selected = [line for line in text(drawing).splitlines() if "▌" in line]
-    assert len(selected) == 1 and run.label in selected[0]
-    if panel_grid(snapshot, width, height) is None:
-        assert len([hit for hit in drawing.hits if hit.target.startswith("run:")]) == min(listed, len(snapshot.runs))
+    run = snapshot.runs[at % len(snapshot.runs)]
+    model = snapshot.model(run.name)
+    assert model is not None
+    drawn = inside(model, snapshot, run.name, width, height).lines
+    assert len(drawn) <= height
+    for lines in (newest_lines(snapshot, run.name, width, height), banner(snapshot, width, height)):
+        assert len(lines) <= max(1, height)
+    if width >= 40:
+        for line in drawn:
+            assert width_of(line) <= width
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-def test_what_matters_is_there_at_every_size(snapshots: dict[str, Snapshot], size: tuple[int, int]) -> None:
-    snapshot = snapshots["middle"]
-    shown = text(board(snapshot, snapshot.runs[4].name, 0, *size))
-    for wanted in ("8k vs 23k", "4 of 10 finished", "left", "ends", "AMN", "GraphMERT-LVM", "collapsed", "paused 6/9"):
-        assert wanted in shown
-    for wanted in ("+.0075", "+.0149", "+1.5", "leans up", "queued", "q leave, runs go on", "predicts the mean"):
-        assert wanted in shown
-    assert ("⣀" in shown) is (size != (80, 24)), "curves go first where there is no room"
+@given(st.integers(0, 500), st.integers(0, 499), st.integers(1, 60), st.integers(1, 500))
+def test_the_selected_run_is_always_on_the_list(top: int, at: int, shown: int, count: int) -> None:
+    at %= count
+    first = first_listed(top, at, shown, count)
+    assert first <= at < first + shown
+    assert first >= 0 and (first + shown <= count or first == 0 or first <= top)
 
 
-def test_a_list_says_below_what_its_rows_have_no_room_for(snapshots: dict[str, Snapshot]) -> None:
+def test_below_the_list_stands_what_its_rows_have_no_room_for(snapshots: dict[str, Snapshot]) -> None:
     snapshot = snapshots["end"]
     collapsed = next(run for run in snapshot.runs if run.alarms)
-    shown = " ".join(text(board(snapshot, collapsed.name, 0, 80, 24)).split())
+    shown = " ".join(text(Drawing(tuple(about_selected(snapshot, collapsed.name, 80)))).split())
     assert f"trouble {collapsed.title} {collapsed.label} {collapsed.trouble[:90]}" in shown
     assert f"change {collapsed.title} not comparable: " in shown
-    assert "trouble" not in text(board(snapshot, collapsed.name, 0, 120, 40)), "the panel says it"
 
 
-def test_more_than_a_dozen_models_are_a_list_of_which_the_visible_part_is_drawn(tmp_path: Path) -> None:
+def test_of_a_long_list_the_visible_part_is_drawn(tmp_path: Path) -> None:
     many(tmp_path, 40)
     snapshot = look(tmp_path)
-    assert panel_grid(snapshot, 200, 60) is None
-    assert list_height(snapshot, snapshot.runs[0].name, 120, 40) < 40
-    drawing = board(snapshot, snapshot.runs[30].name, 30, 120, 40)
+    drawing = rows(snapshot, snapshot.runs[30].name, 30, 120, 24)
     shown = text(drawing)
     assert "model_015" in shown and "model_014" not in shown and "model_039" not in shown
-    names = [hit.target for hit in drawing.hits if hit.target.startswith("run:")]
-    assert names[0] == f"run:{snapshot.runs[30].name}" and len(names) == len(set(names)) < 40
-
-
-def test_the_mouse_finds_runs(snapshots: dict[str, Snapshot]) -> None:
-    snapshot = snapshots["middle"]
-    for size in ((80, 24), (120, 40)):
-        drawing = board(snapshot, snapshot.runs[0].name, 0, *size)
-        for y, line in enumerate(text(drawing).splitlines()):
-            if "paused 6/9" in line:
-                target = drawing.target(line.index("paused 6/9"), y)
-                assert target == f"run:{snapshot.runs[3].name}"
-
-
-@pytest.mark.parametrize(("models", "columns"), [(1, 2), (2, 2), (3, 2), (5, 3), (6, 3), (12, 4)])
-def test_panels_have_a_pleasant_shape(models: int, columns: int) -> None:
-    grid = grid_for(models, 2, 200, 50)
-    assert grid is not None and grid.columns == columns
-    assert grid.columns * (grid.width + 1) - 1 <= 200
-    assert -(-models // grid.columns) * grid.height <= 50
-
-
-def test_panels_give_way_where_they_would_be_too_small() -> None:
-    assert grid_for(12, 2, 100, 20) is None
-    assert grid_for(5, 20, 120, 30) is None
+    names = [hit.target for hit in drawing.hits]
+    assert names[0] == f"run:{snapshot.runs[30].name}" and len(names) == len(set(names)) == 23
 
 
 def test_bars_count_half_cells() -> None:
@@ -149,23 +102,16 @@ def test_ranges_are_short(low: float, high: float, words: str) -> None:
     assert range_words(Eta((low + high) / 2, low, high)) == words
 
 
-def test_the_keys_that_fit_are_shown_and_the_way_out_always() -> None:
-    shown = (("enter", "open", "open"), ("p", "pause", "pause"), ("x", "cancel", "cancel"))
-    for width in range(25, 80):
-        line, hits = key_line(shown, ("q", "leave, runs go on", "leave"), width)
-        assert width_of(line) == width
-        assert "".join(piece for piece, _ in line).rstrip().endswith(" q leave, runs go on")
-        assert hits[-1].target == "leave"
-
-
-def test_graphics_cards_are_shown_where_there_are_some(snapshots: dict[str, Snapshot]) -> None:
+def test_graphics_cards_are_shown_where_there_are_some() -> None:
     assert parse_gpu("0, 97, 2145, 143771") == (0, Gpu(97.0, 2145 * 2**20, 143771 * 2**20))
     assert parse_gpu("1, [N/A], 2145, 143771") == (1, Gpu(None, 2145 * 2**20, 143771 * 2**20))
     assert parse_gpu("Failed to initialize NVML: Driver/library version mismatch") is None
+
+    def said(machine: MachineFigures | None) -> str:
+        return "".join(piece for piece, _ in machine_pieces(machine, "13:49")[0])
+
     machine = MachineFigures(12.0, 2**30, 2**34, (Gpu(97.0, 2**31, 2**37), Gpu(3.0, 0, 2**37)))
-    snapshot = dataclasses.replace(snapshots["middle"], machine=machine)
-    assert "2 gpus 50 % 2.0 of 256 G" in text(board(snapshot, "", 0, 140, 40))
+    assert "2 gpus 50 % 2.0 of 256 G" in said(machine)
     parted = dataclasses.replace(machine, gpus=(Gpu(None, 2**31, 2**37),))
-    shown = text(board(dataclasses.replace(snapshot, machine=parted), "", 0, 140, 40))
-    assert "gpu 2.0 of 128 G" in shown and "None" not in shown
-    assert "gpu" not in text(board(dataclasses.replace(snapshot, machine=None), "", 0, 140, 40))
+    assert "gpu 2.0 of 128 G" in said(parted) and "None" not in said(parted)
+    assert "gpu" not in said(None)

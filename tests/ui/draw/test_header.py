@@ -9,8 +9,7 @@ import pytest
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
-from lvmtui.ui.draw.board import board
-from lvmtui.ui.draw.header import banner, header, is_provisional, troubled, troubles
+from lvmtui.ui.draw.header import banner, is_provisional, troubled, troubles
 from lvmtui.ui.draw.lines import Line, width_of
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.terminal import TerminalDriver, driver
@@ -41,14 +40,16 @@ def test_the_answer_is_the_first_thing_on_the_board(snapshots: dict[str, Snapsho
     assert all(width_of(line) == width and {style for _, style in line} == {"banner"} for line in lines)
     assert " ".join(snapshot.answer.split()[:5]) in text(lines[0])
     assert text(lines[0]).endswith("provisional") is (name == "middle") is is_provisional(snapshot)
-    drawn = board(snapshot, snapshot.runs[0].name, 0, width, 40)
-    assert drawn.lines[0] == lines[0]
 
 
-def test_machine_and_clock_stand_in_the_last_line(snapshots: dict[str, Snapshot]) -> None:
-    snapshot = snapshots["middle"]
-    assert "13:49" in text(board(snapshot, snapshot.runs[0].name, 0, 120, 40).lines[-1])
-    assert "cpu" not in text(header(snapshot, 200))
+async def test_the_answer_comes_first_and_the_machine_last(tmp_path: Path, make_app: MakeApp) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        first, *others, last = shown(app).splitlines()
+        assert app.snapshot is not None and first.startswith(f" {app.snapshot.answer[:40]}")
+        assert last.endswith("13:49") and "cpu" in last and not any("cpu" in line for line in others)
 
 
 def test_what_is_wrong_comes_with_a_key_that_is_allowed(snapshots: dict[str, Snapshot]) -> None:
@@ -101,7 +102,6 @@ async def test_a_long_message_is_never_cut(tmp_path: Path, make_app: MakeApp) ->
         await pilot.pause()
         app.say(f"report written to {path}")
         await pilot.pause()
-        last = shown(app).splitlines()[-4:]
-        said = "".join(line.removesuffix(" q leave, runs go on").strip() for line in last)
-        assert path in said
-        assert last[-1].endswith("q leave, runs go on")
+        *said, last = shown(app).splitlines()[-5:]
+        assert path in "".join(map(str.strip, said))
+        assert last.startswith(" q leave, runs go on")

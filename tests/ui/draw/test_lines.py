@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lvmtui.ui.draw.lines import Drawing, Hit, beside, cut, fit, framed, left, plain, right, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Drawing, Hit, beside, cut, fit, left, plain, right, spread, width_of, wrapped
 
 TEXT = st.text(st.sampled_from("ab ü漢字e\u0301✓ "), max_size=40)
 PIECES = st.lists(st.tuples(TEXT, st.sampled_from(["", "bold"])), max_size=6)
@@ -51,12 +51,6 @@ def test_plain_text_cannot_command_a_terminal(text: str) -> None:
 def test_blocks_stand_beside_each_other() -> None:
     rows = beside([[(("a", ""),)], [(("b", ""),), (("c", ""),)]], [3, 2])
     assert ["".join(text for text, _ in row) for row in rows] == ["a   b ", "    c "]
-
-
-def test_a_frame_is_as_wide_as_told() -> None:
-    lines = framed([("a very long title indeed", "bold")], [("1.2 M", "dim")], [(("body", ""),)], 20, heavy=False)
-    assert [width_of(line) for line in lines] == [20, 20, 20]
-    assert "".join(text for text, _ in lines[1]) == "│ body             │"
 
 
 def test_the_mouse_meets_what_was_drawn_last() -> None:

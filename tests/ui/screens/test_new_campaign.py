@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -12,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from lvmtui.cli.parser import build_parser
 from lvmtui.ui import child
 from lvmtui.ui.draw.new_form import Answers, Form, form_lines
 from lvmtui.ui.read.files import completed, entries
 from lvmtui.ui.widgets.textfield import TextField
-from tests.ui.conftest import MakeApp, shown
+from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import middle
 
 
@@ -130,15 +128,6 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], li
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     return asked
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    for _ in range(400):
-        await pilot.pause()
-        if true():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it does not come true")
 
 
 async def test_facts_plan_and_faults_come_as_it_is_filled(

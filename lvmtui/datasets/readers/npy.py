@@ -7,6 +7,8 @@ are read in bounded pieces, and no pickle is ever opened. Everything that is wro
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,20 +19,16 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from lvmtui.datasets.readers.source import BLOCK_BYTES, LARGEST_DIM, shown
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
-LARGEST_DIM = 1 << 16
-"""Wider rows than any encoder makes: a claim, not a vector."""
-LARGEST_SMALL_ARRAY = 128 << 20
-"""Bytes of `scale` or `article_id`, which are read whole: 16 million vectors at 8 bytes each."""
 DEFLATE_RATIO = 1032
 """The most deflate can expand (zlib's own figure); a member that claims more is lying."""
 
 
-def shown(path: Path) -> str:
-    """The name of a file as it stands in messages."""
-    return sanitise(path.name or str(path), 200)
+BFLOAT16 = np.dtype("V2")
+"""How numpy stores bfloat16, for which it has no type of its own: two bytes, the upper half of a float32."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,15 @@ class Header:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    column_major: bool = False
+    """Numbers of a column stand together, not those of a row."""
 
 
-def matrix(path: Path, name: str, header: Header) -> int:
-    """Return D of an array that must be (N, D) of floats, or of int8 for `q`. Raises UserError."""
-    kinds, what = ("i", "int8") if name == "q" else ("f", "float16 or float32")
-    if header.dtype.kind not in kinds or header.dtype.itemsize > 8:
+def matrix(path: Path, name: str, header: Header, *, int8: bool = False) -> int:
+    """Return D of an array that must be (N, D) of floats, or of `int8`. Raises UserError."""
+    kind, what = ("i", "int8") if int8 else ("f", "float16 or float32")
+    floats = not int8 and header.dtype == BFLOAT16
+    if not floats and (header.dtype.kind != kind or header.dtype.itemsize > 8):
         raise UserError(f"{shown(path)}: {name} is {described(header)}; {what} is needed, {_conversion(name, header)}")
     if len(header.shape) != 2:
         raise UserError(f"{shown(path)}: {name} is {described(header)}; two axes (N, D) are needed")
@@ -58,11 +59,9 @@ def matrix(path: Path, name: str, header: Header) -> int:
 
 def _conversion(name: str, header: Header) -> str:
     """What to do with numbers of another format."""
-    kind, size = header.dtype.kind, header.dtype.itemsize
+    kind = header.dtype.kind
     if name == "q":
         return "save q * scale[:, None] as `vectors` in float32"
-    if kind == "V" and size == 2:
-        return f"if it is bfloat16, save ({name}.view('uint16').astype('uint32') << 16).view('float32')"
     if kind in "iu":
         return f"save {name}.astype('float32'), multiplied by its scale if it is quantised"
     if kind == "f":
@@ -96,17 +95,13 @@ def read_header(path: Path, name: str, stream: IO[bytes], size: int) -> Header:
         raise UserError(
             f"{shown(path)}: {name} holds pickled Python objects, which are never opened; save numbers or text"
         )
-    if column_major and len(shape) > 1:
-        raise UserError(
-            f"{shown(path)}: {name} is stored by columns; save numpy.ascontiguousarray of it, so that rows can be read"
-        )
     claimed, there = math.prod(shape) * dtype.itemsize, size - stream.tell()
     if any(n < 0 for n in shape) or claimed > there:
         raise UserError(
             f"{shown(path)}: {name} claims {in_bytes(claimed)} and {in_bytes(there)} are there; "
             "the file is cut or damaged, copy or make it again"
         )
-    return Header(tuple(shape), dtype)
+    return Header(tuple(shape), dtype, column_major and len(shape) > 1)
 
 
 def described(array: Header | npt.NDArray[Any]) -> str:
@@ -121,31 +116,53 @@ def in_bytes(n: int) -> str:
 def float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int) -> Iterator[npt.NDArray[np.float32]]:
     """Yield `rows` rows at a time as float32, then make sure that the stream, and its checksum, end well."""
     header = read_header(path, name, stream, size)
+    blocks = _rows_of_columns(path, name, header, stream, rows) if header.column_major else None
+    for block in blocks or _rows(path, name, header, stream, rows):
+        with np.errstate(all="ignore"):  # too large for float32 becomes infinite, and is counted as such
+            yield _widened(block) if header.dtype == BFLOAT16 else block.astype(np.float32)
+
+
+def array_blocks(path: Path, name: str, stream: IO[bytes], size: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield an array of any type in pieces of at most BLOCK_BYTES along its first axis."""
+    header = read_header(path, name, stream, size)
+    if header.shape == ():
+        yield np.frombuffer(read_exactly(stream, header.dtype.itemsize), header.dtype)
+        return
+    row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
+    yield from _rows(path, name, header, stream, max(1, BLOCK_BYTES // max(1, row_bytes)))
+
+
+def _rows(path: Path, name: str, header: Header, stream: IO[bytes], rows: int) -> Iterator[npt.NDArray[Any]]:
     row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
     left = header.shape[0]
     while left:
         count = min(rows, left)
         data = read_exactly(stream, count * row_bytes)
-        block = np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
-        with np.errstate(all="ignore"):  # too large for float32 becomes infinite, and is counted as such
-            yield block.astype(np.float32)
+        yield np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
         left -= count
+    _ends_well(path, name, stream)
+
+
+def _rows_of_columns(path: Path, name: str, header: Header, stream: IO[bytes], rows: int) -> Iterator[npt.NDArray[Any]]:
+    """Rows of an array that stands by columns: it is copied to a temporary file and mapped."""
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy, BLOCK_BYTES)
+        if copy.tell() > math.prod(header.shape) * header.dtype.itemsize:
+            raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
+        copy.flush()
+        mapped = np.memmap(copy, header.dtype, "r", shape=header.shape, order="F")
+        for first in range(0, header.shape[0], rows):
+            yield np.ascontiguousarray(mapped[first : first + rows])
+
+
+def _widened(block: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """bfloat16 as float32: the same bits, with zeros behind them."""
+    return (block.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+
+
+def _ends_well(path: Path, name: str, stream: IO[bytes]) -> None:
     if stream.read(1):
         raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
-
-
-def small_array(path: Path, archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    size = archive.getinfo(f"{name}.npy").file_size
-    if size > LARGEST_SMALL_ARRAY:
-        raise UserError(
-            f"{shown(path)}: {name} takes {in_bytes(size)}; at most {in_bytes(LARGEST_SMALL_ARRAY)} are taken"
-        )
-    with archive.open(f"{name}.npy") as stream:
-        header = read_header(path, name, stream, size)
-        data = read_exactly(stream, math.prod(header.shape) * header.dtype.itemsize)
-        if stream.read(1):
-            raise UserError(f"{shown(path)}: {name} is longer than it says; copy or make the file again")
-    return np.frombuffer(data, header.dtype).reshape(header.shape)
 
 
 def read_exactly(stream: IO[bytes], count: int) -> bytes:

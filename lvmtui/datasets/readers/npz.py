@@ -1,0 +1,425 @@
+""".npz and .npy files, with arrays found by what they are rather than by one name.
+
+- vectors (N, D) of floats, or `q` (N, D) int8 with `scale` (N,): the vector is `q * scale`
+- contexts (N, C, D) with the vectors that follow them (N, D): a sequence file
+- documents (N, T, D): each entry an article, shorter ones filled up with zero rows at their end
+
+Beside them ids of articles and titles. How arrays are read that may be damaged or hostile is in `npy.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from lvmtui.datasets.readers.articles import (
+    MOST_TITLES,
+    Articles,
+    Numbering,
+    Numbers,
+    arranged,
+    title_of,
+    titles_by_number,
+    titles_of_rows,
+)
+from lvmtui.datasets.readers.npy import (
+    BFLOAT16,
+    Header,
+    array_blocks,
+    described,
+    float_blocks,
+    matrix,
+    member_header,
+    read_errors,
+    read_exactly,
+    read_header,
+)
+from lvmtui.datasets.readers.source import (
+    ARTICLE_NAMES,
+    BLOCK_BYTES,
+    TITLE_NAMES,
+    VECTOR_NAMES,
+    Floats,
+    SourceFacts,
+    choose_by_name,
+    shown,
+)
+from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+
+PAIRS = (
+    ("context_sequences", "target_vectors"),
+    ("train_context_sequences", "train_target_vectors"),
+    ("context_vectors", "target_vectors"),
+    ("contexts", "targets"),
+    ("train_contexts", "train_targets"),
+    ("X_train", "Y_train"),
+    ("X_train", "y_train"),
+    ("X", "Y"),
+    ("X", "y"),
+)
+"""Names of contexts and of the vectors that follow them."""
+ONE_ARRAY = "the array"
+"""How messages call the array of a .npy."""
+LARGEST_TITLE = 1 << 20
+"""Bytes of one title."""
+NAMED = 24
+"""Arrays that are named in a note."""
+EXPECTED = "`vectors`, or `q` and `scale`, or `context_sequences` and `target_vectors`"
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which array is what; empty: there is none."""
+
+    vectors: str = ""
+    scale: str = ""
+    """The vectors are int8 and one of these multiplies each row."""
+    contexts: str = ""
+    """The vectors are those that follow these."""
+    documents: bool = False
+    article: str = ""
+    titles: str = ""
+
+    def arrays(self) -> set[str]:
+        return {self.vectors, self.scale, self.contexts, self.article, self.titles} - {""}
+
+
+class NpzSource:
+    """Vectors in a .npz, or alone in a .npy."""
+
+    def __init__(self, path: Path, reading: Reading, size: int) -> None:
+        """Read the headers. Raises UserError that names the file, what is wrong with it and what to do."""
+        self._path, self._size = path, size
+        with read_errors(path):
+            self._plain = not zipfile.is_zipfile(path)
+            headers, faults = self._headers()
+        self.roles = choose_roles(shown(path), headers, faults, reading)
+        self._dim = _dim(path, headers, self.roles)
+        main = headers[self.roles.vectors]
+        self._longest = main.shape[1]
+        rows = main.shape[0] * (main.shape[1] if self.roles.documents else 1)
+        contexts = headers[self.roles.contexts] if self.roles.contexts else None
+        self.facts = SourceFacts(
+            path,
+            self._kind(),
+            rows,
+            self._dim,
+            "int8" if self.roles.scale else str((contexts or main).dtype),
+            size,
+            context=contexts.shape[1] if contexts else 0,
+            encoder=self._text("encoder", headers),
+            notes=tuple(_notes(self.roles, headers, faults)),
+        )
+
+    def _kind(self) -> Any:
+        roles = self.roles
+        if roles.documents:
+            return "documents"
+        if self._plain:
+            return "array"
+        return "sequences" if roles.contexts else "quantised" if roles.scale else "vectors"
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
+        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint; of
+        others the one that an earlier version gave, which read no ids, comes second."""
+        with read_errors(self._path):
+            if self._plain:
+                with self._path.open("rb") as plain:
+                    content = hashlib.file_digest(plain, "sha256").hexdigest()
+                if self.roles.documents:
+                    return (hashlib.sha256(f"{content} documents".encode()).hexdigest(),)
+                return (content,)
+            with zipfile.ZipFile(self._path) as archive:
+                members = sorted((i.filename, i.CRC, i.file_size) for i in archive.infolist())
+        content, other = json.dumps(members), self._other_reading()
+        return tuple(hashlib.sha256((content + words).encode()).hexdigest() for words in dict.fromkeys((other, "")))
+
+    def _other_reading(self) -> str:
+        """What is read otherwise than version 1 of the program did; empty where nothing is."""
+        roles, first = self.roles, ("vectors", "q", "target_vectors")
+        if roles.vectors in first and roles.contexts in ("", PAIRS[0][0]) and not roles.documents:
+            by_name = roles.article if roles.article != ARTICLE_NAMES[0] else ""
+            return by_name + (" grouped" if self.articles.places is not None else "")
+        return json.dumps(asdict(roles))
+
+    def blocks(self) -> Iterator[Floats]:
+        roles = self.roles
+        with read_errors(self._path), ExitStack() as stack:
+            if roles.contexts:
+                width = self.facts.context + 1
+                rows = max(1, BLOCK_BYTES // (4 * self._dim * width))
+                pairs = [self._floats(stack, name, rows) for name in (roles.contexts, roles.vectors)]
+                for contexts, targets in zip(*pairs, strict=True):
+                    yield np.concatenate([contexts, targets[:, None]], axis=1)
+                return
+            rows = max(1, BLOCK_BYTES // (4 * self._dim))
+            if roles.documents:
+                for documents in self._floats(stack, roles.vectors, max(1, rows // self._longest)):
+                    yield np.concatenate([_without_padding(document) for document in documents])
+            elif roles.scale:
+                scales = self._floats(stack, roles.scale, rows)
+                for block, scale in zip(self._floats(stack, roles.vectors, rows), scales, strict=True):
+                    with np.errstate(all="ignore"):  # rows that are not finite are counted later
+                        block *= scale[:, None]
+                    yield block
+            else:
+                yield from self._floats(stack, roles.vectors, rows)
+
+    @cached_property
+    def articles(self) -> Articles:
+        roles, rows = self.roles, self.facts.rows
+        if roles.documents:
+            return self._documents()
+        if not roles.article:
+            return Articles()
+        with read_errors(self._path), zipfile.ZipFile(self._path) as archive:
+            numbering = Numbering(shown(self._path), roles.article, rows)
+            with archive.open(f"{roles.article}.npy") as stream:
+                size = archive.getinfo(f"{roles.article}.npy").file_size
+                for ids in array_blocks(self._path, roles.article, stream, size):
+                    numbering.add(ids)
+            by_row, names = numbering.finish()
+            titles = self._article_titles(archive, by_row, names)
+        if roles.contexts:  # windows stay in the order of the file, in which they follow each other
+            return Articles(by_row, titles)
+        numbers, places, notes = arranged(by_row, named=roles.article)
+        return Articles(numbers, titles, places, notes)
+
+    def _documents(self) -> Articles:
+        """Each entry is an article, without the zero rows that fill it up."""
+        lengths: list[int] = []
+        with ExitStack() as stack:
+            for documents in self._floats(stack, self.roles.vectors, 64):
+                lengths += [len(_without_padding(document)) for document in documents]
+            filled = sum(length < documents.shape[1] for length in lengths)
+        notes = (
+            (f"{filled:,} documents are filled up with zero rows at their end, which were left out",) if filled else ()
+        )
+        return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), notes=notes)
+
+    def _article_titles(self, archive: zipfile.ZipFile, by_row: Numbers, names: list[Any] | None) -> tuple[str, ...]:
+        """Titles by article number. The file may have one for each row, or one for each number."""
+        if self.roles.titles:
+            with archive.open(f"{self.roles.titles}.npy") as stream:
+                size = archive.getinfo(f"{self.roles.titles}.npy").file_size
+                header = read_header(self._path, self.roles.titles, stream, size)
+                titles = _texts(self._path, self.roles.titles, header, stream)
+                if header.shape[0] == self.facts.rows:
+                    return titles_of_rows(by_row, titles)
+                if names is None:
+                    return tuple(islice(titles, MOST_TITLES))
+        return titles_by_number(names)
+
+    def _floats(self, stack: ExitStack, name: str, rows: int) -> Iterator[Floats]:
+        """The rows of an array, `rows` at a time."""
+        if self._plain:
+            return float_blocks(self._path, name, stack.enter_context(self._path.open("rb")), self._size, rows)
+        archive = stack.enter_context(zipfile.ZipFile(self._path))
+        size = archive.getinfo(f"{name}.npy").file_size
+        return float_blocks(self._path, name, stack.enter_context(archive.open(f"{name}.npy")), size, rows)
+
+    def _headers(self) -> tuple[dict[str, Header], dict[str, str]]:
+        """Headers of all arrays, and for those that cannot be read why not."""
+        if self._plain:
+            with self._path.open("rb") as plain:
+                return {ONE_ARRAY: read_header(self._path, ONE_ARRAY, plain, self._size)}, {}
+        headers, faults = {}, {}
+        with zipfile.ZipFile(self._path) as archive:
+            for member in archive.namelist():
+                name = member.removesuffix(".npy")
+                if name == member:
+                    faults[name] = f"{shown(self._path)}: {sanitise(name, 40)} is no array; {EXPECTED} are needed"
+                    continue
+                try:
+                    headers[name] = member_header(self._path, archive, member, self._size)
+                except UserError as error:
+                    faults[name] = str(error)
+        return headers, faults
+
+    def _text(self, name: str, headers: Mapping[str, Header]) -> str:
+        """A text that stands alone in the file, such as the encoder's name; empty where there is none."""
+        if name not in headers or headers[name].shape != () or headers[name].dtype.kind not in "US":
+            return ""
+        with read_errors(self._path), zipfile.ZipFile(self._path) as archive, archive.open(f"{name}.npy") as stream:
+            size = archive.getinfo(f"{name}.npy").file_size
+            blocks = array_blocks(self._path, name, stream, size)
+            return sanitise(next((title_of(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
+
+
+def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, str], reading: Reading) -> Roles:
+    """Decide which array is what, by the names people use, then by shape. `file` is for messages.
+
+    Raises UserError where no array can be the vectors, where several can, and for a named array that is not there.
+    """
+    for option, asked in (("--vectors", reading.vectors), ("--article", reading.article)):
+        if asked and asked not in headers:
+            if asked in faults:
+                raise UserError(faults[asked])
+            there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
+            raise UserError(f"{file}: {option} {sanitise(asked, 40)} is no array of it; there are: {there}")
+    roles = _vector_roles(file, headers, faults, reading.vectors)
+    if ONE_ARRAY in headers:
+        return roles
+    rows = headers[roles.vectors].shape[0]
+    rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
+    article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
+    titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")
+    return replace(roles, article=article, titles=titles if article or roles.documents else "")
+
+
+def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, str], asked: str) -> Roles:
+    matrices = {name for name, header in headers.items() if _is_float(header) and len(header.shape) == 2}
+    blocks = {name for name, header in headers.items() if _is_float(header) and len(header.shape) == 3}
+    if ONE_ARRAY in headers:
+        return Roles(ONE_ARRAY, documents=ONE_ARRAY in blocks)
+    if not asked:
+        if "vectors" in headers or "vectors" in faults:
+            _refuse_faulty("vectors", faults)
+            return Roles("vectors", documents="vectors" in blocks)
+        if "q" in headers and "scale" in headers:
+            return Roles("q", scale="scale")
+    for contexts, targets in PAIRS:
+        if {contexts, targets} <= {*headers, *faults} and asked in ("", contexts, targets):
+            _refuse_faulty(contexts, faults)
+            _refuse_faulty(targets, faults)
+            return Roles(targets, contexts=contexts)
+    if asked:
+        return Roles(asked, documents=asked in blocks)
+    candidates = matrices | blocks
+    if not candidates:
+        there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
+        raise UserError(f"{file}: holds no vectors we know; there is: {there}; save {EXPECTED}")
+    name = choose_by_name(file, "", sorted(candidates), VECTOR_NAMES, "arrays of vectors")
+    return Roles(name, documents=name in blocks)
+
+
+def _refuse_faulty(name: str, faults: Mapping[str, str]) -> None:
+    if name in faults:
+        raise UserError(faults[name])
+
+
+def _is_float(header: Header) -> bool:
+    return header.dtype.kind == "f" or header.dtype == BFLOAT16
+
+
+def _article_role(file: str, rest: Mapping[str, Header], faults: Mapping[str, str], rows: int) -> str:
+    """The array of article ids. Under its first name any array is taken, under others one that fits."""
+    for name in ARTICLE_NAMES:
+        if name in faults:
+            raise UserError(f"{faults[name]}. {SAVE_IDS}" if "pickled" in faults[name] else faults[name])
+        if name in rest and (name == ARTICLE_NAMES[0] or _fits(rest[name], rows)):
+            if not _fits(rest[name], rows):
+                raise UserError(
+                    f"{file}: {name} is {described(rest[name])}, not {rows:,} whole numbers or names; "
+                    "give each vector the number of its article"
+                )
+            return name
+    return ""
+
+
+def _fits(header: Header, rows: int) -> bool:
+    return header.shape in ((rows,), (rows, 1)) and header.dtype.kind in "iufUS"
+
+
+SAVE_IDS = (
+    'Save ids as numbers: a = numpy.load("old.npz", allow_pickle=True); '
+    'numpy.savez("new.npz", vectors=a["vectors"], article_id=numpy.unique(a["article_id"].astype(str), '
+    "return_inverse=True)[1])"
+)
+"""How ids that were saved as Python objects become numbers."""
+
+
+def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
+    """D, after all arrays were held against each other. Raises UserError."""
+    main = headers[roles.vectors]
+    if roles.documents:
+        return matrix(path, roles.vectors, Header((main.shape[0] * main.shape[1], main.shape[2]), main.dtype, False))
+    dim = matrix(path, roles.vectors, main, int8=bool(roles.scale))
+    if roles.scale:
+        scale = headers[roles.scale]
+        if main.dtype != np.int8 or scale.shape != main.shape[:1] or scale.dtype.kind != "f":
+            raise UserError(
+                f"{shown(path)}: q is {described(main)} and scale {described(scale)}; "
+                "int8 (N, D) and float (N,) are needed"
+            )
+    if roles.contexts:
+        contexts = headers[roles.contexts]
+        if not _is_float(contexts) or len(contexts.shape) != 3:
+            raise UserError(
+                f"{shown(path)}: {roles.contexts} is {described(contexts)}; floats (N, context, D) are needed"
+            )
+        if not 1 <= contexts.shape[1] <= LONGEST_CONTEXT:
+            raise UserError(
+                f"{shown(path)}: a context has {contexts.shape[1]:,} vectors; 1 to {LONGEST_CONTEXT} are taken, "
+                f"keep the last {LONGEST_CONTEXT} of each"
+            )
+        if contexts.shape[0] != main.shape[0] or contexts.shape[2] != dim:
+            raise UserError(
+                f"{shown(path)}: {roles.contexts} {contexts.shape} and {roles.vectors} {main.shape} do not fit; "
+                "(N, context, D) and (N, D) are needed"
+            )
+    return dim
+
+
+def _notes(roles: Roles, headers: Mapping[str, Header], faults: Mapping[str, str]) -> Iterator[str]:
+    """What was taken for what where names differ from ours, and what is not read."""
+    first = {"vectors", "q", "scale", "target_vectors", "context_sequences", "article_id", "titles", ONE_ARRAY}
+    taken = {
+        "contexts": roles.contexts,
+        "targets" if roles.contexts else "vectors": roles.vectors,
+        "article": roles.article,
+        "titles": roles.titles,
+    }
+    other = [f"{sanitise(name, 40)} as {role}" for role, name in taken.items() if name and name not in first]
+    if other:
+        yield f"read: {', '.join(other)}"
+    if roles.documents:
+        yield "each entry of the array is one document"
+    rest = [sanitise(name, 40) for name in (*headers, *faults) if name not in roles.arrays() | {"encoder", "made_by"}]
+    if rest:
+        more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
+        yield f"not read: {', '.join(rest[:NAMED])}{more}"
+
+
+def _without_padding(document: Floats) -> Floats:
+    """A document without the zero rows at its end."""
+    used = np.flatnonzero(document.any(axis=1))
+    return document[: used[-1] + 1 if len(used) else 0]
+
+
+def _texts(path: Path, name: str, header: Header, stream: IO[bytes]) -> Iterator[str]:
+    """The texts of an array, in bounded pieces."""
+    width = header.dtype.itemsize
+    if not 0 < width <= LARGEST_TITLE:
+        raise UserError(f"{shown(path)}: {name} is {described(header)}, not a list of text; save it as dtype str")
+    left = header.shape[0]
+    while left:
+        count = min(left, max(1, BLOCK_BYTES // width))
+        for raw in np.frombuffer(read_exactly(stream, count * width), header.dtype).tolist():
+            yield _title(raw)
+        left -= count
+
+
+def _title(raw: str | bytes) -> str:
+    """A title is plain text, or a JSON object with one."""
+    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+    if text.startswith("{"):
+        try:
+            named = json.loads(text)
+            text = str(named["title"]) if isinstance(named, dict) and "title" in named else text
+        except (ValueError, RecursionError):
+            pass
+    return title_of(text)

@@ -1,0 +1,365 @@
+"""Parquet and Arrow tables: one file or a folder of shards, read by row group with pyarrow.
+
+A row is a vector (a column of lists of floats, with columns for its article and its place in it) or a whole document
+(a column of lists of vectors, as large concept models keep them). Which column is what is guessed from types and names,
+said in the notes, and can be named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.datasets.readers.articles import Articles, Numbering, arranged, title_of, titles_by_number, titles_of_rows
+from lvmtui.datasets.readers.source import (
+    ARTICLE_NAMES,
+    BLOCK_BYTES,
+    LARGEST_DIM,
+    ORDER_NAMES,
+    SPLIT_NAMES,
+    TITLE_NAMES,
+    VECTOR_NAMES,
+    Floats,
+    SourceFacts,
+    choose_by_name,
+    natural,
+    shown,
+)
+from lvmtui.formats.spec import Reading
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SUFFIXES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
+MAGIC = (b"PAR1", b"ARROW1")
+NEEDS = "reading Parquet and Arrow files needs pyarrow; run pip install 'lvmtui[parquet]'"
+MOST_SPLITS = 6
+"""Values of a split column that are named."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column is what; empty: there is none."""
+
+    vectors: str
+    documents: bool
+    """A row is a document: its cell is a list of vectors."""
+    article: str = ""
+    order: str = ""
+    title: str = ""
+    split: str = ""
+
+
+class ParquetSource:
+    """Vectors in Parquet or Arrow files."""
+
+    def __init__(self, path: Path, reading: Reading) -> None:
+        """Read the footers. Raises UserError where pyarrow is missing or a file is not as it must be."""
+        self._files = _files(path)
+        self._path = path
+        with _read_errors(path):
+            schema = _schema(self._files[0])
+        self.columns, notes = choose_columns(shown(path), schema, reading)
+        self._counts = [self._rows_of(file, schema) for file in self._files]
+        dim, dtype = self._dim(schema)
+        rows = self._vectors(dim) if self.columns.documents else sum(self._counts)
+        if not rows:
+            raise UserError(f"{shown(path)}: has no rows; make the file again")
+        size = sum(file.stat().st_size for file in self._files)
+        self.facts = SourceFacts(
+            path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
+        )
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the content and of what is read of it."""
+        digest = hashlib.sha256(repr(self.columns).encode())
+        for file in self._files:
+            with _read_errors(file), file.open("rb") as plain:
+                digest.update(hashlib.file_digest(plain, "sha256").digest())
+        return (digest.hexdigest(),)
+
+    def blocks(self) -> Iterator[Floats]:
+        """Yield the vectors (b, D) in the order of the file."""
+        rows = max(1, BLOCK_BYTES // (4 * self.facts.dim))
+        row = 0
+        for batch in self._batches([self.columns.vectors], 64 if self.columns.documents else rows):
+            column = batch.column(0)
+            cells = self._numbers(column, row)
+            row += len(column)
+            yield cells
+
+    @cached_property
+    def articles(self) -> Articles:
+        """The articles, and where the rows go where they do not stand together."""
+        columns = self.columns
+        if columns.documents:
+            lengths = np.concatenate([_lengths(batch.column(0)) for batch in self._batches([columns.vectors], 1024)])
+            titles = tuple(map(title_of, self._values(columns.title))) if columns.title else ()
+            return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), titles)
+        if not columns.article:
+            return Articles()
+        numbering = Numbering(shown(self._path), columns.article, self.facts.rows)
+        for batch in self._batches([columns.article]):
+            numbering.add(_ids(batch.column(0), shown(self._path), columns.article))
+        by_row, names = numbering.finish()
+        titles = titles_of_rows(by_row, map(title_of, self._values(columns.title))) if columns.title else ()
+        order = self._order() if columns.order else None
+        numbers, places, notes = arranged(by_row, order, named=columns.article, order_name=columns.order)
+        return Articles(numbers, titles or titles_by_number(names), places, notes)
+
+    def _order(self) -> npt.NDArray[Any]:
+        values = [batch.column(0).to_numpy(zero_copy_only=False) for batch in self._batches([self.columns.order])]
+        order = np.concatenate(values)
+        if order.dtype.kind not in "iuf" or (order.dtype.kind == "f" and not np.isfinite(order).all()):
+            raise UserError(
+                f"{shown(self._path)}: {self.columns.order} has rows that are not numbers; name another column --order"
+            )
+        return order
+
+    def _values(self, name: str) -> Iterator[Any]:
+        for batch in self._batches([name]):
+            yield from batch.column(0).to_pylist()
+
+    def _batches(self, names: list[str], rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+        for file in self._files:
+            with _read_errors(file):
+                yield from _batches_of(file, names, rows)
+
+    def _rows_of(self, file: Path, schema: pa.Schema) -> int:
+        columns = self.columns
+        with _read_errors(file):
+            own = _schema(file)
+            for name in (columns.vectors, columns.article, columns.order):
+                if name and (name not in own.names or own.field(name).type != schema.field(name).type):
+                    raise UserError(
+                        f"{shown(file)}: its column {sanitise(name, 40)} is missing or of another type than in "
+                        f"{shown(self._files[0])}; write all shards with one schema"
+                    )
+            return _row_count(file)
+
+    def _dim(self, schema: pa.Schema) -> tuple[int, str]:
+        """Numbers in a vector, and their type."""
+        import pyarrow.types as kinds
+
+        cell = schema.field(self.columns.vectors).type
+        inner = cell.value_type if self.columns.documents else cell
+        dtype = str(inner.value_type)
+        if kinds.is_fixed_size_list(inner):
+            dim = int(inner.list_size)
+        else:
+            dim = 0
+            for batch in self._batches([self.columns.vectors], 16):
+                vectors = batch.column(0).flatten() if self.columns.documents else batch.column(0)
+                if len(vectors):
+                    dim = int(_lengths(vectors)[0])
+                    break
+        if not 1 <= dim <= LARGEST_DIM:
+            name = sanitise(self.columns.vectors, 40)
+            raise UserError(
+                f"{shown(self._path)}: {name} has vectors of {dim:,} numbers; 1 to {LARGEST_DIM:,} are taken"
+            )
+        return dim, dtype
+
+    def _vectors(self, dim: int) -> int:
+        """Vectors in all documents, from the lengths of the lists."""
+        return sum(int(_lengths(batch.column(0)).sum()) for batch in self._batches([self.columns.vectors], 1024))
+
+    def _numbers(self, column: Any, first: int) -> Floats:
+        """The vectors (b, D) of a column of lists, or of lists of lists. Raises UserError for any other cell."""
+        name = sanitise(self.columns.vectors, 40)
+        if column.null_count:
+            missing = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+            raise UserError(f"{shown(self._path)}: {name} is missing in row {missing:,}; leave that row out")
+        vectors = column.flatten() if self.columns.documents else column
+        lengths = _lengths(vectors)
+        wrong = lengths != self.facts.dim
+        if vectors.null_count or wrong.any():
+            row = first if self.columns.documents else first + int(wrong.argmax())
+            raise UserError(
+                f"{shown(self._path)}: {name} has {int(lengths[wrong.argmax()]):,} numbers in row {row:,}, "
+                f"not {self.facts.dim:,}; embed all rows with one encoder"
+            )
+        flat = vectors.flatten()
+        if flat.null_count:
+            raise UserError(f"{shown(self._path)}: {name} has missing numbers near row {first:,}; leave that row out")
+        with np.errstate(all="ignore"):
+            made: Floats = flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(vectors), self.facts.dim)
+        return made
+
+
+def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Columns, list[str]]:
+    """Decide which column is what. `file` is for messages. Returns the columns and notes on what was guessed.
+
+    Raises UserError where no column holds vectors, where several do, and for named columns that are not there.
+    """
+    vectors = {field.name: _is_vector(field.type) for field in schema if _is_vector(field.type) is not None}
+    for option, name in (("--vectors", reading.vectors), ("--article", reading.article), ("--order", reading.order)):
+        if name and name not in schema.names:
+            there = ", ".join(sanitise(n, 40) for n in schema.names[:12])
+            raise UserError(f"{file}: {option} {sanitise(name, 40)} is no column of it; there are: {there}")
+    name = choose_by_name(file, reading.vectors, vectors, VECTOR_NAMES, "columns of vectors")
+    if name not in vectors:
+        raise UserError(f"{file}: --vectors {sanitise(name, 40)} is {schema.field(name).type}, no list of floats")
+    documents = bool(vectors[name])
+
+    def first(names: tuple[str, ...], fits: tuple[str, ...]) -> str:
+        """The first of the known names whose column is of a type that fits."""
+        lower = {n.lower(): n for n in reversed(schema.names)}
+        found = (lower[n] for n in names if n in lower and str(schema.field(lower[n]).type).startswith(fits))
+        return next(found, "")
+
+    whole, text = ("int", "uint"), ("string", "large_string", "dictionary")
+    columns = Columns(name, documents, title=first(TITLE_NAMES, text), split=first(SPLIT_NAMES, text))
+    if not documents:
+        article = reading.article or first(ARTICLE_NAMES, (*whole, *text)) or columns.title
+        order = reading.order or (first(ORDER_NAMES, whole) if article else "")
+        columns = replace(columns, article=article, order=order)
+    return columns, _notes(columns, schema, reading)
+
+
+def _notes(columns: Columns, schema: pa.Schema, reading: Reading) -> list[str]:
+    """What was guessed, and what is not read."""
+    roles = {"vectors": columns.vectors, "article": columns.article, "order": columns.order, "title": columns.title}
+    asked = (reading.vectors, reading.article, reading.order)
+    guessed = [f"{role} {sanitise(name, 40)}" for role, name in roles.items() if name and name not in asked]
+    rest = [sanitise(name, 40) for name in schema.names if name not in (*roles.values(), columns.split)]
+    notes = [f"columns: {', '.join(guessed)}" + (" (one row is one document)" if columns.documents else "")]
+    if columns.split:
+        notes.append(f"the column {columns.split} is not used: all rows are read, whatever split they name")
+    if rest:
+        notes.append(f"not read: {', '.join(rest)}")
+    return notes
+
+
+def _is_vector(kind: pa.DataType) -> bool | None:
+    """True for a list of vectors, False for a vector, None for anything else."""
+    import pyarrow.types as kinds
+
+    def is_list(of: pa.DataType) -> bool:
+        return bool(kinds.is_list(of) or kinds.is_large_list(of) or kinds.is_fixed_size_list(of))
+
+    if not is_list(kind):
+        return None
+    if kinds.is_floating(kind.value_type):
+        return False
+    return True if is_list(kind.value_type) and kinds.is_floating(kind.value_type.value_type) else None
+
+
+def _lengths(column: Any) -> npt.NDArray[np.int64]:
+    """Entries in each list (n,); 0 where it is missing."""
+    import pyarrow.compute as compute
+
+    lengths: npt.NDArray[np.int64] = (
+        compute.fill_null(compute.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    )
+    return lengths
+
+
+def _ids(column: Any, file: str, name: str) -> npt.NDArray[Any]:
+    if column.null_count:
+        raise UserError(f"{file}: {sanitise(name, 40)} is missing in some rows; give each vector the id of its article")
+    if hasattr(column, "dictionary_decode"):
+        column = column.dictionary_decode()
+    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return values.astype(str) if values.dtype == object else values
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+def is_table(path: Path) -> bool:
+    """Is this a Parquet or Arrow file, or a folder that holds some?"""
+    return path.suffix.lower() in SUFFIXES or (path.is_dir() and bool(_tables_in(path)))
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    found = [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+    return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        import pyarrow  # noqa: F401 - only whether it is there
+    except ImportError:
+        raise UserError(f"{shown(path)}: {NEEDS}") from None
+    return _tables_in(path) if path.is_dir() else [path]
+
+
+def _is_parquet(file: Path) -> bool:
+    with file.open("rb") as plain:
+        return plain.read(4) == MAGIC[0]
+
+
+def _schema(file: Path) -> pa.Schema:
+    import pyarrow.parquet
+
+    if _is_parquet(file):
+        return pyarrow.parquet.read_schema(file)
+    with _arrow(file) as reader:
+        return reader.schema
+
+
+def _row_count(file: Path) -> int:
+    import pyarrow.parquet
+
+    if _is_parquet(file):
+        return int(pyarrow.parquet.read_metadata(file).num_rows)
+    with _arrow(file) as reader:
+        return sum(batch.num_rows for batch in _arrow_batches(reader))
+
+
+def _batches_of(file: Path, names: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet
+
+    if _is_parquet(file):
+        with pyarrow.parquet.ParquetFile(file) as table:
+            yield from table.iter_batches(batch_size=rows, columns=names)
+        return
+    with _arrow(file) as reader:
+        for batch in _arrow_batches(reader):
+            some = batch.select(names)
+            for first in range(0, some.num_rows, rows):
+                yield some.slice(first, rows)
+
+
+@contextmanager
+def _arrow(file: Path) -> Iterator[Any]:
+    """A reader of an Arrow file, in either of its two forms: with a footer, or a stream."""
+    import pyarrow
+
+    with pyarrow.memory_map(str(file)) as mapped:
+        with file.open("rb") as plain:
+            has_footer = plain.read(6) == MAGIC[1]
+        yield pyarrow.ipc.open_file(mapped) if has_footer else pyarrow.ipc.open_stream(mapped)
+
+
+def _arrow_batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if hasattr(reader, "num_record_batches"):
+        for index in range(reader.num_record_batches):
+            yield reader.get_batch(index)
+    else:
+        yield from reader
+
+
+@contextmanager
+def _read_errors(file: Path) -> Iterator[None]:
+    """Say in one line what a broken file does to pyarrow."""
+    try:
+        yield
+    except (UserError, GeneratorExit):
+        raise
+    except OSError as error:
+        raise UserError(f"{shown(file)}: cannot be read ({sanitise(str(error), 100)}); copy or make it again") from None
+    except Exception as error:  # pyarrow has a dozen kinds, none of them documented as complete
+        reason = sanitise(str(error) or type(error).__name__, 100)
+        raise UserError(f"{shown(file)}: damaged or not a table of vectors ({reason}); copy or make it again") from None

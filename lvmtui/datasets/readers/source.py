@@ -1,0 +1,110 @@
+"""What every reader of vector files gives, and the names by which arrays and columns are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.datasets.readers.articles import Articles
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+
+Kind = Literal["vectors", "quantised", "sequences", "array", "documents"]
+"""`documents`: each entry is a whole article."""
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+BLOCK_BYTES = 8 << 20
+"""Bytes of an array that are in memory at a time while a file is read."""
+LARGEST_DIM = 1 << 16
+"""Wider rows than any encoder makes: a claim, not a vector."""
+
+VECTOR_NAMES = ("vectors", "embeddings", "embedding", "emb", "vector", "vecs", "features")
+ARTICLE_NAMES = (
+    "article_id",
+    "article_ids",
+    "article_indices",
+    "article_index",
+    "doc_id",
+    "doc_ids",
+    "document_id",
+    "document_ids",
+    "wiki_id",
+    "page_id",
+    "article",
+    "doc",
+)
+ORDER_NAMES = ("paragraph_id", "chunk_id", "chunk_index", "sentence_id", "sent_id", "position", "order")
+TITLE_NAMES = ("title", "titles", "name", "url")
+SPLIT_NAMES = ("split", "subset", "fold")
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What headers say, compared with the size of the file."""
+
+    path: Path
+    kind: Kind
+    rows: int
+    """Vectors; in `sequences` windows; in `documents` at most so many vectors."""
+    dim: int
+    dtype: str
+    size: int
+    """Bytes on disk."""
+    context: int = 0
+    """Context vectors of a window in `sequences`; 0 in other kinds."""
+    encoder: str = ""
+    """The encoder that the file says made it."""
+    notes: tuple[str, ...] = ()
+    """What was taken for what, and what is not read, sanitised."""
+
+
+class Source(Protocol):
+    """A recognised file. Reading is front to back, in bounded pieces; what is wrong raises UserError."""
+
+    facts: SourceFacts
+
+    @property
+    def articles(self) -> Articles:
+        """The article of each row, and where rows go that do not stand together."""
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """64 hex digits that change when the content, or what is read of it, does; then those that earlier versions of
+        the program gave the same file."""
+
+    def blocks(self) -> Iterator[Floats]:
+        """Yield the rows in the order of the file, as they are (not normalised): vectors (b, D), in `sequences`
+        windows (b, context + 1, D)."""
+
+
+def shown(path: Path) -> str:
+    """The name of a file as it stands in messages."""
+    return sanitise(path.name or str(path), 200)
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """A key that sorts numbers in names by their value: part 2 before part 10."""
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def choose_by_name(file: str, asked: str, there: Iterable[str], known: Iterable[str], what: str) -> str:
+    """The name asked for, or the only one, or the first known one. Raises UserError where none or several fit."""
+    names = list(there)
+    if asked:
+        return asked
+    if len(names) == 1:
+        return names[0]
+    lower = {name.lower(): name for name in reversed(names)}
+    found = [lower[name] for name in known if name in lower]
+    if found:
+        return found[0]
+    if not names:
+        raise UserError(f"{file}: holds no {what}; name the one to read with --vectors")
+    several = ", ".join(sanitise(name, 40) for name in names[:8])
+    raise UserError(f"{file}: holds several {what}: {several}; name one with --vectors")

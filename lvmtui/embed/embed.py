@@ -1,0 +1,246 @@
+"""From texts to a vector file, in shards, so that an interrupted run goes on where it stopped.
+
+While it works, `<output>.parts/` holds `settings.json` and one .npz a shard of whole documents. At the end they become
+one file, and the folder goes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import lvmtui
+from lvmtui.embed.documents import Document, Unit, documents, input_files
+from lvmtui.embed.encoder import Encoder
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import read_json, replace_file, written_beside
+from lvmtui.system.locks import try_lock
+from lvmtui.system.text import sanitise
+
+SHARD_PIECES = 4096
+"""Pieces after which a shard is written: minutes of work on a CPU, seconds on a GPU."""
+SHORT = 6
+"""Pieces below which a document gives no window at the usual context of five."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the vectors. A run may only go on with the settings it began with."""
+
+    model: str
+    unit: Unit = "sentences"
+    dtype: str = "float32"
+    text_field: str = ""
+    title_field: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is."""
+
+    share: float
+    """Of the input's bytes, 0 to 1."""
+    documents: int
+    vectors: int
+    seconds_left: float | None
+    """None before the first shard of this run."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was written."""
+
+    documents: int
+    vectors: int
+    dim: int
+    short: int
+    """Documents with fewer than SHORT pieces."""
+    empty: int
+    """Documents without any piece, which are left out."""
+
+
+@dataclass
+class _Shard:
+    """Documents of one file-to-be."""
+
+    titles: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    seen: int = 0
+    """Documents read, the empty ones too."""
+
+    def add(self, document: Document, pieces: list[str]) -> None:
+        self.seen += 1
+        if pieces:
+            self.titles.append(document.title)
+            self.sources.append(document.source)
+            self.counts.append(len(pieces))
+            self.pieces += pieces
+
+
+def embed(path: Path, output: Path, encoder: Encoder, settings: Settings, report: Callable[[Progress], None]) -> Made:
+    """Embed the texts at `path` (folder or JSON lines) into the .npz `output`.
+
+    Raises UserError for bad input, for an output that exists, and for shards begun with other settings or texts.
+    KeyboardInterrupt loses at most the shard in work.
+    """
+    if output.exists():
+        raise UserError(f"{sanitise(str(output))}: is there already; move it away or choose another name with -o")
+    begun = {**asdict(settings), "input": input_files(path)}
+    with _write_errors(output), _shard_folder(output, begun) as folder:
+        _write_shards(path, folder, encoder, settings, report)
+        made = _join(folder, output, settings)
+        for file in _shards(folder):
+            file.unlink()
+    return made
+
+
+@contextmanager
+def _write_errors(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = sanitise(str(output))
+        raise UserError(f"{where}: cannot be written ({error.strerror or error}); choose another -o") from None
+
+
+@contextmanager
+def _shard_folder(output: Path, settings: dict[str, Any]) -> Iterator[Path]:
+    """The folder of the shards, which this process alone writes. Raises UserError if it was begun otherwise."""
+    folder = output.with_name(f"{output.name}.parts")
+    begun = json.loads(json.dumps(settings))
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(folder / ".lock")
+    if lock is None:
+        raise UserError(f"{sanitise(str(folder))}: another process writes here; wait for it or choose another -o")
+    with lock:
+        before = read_json(folder / "settings.json")
+        if before is None or not _shards(folder):
+            replace_file(folder / "settings.json", json.dumps(begun).encode())
+        elif before != begun:
+            changed = ", ".join(key for key in begun if begun[key] != before.get(key))
+            raise UserError(
+                f"{sanitise(str(folder))}: was begun with other values of {changed}; delete it, or choose another -o"
+            )
+        try:
+            yield folder
+        finally:
+            if not _shards(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*.npz"))
+
+
+def _write_shards(
+    path: Path, folder: Path, encoder: Encoder, settings: Settings, report: Callable[[Progress], None]
+) -> None:
+    done = vectors = 0
+    for file in _shards(folder):
+        with np.load(file, allow_pickle=False) as shard:
+            done, vectors = done + int(shard["seen"]), vectors + len(shard["vectors"])
+    number, total = len(_shards(folder)), max(1, sum(size for _, size, _ in input_files(path)))
+    began, first_byte = time.monotonic(), None
+    shard = _Shard()
+
+    def write(read: int) -> None:
+        nonlocal number, vectors, shard, done
+        _write_shard(folder / f"{number:06d}.npz", shard, encoder, settings)
+        number, vectors, done = number + 1, vectors + len(shard.pieces), done + shard.seen
+        worked = read - (first_byte or 0)
+        left = (time.monotonic() - began) * (total - read) / worked if worked > 0 else None
+        report(Progress(read / total, done, vectors, left))
+        shard = _Shard()
+
+    skip, last = done, 0
+    for index, document in enumerate(documents(path, text_field=settings.text_field, title_field=settings.title_field)):
+        if index < skip:
+            last = document.read
+            continue
+        if first_byte is None:
+            first_byte = last
+        shard.add(document, document.pieces(settings.unit))
+        last = document.read
+        if len(shard.pieces) >= SHARD_PIECES:
+            write(last)
+    if shard.seen:
+        write(last)
+
+
+def _write_shard(file: Path, shard: _Shard, encoder: Encoder, settings: Settings) -> None:
+    vectors = encoder.encode(shard.pieces) if shard.pieces else np.empty((0, 0), np.float32)
+    if vectors.ndim != 2 or len(vectors) != len(shard.pieces):
+        raise UserError(
+            f"--model {encoder.name}: made {vectors.shape} of {len(shard.pieces)} pieces; one vector each is needed"
+        )
+    with np.errstate(over="ignore"):
+        stored = vectors.astype(settings.dtype)
+    bad = np.flatnonzero(~np.isfinite(stored).all(axis=1))
+    if len(bad):
+        raise UserError(
+            f"--model {encoder.name}: the vector of “{sanitise(shard.pieces[bad[0]], 60)}” is not finite in "
+            f"{settings.dtype}; " + ("leave --half out" if settings.dtype == "float16" else "use another model")
+        )
+    with written_beside(file) as beside, beside.open("wb") as out:
+        np.savez(
+            out,
+            vectors=stored,
+            counts=np.array(shard.counts, np.int64),
+            titles=_texts(shard.titles),
+            sources=_texts(shard.sources),
+            seen=np.array(shard.seen),
+        )
+
+
+def _texts(texts: list[str]) -> npt.NDArray[np.bytes_]:
+    return np.array([text.encode() for text in texts], dtype=bytes)
+
+
+def _join(folder: Path, output: Path, settings: Settings) -> Made:
+    """Write the shards into one .npz, with flat memory for the vectors."""
+    counts: list[int] = []
+    titles: list[bytes] = []
+    sources: list[bytes] = []
+    seen = dim = 0
+    for file in _shards(folder):
+        with np.load(file, allow_pickle=False) as shard:
+            counts += shard["counts"].tolist()
+            titles += shard["titles"].tolist()
+            sources += shard["sources"].tolist()
+            seen += int(shard["seen"])
+            dim = max(dim, shard["vectors"].shape[1])
+    if not counts:
+        raise UserError(f"{sanitise(str(output))}: the texts hold nothing to embed; check the input")
+    rows = sum(counts)
+    with written_beside(output) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        with archive.open("vectors.npy", "w", force_zip64=True) as out:
+            header = {"descr": np.dtype(settings.dtype).str, "fortran_order": False, "shape": (rows, dim)}
+            np.lib.format.write_array_header_1_0(out, header)
+            for file in _shards(folder):
+                with np.load(file, allow_pickle=False) as shard:
+                    out.write(np.ascontiguousarray(shard["vectors"]).tobytes())
+        small: dict[str, npt.NDArray[np.generic]] = {
+            "article_id": np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+            "titles": np.array(titles, dtype=bytes),
+            "sources": np.array(sources, dtype=bytes),
+            "encoder": np.array(settings.model),
+            "made_by": np.array(f"lvmtui {lvmtui.__version__} embed, {settings.unit}"),
+        }
+        for name, array in small.items():
+            with archive.open(f"{name}.npy", "w") as out:
+                np.save(out, array, allow_pickle=False)
+    return Made(len(counts), rows, dim, sum(count < SHORT for count in counts), seen - len(counts))

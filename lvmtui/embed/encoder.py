@@ -1,0 +1,49 @@
+"""A sentence encoder: what makes a vector of a piece of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+
+
+class Encoder(Protocol):
+    """Turns pieces of text into vectors."""
+
+    name: str
+
+    def encode(self, pieces: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Vectors (len(pieces), D), as the encoder makes them."""
+
+
+class SentenceTransformer:
+    """An encoder of the sentence-transformers library, from its hub by name or from a folder."""
+
+    def __init__(self, model: str, *, device: str = "auto", batch: int = 64) -> None:
+        """Raises UserError where the library is missing or the model cannot be loaded."""
+        try:
+            import sentence_transformers
+        except ImportError:
+            raise UserError("--model needs sentence-transformers; run pip install 'lvmtui[text]'") from None
+        self.name = sanitise(model, 200)
+        self._batch = batch
+        try:
+            self._model: Any = sentence_transformers.SentenceTransformer(
+                model, device=None if device == "auto" else device, trust_remote_code=False
+            )
+        except Exception as error:  # the library, the hub's client, torch: no list of what they raise is complete
+            reason = sanitise(str(error).strip() or type(error).__name__, 160)
+            raise UserError(
+                f"--model {self.name}: cannot be loaded ({reason}); give the name of a sentence-transformers model "
+                "or a folder that holds one"
+            ) from None
+
+    def encode(self, pieces: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Vectors (len(pieces), D) of float32."""
+        made = self._model.encode(list(pieces), batch_size=self._batch, convert_to_numpy=True, show_progress_bar=False)
+        return np.asarray(made, np.float32)

@@ -1,0 +1,128 @@
+"""The board on terminals of many sizes: what matters is there, nothing is drawn outside its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lvmtui.ui.screens.board import BoardScreen
+from lvmtui.ui.widgets.canvas import Canvas
+from lvmtui.ui.widgets.model_panel import ModelPanel
+from tests.ui.conftest import MakeApp, shown, until
+from tests.ui.showcase import end, every_state, many, middle
+
+SIZES = [(80, 24), (100, 30), (120, 40), (160, 45), (200, 50), (300, 90)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_what_matters_is_there_at_any_size(tmp_path: Path, make_app: MakeApp, size: tuple[int, int]) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "q leave, runs go on" in shown(app).splitlines()[-1])
+        text = shown(app)
+        for wanted in ("8k vs 23k", "4 of 10 finished", "left", "ends", "AMN", "GraphMERT-LVM", "collapsed", "6/9"):
+            assert wanted in text
+        for wanted in ("+.0075", "+.0149", "+1.5", "leans up", "queued", "predicts the mean"):
+            assert wanted in text
+        assert ("⣀" in text or "⠒" in text) is (size != (80, 24)), "curves go first where there is no room"
+        twice = size == (100, 30) or size[0] >= 200
+        assert text.count("▌") == 1 + twice, "in the panels, in the list or the ranking beside them"
+        assert app.screen.query_one("#ranking").display is (size[0] >= 200), "the ranking where there is room for all"
+
+
+@pytest.mark.parametrize("make", [middle, end, every_state])
+async def test_every_part_has_room_at_every_size(
+    tmp_path: Path, make_app: MakeApp, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for size in (*SIZES, (60, 15), (40, 8), (20, 5), (3, 2), (120, 40)):
+            await pilot.resize_terminal(*size)
+            for key in ("g", "G"):
+                await pilot.press(key)
+                assert "cannot be shown" not in shown(app)
+                if size >= (20, 5):
+                    for canvas in app.screen.query(Canvas).exclude("#machine"):
+                        assert not canvas.is_on_screen or app.screen.region.contains_region(canvas.region)
+                if size[1] >= 15:
+                    assert "▌" in shown(app), "the selected run is on the board"
+
+
+async def test_panels_are_as_many_as_models_and_give_way_to_a_list(tmp_path: Path, make_app: MakeApp) -> None:
+    """One campaign after another in the same board: the panels of the one before are used again."""
+    roots = {count: tmp_path / str(count) for count in (3, 12, 1, 40)}
+    for count, root in roots.items():
+        root.mkdir()
+        many(root, count)
+    app = make_app(roots[3])
+    async with app.run_test(size=(200, 60)) as pilot:
+        for count, root in roots.items():
+            app.source.stop()
+            other = make_app(root)
+            app.source = other.source
+            app.look()
+            await pilot.pause()
+            assert isinstance(app.screen, BoardScreen)
+            panels = [panel for panel in app.screen.query("#panels ModelPanel") if panel.region.area]
+            assert len(panels) == (count if count <= 12 else 0)
+            assert f"model_{count - 1:03d}" in shown(app) or count == 40
+
+
+async def test_only_panels_that_show_something_else_are_drawn_again(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    drawn: list[str] = []
+    before = ModelPanel._draw
+
+    def draw(panel: ModelPanel) -> None:
+        drawn.append(str(panel.border_title))
+        before(panel)
+
+    monkeypatch.setattr(ModelPanel, "_draw", draw)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        drawn.clear()
+        app.look()
+        await pilot.pause()
+        assert not drawn, "nothing has changed"
+        await pilot.press("right")
+        assert drawn == ["GRU"]
+        drawn.clear()
+        await pilot.press("down")
+        assert sorted(drawn) == ["GRU", "Transformer"]
+
+
+async def test_the_mouse_finds_runs(tmp_path: Path, make_app: MakeApp) -> None:
+    middle(tmp_path)
+    for size in ((80, 24), (120, 40)):
+        app = make_app(tmp_path)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            y, line = next((y, line) for y, line in enumerate(shown(app).splitlines()) if "paused 6/9" in line)
+            await pilot.click(offset=(line.index("paused 6/9"), y))
+            assert app.selected.startswith("lstm_23k")
+            if size == (120, 40):
+                await pilot.click(offset=(2, 5))
+                assert app.selected.startswith("amn_8k"), "the frame belongs to the panel"
+
+
+async def test_text_is_marked_with_the_mouse_and_copied(tmp_path: Path, make_app: MakeApp) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        y, line = next((y, line) for y, line in enumerate(shown(app).splitlines()) if "4 of 10" in line)
+        x = line.index("4 of 10")
+        await pilot.mouse_down(offset=(x, y))
+        await pilot.hover(offset=(x + 3, y))
+        await pilot.hover(offset=(x + 6, y))
+        await pilot.mouse_up(offset=(x + 6, y))
+        await pilot.press("ctrl+c")
+        assert app.clipboard == "4 of 10" and "copied 1 line" in app.words
+        assert app.is_running, "with something marked, ctrl+c does not leave"
