@@ -238,12 +238,14 @@ def copies_table(found: Found, part: Part) -> str:
     for arm in part.arms:
         cluster = recency_mean(found.workspace, "bundled", arm)[2]
         for model in part.models:
-            once, more = (
-                found.cosines(t for t in part.grid(recipe, SEEDS) if (t.model, t.arm) == (model, arm))
+            plain, doubled = (
+                {t.seed: t for r in found.of(part.grid(recipe, SEEDS)) if ((t := r.trial).model, t.arm) == (model, arm)}
                 for recipe in (changed({}), twice)
             )
-            if not len(once) or len(once) != len(more):
+            both = [seed for seed in plain if seed in doubled]
+            if not both:
                 continue
+            once, more = (found.cosines(of[seed] for seed in both) for of in (plain, doubled))
             seeds = (once.mean(axis=1), more.mean(axis=1))
             difference = estimate((more - once).mean(axis=0), cluster, seeds)
             percent = 100 / float(once.mean())

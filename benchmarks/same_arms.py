@@ -42,7 +42,7 @@ def planned(workspace: Workspace, models: tuple[str, ...]) -> Campaign:
     """The campaign in the workspace; a new one where there is none."""
     if not workspace.campaign_dirs():
         workspace.root.mkdir(parents=True, exist_ok=True)
-        options = replace(demo(), models=models, seeds=SEEDS, device="cpu", threads=1, jobs=1)
+        options = replace(demo(), models=models, seeds=SEEDS, folds=False, device="cpu", threads=1, jobs=1)
         write_plan(make_plan(options, workspace), workspace)
     return CampaignReader(workspace, workspace.campaign_dirs()[-1]).campaign
 

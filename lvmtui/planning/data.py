@@ -24,6 +24,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
+from lvmtui.planning.judged_on import folds_by_default
 from lvmtui.planning.options import BUNDLED, Options, count_of_sizes, vectors_of
 from lvmtui.system.errors import UserError
 
@@ -57,15 +58,26 @@ class CampaignData:
 
 def open_data(
     options: Options, earlier: Earlier | None, extended: Extension | None, workspace: Workspace, batch: int, say: Say
-) -> CampaignData:
-    """Open and check the files, and draw the split or one for each seed. Raises UserError.
+) -> tuple[Options, CampaignData]:
+    """Open and check the files, and draw the split or one for each seed; and the options with folds decided. Without
+    an order there are none if the articles are too few, or if the sizes of one file are compared. Raises UserError.
 
     `batch`: windows of an update, which the smallest size must have.
     """
     if options.folds and len(options.seeds) < 2:
         raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
+    single = replace(options, folds=bool(options.folds))
     if options.sizes:
-        return _cut(options, extended, workspace, batch, say)
+        return single, _cut(single, extended, workspace, batch, say)
+    if options.folds is None and folds_by_default(options):
+        folded = replace(options, folds=True)
+        with suppress(UserError):  # of folds, or of the data: the second is raised again
+            return folded, _open_files(folded, earlier, workspace, say)
+    return single, _open_files(single, earlier, workspace, say)
+
+
+def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> CampaignData:
+    """Each arm is a file, or what runs of an earlier campaign were trained on. Raises UserError."""
     arms = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
     for smaller, larger in pairwise(arms):
@@ -187,7 +199,7 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
         subsets=subsets,
         seeds=options.seeds,
         seed=options.split_seed,
-        folds=options.folds,
+        folds=bool(options.folds),
         cross_articles=options.cross_articles,
         groups=groups,
         context=contexts[-1],

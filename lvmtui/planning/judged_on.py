@@ -18,10 +18,17 @@ from lvmtui.formats.results import POPULATIONS, STRATA, Comparison, Population, 
 from lvmtui.formats.spec import ARMS
 from lvmtui.planning.options import Options
 from lvmtui.system.errors import UserError
+from lvmtui.verdict.caveats import FOLD_DF
 from lvmtui.verdict.power import Power, Prior, power, variance_of_articles
 
 LOOKED_BACK = 10
 """Campaigns that are looked at, the newest first."""
+
+
+def folds_by_default(options: Options) -> bool:
+    """True if each seed should hold out articles of its own where nothing else was asked for: if there are enough
+    models and seeds to see how uneven training is (`verdict.caveats.FOLD_DF`)."""
+    return options.arms == "both" and len(options.models) * (len(options.seeds) - 1) >= FOLD_DF
 
 
 def population_of(options: Options, splits: Sequence[Split]) -> Population:
@@ -47,7 +54,8 @@ def held_out_lengths(split: Split, judge_on: Population) -> list[int]:
 
 def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace) -> Power:
     """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one."""
-    lengths = [fold for split in splits if (fold := held_out_lengths(split, campaign.judge_on))]
+    judging = splits if campaign.folds else splits[:1]
+    lengths = [fold for split in judging if (fold := held_out_lengths(split, campaign.judge_on))]
     prior = prior_for(campaign, workspace)
     return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior)
 

@@ -229,8 +229,10 @@ class Options:
         (), "folders of finished runs to use as the baseline", metavar="FOLDER", is_path=True
     )
     cross_articles: bool = option(False, "allow windows that cross from one article into the next")
-    folds: bool = option(
-        False, "hold out other articles for each seed, so that more of them judge; needs several seeds"
+    folds: bool | None = option(
+        None,
+        "hold out other articles for each seed, so that more of them judge; default: with several seeds, if models "
+        "times (seeds - 1) is at least 4",
     )
     same: float | None = option(
         None,

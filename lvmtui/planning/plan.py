@@ -111,7 +111,7 @@ def make_plan(
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
     batch = max(recipe_of(likely, model).batch_size for model in options.models)
-    data = open_data(options, earlier, extended, workspace, batch, say)
+    options, data = open_data(options, earlier, extended, workspace, batch, say)
     judge_on, contexts = population_of(options, data.splits), data.contexts
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"
@@ -191,7 +191,7 @@ def make_plan(
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
-        folds=options.folds,
+        folds=bool(options.folds),
         cluster_cap=options.cluster_cap or default_cap(held),
         judge_on=judge_on,
         contexts=contexts if len(contexts) > 1 else (),

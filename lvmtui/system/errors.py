@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from lvmtui.system.text import sanitise
+
 SHOWN = 12
 """Known words that fit a line."""
 
@@ -19,4 +21,4 @@ def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(given, names, n=1)
     some = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     hint = f"did you mean '{near[0]}'?" if near else f"known: {some}"
-    return UserError(f"{what} '{given}' is not known; {hint}")
+    return UserError(f"{what} '{sanitise(given, 60)}' is not known; {hint}")

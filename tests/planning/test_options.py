@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvmtui.cli.parser import given_options, parse
@@ -56,7 +56,8 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
         typed, written, value = list[str](), "true", True
     else:
         numbers = (["2"], "[2]", (2,)) if one.several else (["2"], "2", 2)
-        typed, written, value = EXAMPLES.get(name, numbers)
+        plain = (["x"], '"x"', "x") if one.type is str else numbers
+        typed, written, value = EXAMPLES.get(name, plain)
     assert getattr(of_line(f"--{one.key}", *typed), name) == value
     assert getattr(of_file(tmp_path, f"{one.key} = {written}"), name) == value
     if "_" in name:
@@ -246,6 +247,7 @@ def test_near_names_are_suggested(arguments: list[str], said: str, capsys: pytes
     assert left.value.code == 2 and told.count("\n") == 1 and said in told, told
 
 
+@example({"arms": "\n"})
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Options.__dataclass_fields__)),

@@ -294,3 +294,15 @@ def test_the_articles_that_judge_are_planned(tmp_path: Path, options: Options) -
     assert "cosine, on average over the 2 models, on new articles\n" in plan_as_text(new)
     campaign = write_plan(new, workspace)
     assert read_campaign(workspace.campaign(campaign.id).campaign).judge_on == "new"
+
+
+def test_several_seeds_hold_out_other_articles_where_that_can_be_judged(tmp_path: Path, options: Options) -> None:
+    workspace = Workspace(tmp_path)
+    folded = make_plan(replace(options, seeds=(1, 2, 3)), workspace)
+    assert folded.campaign.folds and len(folded.splits) == 3
+    assert not make_plan(replace(options, seeds=(1, 2)), workspace).campaign.folds, "two models, two seeds: too few"
+    assert not make_plan(replace(options, seeds=(1, 2, 3), folds=False), workspace).campaign.folds
+    many = replace(options, seeds=tuple(range(1, 26)))
+    assert not make_plan(many, workspace).campaign.folds, "60 articles are too few for 25 folds"
+    with pytest.raises(UserError, match="folds"):
+        make_plan(replace(many, folds=True), workspace)
