@@ -22,7 +22,9 @@ from trainers.models import build
 from trainers.optimizer import AdamW
 
 SAMPLE = 4096
-"""Training windows to which the weights of a correction's mean are fitted: five numbers need no more."""
+"""Training windows to which the weights of a correction's mean are fitted: a few numbers need no more."""
+SAMPLE_BYTES = 256 << 20
+"""Bytes of these windows; with long contexts there are fewer of them."""
 
 
 @dataclass
@@ -180,12 +182,13 @@ def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: in
 
     `train` gives the start of the weights; None where they are loaded afterwards.
     """
-    model = build(name, dim, size)
+    model = build(name, dim, size, context)
     if recipe.correction is None:
         return model
     forecaster = Correction(model, context, recipe.input_dropout, recipe.feature_dropout)
     if train is not None:
-        spread = torch.linspace(0, len(train) - 1, min(len(train), SAMPLE)).long()
+        most = max(1, SAMPLE_BYTES // (4 * dim * context))
+        spread = torch.linspace(0, len(train) - 1, min(len(train), SAMPLE, most)).long()
         contexts, targets = train.batch(spread.to(train.starts.device))
         forecaster.start_from(contexts.cpu(), targets.cpu(), recipe.correction)
     return forecaster
@@ -201,7 +204,7 @@ def _copy_of(model: nn.Module) -> nn.Module:
 
 
 def _groups(model: nn.Module, recipe: Recipe) -> list[tuple[list[nn.Parameter], float]]:
-    """Parameters and their weight decay: the five mixing weights and the scale of a correction have none."""
+    """Parameters and their weight decay: the mixing weights and the scale of a correction have none."""
     if not isinstance(model, Correction):
         return [(list(model.parameters()), recipe.weight_decay)]
     return [(list(model.model.parameters()), recipe.weight_decay), ([model.logits, model.log_scale], 0.0)]

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
-from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
+from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
@@ -128,7 +129,8 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
     say = _announcer()
     if workspace.cache is not None and not given.plan:
         move_stores(workspace.cache, workspace.root)
-    plan = make_plan(chosen, workspace, say, extended)
+    with naming_the_file(file, given_options(given)):
+        plan = make_plan(chosen, workspace, say, extended)
     if given.plan:
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))
@@ -285,6 +287,7 @@ def check(given: argparse.Namespace) -> int:
         normalise=given.normalise,
         cross_articles=given.cross_articles,
         same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
+        context=_one_context(given.context),
         cache=workspace.cache,
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
@@ -298,11 +301,18 @@ def check(given: argparse.Namespace) -> int:
 def import_runs(given: argparse.Namespace) -> int:
     from lvmtui.legacy.importer import import_folders
 
-    for line in import_folders(
-        workspace_of(given), [Path(f) for f in given.folders], arm=given.arm, trained_on=given.trained_on
-    ):
+    folders, context = [Path(f) for f in given.folders], _one_context(given.context)
+    for line in import_folders(workspace_of(given), folders, given.arm, given.trained_on, context):
         print(line)
     return Exit.OK
+
+
+def _one_context(given: Sequence[str] | None) -> int:
+    """The context that was given to a command which takes one."""
+    values = (USUAL_CONTEXT,) if given is None else read_value(OPTIONS["context"], given, "--context")
+    if len(values) > 1:
+        raise UserError(f"--context: {' '.join(map(str, values))} are several; this command takes one")
+    return int(values[0])
 
 
 def doctor(given: argparse.Namespace) -> int:

@@ -139,7 +139,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("check", "facts and faults of vector files, or the proof of a campaign's split", chosen)
     added.add_argument("files", nargs="*", metavar="FILE")
     added.add_argument("--json", action="store_true", help="for programs")
-    for name in ("cross_articles", "vectors", "article", "order", "normalise", "same"):
+    for name in ("context", "cross_articles", "vectors", "article", "order", "normalise", "same"):
         _add_option(added, OPTIONS[name])
     added.add_argument(
         "--split",
@@ -153,13 +153,17 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--again", action="store_true", help="test devices again that were tested before")
     added.add_argument("--json", action="store_true", help="for programs")
 
-    added = command("import", "take in runs of the original experiment's trainers")
-    added.add_argument("folders", nargs="+", metavar="FOLDER")
-    added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
-    added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+    _add_import_options(command("import", "take in runs of the original experiment's trainers"))
 
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
     return parser
+
+
+def _add_import_options(parser: Parser) -> None:
+    parser.add_argument("folders", nargs="+", metavar="FOLDER")
+    parser.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
+    parser.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+    parser.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
 
 
 def _add_campaign_options(parser: Parser) -> None:

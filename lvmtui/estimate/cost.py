@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
 
 PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
     ("amn", "small"): (100_480, 1_281, 0),
@@ -21,8 +21,10 @@ PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
     ("graphmert_lvm", "small"): (513, 1_049, 10),
     ("graphmert_lvm", "full"): (24_577, 49_267, 50),
 }
-"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D. A test builds the models and
-counts."""
+"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test
+builds the models and counts."""
+POSITIONS = frozenset({"graphmert_lvm"})
+"""Models with D more parameters for each vector of a context."""
 
 USES = {
     ("amn", "small"): 1.8,
@@ -36,9 +38,9 @@ USES = {
     ("graphmert_lvm", "small"): 5.6,
     ("graphmert_lvm", "full"): 5.0,
 }
-"""How often one window uses a parameter: five times if it is applied to each context vector, less if it is applied once
-(most of AMN), more if much work is not in matrix products (attention in small models). From
-`benchmarks/training_speed.py`."""
+"""How often one window of five vectors uses a parameter: five times if it is applied to each context vector, less if
+it is applied once (most of AMN), more if much work is not in matrix products (attention in small models). From
+`benchmarks/training_speed.py`. One use is of the head, which is applied once; the others grow with the context."""
 OTHER_USES = 5.0
 """The same for a model that is not in the table."""
 
@@ -51,10 +53,14 @@ THREADS = 0.6
 """n threads are worth n ** 0.6 cores, since they wait for each other after each small product. Measured exponents with
 two threads at full size: .3 (AMN) to .8 (GraphMERT-LVM)."""
 GPU = 200.0
-"""Reference cores that a GPU is worth in matrix products. Not measured: from operations and bytes on an H100."""
-STEP = {"cpu": 1e-3, "gpu": 4e-4}
-"""Seconds of a step that do not depend on the model: gathering the batch, clipping, logging, and on a GPU the launch of
-its kernels. The figure for a GPU is not measured: some hundred kernels of 2 to 3 us, replayed as one graph."""
+"""Reference cores that a GPU is worth in matrix products, from operations and bytes on an H100."""
+STEP = 1e-3
+"""Seconds of a step on a CPU that do not depend on the model: gathering the batch, clipping, logging."""
+GPU_STEP = {"amn": 2.3e-4, "lstm": 3.5e-4, "gru": 7.0e-4, "transformer": 1.21e-3, "graphmert_lvm": 1.31e-3}
+"""The same on a GPU, where it is the time of the model's many small kernels, replayed as one graph. Measured on an H200
+(`benchmarks/gpu.py`, size full, batch 32), less what the products and the update are reckoned to take."""
+OTHER_GPU_STEP = 7.0e-4
+"""The same for a model that is not in the table."""
 UPDATE = 1e-9
 """Seconds a parameter for AdamW, clipping and weight averaging: about 40 bytes moved at 36 GB/s."""
 SAVE = 6e-9
@@ -77,6 +83,7 @@ class Kind(NamedTuple):
     dim: int
     device: str
     threads: int
+    context: int = USUAL_CONTEXT
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class Work:
     """Evaluations without a better loss after which the run ends early; None: it never does."""
     parameters: int | None = None
     """As the run has logged them; None: taken from the table."""
+    context: int = USUAL_CONTEXT
 
     @property
     def evaluations(self) -> int:
@@ -107,7 +115,7 @@ class Work:
     @property
     def kind(self) -> Kind:
         threads = self.threads if self.device_kind == "cpu" else 1  # they do nothing for a GPU
-        return Kind(self.model, self.size, self.dim, self.device_kind, threads)
+        return Kind(self.model, self.size, self.dim, self.device_kind, threads, self.context)
 
     @property
     def device_kind(self) -> str:
@@ -135,19 +143,24 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         threads=max(1, spec.threads),
         patience=spec.recipe.patience,
         parameters=parameters,
+        context=spec.context,
     )
 
 
-def parameters_of(model: str, size: str, dim: int) -> int | None:
+def parameters_of(model: str, size: str, dim: int, context: int = USUAL_CONTEXT) -> int | None:
     """Trainable parameters of a model for vectors of width `dim`; None if the model is not in the table."""
     row = PARAMETERS.get((model, size))
-    return None if row is None else row[0] + row[1] * dim + row[2] * dim * dim
+    if row is None:
+        return None
+    positions = dim * (context - USUAL_CONTEXT) if model in POSITIONS else 0
+    return row[0] + row[1] * dim + row[2] * dim * dim + positions
 
 
 def step_cost(work: Work) -> float:
     """Seconds of one training step on the reference core."""
     windows = work.batch_size * _window(work)
-    return STEP[work.device_kind] + UPDATE * _parameters(work) / _memory_speed(work) + windows
+    fixed = STEP if work.device_kind == "cpu" else GPU_STEP.get(work.model, OTHER_GPU_STEP)
+    return fixed + UPDATE * _parameters(work) / _memory_speed(work) + windows
 
 
 def evaluation_cost(work: Work) -> float:
@@ -164,12 +177,13 @@ def closing_cost(work: Work) -> float:
 def _parameters(work: Work) -> int:
     if work.parameters is not None:
         return work.parameters
-    return parameters_of(work.model, work.size, work.dim) or GUESSED.get(work.size, GUESSED["full"])
+    return parameters_of(work.model, work.size, work.dim, work.context) or GUESSED.get(work.size, GUESSED["full"])
 
 
 def _window(work: Work) -> float:
     """Seconds for one window, forward (2 operations a parameter and use) and backward (4)."""
     uses = USES.get((work.model, work.size), OTHER_USES)
+    uses = 1 + (uses - 1) * work.context / USUAL_CONTEXT
     return 6 * _parameters(work) * uses / (CORE * _speed(work))
 
 

@@ -114,6 +114,17 @@ class Campaign:
         """Vectors in the context of one of `models`."""
         return int(model.rpartition("@")[2]) if self.contexts else self.context
 
+    def with_shorter(self, model: str) -> str | None:
+        """The same model with the next shorter context."""
+        name = model.rpartition("@")[0]
+        shorter = [context for context in self.contexts if context < self.context_of(model)]
+        return f"{name}@{shorter[-1]}" if shorter else None
+
+    def shorter(self, model: str) -> int:
+        """The context of one of `models` where it is not the longest; else 0."""
+        context = self.context_of(model)
+        return context if context != self.context else 0
+
     @property
     def drawn_by_seed(self) -> bool:
         """Each seed trains on articles of its own; all are judged on the same ones unless there are folds too."""

@@ -196,6 +196,21 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
+class ContextGain:
+    """A model with one context against itself with the next shorter one, trained on the same arm."""
+
+    arm: str
+    context: int
+    shorter: int
+    cosine: float
+    """Mean held-out cosine, weighted as the comparisons are."""
+    shorter_cosine: float
+    difference: Estimate
+    """In cosine, on the same targets."""
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A model's expanded arm against its baseline arm."""
 
@@ -232,6 +247,8 @@ class Comparison:
     retrieval: tuple[Retrieval, ...] = ()
     judge_on: Population = "both"
     """The articles that all figures but `strata` are of."""
+    contexts: tuple[ContextGain, ...] = ()
+    """Of a model with one of several contexts: what it gains over the next shorter one, by arm."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -61,7 +61,9 @@ def choices(
         return [(gpus * beside, share(gpus * beside)) for beside in range(1, most + 1)]
     if jobs is not None:
         return [(jobs, share(jobs))]
-    largest = max(parameters_of(w.model, w.size, w.dim) or GUESSED.get(w.size, GUESSED["full"]) for w in works)
+    largest = max(
+        parameters_of(w.model, w.size, w.dim, w.context) or GUESSED.get(w.size, GUESSED["full"]) for w in works
+    )
     fit = int((hardware.memory - KEPT) // (TRAINER + PARAMETER * largest))
     most = min(hardware.cores // (threads or 1), len(works), fit, MOST_JOBS)
     return [(jobs, share(jobs)) for jobs in range(1, max(1, most) + 1)]

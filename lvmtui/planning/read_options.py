@@ -5,9 +5,10 @@ Errors name the place of the mistake: `--jobs`, or `campaign.toml: jobs`.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,27 @@ def combine(start: Options, *places: Given) -> Options:
     options = replace(start, **changes)
     _check_together(options, lambda name: named.get(name, f"--{name.replace('_', '-')}"))
     return options
+
+
+@contextmanager
+def naming_the_file(file: Given, command_line: Given) -> Iterator[None]:
+    """What planning finds wrong with an option is told where it was set: `--folds` becomes `campaign.toml: folds`.
+
+    Only what comes before the remedy, which follows the first semicolon, is changed.
+    """
+    try:
+        yield
+    except UserError as error:
+        from_file = file.values.keys() - command_line.values.keys()
+        problem, semicolon, remedy = str(error).partition(";")
+
+        def renamed(found: re.Match[str]) -> str:
+            key = found[1]
+            if key.replace("-", "_") not in from_file:
+                return found[0]
+            return file.called(key) if found.start() == 0 else key
+
+        raise UserError(re.sub(r"--([a-z]+(?:-[a-z]+)*)", renamed, problem) + semicolon + remedy) from None
 
 
 def read_value(declared: Option, value: Any, where: str) -> Any:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
 from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
@@ -21,6 +23,7 @@ from lvmtui.state.tail import LogCursor, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.files import append_line
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.rows import PairSoFar, early_change
 
 QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
 """Most lines of a run's log, and of no interest here: passed over before they are decoded."""
@@ -91,6 +94,50 @@ class _RunLog:
         return [*self._events.read()[0], *self._records.read()[0]]
 
 
+EARLY_SHARES = (0.5, 0.75)
+"""Shares of the training at which the monitor log tells a pair's change so far."""
+
+
+class _EarlyChanges:
+    """Tells how each pair's change looks on the way, at fixed shares: the same history gives the same lines."""
+
+    def __init__(self, folder: CampaignDir, campaign: Campaign) -> None:
+        self._folder = folder
+        self._campaign = campaign
+        pairs = [(model, seed) for model in campaign.models for seed in campaign.seeds]
+        self._due = [(share, model, seed) for share in EARLY_SHARES for model, seed in pairs]
+
+    def news(self, states: Mapping[str, RunState | None]) -> list[Line]:
+        """The lines that have become due."""
+        runs = {(p.model, p.arm, p.seed): states.get(p.run) for p in self._campaign.runs}
+        lines: list[Line] = []
+        for due in tuple(self._due):
+            share, model, seed = due
+            baseline, expanded = (runs.get((model, arm, seed)) for arm in ARMS)
+            if baseline is None or expanded is None:
+                continue
+            times = [_time_of_share(run, share) for run in (baseline, expanded)]
+            if None in times:
+                continue
+            fold = self._campaign.fold_of(seed)
+            trivial = {arm: read_trivial(self._folder.baseline_scores(arm, fold)) for arm in ARMS}
+            if None in trivial.values():
+                continue  # its worker has not come to it yet
+            self._due.remove(due)
+            change = early_change([PairSoFar(baseline, expanded, trivial)], share)
+            if change is not None:
+                of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
+                when = max(time for time in times if time is not None)
+                lines.append((when, f"{title_of(model)}{of_seed}  change {change.words}"))
+        return lines
+
+
+def _time_of_share(run: RunState, share: float) -> float | None:
+    """When a run was evaluated after that share of its training; None: not yet, or it ended before."""
+    step = share * run.spec.total_steps
+    return next((e.time for e in run.trainer.evaluations if e.step >= step), None)
+
+
 @dataclass
 class ReadableLogs:
     """The logs of one campaign."""
@@ -100,9 +147,11 @@ class ReadableLogs:
     monitor: AppendedLog = field(init=False)
     _arms: dict[str, AppendedLog] = field(default_factory=dict)
     _runs: dict[str, _RunLog] = field(default_factory=dict)
+    _early: _EarlyChanges = field(init=False)
 
     def __post_init__(self) -> None:
         self.monitor = AppendedLog(self.workspace.monitor_log(self.campaign))
+        self._early = _EarlyChanges(self.workspace.campaign(self.campaign.id), self.campaign)
         for planned in self.campaign.runs:
             if planned.trained_here:
                 self._runs[planned.run] = _RunLog(self.workspace.run(planned))
@@ -131,8 +180,8 @@ class ReadableLogs:
                 log_of_arm.add(lines[label])
                 log_of_arm.forget()
             log_of_arm.flush()
-        if endings:
-            self.monitor.add(endings)
+        if told := endings + self._early.news(states):
+            self.monitor.add(told)
         self.monitor.flush()
 
     def note(self, text: str, when: float, *, once: bool = False) -> None:

@@ -301,20 +301,23 @@ class PairSoFar:
     trivial: Mapping[Arm, TrivialBaselines | None]
 
 
-def early_change(pairs: Sequence[PairSoFar]) -> EarlyChange | None:
+def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyChange | None:
     """The change so far, mean over the pairs that have come far enough; None: too early to tell.
+
+    `at`: the share of the training to look at, at least `LEAST_SHARE`; None: as far as both arms are.
 
     Both arms are read at the same share of their training, by the best validation cosine up to there. Runs of other
     programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
     """
-    found = [known for pair in pairs if (known := _of_pair(pair)) is not None]
+    found = [known for pair in pairs if (known := _of_pair(pair, at)) is not None]
     return EarlyChange(fmean(c.percent for c in found), min(c.share for c in found)) if found else None
 
 
-def _of_pair(pair: PairSoFar) -> EarlyChange | None:
+def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
     runs: tuple[tuple[Arm, RunState], ...] = (("baseline", pair.baseline), ("expanded", pair.expanded))
-    share = min(_share(run) for _, run in runs)
-    if share < LEAST_SHARE:
+    done = min(_share(run) for _, run in runs)
+    share = done if at is None else at
+    if done < max(share, LEAST_SHARE):
         return None
     gains = []
     for arm, run in runs:

@@ -139,7 +139,7 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
         design = _design(state, arms, seeds, cells)
         windows = [fmean(_windows(state, model, arm, seed) for seed in seeds) for arm in arms]
         measured = measure(design, windows, [_pooled(state, cells, arm, seeds) for arm in arms])
-        points = _points(state, arms, seeds, cells, measured, design)
+        points = _points(state, model, arms, seeds, cells, measured, design)
         curve = fit(measured) if len(arms) >= LEAST_SIZES else None
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
@@ -191,12 +191,18 @@ def _windows(state: CampaignState, model: str, arm: Arm, seed: int) -> int:
 
 
 def _points(
-    state: CampaignState, arms: Sequence[Arm], seeds: Sequence[int], cells: Cells, measured: Measured, design: Design
+    state: CampaignState,
+    model: str,
+    arms: Sequence[Arm],
+    seeds: Sequence[int],
+    cells: Cells,
+    measured: Measured,
+    design: Design,
 ) -> tuple[Point, ...]:
     found = []
     for number, (arm, whisker) in enumerate(zip(arms, measured.whiskers.tolist(), strict=True)):
         facts = state.campaign.arm(arm)
-        trivial = _trivial(state, arm, seeds, cells, design)
+        trivial = _trivial(state, model, arm, seeds, cells, design)
         against = max(trivial, key=trivial.__getitem__, default="")
         found.append(
             Point(
@@ -214,12 +220,14 @@ def _points(
     return tuple(found)
 
 
-def _trivial(state: CampaignState, arm: Arm, seeds: Sequence[int], cells: Cells, design: Design) -> dict[str, float]:
+def _trivial(
+    state: CampaignState, model: str, arm: Arm, seeds: Sequence[int], cells: Cells, design: Design
+) -> dict[str, float]:
     """Cosine of each trivial baseline of a size, weighted as the models are."""
     by_seed: list[dict[str, Floats]] = []
     for seed in seeds:
         scores = cells[arm, seed]
-        found = trivial_scores(state, seed, len(scores.window), (arm,)).get(arm, {})
+        found = trivial_scores(state, model, seed, len(scores.window), (arm,)).get(arm, {})
         by_seed.append({name: one.cosine[_judging(state, scores)].astype(np.float64) for name, one in found.items()})
     names = [name for name in by_seed[0] if all(name in other for other in by_seed)]
     if state.campaign.folds:

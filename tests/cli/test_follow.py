@@ -10,11 +10,12 @@ import pytest
 from lvmtui.cli import follow
 from lvmtui.cli.status import status_as_json, status_as_text
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.process_id import own_identity
-from tests.factory import bring_to, make_campaign
-from tests.verdict.scenes import finished, state_of
+from tests.factory import bring_to, make_campaign, write_trivial
+from tests.verdict.scenes import finished, read_table, report_of, state_of
 
 UP = {"amn": (0.51, 0.52)}
 
@@ -81,3 +82,26 @@ def test_a_long_reason_wraps_and_keeps_its_end(tmp_path: Path) -> None:
     lines = text.splitlines()
     assert "update lvmtui to read it" in " ".join(text.split())
     assert sum(line.startswith(" " * 20) for line in lines) >= 1, "the reason goes on below itself"
+
+
+def test_status_tells_a_change_early_by_the_rule_of_the_screen(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "running"})
+    for arm in ARMS:
+        write_trivial(workspace, campaign, arm)
+    state = state_of(workspace, campaign)
+    row = read_table(state).row("amn")
+    assert row and row.early
+    early = row.early
+    assert f"AMN  {early.words}" in status_as_text(state, None).splitlines()
+    (model,) = status_as_json(state, None)["models"]
+    assert model["early"] == {"percent": early.percent, "share": early.share} and model["interval"] is None
+
+
+def test_status_says_when_it_is_too_early_and_gives_the_interval_at_the_end(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "queued"})
+    assert "AMN  too early to tell" in status_as_text(state_of(workspace, campaign), None).splitlines()
+    workspace, campaign = finished(tmp_path / "over", UP, seeds=(1,))
+    report_of(workspace, campaign)
+    (model,) = status_as_json(state_of(workspace, campaign), None)["models"]
+    low, high = model["interval"]
+    assert low < model["change_percent"] < high and model["early"] is None

@@ -394,3 +394,13 @@ def test_a_time_is_always_one(steps: int, evaluations: int, spent: float, second
         left = Left(steps, evaluations, steps % 100, doing, max(0.0, spent), worse)
         eta = time_of(replace(WORK, patience=6), left, Machine((own,)), UNKNOWN, own).eta
         assert 0 < eta.low <= eta.seconds <= eta.high < math.inf
+
+
+@pytest.mark.parametrize(
+    ("model", "milliseconds"),
+    [("amn", 0.25), ("lstm", 0.53), ("gru", 0.94), ("transformer", 1.83), ("graphmert_lvm", 3.78)],
+)
+def test_a_step_on_a_gpu_costs_what_it_did_on_an_h200(model: str, milliseconds: float) -> None:
+    """Before any self-test: size full, batch 32, vectors of 768 numbers (docs/performance.md)."""
+    work = replace(WORK, model=model, size="full", dim=768, batch_size=32, device="cuda", parameters=None)
+    assert 1e3 * step_cost(work) == pytest.approx(milliseconds, rel=0.05)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lvmtui.cli.parser import given_options, parse
 from lvmtui.planning.options import OPTIONS, Option, Options, demo
-from lvmtui.planning.read_options import Given, combine, read_campaign_file, read_value
+from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 
 
@@ -265,3 +265,22 @@ def test_any_values_are_taken_or_refused_in_one_line(values: dict[str, object]) 
 
 def test_the_demo_is_small_and_bundled() -> None:
     assert demo().bundled and demo().size == "small" and demo().recipe == "tuned"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("--folds: needs several seeds; add --seeds 1 2 3", "{file}: folds: needs several seeds; add --seeds 1 2 3"),
+        ("--batch-size 900: too large; give less", "{file}: batch-size 900: too large; give less"),
+        ("--device mps: only on a Mac; give --device cpu", "--device mps: only on a Mac; give --device cpu"),
+        ("--baseline and --folds are odd", "--baseline and folds are odd"),
+        ("data.npz: not an archive", "data.npz: not an archive"),
+    ],
+)
+def test_what_planning_finds_wrong_is_told_where_it_was_set(tmp_path: Path, message: str, told: str) -> None:
+    """`device` is also given on the command line, which counts."""
+    file = tmp_path / "c.toml"
+    file.write_text('folds = true\nbatch-size = 900\ndevice = "cpu"\n')
+    with pytest.raises(UserError) as caught, naming_the_file(read_campaign_file(file), Given({"device": "mps"})):
+        raise UserError(message)
+    assert str(caught.value) == told.format(file=file)

@@ -9,13 +9,14 @@ import pytest
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor import readable_logs as logs_module
 from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.system.files import append_line
 from lvmtui.system.process_id import host_name
-from tests.factory import NOBODY, bring_to, make_campaign
+from tests.factory import NOBODY, bring_to, make_campaign, write_trivial
 
 
 class Bench:
@@ -135,3 +136,25 @@ def test_notes_are_written_once(bench: Bench) -> None:
     assert len(bench.monitor()) == 1
     bench.logs.compared("graphmert_lvm", 1795355300.0, 2)
     assert bench.monitor()[-1].endswith("comparison of GraphMERT-LVM written, 2 pairs")
+
+
+def test_the_change_so_far_is_told_at_fixed_shares_by_the_rule_of_the_screen(bench: Bench) -> None:
+    def told() -> list[str]:
+        return [line.partition("GRU  ")[2] for line in bench.monitor() if "change" in line]
+
+    bring_to(bench.workspace, bench.campaign, "gru", "baseline", state="finished")
+    bring_to(bench.workspace, bench.campaign, "gru", "expanded", state="running")
+    bench.catch_up()
+    assert not told(), "the trivial baselines are missing"
+    for arm in ARMS:
+        write_trivial(bench.workspace, bench.campaign, arm)
+    bench.catch_up()
+    (half,) = told()
+    assert half.endswith("so far (at 50 % of training)")
+    bring_to(bench.workspace, bench.campaign, "gru", "expanded", state="finished")
+    bench.catch_up()
+    assert told()[0] == half and told()[1].endswith("so far (at 75 % of training)")
+    before = bench.monitor()
+    bench.logs = ReadableLogs(bench.workspace, bench.campaign)  # another supervisor
+    bench.catch_up()
+    assert bench.monitor() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -198,3 +199,14 @@ def test_vectors_that_do_not_fit_are_refused_with_both_sizes(cuda: FakeCuda) -> 
         refuse_too_large("vectors.npy", 7_100_000_000, torch.device("cuda:0"))
     refuse_too_large("vectors.npy", 900_000_000, torch.device("cuda:0"))
     refuse_too_large("vectors.npy", 7_100_000_000, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("model", "workspace"), [("lstm", ":16:8"), ("gru", ":16:8"), ("amn", ":4096:8")])
+def test_cublas_gets_the_workspace_with_which_each_kind_of_layer_repeats_itself(
+    spec: RunSpec, monkeypatch: pytest.MonkeyPatch, model: str, workspace: str
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    choose_device(replace(spec, model=model, device="cpu", deterministic=True))
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == workspace
+    choose_device(replace(spec, model="transformer", device="cpu", deterministic=True))
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == workspace, "what is set already stays"
