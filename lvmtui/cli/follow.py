@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -19,7 +18,9 @@ from lvmtui.cli.ending import read_ending
 from lvmtui.cli.status import headline, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.results import ReportedRuns
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import PHASES, Phase
@@ -137,7 +138,5 @@ def _await_report(state: CampaignState) -> bool:
 
 def _phases_in(report: Path) -> dict[str, str]:
     """The phase of each run in a `report.json`, which is written after the Markdown; empty if it cannot be read."""
-    try:
-        return {run["run"]: run["status"] for run in json.loads(report.read_bytes())["runs"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    found = find_document(ReportedRuns, report)
+    return {run.run: run.status for run in found.runs} if found else {}

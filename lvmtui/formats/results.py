@@ -260,3 +260,22 @@ def read_comparison(path: Path) -> Comparison | None:
     """The comparison at `path`; None where there is none this version can read: it is made again."""
     comparison = find_document(Comparison, path)
     return comparison if comparison and comparison.version == VERSION else None
+
+
+# The report -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A run as the report found it."""
+
+    run: str
+    status: str
+    """Its phase."""
+
+
+@dataclass(frozen=True)
+class ReportedRuns:
+    """What the commands need of `report.json`. All of it is `report.contents.Report`."""
+
+    runs: tuple[ReportedRun, ...]

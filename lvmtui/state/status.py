@@ -105,6 +105,10 @@ def phases_with(*paces: Pace) -> frozenset[Phase]:
 
 OVER = phases_with("over")
 """Nothing more happens without an order."""
+STARTABLE = phases_with("waits")
+"""A run in one of these starts as soon as it is wanted and there is a place for it."""
+STOPPING = phases_with("stopping")
+"""An order to stop was given and its process is still there."""
 ENDED_EARLY = OVER - {Phase.FINISHED}
 """Over without a result: cancelled, failed or diverged."""
 ALIVE = frozenset(phase for phase, facts in PHASES.items() if facts.has_process)
