@@ -65,7 +65,7 @@ def test_a_split_of_any_context_does_not_leak(
     at = tmp_path_factory.mktemp("split")
     articles = library(seed)
     files = {"baseline": articles[:45], "expanded": articles}
-    pair = arms(at, *(save_articles(at / f"{name}.npz", made) for name, made in files.items()))
+    pair = arms(at, save_articles(at / "b.npz", articles[:45]), save_articles(at / "e.npz", articles))
     split = draw_split(*pair, seed=seed, context=context)
     # a store's rows are those of the file, scaled to 1: here to the bit
     stored = {
@@ -153,9 +153,9 @@ def test_a_narrowed_window_ends_where_the_window_does() -> None:
 @pytest.mark.parametrize("context", [2, 9])
 def test_a_split_of_sequence_files(tmp_path: Path, context: int) -> None:
     """Files of contexts of nine, of which shorter ones can be taken too."""
-    paths = [save_sequences(tmp_path / f"{n}.npz", *windows_of(walk(n, 4), 9)) for n in (3000, 6000)]
-    pair = arms(tmp_path, *paths)
-    assert convert.convert(paths[0], tmp_path).facts.file_context == 9
+    small, large = (save_sequences(tmp_path / f"{n}.npz", *windows_of(walk(n, 4), 9)) for n in (3000, 6000))
+    pair = arms(tmp_path, small, large)
+    assert convert.convert(small, tmp_path).facts.file_context == 9
     split = draw_split(*pair, seed=0, context=context)
     split.write(tmp_path / "split")
     assert prove(tmp_path / "split", {arm.name: arm.open() for arm in pair}).holds
