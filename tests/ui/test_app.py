@@ -528,6 +528,19 @@ async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: Make
         await until(pilot, lambda: "sorted by model" in shown(app))
 
 
+async def test_where_leaving_stops_the_runs_the_screen_says_so(
+    root: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the first process of a container."""
+    monkeypatch.setattr("lvmtui.ui.app.ends_the_container", lambda: True)
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "q leave, runs stop with a checkpoint" in shown(app).splitlines()[-1])
+        assert any("runs stop with a checkpoint" in action.hint for action in offered(app))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "leave; the runs stop with a checkpoint" in shown(app))
+
+
 async def test_orders_for_many(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:

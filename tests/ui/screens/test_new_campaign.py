@@ -15,7 +15,7 @@ from lvmtui.cli.parser import build_parser
 from lvmtui.models import MODELS
 from lvmtui.ui import child
 from lvmtui.ui.draw.new_form import Answers, Form, answer_lines
-from lvmtui.ui.read.files import completed, entries
+from lvmtui.ui.read.files import completed, names
 from lvmtui.ui.screens.new_campaign import NewScreen
 from lvmtui.ui.widgets.picker import VectorTree
 from lvmtui.ui.widgets.textfield import TextField
@@ -67,13 +67,13 @@ def test_paths_are_completed(tmp_path: Path) -> None:
     (tmp_path / "vectors").mkdir()
     for name in ("vec_8k.npz", "vec_23k.npz", "notes.txt", ".hidden.npz"):
         (tmp_path / name).write_bytes(b"x")
-    assert [entry.name for entry in entries(tmp_path)] == ["vectors/", "vec_23k.npz", "vec_8k.npz"]
+    assert names(tmp_path) == ["vec_23k.npz", "vec_8k.npz", "vectors/"]
     assert completed(f"{tmp_path}/ve") == f"{tmp_path}/vec"
     assert completed(f"{tmp_path}/vec_8") == f"{tmp_path}/vec_8k.npz"
     assert completed(f"{tmp_path}/vect") == f"{tmp_path}/vectors/"
     assert completed(f"{tmp_path}/no") == f"{tmp_path}/no"
     assert completed("~nobody-here/x") == "~nobody-here/x"
-    assert entries(tmp_path / "none") == []
+    assert names(tmp_path / "none") == []
 
 
 def test_whatever_our_commands_say_can_be_shown() -> None:
