@@ -179,8 +179,7 @@ def check_arms(
 
 
 def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
-    store = arm.open()
-    longest = store.longest_context
+    longest = (store := arm.open()).longest_context
     if store.facts.file_kind == "sequences":
         return f"{facts.file}: its contexts have {longest} vectors; --context {longest} or less can be taken from it"
     if store.article_of is None:
