@@ -207,8 +207,7 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
         if store.article_of is None or (cross_articles and store.facts.kind == "articles"):
             continue
         lengths = np.unique(store.article_of[slice(*arm.rows)], return_counts=True)[1]
-        few = int((lengths <= longest).sum())
-        if not few:
+        if not (few := int((lengths <= longest).sum())):
             continue
         what = "articles" if store.facts.kind == "articles" else "pieces"
         words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"
