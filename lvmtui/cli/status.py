@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lvmtui.cli.ending import outcome_of, read_table
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import encode
@@ -183,6 +184,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "silence": state.silence,
         "trouble": state.trouble,
         "eta": encode(eta.eta),
+        "verdict": encode(outcome := outcome_of(state.campaign.id, read_table(state))) | {"line": outcome.line},
         "models": [_model_as_json(row) for row in models],
         "runs": [_run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
     }
