@@ -78,6 +78,7 @@ class Outcome:
 def outcome_of(campaign: str, table: Table) -> Outcome:
     """The campaign's verdict as it stands now."""
     ranked = table.ranked
+    change: float | None
     if len(table.rows) > 1 and table.primary:
         verdict, estimate = table.primary.verdict, table.primary.estimate
         change, interval = estimate.value, estimate.interval()

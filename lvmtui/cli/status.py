@@ -185,12 +185,12 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "trouble": state.trouble,
         "eta": encode(eta.eta),
         "verdict": encode(outcome := outcome_of(state.campaign.id, read_table(state))) | {"line": outcome.line},
-        "models": [_model_as_json(row) for row in models],
-        "runs": [_run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
+        "models": [model_as_json(row) for row in models],
+        "runs": [run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
     }
 
 
-def _model_as_json(row: ModelRow) -> dict[str, Any]:
+def model_as_json(row: ModelRow) -> dict[str, Any]:
     return {
         "model": row.model,
         "change_percent": row.change,
@@ -200,7 +200,7 @@ def _model_as_json(row: ModelRow) -> dict[str, Any]:
     }
 
 
-def _run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
+def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
     planned, run = view.planned, view.state
     finished = run.trainer.finished if run else None
     expected = eta.runs.get(planned.run)
