@@ -21,8 +21,9 @@ from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
-from lvmtui.formats.learning_curve import read_learning_curve
+from lvmtui.formats.learning_curve import LearningCurve, read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.models import title_of
 from lvmtui.report.contents import Heldout, Report, report_of
 from lvmtui.report.curves import curve_file, file_stem, svg
 from lvmtui.report.markdown import markdown
@@ -110,6 +111,8 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     replace_file(folder.report, _markdown(report, CURVES).encode())
     replace_file(folder.report_json, _json(report))
     replace_file(folder.report_json.with_suffix(".csv"), table_csv(report).encode())
+    if report.learning_curve:
+        replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
     return publish(final, _markdown(report, _seen_from(folder, final.parent)), state.campaign)
@@ -239,6 +242,21 @@ def table_csv(report: Report) -> str:
         name = _plain(trivial.title)
         filled = ["trivial", "", name, _plain(base), _plain(expanded), trivial.baseline, trivial.expanded]
         write([*filled, *[""] * (len(columns) - len(filled))])
+    return out.getvalue()
+
+
+def curve_csv(curve: LearningCurve) -> str:
+    """The learning curves, a line a model and size. What is said of a model stands at its largest size."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    columns = ("model", "size", "vectors", "windows", "seeds", "cosine", "whisker", "trivial", "against")
+    write((*columns, "word", "doubling_percent", "low_percent", "high_percent"))
+    for one in curve.models:
+        for point in one.points:
+            told = one.doubling if point is one.points[-1] else None
+            said = [one.word or "", told.value, told.low, told.high] if told else [""] * 4
+            figures = [point.vectors, point.windows, point.seeds, point.cosine, point.whisker, point.trivial]
+            write([_plain(title_of(one.model)), _plain(point.label), *figures, point.against, *said])
     return out.getvalue()
 
 
