@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from trainers.models import unit
 
+LEAST_SHARE = 5e-3
+"""What all weights begin with at least, together: the logarithm of each must be finite."""
 SAMPLE = 256
 """Windows from which the length of a model's first outputs is taken; a large model needs seconds for thousands."""
 
@@ -17,8 +19,8 @@ SAMPLE = 256
 class Correction(nn.Module):
     """(B, T, D) -> raw (B, D): `sum_t softmax(logits)_t context_t + scale * model(dropped context)`.
 
-    Five numbers predict better than most networks on data this small; the network is left what they cannot do.
-    `logits` (T,) and `scale` () are learned, on top of the model's own parameters.
+    A weight for each context vector predicts better than most networks on data this small; the network is left what
+    they cannot do. `logits` (T,) and `scale` () are learned, on top of the model's own parameters.
     """
 
     def __init__(self, model: nn.Module, context: int, input_dropout: float, feature_dropout: float) -> None:
@@ -71,5 +73,7 @@ def recency_weights(contexts: Tensor, targets: Tensor) -> Tensor:
     """(N, T, D), (N, D) -> (T,): least squares of the target on the context vectors, made positive, summing to one."""
     by_place = contexts.transpose(0, 1).flatten(1)  # two plain products: einsum would do N small ones
     gram, cross = by_place @ by_place.T, by_place @ targets.flatten()
-    weights = torch.linalg.solve(gram + 1e-6 * gram.trace() * torch.eye(len(gram)), cross).clamp(min=1e-3)
+    weights = torch.linalg.solve(gram + 1e-6 * gram.trace() * torch.eye(len(gram)), cross).clamp(
+        min=LEAST_SHARE / len(gram)
+    )
     return weights / weights.sum()

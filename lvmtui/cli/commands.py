@@ -20,6 +20,7 @@ from typing import Any
 
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
@@ -264,7 +265,9 @@ def check(given: argparse.Namespace) -> int:
         workspace.root,
         normalise=given.normalise,
         cross_articles=given.cross_articles,
+        reading=Reading(given.vectors or "", given.article or "", given.order or ""),
         same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
+        context=_one_context(given.context),
         cache=workspace.cache,
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
@@ -278,17 +281,61 @@ def check(given: argparse.Namespace) -> int:
 def import_runs(given: argparse.Namespace) -> int:
     from lvmtui.legacy.importer import import_folders
 
-    for line in import_folders(
-        workspace_of(given), [Path(f) for f in given.folders], arm=given.arm, trained_on=given.trained_on
-    ):
+    folders, context = [Path(f) for f in given.folders], _one_context(given.context)
+    for line in import_folders(workspace_of(given), folders, given.arm, given.trained_on, context):
         print(line)
     return Exit.OK
+
+
+def embed(given: argparse.Namespace) -> int:
+    from lvmtui.cli.embed import embed_texts
+
+    embed_texts(given, _announcer())
+    return Exit.OK
+
+
+def _one_context(given: Sequence[str] | None) -> int:
+    """The context that was given to a command which takes one."""
+    values = (USUAL_CONTEXT,) if given is None else read_value(OPTIONS["context"], given, "--context")
+    if len(values) > 1:
+        raise UserError(f"--context: {' '.join(map(str, values))} are several; this command takes one")
+    return int(values[0])
 
 
 def doctor(given: argparse.Namespace) -> int:
     from lvmtui.cli.doctor import doctor as examine
 
     return Exit.OK if examine(given, workspace_of(given).root) else Exit.RUNS_FAILED
+
+
+def trainer(given: argparse.Namespace) -> int:
+    from lvmtui.cli.trainer_test import pattern_report, try_trainer
+
+    patterns = given.pattern or []
+    if given.log is not None:
+        if not patterns or given.trainer:
+            raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
+        lines, understood = pattern_report(patterns, Path(given.log))
+        print("\n".join(lines))
+        return Exit.OK if understood else Exit.RUNS_FAILED
+    if not given.trainer:
+        raise UserError("trainer test: give --command, or --pattern and a log file")
+    code = Exit.OK
+    print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
+    for found in try_trainer(
+        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
+    ):
+        print(found.line, flush=True)
+        if found.needed and not found.works:
+            code = Exit.RUNS_FAILED
+    return code
+
+
+def watch(given: argparse.Namespace) -> int:
+    from lvmtui.cli.watch_logs import watch as watch_logs
+
+    once = given.once or not sys.stdout.isatty()
+    return Exit.OK if watch_logs([Path(p) for p in given.places], given.pattern or [], once=once) else Exit.RUNS_FAILED
 
 
 def supervise(given: argparse.Namespace) -> int:
@@ -359,7 +406,10 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "queue": queue,
     "check": check,
     "doctor": doctor,
+    "embed": embed,
     "import": import_runs,
+    "trainer": trainer,
+    "watch": watch,
     "supervise": supervise,
 }
 """The commands by the names that `parser.py` gives them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -19,7 +18,9 @@ from lvmtui.cli.ending import read_ending
 from lvmtui.cli.status import headline, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.results import ReportedRuns
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import PHASES, Phase
@@ -104,7 +105,9 @@ def _lines(reader: CampaignReader) -> CampaignState:
             run, name = view.state, view.planned.run
             evaluations = run.trainer.evaluations if run else ()
             phase, seen = shown.get(name, (Phase.QUEUED, 0))
-            where = f"{title_of(view.planned.model)} {state.campaign.arm(view.planned.arm).label}"
+            where = (
+                f"{title_of(view.planned.model, state.campaign.titles)} {state.campaign.arm(view.planned.arm).label}"
+            )
             where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
             for event in evaluations[seen:]:
                 if sentence := sentence_of(event):
@@ -137,7 +140,5 @@ def _await_report(state: CampaignState) -> bool:
 
 def _phases_in(report: Path) -> dict[str, str]:
     """The phase of each run in a `report.json`, which is written after the Markdown; empty if it cannot be read."""
-    try:
-        return {run["run"]: run["status"] for run in json.loads(report.read_bytes())["runs"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    found = find_document(ReportedRuns, report)
+    return {run.run: run.status for run in found.runs} if found else {}

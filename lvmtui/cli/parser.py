@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import lvmtui
+from lvmtui.embed.documents import UNITS
 from lvmtui.planning.options import OPTIONS, Option
 from lvmtui.planning.read_options import Given
 from lvmtui.system.errors import unknown
@@ -133,7 +134,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("check", "facts and faults of vector files, or the proof of a campaign's split", chosen)
     added.add_argument("files", nargs="*", metavar="FILE")
     added.add_argument("--json", action="store_true", help="for programs")
-    for name in ("cross_articles", "vectors", "article", "order", "normalise", "same"):
+    for name in ("context", "cross_articles", "vectors", "article", "order", "normalise", "same"):
         _add_option(added, OPTIONS[name])
     added.add_argument(
         "--split",
@@ -143,17 +144,62 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         help="prove that no held-out vector is trained on; default: the newest campaign",
     )
 
+    _add_embed_options(command("embed", "make a vector file from texts: a folder of text files, or JSON lines"))
+
     added = command("doctor", "test this machine: torch, GPUs, memory, disk, terminal; say what to do about faults")
     added.add_argument("--again", action="store_true", help="test devices again that were tested before")
     added.add_argument("--json", action="store_true", help="for programs")
 
-    added = command("import", "take in runs of the original experiment's trainers")
-    added.add_argument("folders", nargs="+", metavar="FOLDER")
-    added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
-    added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+    _add_import_options(command("import", "take in runs of the original experiment's trainers"))
 
+    _add_own_trainers(command)
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
     return parser
+
+
+def _add_embed_options(parser: Parser) -> None:
+    parser.add_argument("texts", metavar="DIR|FILE.jsonl")
+    parser.add_argument(
+        "--model", required=True, metavar="NAME|FOLDER", help="a sentence-transformers model, by name or in a folder"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.npz")
+    parser.add_argument("--by", choices=UNITS, default=UNITS[0], help="what becomes one vector; default: sentences")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps", help="where the model runs")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="texts at a time; default: 64")
+    parser.add_argument("--half", action="store_true", help="keep float16: half the file, three digits")
+    parser.add_argument("--text-field", metavar="NAME", help="field of a JSON line with the text; default: found")
+    parser.add_argument("--title-field", metavar="NAME", help="field of a JSON line with the title; default: found")
+
+
+def _add_import_options(parser: Parser) -> None:
+    parser.add_argument("folders", nargs="+", metavar="FOLDER")
+    parser.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
+    parser.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+    parser.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
+
+
+def _add_own_trainers(command: Callable[..., Parser]) -> None:
+    """Commands for trainers of a user's own."""
+    added = command("trainer", "try a trainer of your own, or what a pattern understands of its log")
+    tests = added.add_subparsers(title="what", metavar="test", required=True, parser_class=Parser)
+    added = tests.add_parser("test", help="try a command on bundled vectors, or a pattern on a log")
+    added.set_defaults(parser=added)
+    added.add_argument("log", nargs="?", metavar="LOGFILE", help="with --pattern: a log to read")
+    added.add_argument("--command", dest="trainer", metavar="COMMAND", help="as in [trainers.NAME] of a campaign file")
+    added.add_argument(
+        "--pattern", action="append", metavar="REGEX", help="with named groups; several are tried in turn"
+    )
+    added.add_argument(
+        "--checkpoints", action="store_true", help="it writes a checkpoint on TERM, as checkpoints = true"
+    )
+    added.add_argument("--seconds", type=float, default=60.0, metavar="N", help="how long to try it; default: 60")
+
+    added = command("watch", "show logs of runs that lvmtui did not start, as rows; read only")
+    added.add_argument("places", nargs="+", metavar="FOLDER", help="folders with logs, or log files")
+    added.add_argument(
+        "--pattern", action="append", metavar="REGEX", help="with named groups; default: some usual ones"
+    )
+    added.add_argument("--once", action="store_true", help="print the rows and stop")
 
 
 def _add_campaign_options(parser: Parser) -> None:

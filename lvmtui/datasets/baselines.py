@@ -29,9 +29,9 @@ from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score, unit
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
-from lvmtui.datasets.store import Store
+from lvmtui.datasets.store import GATHERED_BYTES, Store
 from lvmtui.datasets.windows import gather, narrowed
-from lvmtui.formats.campaign import read_campaign
+from lvmtui.formats.campaign import Campaign, read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir
@@ -287,9 +287,10 @@ def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
     )
 
 
-def score_baseline(predict: Predictor, heldout: HeldOut, context: int, rows: int = 2048) -> Scores:
+def score_baseline(predict: Predictor, heldout: HeldOut, context: int) -> Scores:
     """Score a baseline that sees `context` vectors on the held-out windows as a model is scored."""
     vectors, starts = heldout.vectors, heldout.starts
+    rows = max(1, GATHERED_BYTES // (4 * vectors.shape[1] * (context + 1)))
     seen = narrowed(starts, heldout.context, context)
     pieces = [predict(gather(vectors, seen[i : i + rows], context)[0]) for i in range(0, len(starts), rows)]
     return score(np.concatenate(pieces), vectors, starts, heldout.context, group=heldout.group)
@@ -365,16 +366,24 @@ def read_baselines(path: Path) -> ArmBaselines | None:
 def write_baselines(folder: CampaignDir, name: ArmName) -> TrivialBaselines:
     """Compute the baselines of a campaign's arm, or return them where they are done. Raises UserError, OSError.
 
-    With folds each has files of its own, `<arm>_fold1.json` and so on, and `<arm>.json` has the means over them.
+    With folds each has files of its own, `<arm>_fold1.json` and so on, and `<arm>.json` has the means over them. The
+    shorter ones of several contexts have `<arm>_c5.json` and so on; they are written first.
     """
     campaign = read_campaign(folder.campaign)
+    for context in campaign.contexts[:-1]:
+        _write_context(folder, campaign, name, context)
+    return _write_context(folder, campaign, name, 0)
+
+
+def _write_context(folder: CampaignDir, campaign: Campaign, name: ArmName, shorter: int) -> TrivialBaselines:
+    """The baselines of one context; 0: of the campaign's longest."""
     data = campaign.arm(name).data
     measured: dict[str, _Measured] = {}
-    found = [_write_split(folder, name, data, fold, measured) for fold in campaign.fold_numbers]
+    found = [_write_split(folder, name, data, (fold, shorter), measured) for fold in campaign.fold_numbers]
     if campaign.fold_numbers == (0,):
         return found[0]
     mean = replace(mean_of_folds(found, campaign.split_fingerprint), windows=campaign.heldout_windows)
-    path = folder.baseline_scores(name)
+    path = folder.baseline_scores(name, 0, shorter)
     if find_document(TrivialBaselines, path) != mean:
         replace_file(path, dump_document(encode(mean)))
     return mean
@@ -417,22 +426,25 @@ _Measured = tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]
 
 
 def _write_split(
-    folder: CampaignDir, name: ArmName, data: ArmData, fold: int, measured: dict[str, _Measured]
+    folder: CampaignDir, name: ArmName, data: ArmData, of: tuple[int, int], measured: dict[str, _Measured]
 ) -> ArmBaselines:
-    """The baselines of one split, computed unless they are there. Raises UserError, OSError.
+    """The baselines `of` a fold and a shorter context, or 0. Computed unless they are there. Raises UserError, OSError.
 
     `measured`: those of splits before, by key. The largest of several sizes is the same for all seeds.
     """
+    fold, shorter = of
     split = folder.split_of(fold)
     windows, heldout = read_arm_windows(split, name), read_heldout(split)
-    key = _key(f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}", (windows.train, windows.validation))
-    path = folder.baseline_scores(name, fold)
+    seen = f" context {shorter}" if shorter else ""
+    facts = f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}{seen}"
+    key = _key(facts, (windows.train, windows.validation))
+    path = folder.baseline_scores(name, *of)
     found = read_baselines(path)
     if found is not None and found.key == key:
         return found
     if key not in measured:
         store = open_store_of(data, folder.path.resolve().parents[3])
-        measured[key] = measure(name, store, windows, heldout, key)
+        measured[key] = measure(name, store, windows, heldout, key, shorter or None)
     document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)
     with written_beside(path.with_suffix(".npz")) as beside:

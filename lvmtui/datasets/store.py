@@ -28,10 +28,9 @@ from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, Integers
 from lvmtui.datasets.readers.source import Kind as FileKind
 from lvmtui.datasets.vector_files import Identity
 from lvmtui.datasets.windows import gather, window_starts
-from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.json_codec import find_document, read_names
 from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import read_json
 from lvmtui.system.text import sanitise
 
 VERSION = 1
@@ -149,7 +148,7 @@ class Store:
     @property
     def titles(self) -> tuple[str, ...]:
         """Titles by article number, sanitised; empty where the file has none."""
-        return tuple(str(title) for title in read_json(self.folder / "titles.json") or ())
+        return read_names(self.folder / "titles.json")
 
     @property
     def loose_windows(self) -> bool:

@@ -69,6 +69,8 @@ class Made:
     """Documents with fewer than SHORT pieces."""
     empty: int
     """Documents without any piece, which are left out."""
+    lengths: tuple[float, float] = (1.0, 1.0)
+    """Shortest and longest vector."""
 
 
 @dataclass
@@ -216,13 +218,18 @@ def _join(folder: Path, output: Path, settings: Settings) -> Made:
     titles: list[bytes] = []
     sources: list[bytes] = []
     seen = dim = 0
+    lengths = [np.inf, 0.0]
     for file in _shards(folder):
         with np.load(file, allow_pickle=False) as shard:
             counts += shard["counts"].tolist()
             titles += shard["titles"].tolist()
             sources += shard["sources"].tolist()
             seen += int(shard["seen"])
-            dim = max(dim, shard["vectors"].shape[1])
+            vectors = shard["vectors"].astype(np.float32)
+            dim = max(dim, vectors.shape[1])
+            if len(vectors):
+                norms = np.linalg.norm(vectors, axis=1)
+                lengths = [min(lengths[0], float(norms.min())), max(lengths[1], float(norms.max()))]
     if not counts:
         raise UserError(f"{sanitise(str(output))}: the texts hold nothing to embed; check the input")
     rows = sum(counts)
@@ -243,4 +250,5 @@ def _join(folder: Path, output: Path, settings: Settings) -> Made:
         for name, array in small.items():
             with archive.open(f"{name}.npy", "w") as out:
                 np.save(out, array, allow_pickle=False)
-    return Made(len(counts), rows, dim, sum(count < SHORT for count in counts), seen - len(counts))
+    short = sum(count < SHORT for count in counts)
+    return Made(len(counts), rows, dim, short, seen - len(counts), (lengths[0], lengths[1]))

@@ -323,6 +323,6 @@ def _range(seconds: float, down: float, up: float) -> Eta:
     return Eta(seconds, seconds * math.exp(-RANGE * down), seconds * math.exp(RANGE * up))
 
 
-def _kind(run: RunState) -> tuple[str, str, int]:
+def _kind(run: RunState) -> tuple[str, str, int, int]:
     """Equal for runs with the same number of parameters."""
-    return (run.spec.model, run.spec.size, run.spec.dim)
+    return (run.spec.model, run.spec.size, run.spec.dim, run.spec.context)

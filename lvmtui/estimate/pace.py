@@ -240,9 +240,9 @@ NOTHING_SHOWN = Machine()
 
 def machine_of(runs: Iterable[RunState]) -> Machine:
     """What these runs have shown of the machine they ran on: those of a campaign, or earlier ones of the workspace."""
-    found: dict[tuple[str, str, str], list[RunState]] = {}
+    found: dict[tuple[str, str, str, int], list[RunState]] = {}
     for run in sorted(runs, key=lambda r: r.trainer.last_time or 0.0, reverse=True):
-        alike = found.setdefault((run.spec.model, run.spec.size, run.spec.arm), [])
+        alike = found.setdefault((run.spec.model, run.spec.size, run.spec.arm, run.spec.context), [])
         if len(alike) < NEWEST:
             alike.append(run)
     return Machine(tuple(s for alike in found.values() for run in alike if (s := shown_by(run)) is not None))

@@ -86,6 +86,8 @@ class Campaign:
     """Runs that start before the others, because they take longest; as many as leave one place to the others."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """How people write the names of the user's own models and trainers."""
     folds: bool = False
     """True: each seed holds out other clusters, so its runs have a split of their own."""
     cluster_cap: int | None = None
@@ -113,6 +115,17 @@ class Campaign:
     def context_of(self, model: str) -> int:
         """Vectors in the context of one of `models`."""
         return int(model.rpartition("@")[2]) if self.contexts else self.context
+
+    def with_shorter(self, model: str) -> str | None:
+        """The same model with the next shorter context."""
+        name = model.rpartition("@")[0]
+        shorter = [context for context in self.contexts if context < self.context_of(model)]
+        return f"{name}@{shorter[-1]}" if shorter else None
+
+    def shorter(self, model: str) -> int:
+        """The context of one of `models` where it is not the longest; else 0."""
+        context = self.context_of(model)
+        return context if context != self.context else 0
 
     @property
     def drawn_by_seed(self) -> bool:

@@ -26,8 +26,9 @@ class TrivialScore:
     hit_10: float
 
 
-LAST = 4
-"""Place of the last context vector in `ForwardScores.cosines`; the next vector follows it."""
+NEXT = -3
+"""Place of the next vector in `ForwardScores.cosines`, from the end: two more follow it, the last context vector stands
+before it."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,22 @@ class ForwardScores:
 
     windows: int
     cosines: tuple[float, ...]
-    """(8,) Of the prediction with the five context vectors, the oldest first, the next vector and the two after it."""
+    """(8,) Of the prediction with the last five context vectors, the oldest first, the next vector and the two after
+    it; fewer with a shorter context."""
     shuffled: float
-    """Of the prediction with the next vector when the context is given in random order; in order it is `cosines[5]`."""
+    """Of the prediction with the next vector when the context is given in random order; in order it is `next`."""
     rollout: tuple[float, ...]
     """(5,) Of the first to the fifth prediction, each with the earlier ones in its context, with what really came."""
 
     @property
     def last(self) -> float:
         """Cosine with the last context vector."""
-        return self.cosines[LAST]
+        return self.cosines[NEXT - 1]
 
     @property
     def next(self) -> float:
         """Cosine with the next vector."""
-        return self.cosines[LAST + 1]
+        return self.cosines[NEXT]
 
 
 @dataclass(frozen=True)

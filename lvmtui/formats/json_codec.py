@@ -3,9 +3,9 @@
 Files in a run folder may be old, cut short, or written by another program. Decoding therefore checks every value: a
 missing field takes its default, an extra field is ignored, a value of the wrong type raises `DecodeError`.
 
-There is one rule for versions. A dataclass with a field `version` is a document, and the field's default is the newest
-version this program can read. A document or a log line of a later version is refused; one of the same or an earlier
-version is read.
+There is one rule for versions. A document or a log line of a later version is refused; one of the same or an earlier
+version is read. The newest version this program can read is the default of the class's field `version`. A class
+without that field, which reads only some fields of a document, reads version 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from lvmtui.system.errors import UserError
 
@@ -178,13 +178,25 @@ def _scalar(kind: type) -> Converter:
 # Documents ------------------------------------------------------------------------------------------------------------
 
 
+FIRST = 1
+"""Version of documents whose class does not name one."""
+
+
+def _load(kind: type[T], path: Path) -> T:
+    """Raises OSError, LaterVersion, other ValueErrors, and RecursionError."""
+    data = json.loads(path.read_bytes())
+    if isinstance(data, Mapping):
+        _refuse_later(data.get("version"), getattr(kind, "version", FIRST))
+    return decode(kind, data)
+
+
 def read_document(kind: type[T], path: Path, *, what: str, place: str, cure: str) -> T:
     """Read a document that must be there: `what` it is, in which `place`, and what to do if it is damaged.
 
     Raises UserError if it cannot be read, is damaged, or was written by a later version.
     """
     try:
-        return decode(kind, json.loads(path.read_bytes()))
+        return _load(kind, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); is this {place}?") from None
     except LaterVersion as error:
@@ -196,9 +208,22 @@ def read_document(kind: type[T], path: Path, *, what: str, place: str, cure: str
 def find_document(kind: type[T], path: Path) -> T | None:
     """The document, or None where there is none that this version can read."""
     try:
-        return decode(kind, json.loads(path.read_bytes()))
+        return _load(kind, path)
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Read a list of texts, such as `titles.json`; empty where there is no file.
+
+    The list has no version of its own: that of the document beside it counts. Raises UserError if it is damaged.
+    """
+    try:
+        return cast("tuple[str, ...]", _converter(tuple[str, ...])(json.loads(path.read_bytes()), path.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a list of texts ({error}); restore it or move it away") from None
 
 
 # Log lines ------------------------------------------------------------------------------------------------------------

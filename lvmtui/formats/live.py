@@ -1,6 +1,6 @@
-"""Documents about this moment: `progress.json` of a run, `pulse.json` and `supervisor.json` of a workspace.
+"""Documents that describe the present: `progress.json` of a run, `pulse.json` and `supervisor.json` of a workspace.
 
-Losing one of them loses nothing. They are replaced as a whole and not synced to the disk.
+They can be lost without harm. Each write replaces the whole file, without syncing it to disk.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
-Activity = Literal["starting", "training", "evaluating", "saving", "heldout"]
+Activity = Literal["starting", "training", "evaluating", "saving", "heldout", "suspended"]
 INTERVAL = 0.25
-"""Seconds between two writings, at least."""
+"""Shortest time between two writes, in seconds."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is now, and what this process's life has cost so far, apart for what an ETA must keep apart."""
+    """Where a run is now, and how this process has spent its time, split as the estimate of the time left needs it."""
 
     time: float
     activity: Activity
@@ -30,19 +30,19 @@ class Progress:
     step: int
     epoch: float
     loss: float | None
-    """Mean over the last steps, as `cosine`."""
+    """Mean over the last steps; so is `cosine`."""
     cosine: float | None
     rate: float
     windows_per_second: float | None
     active: float
-    """Seconds of work in all attempts."""
+    """Seconds of work, over all attempts of the run."""
     startup_seconds: float
-    """From the process's start to its first step."""
+    """From the start of the process to its first step."""
     train_steps: int
-    """Steps of this process; those of earlier attempts ran under conditions that are over."""
+    """Steps of this process only: earlier attempts may have run at another speed."""
     train_seconds: float
     recent_step_seconds: float | None
-    """Median duration of the last steps of this process."""
+    """Median duration of the last steps of this process, in seconds."""
     evaluations: int
     evaluation_seconds: float
     checkpoints: int
@@ -51,65 +51,65 @@ class Progress:
 
 
 def write_progress(path: Path, progress: Progress) -> None:
-    """Replace the live digits. Raises OSError."""
+    """Replace `progress.json`. Raises OSError."""
     replace_file(path, dump_line(encode(progress)), durable=False)
 
 
 def read_progress(path: Path) -> Progress | None:
-    """The live digits, None if there are none that can be read."""
+    """Read `progress.json`; None if it is missing or cannot be read."""
     return find_document(Progress, path)
 
 
 BEAT = 15.0
-"""Seconds after which the supervisor writes it again although nothing changed."""
+"""Seconds after which the supervisor writes `pulse.json` again even if nothing changed."""
 STALE = 120.0
-"""Seconds without a beat after which nobody can be taken to look."""
+"""Seconds without a new pulse after which no supervisor is assumed to be running."""
 REMEMBERED = 1000
-"""Changes that are told; who has missed more looks at everything."""
+"""Number of changed runs that a pulse lists. A reader that missed more reads every run again."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What an engine does for a run."""
+    """The job that an engine has for a run."""
 
     engine: str
     id: int
     waiting: bool
-    """It has been given no node yet."""
+    """True while it is queued and has no node yet."""
     words: str = ""
-    """Why it waits, or what it does, for people."""
+    """Why it waits, or what it does, as text for people."""
     node: str = ""
     starts: float | None = None
-    """When it is expected to start, as the engine reckons; seconds since 1970."""
+    """The engine's estimate of when it starts, in seconds since 1970."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether an engine tells anything."""
+    """The last answer of an engine, such as the controller of a cluster."""
 
     time: float
-    """When it last did, by the supervisor's clock; seconds since 1970."""
+    """When it last answered, by the supervisor's clock, in seconds since 1970."""
     fault: str = ""
-    """Why it does not now; empty: it does."""
+    """Why it does not answer now; empty if it does."""
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """One beat."""
+    """`pulse.json`: what the supervisor knows that others cannot see."""
 
     time: float
     """Seconds since 1970, by the supervisor's clock."""
     beat: int
-    """One more with each change."""
+    """Counts the changes."""
     engines: Mapping[str, Answer] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
     """By run."""
     changed: Mapping[str, int] = field(default_factory=dict)
-    """Run -> beat at which the supervisor last did something about it; the newest of them."""
+    """By run: the `beat` at which the supervisor last acted on it. Only the newest are kept."""
     since: int = 0
-    """Changes of this beat and before may be missing from `changed`."""
+    """`changed` may lack changes up to and including this beat."""
     troubles: Mapping[str, str] = field(default_factory=dict)
-    """By campaign: what the supervisor cannot do for it now, in words."""
+    """By campaign: what the supervisor cannot do for it now, as text."""
     version: int = 1
 
 
@@ -119,7 +119,7 @@ def write_pulse(path: Path, pulse: Pulse) -> None:
 
 
 def read_pulse(path: Path) -> Pulse | None:
-    """The pulse, its words sanitised, None if there is none that can be read."""
+    """Read the pulse and sanitise its texts; None if it is missing or cannot be read."""
     pulse = find_document(Pulse, path)
     if pulse is None:
         return None
@@ -136,7 +136,7 @@ def read_pulse(path: Path) -> Pulse | None:
 
 @dataclass(frozen=True)
 class SupervisorFile:
-    """`supervisor.json`: which process supervises the workspace. The lock decides; this file names its holder."""
+    """`supervisor.json`: the process that supervises the workspace. Its lock decides; this file names the holder."""
 
     process: Identity
     since: float
@@ -144,4 +144,4 @@ class SupervisorFile:
     version: str
     """Of lvmtui, not of this format."""
     lock: int | None = None
-    """Inode of the lock file. Another inode means that the workspace is a copy, and supervised elsewhere."""
+    """Inode of the lock file. If the inode is another one, this workspace is a copy of the one that is supervised."""

@@ -56,9 +56,10 @@ class CampaignDir:
         """Folder of the trivial baselines' scores, a file an arm."""
         return self.path / "baselines"
 
-    def baseline_scores(self, arm: str, fold: int = 0) -> Path:
-        """Of the trivial baselines of an arm; folds are counted from 1, 0 is a campaign without folds."""
-        return self.baselines / (f"{arm}_fold{fold}.json" if fold else f"{arm}.json")
+    def baseline_scores(self, arm: str, fold: int = 0, shorter: int = 0) -> Path:
+        """Of the trivial baselines of an arm; folds are counted from 1, 0 is a campaign without folds. `shorter`: the
+        context they see, where it is not the campaign's longest."""
+        return self.baselines / f"{arm}{f'_c{shorter}' if shorter else ''}{f'_fold{fold}' if fold else ''}.json"
 
     @property
     def comparisons(self) -> Path:

@@ -196,6 +196,21 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
+class ContextGain:
+    """A model with one context against itself with the next shorter one, trained on the same arm."""
+
+    arm: str
+    context: int
+    shorter: int
+    cosine: float
+    """Mean held-out cosine, weighted as the comparisons are."""
+    shorter_cosine: float
+    difference: Estimate
+    """In cosine, on the same targets."""
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A model's expanded arm against its baseline arm."""
 
@@ -232,6 +247,8 @@ class Comparison:
     retrieval: tuple[Retrieval, ...] = ()
     judge_on: Population = "both"
     """The articles that all figures but `strata` are of."""
+    contexts: tuple[ContextGain, ...] = ()
+    """Of a model with one of several contexts: what it gains over the next shorter one, by arm."""
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -243,3 +260,22 @@ def read_comparison(path: Path) -> Comparison | None:
     """The comparison at `path`; None where there is none this version can read: it is made again."""
     comparison = find_document(Comparison, path)
     return comparison if comparison and comparison.version == VERSION else None
+
+
+# The report -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A run as the report found it."""
+
+    run: str
+    status: str
+    """Its phase."""
+
+
+@dataclass(frozen=True)
+class ReportedRuns:
+    """What the commands need of `report.json`. All of it is `report.contents.Report`."""
+
+    runs: tuple[ReportedRun, ...]

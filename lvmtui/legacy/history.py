@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.models import MODELS
 from lvmtui.system.errors import UserError
 
@@ -62,6 +63,8 @@ class History:
     """Seconds since 1970."""
     weights: str
     """Name of the file with weights beside it; empty: none."""
+    context: int = USUAL_CONTEXT
+    """Vectors in a context: no history says it, so it is what the user says."""
 
     @property
     def best(self) -> Epoch | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from lvmtui import __version__
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import Arm, ArmData, Imported, RunSpec, write_spec
+from lvmtui.formats.spec import USUAL_CONTEXT, Arm, ArmData, Imported, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started, encode_event
 from lvmtui.legacy.history import History, read_history
 from lvmtui.models import MODELS, recipe_for
@@ -47,14 +47,18 @@ class Import:
 
 
 def import_folders(
-    workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
+    workspace: Workspace,
+    folders: Sequence[Path],
+    arm: str | None = None,
+    trained_on: str | Path | None = None,
+    context: int = USUAL_CONTEXT,
 ) -> tuple[str, ...]:
     """`lvmtui import`: take in the folders, and return lines that say what they became. Raises UserError.
 
     Folders of one size, given the vectors they were trained on, become runs that can serve as a baseline. Folders of
     two sizes become a campaign of their own.
     """
-    histories = _read(folders, trained_on)
+    histories = _read(folders, trained_on, context)
     known = {history.label for history in histories if history.label}
     if trained_on is not None and len(known | {arm} - {None}) < 2:
         runs = take_in_baseline(workspace, histories, arm, trained_on)
@@ -63,19 +67,23 @@ def import_folders(
             *(f"run {run}" for run in runs),
             f"train the other arm: lvmtui run --arms expanded --baseline-runs {named} --expanded FILE",
         )
-    taken = take_in(workspace, folders, arm, trained_on)
+    taken = take_in(workspace, folders, arm, trained_on, context)
     return (*taken.notes, f"campaign {taken.campaign.id}", f"report {taken.report}")
 
 
 def take_in(
-    workspace: Workspace, folders: Sequence[Path], arm: str | None = None, trained_on: str | Path | None = None
+    workspace: Workspace,
+    folders: Sequence[Path],
+    arm: str | None = None,
+    trained_on: str | Path | None = None,
+    context: int = USUAL_CONTEXT,
 ) -> Import:
     """Take in folders of earlier runs as one campaign and write its report. Raises UserError.
 
     `arm`: label for folders that do not name a size. `trained_on`: the vectors the runs were trained on. They are
     remembered, so that the runs can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
     """
-    histories = with_arms(_read(folders, trained_on), arm)
+    histories = with_arms(_read(folders, trained_on, context), arm)
     return _write(workspace, histories, None if trained_on is None else Path(trained_on))
 
 
@@ -102,12 +110,12 @@ def take_in_baseline(
     return tuple(workspace.run(run).path for run, _ in planned)
 
 
-def _read(folders: Sequence[Path], trained_on: str | Path | None) -> tuple[History, ...]:
+def _read(folders: Sequence[Path], trained_on: str | Path | None, context: int) -> tuple[History, ...]:
     if not folders:
         raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
     if trained_on is not None and not Path(trained_on).is_file():
         raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
-    return tuple(read_history(folder) for folder in folders)
+    return tuple(replace(read_history(folder), context=context) for folder in folders)
 
 
 # Which arm ------------------------------------------------------------------------------------------------------------
@@ -232,7 +240,7 @@ def _campaign(
         baseline=facts["baseline"],
         expanded=facts["expanded"],
         dim=max(history.dim for history in histories),
-        context=5,
+        context=histories[0].context,
         models=tuple(models),
         size="full",
         recipe="imported",
@@ -281,7 +289,7 @@ def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign
         label=history.label or "",
         seed=run.seed,
         dim=history.dim,
-        context=5,
+        context=history.context,
         recipe=replace(
             reference,
             name="imported",

@@ -22,7 +22,7 @@ NAMED = 3
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign = plan.campaign
-    models = ", ".join(title_of(m) for m in campaign.models)
+    models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     recipe = trained[0].recipe
     lines = [
@@ -114,7 +114,9 @@ def _first(plan: Plan) -> str:
     if not first:
         return ""
     seeds = len(plan.campaign.seeds) > 1
-    names = [f"{title_of(s.model)} {s.label}" + (f" s{s.seed}" if seeds else "") for s in first[:NAMED]]
+    names = [
+        f"{title_of(s.model, plan.campaign.titles)} {s.label}" + (f" s{s.seed}" if seeds else "") for s in first[:NAMED]
+    ]
     more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
     return f"; {', '.join(names)}{more} first, because {'they take' if len(first) > 1 else 'it takes'} longest"
 

@@ -20,7 +20,8 @@ from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
-from lvmtui.models import MODELS
+from lvmtui.models import MODELS, RECIPES
+from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
 
 BUNDLED = "bundled"
@@ -51,6 +52,8 @@ class Option:
     count: int | None = None
     """How many values the list must have; None: one or more."""
     choices: tuple[str, ...] = ()
+    more_choices: bool = False
+    """Names that a campaign file declares, or files, are choices too; they are checked when all values are known."""
     least: float = 0
     above: float | None = None
     """Bounds of a number: the smallest that is allowed, or one that it must exceed."""
@@ -108,7 +111,12 @@ class Options:
         hint="bundled vectors, all 890 articles; or a path, ctrl+o picks",
     )
     models: tuple[str, ...] = option(
-        MODELS, "which models to train; default: all", metavar="MODEL", choices=MODELS, hint="all"
+        MODELS,
+        "which models to train, or your own, as in mixer.py:Mixer (docs/your-own.md); default: all of ours",
+        metavar="MODEL",
+        choices=MODELS,
+        more_choices=True,
+        hint="all",
     )
     context: tuple[int, ...] = option(
         (),
@@ -122,7 +130,8 @@ class Options:
         AUTO,
         "how to train: as the original experiment did (reference), or for the best cosine in less time (tuned); "
         "default: chosen by the data",
-        choices=(AUTO, "tuned", "reference"),
+        choices=(AUTO, *RECIPES),
+        more_choices=True,
         hint="chosen by the data",
     )
     size: str = option(
@@ -203,6 +212,8 @@ class Options:
     engine: str = option("local", "where the runs are trained; default: local, this machine")
     engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
+    own: Own = field(default_factory=Own)
+    """Models, recipes and trainers of the user's own: `[models.NAME]` and so on in a campaign file."""
 
     @property
     def reading(self) -> Reading:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +37,11 @@ from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
-from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
 from lvmtui.planning.judged_on import folds_by_default, held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, BUNDLED, Options
+from lvmtui.planning.own_code import OwnCode, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -80,6 +80,8 @@ class Plan:
     """What each model's verdict will be able to tell."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
+    own: OwnCode = field(default_factory=OwnCode)
+    """Copies of the user's own models and losses, tried."""
 
     @property
     def split(self) -> Split:
@@ -139,9 +141,11 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
+    own = OwnCode()
+
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
         return tuple(
-            _spec(options, earlier, campaign_id, model, context, arm, facts, data, seed, stamp)
+            _with_own(_spec(options, earlier, campaign_id, model, context, arm, facts, data, seed, stamp), options, own)
             for seed in options.seeds
             for model in options.models
             for context in contexts
@@ -153,6 +157,8 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         device = "cuda" if options.device == "auto" and there.gpus and sys.platform != "darwin" else options.device
         return arrange([work_of(spec, device=device) for spec in specs], there, device, shown, jobs, threads)
 
+    specs = laid_out(options)
+    own = _own_code(options, specs, campaign_id, say)
     specs = laid_out(options)
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     for spec in specs:
@@ -166,6 +172,7 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
+    remarks += own.remarks
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
@@ -202,7 +209,8 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
+        notes=(*data.notes, *own.notes, *engine.notes(workspace, options.engine_settings)),
+        titles=own.titles,
         folds=bool(options.folds),
         cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
         judge_on=judge_on,
@@ -210,7 +218,9 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     )
     chosen, started = tuple(remarks), started_with_now(os.environ)
     can_tell = power_of(campaign, data.splits, workspace)
-    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen)
+    return Plan(
+        campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen, own
+    )
 
 
 def _open_with_folds(
@@ -306,6 +316,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             made.append(run.path)
             write_spec(run.spec, spec)
         sync_folder(workspace.models)
+        plan.own.write(workspace.root)
         write_started_with(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
     except FileExistsError as error:
@@ -365,7 +376,11 @@ def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Wor
 
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
     """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
-    recipe = start if start and options.recipe == AUTO else recipe_for(options.recipe, model)
+    table = options.own.models.get(model)
+    name = table.recipe if table and table.recipe else options.recipe
+    recipe = start if start and name == AUTO else options.own.recipe(name, model)
+    if table and table.rate:
+        recipe = replace(recipe, rate=table.rate)
     if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
         recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
     return replace(
@@ -424,6 +439,24 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     if weights:
         return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
     return spec
+
+
+def _own_code(options: Options, specs: Sequence[RunSpec], campaign_id: str, say: Say) -> OwnCode:
+    """The user's own models, losses and trainers, copied and tried. Raises UserError."""
+    recipes = {spec.model: spec.recipe for spec in specs}
+    shapes = sorted({(s.dim, s.context, s.recipe.batch_size) for s in specs if s.model in options.own.models})
+    shape = Shape(specs[0].dim, specs[0].context, specs[0].recipe.batch_size)
+    folder = f"artifacts/lvm/campaigns/{campaign_id}/own"
+    return gather_own(options.own, options.models, recipes, [Shape(*s) for s in shapes] or [shape], folder, say)
+
+
+def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
+    """The spec of a run with what is the user's own in it."""
+    trainer, table = own.trainers.get(spec.model), options.own.trainers.get(spec.model)
+    if trainer and table:
+        steps = table.epochs or table.steps or spec.total_steps
+        return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
+    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=own.with_loss(spec.recipe))
 
 
 def _split_folder(options: Options, seed: int) -> str:

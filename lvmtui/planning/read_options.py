@@ -9,11 +9,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lvmtui.planning.options import BUNDLED, KEYS, OPTIONS, Option, Options
+from lvmtui.planning.own_tables import TABLES, Own, read_own, with_sources
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.supervisor.engines import names as engine_names
 from lvmtui.system.errors import UserError, unknown
@@ -29,6 +30,8 @@ class Given:
     """By field name. `engine` is a name, or a table with a name and the engine's settings."""
     file: Path | None = None
     """The campaign file; None: the command line."""
+    own: Own = field(default_factory=Own)
+    """The tables in it."""
 
     def called(self, name: str) -> str:
         """How to name an option in a message, so that people find where they set it."""
@@ -49,12 +52,26 @@ def read_campaign_file(path: Path) -> Given:
             ) from None
         raise UserError(f"{path}: not TOML ({error})") from None
     values = {}
+    own = read_own(document, path)
+    if isinstance(document.get("models"), Mapping):
+        values["models"] = list(document["models"])
     for key, value in document.items():
+        if key in TABLES and isinstance(value, Mapping):
+            continue
         declared = OPTIONS.get(key.replace("-", "_"))
         if declared is None:
             raise unknown(f"{path}: key", key, KEYS)
         values[declared.name] = _beside(path, value) if declared.is_path else value
-    return Given(values, path)
+    if isinstance(values.get("models"), list):
+        values["models"] = [_file_beside(path, name) for name in values["models"]]
+    return Given(values, path, own)
+
+
+def _file_beside(file: Path, model: Any) -> Any:
+    """`mixer.py:Mixer` as seen from the folder of the campaign file."""
+    if isinstance(model, str) and ".py:" in model:
+        return str(file.parent / Path(model).expanduser())
+    return model
 
 
 def _beside(file: Path, value: Any) -> Any:
@@ -68,6 +85,7 @@ def combine(start: Options, *places: Given) -> Options:
     """`start` with the values given; later places win. Raises UserError, which names the place of the mistake."""
     changes: dict[str, Any] = {}
     named: dict[str, str] = {}
+    own = next((place.own for place in reversed(places) if place.own != Own()), start.own)
     for place in places:
         for name, value in place.values.items():
             if name not in OPTIONS:
@@ -77,9 +95,23 @@ def combine(start: Options, *places: Given) -> Options:
                 changes |= _engine(place, value, replace(start, **changes))
             else:
                 changes[name] = read_value(OPTIONS[name], value, named[name])
-    options = replace(start, **changes)
+    options = _with_own(replace(start, **changes), own, named)
     _check_together(options, lambda name: named.get(name, f"--{name.replace('_', '-')}"))
     return options
+
+
+def _with_own(options: Options, own: Own, named: Mapping[str, str]) -> Options:
+    """The options with the user's own models and trainers among the models. Raises UserError."""
+    where = named.get("models", "--models")
+    own, models = with_sources(own, options.models, where)
+    if not set(models) & own.trainers.keys():  # trainers stand beside the models unless these say which
+        models = (*models, *own.trainers)
+    recipes = (*OPTIONS["recipe"].choices, *own.recipes)
+    asked = [(options.recipe, named.get("recipe", "--recipe")), *((m.recipe, m.where) for m in own.models.values())]
+    for name, of in asked:
+        if name and name not in recipes:
+            raise unknown(of, name, recipes)
+    return replace(options, models=models, own=own)
 
 
 @contextmanager
@@ -137,7 +169,7 @@ def _one(declared: Option, value: Any, where: str) -> Any:
         value = float(value)
     if not isinstance(value, declared.type) or (declared.type is int and isinstance(value, bool)):
         raise UserError(f"{where}: {value!r:.60} is not {TYPE_NAMES[declared.type]}")
-    if declared.choices and value not in declared.choices:
+    if declared.choices and value not in declared.choices and not declared.more_choices:
         raise unknown(where, str(value), declared.choices)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         large_enough = value > declared.above if declared.above is not None else value >= declared.least

@@ -258,7 +258,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     return RunDetail(
         run=planned.run,
         model=planned.model,
-        title=sanitise(title_of(planned.model), 60),
+        title=sanitise(title_of(planned.model, state.campaign.titles), 60),
         arm=planned.arm,
         label=label,
         seed=planned.seed,

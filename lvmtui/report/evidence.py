@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Population, Skill
+from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Estimate, Population, Skill
+from lvmtui.formats.spec import ARMS
+from lvmtui.models import title_of
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.costs import NO_COST, latency_doubt
@@ -24,6 +26,7 @@ def evidence(report: Report, curves: str) -> list[Block]:
         _interval(report),
         _by_source(report),
         _other_figures(report),
+        _contexts(report),
         _forward(report),
         _questions(report),
         _health(report),
@@ -202,8 +205,42 @@ def _moved(row: Row, name: str, words: Callable[[float], str]) -> str:
     return ARROW.join(words(getattr(s, name)) if s else "–" for s in scores)
 
 
+def _contexts(report: Report) -> list[Block]:
+    """What a longer context is worth, a row for each model, arm and pair of neighbouring contexts."""
+    labels = dict(zip(ARMS, report.table.labels, strict=True))
+    found = [(comparison.model, gain) for comparison in report.comparisons for gain in comparison.contexts]
+    if not found:
+        return []
+    rows: list[list[Text]] = [
+        [
+            title_of(model.partition("@")[0]),
+            labels[gain.arm],
+            f"{gain.shorter}{ARROW}{gain.context}",
+            f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
+            signed(gain.difference.value),
+            ends_of(gain.difference),
+        ]
+        for model, gain in found
+    ]
+    return [
+        Heading("Longer contexts on the same targets", 3),
+        Paragraph(
+            "Held-out cosine of the same model with two contexts, trained on the same arm and judged on the same "
+            f"targets: those with {report.campaign_facts.context} vectors before them in their article. The intervals "
+            "are for each row alone; among many rows some exclude zero by chance."
+        ),
+        table(["model", "trained on", "context", "cosine", "change", "95 % interval"], rows, right=range(3, 5)),
+    ]
+
+
+def ends_of(estimate: Estimate) -> str:
+    """`[+.0090, +.0141]`; a dash where nothing is known of the error."""
+    interval = estimate.interval()
+    return f"[{', '.join(signed(end) for end in interval)}]" if interval else "–"
+
+
 OFFSETS = ("5 before", "4 before", "3 before", "2 before", "last", "next", "2nd next", "3rd next")
-"""Places of `ForwardScores.cosines`."""
+"""Places of `ForwardScores.cosines`; with a context of fewer than five vectors the first are missing."""
 
 
 def _forward(report: Report) -> list[Block]:
@@ -219,7 +256,8 @@ def _forward(report: Report) -> list[Block]:
     def figures(values: Iterable[float]) -> list[str]:
         return [cosine(value, 3) for value in values]
 
-    along = [[title, *figures(of.cosines)] for title, of in lines]
+    missing = {title: ["–"] * (len(OFFSETS) - len(of.cosines)) for title, of in lines}
+    along = [[title, *missing[title], *figures(of.cosines)] for title, of in lines]
     steps = [f"step {n}" for n in range(1, len(first.scores.rollout) + 1)]
     ordered = [
         [title, cosine(of.next, 3), cosine(of.shuffled, 3), signed(of.shuffled - of.next, 3), *figures(of.rollout)]

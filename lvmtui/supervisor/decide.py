@@ -13,7 +13,7 @@ from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.trainer_log import Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, Attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Phase, left_words
+from lvmtui.state.status import STARTABLE, Phase, left_words
 from lvmtui.supervisor.engines import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
@@ -237,7 +237,7 @@ def _about_trainer(
             return Ask(run.name, "stopped by a signal, and to be paused")
         if trainer.waiting:
             return Ask(run.name, "in the queue, and to be paused")
-        if run.probe.sees_all_hosts and run.ordered >= rules.pause_wait:
+        if state.can_pause and run.probe.sees_all_hosts and run.ordered >= rules.pause_wait:
             return Ask(run.name, "to be paused, and has not heard of it")
     if trainer.waiting:
         return None
@@ -270,7 +270,7 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     if run.attempt is not None and not run.attempt.accounted:
         hearsay = run.probe.sees_all_hosts and run.attempt.ending is None and run.quiet < rules.word_wait
         return None if hearsay else _death(run, run.attempt, state)
-    if intent.want != "run" or run.status.phase not in (Phase.QUEUED, Phase.INTERRUPTED):
+    if intent.want != "run" or run.status.phase not in STARTABLE:
         return None
     deaths = [death for death in supervision.deaths if death.generation == intent.generation]
     if len(deaths) > rules.retries:

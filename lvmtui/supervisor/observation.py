@@ -8,7 +8,7 @@ from functools import cached_property
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.attempt import Attempt, newest_attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Life, Phase, Status, status_of
+from lvmtui.state.status import STARTABLE, Life, Phase, Status, status_of
 from lvmtui.supervisor.engines import NOBODY, Member, Probe
 
 NO_FOLDER = "the run folder is gone"
@@ -115,7 +115,7 @@ class RunSeen:
         """It could start as soon as there is a place for it."""
         if self.state is None or self.alive or self.untouchable or self.later or self.state.intent.want != "run":
             return False
-        return self.status.phase in (Phase.QUEUED, Phase.INTERRUPTED)
+        return self.status.phase in STARTABLE
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The logs people read: `retrain_<arm>_<stamp>.log` and `monitor_<stamp>.log`, told from the runs' own logs.
+"""Writes the logs for people, `retrain_<arm>_<stamp>.log` and `monitor_<stamp>.log`, from the event logs of the runs.
 
-Every line begins with the time at which the thing happened, not the time of writing, so the same history always gives
-the same lines. That is how a supervisor that takes over knows what was written already: it reads the log.
+Each line starts with the time of the event, not the time of writing, so the same events always give the same lines.
+A new supervisor reads the log to see which lines are already there.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.rows import PairSoFar, early_change
 
 QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
-"""Most lines of a run's log, and of no interest here: passed over before they are decoded."""
+"""Most lines of a run's log are of these kinds. They are not shown here, so they are skipped before decoding."""
 
 Line = tuple[float, str]
-"""When it happened, and the words."""
+"""Time of the event in seconds since 1970, and the text."""
 
 
 ENDINGS = (Finished, Failed, Stopped, GaveUp)
-"""What the monitor log repeats: a run is complete, whatever way."""
+"""How a run can end. The monitor log repeats these events."""
 
 
 class AppendedLog:
-    """A log whose lines are not written twice, also not by two supervisors one after the other."""
+    """A log in which no line is written twice, even if another supervisor takes over."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,7 +45,7 @@ class AppendedLog:
         self._written: set[str] | None = None
 
     def add(self, lines: Iterable[Line], *, once: bool = False) -> None:
-        """Append lines in the order of their times; `once`: not if these words are there with any time."""
+        """Append lines in the order of their times. `once`: skip texts that are there with any time."""
         if self._written is None:
             self._written = self._read()
         for when, text in sorted(lines, key=lambda line: line[0]):
@@ -57,7 +57,7 @@ class AppendedLog:
         self.flush()
 
     def flush(self) -> None:
-        """Write what could not be written before (the disk was full)."""
+        """Write the lines that are still waiting, for example because the disk was full. Raises nothing."""
         while self._waiting:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class AppendedLog:
             del self._waiting[0]
 
     def forget(self) -> None:
-        """Free the memory of what was written: a supervisor tells nothing twice by itself."""
+        """Free the memory. Only lines of an earlier supervisor can be repeated, and those have been compared."""
         if not self._waiting:
             self._written = set()
 
@@ -78,7 +78,7 @@ class AppendedLog:
 
 
 class _RunLog:
-    """How far a run's history has been written into the logs."""
+    """How much of a run's event log has been copied to the logs for people."""
 
     def __init__(self, folder: RunDir) -> None:
         self._told: tuple[TrainerState, SupervisionState] | None = None
@@ -86,7 +86,7 @@ class _RunLog:
         self._records = LogCursor(folder.supervision, decode_record)
 
     def news(self, state: RunState) -> list[Event | Record]:
-        """What happened since the last time."""
+        """Events and records since the last call."""
         now = (state.trainer, state.supervision)
         if self._told is not None and self._told[0] is now[0] and self._told[1] is now[1]:
             return []
@@ -140,7 +140,7 @@ def _time_of_share(run: RunState, share: float) -> float | None:
 
 @dataclass
 class ReadableLogs:
-    """The logs of one campaign."""
+    """The logs for people of one campaign."""
 
     workspace: Workspace
     campaign: Campaign
@@ -159,7 +159,7 @@ class ReadableLogs:
             self._arms[arm.label] = AppendedLog(self.workspace.retrain_log(self.campaign, arm.label))
 
     def catch_up(self, states: Mapping[str, RunState | None]) -> None:
-        """Tell what is new of the campaign's runs."""
+        """Write what is new in the campaign's runs. `states`: by the name of the run."""
         lines: dict[str, list[Line]] = {}
         endings: list[Line] = []
         for planned in self.campaign.runs:
@@ -185,9 +185,9 @@ class ReadableLogs:
         self.monitor.flush()
 
     def note(self, text: str, when: float, *, once: bool = False) -> None:
-        """A line of the monitor log."""
+        """Write a line to the monitor log. `when`: seconds since 1970."""
         self.monitor.add([(when, text)], once=once)
 
     def compared(self, model: str, when: float, seeds: int) -> None:
-        """A comparison was written."""
+        """Note that a model's comparison was written. `seeds`: number of pairs it is made from."""
         self.note(f"comparison of {title_of(model)} written, {words.plural(seeds, 'pair')}", when)

@@ -21,7 +21,7 @@ import lvmtui
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import STOPPING
 from lvmtui.supervisor.container import ends_the_container, take_runs_along
 from lvmtui.supervisor.decide import (
     Action,
@@ -117,9 +117,8 @@ class Supervisor:
         """Seconds until the next look, if nothing wakes it."""
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
         runs += self.observation.orphans
-        hurried = (Phase.PAUSING, Phase.CANCELLING)
         near = (run for run in runs if not run.probe.sees_all_hosts)
-        if any(run.asked or run.overtime is not None or run.status.phase in hurried for run in near):
+        if any(run.asked or run.overtime is not None or run.status.phase in STOPPING for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy else IDLE
 

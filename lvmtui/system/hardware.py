@@ -1,4 +1,4 @@
-"""What this machine has for runs: cores, GPUs, memory. A container or a job may use less of it than there is."""
+"""The cores, GPUs and memory that runs may use here. A container or a job may use only a part of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lvmtui.system.torch_build import torch_build
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""A GPU's driver in a container that hides the rest of it; AMD's, which torch calls `cuda` too; Windows' for Linux."""
+"""Device files that show that there is a GPU: NVIDIA (also in containers), AMD (torch calls it `cuda` too), WSL."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,24 @@ class Hardware:
     cores: int
     gpus: int
     memory: float
-    """Bytes that are free."""
+    """Free memory in bytes."""
     side_by_side: float = 1.0
-    """Steps a second of two processes at once on a GPU over those of one, as its self-test found."""
+    """How many times as many steps per second two processes on one GPU make as one does; measured by the self-test."""
 
 
 def hardware() -> Hardware:
+    """The hardware of this machine."""
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return Hardware(cores(), gpus.gpu_count() or int(apple), free_memory())
 
 
 def as_asked(jobs: int, threads: int) -> Hardware:
-    """Of a cluster, which has what its jobs ask for, or lets them wait."""
+    """The hardware of a cluster: whatever the jobs ask for. Jobs wait until the cluster has it."""
     return Hardware(jobs * threads, 0, math.inf)
 
 
 def refuse_missing(device: str, there: Hardware) -> None:
-    """Raises UserError for a GPU that is certainly not there; what else torch may find only a trainer knows."""
+    """Raise UserError for a GPU that is certainly missing. In other cases only torch, in the trainer, can tell."""
     if device.partition(":")[0] == "cuda" and torch_build().kind == "cpu":
         raise UserError(
             f"--device {device}: the torch of {sys.executable} is built for CPUs only; leave the option out, give "
@@ -56,7 +57,7 @@ def refuse_missing(device: str, there: Hardware) -> None:
 
 
 def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
-    """CPU cores this process may use: those it may run on, and no more than its share of time is worth."""
+    """Number of CPU cores this process may use, by its CPU affinity and by the limits of its control groups."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for group in control_groups("cpu", cgroups, own):
         words = _words(group / "cpu.max") or [*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")]
@@ -66,7 +67,7 @@ def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
 
 
 def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
-    """Bytes that could be used without anything being moved to disk or killed."""
+    """Bytes that can be used before the system swaps or kills processes; the limits of control groups count."""
     import psutil
 
     free = float(psutil.virtual_memory().available)
@@ -78,14 +79,14 @@ def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
 
 
 def _in_use(group: Path) -> float:
-    """Bytes that cannot give way, as cached files do."""
+    """Bytes of a control group in use, without the file cache, which the kernel can free."""
     words = _words(group / "memory.stat")
     facts = dict(zip(words[::2], words[1::2], strict=False))
     return _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0
 
 
 def control_groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> Iterator[Path]:
-    """The control group we are in, of version 2 or 1, and those around it: each may set limits."""
+    """The control group of this process (cgroup version 1 or 2), then its parents. Each may set limits."""
     for line in _text(own).splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         if controllers and controller not in controllers.split(","):
@@ -97,7 +98,7 @@ def control_groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN_CGR
 
 
 def _number(word: str) -> float | None:
-    """Of bytes or microseconds; None for `max`, for -1, which means the same, and for anything odd."""
+    """A limit as a number; None if there is no limit (`max` or -1) or if it cannot be read."""
     return float(word) if word.isascii() and word.isdecimal() else None
 
 

@@ -6,6 +6,7 @@ Nothing is written to a terminal. A log that cannot be written is left out: it m
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -23,8 +24,36 @@ class _QuietHandler(RotatingFileHandler):
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
         return super()._open()
 
+    def doRollover(self) -> None:
+        """Start a new file, also for what this process and its libraries print into the old one."""
+        printing = [number for number in _PRINTED if _is_same_file(number, self.baseFilename)]
+        super().doRollover()
+        if printing:
+            _redirect(printing, self.baseFilename)
+
     def handleError(self, record: logging.LogRecord) -> None:
         """The disk is full, or the folder cannot be written."""
+
+
+_PRINTED = (1, 2)
+"""Standard output and error: a supervisor has both in its log from its start, for faults that Python itself prints."""
+
+
+def _is_same_file(descriptor: int, path: str) -> bool:
+    """True if the open descriptor writes into the file at `path`."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    return False
+
+
+def _redirect(descriptors: list[int], path: str) -> None:
+    """Let these descriptors append to the file at `path`. Raises OSError."""
+    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        for descriptor in descriptors:
+            os.dup2(opened, descriptor)
+    finally:
+        os.close(opened)
 
 
 def log_to(path: Path | None) -> None:

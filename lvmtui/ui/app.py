@@ -36,7 +36,7 @@ from lvmtui.ui.read.source import Source
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.terminal import Departure, driver
-from lvmtui.ui.themes import DARK, LIGHT
+from lvmtui.ui.themes import DARK, LIGHT, css_variables
 
 ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
@@ -77,6 +77,7 @@ class LvmApp(App[int], inherit_bindings=False):
         Binding("v", "verdict", "verdict"),
         Binding("e", "export", "export"),
         Binding("n", "new", "new"),
+        Binding("c", "campaigns", "campaigns"),
         Binding("exclamation_mark", "trouble", "select what is wrong"),
         Binding("question_mark", "help", "help"),
         Binding("escape", "back", "back"),
@@ -120,6 +121,9 @@ class LvmApp(App[int], inherit_bindings=False):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ends_all = ends_the_container()
         self.departure = Departure(self._depart)
+
+    def get_css_variables(self) -> dict[str, str]:
+        return super().get_css_variables() | css_variables(self.current_theme)
 
     # -- coming and going --------------------------------------------------------------------------------------------
 
@@ -318,6 +322,20 @@ class LvmApp(App[int], inherit_bindings=False):
         elif not isinstance(self.screen, NewScreen):
             self.push_screen(NewScreen(self))
 
+    def action_campaigns(self) -> None:
+        """List the campaigns of the workspace."""
+        from lvmtui.ui.screens.campaigns import Campaigns
+
+        def picked(campaign: str | None) -> None:
+            if campaign:
+                self.open_campaign(campaign)
+
+        if self.workspace.campaign_dirs():
+            shown = self.snapshot.state.campaign.id if self.snapshot else ""
+            self.push_screen(Campaigns(self.workspace, shown), picked)
+        else:
+            self.say("no campaign here yet")
+
     def action_trouble(self) -> None:
         """Select the next run that needs a person."""
         names = [run.name for run in troubled(self.snapshot)] if self.snapshot else []
@@ -327,6 +345,10 @@ class LvmApp(App[int], inherit_bindings=False):
             self.redraw()
         else:
             self.say("no run needs you")
+
+    def use_theme(self, name: str) -> None:
+        """Take one of `available_themes`."""
+        self.theme = name
 
     def action_colours(self) -> None:
         """Switch between the colours for dark and for light terminals. Both are the terminal's own sixteen."""

@@ -6,10 +6,11 @@ circle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from textual.screen import Screen
+from textual.theme import Theme
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
@@ -52,6 +53,12 @@ class Session(Protocol):
         """What the last line says for a moment."""
 
     @property
+    def available_themes(self) -> Mapping[str, Theme]:
+        """Colours that can be taken, by name."""
+
+    def use_theme(self, name: str) -> None: ...
+
+    @property
     def run_orders(self) -> RunOrders: ...
 
     @property
@@ -91,6 +98,7 @@ class Session(Protocol):
     def action_verdict(self) -> None: ...
     def action_export(self) -> None: ...
     def action_new(self) -> None: ...
+    def action_campaigns(self) -> None: ...
     def action_pause(self) -> None: ...
     def action_cancel(self) -> None: ...
     def action_force(self) -> None: ...

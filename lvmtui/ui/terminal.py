@@ -30,7 +30,7 @@ POINTER = "\x1b]22;"
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with ASCII where there is no UTF-8 and without reports of each movement of the mouse."""
+    """Textual's driver, with ASCII where there is no UTF-8 and without reports of a mouse that only moves."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -43,9 +43,10 @@ class TerminalDriver(LinuxDriver):
             self._writer_thread.write(to_ascii(data) if self._plain else data)
 
     def _enable_mouse_support(self) -> None:
-        """Clicks and the wheel only: movements would be hundreds of messages a second over a slow line."""
+        """Clicks, the wheel, and movements while a button is held, which mark text. All movements would be hundreds of
+        messages a second over a slow line."""
         if self._mouse:
-            self.write("\x1b[?1000h\x1b[?1006h")
+            self.write("\x1b[?1000h\x1b[?1002h\x1b[?1006h")
             self.flush()
 
 

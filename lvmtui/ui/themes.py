@@ -34,6 +34,16 @@ def styles_of(theme: Theme) -> Mapping[str, Style]:
     return _made[theme.name]
 
 
+def css_variables(theme: Theme) -> dict[str, str]:
+    """Colours that the style sheet uses: of frames, of what is selected, of what matters less; and of the footer."""
+    if theme.ansi:
+        return {"frame": "ansi_bright_black", "strong": "ansi_cyan", "quiet": "ansi_default"}
+    styles = styles_of(theme)
+    strong, quiet, usual = (Color.from_rich_color(styles[name].color).hex for name in ("selected", "dim", ""))
+    footer = {"footer-key-foreground": strong, "footer-description-foreground": usual, "footer-foreground": usual}
+    return {"frame": quiet, "strong": strong, "quiet": quiet, **footer}
+
+
 def _made_from(theme: Theme) -> Mapping[str, Style]:
     colours = {name: Color.parse(value) for name, value in theme.to_color_system().generate().items() if _plain(value)}
     background, foreground = colours["background"], colours["foreground"]

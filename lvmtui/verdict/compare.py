@@ -16,7 +16,7 @@ import numpy as np
 from lvmtui.formats.data_facts import read_data_facts, read_trivial
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.results import Check, Comparison, Pair
+from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
@@ -26,7 +26,7 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
 from lvmtui.system.sealed import sealed_digest
 from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
-from lvmtui.verdict.comparison import complete_pairs, inputs_of, is_current
+from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores
 
 
@@ -68,7 +68,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         if all(scores):
             best = [v.state.trainer.finished.best_cosine for v in views]  # type: ignore[union-attr]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
-            scored.append(ScoredPair(*by_arm, _trivial(state, seed, len(scores[0].window))))
+            scored.append(ScoredPair(*by_arm, _trivial(state, model, seed, len(scores[0].window))))
     alike = _alike(scored, len(pairs), folds=campaign.folds)
     whole = Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
     figures = whole.on(campaign.judge_on) if whole else None
@@ -92,7 +92,38 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         effects=figures.effects() if figures else None,
         retrieval=figures.retrieval() if figures else (),
         judge_on=campaign.judge_on,
+        contexts=_contexts(state, model),
     )
+
+
+def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
+    """What the model gains over the next shorter context. The machinery is that of two arms: the shorter context has
+    the baseline's place."""
+    campaign, found = state.campaign, []
+    shorter = campaign.with_shorter(model)
+    for arm in ARMS:
+        scored: list[ScoredPair] = []
+        seeds: list[int] = []
+        for seed, *views in context_pairs(state, model, arm):
+            scores = [_side(view)[0] for view in views]
+            if all(scores):
+                scored.append(ScoredPair(dict(zip(ARMS, scores, strict=True)), {}, {}))  # type: ignore[arg-type]
+                seeds.append(seed)
+        alike = shorter and _alike(scored, len(scored), folds=campaign.folds)
+        figures = Figures(scored, campaign.cluster_cap, folds=campaign.folds).on(campaign.judge_on) if alike else None
+        if shorter and figures:
+            before, after = (figures.mean(name) for name in ARMS)
+            gain = ContextGain(
+                arm,
+                campaign.context_of(model),
+                campaign.context_of(shorter),
+                after,
+                before,
+                figures.difference(),
+                tuple(seeds),
+            )
+            found.append(gain)
+    return tuple(found)
 
 
 def _said_once(noted: list[tuple[str, ...]]) -> tuple[str, ...]:
@@ -154,11 +185,11 @@ def _starts(events: Path) -> tuple[Started, ...]:
     return tuple(event for event in happened if isinstance(event, Started))
 
 
-def _trivial(state: CampaignState, seed: int, windows: int) -> dict[Arm, dict[str, TrivialScores]]:
+def _trivial(state: CampaignState, model: str, seed: int, windows: int) -> dict[Arm, dict[str, TrivialScores]]:
     """Each arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
     found: dict[Arm, dict[str, TrivialScores]] = {}
     for arm in ARMS:
-        path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed))
+        path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
         facts = read_trivial(path)
         view = next((v for v in state.runs if v.state and v.planned.seed == seed and not v.state.spec.imported), None)
         wanted = view.state.spec.split_fingerprint if view and view.state else state.campaign.split_fingerprint

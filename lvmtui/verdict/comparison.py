@@ -26,22 +26,42 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
     return tuple(pairs)
 
 
+def context_pairs(state: CampaignState, model: str, arm: Arm) -> tuple[tuple[int, RunView, RunView], ...]:
+    """(seed, run with the next shorter context, run of the model) of each seed of which both have finished."""
+    shorter = state.campaign.with_shorter(model)
+    found = [
+        (seed, state.view(shorter, arm, seed), state.view(model, arm, seed)) for seed in state.campaign.seeds if shorter
+    ]
+    return tuple((seed, a, b) for seed, a, b in found if a and b and _finished(a) and _finished(b))
+
+
 def baseline_paths(state: CampaignState) -> tuple[Path, ...]:
-    """The documents of the trivial baselines, of both arms and every fold."""
-    return tuple(state.dir.baseline_scores(arm, fold) for fold in state.campaign.fold_numbers for arm in ARMS)
+    """The documents of the trivial baselines, of both arms and every fold and context."""
+    campaign = state.campaign
+    shorter = (*campaign.contexts[:-1], 0)
+    return tuple(
+        state.dir.baseline_scores(arm, fold, context)
+        for context in shorter
+        for fold in campaign.fold_numbers
+        for arm in ARMS
+    )
 
 
 def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
-    """The trivial baselines of each run's arm and fold, by the name of the run. Reads a small file an arm and fold."""
-    scores, fold_of = state.dir.baseline_scores, state.campaign.fold_of
-    paths = {v.planned.run: scores(v.planned.arm, fold_of(v.planned.seed)) for v in state.runs}
+    """The trivial baselines of each run (its arm, fold and context) by its name. Reads a small file for each."""
+    scores, campaign = state.dir.baseline_scores, state.campaign
+    planned = [view.planned for view in state.runs]
+    paths = {p.run: scores(p.arm, campaign.fold_of(p.seed), campaign.shorter(p.model)) for p in planned}
     documents = {path: read_trivial(path) for path in dict.fromkeys(paths.values())}
     return {run: documents[path] for run, path in paths.items()}
 
 
 def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines | None]) -> dict[Arm, float]:
-    """Validation cosine of the context mean by arm, mean over folds; without arms where it is not known."""
+    """Validation cosine of the context mean by arm, mean over folds; without arms where it is not known, and nothing
+    where there are several contexts."""
     found: dict[Arm, float] = {}
+    if state.campaign.contexts:
+        return found
     for arm in ARMS:
         known = [t.validation_mean for v in state.runs if v.planned.arm == arm and (t := trivial.get(v.planned.run))]
         if known:
@@ -54,7 +74,8 @@ def inputs_of(state: CampaignState, model: str) -> str:
     digest = hashlib.sha256(
         f"comparison {VERSION}.{REVISION} metric {METRIC} {state.campaign.split_fingerprint}\n".encode()
     )
-    for seed, *views in complete_pairs(state, model):
+    compared = [complete_pairs(state, model), *(context_pairs(state, model, arm) for arm in ARMS)]
+    for seed, *views in (pair for pairs in compared for pair in pairs):
         for view in views:
             assert view.state and view.state.trainer.finished
             digest.update(f"{seed} {view.planned.run} {view.state.trainer.finished.heldout_digest}\n".encode())

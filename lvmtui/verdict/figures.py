@@ -102,6 +102,10 @@ class Figures:
         chosen = [part for pair in self.pairs if len((part := pair.on(population)).scores["baseline"].window)]
         return Figures(chosen, self.cap, folds=self.folds) if chosen else None
 
+    def mean(self, arm: Arm) -> float:
+        """Weighted mean cosine of an arm."""
+        return self._mean(self.cosines[arm])
+
     def change(self) -> Estimate:
         return self._paired(self.cosines["baseline"], self.cosines["expanded"], self._percent)
 

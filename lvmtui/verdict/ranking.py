@@ -203,12 +203,24 @@ def _key(row: Row) -> tuple[float, float]:
 
 def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) -> tuple[TrivialRow, ...]:
     """Cosines with the weights of the comparisons, as soon as there is one; before that the plain means."""
+    campaign = state.campaign
 
     def cosines(arm: Arm) -> dict[str, float]:
-        judged = next((s.trivial for row in rows if (s := row.cell(arm).scores) and s.trivial), None)
+        """Of all contexts; several have a row each of what differs between them."""
+        found: dict[str, float] = {}
+        for context in campaign.contexts or (campaign.context,):
+            for name, value in of_context(arm, context).items():
+                differs = campaign.contexts and name not in ("copy_last", "constant_mean")
+                found[f"{name}@{context}" if differs else name] = value
+        return found
+
+    def of_context(arm: Arm, context: int) -> dict[str, float]:
+        mine = [row for row in rows if campaign.context_of(row.model) == context]
+        judged = next((s.trivial for row in mine if (s := row.cell(arm).scores) and s.trivial), None)
         if judged is not None:
             return judged
-        runs = [view.planned.run for view in state.runs if view.planned.arm == arm]
+        planned = [view.planned for view in state.runs if view.planned.arm == arm]
+        runs = [p.run for p in planned if campaign.context_of(p.model) == context]
         baselines = next((found for run in runs if (found := trivial.get(run))), None)
         return {name: score.cosine for name, score in baselines.scores.items()} if baselines else {}
 

@@ -154,6 +154,8 @@ class Row:
     """Further figures of the row, in words."""
     medal: str = ""
     """Of the first three with a gain clear of zero. A history's point estimate wins none."""
+    own_title: str = ""
+    """How people write the name of a user's own model or trainer; empty: the registry has it."""
     early: EarlyChange | None = None
     """The change before the runs are judged."""
     retrieval: tuple[Retrieval, ...] = ()
@@ -180,7 +182,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        return sanitise(title_of(self.model), 60)
+        return sanitise(self.own_title or title_of(self.model), 60)
 
     @property
     def change_words(self) -> str:

@@ -203,8 +203,9 @@ WITHOUT_ARTICLE = frozenset({"copy_last", "ridge"})
 
 
 def trivial_title(name: str) -> str:
-    """The name of a trivial baseline as people write it."""
-    return TRIVIAL_TITLES.get(name, sanitise(name.replace("_", " "), 60))
+    """The name of a trivial baseline as people write it; among several contexts with its own, `recency mean@20`."""
+    name, at, context = name.partition("@")
+    return TRIVIAL_TITLES.get(name, sanitise(name.replace("_", " "), 60)) + at + context
 
 
 def short_trivial(name: str) -> str:

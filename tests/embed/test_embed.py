@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,8 @@ def texts(tmp_path: Path) -> Path:
 
 def test_a_folder_becomes_a_file_that_check_and_run_take(texts: Path, tmp_path: Path) -> None:
     made = run(texts, tmp_path / "out.npz")
-    assert made == Made(documents=12, vectors=84, dim=DIM, short=0, empty=0)
+    assert replace(made, lengths=(1, 1)) == Made(documents=12, vectors=84, dim=DIM, short=0, empty=0)
+    assert 0.5 < made.lengths[0] < made.lengths[1] < 6
     with np.load(tmp_path / "out.npz", allow_pickle=False) as out:
         assert out["vectors"].shape == (84, DIM)
         assert out["article_id"].tolist() == [number for number in range(12) for _ in range(7)]

@@ -11,21 +11,43 @@ from typing import Any
 
 import pytest
 
+import lvmtui.datasets
 import lvmtui.formats
+from lvmtui.datasets.check import Check
+from lvmtui.datasets.split import SplitFacts
 from lvmtui.formats.campaign import CampaignIntent, read_campaign_intent, write_campaign_intent
+from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.intent import Intent, read_intent, write_intent
-from lvmtui.formats.json_codec import LaterVersion, Unknown, decode, encode, encode_line
+from lvmtui.formats.json_codec import (
+    FIRST,
+    LaterVersion,
+    Unknown,
+    decode,
+    encode,
+    encode_line,
+    find_document,
+    read_document,
+    read_names,
+)
+from lvmtui.formats.results import ReportedRuns
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.supervisor_log import Lost, decode_record
 from lvmtui.formats.trainer_log import Evaluated, Paused, decode_event
+from lvmtui.report.contents import Heldout, Report
 from lvmtui.system.errors import UserError
 
 
 def documents() -> list[type]:
-    """Every dataclass of the formats that carries a version of its own."""
+    """Every dataclass that carries a version of its own: of the formats, of the data sets, and the report."""
     found: set[type] = set()
-    for module in pkgutil.iter_modules(lvmtui.formats.__path__, "lvmtui.formats."):
-        for value in vars(importlib.import_module(module.name)).values():
+    rooms = (*lvmtui.formats.__path__,), (*lvmtui.datasets.__path__,)
+    names = [
+        module.name
+        for room, prefix in zip(rooms, ("lvmtui.formats.", "lvmtui.datasets."), strict=True)
+        for module in pkgutil.iter_modules(room, prefix)
+    ]
+    for name in (*names, "lvmtui.report.contents"):
+        for value in vars(importlib.import_module(name)).values():
             if isinstance(value, type) and dataclasses.is_dataclass(value):
                 found |= {value} if isinstance(getattr(value, "version", None), int) else set()
     return sorted(found, key=lambda cls: cls.__name__)
@@ -38,7 +60,38 @@ def test_every_document_of_a_later_version_is_refused(cls: Any) -> None:
 
 
 def test_there_are_documents_to_refuse() -> None:
-    assert {"Intent", "RunSpec", "Campaign", "CampaignIntent", "Progress", "Pulse"} <= {c.__name__ for c in documents()}
+    names = {cls.__name__ for cls in documents()}
+    assert {"Intent", "RunSpec", "Campaign", "CampaignIntent", "Progress", "Pulse"} <= names
+    assert {"SplitFacts", "StoreFacts", "ArmBaselines", "Check", "Report"} <= names
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"), [(Heldout, SplitFacts), (DataFacts, Check), (ReportedRuns, Report)], ids=lambda cls: cls.__name__
+)
+def test_who_reads_a_part_of_a_document_refuses_what_who_reads_all_of_it_refuses(
+    part: Any, whole: Any, tmp_path: Path
+) -> None:
+    assert getattr(part, "version", FIRST) == whole.version
+    path = tmp_path / "document.json"
+    fields: dict[str, Any] = {field.name: None for field in dataclasses.fields(part)}
+    filled = {"runs": [], "files": [], "notes": [], "windows": 3, "clusters": 2, "fingerprint": "f"}
+    path.write_text(json.dumps(fields | {k: v for k, v in filled.items() if k in fields} | {"version": whole.version}))
+    assert find_document(part, path) is not None
+    path.write_text(path.read_text().replace(f'"version": {whole.version}', f'"version": {whole.version + 1}'))
+    assert find_document(part, path) is None
+    with pytest.raises(UserError, match="later version of lvmtui"):
+        read_document(part, path, what="a document", place="a folder", cure="make it again")
+
+
+def test_titles_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "titles.json"
+    assert read_names(path) == ()
+    path.write_text('["One", "Two"]')
+    assert read_names(path) == ("One", "Two")
+    for damaged in ("[1]", "{}", "[", '"One"'):
+        path.write_text(damaged)
+        with pytest.raises(UserError, match=r"titles\.json: not a list of texts"):
+            read_names(path)
 
 
 def put(path: Path, value: Any, version: int) -> None:

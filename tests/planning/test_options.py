@@ -74,8 +74,8 @@ def test_numbers_have_bounds() -> None:
         read_value(count, -1, "--count")
 
 
-def test_every_field_is_an_option_or_belongs_to_the_engine() -> None:
-    assert {f.name for f in fields(Options)} - set(OPTIONS) == {"engine_settings"}
+def test_every_field_is_an_option_or_has_tables_of_its_own() -> None:
+    assert {f.name for f in fields(Options)} - set(OPTIONS) == {"engine_settings", "own"}
 
 
 def test_a_switch_in_a_file_can_be_turned_off_beside_it(tmp_path: Path) -> None:

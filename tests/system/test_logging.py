@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from lvmtui.system import logging as own_logging
 from lvmtui.system.logging import Faults, log_to
+from lvmtui.system.processes import spawn
 
 
 def fail(words: str) -> ZeroDivisionError:
@@ -44,3 +47,30 @@ def test_a_log_that_cannot_be_written_harms_nobody(path: str | None, capsys: pyt
     log_to(Path(path) if path else None)
     logging.getLogger("lvmtui").error("nobody reads this")
     assert capsys.readouterr() == ("", "")
+
+
+PRINTS = """
+import logging, os, sys
+from pathlib import Path
+from lvmtui.system import logging as own
+own.LARGEST = 1000
+own.log_to(Path(sys.argv[1]))
+for number in range(100):
+    logging.getLogger("lvmtui").info("line %d", number)
+    os.write(1 + number % 2, b"printed %d\\n" % number)
+"""
+
+
+def test_what_is_printed_follows_the_log_into_its_new_file(tmp_path: Path) -> None:
+    log = tmp_path / "supervisor.log"
+    assert spawn((sys.executable, "-c", PRINTS, str(log)), output=log, environment=os.environ).wait() == 0
+    lines = log.read_text().splitlines()
+    assert "printed 98" in lines and "printed 99" in lines
+    assert not any("printed 99" in path.read_text() for path in tmp_path.glob("*.log.*"))
+
+
+def test_output_that_goes_elsewhere_stays_there(tmp_path: Path) -> None:
+    output, log = tmp_path / "output", tmp_path / "supervisor.log"
+    assert spawn((sys.executable, "-c", PRINTS, str(log)), output=output, environment=os.environ).wait() == 0
+    assert output.read_text().splitlines() == [f"printed {number}" for number in range(100)]
+    assert "printed" not in log.read_text()

@@ -36,21 +36,21 @@ def without_dropout(model: nn.Module) -> nn.Module:
     return model.train()
 
 
-def forecaster(name: str, recipe: str, size: str = "small", dim: int = DIM) -> nn.Module:
+def forecaster(name: str, recipe: str, size: str = "small", dim: int = DIM, time: int = CONTEXT) -> nn.Module:
     """A model without dropout, or a correction by it, not quite at its initial values."""
     torch.manual_seed(3)
-    model: nn.Module = without_dropout(build(name, dim, size))
+    model: nn.Module = without_dropout(build(name, dim, size, time))
     if recipe == "tuned":
-        model = Correction(model, CONTEXT, 0.0, 0.0)
+        model = Correction(model, time, 0.0, 0.0)
     with torch.no_grad():
         for p in model.parameters():  # biases and norms start where many mistakes cannot be seen
             p.add_(0.05 * torch.randn_like(p))
     return model
 
 
-def batch_of(seed: int, dim: int = DIM, batch: int = BATCH) -> tuple[Tensor, Tensor]:
+def batch_of(seed: int, dim: int = DIM, batch: int = BATCH, time: int = CONTEXT) -> tuple[Tensor, Tensor]:
     random = torch.Generator().manual_seed(seed)
-    windows = unit(torch.randn(batch, CONTEXT + 1, dim, generator=random))
+    windows = unit(torch.randn(batch, time + 1, dim, generator=random))
     return windows[:, :-1].contiguous(), windows[:, -1].contiguous()
 
 
@@ -60,15 +60,15 @@ def close(found: Tensor, expected: Tensor, tolerance: float = 2e-5) -> bool:
     return float((found - expected).abs().max()) <= tolerance * max(float(expected.abs().max()), 1e-2)
 
 
-@pytest.mark.parametrize("batch", [1, BATCH])
+@pytest.mark.parametrize(("batch", "time"), [(1, 5), (BATCH, 1), (BATCH, 3), (BATCH, 5), (3, 40)])
 @pytest.mark.parametrize("recipe", ["tuned", "reference"])
 @pytest.mark.parametrize("name", MODELS)
-def test_outputs_and_gradients_equal_the_plain_modules(name: str, recipe: str, batch: int) -> None:
-    plain = forecaster(name, recipe)
+def test_outputs_and_gradients_equal_the_plain_modules(name: str, recipe: str, batch: int, time: int) -> None:
+    plain = forecaster(name, recipe, time=time)
     fast = copy.deepcopy(plain)
     forward = faster(fast)
     assert forward is not fast
-    context, target = batch_of(0, batch=batch)
+    context, target = batch_of(0, batch=batch, time=time)
     expected, found = plain(context), forward(context)
     assert found.shape == expected.shape and close(found, expected)
     for raw in (expected, found):

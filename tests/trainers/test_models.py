@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lvmtui.models import MODELS
 from lvmtui.system.errors import UserError
+from trainers.fast import faster
 from trainers.models import build, unit
 from trainers.models.amn import AMN
 from trainers.models.graphmert_lvm import GraphMERTConfig, GraphMERTLVM, Layer, decay_mask
@@ -61,6 +62,37 @@ def test_trainable_parameters_are_exactly_as_many_as_stated(name: str, dim: int,
     assert count == PARAMETERS[name, dim, size]
     assert all(p.requires_grad for p in model.parameters())
     assert f"{count:,}" in (type(model).__doc__ or ""), "the docstring tells another count"
+
+
+@every_model
+@pytest.mark.parametrize("context", [1, 3, 20, 128])
+def test_a_context_of_any_length_is_seen_whole(name: str, context: int) -> None:
+    """The oldest vector matters too, at any length."""
+    torch.manual_seed(0)
+    model = build(name, DIM, "small", context).eval()
+    seen = unit(torch.randn(2, context, DIM, generator=torch.Generator().manual_seed(1))).requires_grad_()
+    raw = model(seen)
+    assert raw.shape == (2, DIM)
+    (slope,) = torch.autograd.grad(raw.square().sum(), seen)
+    assert (slope[:, 0].abs().sum(-1) > 0).all() and slope.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["transformer", "graphmert_lvm"])
+def test_a_model_with_positions_refuses_other_contexts(name: str) -> None:
+    model = fresh(name)
+    for context in (1, 4, 6):
+        with pytest.raises(ValueError, match=f"contexts of {context} vectors for a model made for 5"):
+            model(torch.ones(2, context, DIM))
+        with pytest.raises(ValueError, match="for a model made for 5"):
+            faster(model)(torch.ones(2, context, DIM))
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("graphmert_lvm", DIM), ("amn", 0), ("gru", 0), ("lstm", 0), ("transformer", 0)]
+)
+def test_parameters_at_other_contexts(name: str, more: int) -> None:
+    counts = [sum(p.numel() for p in build(name, DIM, "small", context).parameters()) for context in (1, 5, 20)]
+    assert counts == [counts[1] - 4 * more, counts[1], counts[1] + 15 * more]
 
 
 @every_model

@@ -39,6 +39,7 @@ from lvmtui.models import MODELS, REFERENCE
 from lvmtui.state.status import left_words
 from lvmtui.system.process_id import RUN_MARK
 from lvmtui.system.sealed import seal_archive, sealed_digest
+from lvmtui.trainer_kit import POINTS
 from tests.trainers.tiny import (
     Counting,
     Interrupting,
@@ -52,7 +53,6 @@ from tests.trainers.tiny import (
 from tests.waiting import wait_for
 from trainers import checkpoint
 from trainers.state import load_forecaster
-from trainers.train import POINTS
 
 
 @pytest.fixture(scope="module")

@@ -450,8 +450,9 @@ def offered(app: LvmApp) -> list[Action]:
     ("typed", "name"),
     [
         ("jobs", "One more run at once"),
-        ("campaigns", "Open campaign"),
-        ("theme", "Colours: light or dark"),
+        ("campaigns", "Campaigns"),
+        ("colour", "Colours: light or dark"),
+        ("theme nord", "Theme nord"),
         ("csv", "Export the report"),
         ("quit", "Leave"),
     ],
@@ -466,6 +467,19 @@ async def test_the_palette_finds_actions_by_the_words_of_their_help(
         await pilot.pause()
         hits = [hit async for hit in Actions(app.screen).search(typed)]
         assert any(str(hit.text).startswith(name) for hit in hits if isinstance(hit, CommandHit))
+
+
+async def test_the_campaigns_of_the_workspace_are_listed_with_what_they_say(root: Path, make_app: MakeApp) -> None:
+    before = campaign_of_root(root)
+    make_campaign(root, models=("amn",), stamp="20261121_080000", created=1.0)
+    app = make_app(root, campaign=before)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("c")
+        await until(pilot, lambda: "4 of 10 finished. So far" in shown(app) and "0 of 2 finished" in shown(app))
+        assert "shown now" in shown(app)
+        await pilot.press("down", "enter")
+        app.look()
+        await until(pilot, lambda: "0 of 2 finished" in shown(app) and isinstance(app.screen, BoardScreen))
 
 
 async def test_what_is_wrong_is_one_key_away(root: Path, make_app: MakeApp) -> None:

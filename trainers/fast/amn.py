@@ -1,4 +1,4 @@
-"""AMN without keys: the query is carried to the context, not the five context vectors to the keys.
+"""AMN without keys: the query is carried to the context, not the context vectors to the keys.
 
 `query . (K c_t + b) = (K' query) . c_t + query . b`, and the softmax over t does not see the last term. That is a
 fifth of the work of the keys, and the reason why the gradient of `key.bias` is an exact zero here.

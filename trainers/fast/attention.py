@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.fast.operations import add_dropped, apply, dropout, linear
+from trainers.models import expect_context
 from trainers.models.graphmert_lvm import GraphMERTLVM, Layer, decay_mask
 from trainers.models.transformer import Transformer
 
@@ -53,6 +54,7 @@ def _decoder_layer(
 
 def transformer(model: Transformer, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
+    expect_context(context_BTD, len(model.positions_TW))
     input_BTW = apply(model.project, context_BTD) + model.positions_TW
     x = input_BTW
     for layer in model.layers:
@@ -80,6 +82,7 @@ def _graphmert_layer(layer: Layer, x_BTD: Tensor, mask_TT: Tensor) -> Tensor:
 
 def graphmert_lvm(model: GraphMERTLVM, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
+    expect_context(context_BTD, len(model.positions_TD))
     mask_TT = decay_mask(model.distance_TT, model.p, model.config.decay)
     x_BTD = context_BTD + model.positions_TD
     for layer in model.layers:

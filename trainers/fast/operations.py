@@ -39,7 +39,7 @@ def product(a_MK: Tensor, b_NK: Tensor, bias_N: Tensor | None = None) -> Tensor:
 
     Either may be a transposed view of a contiguous matrix; with any other stride oneDNN is a hundred times slower.
     """
-    if not on_cpu(a_MK):
+    if not on_cpu(a_MK) or not a_MK.shape[1]:  # oneDNN has no empty sums: a context of one vector has no step before
         return functional.linear(a_MK, b_NK, bias_N)
     return torch.ops.mkldnn._linear_pointwise(a_MK, b_NK, bias_N, "none", [], "")
 

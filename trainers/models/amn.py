@@ -27,7 +27,7 @@ SIZES = {
 
 # B batch · T context vectors · D vector width · A attention width
 class AMN(nn.Module):
-    """Context (B, T, D), T = 5 in reading order -> raw prediction (B, D).
+    """Context (B, T, D), any T, in reading order -> raw prediction (B, D).
 
     The mean of the context asks, the context vectors answer: one scaled dot-product attention, one head, mixes them,
     and an MLP turns [mean, mixture] into a correction of the mean.
@@ -63,5 +63,6 @@ class AMN(nn.Module):
         return mean_BD + correction_BD
 
 
-def create(dim: int, config: AMNConfig) -> AMN:
+def create(dim: int, context: int, config: AMNConfig) -> AMN:
+    """For contexts of any length; it has the same parameters for all."""
     return AMN(dim, config)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvmtui.system.errors import UserError
+from trainers.models import expect_context
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class GraphMERTConfig:
     """lambda of equation 7, in (0, 1)."""
     threshold: float = 1.0
     """p of equation 7 before training. At 1, neighbours keep their weight and what is further away loses some."""
-    context: int = 5
 
 
 SIZES = {
@@ -69,9 +69,11 @@ class Layer(nn.Module):
 
 
 class GraphMERTLVM(nn.Module):
-    """Context (B, T, D), T = 5 in reading order -> raw prediction (B, D). D is a multiple of `heads`, else UserError.
+    """Context (B, T, D), T = `context`, in reading order -> raw prediction (B, D). D is a multiple of `heads`, else
+    UserError.
 
-    Parameters:  D = 768: full 67,352,833, small 6,704,385.  D = 384: full 26,315,905, small 1,877,889.
+    Parameters at T = 5:  D = 768: full 67,352,833, small 6,704,385.  D = 384: full 26,315,905, small 1,877,889. Each
+    more context vector has a position of D numbers.
 
     Source: the attention decay of GraphMERT (Belova, Xiao, Tuli & Jha 2025, arXiv:2510.09580), section 4.2.1,
     equations 7 and 8, one learnable p for all layers. It departs in what it is applied to: the paper's graph is a
@@ -88,7 +90,7 @@ class GraphMERTLVM(nn.Module):
 
     distance_TT: Tensor
 
-    def __init__(self, dim: int, config: GraphMERTConfig) -> None:
+    def __init__(self, dim: int, context: int, config: GraphMERTConfig) -> None:
         super().__init__()
         if dim % config.heads:
             heads = f"its {config.heads} attention heads"
@@ -96,11 +98,11 @@ class GraphMERTLVM(nn.Module):
                 f"graphmert_lvm cannot split vectors of {dim} numbers into {heads}; leave it out of --models"
             )
         self.config = config
-        self.positions_TD = nn.Parameter(torch.empty(config.context, dim))
+        self.positions_TD = nn.Parameter(torch.empty(context, dim))
         self.p = nn.Parameter(torch.empty(()))
         self.layers = nn.ModuleList(Layer(dim, config) for _ in range(config.layers))
         self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(dim, dim))
-        place_T = torch.arange(config.context, dtype=torch.float32)
+        place_T = torch.arange(context, dtype=torch.float32)
         self.register_buffer("distance_TT", (place_T[:, None] - place_T).abs(), persistent=False)
         self.init_weights()
 
@@ -114,6 +116,7 @@ class GraphMERTLVM(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, context_BTD: Tensor) -> Tensor:
+        expect_context(context_BTD, len(self.positions_TD))
         mask_TT = decay_mask(self.distance_TT, self.p, self.config.decay)
         x_BTD = context_BTD + self.positions_TD
         for layer in self.layers:
@@ -121,5 +124,5 @@ class GraphMERTLVM(nn.Module):
         return self.head(x_BTD.mean(dim=1))
 
 
-def create(dim: int, config: GraphMERTConfig) -> GraphMERTLVM:
-    return GraphMERTLVM(dim, config)
+def create(dim: int, context: int, config: GraphMERTConfig) -> GraphMERTLVM:
+    return GraphMERTLVM(dim, context, config)

@@ -34,7 +34,7 @@ class Block(nn.Module):
 
 
 class GRU(nn.Module):
-    """Context (B, T, D), T = 5 in reading order -> raw prediction (B, D).
+    """Context (B, T, D), any T, in reading order -> raw prediction (B, D).
 
     Parameters:  D = 768: full 7,095,552, small 964,032.  D = 384: full 6,701,952, small 816,192.
 
@@ -55,5 +55,6 @@ class GRU(nn.Module):
         return self.head(states_BTH[:, -1])
 
 
-def create(dim: int, config: GRUConfig) -> GRU:
+def create(dim: int, context: int, config: GRUConfig) -> GRU:
+    """For contexts of any length; it has the same parameters for all."""
     return GRU(dim, config)

@@ -25,7 +25,7 @@ SIZES = {
 
 # B batch · T context vectors · D vector width · H hidden width
 class LSTM(nn.Module):
-    """Context (B, T, D), T = 5 in reading order -> raw prediction (B, D).
+    """Context (B, T, D), any T, in reading order -> raw prediction (B, D).
 
     Parameters:  D = 768: full 5,120,768, small 1,183,488.  D = 384: full 4,137,344, small 814,464.
 
@@ -73,5 +73,6 @@ def _rename(state: dict[str, Any], pattern: str, name: str) -> None:
     state.update(items)
 
 
-def create(dim: int, config: LSTMConfig) -> LSTM:
+def create(dim: int, context: int, config: LSTMConfig) -> LSTM:
+    """For contexts of any length; it has the same parameters for all."""
     return LSTM(dim, config)

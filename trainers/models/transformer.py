@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainers.models import expect_context
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
@@ -16,7 +18,6 @@ class TransformerConfig:
     heads: int
     feed_forward: int
     dropout: float = 0.1
-    context: int = 5
 
 
 SIZES = {
@@ -35,7 +36,7 @@ def sinusoids(positions: int, width: int) -> Tensor:
 
 # B batch · T context vectors · D vector width · W inner width
 class Transformer(nn.Module):
-    """Context (B, T, D), T = 5 in reading order -> raw prediction (B, D).
+    """Context (B, T, D), T = `context`, in reading order -> raw prediction (B, D).
 
     Parameters:  D = 768: full 17,867,520, small 743,424.  D = 384: full 17,473,920, small 644,736.
 
@@ -53,7 +54,7 @@ class Transformer(nn.Module):
     positions_TW: Tensor
     mask_TT: Tensor
 
-    def __init__(self, dim: int, config: TransformerConfig) -> None:
+    def __init__(self, dim: int, context: int, config: TransformerConfig) -> None:
         super().__init__()
         width = config.width
         self.project = nn.Linear(dim, width)
@@ -64,8 +65,8 @@ class Transformer(nn.Module):
             for _ in range(config.layers)
         )
         self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, dim))
-        mask_TT = nn.Transformer.generate_square_subsequent_mask(config.context)
-        self.register_buffer("positions_TW", sinusoids(config.context, width), persistent=False)
+        mask_TT = nn.Transformer.generate_square_subsequent_mask(context)
+        self.register_buffer("positions_TW", sinusoids(context, width), persistent=False)
         self.register_buffer("mask_TT", mask_TT, persistent=False)
         self.init_weights()
 
@@ -75,6 +76,7 @@ class Transformer(nn.Module):
 
     def decode(self, context_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, W): the decoder's state at each position, which knows nothing of later ones."""
+        expect_context(context_BTD, len(self.positions_TW))
         input_BTW = self.project(context_BTD) + self.positions_TW
         x_BTW = input_BTW
         for layer in self.layers:
@@ -86,5 +88,5 @@ class Transformer(nn.Module):
         return self.head(self.decode(context_BTD)[:, -1])
 
 
-def create(dim: int, config: TransformerConfig) -> Transformer:
-    return Transformer(dim, config)
+def create(dim: int, context: int, config: TransformerConfig) -> Transformer:
+    return Transformer(dim, context, config)

@@ -1,10 +1,10 @@
-"""What the supervisor needs from the machine or cluster that executes runs. One file for each.
+"""Engines: where runs are executed, on this machine or on a cluster. Each engine is one file of this folder.
 
-An engine starts runs, reports on many of them at once, asks them to leave, and kills them. It decides nothing, and
-writes nothing into run folders that others read. What a run has achieved and how it ended is read there.
+An engine starts runs, reports on many runs at once, asks runs to leave, and kills them. It decides nothing, and it
+writes nothing that others read: the run folder says how far a run got and how it ended.
 
-A file of this folder whose name has no `_` is an engine and holds its `KIND`; the engine's name is the file's. Nothing
-else has to be told of it.
+Every file of this folder without `_` in its name is an engine. It defines `KIND`, and the engine has the name of the
+file. No other file needs a change when an engine is added.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ from lvmtui.system.process_id import Identity
 from lvmtui.system.processes import Sent, unmarked_environment
 
 Settings = Mapping[str, tuple[str, ...]]
-"""What a campaign tells its engine, by the names in `Kind.settings`."""
+"""The campaign's settings for its engine, by the names in `Kind.settings`."""
 
 
 class CannotStart(Exception):
-    """The run could not be started; one line says why. Trying again counts as another death."""
+    """The run could not be started; the text says why in one line. This counts as a death of the run."""
 
 
 class Occupied(Exception):
-    """It cannot be started now, and the run is not to blame; one line says why. It is tried again later."""
+    """The run cannot be started now, through no fault of its own; the text says why in one line. It is tried later."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A trainer that was started, or a job that was submitted for it."""
+    """A trainer that was started, or a job that was submitted."""
 
     process: Identity
     launch: str
-    """Name of this start; all its processes carry it."""
+    """Name of this start. All its processes have it in their environment."""
     devices: str
-    """CUDA devices it may see; empty: no choice was made."""
+    """Its CUDA_VISIBLE_DEVICES; empty if no GPU was chosen for it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A run as an engine is asked about it."""
+    """What an engine is told about a run."""
 
     folder: RunDir
     processes: tuple[Identity, ...] = ()
-    """The ones its logs name, the newest attempt's first. They may be the run's even if they carry no mark."""
+    """The processes in its logs, newest attempt first. They may belong to the run even without its mark."""
     name: str = ""
-    """Under which an engine that does not know folders finds it again; see `name_of`."""
+    """Its name on a cluster; see `name_of`."""
     settings: Settings = field(default_factory=dict)
-    """Its campaign's."""
+    """Those of its campaign."""
     started_with: StartedWith | None = None
-    """Its campaign's; None: what this process has."""
+    """Python and environment of its campaign; None: those of this process."""
     unsettled: bool = True
-    """Its logs, as far as they were read, do not say how its last attempt ended; the engine should, if it can."""
+    """True if its logs do not say how the last attempt ended. Then the engine should find out, if it can."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +70,25 @@ class Member:
 
     identity: Identity
     leader: bool
-    """It may be the trainer itself; otherwise it is a child of one."""
+    """True if it may be the trainer itself, False for a child process of one."""
     launch: str = ""
     """Which start of the run it belongs to."""
     stopped: bool = False
-    """It was stopped (SIGSTOP) and reacts to nothing until it is continued."""
+    """It was stopped by SIGSTOP and only reacts to CONT and KILL."""
     waiting: bool = False
-    """A job that has no node yet, so no process could receive a signal."""
+    """It is a job without a node, so there is no process to signal yet."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process of a run ended, where the engine has seen it."""
+    """How a process of a run ended, if the engine saw it."""
 
     process: Identity
     words: str
     code: int | None = None
-    """Exit code; None: it ended by a signal, or the code is not known."""
+    """Exit code; None if it was killed by a signal or the code is unknown."""
     excused: bool = False
-    """The engine says that the run is not to blame: its node died, it was preempted."""
+    """True if it was not the run's fault: its node failed, or it was preempted."""
 
 
 @dataclass(frozen=True)
@@ -97,48 +97,48 @@ class Probe:
 
     members: tuple[Member, ...] = ()
     known: bool = True
-    """False: nothing can be said now (the cluster does not answer). Unknown is never taken for dead."""
+    """False if the engine cannot tell now, as when the cluster does not answer. Unknown never counts as dead."""
     ended: Ended | None = None
     sees_all_hosts: bool = False
-    """The engine sees every host the run may be on, so a process that is not a member is dead on any host."""
+    """The engine sees every host the run may be on. So a process that is not among `members` is dead."""
     detail: str = ""
-    """For people, beside the state: why it waits, why nothing is known."""
+    """Text for people, shown beside the state: why it waits, or why nothing is known."""
     node: str = ""
-    """Where it runs, if that is another host."""
+    """The host it runs on, if that is another one."""
     starts: float | None = None
-    """When a waiting job is expected to start, in seconds since 1970."""
+    """Expected start of a waiting job, in seconds since 1970."""
 
 
 NOBODY = Probe()
 
 
 class Engine(Protocol):
-    """See `local.py` for the plainest one."""
+    """What every engine can do. `local.py` is the simpler of the two."""
 
     name: str
     noun: str
-    """What its numbers are numbers of: `process`, `job`."""
+    """What it calls the things it starts: `process` or `job`."""
     remote: bool
-    """Its runs are on other hosts, where screens cannot look; the supervisor tells them through `pulse.json`."""
+    """Its runs are on other hosts, which the screen cannot see; `pulse.json` tells it about them."""
 
     def start(self, place: Place, spec: RunSpec) -> Begun:
         """Start the run's trainer. Raises CannotStart and Occupied."""
         ...
 
     def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
-        """What lives of each run, by its folder's path: one look for all of them."""
+        """What is alive of each run, by the path of its folder. One query for all runs."""
         ...
 
     def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """Ask everything of these runs to leave, and wake what is stopped. Returns whom it reached, by folder."""
+        """Ask all processes of these runs to leave; stopped ones are continued. Returns whom it reached, by folder."""
         ...
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """End everything of these runs now. Returns whom."""
+        """Kill all processes of these runs. Returns whom it reached, by folder."""
         ...
 
     def orphans(self, models: Path) -> list[Place]:
-        """Runs below `models` of which something lives although their folder is gone."""
+        """Runs below `models` whose folder is gone but of which a process or job is still alive."""
         ...
 
 
@@ -147,38 +147,38 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """Something a campaign may tell an engine: an option of `lvmtui run`, a key of `[engine]` in a campaign file."""
+    """A setting of an engine: an option of `lvmtui run`, and a key of `[engine]` in a campaign file."""
 
     name: str
     metavar: str
     words: str
     many: bool = False
-    """It may be given several times."""
+    """True if it may be given several times."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An engine before it is made."""
+    """What can be asked of an engine before a campaign uses it."""
 
     make: Callable[[], Engine]
     settings: tuple[Setting, ...] = ()
     check: Callable[[Settings], None] = lambda settings: None
-    """Raises UserError for values that make no sense."""
+    """Raises UserError for invalid values."""
     ready: Callable[[Workspace, Settings, int], None] = lambda workspace, settings, threads: None
-    """Asks whoever runs the runs whether it would take one of so many threads. Raises UserError."""
+    """Checks whether a run with that many threads would be accepted. Raises UserError if not."""
     room: Callable[[Settings], tuple[int, int]] | None = None
-    """(runs side by side, threads of each) where the person does not say; None: as this machine's cores and GPUs."""
+    """The default (runs at once, threads of each); None: chosen by the cores and GPUs of this machine."""
     notes: Callable[[Workspace, Settings], tuple[str, ...]] = lambda workspace, settings: ()
-    """What a person should know before it starts, in the plan."""
+    """Notes for the plan: what a person should know before the campaign starts."""
 
 
 def names() -> tuple[str, ...]:
-    """The engines there are."""
+    """Names of all engines, sorted."""
     return tuple(sorted(module.name for module in iter_modules(__path__) if "_" not in module.name))
 
 
 def kind(name: str) -> Kind:
-    """An engine by its name. Raises UserError."""
+    """The engine of this name. Raises UserError if there is none."""
     if name not in names():
         raise unknown("--engine", name, names())
     found: Kind = import_module(f"{__name__}.{name}").KIND
@@ -186,7 +186,7 @@ def kind(name: str) -> Kind:
 
 
 class Engines(dict[str, Engine]):
-    """Engines by name, each made when it is first asked for."""
+    """Engines by name; each is made when it is first used."""
 
     def __missing__(self, name: str) -> Engine:
         engine = self[name] = kind(name).make()
@@ -197,17 +197,17 @@ class Engines(dict[str, Engine]):
 
 
 def name_of(campaign: str, model: str, label: str, seed: int) -> str:
-    """A run's name where folders are not known: `8k_vs_23k_20261122_142006/gru/8k/s1`."""
+    """The name of a run on a cluster: `8k_vs_23k_20261122_142006/gru/8k/s1`."""
     return f"{campaign}/{model}/{label}/s{seed}"
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """What makes runs that share a CPU not fight, and the threads of one not wait for each other's waking up."""
+    """Environment variables that keep runs on one CPU from slowing each other down."""
     return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        # A thread that waits must not burn the core of another run, and goes to sleep; but not at once: products here
-        # take microseconds, and so does waking. Figures in docs/performance.md.
+        # A waiting thread goes to sleep, so that another run can use the core. But it first waits a moment: products
+        # take only microseconds here, and so does waking up. Figures in docs/performance.md.
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "1000" if threads > 1 else "0",
         "KMP_BLOCKTIME": "0",
@@ -215,11 +215,11 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 
 def environment_of(place: Place) -> dict[str, str]:
-    """The environment that a run's trainer or job is started in, without what makes it one of a run's."""
+    """The environment for a run's trainer or job, before the marks of the run are added."""
     ours = unmarked_environment(os.environ)
     return place.started_with.environment(ours) if place.started_with else ours
 
 
 def mark_of(folder: RunDir) -> str:
-    """What the processes of a run carry: the folder's path without links, as every workspace spells it alike."""
+    """The mark of a run's processes: the real path of its folder, the same however the workspace was reached."""
     return os.path.realpath(folder.path)

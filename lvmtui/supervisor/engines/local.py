@@ -1,11 +1,11 @@
 """Runs as processes of this machine.
 
-A process is the run's if it carries the run's marks or descends from one that does. One that only the run's logs name
-(started by hand, or before the workspace was moved) is the run's if it holds the lock of this very folder: a copy of a
-workspace names the processes of the original, which are none of its own.
+A process belongs to a run if its environment has the run's marks, or if it descends from such a process. A process
+that only appears in the run's logs (started by hand, or before the workspace was moved) belongs to it if it holds the
+lock of this folder. Otherwise it belongs to the folder that this one was copied from.
 
-All processes are listed only when something may have changed that looks at single ones cannot see. In between, the
-known ones are checked one by one.
+Listing all processes is slow, so it is done only when a process ended, and every `LOOK_THROUGH_ALL` seconds. In
+between, the known processes are checked one by one.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ from lvmtui.system.processes import (
 
 TRAINER = our_command("trainers")
 LOOK_THROUGH_ALL = 30.0
-"""Seconds between two looks through all processes when nothing calls for one: a child that outlived a look at the
-moment its parent died is found this late."""
+"""Seconds between two listings of all processes if none has ended. A child that was missed when its parent died is
+found after this time at the latest."""
 GONE = "its process is gone"
 LOCKED = "its folder is locked by a process that cannot be seen from here (another container, or another machine)"
 OF_THE_ORIGINAL = "its process works in the folder this one was copied from"
@@ -73,7 +73,7 @@ FOR_MEMORY = "killed for memory"
 
 
 class LocalEngine:
-    """Starts trainers here and finds them again, whoever started them."""
+    """Starts trainers on this machine, and finds trainers that another supervisor started."""
 
     name = "local"
     noun = "process"
@@ -86,21 +86,21 @@ class LocalEngine:
         clock: Callable[[], float] = time.monotonic,
         find: Callable[[], list[Process]] = marked_processes,
     ) -> None:
-        """`command`: to which a run's folder is added; None: our trainer, on the Python of the run's campaign."""
+        """`command`: run with the run's folder as its last argument; None: our trainer, on the campaign's Python."""
         self._command = command
         self._clock = clock
         self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._known: dict[str, dict[Identity, Process]] = {}
-        """Who was alive at the last look, by the device and inode of their folder, or by its path where they do not
-        carry those."""
+        """Processes that were alive at the last look, by device and inode of their run folder, or by its path if their
+        environment does not have these."""
         self._ended: dict[Identity, Ended] = {}
         self._last_ended: dict[str, Ended] = {}
-        """By folder, as `_known`."""
+        """By folder, with the keys of `_known`."""
         self._looked = float("-inf")
         self._memory_kills = memory_kills.counter()
         self._gpus: dict[str | None, tuple[str, ...]] = {}
-        """By what CUDA_VISIBLE_DEVICES says."""
+        """By the value of CUDA_VISIBLE_DEVICES."""
         self._marks: dict[Path, str] = {}
 
     # -- starting --
@@ -115,7 +115,7 @@ class LocalEngine:
             if lock is None:
                 raise Occupied("its folder is locked by a process that cannot be found from here")
             lock.close()
-            folder.log.open("ab").close()  # what cannot be opened is to be said here, not found out by a trainer
+            folder.log.open("ab").close()  # a trainer could not report that it cannot be opened
             if (other := self._working_elsewhere(place)) is not None:
                 raise Occupied(_moved_words(other))
             environment = environment_of(place)
@@ -161,7 +161,7 @@ class LocalEngine:
     # -- looking --
 
     def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
-        """What lives of each run."""
+        """What is alive of each run, by the path of its folder."""
         gone = self._check_known()
         if gone or self._clock() - self._looked >= LOOK_THROUGH_ALL:
             self._look_through_all()
@@ -202,23 +202,23 @@ class LocalEngine:
         return members
 
     def _working_elsewhere(self, place: Place) -> Process | None:
-        """A process that was started for this path and works in the folder that was here before, which was moved.
+        """A process that was started in the folder that was at this path before it was moved away.
 
-        It writes by path, so nothing may be started beside it.
+        It still writes to this path, so no trainer may be started here.
         """
         here, mark = folder_id(place.folder.path), self._mark(place.folder)
         living = (p for known in self._known.values() for p in known.values())
         return next((p for p in living if p.mark == mark and p.folder not in ("", here)), None)
 
     def _end_of(self, place: Place) -> Ended | None:
-        """How the newest process that the logs name ended; the last one seen to end where they name none."""
+        """How the newest process in the logs ended. If the logs name none: how the last known process ended."""
         keys = (folder_id(place.folder.path), self._mark(place.folder))
         if not place.processes:
             return next((self._last_ended[key] for key in keys if key in self._last_ended), None)
         newest = place.processes[0]
         living = any(self._known.get(key) for key in keys)
         if not living and newest not in self._ended and newest.here and newest.boot_id == boot_id():
-            # nobody looked when it ended; the kernel may still know for what
+            # we did not see it end; the kernel log may still say why
             self._ended[newest] = _ended(newest, None, for_memory=False)
         return self._ended.get(newest)
 
@@ -226,7 +226,7 @@ class LocalEngine:
         self._known.setdefault(process.folder or process.mark, {})[process.identity] = process
 
     def _check_known(self) -> bool:
-        """Forget who is not alive any more, and learn how they ended. True if there were any."""
+        """Remove the processes that ended, and note how. Returns True if there were any."""
         gone: list[tuple[str, Process]] = []
         for key, known in self._known.items():
             for identity, process in known.items():
@@ -240,7 +240,7 @@ class LocalEngine:
         return bool(gone)
 
     def _note_ends(self, gone: list[tuple[str, Process]]) -> None:
-        """Learn how those who left ended, and take our own children out of the process table."""
+        """Note how these processes ended, and reap our own children."""
         before, self._memory_kills = self._memory_kills, memory_kills.counter()
         for_memory = before is not None and self._memory_kills is not None and self._memory_kills > before
         for key, process in gone:
@@ -252,7 +252,7 @@ class LocalEngine:
                 self._ended[process.identity] = self._last_ended[key] = ended
 
     def _look_through_all(self) -> None:
-        """Find everybody who carries a mark. Those known before stay until `_check_known` sees that they ended."""
+        """Find all marked processes. Known ones stay until `_check_known` sees that they ended."""
         before = [process for known in self._known.values() for process in known.values()]
         self._known = {}
         for process in (*self._find(), *before):
@@ -260,7 +260,7 @@ class LocalEngine:
         self._looked = self._clock()
 
     def orphans(self, models: Path) -> list[Place]:
-        """Runs of which processes live although their folder is gone."""
+        """Runs whose folder is gone but that still have living processes."""
         root = str(models.resolve()) + os.sep
         marks = {p.mark for known in self._known.values() for p in known.values() if p.mark.startswith(root)}
         return [Place(RunDir(Path(mark))) for mark in sorted(marks) if not os.path.isdir(mark)]
@@ -268,11 +268,11 @@ class LocalEngine:
     # -- stopping --
 
     def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """TERM to everything of the runs, with CONT for the stopped."""
+        """Send TERM to all processes of the runs, and CONT to stopped ones."""
         return {place.folder.path: ask_to_leave(self._members(place)) for place in places}
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """KILL to everything of the runs."""
+        """Send KILL to all processes of the runs."""
         return {place.folder.path: kill_all(partial(self._members, place)) for place in places}
 
     def _members(self, place: Place) -> list[Process]:
@@ -287,7 +287,7 @@ class LocalEngine:
 
 
 def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:
-    """How a process ended in words; only our own children have an exit code."""
+    """How a process ended, as text. Only our own children have an exit code."""
     if (returncode in (None, -9)) and (for_memory or memory_kills.in_kernel_log(process)):
         return Ended(process, FOR_MEMORY)
     if returncode is None:

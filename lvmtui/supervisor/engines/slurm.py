@@ -1,9 +1,9 @@
-"""Runs as jobs of a Slurm cluster, through its own commands: `sbatch`, `squeue`, `scancel`, and `scontrol` for a death.
+"""Runs as jobs of a Slurm cluster, through `sbatch`, `squeue` and `scancel`, and `scontrol` to explain a death.
 
-A run is one job, whose script ends in `exec python -P -m trainers RUN_DIR`, so that the trainer hears the signals.
-The job's name says campaign, model, arm and seed; by it a job is found again that was submitted and not written down.
-The controller is asked once for all runs, every few seconds at most. That it does not answer says nothing about any
-run. Accounting is not needed: how a run ended stands in its folder, and Slurm's words only explain a death.
+A run is one job. Its script ends in `exec python -P -m trainers RUN_DIR`, so that the trainer receives the signals.
+The job's name has campaign, model, arm and seed, so a job is found again even if we were killed before we logged it.
+One query to the controller covers all runs, at most every few seconds. If it does not answer, the state of the runs is
+unknown. Slurm's accounting is not needed: the run folder says how a run ended, and Slurm only explains a death.
 """
 
 from __future__ import annotations
@@ -57,31 +57,31 @@ from lvmtui.system.locks import try_lock
 from lvmtui.system.processes import Done, Sent, done_by, unmarked_environment
 
 SOONER = 1.0
-"""The same after something was asked of a job."""
+"""Seconds until the next query after a job was submitted or cancelled."""
 FEW = 50
-"""Jobs up to which a person waits to see the next one start; with more there is always one that does."""
+"""With fewer living jobs than this, each submission is followed by an early query: a person may be watching."""
 LIMIT = 15.0
-"""Seconds a command of Slurm's may take."""
+"""Longest time that a Slurm command may take, in seconds."""
 JOBS, THREADS = 20, 4
-"""In the queue at once, and of each run, where the person does not say: this host's cores mean nothing there."""
+"""Defaults: jobs in the queue at once, and threads of each. The cores of the login node say nothing about the nodes."""
 AT_ONCE = 500
-"""Jobs named in one `scancel`."""
+"""Most jobs in one `scancel`."""
 UNSEEN_FOLDER = "the run folder is not visible there; the workspace must lie on a file system that all nodes share"
 
 
 # The engine -----------------------------------------------------------------------------------------------------------
 
 Command = Callable[[Sequence[str], Mapping[str, str]], Done]
-"""Runs one of Slurm's commands to its end, in an environment."""
+"""Runs a Slurm command in an environment and waits for its end."""
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Done:
-    """Run it; a missing or hanging one has an exit code too."""
+    """Run a Slurm command. A missing command gives exit code 127, one that hangs 124."""
     return done_by(command, environment=environment, seconds=LIMIT)
 
 
 class SlurmEngine:
-    """Submits trainers and finds their jobs again, whoever submitted them."""
+    """Submits trainers as jobs, and finds jobs that another supervisor submitted."""
 
     name = "slurm"
     noun = "job"
@@ -94,7 +94,7 @@ class SlurmEngine:
         clock: Callable[[], float] = time.monotonic,
         every: float | None = None,
     ) -> None:
-        """`every`: seconds between two questions to the controller; None: as the campaigns say."""
+        """`every`: seconds between two queries of the controller; None: as the campaign's settings say."""
         self._command = command
         self._clock = clock
         self._every = every
@@ -104,18 +104,18 @@ class SlurmEngine:
         self._fault = "not asked yet"
         self._jobs: dict[int, SlurmJob] = {}
         self._living: dict[str, list[SlurmJob]] = {}
-        """By name; so the next one."""
+        """By name, as `_over`."""
         self._over: dict[str, list[SlurmJob]] = {}
         self._submitted: dict[int, SlurmJob] = {}
-        """Jobs that no answer has shown yet."""
+        """Jobs that we submitted and `squeue` has not shown yet."""
         self._ended: dict[int, Ended] = {}
         self._explained: set[int] = set()
-        """Jobs whose end the controller was asked for."""
+        """Jobs for which `scontrol` was asked how they ended."""
 
     # -- submitting --
 
     def start(self, place: Place, spec: RunSpec) -> Begun:
-        """Submit a job. Raises CannotStart, and Occupied where Slurm may take it later."""
+        """Submit a job. Raises CannotStart, or Occupied if Slurm may accept it later."""
         folder = place.folder
         if self._fault:
             raise Occupied(self._fault)
@@ -143,7 +143,7 @@ class SlurmEngine:
     # -- looking --
 
     def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
-        """What is known of the runs' jobs, from one question for all of them."""
+        """What is known about the jobs of the runs, from one query for all of them."""
         places = list(places)
         if places:
             self._wanted_every = float(value_of(places[0].settings, "every") or EVERY)
@@ -163,7 +163,7 @@ class SlurmEngine:
         return Probe((job.member,), sees_all_hosts=True, detail=job.detail, node=job.node, starts=job.starts)
 
     def _drop_doubles(self, living: list[SlurmJob]) -> list[SlurmJob]:
-        """Two jobs of one run: Slurm took one of which we were not told. Those that wait give way."""
+        """Two jobs of one run: Slurm accepted one without our hearing of it. Waiting ones are cancelled."""
         living = sorted(living, key=lambda job: (job.state in WAITING, job.id))
         doubles = [job.id for job in living[1:] if job.state in WAITING]
         if doubles:
@@ -183,7 +183,7 @@ class SlurmEngine:
             return
         self._fault = ""
         self._jobs = {job.id: job for job in jobs_in(done.out)}
-        for number in before:  # what was submitted before the question is in the answer, or has been forgotten since
+        for number in before:  # jobs submitted before the query are in its answer, or Slurm has dropped them
             del self._submitted[number]
         self._sort()
 
@@ -197,7 +197,7 @@ class SlurmEngine:
             (self._living if job.alive else self._over).setdefault(job.name, []).append(job)
 
     def _end_of(self, place: Place) -> Ended | None:
-        """How the newest job that the run's logs name ended."""
+        """How the newest job in the run's logs ended."""
         named = [process.pid for process in place.processes if process.is_job]
         if not named:
             return None
@@ -206,7 +206,7 @@ class SlurmEngine:
         known = self._ended.get(number)
         if job is None:
             return known or Ended(identity_of(number), "Slurm does not know its job any more")
-        if known is None:  # first without asking the controller again: most say themselves how they ended
+        if known is None:  # without a query first: most runs log themselves how they ended
             known = self._ended[number] = Ended(job.identity, _where(job) + OVER[job.state], None, job.state in EXCUSED)
         elif place.unsettled and number not in self._explained:
             self._explained.add(number)
@@ -228,7 +228,7 @@ class SlurmEngine:
         return Ended(job.identity, _where(job) + text, code, job.state in EXCUSED)
 
     def orphans(self, models: Path) -> list[Place]:
-        """Runs of which a job lives although their folder is gone."""
+        """Runs whose folder is gone but that still have a job."""
         root = str(models.resolve()) + os.sep
         living = [(job.folder, job.name) for jobs in self._living.values() for job in jobs]
         return [
@@ -240,13 +240,13 @@ class SlurmEngine:
     # -- stopping --
 
     def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """Cancel the jobs: Slurm sends CONT and TERM, and KILL after its KillWait. Those that wait are taken out."""
+        """Cancel the jobs. Slurm sends CONT and TERM, and KILL after its KillWait; waiting jobs leave the queue."""
         asked = {place.folder.path: Sent(self._numbers(place)) for place in places}
         self._cancel([number for sent in asked.values() for number in sent.reached])
         return asked
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """KILL to everything of the jobs, and cancel them once more."""
+        """Send KILL to all processes of the jobs, and cancel them again."""
         asked = {place.folder.path: Sent(self._numbers(place)) for place in places}
         numbers = [number for sent in asked.values() for number in sent.reached]
         self._cancel([n for n in numbers if self._state(n) not in WAITING], "--full", f"--signal={signal.SIGKILL.name}")
@@ -273,8 +273,10 @@ OWN_GPUS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """For Slurm's commands and its jobs: these variables without those that say that we are a job or a run ourselves,
-    and without the GPUs that we were given. Slurm passes the variables on, and a job is given other GPUs."""
+    """The environment for Slurm's commands, which Slurm passes on to the jobs.
+
+    Left out are the variables that mark this process as a run or a job, and its own GPUs: a job gets other ones.
+    """
     kept = {
         name: value
         for name, value in unmarked_environment(variables).items()
@@ -293,7 +295,7 @@ def _field(text: str, name: str) -> str:
 
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:
-    """False if the job's script lies in another run folder that is there too: another workspace's, of one name."""
+    """False if the job belongs to another existing run folder: a run of the same name in another workspace."""
     if not job.folder or job.folder == str(folder.path) or not os.path.isdir(job.folder):
         return True
     try:
@@ -306,7 +308,7 @@ def _is_of(job: SlurmJob, folder: RunDir) -> bool:
 
 
 def ready(workspace: Workspace, settings: Settings, threads: int, command: Command = run_command) -> None:
-    """Ask Slurm whether it would take such a job. Raises UserError with its own words if not."""
+    """Ask Slurm whether it would accept such a job. Raises UserError with Slurm's own words if not."""
     missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
     if missing and command is run_command:
         raise UserError(f"--engine slurm: no {', '.join(missing)} here; run lvmtui where Slurm's commands are")
@@ -318,7 +320,7 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
 
 
 def notes(workspace: Workspace, settings: Settings) -> tuple[str, ...]:
-    """What may go wrong on a cluster and cannot be seen from here."""
+    """Notes for the plan about what may go wrong on a cluster and cannot be checked from here."""
     root = workspace.root
     if not is_shared(root):
         return (f"the workspace is on {kind_of(root) or 'a disk'} of this host; every node must see it as {root}",)
@@ -328,7 +330,7 @@ def notes(workspace: Workspace, settings: Settings) -> tuple[str, ...]:
 
 
 def room(settings: Settings) -> tuple[int, int]:
-    """Jobs in the queue at once, and threads of each, where the person does not say."""
+    """The defaults: jobs in the queue at once, and threads of each."""
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 

@@ -1,4 +1,4 @@
-"""What is said to Slurm and what it says: settings, job scripts, the output of `squeue`. Pure: runs no command."""
+"""Text to and from Slurm: settings, job scripts, the output of `squeue`. Runs no command."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lvmtui.system.text import sanitise
 
 SCHEDULER = "Slurm"
 EVERY = 5.0
-"""Seconds between two questions to the controller, which all users of the cluster share."""
+"""Seconds between two queries of the controller, which all users of the cluster share."""
 WARN = 60
-"""Seconds before its time limit at which a trainer is told; Slurm may be a minute early."""
+"""Seconds before the time limit at which a trainer is told to leave. Slurm may be up to a minute early."""
 SCRIPT = "job.sh"
-"""In the run folder: what was submitted last."""
+"""In the run folder: the last script that was submitted."""
 NO_FOLDER = 67
-"""Exit code of a script that does not find the run folder."""
+"""Exit code of a script that cannot see the run folder."""
 
 
 # What a campaign may ask for ------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ _SHAPES = {
 
 
 def check(settings: Settings) -> None:
-    """Raise UserError for a setting that cannot be meant."""
+    """Raise UserError for an unknown setting or an invalid value."""
     for name, values in settings.items():
         if name not in _SHAPES:
             raise unknown("[engine]: key", name, _SHAPES)
@@ -90,11 +90,12 @@ def seconds_of(limit: str) -> int | None:
 
 
 def value_of(settings: Settings, name: str) -> str:
+    """The last value of a setting; empty if it is not set."""
     return settings.get(name, ("",))[-1]
 
 
 def script(place: Place, threads: int) -> str:
-    """The job. What the campaign adds comes last, where Slurm lets it win."""
+    """The job script. The campaign's own #SBATCH lines come last: of two lines Slurm takes the later one."""
     path, workspace, settings = mark_of(place.folder), os.path.realpath(place.folder.workspace), place.settings
     escaped = path.replace("\\", "\\\\").replace("%", "%%")
     asked = [
@@ -119,7 +120,7 @@ def script(place: Place, threads: int) -> str:
 
 
 def _trainer(place: Place) -> tuple[str, ...]:
-    """The command of a trainer. Another Python has its own installation of ours, which it finds by name."""
+    """The command of a trainer. If `python` is set, that Python has its own installation of lvmtui."""
     if python := value_of(place.settings, "python"):
         return (python, "-P", "-m", "trainers")
     return our_command("trainers", python=place.started_with.python if place.started_with else sys.executable)
@@ -129,7 +130,7 @@ def resources(settings: Settings, threads: int) -> list[str]:
     """What a job asks for, as options of `sbatch`."""
     asked = [
         f"--signal=B:USR1@{value_of(settings, 'warn') or WARN}",
-        "--no-requeue",  # who starts a run again is the supervisor, and it counts
+        "--no-requeue",  # the supervisor starts runs again, and counts how often
         "--ntasks=1",
         f"--cpus-per-task={value_of(settings, 'cpus') or threads}",
     ]
@@ -139,19 +140,19 @@ def resources(settings: Settings, threads: int) -> list[str]:
 
 
 def _quoted(option: str) -> str:
-    """An option as it may stand in an #SBATCH line."""
+    """An option, quoted for an #SBATCH line."""
     name, equals, value = option.partition("=")
     return f"{name}={shlex.quote(value)}" if equals and not re.fullmatch(r"[\w@%+,./:=-]*", value) else option
 
 
 LAUNCH = "slurm-"
-"""Before the job's number: the name of a start is known as soon as the job is."""
+"""The name of a start is this and the job's number."""
 
 
 # What Slurm says ------------------------------------------------------------------------------------------------------
 
 FORMAT = "%i\t%T\t%r\t%N\t%S\t%o\t%j"
-"""Number, state, reason, nodes, start, script, name."""
+"""Fields of `squeue`: number, state, reason, nodes, start, script, name."""
 
 WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 OVER = {
@@ -191,18 +192,18 @@ REASONS = {
     "InvalidAccount": "its account is not valid, and it will not start",
     "InvalidQOS": "its QOS is not valid, and it will not start",
 }
-"""Of a pending job, in words. The others are limits, whose names say which."""
+"""Why a job is pending, as text for people. All other reasons are limits with names that can be read."""
 
 NOT_NOW = (
     "unable to contact", "timed out", "connection refused", "zero bytes", "temporarily", "not responding", "try again",
     "communication", "job submit limit", "unexpected message", "connect failure", "no answer", "resource unavailable",
     "fetch config",
 )  # fmt: skip
-"""In Slurm's words when it may take the same job a moment later."""
+"""Phrases of Slurm that mean that it may accept the same job a little later."""
 
 
 def reason_words(reason: str) -> str:
-    """Why a job waits."""
+    """Why a job waits, as text for people."""
     name = reason.split(",")[0].strip("()")
     known = REASONS.get(name)
     if known is not None:
@@ -221,7 +222,7 @@ class SlurmJob:
     node: str
     starts: float | None
     folder: str
-    """Of the script: the run folder, unless somebody else submitted it."""
+    """Folder of the job script, which is the run folder; empty if the job is not ours."""
     name: str
 
     @property
@@ -247,12 +248,12 @@ class SlurmJob:
 
 
 def identity_of(job: int) -> Identity:
-    """A job as the run's logs name it."""
+    """The identity of a job in the logs of a run."""
     return Identity(SCHEDULER, "", job, 0)
 
 
 def jobs_in(text: str) -> list[SlurmJob]:
-    """The jobs in what `squeue` printed; lines that are none of ours are passed over."""
+    """The jobs in the output of `squeue`. Lines of another form are skipped."""
     found = []
     for line in text.splitlines():
         fields = line.split("\t")
@@ -266,7 +267,7 @@ def jobs_in(text: str) -> list[SlurmJob]:
 
 
 def fault_of(done: Done) -> str:
-    """What a command of Slurm's complained of, in its own words and one line."""
+    """The error of a Slurm command, in Slurm's own words and in one line."""
     said = []
     for line in (done.err or done.out).splitlines():
         text = re.sub(r"^(s[a-z]+: )?(error: |fatal: )?(Batch job submission failed: |allocation failure: )?", "", line)
@@ -277,5 +278,5 @@ def fault_of(done: Done) -> str:
 
 
 def passing(fault: str) -> bool:
-    """True if the same may go well a moment later."""
+    """True if the same command may succeed a little later."""
     return any(phrase in fault.lower() for phrase in NOT_NOW)

@@ -185,7 +185,7 @@ class Builder:
         parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
         runs = [self._run(state, view, eta, parameters, now) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
-        facts = ModelFacts(model, sanitise(title_of(model), NAME), parameters, tuple(runs), row)
+        facts = ModelFacts(model, sanitise(title_of(model, state.campaign.titles), NAME), parameters, tuple(runs), row)
         self._known[model] = views, row, eta, facts
         return facts
 

@@ -8,13 +8,12 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
-from textual.content import Content
 from textual.widget import Widget
 
 from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, header, troubles
-from lvmtui.ui.draw.lines import Drawing, plain
+from lvmtui.ui.draw.lines import Drawing
 from lvmtui.ui.draw.summary import summary
 from lvmtui.ui.draw.verdict import SORTS, verdict_view
 from lvmtui.ui.read.run_facts import RunFacts
@@ -84,7 +83,7 @@ class BoardScreen(View):
                 (snapshot.table, selected),
             )
         log, run = self.canvas("log"), snapshot.run(selected)
-        log.border_title = Content(plain(f" {run.title} {run.label} log ") if run else "")
+        log.name_frame(f" {run.title} {run.label} log " if run else "")
         log.paint(lambda width, height: newest_lines(snapshot, selected, width, height))
 
     def _paint_panels(self, snapshot: Snapshot, selected: str) -> None:

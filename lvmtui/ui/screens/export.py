@@ -57,7 +57,6 @@ class Export(Dialog[str]):
         yield Canvas(id="text")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one(Field).focus()
 
     def body(self, width: int) -> list[Line]:

@@ -64,7 +64,6 @@ class NewScreen(View):
         """Campaigns that existed before this one was started."""
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._cache = plan_cache()
         self.set_interval(1.0, self._tick)
         self._ask_later()

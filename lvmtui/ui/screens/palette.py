@@ -13,8 +13,6 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from lvmtui.ui.draw.lines import plain
 from lvmtui.ui.screens.view import View
 
-CAMPAIGNS = 20
-"""Newest campaigns that are offered."""
 IN_HELP = 0.5
 """Weight of a match in the help, against one in the name."""
 
@@ -77,13 +75,12 @@ def actions(view: View) -> Iterator[Action]:
             yield Action("One run less at once", "jobs - 1: parallel runs side by side", less)
     if not session.read_only:
         yield Action("New campaign", "n: choose data and models, see the plan, start", session.action_new)
-    for folder in reversed(session.workspace.campaign_dirs()[-CAMPAIGNS:]):
-        if snapshot is None or folder.id != snapshot.state.campaign.id:
-            hint = "switch to another of the campaigns in this workspace"
-            yield Action(f"Open campaign {plain(folder.id)}", hint, partial(session.open_campaign, folder.id))
-    hint = "theme: colours for a light or a dark terminal"
+    yield Action("Campaigns", "c: list and open another of the campaigns in this workspace", session.action_campaigns)
+    hint = "theme: the terminal's own colours, for a light or a dark terminal"
     yield Action("Colours: light or dark", hint, session.action_colours)
-    yield Action("Leave", "q: quit the screen, the runs go on", session.action_leave)
+    for name in session.available_themes:
+        yield Action(f"Theme {name}", "colours of the screen", partial(session.use_theme, name))
+    yield Action("Leave", f"q: quit the screen, the {session.parting}", session.action_leave)
 
 
 def _actions_of(view: View) -> Iterator[Action]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.selection import Selection
@@ -47,6 +48,7 @@ class Canvas(Widget):
         super().__init__(id=id, classes=classes)
         self._painter: Painter = lambda width, height: ()
         self._shows: object = NOTHING
+        self._names = ("", "")
         self._drawing = Drawing(())
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
@@ -63,6 +65,12 @@ class Canvas(Widget):
             return
         self._painter, self._shows = painter, shows
         self._draw()
+
+    def name_frame(self, title: str, subtitle: str = "") -> None:
+        """Write into the frame. Textual sends a whole widget again whenever its title is set, changed or not."""
+        if (title, subtitle) != self._names:
+            self._names = title, subtitle
+            self.border_title, self.border_subtitle = Content(plain(title)), Content(plain(subtitle))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._painted(width).lines)

@@ -41,7 +41,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         self.redraw()
 
     def redraw(self) -> None:
-        self.query_one("#text", Canvas).paint(lambda width, height: self.body(width))
+        for text in self.query("#text").results(Canvas):
+            text.paint(lambda width, height: self.body(width))
 
 
 Choice = tuple[str, str]
@@ -70,7 +71,6 @@ class Ask(Dialog[str]):
         yield Canvas(id="choices")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#choices", Canvas).paint(lambda width, height: [(), self._choice_line()])
 
     def body(self, width: int) -> list[Line]:

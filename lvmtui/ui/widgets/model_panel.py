@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from textual.content import Content
-
 from lvmtui.system.numbers import count
 from lvmtui.ui.draw.board_panels import inside, table_scale
-from lvmtui.ui.draw.lines import Drawing, Hit, plain
+from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.widgets.canvas import Canvas
 
@@ -17,8 +15,7 @@ class ModelPanel(Canvas):
     def show(self, model: ModelFacts, snapshot: Snapshot, selected: str) -> None:
         """Show the model as the snapshot has it."""
         chosen = selected if any(run.name == selected for run in model.runs) else ""
-        self.border_title = Content(plain(model.title))
-        self.border_subtitle = Content(f"{count(model.parameters)} weights" if model.parameters else "")
+        self.name_frame(model.title, f"{count(model.parameters)} weights" if model.parameters else "")
         self.set_class(bool(chosen), "-selected")
 
         def painter(width: int, height: int) -> Drawing:

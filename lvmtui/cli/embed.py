@@ -1,0 +1,62 @@
+"""`lvmtui embed`: texts to a vector file."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lvmtui.datasets.store import UNIT_TOLERANCE
+from lvmtui.embed.documents import need_syntok
+from lvmtui.embed.embed import SHORT, Progress, Settings, embed
+from lvmtui.embed.encoder import SentenceTransformer
+from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import duration, plural
+
+
+def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Embed and tell what was made. `say` shows progress. Raises UserError."""
+    output = Path(given.output).expanduser()
+    if output.suffix != ".npz":
+        raise UserError(f"-o {given.output}: name a file that ends in .npz")
+    if given.batch_size is not None and given.batch_size < 1:
+        raise UserError(f"--batch-size {given.batch_size}: at least 1 is needed")
+    if given.by == "sentences":
+        need_syntok()
+    say("loading the model")
+    encoder = SentenceTransformer(given.model, device=given.device, batch=given.batch_size or 64)
+    settings = Settings(
+        model=encoder.name,
+        unit=given.by,
+        dtype="float16" if given.half else "float32",
+        text_field=given.text_field or "",
+        title_field=given.title_field or "",
+    )
+    began = time.monotonic()
+    try:
+        made = embed(Path(given.texts).expanduser(), output, encoder, settings, lambda at: say(_words(at)))
+    except KeyboardInterrupt:
+        say("")
+        print(f"interrupted; the same command goes on from what {output.name}.parts holds")
+        raise
+    say("")
+    print(
+        f"{output}: {made.vectors:,} vectors of {made.dim:,} numbers from {plural(made.documents, 'document')}, "
+        f"by {encoder.name}, in {duration(time.monotonic() - began)}"
+    )
+    if made.empty:
+        print(f"  {plural(made.empty, 'document')} without text left out")
+    if made.short:
+        print(f"  {made.short:,} of them with fewer than {SHORT} {given.by}: no window of five vectors fits into those")
+    scaled = ""
+    if not all(abs(length - 1) < UNIT_TOLERANCE for length in made.lengths):
+        scaled = " --normalise"
+        shortest, longest = made.lengths
+        print(f"  their lengths are from {shortest:.3g} to {longest:.3g}; give --normalise to check and run")
+    print(f"next: lvmtui check {output}{scaled}")
+
+
+def _words(at: Progress) -> str:
+    left = "" if at.seconds_left is None else f", {duration(at.seconds_left)} left"
+    return f"{100 * at.share:.0f} %: {at.vectors:,} vectors of {plural(at.documents, 'document')}{left}"
