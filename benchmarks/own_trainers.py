@@ -22,7 +22,7 @@ PATTERN = r"epoch (?P<epoch>\d+).*val_cosine (?P<cosine>[\d.]+)"
 
 
 def kit_seconds() -> float:
-    """Seconds of one `run.step`, with a reader at the other end of the pipe."""
+    """Seconds of CPU for one `run.step`, with a reader at the other end of the pipe."""
     with tempfile.TemporaryDirectory() as folder:
         pipe = Path(folder) / "told"
         os.mkfifo(pipe)
@@ -33,7 +33,7 @@ def kit_seconds() -> float:
             **{"batch_size": 128, "best_loss": None, "best_cosine": None},
         }
         run = Run(facts)
-        began = time.perf_counter()
+        began = time.process_time()
         for step in range(1, STEPS + 1):
             run.step(step, loss=0.5, cosine=0.5)
             if step % 1000 == 0:
@@ -42,11 +42,11 @@ def kit_seconds() -> float:
                         os.read(reader, 1 << 16)
                     except BlockingIOError:
                         break
-        return (time.perf_counter() - began) / STEPS
+        return (time.process_time() - began) / STEPS
 
 
 def pattern_speed(share: float) -> float:
-    """Megabytes a second, where this share of the lines is understood."""
+    """Megabytes a second of CPU, where this share of the lines is understood."""
     every = max(1, round(1 / share))
     lines = [
         b"epoch %d | lr 1.0e-3 | train_loss 0.4812 | val_cosine 0.51%02d | 3.2 it/s" % (n, n % 100)
@@ -56,12 +56,12 @@ def pattern_speed(share: float) -> float:
     ]
     text = b"\n".join(lines) + b"\n"
     output = Output(io.BytesIO(), [PATTERN], lambda reading: None)
-    done, began = 0, time.perf_counter()
+    done, began = 0, time.process_time()
     while done < MEGABYTES << 20:
         for start in range(0, len(text), 1 << 16):
             output.feed(text[start : start + (1 << 16)])
         done += len(text)
-    return done / (time.perf_counter() - began) / 1e6
+    return done / (time.process_time() - began) / 1e6
 
 
 def main() -> None:

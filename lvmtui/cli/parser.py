@@ -107,8 +107,14 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         return added
 
     command("demo", "train five small models on the bundled Wikipedia vectors and compare", campaign)
-    added = command("run", "plan a campaign on two vector files, start it and follow it", campaign)
+    added = command("run", "plan a campaign on two or more data sets, start it and follow it", campaign, chosen)
     added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options beside it win")
+    added.add_argument(
+        "--add-sizes",
+        nargs="+",
+        metavar="SIZE",
+        help="extend a finished campaign of several sizes (--campaign, or the newest): its runs are taken over",
+    )
     command("attach", "follow the campaign that runs in this workspace", chosen, watching)
 
     added = command("status", "what every run is doing", chosen)

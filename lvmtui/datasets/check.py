@@ -152,7 +152,7 @@ def check_arms(
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> Check:
-    """Check arms whose stores are made: one, or baseline and expanded.
+    """Check arms whose stores are made: one, baseline and expanded, or several from small to large.
 
     `groups`: what they have in common (`clusters.group_arms`), found here if it is not given.
     """
@@ -166,10 +166,11 @@ def check_arms(
         *(_no_windows(facts, arm, context) for facts, arm in zip(files, arms, strict=True) if not facts.windows),
     )
     pair = None
-    if len(arms) == 2:
-        pair = pair_facts(*arms, groups, context)
+    if len(arms) > 1:  # of several sizes the smallest and the largest
+        ends = Groups((groups.of[0], groups.of[-1]), groups.facts) if groups else None
+        pair = pair_facts(arms[0], arms[-1], ends, context)
         try:
-            refuse_unfit(*arms)
+            refuse_unfit(arms[0], arms[-1])
         except UserError as error:
             faults = (*faults, str(error))
     neighbours = groups.facts if groups else None

@@ -70,6 +70,11 @@ class CampaignDir:
         return self.comparisons / f"{model}.json"
 
     @property
+    def learning_curve(self) -> Path:
+        """Of a campaign of more than two sizes: the held-out cosine over the size."""
+        return self.path / "learning_curve.json"
+
+    @property
     def made(self) -> Path:
         """What each result was made from: the supervisor's note on which of them are still right."""
         return self.path / "made.json"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,47 @@ def _labels_problem(labels: tuple[str, ...]) -> str | None:
     return None
 
 
+MOST_SIZES = 12
+"""A single number up to this one is a count of sizes, a larger one is a size."""
+LEAST_SIZES = 3
+"""For a learning curve."""
+UNITS = {"k": 1_000, "m": 1_000_000}
+
+
+def count_of_sizes(sizes: Sequence[str]) -> int | None:
+    """`5`: how many sizes are to be chosen; None where they are listed."""
+    return int(sizes[0]) if len(sizes) == 1 and sizes[0].isdecimal() and int(sizes[0]) <= MOST_SIZES else None
+
+
+def vectors_of(size: str) -> int | None:
+    """`10k`, `2.5k`, `1m`, `8000`, or None for `all`. Raises ValueError for what is no size."""
+    word = size.lower()
+    if word == "all":
+        return None
+    unit = UNITS.get(word[-1:], 1)
+    number = float(word[:-1] if unit > 1 else word) * unit
+    if not 1 <= number <= LARGEST:
+        raise ValueError(f"{size} is no number of vectors")
+    return round(number)
+
+
+def _sizes_problem(sizes: tuple[str, ...]) -> str | None:
+    if not sizes:
+        return None
+    if (count := count_of_sizes(sizes) or len(sizes)) < LEAST_SIZES:
+        named = f"{count} sizes" if count > 1 else "one size"
+        return (
+            f"{named}: a learning curve needs {LEAST_SIZES} or more; two data sets are compared with --baseline and "
+            "--expanded"
+        )
+    for size in sizes:
+        try:
+            vectors_of(size)
+        except ValueError:
+            return f"'{size}' is no size; write numbers of vectors, as 10k 20k all, or how many sizes, as 5"
+    return None
+
+
 # -- the options -------------------------------------------------------------------------------------------------------
 
 
@@ -109,6 +150,26 @@ class Options:
         metavar="FILE",
         is_path=True,
         hint="bundled vectors, all 890 articles; or a path, ctrl+o picks",
+    )
+    data: tuple[str, ...] = option(
+        (),
+        "for a learning curve: one file, from which --sizes are taken, or three and more from small to large, each "
+        "of which contains those before",
+        metavar="FILE",
+        is_path=True,
+    )
+    sizes: tuple[str, ...] = option(
+        (),
+        "training vectors of each size, as 10k 20k 40k all, or how many sizes, as 5: from the smallest that can be "
+        "trained to all",
+        metavar="SIZE",
+        problem=_sizes_problem,
+    )
+    subsets: str = option(
+        "random",
+        "with --sizes: whole articles drawn by the seed, so that intervals cover the draw (random), or the first so "
+        "many of the file (file)",
+        choices=("random", "file"),
     )
     models: tuple[str, ...] = option(
         MODELS,
@@ -222,7 +283,7 @@ class Options:
 
     @property
     def bundled(self) -> bool:
-        return BUNDLED in (self.baseline, self.expanded)
+        return not self.data and BUNDLED in (self.baseline, self.expanded)
 
 
 def _options() -> dict[str, Option]:

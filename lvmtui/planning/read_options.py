@@ -165,6 +165,8 @@ def _one(declared: Option, value: Any, where: str) -> Any:
     if isinstance(value, str) and declared.type in (int, float):
         with suppress(ValueError):
             value = declared.type(value)
+    if declared.several and declared.type is str and type(value) is int and not declared.choices:
+        value = str(value)  # `sizes = 5` in a file
     if declared.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, declared.type) or (declared.type is int and isinstance(value, bool)):
@@ -222,11 +224,34 @@ def _engine(place: Given, value: Any, so_far: Options) -> dict[str, Any]:
     return {"engine": name, "engine_settings": settings}
 
 
+def _check_data(options: Options, called: Callable[[str], str]) -> None:
+    """`--data` with the options beside it. Raises UserError."""
+    if not (options.baseline == options.expanded == BUNDLED and options.arms == "both"):
+        raise UserError(f"{called('data')}: names all files; leave --baseline, --expanded and --arms out")
+    if len(options.data) == 1 and not options.sizes:
+        raise UserError(f"{called('data')}: one file needs --sizes, as --sizes 5 or --sizes 10k 20k 40k all")
+    if len(options.data) == 2:
+        raise UserError(
+            f"{called('data')}: two files have no learning curve; compare them with --baseline and --expanded, or "
+            "name the larger alone with --sizes"
+        )
+    if len(options.data) > 1 and options.sizes:
+        raise UserError(f"{called('sizes')}: sizes are taken from one file, and --data names {len(options.data)}")
+    if options.labels:
+        raise UserError(f"{called('labels')}: sizes are named by their numbers of vectors; leave it out")
+
+
 def _check_together(options: Options, called: Callable[[str], str]) -> None:
     """What options mean for each other. `called` tells how to name an option. Raises UserError."""
     if (options.arms == "expanded") != bool(options.baseline_runs):
         there, missing = ("arms", "baseline-runs") if options.arms == "expanded" else ("baseline_runs", "arms expanded")
         raise UserError(f"{called(there)}: --{missing} is needed with it; give both or neither")
+    if options.data:
+        _check_data(options, called)
+    elif options.sizes and not options.bundled:
+        raise UserError(f"{called('sizes')}: name the one file they are taken from with --data")
+    if options.sizes and options.baseline_runs:
+        raise UserError(f"{called('sizes')}: finished runs serve as one baseline; leave --baseline-runs out")
     if options.arms == "both" and (options.baseline == BUNDLED) != (options.expanded == BUNDLED):
         there, missing = ("expanded", "baseline") if options.baseline == BUNDLED else ("baseline", "expanded")
         raise UserError(f"{called(there)}: --{missing} is missing; name both files, or neither for the bundled vectors")

@@ -21,16 +21,18 @@ from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Heldout, Report, report_of
 from lvmtui.report.curves import curve_file, file_stem, svg
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import comparison_page, mark_of, page_of
+from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, is_current, read_comparisons, trivial_by_run
+from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
@@ -81,6 +83,7 @@ def read_report(state: CampaignState, *, now: float) -> Report:
         health_by_run(state, trivial),
         _heldout(state),
         read_data_facts(state.dir.check),
+        read_learning_curve(state.dir.learning_curve),
         now=now,
         version=__version__,
     )
@@ -93,8 +96,10 @@ def compare_model(folder: CampaignDir, model: str) -> None:
     """
     from lvmtui.verdict.compare import compare
 
-    if compare(folder, model):
-        state = CampaignReader(folder.workspace, folder).refresh()
+    compared = compare(folder, model)
+    state = CampaignReader(folder.workspace, folder).refresh()
+    _write_learning_curve(state)
+    if compared:
         _write_texts(folder.workspace, state, read_report(state, now=time.time()))
 
 
@@ -165,6 +170,9 @@ def _write_curves(folder: Path, report: Report) -> None:
         runs = [run for run in report.runs if run.model == model]
         drawn = svg(runs[0].title if runs else model, [run.curve for run in runs], report.validation_mean)
         replace_file(folder / curve_file(model), drawn.encode(), durable=False)
+    if report.learning_curve:
+        for name, picture in learning_pictures(report.learning_curve).items():
+            replace_file(folder / name, picture.encode(), durable=False)
 
 
 def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
@@ -176,7 +184,17 @@ def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
 
             with suppress(OSError):  # in a workspace that may only be read the report goes without it
                 write_comparison(state, model)
+    with suppress(OSError):
+        _write_learning_curve(state)
     return state
+
+
+def _write_learning_curve(state: CampaignState) -> None:
+    """Write it if it is due; numpy and scipy are loaded only then. Raises OSError."""
+    if not curve_is_current(state):
+        from lvmtui.verdict.sizes import write_curves
+
+        write_curves(state)
 
 
 def _heldout(state: CampaignState) -> Heldout:

@@ -32,6 +32,9 @@ def of_line(*arguments: str) -> Options:
 EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
     "baseline": (["/a.npz", "--expanded", "/b.npz"], '"/a.npz"\nexpanded = "/b.npz"', "/a.npz"),
     "expanded": (["/b.npz", "--baseline", "/a.npz"], '"/b.npz"\nbaseline = "/a.npz"', "/b.npz"),
+    "data": (["/a.npz", "--sizes", "5"], '["/a.npz"]\nsizes = 5', ("/a.npz",)),
+    "sizes": (["10k", "20k", "all"], '["10k", "20k", "all"]', ("10k", "20k", "all")),
+    "subsets": (["file"], '"file"', "file"),
     "models": (["amn", "gru"], '["amn", "gru"]', ("amn", "gru")),
     "recipe": (["tuned"], '"tuned"', "tuned"),
     "size": (["small"], '"small"', "small"),
@@ -60,6 +63,28 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
     if "_" in name:
         assert getattr(of_file(tmp_path, f"{name} = {written}"), name) == value
     assert one.help and one.default == getattr(Options(), name)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["--sizes", "10k", "all"], "--sizes: 2 sizes: a learning curve needs 3 or more"),
+        (["--sizes", "1"], "--sizes: one size: a learning curve needs 3 or more"),
+        (["--sizes", "10k", "many", "all"], "--sizes: 'many' is no size"),
+        (["--sizes", "10k", "0k", "all"], "--sizes: '0k' is no size"),
+        (["--sizes", "10k", "10k", "all"], "contains one twice"),
+        (["--data", "a.npz"], "--data: one file needs --sizes"),
+        (["--data", "a.npz", "b.npz"], "--data: two files have no learning curve"),
+        (["--data", "a.npz", "b.npz", "c.npz", "--sizes", "5"], "--sizes: sizes are taken from one file"),
+        (["--data", "a.npz", "--sizes", "5", "--baseline", "b.npz"], "--data: names all files"),
+        (["--data", "a.npz", "--sizes", "5", "--labels", "a", "b"], "--labels: sizes are named by"),
+        (["--baseline", "a.npz", "--expanded", "b.npz", "--sizes", "5"], "--sizes: name the one file"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused_in_one_line(line: list[str], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        of_line(*line)
+    assert words in str(error.value) and "\n" not in str(error.value)
 
 
 def test_numbers_have_bounds() -> None:
