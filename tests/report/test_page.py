@@ -15,7 +15,8 @@ import pytest
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.models import MODELS
-from lvmtui.report.make import read_report, table_csv, write_report
+from lvmtui.report.csv_table import table_csv
+from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from lvmtui.verdict.words import the_trivial
