@@ -28,6 +28,8 @@ PART = 6
 """Directions are at most a sixth of all: with more, another space would have nearly as much there."""
 SEEDS, SEED_DIRECTIONS, SEED_BLOCKS = 8, 16, 16
 """Blocks from which the baseline's space is looked for, directions of each, and blocks like it that are pooled."""
+WIDE = 1024
+"""Numbers in a vector above which all D directions cost too much, and only those wanted are computed."""
 FITTED = 8192
 """Rows to which the directions are fitted."""
 MOST_BLOCKS = 512
@@ -143,8 +145,15 @@ def _main_directions(own: _Blocks) -> Floats | None:
 
 def _directions(rows: Floats, count: int) -> Floats:
     """(D, count) orthonormal: those with the most of the rows' squared length."""
-    square = rows.T.astype(np.float64) @ rows
-    return np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], dtype=np.float32)
+    if rows.shape[1] <= WIDE:
+        square = rows.T.astype(np.float64) @ rows
+        return np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], dtype=np.float32)
+    from scipy.sparse.linalg import svds
+
+    count = min(count, min(rows.shape) - 1)
+    start = np.ones(min(rows.shape), np.float32)  # the same directions each time
+    found = svds(rows, k=count, v0=start, return_singular_vectors="vh")[2]
+    return np.ascontiguousarray(found[::-1].T, dtype=np.float32)
 
 
 def _blocks(arm: Arm) -> _Blocks:
