@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.arm import bundled_arms
-from lvmtui.datasets.baselines import (
+from lvmtui.datasets.fits import (
     constant,
     context_mean,
     copy_last,

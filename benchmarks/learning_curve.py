@@ -29,8 +29,12 @@ import numpy.typing as npt
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.weights import default_cap
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.results import ALPHA
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.verdict.interval import Design
-from lvmtui.verdict.learning_curve import Curve, fit, measure
+from lvmtui.verdict.learning_curve import Curve, Measured, fit, measure
+from lvmtui.verdict.sizes import measured_of
 
 Floats = npt.NDArray[np.float64]
 LOW, HIGH, FLAT = 0.93, 0.97, 0.94
@@ -186,7 +190,53 @@ def simulated(trials: int) -> int:
     return 1 if outside else 0
 
 
+def back_test(folders: list[str]) -> int:
+    """Leave the largest size out, and predict it from the others: a line a model."""
+    print(f"{'':24}{'sizes':>6}{'times':>7}{'predicted':>11}{'found':>8}{'error':>8}{'no gain':>9}   inside")
+    errors, naive, inside, count = 0.0, 0.0, 0, 0
+    for folder in folders:
+        campaign = CampaignDir(Path(folder).resolve())
+        state = CampaignReader(campaign.workspace, campaign).refresh()
+        for model, measured in measured_of(state).items():
+            sizes = len(measured.error)
+            if sizes < 4:
+                print(f"{model:24} fewer than four sizes")
+                continue
+            curve = fit(measured.smallest(sizes - 1))
+            factor = float(measured.windows[-1] / measured.windows[-2])
+            cosines = 1 - measured.error
+            predicted = 1 - float(curve.last[curve.best]) + curve.gain(factor).value
+            wrong, unmoved = (100 * (c - cosines[-1]) / cosines[-1] for c in (predicted, cosines[-2]))
+            holds = _holds(curve, factor, measured)
+            print(
+                f"{model:24}{sizes:6}{factor:7.2f}{predicted:11.4f}{cosines[-1]:8.4f}{wrong:+7.2f}%{unmoved:+8.2f}%   "
+                f"{'yes' if holds else 'no'}"
+            )
+            errors, naive = errors + abs(wrong), naive + abs(unmoved)
+            inside, count = inside + holds, count + 1
+    if count:
+        print(
+            f"mean error {errors / count:.2f} % of the cosine; of saying that nothing more is gained "
+            f"{naive / count:.2f} %; {inside} of {count} within the 95 % interval of the prediction"
+        )
+    return 0
+
+
+def _holds(curve: Curve, factor: float, measured: Measured) -> bool:
+    """Is the largest size within the interval that the smaller ones predict, its own error counted?"""
+    room = curve.room(ALPHA)
+    times = curve.doublings(factor)
+    for number in np.flatnonzero(room >= 0):
+        weights = np.append(curve.last_weights[number] - times[number] * curve.weights[number], -1.0)
+        error, _ = measured.standard_error(weights)
+        if abs(float(weights @ measured.error)) <= np.sqrt(room[number]) * error:
+            return True
+    return False
+
+
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["back-test"]:
+        return back_test(arguments[1:])
     return simulated(int(arguments[0]) if arguments else 1000)
 
 

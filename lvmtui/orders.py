@@ -56,7 +56,10 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
         words = [ALL, planned.run]
-        for model in (planned.model, title_of(planned.model)):  # as in commands, and as on the screen
+        for model in (
+            planned.model,
+            title_of(planned.model, state.campaign.titles),
+        ):  # as in commands, and as on the screen
             words += [model, *(f"{model}/{arm}" for arm in arms)]
             words += [f"{model}/{arm}/{seed}" for arm in arms for seed in (planned.seed, f"s{planned.seed}")]
         for word in words:
@@ -86,11 +89,19 @@ def why_not(order: Order, view: RunView) -> str:
         return _CANCELLING[order]
     if order == "restart" and phase in (Phase.QUEUED, Phase.PAUSED) and not view.state.trainer.attempts:
         return "has not begun"
-    if order == "pause" and wanted == "pause":
+    if order in ("pause", "suspend") and wanted == "pause":
         return "is to be paused already"
     if order == "resume" and wanted != "pause":
         return "is not paused"
+    if order in ("pause", "suspend") and order != halting(view):
+        return "writes checkpoints; pause it" if order == "suspend" else "cannot write a checkpoint; suspend it"
     return ""
+
+
+def halting(view: RunView) -> Order:
+    """What halts this run for a while: `pause` frees its memory; what cannot write a checkpoint is suspended."""
+    can = view.state is None or view.state.can_pause or view.status.phase not in ALIVE
+    return "pause" if can else "suspend"
 
 
 _CANCELLING: Mapping[Order, str] = {
@@ -113,7 +124,7 @@ def _why_not_in(order: Order, view: RunView) -> str:
     if view.status.over:
         hint = "; 'lvmtui retry' starts it again" if order == "resume" and phase is not Phase.FINISHED else ""
         return f"{_is(phase)}{hint}"
-    if order == "pause":
+    if order in ("pause", "suspend"):
         return f"is {phase.value} already"
     if order == "resume":
         return "is not paused"
@@ -129,8 +140,17 @@ def _is(phase: Phase) -> str:
 
 
 def pause(views: Sequence[RunView]) -> list[str]:
-    """Write a checkpoint, free the memory, leave; a queued run is not started. A line a run. Raises UserError."""
-    return _give("pause", views, "pause", "is to be paused")
+    """Write a checkpoint, free the memory, leave; a queued run is not started. A line a run. Raises UserError.
+
+    What cannot write a checkpoint is suspended instead, and its line says so.
+    """
+
+    def words(view: RunView) -> str:
+        if halting(view) == "pause":
+            return "is to be paused"
+        return "is to be suspended: it cannot write a checkpoint, so its processes are stopped and keep their memory"
+
+    return _give(halting, views, "pause", words)
 
 
 def resume(views: Sequence[RunView]) -> list[str]:
@@ -175,11 +195,15 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
 
 
 def _give(
-    order: Order, views: Sequence[RunView], want: Want, words: str | Callable[[RunView], str], **options: bool
+    order: Order | Callable[[RunView], Order],
+    views: Sequence[RunView],
+    want: Want,
+    words: str | Callable[[RunView], str],
+    **options: bool,
 ) -> list[str]:
     lines = []
     for view in views:
-        if reason := why_not(order, view):
+        if reason := why_not(order if isinstance(order, str) else order(view), view):
             if len(views) == 1:
                 raise UserError(f"{view.planned.run}: {reason}")
             lines.append(f"{view.planned.run}: passed over, it {reason}")

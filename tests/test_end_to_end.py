@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,6 +22,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.process_id import RUN_MARK
 from tests.trainers.tiny import write_walk
 from tests.waiting import wait_for
+from trainers.state import load_forecaster
 
 
 @pytest.fixture
@@ -99,6 +101,43 @@ def test_one_command_ends_in_a_report(workspace: Workspace) -> None:
     assert [run["phase"] for run in status["runs"]] == ["finished"] * 4 and status["settled"]
     again = lvmtui(workspace, "report")
     assert again.returncode == 0 and again.stdout.strip() == str(report)
+
+
+def test_several_contexts_are_compared_on_the_same_targets(workspace: Workspace) -> None:
+    """Contexts of 1, 3 and 20, trained, judged and compared. What a run says of itself is what its weights do with the
+    vectors of the file, gathered here one by one."""
+    done = lvmtui(workspace, *options(workspace, "gru"), "--context", "3", "20", "1", "--headless")
+    assert done.returncode == 0, done.stderr
+    state = CampaignReader(workspace, newest_campaign(workspace)).refresh()
+    campaign = state.campaign
+    assert campaign.models == ("gru@1", "gru@3", "gru@20") and campaign.context == 20
+    with np.load(state.dir.split / "heldout_windows.npz") as held:
+        vectors, starts, context = held["vectors"], held["starts"].tolist(), int(held["context"])
+    assert context == 20
+    for view in state.runs:
+        assert view.state and view.state.trainer.finished and view.state.trainer.finished.heldout
+        spec = view.state.spec
+        assert spec.model == "gru" and view.planned.model == f"gru@{spec.context}"
+        assert (spec.heldout_windows, spec.split_fingerprint) == (len(starts), campaign.split_fingerprint)
+        seen = np.stack([vectors[start + 20 - spec.context : start + 20] for start in starts])
+        with torch.no_grad():
+            raw = load_forecaster(view.folder.best_model)(torch.from_numpy(seen)).numpy()
+        cosines = (raw * vectors[np.array(starts) + 20]).sum(axis=1) / np.linalg.norm(raw, axis=1)
+        assert view.state.trainer.finished.heldout.cosine == pytest.approx(float(cosines.mean()), abs=1e-4)
+    gains = [
+        gain for model in campaign.models for gain in json.loads(state.dir.comparison(model).read_text())["contexts"]
+    ]
+    assert [(g["arm"], g["shorter"], g["context"]) for g in gains] == [
+        ("baseline", 1, 3),
+        ("expanded", 1, 3),
+        ("baseline", 3, 20),
+        ("expanded", 3, 20),
+    ]
+    text = workspace.final_comparison(campaign).read_text()
+    assert "Longer contexts on the same targets" in text and "GRU@20" in text and "recency mean@3" in text
+    assert lvmtui(workspace, "check", "--split").returncode == 0
+    status = json.loads(lvmtui(workspace, "status", "--json").stdout)
+    assert sorted(run["model"] for run in status["runs"]) == ["gru@1"] * 2 + ["gru@20"] * 2 + ["gru@3"] * 2
 
 
 def test_everything_may_be_killed_and_nothing_is_lost(workspace: Workspace) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import Failed, encode_event
+from lvmtui.system.errors import UserError
 from lvmtui.system.files import append_line
 from lvmtui.system.locks import try_lock
 from lvmtui.system.process_id import host_name
@@ -39,6 +41,10 @@ def main(arguments: list[str]) -> int:
         return Exit.LOCKED
     try:
         keep_memory()
+        if is_own_program(folder):
+            from trainers.program.run import train_with_program
+
+            return train_with_program(folder, orders, began)
         try:
             from trainers.train import train
         except ImportError as error:
@@ -46,6 +52,14 @@ def main(arguments: list[str]) -> int:
         return train(folder, orders, began)
     finally:
         lock.close()
+
+
+def is_own_program(folder: RunDir) -> bool:
+    """True if a user's own program trains the run. A spec that cannot be read is our trainer's to report."""
+    try:
+        return read_spec(folder.spec).own_trainer is not None
+    except UserError:
+        return False
 
 
 def cannot_train(folder: RunDir, error: ImportError) -> Exit:

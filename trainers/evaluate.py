@@ -16,22 +16,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lvmtui.datasets.heldout_scores import score_and_write
 from lvmtui.datasets.readers.source import Floats, Integers
-from lvmtui.datasets.scores import TIE, Count, forward_scores, score
+from lvmtui.datasets.scores import TIE, Count, forward_scores
+from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import HeldoutScores
-from lvmtui.system.files import written_beside
-from lvmtui.system.sealed import seal_archive
 from trainers.data import Heldout, Windows
 from trainers.fast import faster
 from trainers.fast.operations import available, product
 from trainers.models import unit
+from trainers.user_code import Loss
 
 BATCH = 512
 """Windows predicted at once: large enough to be fast, small enough that an order is obeyed at once."""
-VERSION = 1
-"""Of `heldout.npz`."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,21 @@ class Scores:
     spread: float
 
 
-def loss_and_cosine(name: str, raw: Tensor, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def loss_and_cosine(by: str | Loss, raw: Tensor, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Training loss, with its graph, and mean cosine, without; both ().
 
     `raw` and `predicted` (B, D) are a model's output and the same at length 1, `target` (B, D) has length 1.
     """
     cosine = (predicted * target).sum(-1).mean()
-    loss = functional.mse_loss(raw, target) if name == "mse" else 1 - cosine
+    if not isinstance(by, str):
+        loss = by(raw, target)
+    else:
+        loss = functional.mse_loss(raw, target) if by == "mse" else 1 - cosine
     return loss, cosine.detach()
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, windows: Windows, loss: str, between: Callable[[], None]) -> Scores:
+def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Callable[[], None]) -> Scores:
     """Scores of `model` on `windows`. `between` is called between batches and may raise to stop."""
     forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)
@@ -112,37 +114,13 @@ def write_heldout(
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """
-    starts = heldout.starts
     vectors = heldout.windows.vectors.cpu().numpy()
-    scores = score(
-        predicted, vectors, starts, heldout.context, lambda candidates: counting(candidates, device), heldout.group
-    )
-    with written_beside(folder.heldout) as beside:
-        with beside.open("wb") as file:
-            np.savez(
-                file,
-                version=np.int64(VERSION),
-                fingerprint=np.str_(heldout.fingerprint),
-                window=np.arange(len(starts), dtype=np.int64),
-                cluster=heldout.cluster.astype(np.int32),
-                stratum=heldout.stratum.astype(np.uint8),
-                cosine=scores.cosine_next,
-                last_cosine=scores.cosine_last,
-                rank=scores.rank,
-            )
-        digest = seal_archive(beside)
-    means = HeldoutScores(
-        windows=len(starts),
-        cosine=scores.cosine,
-        margin=scores.margin,
-        last_cosine=float(scores.cosine_last.mean(dtype=np.float64)),
-        spread=1 - float(np.linalg.norm(predicted.mean(axis=0, dtype=np.float64))),
-        hit_1=scores.hit(1),
-        hit_5=scores.hit(5),
-        hit_10=scores.hit(10),
-        forward=forward,
-    )
-    return means, digest
+    held = HeldOut(vectors, heldout.starts, heldout.cluster, heldout.stratum, heldout.group, heldout.context)
+
+    def on_device(candidates: Floats) -> Count:
+        return counting(candidates, device)
+
+    return score_and_write(folder.heldout, held, heldout.fingerprint, predicted, on_device, forward)
 
 
 def counting(candidates: Floats, device: torch.device) -> Count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections import Counter, defaultdict, deque
 from contextlib import suppress
@@ -55,6 +56,8 @@ class Journal:
         """Seconds of work of earlier attempts, up to the checkpoint from which this one resumed."""
         self.steps = 0
         """Steps taken by this process."""
+        self.out = sys.stdout
+        """Where lines for people go, whatever a user's own model does to stdout."""
         self._folder = folder
         self._events = LineLog(folder.events)
         self._written = float("-inf")
@@ -73,7 +76,7 @@ class Journal:
     def say(self, words: str) -> None:
         """Print a line with the time; it goes to train.log."""
         with suppress(OSError):  # a full disk: training can go on without this line
-            print(time.strftime("%H:%M:%S"), words, flush=True)
+            print(time.strftime("%H:%M:%S"), words, file=self.out, flush=True)
 
     def progress_due(self) -> bool:
         return time.monotonic() - self._written >= INTERVAL

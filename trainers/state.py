@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
+from lvmtui.system.errors import UserError
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.device import random_state, set_random_state
 from trainers.fast import faster
 from trainers.models import build
 from trainers.optimizer import AdamW
+from trainers.user_code import Loss, build_own, kept_source, load, load_kept
 
 SAMPLE = 4096
 """Training windows to which the weights of a correction's mean are fitted: a few numbers need no more."""
@@ -100,6 +102,8 @@ class TrainState:
         self.weights: list[Tensor] = list(model.parameters())
         self.averages: list[Tensor] = list(self.averaged.parameters())
         self.optimizer = AdamW(_groups(model, recipe))
+        self.loss: str | Loss = recipe.loss
+        """Its name, or a user's own."""
         self.place = Place()
         self.best: dict[str, Tensor] = {}
 
@@ -113,6 +117,13 @@ class TrainState:
         moves = torch._foreach_sub(self.weights, self.averages)
         torch._foreach_mul_(moves, weight)
         torch._foreach_add_(self.averages, moves)
+
+    @torch.no_grad()
+    def copy_buffers(self) -> None:
+        """Give the averaged model the buffers of the trained one: batch statistics are no weights to be averaged."""
+        if self.averaged is not self.model:
+            for mine, trained in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+                mine.copy_(trained)
 
     def keep_best(self) -> None:
         self.best = {name: value.detach().cpu().clone() for name, value in self.averaged.state_dict().items()}
@@ -147,7 +158,7 @@ class TrainState:
         set_random_state(self.device, state)
 
 
-def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor], workspace: Path) -> dict[str, Any]:
     """The content of `best_model.pt`: the best weights so far, with all that is needed to use them."""
     return {
         "format": 1,
@@ -162,27 +173,66 @@ def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor]) -> di
         "recipe": asdict(spec.recipe),
         "trained_on": asdict(spec.data),
         "state_dict": dict(weights),
+        **_own_of(spec, workspace),
     }
 
 
-def load_forecaster(path: Path) -> nn.Module:
+def _own_of(spec: RunSpec, workspace: Path) -> dict[str, Any]:
+    """A user's own model: its code and its options."""
+    own = spec.own_model
+    if own is None:
+        return {}
+    code, files = own.code, kept_source(own.code, workspace)
+    kept = {"module": code.module, "name": code.name, "digest": code.digest, "options": dict(own.options)}
+    return {"own": {**kept, "files": files}}
+
+
+def loss_of(recipe: Recipe, workspace: Path) -> str | Loss:
+    """The name of the recipe's loss, or the user's own. Raises UserError."""
+    if recipe.own_loss is None:
+        return recipe.loss
+    found: Loss = load(recipe.own_loss, workspace)
+    return found
+
+
+def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:
+    """The user's own model, untrained; None for one of ours. Raises UserError."""
+    return build_own(spec.own_model, workspace, spec.dim, spec.context) if spec.own_model else None
+
+
+def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
     """The model in a `best_model.pt`, ready to predict: (B, T, D) contexts of unit vectors -> (B, D), any length.
 
-    Raises OSError, or pickle.UnpicklingError for a file that holds more than tensors and plain values.
+    A user's own model brings its Python code along, which is run only with `run_its_code`: look at what you run.
+    Raises UserError without it, OSError, or pickle.UnpicklingError for a file that holds more than tensors and plain
+    values.
     """
     kept = torch.load(path, map_location="cpu", weights_only=True)
     recipe = decode(Recipe, kept["recipe"])
-    model = build_forecaster(kept["model"], kept["dim"], kept["size"], recipe, kept["context"], None)
+    if "own" in kept and not run_its_code:
+        names = ", ".join(kept["own"]["files"])
+        raise UserError(f"{path}: holds a model with code of its own ({names}); read it, then load with run_its_code")
+    own = load_kept(kept) if "own" in kept else None
+    model = build_forecaster(kept["model"], kept["dim"], kept["size"], recipe, kept["context"], None, own)
     model.load_state_dict(kept["state_dict"])
     return model.eval()
 
 
-def build_forecaster(name: str, dim: int, size: str, recipe: Recipe, context: int, train: Windows | None) -> nn.Module:
+def build_forecaster(
+    name: str,
+    dim: int,
+    size: str,
+    recipe: Recipe,
+    context: int,
+    train: Windows | None,
+    own: nn.Module | None = None,
+) -> nn.Module:
     """The model as the recipe trains it: itself, or as the correction of a weighted context mean.
 
-    `train` gives the start of the weights; None where they are loaded afterwards.
+    `train` gives the start of the weights; None where they are loaded afterwards. `own`: a user's own model, in the
+    place of the one called `name`.
     """
-    model = build(name, dim, size, context)
+    model = own if own is not None else build(name, dim, size, context)
     if recipe.correction is None:
         return model
     forecaster = Correction(model, context, recipe.input_dropout, recipe.feature_dropout)
@@ -206,5 +256,10 @@ def _copy_of(model: nn.Module) -> nn.Module:
 def _groups(model: nn.Module, recipe: Recipe) -> list[tuple[list[nn.Parameter], float]]:
     """Parameters and their weight decay: the mixing weights and the scale of a correction have none."""
     if not isinstance(model, Correction):
-        return [(list(model.parameters()), recipe.weight_decay)]
-    return [(list(model.model.parameters()), recipe.weight_decay), ([model.logits, model.log_scale], 0.0)]
+        return [(_trainable(model), recipe.weight_decay)]
+    return [(_trainable(model.model), recipe.weight_decay), ([model.logits, model.log_scale], 0.0)]
+
+
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
+    """A user's own model may keep some of its parameters as they are."""
+    return [p for p in model.parameters() if p.requires_grad]

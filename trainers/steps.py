@@ -76,7 +76,7 @@ class Steps:
         context, target = self.train.batch(self.chosen.index_select(0, self.row)[0])
         raw = state.forward(context)
         predicted = unit(raw)
-        loss, cosine = loss_and_cosine(recipe.loss, raw, predicted, target)
+        loss, cosine = loss_and_cosine(state.loss, raw, predicted, target)
         penalised = loss
         if recipe.prior_windows and isinstance(state.model, Correction):
             penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(predicted, context)

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,17 +19,16 @@ from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
-    Evaluated,
     Failed,
     Finished,
     Interrupted,
     Paused,
     Started,
-    Trained,
 )
 from lvmtui.system.process_id import own_identity, own_launch
 from lvmtui.system.sealed import sealed_digest
 from lvmtui.system.text import sanitise
+from lvmtui.trainer_kit import POINTS, Teller
 from trainers.checkpoint import (
     digest_of,
     find_checkpoint,
@@ -57,11 +57,10 @@ from trainers.log_writer import Journal
 from trainers.optimizer import rate_at
 from trainers.orders import LEAVE_ON, Leave, Orders, events_in
 from trainers.process import NO_GRAPH, without_graphs
-from trainers.state import Place, TrainState, best_model, build_forecaster
+from trainers.state import Place, TrainState, best_model, build_forecaster, loss_of, own_model_of
 from trainers.steps import Steps
+from trainers.user_code import Bounded, own_fault
 
-POINTS = 400
-"""Most points of the training curve that a run logs; a chart shows fewer, and each one waits for the device."""
 MARGIN = 1 << 19
 """Bytes assumed for a checkpoint while the model is not known."""
 
@@ -69,6 +68,7 @@ MARGIN = 1 << 19
 def train(folder: RunDir, orders: Orders, began: float) -> Exit:
     """Train the run in `folder` to its end, or until an order; `began` is when the process began (monotonic)."""
     journal = Journal(folder, began)
+    streams = sys.stdout, sys.stderr
     training = Training(folder, orders, journal)
     try:
         training.prepare()
@@ -86,6 +86,7 @@ def train(folder: RunDir, orders: Orders, began: float) -> Exit:
     except Exception as error:
         return training.fail(error)
     finally:
+        sys.stdout, sys.stderr = streams
         journal.close()
 
 
@@ -96,6 +97,7 @@ class Training:
         self.folder = folder
         self.orders = orders
         self.journal = journal
+        self.teller = Teller(lambda event: journal.event(event, durable=isinstance(event, CheckpointSaved)))
         self.spec: RunSpec
         self.data: RunData
         self.state: TrainState | None = None
@@ -107,6 +109,8 @@ class Training:
     def prepare(self) -> None:
         """Open the data, build the model, take up the newest whole checkpoint, say so."""
         spec = self.spec = read_spec(self.folder.spec)
+        if spec.own_model or spec.recipe.own_loss:
+            sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
         restart = self.orders.asks_restart(self.folder.events)
         self.device = choose_device(spec, "" if restart else begun_on(events_in(self.folder.events)))
         self.fallbacks = fallbacks_on(self.device)
@@ -114,8 +118,17 @@ class Training:
         remove_leftovers(self.folder)
         self.data = open_data(spec, self.folder.workspace, self.device)
         torch.manual_seed(spec.seed)
-        model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train).train()
+        model = build_forecaster(
+            spec.model,
+            spec.dim,
+            spec.size,
+            spec.recipe,
+            spec.context,
+            self.data.train,
+            own_model_of(spec, self.folder.workspace),
+        ).train()
         state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
+        state.loss = loss_of(spec.recipe, self.folder.workspace)
         if restart:
             remove_checkpoints(self.folder)
         found = find_checkpoint(self.folder)
@@ -186,7 +199,8 @@ class Training:
         state, place, recipe, clock = self.known, self.place, self.spec.recipe, self.journal.clock
         before = clock.of("evaluating")
         clock.enter("evaluating")
-        scores = evaluate(state.averaged, self.data.validation, recipe.loss, self.between)
+        state.copy_buffers()
+        scores = evaluate(state.averaged, self.data.validation, state.loss, self.between)
         state.model.train()
         if not math.isfinite(scores.loss):
             raise Diverged(place.step, scores.loss)
@@ -195,23 +209,20 @@ class Training:
         if best:
             state.keep_best()
             place.best_digest = self.save_best()
-        self.journal.event(
-            Evaluated(
-                time=time.time(),
-                step=place.step,
-                epoch=self.epoch,
-                loss=scores.loss,
-                cosine=scores.cosine,
-                margin=scores.margin,
-                last_cosine=scores.last_cosine,
-                spread=scores.spread,
-                train_loss=train_loss,
-                train_cosine=train_cosine,
-                rate=self.rate,
-                best=best,
-                seconds=clock.of("evaluating") - before,
-                active=self.journal.active,
-            )
+        self.teller.evaluated(
+            place.step,
+            epoch=self.epoch,
+            loss=scores.loss,
+            cosine=scores.cosine,
+            margin=scores.margin,
+            last_cosine=scores.last_cosine,
+            spread=scores.spread,
+            train_loss=train_loss,
+            train_cosine=train_cosine,
+            rate=self.rate,
+            best=best,
+            seconds=clock.of("evaluating") - before,
+            active=self.journal.active,
         )
         self.journal.say(
             f"epoch {self.epoch:.1f}  step {place.step}/{self.spec.total_steps}  loss {scores.loss:.5f}  "
@@ -244,17 +255,8 @@ class Training:
         self.point_mark = (self.place.step, seconds)
         loss, cosine = self.place.since_point.take()
         windows = (self.place.step - step_before) * self.spec.recipe.batch_size
-        self.journal.event(
-            Trained(
-                time=time.time(),
-                step=self.place.step,
-                loss=loss,
-                cosine=cosine,
-                rate=self.rate,
-                windows_per_second=windows / max(seconds - seconds_before, 1e-9),
-                active=self.journal.active,
-            )
-        )
+        speed = windows / max(seconds - seconds_before, 1e-9)
+        self.teller.point(self.place.step, loss, cosine, self.rate, speed, self.journal.active)
 
     def save(self) -> None:
         """Write a checkpoint and set the time of the next: the longer it took, the later."""
@@ -268,13 +270,12 @@ class Training:
         clock.enter("training")
         seconds = time.monotonic() - began
         self.next_checkpoint = time.monotonic() + until_next(seconds)
-        self.journal.event(
-            CheckpointSaved(time.time(), place.step, size, seconds, digest, self.journal.active), durable=True
-        )
+        self.teller.checkpoint(place.step, size, seconds=seconds, digest=digest, active=self.journal.active)
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""
-        return save_archive(self.folder.best_model, best_model(self.spec, self.place, self.known.best))
+        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace)
+        return save_archive(self.folder.best_model, content)
 
     def between(self) -> None:
         """Between two batches of an evaluation: obey orders, show life."""
@@ -360,8 +361,10 @@ class Training:
         if isinstance(error, Diverged):
             step = error.step
         failure = failure_of(error, self.folder.path, self.state.nbytes if self.state else MARGIN)
+        if failure.reason == "error" and (words := own_fault(error, self.spec, self.folder.workspace)):
+            failure = replace(failure, message=words)
         if failure.reason == "error":
-            traceback.print_exception(error)
+            traceback.print_exception(error, file=self.journal.out)
         self.journal.say(f"failed at step {step}: {failure.message}")
         message = sanitise(failure.message, 500)
         event = Failed(time.time(), step, failure.reason, message, self.journal.active, failure.needed_bytes)

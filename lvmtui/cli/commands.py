@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvmtui.cli.parser import USAGE, given_options, parse
 from lvmtui.formats.paths import CampaignDir, Workspace
@@ -26,6 +26,9 @@ from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
+
+if TYPE_CHECKING:
+    from lvmtui.planning.extend import Extension
 
 LOOKED_BACK = 5
 """How many other campaigns `status` looks at, the newest ones."""
@@ -92,12 +95,30 @@ def demo(given: argparse.Namespace) -> int:
 
 def run(given: argparse.Namespace) -> int:
     file = read_campaign_file(Path(given.config)) if given.config else Given({})
-    if not {"baseline", "expanded", "baseline_runs"} & {*file.values, *given_options(given).values}:
-        raise UserError("run: name two vector files with --baseline and --expanded; 'lvmtui demo' has its own data")
+    named = {*file.values, *given_options(given).values}
+    if given.add_sizes:
+        return _add_sizes(given, named)
+    if not {"baseline", "expanded", "baseline_runs", "data"} & named:
+        raise UserError(
+            "run: name two vector files with --baseline and --expanded, or one with --data and --sizes; 'lvmtui demo' "
+            "has its own data"
+        )
     return _start(given, Options(), file)
 
 
-def _start(given: argparse.Namespace, start: Options, file: Given) -> int:
+def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
+    """Plan a finished campaign again with more sizes, and start what is new."""
+    from lvmtui.planning.extend import read_extension
+
+    if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "engine"}):
+        option = fixed[0].replace("_", "-")
+        raise UserError(f"--{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
+    workspace = workspace_of(given)
+    extended = read_extension(workspace, campaign_of(given, workspace))
+    return _start(given, extended.options(given.add_sizes), Given({}), extended)
+
+
+def _start(given: argparse.Namespace, start: Options, file: Given, extended: Extension | None = None) -> int:
     """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
     from lvmtui.datasets.convert import move_stores
     from lvmtui.planning.describe import plan_as_json, plan_as_text
@@ -109,7 +130,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given) -> int:
     if workspace.cache is not None and not given.plan:
         move_stores(workspace.cache, workspace.root)
     with naming_the_file(file, given_options(given)):
-        plan = make_plan(chosen, workspace, say)
+        plan = make_plan(chosen, workspace, say, extended)
     if given.plan:
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))
@@ -179,14 +200,17 @@ def campaigns(given: argparse.Namespace) -> int:
 
 
 def report(given: argparse.Namespace) -> int:
-    from lvmtui.report.make import render_report, write_report
+    from lvmtui.report.make import Form, render_report, write_report
 
     workspace = workspace_of(given)
     folder = campaign_of(given, workspace)
+    form = Form(given.format, given.self_contained)
+    if form.self_contained and (form.format != "md" or not given.output):
+        raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
     if given.output == "-":
-        print(render_report(workspace, folder.id, given.format), end="")
+        print(render_report(workspace, folder.id, form), end="")
         return Exit.OK
-    print(write_report(workspace, folder.id, given.format, Path(given.output) if given.output else None))
+    print(write_report(workspace, folder.id, form, Path(given.output) if given.output else None))
     return Exit.OK
 
 
@@ -308,6 +332,36 @@ def doctor(given: argparse.Namespace) -> int:
     return Exit.OK if examine(given, workspace_of(given).root) else Exit.RUNS_FAILED
 
 
+def trainer(given: argparse.Namespace) -> int:
+    from lvmtui.cli.trainer_test import pattern_report, try_trainer
+
+    patterns = given.pattern or []
+    if given.log is not None:
+        if not patterns or given.trainer:
+            raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
+        lines, understood = pattern_report(patterns, Path(given.log))
+        print("\n".join(lines))
+        return Exit.OK if understood else Exit.RUNS_FAILED
+    if not given.trainer:
+        raise UserError("trainer test: give --command, or --pattern and a log file")
+    code = Exit.OK
+    print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
+    for found in try_trainer(
+        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
+    ):
+        print(found.line, flush=True)
+        if found.needed and not found.works:
+            code = Exit.RUNS_FAILED
+    return code
+
+
+def watch(given: argparse.Namespace) -> int:
+    from lvmtui.cli.watch_logs import watch as watch_logs
+
+    once = given.once or not sys.stdout.isatty()
+    return Exit.OK if watch_logs([Path(p) for p in given.places], given.pattern or [], once=once) else Exit.RUNS_FAILED
+
+
 def supervise(given: argparse.Namespace) -> int:
     from lvmtui.supervisor.supervisor import main as supervise_workspace
 
@@ -378,6 +432,8 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": doctor,
     "embed": embed,
     "import": import_runs,
+    "trainer": trainer,
+    "watch": watch,
     "supervise": supervise,
 }
 """The commands by the names that `parser.py` gives them."""

@@ -105,7 +105,9 @@ def _lines(reader: CampaignReader) -> CampaignState:
             run, name = view.state, view.planned.run
             evaluations = run.trainer.evaluations if run else ()
             phase, seen = shown.get(name, (Phase.QUEUED, 0))
-            where = f"{title_of(view.planned.model)} {state.campaign.arm(view.planned.arm).label}"
+            where = (
+                f"{title_of(view.planned.model, state.campaign.titles)} {state.campaign.arm(view.planned.arm).label}"
+            )
             where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
             for event in evaluations[seen:]:
                 if sentence := sentence_of(event):

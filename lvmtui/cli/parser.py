@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import lvmtui
@@ -107,8 +107,14 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         return added
 
     command("demo", "train five small models on the bundled Wikipedia vectors and compare", campaign)
-    added = command("run", "plan a campaign on two vector files, start it and follow it", campaign)
+    added = command("run", "plan a campaign on two or more data sets, start it and follow it", campaign, chosen)
     added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options beside it win")
+    added.add_argument(
+        "--add-sizes",
+        nargs="+",
+        metavar="SIZE",
+        help="extend a finished campaign of several sizes (--campaign, or the newest): its runs are taken over",
+    )
     command("attach", "follow the campaign that runs in this workspace", chosen, watching)
 
     added = command("status", "what every run is doing", chosen)
@@ -118,8 +124,13 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--json", action="store_true", help="for programs")
 
     added = command("report", "write the comparison again, also while runs are missing", chosen)
-    added.add_argument("--format", choices=("md", "json", "csv"), default="md", help="default: md")
-    added.add_argument("--output", metavar="FILE", help="write to this file instead; - for stdout")
+    added.add_argument("--format", choices=("md", "html", "json", "csv"), default="md", help="default: md")
+    added.add_argument(
+        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
+    )
+    added.add_argument(
+        "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
+    )
 
     command("pause", "save a checkpoint, free the memory and stop; survives a reboot", chosen, runs)
     command("resume", "continue a paused run from its checkpoint", chosen, runs)
@@ -152,6 +163,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
 
     _add_import_options(command("import", "take in runs of the original experiment's trainers"))
 
+    _add_own_trainers(command)
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
     return parser
 
@@ -175,6 +187,30 @@ def _add_import_options(parser: Parser) -> None:
     parser.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
     parser.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
     parser.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
+
+
+def _add_own_trainers(command: Callable[..., Parser]) -> None:
+    """Commands for trainers of a user's own."""
+    added = command("trainer", "try a trainer of your own, or what a pattern understands of its log")
+    tests = added.add_subparsers(title="what", metavar="test", required=True, parser_class=Parser)
+    added = tests.add_parser("test", help="try a command on bundled vectors, or a pattern on a log")
+    added.set_defaults(parser=added)
+    added.add_argument("log", nargs="?", metavar="LOGFILE", help="with --pattern: a log to read")
+    added.add_argument("--command", dest="trainer", metavar="COMMAND", help="as in [trainers.NAME] of a campaign file")
+    added.add_argument(
+        "--pattern", action="append", metavar="REGEX", help="with named groups; several are tried in turn"
+    )
+    added.add_argument(
+        "--checkpoints", action="store_true", help="it writes a checkpoint on TERM, as checkpoints = true"
+    )
+    added.add_argument("--seconds", type=float, default=60.0, metavar="N", help="how long to try it; default: 60")
+
+    added = command("watch", "show logs of runs that lvmtui did not start, as rows; read only")
+    added.add_argument("places", nargs="+", metavar="FOLDER", help="folders with logs, or log files")
+    added.add_argument(
+        "--pattern", action="append", metavar="REGEX", help="with named groups; default: some usual ones"
+    )
+    added.add_argument("--once", action="store_true", help="print the rows and stop")
 
 
 def _add_campaign_options(parser: Parser) -> None:

@@ -86,7 +86,16 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
     label = campaign.arm(planned.arm).label
     seed = f"s{planned.seed}" if many else ""
     if run is None:
-        return Row(title_of(planned.model), label, seed, status.phase.value, "", "", "", sanitise(view.fault, 1000))
+        return Row(
+            title_of(planned.model, campaign.titles),
+            label,
+            seed,
+            status.phase.value,
+            "",
+            "",
+            "",
+            sanitise(view.fault, 1000),
+        )
     best = run.trainer.best
     epochs = run.spec.total_steps / run.spec.steps_per_epoch
     epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
@@ -109,7 +118,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
     alarms = [finding.label for finding in found if finding.alarm]
     note = "; ".join([*alarms, *([note] if note else [])])
     return Row(
-        title_of(planned.model),
+        title_of(planned.model, campaign.titles),
         label,
         seed,
         status.phase.value,

@@ -23,11 +23,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.readers.source import Floats, Integers
-from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score, unit
+from lvmtui.datasets.fits import fit, means
+from lvmtui.datasets.readers.source import Integers
+from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.store import GATHERED_BYTES, Store
 from lvmtui.datasets.windows import gather, narrowed
@@ -42,14 +42,6 @@ from lvmtui.system.files import replace_file, written_beside
 from lvmtui.system.sealed import seal_archive, sealed_digest
 
 VERSION = 1
-STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-"""Ridge penalties tried, per training window. Unit rows in D dimensions have a mean variance of 1/D along a direction,
-.0013 for 768: the range goes from far below to far above."""
-LARGEST_RIDGE = 5_120
-"""Features of the widest ridge that is fitted: its normal equations take three times 8 bytes squared, 0.6 GB, whatever
-the context."""
-LEAST_SHARE = 5e-3
-"""What all recency weights have at least, together: no context vector counts for nothing, or against."""
 
 
 @dataclass(frozen=True)
@@ -69,222 +61,7 @@ class ArmBaselines(TrivialBaselines):
     validation_windows: int = 0
 
 
-# ------------------------------------------------------------------------------------------------------ fitting
-
-
-def copy_last(contexts: Floats) -> Floats:
-    return contexts[:, -1]
-
-
-def context_mean(contexts: Floats) -> Floats:
-    mean: Floats = contexts.mean(axis=1)
-    return mean
-
-
-def weighted_mean(weights: npt.NDArray[np.float64]) -> Predictor:
-    """The predictor that mixes the context with `weights` (T,)."""
-    return lambda contexts: np.einsum("nad,a->nd", contexts, weights.astype(np.float32))
-
-
-def constant(vector: Floats) -> Predictor:
-    return lambda contexts: np.broadcast_to(vector, (len(contexts), len(vector)))
-
-
-def recency_weights(store: Store, train: Integers, context: int) -> npt.NDArray[np.float64]:
-    """Weights (T,), the oldest first, positive, adding up to 1: those of the weighted sum of the context that comes
-    nearest to the next vector in the mean over the windows (non-negative least squares, Lawson and Hanson 1974,
-    chapter 23), brought to a sum of 1.
-
-    The length of a prediction does not matter to its cosine, so the sum is left free while fitting.
-    """
-    moments = _moments(store, train, context)
-    weights = np.maximum(_non_negative(moments[:-1, :-1], moments[:-1, -1]), 0)
-    weights = np.maximum(weights / weights.sum(), LEAST_SHARE / context) if weights.sum() > 0 else np.ones(context)
-    total: float = weights.sum()
-    return np.asarray(weights / total)
-
-
-def _moments(store: Store, train: Integers, context: int) -> npt.NDArray[np.float64]:
-    """(T + 1, T + 1) Mean product of any two vectors of a window.
-
-    Windows overlap, so products are taken once for each pair of rows and then added up by windows: T products a row
-    instead of T^2 / 2 a window.
-    """
-    moments = np.zeros((context + 1, context + 1))
-    for block, starts in store.window_blocks(train, context):
-        for lag in range(context + 1):
-            products = np.einsum("nd,nd->n", block[: len(block) - lag], block[lag:], dtype=np.float64)
-            for place in range(context + 1 - lag):
-                moments[place, place + lag] += products[starts + place].sum()
-    moments /= len(train)
-    return np.asarray(np.triu(moments) + np.triu(moments, 1).T)
-
-
-def _non_negative(gram: npt.NDArray[np.float64], cross: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Minimise w'Gw - 2c'w over w >= 0. With G = A'A, A of full rank, that is |Aw - b|^2 for A'b = c."""
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > 1e-10 * values[-1]
-    roots = np.sqrt(values[kept])
-    weights: npt.NDArray[np.float64] = nnls(roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ cross / roots)[0]
-    return weights
-
-
-def mean_target(store: Store, train: Integers, context: int) -> Floats:
-    """Mean (D,) of the vectors that follow the training windows."""
-    total = sum(targets.sum(axis=0, dtype=np.float64) for _, targets in store.windows(train, context))
-    return np.asarray(total / len(train), np.float32)
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a ridge sees of a context: all T D numbers or, where these are too many, the recency mean in full and each
-    vector in some main directions."""
-
-    recency: npt.NDArray[np.float64]
-    """(T,) weights of the recency mean."""
-    directions: Floats | None = None
-    """(D, K); None: all numbers."""
-
-    def __call__(self, contexts: Floats) -> Floats:
-        """(B, T, D) -> (B, F)."""
-        if self.directions is None:
-            return contexts.reshape(len(contexts), -1)
-        mean = weighted_mean(self.recency)(contexts)
-        return np.concatenate([mean, (contexts @ self.directions).reshape(len(contexts), -1)], axis=1)
-
-
-def features_of(store: Store, train: Integers, recency: npt.NDArray[np.float64]) -> Features:
-    """The features of a ridge of at most LARGEST_RIDGE. Main directions are those with the most of the squared length
-    of the vectors that follow the training windows."""
-    context, dim = len(recency), store.facts.dim
-    if context * dim <= LARGEST_RIDGE:
-        return Features(recency)
-    square = np.zeros((dim, dim))
-    for _, targets in store.windows(train, context):
-        square += targets.T @ targets
-    count = max(1, (LARGEST_RIDGE - dim) // context)
-    return Features(recency, np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], np.float32))
-
-
-@dataclass(frozen=True)
-class Ridge:
-    """The next vector as `offset + features @ weights`."""
-
-    features: Features
-    weights: Floats
-    """(F, D)"""
-    offset: Floats
-    """(D,)"""
-    strength: float
-
-    @property
-    def directions(self) -> int | None:
-        """Main directions of each vector that it sees; None: all."""
-        return None if self.features.directions is None else self.features.directions.shape[1]
-
-    def __call__(self, contexts: Floats) -> Floats:
-        predicted: Floats = self.features(contexts) @ self.weights + self.offset
-        return predicted
-
-
-def fit_ridge(
-    store: Store,
-    train: Integers,
-    validation: Integers,
-    recency: npt.NDArray[np.float64],
-    strengths: Sequence[float] = STRENGTHS,
-) -> Ridge:
-    """Fit on the training windows by streamed normal equations; of the strengths the one with the best mean cosine on
-    the validation windows wins. `recency`: weights (T,) of the recency mean, T vectors a context.
-
-    The offset is not penalised (features and targets are centred). Products are taken in float32 within a block and
-    added up in float64.
-    """
-    context, dim = len(recency), store.facts.dim
-    features_in = features_of(store, train, recency)
-    width = context * dim if features_in.directions is None else dim + context * features_in.directions.shape[1]
-    gram, cross = np.zeros((width, width)), np.zeros((width, dim))
-    feature_sum, target_sum = np.zeros(width), np.zeros(dim)
-    for contexts, targets in store.windows(train, context):
-        features = features_in(contexts)
-        gram += features.T @ features
-        cross += features.T @ targets
-        feature_sum += features.sum(axis=0, dtype=np.float64)
-        target_sum += targets.sum(axis=0, dtype=np.float64)
-    feature_mean, target_mean = feature_sum / len(train), target_sum / len(train)
-    gram -= np.outer(feature_sum, feature_mean)
-    cross -= np.outer(feature_sum, target_mean)
-
-    best, best_cosine, penalty = None, -np.inf, 0.0
-    for strength in strengths:
-        gram.flat[:: len(gram) + 1] += strength * len(train) - penalty
-        penalty = strength * len(train)
-        weights = np.linalg.solve(gram, cross)
-        offset = (target_mean - feature_mean @ weights).astype(np.float32)
-        ridge = Ridge(features_in, weights.astype(np.float32), offset, strength)
-        if (cosine := means(store, validation, context, ridge).cosine) > best_cosine:
-            best, best_cosine = ridge, cosine
-    assert best is not None, "a cosine is more than minus infinity"
-    return best
-
-
-@dataclass(frozen=True)
-class Means:
-    """A predictor on windows of a store."""
-
-    cosine: float
-    """Mean cosine with the next vector."""
-    margin: float
-    """That less the mean cosine with the last context vector."""
-    spread: float
-    """1 - length of the mean unit prediction: 0 if all are the same."""
-
-
-def means(store: Store, starts: Integers, context: int, predict: Predictor) -> Means:
-    """Judge a predictor on windows in ascending order, with flat memory."""
-    next_, last, total = 0.0, 0.0, np.zeros(store.facts.dim)
-    for contexts, targets in store.windows(starts, context):
-        predicted = unit(predict(contexts))
-        next_ += float(np.einsum("nd,nd->", predicted, targets, dtype=np.float64))
-        last += float(np.einsum("nd,nd->", predicted, contexts[:, -1], dtype=np.float64))
-        total += predicted.sum(axis=0, dtype=np.float64)
-    windows = len(starts)
-    return Means(next_ / windows, (next_ - last) / windows, 1 - float(np.linalg.norm(total)) / windows)
-
-
 # --------------------------------------------------------------------------------------------------- all of an arm
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What the baselines learned from an arm's training windows."""
-
-    recency_weights: npt.NDArray[np.float64]
-    constant: Floats
-    ridge: Ridge | None
-    """None where the vectors are too wide for it."""
-
-    @property
-    def predictors(self) -> dict[str, Predictor]:
-        """By name, in the order of TRIVIAL."""
-        all_: dict[str, Predictor] = {
-            "copy_last": copy_last,
-            "mean": context_mean,
-            "recency_mean": weighted_mean(self.recency_weights),
-            "constant_mean": constant(self.constant),
-        }
-        return all_ if self.ridge is None else all_ | {"ridge": self.ridge}
-
-
-def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
-    """Fit the baselines of an arm."""
-    recency = recency_weights(store, windows.train, context)
-    narrow = store.facts.dim < LARGEST_RIDGE
-    return Fitted(
-        recency,
-        mean_target(store, windows.train, context),
-        fit_ridge(store, windows.train, windows.validation, recency) if narrow else None,
-    )
 
 
 def score_baseline(predict: Predictor, heldout: HeldOut, context: int) -> Scores:

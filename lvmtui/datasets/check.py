@@ -152,7 +152,7 @@ def check_arms(
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> Check:
-    """Check arms whose stores are made: one, or baseline and expanded.
+    """Check arms whose stores are made: one, baseline and expanded, or several from small to large.
 
     `groups`: what they have in common (`clusters.group_arms`), found here if it is not given.
     """
@@ -166,10 +166,11 @@ def check_arms(
         *(_no_windows(facts, arm, context) for facts, arm in zip(files, arms, strict=True) if not facts.windows),
     )
     pair = None
-    if len(arms) == 2:
-        pair = pair_facts(*arms, groups, context)
+    if len(arms) > 1:  # of several sizes the smallest and the largest
+        ends = Groups((groups.of[0], groups.of[-1]), groups.facts) if groups else None
+        pair = pair_facts(arms[0], arms[-1], ends, context)
         try:
-            refuse_unfit(*arms)
+            refuse_unfit(arms[0], arms[-1])
         except UserError as error:
             faults = (*faults, str(error))
     neighbours = groups.facts if groups else None
@@ -178,8 +179,7 @@ def check_arms(
 
 
 def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
-    store = arm.open()
-    longest = store.longest_context
+    longest = (store := arm.open()).longest_context
     if store.facts.file_kind == "sequences":
         return f"{facts.file}: its contexts have {longest} vectors; --context {longest} or less can be taken from it"
     if store.article_of is None:
@@ -207,8 +207,7 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
         if store.article_of is None or (cross_articles and store.facts.kind == "articles"):
             continue
         lengths = np.unique(store.article_of[slice(*arm.rows)], return_counts=True)[1]
-        few = int((lengths <= longest).sum())
-        if not few:
+        if not (few := int((lengths <= longest).sum())):
             continue
         what = "articles" if store.facts.kind == "articles" else "pieces"
         words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"

@@ -63,6 +63,11 @@ class Pool:
         self._vectors = np.cumsum(rows[order])
 
     @property
+    def windows(self) -> int:
+        """Training windows of the largest size."""
+        return len(self._train)
+
+    @property
     def vectors(self) -> int:
         """Of the largest size: all there is to train on."""
         return int(self._vectors[-1]) if len(self._vectors) else 0
@@ -86,6 +91,12 @@ _UNCUT: dict[str, int] = dict.fromkeys(("held_out", "gap", "equal_to_held_out", 
 
 def sized(split: Split, sizes: Sequence[Size]) -> Split:
     """The split of a file with the training windows of these sizes; they share its validation windows."""
+    for smaller_one, larger_one in pairwise(sizes):
+        if len(larger_one.starts) <= len(smaller_one.starts):
+            raise UserError(
+                f"--sizes: whole articles make {smaller_one.vectors:,} vectors, and then {larger_one.vectors:,} again; "
+                "the sizes are too small or too close for articles this long, ask for larger ones"
+            )
     validation = split.expanded.validation
     windows = [ArmWindows(size.starts, validation) for size in sizes]
     smaller = [

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
+from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
 from lvmtui.formats.data_facts import SpaceFacts
@@ -28,8 +29,6 @@ PART = 6
 """Directions are at most a sixth of all: with more, another space would have nearly as much there."""
 SEEDS, SEED_DIRECTIONS, SEED_BLOCKS = 8, 16, 16
 """Blocks from which the baseline's space is looked for, directions of each, and blocks like it that are pooled."""
-WIDE = 1024
-"""Numbers in a vector above which all D directions cost too much, and only those wanted are computed."""
 FITTED = 8192
 """Rows to which the directions are fitted."""
 MOST_BLOCKS = 512
@@ -132,28 +131,15 @@ def _main_directions(own: _Blocks) -> Floats | None:
     some = own.some(np.unique(np.linspace(0, len(own.starts) - 1, MOST_BLOCKS).astype(np.int64)))
     best: tuple[int, Integers] | None = None
     for seed in np.unique(np.linspace(0, len(some.starts) - 1, SEEDS).astype(np.int64)).tolist():
-        start = _directions(some.rows(np.array([seed])), min(SEED_DIRECTIONS, count))
+        start = main_directions(some.rows(np.array([seed])), min(SEED_DIRECTIONS, count))
         alike = np.argsort(-some.excess(start))[: max(2, min(SEED_BLOCKS, len(some.starts) // 4))]
-        excess = some.excess(_directions(some.rows(alike), count))
+        excess = some.excess(main_directions(some.rows(alike), count))
         others = np.delete(excess, alike)
         usual = float(np.quantile(others, 0.75))
         inside = np.flatnonzero(excess >= NEAR_CHANCE * count / dim)
         if usual >= UNEVEN and (best is None or len(inside) > best[0]):
             best = len(inside), inside
-    return None if best is None else _directions(some.rows(best[1]), count)
-
-
-def _directions(rows: Floats, count: int) -> Floats:
-    """(D, count) orthonormal: those with the most of the rows' squared length."""
-    if rows.shape[1] <= WIDE:
-        square = rows.T.astype(np.float64) @ rows
-        return np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], dtype=np.float32)
-    from scipy.sparse.linalg import svds
-
-    count = min(count, min(rows.shape) - 1)
-    start = np.ones(min(rows.shape), np.float32)  # the same directions each time
-    found = svds(rows, k=count, v0=start, return_singular_vectors="vh")[2]
-    return np.ascontiguousarray(found[::-1].T, dtype=np.float32)
+    return None if best is None else main_directions(some.rows(best[1]), count)
 
 
 def _blocks(arm: Arm) -> _Blocks:

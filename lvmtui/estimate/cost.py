@@ -8,44 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
+from lvmtui.models import REGISTRY, Cost
 
-PARAMETERS: dict[tuple[str, str], tuple[int, int, int]] = {
-    ("amn", "small"): (100_480, 1_281, 0),
-    ("amn", "full"): (133_888, 1_793, 0),
-    ("lstm", "small"): (445_440, 961, 0),
-    ("lstm", "full"): (3_153_920, 2_561, 0),
-    ("gru", "small"): (668_352, 385, 0),
-    ("gru", "full"): (6_308_352, 1_025, 0),
-    ("transformer", "small"): (546_048, 257, 0),
-    ("transformer", "full"): (17_080_320, 1_025, 0),
-    ("graphmert_lvm", "small"): (513, 1_049, 10),
-    ("graphmert_lvm", "full"): (24_577, 49_267, 50),
-}
-"""(a, b, c): a model has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test
-builds the models and counts."""
-POSITIONS = frozenset({"graphmert_lvm"})
-"""Models with D more parameters for each vector of a context."""
-
-USES = {
-    ("amn", "small"): 1.8,
-    ("amn", "full"): 1.7,
-    ("lstm", "small"): 4.2,
-    ("lstm", "full"): 4.6,
-    ("gru", "small"): 4.9,
-    ("gru", "full"): 4.6,
-    ("transformer", "small"): 7.5,
-    ("transformer", "full"): 4.6,
-    ("graphmert_lvm", "small"): 5.6,
-    ("graphmert_lvm", "full"): 5.0,
-}
-"""How often one window of five vectors uses a parameter: five times if it is applied to each context vector, less if
-it is applied once (most of AMN), more if much work is not in matrix products (attention in small models). From
-`benchmarks/training_speed.py`. One use is of the head, which is applied once; the others grow with the context."""
 OTHER_USES = 5.0
-"""The same for a model that is not in the table."""
+"""`Cost.uses` of a model that is not in the registry and was not timed."""
 
 GUESSED = {"small": 1_000_000, "full": 10_000_000}
-"""Parameters of a model that is not in the table and has not started: between the smallest and the largest in it."""
+"""Parameters of a model that is not in the registry and was not counted: between the smallest and the largest there."""
 
 CORE = 150e9
 """float32 operations a second of the reference core in the matrix products of these models, measured."""
@@ -56,11 +25,8 @@ GPU = 200.0
 """Reference cores that a GPU is worth in matrix products, from operations and bytes on an H100."""
 STEP = 1e-3
 """Seconds of a step on a CPU that do not depend on the model: gathering the batch, clipping, logging."""
-GPU_STEP = {"amn": 2.3e-4, "lstm": 3.5e-4, "gru": 7.0e-4, "transformer": 1.21e-3, "graphmert_lvm": 1.31e-3}
-"""The same on a GPU, where it is the time of the model's many small kernels, replayed as one graph. Measured on an H200
-(`benchmarks/gpu.py`, size full, batch 32), less what the products and the update are reckoned to take."""
 OTHER_GPU_STEP = 7.0e-4
-"""The same for a model that is not in the table."""
+"""`Model.gpu_step` of a model that is not in the registry."""
 UPDATE = 1e-9
 """Seconds a parameter for AdamW, clipping and weight averaging: about 40 bytes moved at 36 GB/s."""
 SAVE = 6e-9
@@ -105,7 +71,9 @@ class Work:
     patience: int | None = None
     """Evaluations without a better loss after which the run ends early; None: it never does."""
     parameters: int | None = None
-    """As the run has logged them; None: taken from the table."""
+    """As the run has logged them, or as they were counted when it was planned; None: taken from the registry."""
+    uses: float | None = None
+    """`Cost.uses`, as a user's own model was timed; None: taken from the registry."""
     context: int = USUAL_CONTEXT
 
     @property
@@ -125,7 +93,7 @@ class Work:
     @property
     def known(self) -> bool:
         """False if the number of parameters is a guess."""
-        return self.parameters is not None or (self.model, self.size) in PARAMETERS
+        return self.parameters is not None or _cost_of(self.model, self.size) is not None
 
 
 def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = None) -> Work:
@@ -142,30 +110,37 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         device=device or spec.device,
         threads=max(1, spec.threads),
         patience=spec.recipe.patience,
-        parameters=parameters,
+        parameters=parameters or (spec.own_model.parameters if spec.own_model else None),
+        uses=spec.own_model.uses or None if spec.own_model else None,
         context=spec.context,
     )
 
 
+def _cost_of(model: str, size: str) -> Cost | None:
+    return REGISTRY[model].costs.get(size) if model in REGISTRY else None
+
+
 def parameters_of(model: str, size: str, dim: int, context: int = USUAL_CONTEXT) -> int | None:
-    """Trainable parameters of a model for vectors of width `dim`; None if the model is not in the table."""
-    row = PARAMETERS.get((model, size))
-    if row is None:
+    """Trainable parameters of a model for vectors of width `dim`; None if it is not in the registry."""
+    cost = _cost_of(model, size)
+    if cost is None:
         return None
-    positions = dim * (context - USUAL_CONTEXT) if model in POSITIONS else 0
-    return row[0] + row[1] * dim + row[2] * dim * dim + positions
+    a, b, c = cost.parameters
+    positions = dim * (context - USUAL_CONTEXT) if REGISTRY[model].positions else 0
+    return a + b * dim + c * dim * dim + positions
 
 
 def step_cost(work: Work) -> float:
     """Seconds of one training step on the reference core."""
     windows = work.batch_size * _window(work)
-    fixed = STEP if work.device_kind == "cpu" else GPU_STEP.get(work.model, OTHER_GPU_STEP)
-    return fixed + UPDATE * _parameters(work) / _memory_speed(work) + windows
+    entry = REGISTRY.get(work.model)
+    fixed = STEP if work.device_kind == "cpu" else (entry.gpu_step if entry else OTHER_GPU_STEP)
+    return fixed + UPDATE * parameters_in(work) / _memory_speed(work) + windows
 
 
 def evaluation_cost(work: Work) -> float:
     """Seconds of one evaluation on the reference core, including saving the best weights."""
-    return 0.02 + SAVE * _parameters(work) + FORWARD * work.validation_windows * _window(work)
+    return 0.02 + SAVE * parameters_in(work) + FORWARD * work.validation_windows * _window(work)
 
 
 def closing_cost(work: Work) -> float:
@@ -174,7 +149,8 @@ def closing_cost(work: Work) -> float:
     return CLOSING + ranks + (220 + FORWARD * work.heldout_windows) * _window(work)
 
 
-def _parameters(work: Work) -> int:
+def parameters_in(work: Work) -> int:
+    """Trainable parameters, or a guess."""
     if work.parameters is not None:
         return work.parameters
     return parameters_of(work.model, work.size, work.dim, work.context) or GUESSED.get(work.size, GUESSED["full"])
@@ -182,9 +158,10 @@ def _parameters(work: Work) -> int:
 
 def _window(work: Work) -> float:
     """Seconds for one window, forward (2 operations a parameter and use) and backward (4)."""
-    uses = USES.get((work.model, work.size), OTHER_USES)
-    uses = 1 + (uses - 1) * work.context / USUAL_CONTEXT
-    return 6 * _parameters(work) * uses / (CORE * _speed(work))
+    cost = _cost_of(work.model, work.size)
+    uses = cost.uses if cost else OTHER_USES
+    uses = work.uses or 1 + (uses - 1) * work.context / USUAL_CONTEXT
+    return 6 * parameters_in(work) * uses / (CORE * _speed(work))
 
 
 def _speed(work: Work) -> float:

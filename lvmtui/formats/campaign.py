@@ -86,6 +86,8 @@ class Campaign:
     """Runs that start before the others, because they take longest; as many as leave one place to the others."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """How people write the names of the user's own models and trainers."""
     folds: bool = False
     """True: each seed holds out other clusters, so its runs have a split of their own."""
     cluster_cap: int | None = None

@@ -15,7 +15,7 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
-Activity = Literal["starting", "training", "evaluating", "saving", "heldout"]
+Activity = Literal["starting", "training", "evaluating", "saving", "heldout", "suspended"]
 INTERVAL = 0.25
 """Shortest time between two writes, in seconds."""
 

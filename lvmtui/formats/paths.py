@@ -70,6 +70,11 @@ class CampaignDir:
         return self.comparisons / f"{model}.json"
 
     @property
+    def learning_curve(self) -> Path:
+        """Of a campaign of more than two sizes: the held-out cosine over the size."""
+        return self.path / "learning_curve.json"
+
+    @property
     def made(self) -> Path:
         """What each result was made from: the supervisor's note on which of them are still right."""
         return self.path / "made.json"
@@ -85,7 +90,11 @@ class CampaignDir:
 
     @property
     def report_json(self) -> Path:
-        return self.path / "report.json"
+        return self.report_as("json")
+
+    def report_as(self, format: str) -> Path:
+        """The report in another format: `report.json`, `report.csv`, `report.html`."""
+        return self.report.with_suffix(f".{format}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.json_codec import dump_document, encode, read_document
+from lvmtui.formats.user_code import OwnModel, OwnTrainer, UserCode
 from lvmtui.system.files import create_file
 
 VERSION = 1
@@ -64,6 +65,8 @@ class Recipe:
     loss plus `prior_windows / training windows` times 1 - cosine of the prediction with that mean, so that a
     correction has to gain more than it departs, and the less so the more data there is. The loss that is shown is
     without it."""
+    own_loss: UserCode | None = None
+    """A user's own loss, (raw output, target) -> number, in the place of `loss`."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,10 @@ class RunSpec:
     imported: Imported | None = None
     """Set for a run of another program; one step is one epoch. With held-out windows its weights are judged on them
     by a trainer that trains nothing; without, see `history`."""
+    own_model: OwnModel | None = None
+    """The user's model that is trained; None: one of ours."""
+    own_trainer: OwnTrainer | None = None
+    """The user's program that trains the run; None: ours."""
     version: int = VERSION
 
     @property
@@ -151,9 +158,16 @@ class RunSpec:
         return self.imported is not None and not self.heldout_windows
 
     @property
+    def own_title(self) -> str:
+        """How people write the name of the user's own model or trainer; empty for one of ours."""
+        own = self.own_model or self.own_trainer
+        return own.title if own else ""
+
+    @property
     def steps_per_epoch(self) -> float:
         """Steps in which every training window is seen once; of a run of another program one."""
-        return 1.0 if self.imported else self.train_windows / self.recipe.batch_size
+        in_epochs = self.imported or (self.own_trainer and self.own_trainer.unit == "epoch")
+        return 1.0 if in_epochs else self.train_windows / self.recipe.batch_size
 
 
 def write_spec(path: Path, spec: RunSpec) -> None:

@@ -92,6 +92,8 @@ class CheckpointSaved:
     seconds: float = 0.0
     digest: str = ""
     active: float = 0.0
+    file: str = ""
+    """Of a user's own trainer: its path in the run folder's `out/`. Empty: `checkpoint.pt`."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ class Finished:
     heldout_digest: str
     """Checksum of `heldout.npz`."""
     active: float
+    unjudged: str = ""
+    """Why a user's own trainer was judged on no held-out windows, in words."""
 
 
 Event = Started | Trained | Evaluated | CheckpointSaved | Paused | Interrupted | Cancelled | Failed | Finished | Unknown

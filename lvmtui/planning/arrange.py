@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lvmtui.estimate.cost import GUESSED, Work, parameters_of
+from lvmtui.estimate.cost import Work, parameters_in
 from lvmtui.estimate.eta import Eta, Time, all_of, expected, play, time_of
 from lvmtui.estimate.pace import Machine
 from lvmtui.system.hardware import Hardware
@@ -61,9 +61,7 @@ def choices(
         return [(gpus * beside, share(gpus * beside)) for beside in range(1, most + 1)]
     if jobs is not None:
         return [(jobs, share(jobs))]
-    largest = max(
-        parameters_of(w.model, w.size, w.dim, w.context) or GUESSED.get(w.size, GUESSED["full"]) for w in works
-    )
+    largest = max(parameters_in(work) for work in works)
     fit = int((hardware.memory - KEPT) // (TRAINER + PARAMETER * largest))
     most = min(hardware.cores // (threads or 1), len(works), fit, MOST_JOBS)
     return [(jobs, share(jobs)) for jobs in range(1, max(1, most) + 1)]

@@ -11,6 +11,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import RunSpec
 from lvmtui.models import title_of
+from lvmtui.planning.data import judging
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.verdict.words import population_words
@@ -22,7 +23,7 @@ NAMED = 3
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign = plan.campaign
-    models = ", ".join(title_of(m) for m in campaign.models)
+    models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     recipe = trained[0].recipe
     lines = [
@@ -35,8 +36,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
             else ""
         ),
         f"recipe     {campaign.recipe}: updates of {recipe.batch_size} windows, {_updates(trained)}",
-        _arm_line("baseline", campaign.baseline, campaign.dim),
-        _arm_line("expanded", campaign.expanded, campaign.dim),
+        *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
         f"power      each model {plan.power.words}",
@@ -56,13 +56,14 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
 
 def _held_out(plan: Plan) -> str:
     """The held-out windows, and what they are worth."""
-    facts = [split.facts for split in plan.splits]
+    facts = [split.facts for split in judging(plan.splits)]
     windows, clusters = sum(f.windows for f in facts), sum(f.clusters for f in facts)
     folds = f" in {len(facts)} folds, each seed judged on other ones" if len(facts) > 1 else ""
     cap = plan.campaign.cluster_cap
+    every = "all sizes" if plan.campaign.between else "both arms"
     capped = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
-        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for both arms "
+        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
         f"(as good as {sum(f.effective_clusters for f in facts):.0f} equal ones{capped})"
     )
 
@@ -73,7 +74,8 @@ def _judged_by(plan: Plan) -> str:
     models = len(campaign.models)
     average = f", on average over the {models} models" if models > 1 else ""
     on = population_words(campaign.judge_on, campaign.baseline.label)
-    default = " (--judge-on own or new: one source alone)" if campaign.judge_on == Campaign.judge_on else ""
+    several = campaign.judge_on == Campaign.judge_on and not campaign.subsets
+    default = " (--judge-on own or new: one source alone)" if several else ""
     return f"the change of the mean held-out cosine{average}, on {on}{default}"
 
 
@@ -98,7 +100,11 @@ def _updates(trained: Sequence[RunSpec]) -> str:
     for label in dict.fromkeys(spec.label for spec in trained):
         steps = sorted({spec.total_steps for spec in trained if spec.label == label})
         ranges.setdefault(" to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1]))), []).append(label)
-    return ", ".join(f"{few} for {'both arms' if len(of) > 1 else of[0]}" for few, of in ranges.items())
+    labels = {spec.label for spec in trained}
+    every = "both arms" if len(labels) == 2 else "all sizes"
+    return ", ".join(
+        f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
+    )
 
 
 def _device(plan: Plan) -> str:
@@ -114,7 +120,9 @@ def _first(plan: Plan) -> str:
     if not first:
         return ""
     seeds = len(plan.campaign.seeds) > 1
-    names = [f"{title_of(s.model)} {s.label}" + (f" s{s.seed}" if seeds else "") for s in first[:NAMED]]
+    names = [
+        f"{title_of(s.model, plan.campaign.titles)} {s.label}" + (f" s{s.seed}" if seeds else "") for s in first[:NAMED]
+    ]
     more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
     return f"; {', '.join(names)}{more} first, because {'they take' if len(first) > 1 else 'it takes'} longest"
 
@@ -125,6 +133,25 @@ def _where(campaign: Campaign) -> str:
         return ""
     settings = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
     return f"{campaign.engine}{f' ({settings})' if settings else ''}, "
+
+
+def _arm_lines(plan: Plan) -> list[str]:
+    """A line a data set; of several sizes also what a run of each costs, and how they were taken from the file."""
+    campaign = plan.campaign
+    if not campaign.between:
+        return [_arm_line(name, arm, campaign.dim) for name, arm in campaign.arms.items()]
+    lines: list[str] = []
+    for name, arm in campaign.arms.items():
+        cost = plan.run_seconds.get(name)
+        cost_words = f"; {words.duration(cost)} a run" if cost is not None else "; its runs are taken over"
+        lines.append(_arm_line(f"size {len(lines) + 1}", arm, campaign.dim) + cost_words)
+    how = {
+        "random": "articles drawn by the seed" + (", other ones for each seed" if campaign.drawn_by_seed else ""),
+        "file": "the first articles of the file",
+    }
+    if campaign.subsets:
+        lines.append(f"sizes      {how[campaign.subsets]}; each size contains the smaller ones")
+    return lines
 
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:

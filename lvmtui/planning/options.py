@@ -14,13 +14,14 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
-from lvmtui.models import MODELS
+from lvmtui.models import MODELS, RECIPES
+from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
 
 BUNDLED = "bundled"
@@ -51,6 +52,8 @@ class Option:
     count: int | None = None
     """How many values the list must have; None: one or more."""
     choices: tuple[str, ...] = ()
+    more_choices: bool = False
+    """Names that a campaign file declares, or files, are choices too; they are checked when all values are known."""
     least: float = 0
     above: float | None = None
     """Bounds of a number: the smallest that is allowed, or one that it must exceed."""
@@ -86,6 +89,47 @@ def _labels_problem(labels: tuple[str, ...]) -> str | None:
     return None
 
 
+MOST_SIZES = 12
+"""A single number up to this one is a count of sizes, a larger one is a size."""
+LEAST_SIZES = 3
+"""For a learning curve."""
+UNITS = {"k": 1_000, "m": 1_000_000}
+
+
+def count_of_sizes(sizes: Sequence[str]) -> int | None:
+    """`5`: how many sizes are to be chosen; None where they are listed."""
+    return int(sizes[0]) if len(sizes) == 1 and sizes[0].isdecimal() and int(sizes[0]) <= MOST_SIZES else None
+
+
+def vectors_of(size: str) -> int | None:
+    """`10k`, `2.5k`, `1m`, `8000`, or None for `all`. Raises ValueError for what is no size."""
+    word = size.lower()
+    if word == "all":
+        return None
+    unit = UNITS.get(word[-1:], 1)
+    number = float(word[:-1] if unit > 1 else word) * unit
+    if not 1 <= number <= LARGEST:
+        raise ValueError(f"{size} is no number of vectors")
+    return round(number)
+
+
+def _sizes_problem(sizes: tuple[str, ...]) -> str | None:
+    if not sizes:
+        return None
+    if (count := count_of_sizes(sizes) or len(sizes)) < LEAST_SIZES:
+        named = f"{count} sizes" if count > 1 else "one size"
+        return (
+            f"{named}: a learning curve needs {LEAST_SIZES} or more; two data sets are compared with --baseline and "
+            "--expanded"
+        )
+    for size in sizes:
+        try:
+            vectors_of(size)
+        except ValueError:
+            return f"'{size}' is no size; write numbers of vectors, as 10k 20k all, or how many sizes, as 5"
+    return None
+
+
 # -- the options -------------------------------------------------------------------------------------------------------
 
 
@@ -107,8 +151,33 @@ class Options:
         is_path=True,
         hint="bundled vectors, all 890 articles; or a path, ctrl+o picks",
     )
+    data: tuple[str, ...] = option(
+        (),
+        "for a learning curve: one file, from which --sizes are taken, or three and more from small to large, each "
+        "of which contains those before",
+        metavar="FILE",
+        is_path=True,
+    )
+    sizes: tuple[str, ...] = option(
+        (),
+        "training vectors of each size, as 10k 20k 40k all, or how many sizes, as 5: from the smallest that can be "
+        "trained to all",
+        metavar="SIZE",
+        problem=_sizes_problem,
+    )
+    subsets: str = option(
+        "random",
+        "with --sizes: whole articles drawn by the seed, so that intervals cover the draw (random), or the first so "
+        "many of the file (file)",
+        choices=("random", "file"),
+    )
     models: tuple[str, ...] = option(
-        MODELS, "which models to train; default: all", metavar="MODEL", choices=MODELS, hint="all"
+        MODELS,
+        "which models to train, or your own, as in mixer.py:Mixer (docs/your-own.md); default: all of ours",
+        metavar="MODEL",
+        choices=MODELS,
+        more_choices=True,
+        hint="all",
     )
     context: tuple[int, ...] = option(
         (),
@@ -122,7 +191,8 @@ class Options:
         AUTO,
         "how to train: as the original experiment did (reference), or for the best cosine in less time (tuned); "
         "default: chosen by the data",
-        choices=(AUTO, "tuned", "reference"),
+        choices=(AUTO, *RECIPES),
+        more_choices=True,
         hint="chosen by the data",
     )
     size: str = option(
@@ -203,6 +273,8 @@ class Options:
     engine: str = option("local", "where the runs are trained; default: local, this machine")
     engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
+    own: Own = field(default_factory=Own)
+    """Models, recipes and trainers of the user's own: `[models.NAME]` and so on in a campaign file."""
 
     @property
     def reading(self) -> Reading:
@@ -211,7 +283,7 @@ class Options:
 
     @property
     def bundled(self) -> bool:
-        return BUNDLED in (self.baseline, self.expanded)
+        return not self.data and BUNDLED in (self.baseline, self.expanded)
 
 
 def _options() -> dict[str, Option]:

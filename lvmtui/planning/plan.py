@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import platform
@@ -10,38 +9,38 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.check import Check, check_arms, too_short
+from lvmtui.datasets.check import Check
 from lvmtui.datasets.check_text import check_as_json
-from lvmtui.datasets.clusters import group_arms
-from lvmtui.datasets.draw import draw_folds, draw_split
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
 from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of
 from lvmtui.estimate.cost import work_of
-from lvmtui.estimate.eta import Eta
+from lvmtui.estimate.eta import Eta, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, Recipe, RunSpec, write_spec
+from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
-from lvmtui.models import recipe_for
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.judged_on import folds_by_default, held_out_lengths, population_of, power_of
-from lvmtui.planning.options import AUTO, BUNDLED, Options
+from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
+from lvmtui.planning.extend import Extension
+from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
+from lvmtui.planning.options import AUTO, Options
+from lvmtui.planning.own_code import OwnCode, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -78,8 +77,12 @@ class Plan:
     """The Python and the variables its runs will be started with: those of this process."""
     power: Power
     """What each model's verdict will be able to tell."""
+    run_seconds: Mapping[Arm, float] = field(default_factory=dict)
+    """Expected seconds of one run of each arm that is trained here, mean over the models."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
+    own: OwnCode = field(default_factory=OwnCode)
+    """Copies of the user's own models and losses, tried."""
 
     @property
     def split(self) -> Split:
@@ -87,23 +90,13 @@ class Plan:
         return self.splits[0]
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The data of a campaign, opened, checked and split."""
+def make_plan(
+    options: Options, workspace: Workspace, say: Say = lambda words: None, extended: Extension | None = None
+) -> Plan:
+    """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError.
 
-    arms: Mapping[Arm, ArmRows]
-    check: Check
-    splits: tuple[Split, ...]
-    notes: tuple[str, ...]
-    contexts: tuple[int, ...]
-    """The shortest first."""
-
-    def split_for(self, options: Options, seed: int) -> Split:
-        return self.splits[options.seeds.index(seed) if options.folds else 0]
-
-
-def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: None) -> Plan:
-    """Open the data, draw the split, lay out the runs. Writes nothing but the compact stores. Raises UserError."""
+    `extended`: a finished campaign to which the options add sizes (`Extension.options`).
+    """
     engine = engine_kind(options.engine)
     usual = engine.room(options.engine_settings) if engine.room else (None, None)
     jobs, threads = options.jobs or usual[0], options.threads or usual[1]
@@ -118,41 +111,42 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
-    options, data = _open_with_folds(options, earlier, workspace, say)
+    likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
+    batch = max(recipe_of(likely, model).batch_size for model in options.models)
+    options, data = open_data(options, earlier, extended, workspace, batch, say)
     judge_on, contexts = population_of(options, data.splits), data.contexts
-    baseline, expanded = data.arms["baseline"], data.arms["expanded"]
-    labels = options.labels or (earlier.spec.label if earlier else baseline.label, expanded.label)
-    if labels[0] == labels[1]:
-        raise UserError(
-            f"both arms would be called {labels[0]}; tell them apart, "
-            f"as in --labels {baseline.vectors} {expanded.vectors}"
-        )
     stamp = time.strftime("%Y%m%d_%H%M%S")
-    campaign_id = f"{labels[0]}_vs_{labels[1]}_{stamp}"
-    facts = {
-        name: _arm_facts(data.arms[name], label, data.splits[0], name, workspace)
-        for name, label in zip(ARMS, labels, strict=True)
-    }
+    campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"
+    facts = data.facts(workspace, cut=bool(options.sizes))
     if earlier and options.size == AUTO:
         options = replace(options, size=earlier.spec.size)
-    smaller = min(len(split.arm(name).train) for split in data.splits for name in ARMS)
+    smaller = min(len(split.arm(name).train) for split in data.splits for name in facts)
     asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
+    own = OwnCode()
+
     def laid_out(options: Options) -> tuple[RunSpec, ...]:
         return tuple(
-            _spec(options, earlier, campaign_id, model, context, arm, facts, data, seed, stamp)
+            _with_own(
+                _spec(options, earlier, extended, campaign_id, model, context, arm, facts, data, seed, stamp),
+                options,
+                own,
+            )
             for seed in options.seeds
             for model in options.models
             for context in contexts
-            for arm in ARMS
+            for arm in facts
             if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
+            if extended is None or not extended.trained(facts[arm].label)
         )
 
     def arranged(specs: tuple[RunSpec, ...]) -> Arrangement:
         device = "cuda" if options.device == "auto" and there.gpus and sys.platform != "darwin" else options.device
         return arrange([work_of(spec, device=device) for spec in specs], there, device, shown, jobs, threads)
 
+    specs = laid_out(options)
+    own = _own_code(options, specs, campaign_id, say)
     specs = laid_out(options)
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     for spec in specs:
@@ -166,14 +160,19 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
+    remarks += own.remarks
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
+    if extended:
+        arm_of = {arm.label: name for name, arm in facts.items()}
+        planned = {(p.model, p.arm, p.seed): p for p in extended.planned(arm_of)}
     for s in specs:
         trained = with_context(s.model, s.context, contexts)
         folder = f"artifacts/lvm/models/{s.run}"
         planned[trained, s.arm, s.seed] = PlannedRun(s.run, folder, trained, s.arm, s.seed)
     models = tuple(with_context(model, context, contexts) for model in options.models for context in contexts)
+    held = [windows for split in judging(data.splits) for windows in held_out_lengths(split, judge_on)]
     campaign = Campaign(
         id=campaign_id,
         created=time.time(),
@@ -183,15 +182,15 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         context=contexts[-1],
         models=models,
         size=options.size,
-        recipe=specs[-1].recipe.name,  # the last run is one of the expanded arm
+        recipe=specs[-1].recipe.name,  # trained here in any case
         seeds=options.seeds,
-        heldout_windows=sum(split.facts.windows for split in data.splits),
-        heldout_clusters=sum(split.facts.clusters for split in data.splits),
+        heldout_windows=sum(split.facts.windows for split in judging(data.splits)),
+        heldout_clusters=sum(split.facts.clusters for split in judging(data.splits)),
         split_fingerprint=fingerprint_of([split.facts.fingerprint for split in data.splits]),
         jobs=way.jobs,
         threads=way.threads,
         device=options.device,
-        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in models for arm in ARMS),
+        runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in models for arm in facts),
         by=who(),
         versions={
             "lvmtui": lvmtui.__version__,
@@ -202,80 +201,31 @@ def make_plan(options: Options, workspace: Workspace, say: Say = lambda words: N
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
+        notes=(*data.notes, *own.notes, *engine.notes(workspace, options.engine_settings)),
+        titles=own.titles,
         folds=bool(options.folds),
-        cluster_cap=options.cluster_cap or default_cap([n for s in data.splits for n in held_out_lengths(s, judge_on)]),
+        cluster_cap=options.cluster_cap or default_cap(held),
         judge_on=judge_on,
         contexts=contexts if len(contexts) > 1 else (),
+        between=tuple(facts[name] for name in facts if name not in ARMS),
+        subsets=options.subsets if options.sizes else "",
     )
-    chosen, started = tuple(remarks), started_with_now(os.environ)
-    can_tell = power_of(campaign, data.splits, workspace)
-    return Plan(campaign, specs, data.splits, data.arms, data.check, way.expected, there, started, can_tell, chosen)
-
-
-def _open_with_folds(
-    options: Options, earlier: Earlier | None, workspace: Workspace, say: Say
-) -> tuple[Options, _Data]:
-    """The data, and the options with folds decided. Without an order there are none if the articles are too few."""
-    if options.folds is not None:
-        return options, _open_data(options, earlier, workspace, say)
-    single = replace(options, folds=False)
-    if folds_by_default(options):
-        folded = replace(options, folds=True)
-        try:
-            return folded, _open_data(folded, earlier, workspace, say)
-        except UserError:  # of folds, or of the data: the second is raised again
-            pass
-    return single, _open_data(single, earlier, workspace, say)
-
-
-def _open_data(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> _Data:
-    """Open and check both arms, and draw the split or the folds. Raises UserError."""
-    baseline, expanded = open_arms(options, earlier, workspace, say)
-    say("checking the vectors")
-    refuse_unfit(baseline, expanded)
-    groups = group_arms(baseline, expanded, same=options.same)
-    contexts = _contexts(options, earlier)
-    longest, cross = contexts[-1], options.cross_articles
-    check = check_arms(baseline, expanded, cross_articles=cross, groups=groups, context=longest)
-    if check.faults:
-        raise UserError(check.faults[0])
-    say("drawing the held-out windows")
-    splits: tuple[Split, ...]
-    notes: tuple[str, ...] = ()
-    seed = options.split_seed
-    if earlier is not None:
-        if options.folds:
-            raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
-        split, notes = earlier.split(baseline, expanded, seed, cross, groups)
-        splits = (split,)
-    elif options.folds:
-        if len(options.seeds) < 2:
-            raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
-        folds = len(options.seeds)
-        splits = draw_folds(
-            baseline, expanded, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest
-        )
-    else:
-        splits = (draw_split(baseline, expanded, seed=seed, cross_articles=cross, groups=groups, context=longest),)
-    if contexts != (USUAL_CONTEXT,):
-        notes = (*notes, *too_short((baseline, expanded), contexts, cross))
-    return _Data({"baseline": baseline, "expanded": expanded}, check, splits, notes, contexts)
-
-
-def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
-    """The contexts that are trained, the shortest first. Raises UserError for others than the baseline runs have."""
-    if earlier is None:
-        return tuple(sorted(options.context)) or (USUAL_CONTEXT,)
-    own = earlier.spec.context
-    if options.context not in ((), (own,)):
-        raise UserError(f"--context: the baseline runs were trained with contexts of {own} vectors; leave it out")
-    return (own,)
-
-
-def fingerprint_of(splits: Sequence[str]) -> str:
-    """The fingerprint of a campaign's held-out windows: the split's, or one made of those of all folds."""
-    return splits[0] if len(splits) == 1 else hashlib.sha256(" ".join(splits).encode()).hexdigest()
+    alone = [(spec.arm, work_of(spec, device=options.device)) for spec in specs]
+    seconds = [(arm, time_of(work, all_of(work), shown).mean) for arm, work in alone]
+    return Plan(
+        campaign=campaign,
+        specs=specs,
+        splits=data.splits,
+        arms=data.arms,
+        check=data.check,
+        expected=way.expected,
+        hardware=there,
+        started_with=started_with_now(os.environ),
+        power=power_of(campaign, judging(data.splits), workspace),
+        run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
+        remarks=tuple(remarks),
+        own=own,
+    )
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:
@@ -292,12 +242,14 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             parent.mkdir(parents=True, exist_ok=True)
         folder.path.mkdir()
         made.append(folder.path)
+        first = folder.split_of(campaign.fold_numbers[0])
         for fold, split in zip(campaign.fold_numbers, plan.splits, strict=True):
-            split.write(folder.split_of(fold))
+            same = campaign.fold_numbers[0] < fold and not campaign.folds
+            split.write(folder.split_of(fold), beside=first if same else None)
         replace_file(folder.check, dump_document(check_as_json(plan.check)))
         say("proving that no held-out vector is trained or validated on")
         folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
-        proof, holds = prove_all(folders, {name: plan.arms[name].open() for name in ARMS})
+        proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()})
         if not holds:
             raise UserError(f"{folder.split}: {proof}; nothing was started, please report this fault of lvmtui")
         for spec in plan.specs:
@@ -306,6 +258,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             made.append(run.path)
             write_spec(run.spec, spec)
         sync_folder(workspace.models)
+        plan.own.write(workspace.root)
         write_started_with(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
     except FileExistsError as error:
@@ -320,52 +273,13 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
     return campaign
 
 
-def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[ArmRows, ArmRows]:
-    """The two arms; their compact stores are made where they are not there yet. Raises UserError."""
-
-    def shown(name: str) -> Callable[[int, int], None]:
-        return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
-
-    def opened(name: Arm, file: str) -> ArmRows:
-        if file == BUNDLED:
-            return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
-        path = Path(file).expanduser()
-        return file_arm(
-            name,
-            path,
-            workspace.root,
-            reading=options.reading,
-            normalise=options.normalise,
-            progress=shown(file),
-            cache=workspace.cache,
-        )
-
-    baseline = earlier.arm(workspace, options.normalise) if earlier else opened("baseline", options.baseline)
-    return baseline, opened("expanded", options.expanded)
-
-
-def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace) -> ArmFacts:
-    store = arm.open()
-    windows = split.arm(name)
-    counts = split.facts.baseline if name == "baseline" else split.facts.expanded
-    articles = None
-    if store.facts.kind == "articles" and store.article_of is not None:
-        articles = len(np.unique(store.article_of[slice(*arm.rows)]))
-    return ArmFacts(
-        label=label,
-        data=arm.data(workspace.root),
-        vectors=arm.vectors,
-        articles=articles,
-        train_windows=len(windows.train),
-        validation_windows=len(windows.validation),
-        dropped_windows=counts.gap + counts.equal_to_held_out + counts.equal_to_validation,
-        spare_windows=counts.spare,
-    )
-
-
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
     """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
-    recipe = start if start and options.recipe == AUTO else recipe_for(options.recipe, model)
+    table = options.own.models.get(model)
+    name = table.recipe if table and table.recipe else options.recipe
+    recipe = start if start and name == AUTO else options.own.recipe(name, model)
+    if table and table.rate:
+        recipe = replace(recipe, rate=table.rate)
     if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
         recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
     return replace(
@@ -379,24 +293,29 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
 def _spec(  # noqa: PLR0913  all that a run's spec is made of
     options: Options,
     earlier: Earlier | None,
+    extended: Extension | None,
     campaign_id: str,
     model: str,
     context: int,
     arm: Arm,
     facts: dict[Arm, ArmFacts],
-    data: _Data,
+    data: CampaignData,
     seed: int,
     stamp: str,
 ) -> RunSpec:
     split = data.split_for(options, seed)
     trained = earlier.recipe(model, seed) if earlier else None
+    if extended:
+        trained = extended.like(model, seed).recipe
     weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
-    recipe = trained if trained and weights else recipe_of(options, model, trained)
+    recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
     own = len(split.arm(arm).train)
-    counted = max(len(split.arm(name).train) for name in ARMS) if recipe.equal_updates else own
+    counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
     if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
         steps = earlier.of(model, seed)[1].total_steps
+    if extended and recipe.equal_updates:
+        steps = extended.like(model, seed).total_steps
     seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
     spec = RunSpec(
         run=f"{with_context(model, context, data.contexts)}_{facts[arm].label}{seeded}_{stamp}",
@@ -426,10 +345,29 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     return spec
 
 
+def _own_code(options: Options, specs: Sequence[RunSpec], campaign_id: str, say: Say) -> OwnCode:
+    """The user's own models, losses and trainers, copied and tried. Raises UserError."""
+    recipes = {spec.model: spec.recipe for spec in specs}
+    shapes = sorted({(s.dim, s.context, s.recipe.batch_size) for s in specs if s.model in options.own.models})
+    shape = Shape(specs[0].dim, specs[0].context, specs[0].recipe.batch_size)
+    folder = f"artifacts/lvm/campaigns/{campaign_id}/own"
+    return gather_own(options.own, options.models, recipes, [Shape(*s) for s in shapes] or [shape], folder, say)
+
+
+def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
+    """The spec of a run with what is the user's own in it."""
+    trainer, table = own.trainers.get(spec.model), options.own.trainers.get(spec.model)
+    if trainer and table:
+        steps = table.epochs or table.steps or spec.total_steps
+        return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
+    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=own.with_loss(spec.recipe))
+
+
 def _split_folder(options: Options, seed: int) -> str:
     """The folder of a seed's split in the campaign's; the names are those of `CampaignDir.split_of`."""
     campaign = CampaignDir(Path())
-    return campaign.split_of(options.seeds.index(seed) + 1 if options.folds else 0).as_posix()
+    own = len(options.seeds) > 1 and (options.folds or (options.sizes and options.subsets == "random"))
+    return campaign.split_of(options.seeds.index(seed) + 1 if own else 0).as_posix()
 
 
 def tests_for(device: str, say: Say) -> list[SelfTest]:

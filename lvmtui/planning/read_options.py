@@ -9,11 +9,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lvmtui.planning.options import BUNDLED, KEYS, OPTIONS, Option, Options
+from lvmtui.planning.own_tables import TABLES, Own, read_own, with_sources
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.supervisor.engines import names as engine_names
 from lvmtui.system.errors import UserError, unknown
@@ -29,6 +30,8 @@ class Given:
     """By field name. `engine` is a name, or a table with a name and the engine's settings."""
     file: Path | None = None
     """The campaign file; None: the command line."""
+    own: Own = field(default_factory=Own)
+    """The tables in it."""
 
     def called(self, name: str) -> str:
         """How to name an option in a message, so that people find where they set it."""
@@ -49,12 +52,26 @@ def read_campaign_file(path: Path) -> Given:
             ) from None
         raise UserError(f"{path}: not TOML ({error})") from None
     values = {}
+    own = read_own(document, path)
+    if isinstance(document.get("models"), Mapping):
+        values["models"] = list(document["models"])
     for key, value in document.items():
+        if key in TABLES and isinstance(value, Mapping):
+            continue
         declared = OPTIONS.get(key.replace("-", "_"))
         if declared is None:
             raise unknown(f"{path}: key", key, KEYS)
         values[declared.name] = _beside(path, value) if declared.is_path else value
-    return Given(values, path)
+    if isinstance(values.get("models"), list):
+        values["models"] = [_file_beside(path, name) for name in values["models"]]
+    return Given(values, path, own)
+
+
+def _file_beside(file: Path, model: Any) -> Any:
+    """`mixer.py:Mixer` as seen from the folder of the campaign file."""
+    if isinstance(model, str) and ".py:" in model:
+        return str(file.parent / Path(model).expanduser())
+    return model
 
 
 def _beside(file: Path, value: Any) -> Any:
@@ -68,6 +85,7 @@ def combine(start: Options, *places: Given) -> Options:
     """`start` with the values given; later places win. Raises UserError, which names the place of the mistake."""
     changes: dict[str, Any] = {}
     named: dict[str, str] = {}
+    own = next((place.own for place in reversed(places) if place.own != Own()), start.own)
     for place in places:
         for name, value in place.values.items():
             if name not in OPTIONS:
@@ -77,9 +95,23 @@ def combine(start: Options, *places: Given) -> Options:
                 changes |= _engine(place, value, replace(start, **changes))
             else:
                 changes[name] = read_value(OPTIONS[name], value, named[name])
-    options = replace(start, **changes)
+    options = _with_own(replace(start, **changes), own, named)
     _check_together(options, lambda name: named.get(name, f"--{name.replace('_', '-')}"))
     return options
+
+
+def _with_own(options: Options, own: Own, named: Mapping[str, str]) -> Options:
+    """The options with the user's own models and trainers among the models. Raises UserError."""
+    where = named.get("models", "--models")
+    own, models = with_sources(own, options.models, where)
+    if not set(models) & own.trainers.keys():  # trainers stand beside the models unless these say which
+        models = (*models, *own.trainers)
+    recipes = (*OPTIONS["recipe"].choices, *own.recipes)
+    asked = [(options.recipe, named.get("recipe", "--recipe")), *((m.recipe, m.where) for m in own.models.values())]
+    for name, of in asked:
+        if name and name not in recipes:
+            raise unknown(of, name, recipes)
+    return replace(options, models=models, own=own)
 
 
 @contextmanager
@@ -133,11 +165,13 @@ def _one(declared: Option, value: Any, where: str) -> Any:
     if isinstance(value, str) and declared.type in (int, float):
         with suppress(ValueError):
             value = declared.type(value)
+    if declared.several and declared.type is str and type(value) is int and not declared.choices:
+        value = str(value)  # `sizes = 5` in a file
     if declared.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, declared.type) or (declared.type is int and isinstance(value, bool)):
         raise UserError(f"{where}: {value!r:.60} is not {TYPE_NAMES[declared.type]}")
-    if declared.choices and value not in declared.choices:
+    if declared.choices and value not in declared.choices and not declared.more_choices:
         raise unknown(where, str(value), declared.choices)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         large_enough = value > declared.above if declared.above is not None else value >= declared.least
@@ -190,11 +224,34 @@ def _engine(place: Given, value: Any, so_far: Options) -> dict[str, Any]:
     return {"engine": name, "engine_settings": settings}
 
 
+def _check_data(options: Options, called: Callable[[str], str]) -> None:
+    """`--data` with the options beside it. Raises UserError."""
+    if not (options.baseline == options.expanded == BUNDLED and options.arms == "both"):
+        raise UserError(f"{called('data')}: names all files; leave --baseline, --expanded and --arms out")
+    if len(options.data) == 1 and not options.sizes:
+        raise UserError(f"{called('data')}: one file needs --sizes, as --sizes 5 or --sizes 10k 20k 40k all")
+    if len(options.data) == 2:
+        raise UserError(
+            f"{called('data')}: two files have no learning curve; compare them with --baseline and --expanded, or "
+            "name the larger alone with --sizes"
+        )
+    if len(options.data) > 1 and options.sizes:
+        raise UserError(f"{called('sizes')}: sizes are taken from one file, and --data names {len(options.data)}")
+    if options.labels:
+        raise UserError(f"{called('labels')}: sizes are named by their numbers of vectors; leave it out")
+
+
 def _check_together(options: Options, called: Callable[[str], str]) -> None:
     """What options mean for each other. `called` tells how to name an option. Raises UserError."""
     if (options.arms == "expanded") != bool(options.baseline_runs):
         there, missing = ("arms", "baseline-runs") if options.arms == "expanded" else ("baseline_runs", "arms expanded")
         raise UserError(f"{called(there)}: --{missing} is needed with it; give both or neither")
+    if options.data:
+        _check_data(options, called)
+    elif options.sizes and not options.bundled:
+        raise UserError(f"{called('sizes')}: name the one file they are taken from with --data")
+    if options.sizes and options.baseline_runs:
+        raise UserError(f"{called('sizes')}: finished runs serve as one baseline; leave --baseline-runs out")
     if options.arms == "both" and (options.baseline == BUNDLED) != (options.expanded == BUNDLED):
         there, missing = ("expanded", "baseline") if options.baseline == BUNDLED else ("baseline", "expanded")
         raise UserError(f"{called(there)}: --{missing} is missing; name both files, or neither for the bundled vectors")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
+from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import Arm, RunSpec
 from lvmtui.models import title_of
@@ -18,6 +19,7 @@ from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import Choice, Cost, choices
 from lvmtui.report.curves import Curve, curve_of
 from lvmtui.report.questions import Question, questions
+from lvmtui.report.size_questions import size_questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
@@ -160,16 +162,19 @@ class Report:
     """The plan: models, size, recipe, seeds, jobs, threads, device, versions, author."""
     next_steps: tuple[str, ...] = ()
     """What would make the answer surer."""
+    learning_curve: LearningCurve | None = None
+    """Of a campaign of more than two sizes."""
     version: int = VERSION
 
 
-def report_of(
+def report_of(  # noqa: PLR0913  all that a report is made of
     state: CampaignState,
     comparisons: Mapping[str, Comparison],
     trivial: Mapping[str, TrivialBaselines | None],
     health: Mapping[str, tuple[Finding, ...]],
     heldout: Heldout,
     data: DataFacts | None,
+    learning_curve: LearningCurve | None = None,
     *,
     now: float,
     version: str,
@@ -189,7 +194,7 @@ def report_of(
         caveats=caveats(table),
         progress=progress,
         table=table,
-        questions=questions(table, costs),
+        questions=(*size_questions(learning_curve, costs), *questions(table, costs, pair=learning_curve is None)),
         recommendations=recommendations(table, costs),
         choices=choices(table, costs),
         comparisons=tuple(comparisons[model] for model in campaign.models if model in comparisons),
@@ -200,6 +205,7 @@ def report_of(
         validation_mean={arm: mean for arm, mean in context_means(state, trivial).items()},
         runs=runs,
         campaign_facts=campaign,
+        learning_curve=learning_curve,
         next_steps=next_steps(table, [v.status.phase for v in state.runs if v.state], over=progress.ended is not None),
     )
 
@@ -258,7 +264,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     return RunDetail(
         run=planned.run,
         model=planned.model,
-        title=sanitise(title_of(planned.model), 60),
+        title=sanitise(title_of(planned.model, state.campaign.titles), 60),
         arm=planned.arm,
         label=label,
         seed=planned.seed,

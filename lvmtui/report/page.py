@@ -7,11 +7,12 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 from __future__ import annotations
 
 from lvmtui.formats.results import Comparison, Interval
-from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Strong, Text, bullets, table
+from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
+from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row
@@ -23,7 +24,8 @@ MARK = "lvmtui campaign {id}"
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
     """The whole report. `curves`: where the pictures are, as seen from the file that shows them."""
-    return (*first_page(report), *evidence(report, curves), *provenance(report))
+    sizes = sizes_section(report.learning_curve, curves)
+    return (*first_page(report), *sizes, *evidence(report, curves), *provenance(report))
 
 
 def mark_of(report: Report) -> str:
@@ -53,6 +55,7 @@ def first_page(report: Report) -> list[Block]:
     return [
         Heading(f"{report.title}: does the larger data set help?", 1),
         Paragraph(Strong(report.answer)),
+        *([Paragraph(Strong(words))] if (words := curve_answer(report.learning_curve, report.table.seeds)) else []),
         *_missing(report),
         *_ranking(report),
         *_doubts(report),
@@ -112,7 +115,10 @@ def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
 
 
 def _bar(scale: Scale, change: float | None, interval: Interval | None) -> Text:
-    return Code(scale.bar(change, interval)) if change is not None and interval is not None else ""
+    if change is None or interval is None:
+        return ""
+    low, middle, high, zero = map(scale.share, (interval[0], change, interval[1], 0.0))
+    return Bar(scale.bar(change, interval), low, middle, high, zero)
 
 
 def _how_to_read(report: Report, *, bars: bool) -> list[str]:

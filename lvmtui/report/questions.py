@@ -34,12 +34,17 @@ class Question:
     answer: str
 
 
-def questions(table: Table, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
-    """The questions these figures can say something about."""
+def questions(table: Table, costs: Mapping[str, Cost], *, pair: bool = True) -> tuple[Question, ...]:
+    """The questions these figures can say something about. `pair`: two sizes are all there is; of more, the learning
+    curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
-    found = [
-        Question("Which models gain most from more data?", _gains(table)),
-        Question("Do larger models gain more?", _scaling(table, costs)),
+    found = []
+    if pair:
+        found += [
+            Question("Which models gain most from more data?", _gains(table)),
+            Question("Do larger models gain more?", _scaling(table, costs)),
+        ]
+    found += [
         Question("Is the largest model worth its cost?", _largest(table, costs)),
         Question(f"Is the best {base} model still the best with {expanded}?", _best_model(table)),
     ]
@@ -62,7 +67,7 @@ def _gains(table: Table) -> str:
         return f"In their histories {named(up)}. Without an interval that is no evidence."
     gaining = table.gaining
     if not gaining:
-        return "No model is known to gain."
+        return "No model has a gain clear of zero."
     first = gaining[0]
     words = f"{named(gaining)}."
     if first.verdict.word is Word.LEANS_UP:

@@ -62,7 +62,7 @@ class CampaignState:
     @property
     def settled(self) -> bool:
         """True if no run is going on or will by itself."""
-        return all(view.status.over or view.status.phase is Phase.PAUSED for view in self.runs)
+        return all(view.status.over or view.status.phase in (Phase.PAUSED, Phase.SUSPENDED) for view in self.runs)
 
 
 class CampaignReader:

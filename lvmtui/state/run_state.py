@@ -115,6 +115,12 @@ class RunState:
         live = self.progress
         return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
 
+    @property
+    def can_pause(self) -> bool:
+        """True if it can write a checkpoint, leave and go on from it; a user's own trainer may only be stopped."""
+        own = self.spec.own_trainer
+        return own is None or own.checkpoints or self.trainer.checkpoint is not None
+
     def is_current(self, progress: Progress) -> bool:
         """True if the live digits are from the newest attempt, and it goes on."""
         started = self.trainer.started

@@ -41,6 +41,7 @@ class Phase(Enum):
     STALLED = "stalled"
     PAUSING = "pausing"
     PAUSED = "paused"
+    SUSPENDED = "suspended"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
@@ -51,8 +52,9 @@ class Phase(Enum):
     UNKNOWN = "unknown"
 
 
-Order = Literal["pause", "resume", "cancel", "kill", "retry", "restart"]
-"""What a person can order. `kill`: cancel without waiting; `restart`: retry from the first step."""
+Order = Literal["pause", "suspend", "resume", "cancel", "kill", "retry", "restart"]
+"""What a person can order. `suspend`: in the place of `pause` for what cannot write a checkpoint, stop its processes;
+`kill`: cancel without waiting; `restart`: retry from the first step."""
 Pace = Literal["works", "waits", "stopping", "held", "over"]
 """What time left means for a run: `works` and `waits` count towards it; `stopping` runs are about to free their place;
 `held` runs are not over, but nobody knows when they go on."""
@@ -77,15 +79,17 @@ def _orders(*names: Order) -> frozenset[Order]:
 
 
 _STOP = _orders("pause", "cancel", "kill")
+_HALT = _STOP | _orders("suspend")
 _AGAIN = _orders("retry", "restart")
 
 PHASES: Mapping[Phase, PhaseFacts] = {
     Phase.QUEUED: PhaseFacts("○", "queued", "waits", _STOP | _orders("restart")),
-    Phase.STARTING: PhaseFacts("▸", "running", "works", _STOP, has_process=True),
-    Phase.RUNNING: PhaseFacts("▸", "running", "works", _STOP, has_process=True),
-    Phase.STALLED: PhaseFacts("!", "alarm", "works", _STOP | _AGAIN, has_process=True),
+    Phase.STARTING: PhaseFacts("▸", "running", "works", _HALT, has_process=True),
+    Phase.RUNNING: PhaseFacts("▸", "running", "works", _HALT, has_process=True),
+    Phase.STALLED: PhaseFacts("!", "alarm", "works", _HALT | _AGAIN, has_process=True),
     Phase.PAUSING: PhaseFacts("◌", "waiting", "stopping", _orders("resume", "cancel", "kill"), has_process=True),
     Phase.PAUSED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill", "restart")),
+    Phase.SUSPENDED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill"), has_process=True),
     Phase.CANCELLING: PhaseFacts("◌", "waiting", "stopping", _orders("kill"), has_process=True),
     Phase.CANCELLED: PhaseFacts("✗", "dim", "over", _AGAIN),
     Phase.INTERRUPTED: PhaseFacts("◌", "waiting", "waits", _STOP | _AGAIN),
@@ -185,6 +189,8 @@ _SIGNALS = {
 def _alive(run: RunState, life: Life, told: str) -> Status:
     if run.intent.want == "cancel":
         return Status(Phase.CANCELLING, _refused_words(run), run.intent.time or None)
+    if run.intent.want == "pause" and run.live and run.live.activity == "suspended":
+        return Status(Phase.SUSPENDED, "its processes are stopped, their memory stays taken", run.intent.time or None)
     if run.intent.want == "pause":
         return Status(Phase.PAUSING, _refused_words(run), run.intent.time or None)
     if life is Life.WAITING:

@@ -237,7 +237,7 @@ def _about_trainer(
             return Ask(run.name, "stopped by a signal, and to be paused")
         if trainer.waiting:
             return Ask(run.name, "in the queue, and to be paused")
-        if run.probe.sees_all_hosts and run.ordered >= rules.pause_wait:
+        if state.can_pause and run.probe.sees_all_hosts and run.ordered >= rules.pause_wait:
             return Ask(run.name, "to be paused, and has not heard of it")
     if trainer.waiting:
         return None

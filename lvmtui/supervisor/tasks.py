@@ -20,7 +20,7 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.made import MadeFrom
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.system.files import replace_file
 from lvmtui.system.launch import our_command
@@ -93,9 +93,9 @@ def due(
         return not given_up(task) and (made.get(task.key) != task.made_from or missing(task))
 
     judged = campaign.heldout_windows > 0  # a campaign of imported histories has no windows to score anything on
-    baselines = [Task(campaign.id, "baselines", arm, campaign.split_fingerprint) for arm in ARMS if judged]
+    baselines = [Task(campaign.id, "baselines", arm, campaign.split_fingerprint) for arm in campaign.arms if judged]
     comparisons = [
-        Task(campaign.id, "comparison", model, _digest(*pairs))
+        Task(campaign.id, "comparison", model, _digest(*pairs, *_between(campaign, outcomes, model)))
         for model in campaign.models
         if judged and (pairs := complete_pairs(outcomes, model))
     ]
@@ -116,6 +116,13 @@ def complete_pairs(outcomes: Sequence[Outcome], model: str) -> list[str]:
         for seed in seeds
         if (seed, "baseline") in digests and (seed, "expanded") in digests
     ]
+
+
+def _between(campaign: Campaign, outcomes: Sequence[Outcome], model: str) -> list[str]:
+    """The runs between the pair that are finished, with the checksums of their scores: the learning curve has them."""
+    if not campaign.between:
+        return []
+    return sorted(f"{o.seed} {o.arm} {o.digest}" for o in outcomes if o.model == model and o.digest)
 
 
 def _digest(*parts: str) -> str:

@@ -63,10 +63,12 @@ def spawn(
     environment: Mapping[str, str],
     folder: Path | None = None,
     append: bool = True,
+    session: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a process that outlives us and our terminal: its own session, its output written to a file.
 
     `output`: a path, or an open file. `folder`: its current folder. `append`: keep what the file at the path holds.
+    `session`: False gives it a process group in our session instead.
     Raises OSError. It inherits no descriptor
     of ours: an inherited one would keep our locks.
     """
@@ -76,7 +78,8 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            start_new_session=session,
+            process_group=None if session else 0,
             close_fds=True,
             cwd=folder,
             env=dict(environment),
@@ -210,6 +213,23 @@ def ask_to_leave(processes: Iterable[Process]) -> Sent:
         elif fault:
             refused = f"process {process.identity.pid}: {fault}"
     return Sent(tuple(reached), refused)
+
+
+def stop_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> None:
+    """STOP to everybody `find` finds that is not stopped, again while it finds new ones."""
+    for _ in range(rounds):
+        running = [process for process in find() if not process.stopped]
+        for process in running:
+            send(process.identity, signal.SIGSTOP)
+        if not running:
+            return
+
+
+def resume_all(processes: Iterable[Process]) -> None:
+    """CONT to those that are stopped."""
+    for process in processes:
+        if process.stopped:
+            send(process.identity, signal.SIGCONT)
 
 
 def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:

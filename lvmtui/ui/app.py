@@ -49,6 +49,10 @@ READ = 1.0
 TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp)
 NAMES = {"enter": "enter", "tab": "tab", "escape": "esc", "question_mark": "?", "space": "space"}
 """What keys are called in the last line, where Textual has a symbol."""
+LETTERS_DO = frozenset(
+    ["leave", "pause", "cancel", "force", "retry", "verdict", "export", "new", "campaigns", "trouble", "help"]
+)
+"""Actions of letters. Where letters are text they do nothing."""
 QUIET = 10.0
 """Seconds without any of these after which a view may change by itself."""
 
@@ -69,7 +73,7 @@ class LvmApp(App[int], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "leave"),
         Binding("ctrl+c", "copy_or_leave", "copy or leave", priority=True, show=False),
-        Binding("ctrl+q", "leave", "leave", priority=True, show=False),
+        Binding("ctrl+q", "quit_now", "leave", priority=True, show=False),
         Binding("p", "pause", "pause"),
         Binding("x", "cancel", "cancel"),
         Binding("X", "force", "cancel at once"),
@@ -160,6 +164,10 @@ class LvmApp(App[int], inherit_bindings=False):
         self.source.stop()
         self.exit(0)
 
+    def action_quit_now(self) -> None:
+        """Ctrl-Q leaves from everywhere, also where letters are text."""
+        self.action_leave()
+
     def action_copy_or_leave(self) -> None:
         """Ctrl-C copies what was selected with the mouse; with nothing selected it leaves, as in other programs."""
         selected = self.screen.get_selected_text()
@@ -243,6 +251,10 @@ class LvmApp(App[int], inherit_bindings=False):
         """The orders that make sense for the selected run now."""
         run = self.snapshot.run(self.selected) if self.snapshot else None
         return () if run is None or self.read_only else orders.allowed(run.view)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        typing = isinstance(self.screen, View) and self.screen.TYPING
+        return not (typing and action in LETTERS_DO)
 
     def get_key_display(self, binding: Binding) -> str:
         return NAMES.get(binding.key, super().get_key_display(binding))
@@ -358,6 +370,12 @@ class LvmApp(App[int], inherit_bindings=False):
         from lvmtui.ui.screens.help import Help
 
         self.push_screen(Help(self.parting))
+
+    def action_command_palette(self) -> None:
+        from lvmtui.ui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_export(self) -> None:
         from lvmtui.ui.screens.export import Export

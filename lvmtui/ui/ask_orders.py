@@ -34,7 +34,7 @@ class AskOrders:
         if not orders.why_not("resume", run.view):
             if not self._refused(run, ""):
                 self._give_one(run, lambda: orders.resume([run.view]))
-        elif not self._refused(run, orders.why_not("pause", run.view)):
+        elif not self._refused(run, orders.why_not(orders.halting(run.view), run.view)):
             self._give_one(run, lambda: orders.pause([run.view]))
 
     def cancel(self, *, force: bool) -> None:
@@ -83,7 +83,7 @@ class AskOrders:
     # -- many --------------------------------------------------------------------------------------------------------
 
     def pause_all(self) -> None:
-        views = self._views(lambda run: not orders.why_not("pause", run.view))
+        views = self._views(lambda run: not orders.why_not(orders.halting(run.view), run.view))
         self.give(lambda: orders.pause(views) or ["there is nothing to pause"])
 
     def resume_all(self) -> None:

@@ -39,6 +39,68 @@ def answer(table: Table) -> str:
     return " ".join(sentence for sentence in said if sentence)
 
 
+def headline(table: Table) -> str:
+    """The answer and its doubt in one line, for the top of the screen: direction, figure, how many models and seeds it
+    rests on, and what speaks against it."""
+    if table.histories:
+        return _histories(table).partition(". ")[0] + ", which proves nothing"
+    if not table.ranked:
+        return _so_far(table) or _nothing(table).removesuffix(".")
+    best = next((row.expanded.skill for row in table.rows if row.expanded.skill), None)
+    beaten = f"No model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
+    seeds = min(row.seeds for row in table.ranked)
+    said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
+    fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
+    against = [
+        f"hits fell for {_named([row for row, _ in fallen])}" if fallen else "",
+        f"sources disagree for {_named(apart)}" if apart else "",
+    ]
+    words = "; ".join([", ".join(said), *filter(None, against)])
+    words = beaten + words
+    if not table.with_word(Word.PROVISIONAL):
+        return words
+    return f"Provisional: {words[0].lower() if words[1:2].islower() else words[0]}{words[1:]}"
+
+
+def _lead(table: Table) -> str:
+    """`More data seems to help: +0.9 % on average [+0.4, +1.4], 3 of 5 models`."""
+    ranked, primary = table.ranked, table.primary
+    compared = f"{len(ranked)} of {len(table.rows)} models"
+    if len(ranked) == 1:
+        (row,) = ranked
+        interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
+        figure = f"{_verb(row)} {percent(row.change, 1)}{interval}"
+        return f"{figure}, {compared}" if len(table.rows) > 1 else figure
+    if primary is None or (table.with_word(*UP) and table.with_word(*DOWN)):
+        average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
+        return f"{_direction(table)}{average}"
+    interval = f" {interval_words(primary.estimate.interval(), 1)}" if primary.estimate.interval() else ""
+    return f"{_primary(primary)}{percent(primary.estimate.value, 1)} on average{interval}, {compared}"
+
+
+def _verb(row: Row) -> str:
+    """`More data seems to help AMN:`"""
+    verbs = {
+        Word.IMPROVED: "helped",
+        Word.REGRESSED: "hurt",
+        Word.LEANS_UP: "seems to help",
+        Word.LEANS_DOWN: "seems to hurt",
+        Word.NEGLIGIBLE: "makes a negligible difference to",
+    }
+    verb = verbs.get(row.verdict.word)
+    return f"More data {verb} {row.title}:" if verb else f"{row.title}, {row.verdict.words}:"
+
+
+def _so_far(table: Table) -> str:
+    """Before anything is judged: the changes so far, if there are any."""
+    early = [row.early for row in table.rows if row.early]
+    if not early or not table.with_word(Word.PROVISIONAL):
+        return ""
+    mean = sum(one.percent for one in early) / len(early)
+    models = f"{len(early)} of {plural(len(table.rows), 'model')}"
+    return f"No answer yet: {percent(mean, 1)} so far for {models}, not judged"
+
+
 def unbeaten(table: Table) -> str:
     """That training was not worth it, in a sentence; empty where a model beats the best trivial baseline, or where
     it is not known."""
@@ -183,7 +245,7 @@ def _left_out(table: Table) -> str:
     if unfair:
         said.append(f"{_named(unfair)} cannot be compared")
     if histories:
-        said.append(f"{_named(histories)} {'has' if len(histories) == 1 else 'have'} only a history")
+        said.append(f"{_named(histories)} {'has' if len(histories) == 1 else 'have'} only a point estimate")
     return f"Left out: {'; '.join(said)}." if said else ""
 
 

@@ -190,6 +190,8 @@ def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
 
 def _named_by_hand(sides: tuple[Side, Side]) -> str:
     """Another program's run: on which vectors it was trained is a person's word."""
+    if any(side.state.spec.own_trainer for side in sides):
+        return " among those its own trainer was given"
     foreign = [s.label for s in sides if s.state.spec.imported]
     return f", {' and '.join(foreign)} being trained on the file named by --trained-on" if foreign else ""
 
@@ -204,6 +206,11 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
     differ += [
         f"{name} {a} and {b}" for name, a in vars(ours.recipe).items() if (b := getattr(theirs.recipe, name)) != a
     ]
+    if ours.own_trainer or theirs.own_trainer:
+        commands = [side.own_trainer.command if side.own_trainer else "lvmtui's trainer" for side in (ours, theirs)]
+        same = len(set(commands)) == 1
+        words = f"both trained by: {commands[0]}" if same else f"trained differently: {' and '.join(commands)}"
+        return Check("recipe", same, sanitise(words, 300))
     return Check(
         "recipe",
         not differ,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         if all(scores):
             best = [v.state.trainer.finished.best_cosine for v in views]  # type: ignore[union-attr]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
-            scored.append(ScoredPair(*by_arm, _trivial(state, model, seed, len(scores[0].window))))
+            scored.append(ScoredPair(*by_arm, trivial_scores(state, model, seed, len(scores[0].window))))
     alike = _alike(scored, len(pairs), folds=campaign.folds)
     whole = Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
     figures = whole.on(campaign.judge_on) if whole else None
@@ -83,7 +84,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         baseline=figures.arm("baseline") if figures else None,
         expanded=figures.arm("expanded") if figures else None,
         change=figures.change() if figures else None,
-        strata=whole.strata() if whole else (),
+        strata=whole.strata() if whole and not campaign.subsets else (),  # one file is one source
         made=now,
         cap=campaign.cluster_cap,
         folds=campaign.folds,
@@ -150,7 +151,7 @@ def _alike(scored: list[ScoredPair], pairs: int, *, folds: bool) -> bool:
 def _side(view: RunView) -> tuple[Scores | None, Side]:
     """A finished run's scores, if they are what it vouched for, and what the checks need."""
     assert view.state and view.state.trainer.finished
-    scores, fault = _read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
+    scores, fault = read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
     return scores, Side(
         state=view.state,
         starts=_starts(view.folder.events),
@@ -160,7 +161,7 @@ def _side(view: RunView) -> tuple[Scores | None, Side]:
     )
 
 
-def _read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
+def read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
     if not path.exists():
         return None, f"{path.name} is missing"
     if sealed_digest(path) != digest:
@@ -185,10 +186,12 @@ def _starts(events: Path) -> tuple[Started, ...]:
     return tuple(event for event in happened if isinstance(event, Started))
 
 
-def _trivial(state: CampaignState, model: str, seed: int, windows: int) -> dict[Arm, dict[str, TrivialScores]]:
+def trivial_scores(
+    state: CampaignState, model: str, seed: int, windows: int, arms: Sequence[Arm] = ARMS
+) -> dict[Arm, dict[str, TrivialScores]]:
     """Each arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
     found: dict[Arm, dict[str, TrivialScores]] = {}
-    for arm in ARMS:
+    for arm in arms:
         path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
         facts = read_trivial(path)
         view = next((v for v in state.runs if v.state and v.planned.seed == seed and not v.state.spec.imported), None)

@@ -8,12 +8,15 @@ from pathlib import Path
 from statistics import fmean
 
 from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState, RunView
 
 REVISION = 4
 """Raised when a comparison holds more figures than before: older ones are then made again from the same scores."""
+CURVE_REVISION = 1
+"""The same of `learning_curve.json`."""
 
 
 def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:
@@ -36,14 +39,14 @@ def context_pairs(state: CampaignState, model: str, arm: Arm) -> tuple[tuple[int
 
 
 def baseline_paths(state: CampaignState) -> tuple[Path, ...]:
-    """The documents of the trivial baselines, of both arms and every fold and context."""
+    """The documents of the trivial baselines, of all arms and every fold and context."""
     campaign = state.campaign
     shorter = (*campaign.contexts[:-1], 0)
     return tuple(
         state.dir.baseline_scores(arm, fold, context)
         for context in shorter
         for fold in campaign.fold_numbers
-        for arm in ARMS
+        for arm in campaign.arms
     )
 
 
@@ -91,6 +94,30 @@ def is_current(state: CampaignState, model: str) -> bool:
     """True if the model's comparison is there and is of the runs as they are now. Reads three small files."""
     comparison = read_comparison(state.dir.comparison(model))
     return comparison is not None and comparison.inputs == inputs_of(state, model)
+
+
+def curve_inputs(state: CampaignState) -> str:
+    """sha256 over everything the curves are made from: what has become of each run, and the trivial baselines."""
+    digest = hashlib.sha256(f"curve {CURVE_REVISION} {state.campaign.split_fingerprint}\n".encode())
+    for view in state.runs:
+        finished = view.state.trainer.finished if view.state else None
+        told = finished.heldout_digest if finished else view.status.phase.value
+        digest.update(f"{view.planned.run} {told}\n".encode())
+    for path in baseline_paths(state):
+        try:
+            digest.update(path.read_bytes())
+        except OSError:
+            digest.update(b"none\n")
+    return digest.hexdigest()
+
+
+def curve_is_current(state: CampaignState) -> bool:
+    """True if there is nothing to do for the learning curve: it is there and of the runs as they are now, or the
+    campaign has none."""
+    if not state.campaign.between or not state.campaign.heldout_windows:
+        return True
+    found = read_learning_curve(state.dir.learning_curve)
+    return found is not None and found.inputs == curve_inputs(state)
 
 
 def read_comparisons(state: CampaignState) -> dict[str, Comparison]:

@@ -27,26 +27,22 @@ exponent: they get the straight line, c = 0, and two sizes no curve.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from lvmtui.formats.learning_curve import FLAT, Word
 from lvmtui.formats.results import ALPHA, LEAST_DF, Interval
 from lvmtui.verdict.interval import Design
 
 Floats = npt.NDArray[np.float64]
-Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
 
 LEAST_SIZES = 3
 """For a curve."""
 LEAST_FOR_EXPONENT = 4
 EXPONENTS: Floats = np.linspace(0, 1, 101)
-FLAT = 0.3
-"""Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
-would then change less than 1 %."""
 MISFIT = 0.01
 """p-value below which the sizes scatter more than the curve and its errors allow."""
 FARTHEST = 10.0
@@ -88,6 +84,17 @@ class Measured:
         apart = np.eye(size) - 1 / size
         found = [self.standard_error(row) for row in apart]
         return np.array([stats.t.ppf(1 - ALPHA / 2, df) * error if df >= LEAST_DF else np.inf for error, df in found])
+
+    def smallest(self, sizes: int) -> Measured:
+        """The smallest so many sizes alone."""
+        some = slice(sizes)
+        return replace(
+            self,
+            windows=self.windows[some],
+            error=self.error[some],
+            influence=self.influence[:, some],
+            training=self.training[some],
+        )
 
     def less(self, other: Measured) -> Measured:
         """Its errors less those of another model at the same sizes."""
@@ -195,6 +202,8 @@ class Curve:
     """(C,) its standard error."""
     last: Floats
     """(C,) fitted error at the largest size."""
+    last_weights: Floats
+    """(C, S) with which the errors add up to it."""
     misfit: Floats
     """(C,) chi-square of the errors around the curve."""
     df: float
@@ -235,7 +244,7 @@ class Curve:
     @property
     def plausible_exponents(self) -> Interval:
         """The 95 % interval of the exponent."""
-        inside = self.exponents[self._room(ALPHA) >= 0]
+        inside = self.exponents[self.room(ALPHA) >= 0]
         return float(inside[0]), float(inside[-1])
 
     def at(self, windows: Floats) -> Floats:
@@ -245,18 +254,21 @@ class Curve:
 
     def gain(self, factor: float) -> Gain:
         """What `factor` times the largest size would bring beyond it, in cosine; `inf`: all there is to be had."""
-        with np.errstate(divide="ignore"):
-            if np.isinf(factor):
-                times = np.where(self.exponents > 0, 1 / (1 - 2.0**-self.exponents), np.inf)
-            else:
-                times = np.array([-_shape(np.array([factor]), c)[0] for c in self.exponents])
-        room = self._room(ALPHA)
+        times = self.doublings(factor)
+        room = self.room(ALPHA)
         inside = room >= 0
         half = np.sqrt(np.maximum(room, 0)) * self.error
         with np.errstate(invalid="ignore"):
             low, high = (self.doubling - half) * times, (self.doubling + half) * times
         value = float(self.doubling[self.best] * times[self.best])
         return Gain(value, float(np.nanmin(low[inside])), float(np.nanmax(high[inside])))
+
+    def doublings(self, factor: float) -> Floats:
+        """(C,) how many times the worth of the next doubling `factor` times the data brings."""
+        if np.isinf(factor):
+            with np.errstate(divide="ignore"):
+                return np.where(self.exponents > 0, 1 / (1 - 2.0**-self.exponents), np.inf)
+        return np.array([-_shape(np.array([factor]), float(c))[0] for c in self.exponents])
 
     def refuses(self, factor: float) -> str:
         """Why nothing can be said of `factor` times the largest size; empty where it can."""
@@ -270,7 +282,7 @@ class Curve:
             return "with three sizes only a straight line can be fitted, which never levels off"
         return ""
 
-    def _room(self, alpha: float) -> Floats:
+    def room(self, alpha: float) -> Floats:
         """(C,) how much of the allowed misfit each exponent leaves: below zero it is not plausible."""
         allowed = float(stats.f.ppf(1 - alpha, 1, self.df)) if self.df > 0 else np.inf
         return np.asarray(allowed - (self.misfit - self.misfit.min()))
@@ -292,7 +304,7 @@ class Curve:
         """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of what
         the first did."""
         curve = self if len(self.exponents) > 1 else fit(self.measured, EXPONENTS)
-        straight = curve._room(2 * ALPHA)[0] >= 0
+        straight = curve.room(2 * ALPHA)[0] >= 0
         return not straight and curve.exponent * np.log2(curve.span / 2) > 1
 
 
@@ -312,7 +324,7 @@ def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
     covariance, df = _modelled(measured)
     inverse = np.linalg.inv(covariance)
     times = measured.windows / measured.windows[-1]
-    weights, error, last, misfit = [], [], [], []
+    weights, error, last_weights, misfit = [], [], [], []
     for c in exponents:
         columns = np.column_stack([np.ones(sizes), _shape(times, float(c))])
         spread = np.linalg.inv(columns.T @ inverse @ columns)
@@ -320,7 +332,7 @@ def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
         rest = measured.error - columns @ (solve @ measured.error)
         weights.append(solve[1])
         error.append(np.sqrt(spread[1, 1]))
-        last.append(solve[0] @ measured.error)
+        last_weights.append(solve[0])
         misfit.append(rest @ inverse @ rest)
     return Curve(
         measured=measured,
@@ -328,7 +340,8 @@ def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
         weights=np.array(weights),
         doubling=np.array(weights) @ measured.error,
         error=np.array(error),
-        last=np.array(last),
+        last=np.array(last_weights) @ measured.error,
+        last_weights=np.array(last_weights),
         misfit=np.array(misfit),
         df=df,
     )

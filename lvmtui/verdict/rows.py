@@ -75,6 +75,7 @@ def draft_row(
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
+        own_title=state.campaign.titles.get(model, ""),
         rank=None,
         baseline=cells["baseline"],
         expanded=cells["expanded"],
@@ -259,9 +260,12 @@ def _unfit(state: CampaignState, comparison: Comparison, health: Mapping[str, tu
 
 
 def _only_history(view: RunView) -> bool:
-    """True if there is only a history: another program's run without weights, or with weights that do not fit."""
-    if view.state is None or view.state.spec.imported is None:
+    """True if there is a point estimate and no more: another program's run without weights, or with weights that do not
+    fit, or a user's own trainer that handed in no predictions."""
+    if view.state is None:
         return False
+    if view.state.spec.imported is None:
+        return _unjudged(view) is not None
     return view.state.spec.history or view.status.phase is Phase.FAILED or _unfit_weights(view) is not None
 
 
@@ -269,6 +273,12 @@ def _unfit_weights(view: RunView) -> str | None:
     """Why another program's weights could not be judged, as the trainer said it."""
     ending = view.state.trainer.ending if view.state else None
     return sanitise(ending.message, 300) if isinstance(ending, Failed) and ending.reason == "data" else None
+
+
+def _unjudged(view: RunView) -> str | None:
+    """Why a user's own trainer was judged on no held-out windows, in words."""
+    finished = view.state.trainer.finished if view.state else None
+    return sanitise(finished.unjudged, 200) if finished and finished.unjudged else None
 
 
 def _history_verdict(state: CampaignState, model: str, cells: Mapping[Arm, ArmCell]) -> tuple[Verdict, float | None]:
@@ -281,6 +291,9 @@ def _history_verdict(state: CampaignState, model: str, cells: Mapping[Arm, ArmCe
     missing = [cell.label for cell in cells.values() if cell.validation is None]
     if missing:
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
+    own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
+    if own:
+        return Verdict(Word.POINT_ESTIMATE, reason=f"what it says of its validation windows; {'; '.join(own)}"), change
     unfit = dict.fromkeys(why for view in views if _only_history(view) and (why := _unfit_weights(view)))
     return Verdict(Word.POINT_ESTIMATE, reason="; ".join((HISTORY, *unfit))), change
 

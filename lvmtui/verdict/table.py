@@ -15,7 +15,7 @@ from lvmtui.verdict.words import UP, Chances, Verdict, Word, scarcity, skill_wor
 
 EARLY_ERROR = 0.4
 """Percent: likely error of an early change, the root mean square of its difference from the change on the held-out
-windows. It was .42 at half of the training and .39 at its end over 20 pairs of the bundled data, because validation and
+windows. It was .40 at half of the training and .37 at its end over 20 pairs of the bundled data, because validation and
 held-out articles differ."""
 SEED_NOISE = 0.001
 """Cosine that seeds differ by: a smaller gain or loss is none."""
@@ -32,13 +32,13 @@ class EarlyChange:
 
     @property
     def words(self) -> str:
-        """`+0.82 % ± 0.4 so far (at 62 % of training)`."""
+        """`+0.8 ± 0.4 % so far (at 62 % of training)`."""
         return f"{self.short} (at {100 * self.share:.0f} % of training)"
 
     @property
     def short(self) -> str:
-        """`+0.82 % ± 0.4 so far`, with the likely error."""
-        return f"{percent(self.percent)} ± {EARLY_ERROR} so far"
+        """`+0.8 ± 0.4 % so far`, with the likely error."""
+        return f"{percent(self.percent, 1).removesuffix(' %')} ± {EARLY_ERROR} % so far"
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,9 @@ class Row:
     figures: tuple[str, ...] = ()
     """Further figures of the row, in words."""
     medal: str = ""
-    """Of the first three that are known to gain. A history's point estimate wins none."""
+    """Of the first three with a gain clear of zero. A history's point estimate wins none."""
+    own_title: str = ""
+    """How people write the name of a user's own model or trainer; empty: the registry has it."""
     early: EarlyChange | None = None
     """The change before the runs are judged."""
     retrieval: tuple[Retrieval, ...] = ()
@@ -180,7 +182,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        return sanitise(title_of(self.model), 60)
+        return sanitise(self.own_title or title_of(self.model), 60)
 
     @property
     def change_words(self) -> str:
@@ -266,7 +268,7 @@ class Table:
         """How the rows are ranked, in a sentence."""
         return (
             f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, so the first need not be the best "
-            "model; medals go to models that are known to gain."
+            "model; medals go to models with a gain clear of zero."
         )
 
     @property

@@ -13,20 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from lvmtui.datasets import baselines
+from lvmtui.datasets import fits
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.baselines import (
-    STRENGTHS,
-    fit_ridge,
-    main,
-    mean_target,
-    means,
-    measure,
-    read_baselines,
-    recency_weights,
-)
+from lvmtui.datasets.baselines import main, measure, read_baselines
 from lvmtui.datasets.convert import convert
 from lvmtui.datasets.draw import draw_split
+from lvmtui.datasets.fits import STRENGTHS, fit_ridge, mean_target, means, recency_weights
 from lvmtui.datasets.scores import score, unit
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.store import Store
@@ -76,7 +68,7 @@ def test_weights_that_must_not_be_negative(seed: int) -> None:
     random = np.random.default_rng(seed)
     contexts, targets = random.standard_normal((30, 5, 4)), random.standard_normal((30, 4))
     gram, cross = np.einsum("nad,nbd->ab", contexts, contexts), np.einsum("nad,nd->a", contexts, targets)
-    weights = baselines._non_negative(gram, cross)
+    weights = fits._non_negative(gram, cross)
     slope = gram @ weights - cross
     assert (weights >= 0).all() and (slope >= -1e-8).all() and abs(slope @ weights) < 1e-8
 
@@ -107,13 +99,13 @@ def test_the_strength_is_the_best_on_validation(store: Store) -> None:
 def test_means_are_those_of_the_windows(store: Store) -> None:
     train, _ = halves(store)
     contexts, targets = gather(store.vectors, train, 5)
-    found = means(store, train, 5, baselines.context_mean)
+    found = means(store, train, 5, fits.context_mean)
     predicted = unit(contexts.mean(axis=1))
     cosine = float((predicted * targets).sum(axis=1).mean())
     assert found.cosine == pytest.approx(cosine, abs=1e-5)
     assert found.margin == pytest.approx(cosine - float((predicted * contexts[:, 4]).sum(axis=1).mean()), abs=1e-5)
     assert found.spread == pytest.approx(1 - float(np.linalg.norm(predicted.mean(axis=0))), abs=1e-5)
-    constant = means(store, train, 5, baselines.constant(mean_target(store, train, 5)))
+    constant = means(store, train, 5, fits.constant(mean_target(store, train, 5)))
     assert constant.spread == pytest.approx(0, abs=1e-5)
     assert constant.cosine == pytest.approx(float(np.linalg.norm(targets.mean(axis=0))), abs=1e-5)
 
@@ -146,7 +138,7 @@ def test_where_a_context_is_too_wide_the_ridge_sees_main_directions(
 ) -> None:
     """It is the least-squares solution in those features, of which there are no more than are allowed."""
     train, validation = halves(store)
-    monkeypatch.setattr(baselines, "LARGEST_RIDGE", 24 + 5 * 4 + 3)
+    monkeypatch.setattr(fits, "LARGEST_RIDGE", 24 + 5 * 4 + 3)
     ridge = fit_ridge(store, train, validation, RECENCY, (1e-3,))
     assert ridge.directions == 4 and ridge.weights.shape == (24 + 5 * 4, 24)
     contexts, targets = gather(store.vectors, train, 5)
@@ -161,7 +153,7 @@ def test_where_a_context_is_too_wide_the_ridge_sees_main_directions(
 def test_vectors_too_wide_for_a_ridge_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = save_articles(tmp_path / "b.npz", ARTICLES[:20]), save_articles(tmp_path / "e.npz", ARTICLES)
     split, (_, arm) = drawn(tmp_path, *paths)
-    monkeypatch.setattr(baselines, "LARGEST_RIDGE", 24)
+    monkeypatch.setattr(fits, "LARGEST_RIDGE", 24)
     found, arrays = measure("expanded", arm.open(), split.expanded, split.heldout)
     assert tuple(found.scores) == TRIVIAL[:-1] and "ridge_cosine" not in arrays and found.ridge_strength is None
 
@@ -171,13 +163,13 @@ def test_baselines_of_any_context(store: Store, context: int) -> None:
     """The fit is the one that a general solver finds on the windows themselves."""
     train = store.window_starts(context)
     contexts, targets = gather(store.vectors, train, context)
-    moments = baselines._moments(store, train, context)
+    moments = fits._moments(store, train, context)
     whole = np.concatenate([contexts, targets[:, None]], axis=1).astype(np.float64)
     assert np.allclose(moments, np.einsum("nad,nbd->ab", whole, whole) / len(train), atol=1e-6)
     weights = recency_weights(store, train, context)
     rows = contexts.transpose(0, 2, 1).reshape(-1, context).astype(np.float64)
     solved = np.maximum(nnls(rows, targets.ravel().astype(np.float64))[0], 0)
-    assert np.allclose(weights, solved / solved.sum(), atol=baselines.LEAST_SHARE)
+    assert np.allclose(weights, solved / solved.sum(), atol=fits.LEAST_SHARE)
     assert weights.sum() == pytest.approx(1) and (weights > 0).all() and weights[-1] == weights.max()
 
 

@@ -32,6 +32,9 @@ def of_line(*arguments: str) -> Options:
 EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
     "baseline": (["/a.npz", "--expanded", "/b.npz"], '"/a.npz"\nexpanded = "/b.npz"', "/a.npz"),
     "expanded": (["/b.npz", "--baseline", "/a.npz"], '"/b.npz"\nbaseline = "/a.npz"', "/b.npz"),
+    "data": (["/a.npz", "--sizes", "5"], '["/a.npz"]\nsizes = 5', ("/a.npz",)),
+    "sizes": (["10k", "20k", "all"], '["10k", "20k", "all"]', ("10k", "20k", "all")),
+    "subsets": (["file"], '"file"', "file"),
     "models": (["amn", "gru"], '["amn", "gru"]', ("amn", "gru")),
     "recipe": (["tuned"], '"tuned"', "tuned"),
     "size": (["small"], '"small"', "small"),
@@ -62,6 +65,28 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
     assert one.help and one.default == getattr(Options(), name)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["--sizes", "10k", "all"], "--sizes: 2 sizes: a learning curve needs 3 or more"),
+        (["--sizes", "1"], "--sizes: one size: a learning curve needs 3 or more"),
+        (["--sizes", "10k", "many", "all"], "--sizes: 'many' is no size"),
+        (["--sizes", "10k", "0k", "all"], "--sizes: '0k' is no size"),
+        (["--sizes", "10k", "10k", "all"], "contains one twice"),
+        (["--data", "a.npz"], "--data: one file needs --sizes"),
+        (["--data", "a.npz", "b.npz"], "--data: two files have no learning curve"),
+        (["--data", "a.npz", "b.npz", "c.npz", "--sizes", "5"], "--sizes: sizes are taken from one file"),
+        (["--data", "a.npz", "--sizes", "5", "--baseline", "b.npz"], "--data: names all files"),
+        (["--data", "a.npz", "--sizes", "5", "--labels", "a", "b"], "--labels: sizes are named by"),
+        (["--baseline", "a.npz", "--expanded", "b.npz", "--sizes", "5"], "--sizes: name the one file"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused_in_one_line(line: list[str], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        of_line(*line)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
 def test_numbers_have_bounds() -> None:
     share = Option("share", float, 0.5, "a share", above=0, most=1)
     assert read_value(share, "1", "--share") == 1.0
@@ -74,8 +99,8 @@ def test_numbers_have_bounds() -> None:
         read_value(count, -1, "--count")
 
 
-def test_every_field_is_an_option_or_belongs_to_the_engine() -> None:
-    assert {f.name for f in fields(Options)} - set(OPTIONS) == {"engine_settings"}
+def test_every_field_is_an_option_or_has_tables_of_its_own() -> None:
+    assert {f.name for f in fields(Options)} - set(OPTIONS) == {"engine_settings", "own"}
 
 
 def test_a_switch_in_a_file_can_be_turned_off_beside_it(tmp_path: Path) -> None:

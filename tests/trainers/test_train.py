@@ -39,6 +39,7 @@ from lvmtui.models import MODELS, REFERENCE
 from lvmtui.state.status import left_words
 from lvmtui.system.process_id import RUN_MARK
 from lvmtui.system.sealed import seal_archive, sealed_digest
+from lvmtui.trainer_kit import POINTS
 from tests.trainers.tiny import (
     Counting,
     Interrupting,
@@ -52,7 +53,6 @@ from tests.trainers.tiny import (
 from tests.waiting import wait_for
 from trainers import checkpoint
 from trainers.state import load_forecaster
-from trainers.train import POINTS
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +255,9 @@ def test_a_split_that_changed_is_refused(tmp_path: Path, file: str, sealed: bool
     workspace, (_, run) = plan_campaign(tmp_path)
     changed = workspace.root / read_spec(run.spec).split / file
     with np.load(changed) as arrays:
-        content = {name: np.roll(arrays[name], 1, axis=0) for name in arrays.files}
+        content = {
+            name: np.roll(arrays[name], 1, axis=0) if arrays[name].ndim else arrays[name] for name in arrays.files
+        }
     np.savez(changed, allow_pickle=False, **content)
     if sealed:
         seal_archive(changed)

@@ -89,9 +89,9 @@ async def test_views_open_and_close(root: Path, make_app: MakeApp) -> None:
 async def test_a_click_selects_and_another_opens(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.click(offset=(20, 6))
+        await pilot.click(offset=(20, 5))
         assert app.selected.startswith("amn_23k")
-        await pilot.click(offset=(20, 6))
+        await pilot.click(offset=(20, 5))
         assert isinstance(app.screen, RunScreen)
         await pilot.click(offset=(3, 23))
         await pilot.pause()
@@ -280,7 +280,7 @@ async def test_a_board_behind_a_dialog_goes_on(root: Path, make_app: MakeApp) ->
     campaign = campaign_of(app)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        behind = app.screen.query_one("#far", Canvas)
+        behind = app.screen.query_one("#answer", Canvas)
         await pilot.press("question_mark")
         assert isinstance(app.screen, Help) and "4 of 10 finished" in behind.text
         bring_to(root, campaign, "transformer", "baseline", state="finished")
@@ -413,7 +413,7 @@ async def test_an_error_in_a_view_is_a_line(root: Path, make_app: MakeApp, monke
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
         with monkeypatch.context() as patch:
-            patch.setattr("lvmtui.ui.screens.board.header", lambda *arguments, **options: 1 / 0)
+            patch.setattr("lvmtui.ui.screens.board.troubles", lambda *arguments, **options: 1 / 0)
             app.redraw()
             await pilot.pause()
             assert "cannot be shown: ZeroDivisionError" in shown(app)
@@ -528,6 +528,19 @@ async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: Make
         await until(pilot, lambda: "sorted by model" in shown(app))
 
 
+async def test_where_leaving_stops_the_runs_the_screen_says_so(
+    root: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the first process of a container."""
+    monkeypatch.setattr("lvmtui.ui.app.ends_the_container", lambda: True)
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "q leave, runs stop with a checkpoint" in shown(app).splitlines()[-1])
+        assert any("runs stop with a checkpoint" in action.hint for action in offered(app))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "leave; the runs stop with a checkpoint" in shown(app))
+
+
 async def test_orders_for_many(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -558,7 +571,7 @@ async def test_five_hundred_runs_are_scrolled(tmp_path: Path, make_app: MakeApp)
     async with app.run_test(size=(80, 24)) as pilot:
         app.look()
         titles = next(line for line in shown(app).splitlines() if "model " in line)
-        assert "1-15/120" in titles
+        assert "1-16/120" in titles
         await pilot.press("G")
         assert "model_059" in shown(app) and "-120/120" in shown(app)
         await pilot.press("pageup", "pageup")

@@ -1,4 +1,4 @@
-"""The architectures, one file each. `build` finds them by the names in `lvmtui.models.TITLES`."""
+"""The architectures, one file each. `build` finds them by the names in `lvmtui.models.REGISTRY`."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ TITLED = 6
 TWO_CHARTS = 76
 """Cells from which there is a second chart, the loss."""
 MORE_COLUMNS = 58
-"""Cells from which a run's line also has its validation cosine, and its held-out cosine."""
+"""Cells from which a run's line also has its bare validation cosine, and the change both held-out cosines."""
 LEAST_BAR = 9
 """Cells of an interval bar that can be read."""
 UNKNOWN_BAR = 24
@@ -70,11 +70,8 @@ def run_line(run: RunFacts, width: int, label: int, *, selected: bool, gains: bo
     start = _start(run, run.label, label, selected)
     best = figure(run, gains)
     style = "worse" if gains and (run.gain or 0.0) < 0 else "bold" if run.phase is Phase.FINISHED else ""
-    more: list[Piece] = []
-    if width >= MORE_COLUMNS:
-        validation = f"val {words.cosine(run.best)}" if run.best is not None and gains else ""
-        heldout = f"held-out {words.cosine(run.heldout)}" if run.heldout is not None else ""
-        more = [(right(validation, 11), "dim"), (right(heldout, 16), "dim") if width >= MORE_COLUMNS + 12 else ("", "")]
+    validation = f"val {words.cosine(run.best)}" if run.best is not None and gains and width >= MORE_COLUMNS else ""
+    more: list[Piece] = [(right(validation, 11), "dim")] if width >= MORE_COLUMNS else []
     end: list[Piece] = [(right(best, 6) if best else "", style), *more, (right(run.time_words, 7), "dim")]
     return (*start, *_state(run, width - width_of(start) - width_of(end)), *end)
 
@@ -231,7 +228,8 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     if row.verdict.word is Word.NOT_COMPARABLE:
         return [((cut(row.verdict.sentence, width), "note"),)]
     scale = table_scale(snapshot)
-    start: list[Piece] = [("held-out ", "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
+    held = f"{heldout_words(row)}  " if width >= MORE_COLUMNS else ""
+    start: list[Piece] = [(f"held-out {held}", "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
     said: list[Piece] = [(f" {row.verdict.words}", verdict_style(row.verdict.word))]
     free = width - width_of(start) - width_of(said)
     if scale is None or row.interval is None or row.change is None:

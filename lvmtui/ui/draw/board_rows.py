@@ -6,8 +6,8 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
-from lvmtui.ui.draw.curves import figure, has_gains
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, fit, left, place, right, spread
+from lvmtui.ui.draw.curves import figure, has_gains, measure_words
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, fit, left, place, right, spread
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
@@ -18,7 +18,7 @@ MODEL, BEST, TIME = 14, 8, 8
 
 
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
-    """A line of titles, then the runs from `top` on."""
+    """A line of titles, the runs from `top` on, and where there is room for it what a gain is."""
     label, gains = _label_width(snapshot), has_gains(snapshot.runs)
     lines: list[Line] = []
     hits: list[Hit] = []
@@ -32,6 +32,8 @@ def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -
         lines.append(
             _row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected, gains=gains)
         )
+    if len(lines) < height:
+        lines.append(((f"  {cut(measure_words(snapshot.runs, width - 3), width - 3)}", "dim"),))
     return Drawing(tuple(lines), tuple(hits))
 
 
@@ -47,7 +49,7 @@ def _state_width(width: int) -> int:
 def _bar_width(width: int, label: int) -> int:
     """What is left goes to the bar, up to a point, then to the change."""
     rest = width - 2 - MODEL - label - _state_width(width) - BEST - TIME - 2
-    return max(8, min(24, rest - 18 if rest < 44 else rest - 30))
+    return max(8, min(24, rest - 20 if rest < 44 else rest - 30))
 
 
 def _titles(label: int, width: int, part: str, measure: str) -> Line:
@@ -95,7 +97,7 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     if row.change is None:
         return [(model.note, "note")] if model.note else []
     if row.early is not None:
-        return [(row.early.short, "dim")]
+        return [(row.early.short.removesuffix(" so far" if width < 100 else ""), "dim")]
     narrow = width < 100
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:

@@ -21,6 +21,7 @@ ACROSS = "─"
 AXIS, TICK = "│", "┤"
 ELLIPSIS = "…"
 TO = "→"
+RISEN, FALLEN = "↑", "↓"
 TICKED, UNTICKED = "■", "□"
 
 _TABLE = {

@@ -18,26 +18,47 @@ from lvmtui.verdict.words import Word
 
 WIDE = 100
 """Columns from which words are written out."""
-PROVISIONAL = "provisional"
 MARK = "!"
 """Key that selects the next run that needs a person."""
 
 
-def banner(snapshot: Snapshot, width: int, most: int = 2) -> list[Line]:
-    """The answer over the whole width, in at most `most` lines. It is marked while it can still change."""
-    mark = f" {PROVISIONAL} " if is_provisional(snapshot) else " "
-    parts = wrapped(snapshot.answer, max(10, width - 2 - len(mark)))
+def banner(snapshot: Snapshot, width: int, most: int = 2, *, read_only: bool = False) -> list[Line]:
+    """The answer with its doubt, at the right how far the campaign is; at most `most` lines over the whole width."""
+    parts = wrapped(snapshot.headline, max(10, width - 2))
     if len(parts) > most:
-        parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2 - len(mark)))]
+        parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2))]
+    forms = _progress(snapshot, read_only)
+    room = width - cell_len(parts[-1]) - 4
+    if len(parts) < most and width_of(forms[3]) > room:
+        parts.append("")
+        room = width - 3
+    form = next((one for one in forms if width_of(one) <= room), ())
+    end: list[Piece] = [("".join(text for text, _ in form) + " ", "banner")] if form else []
     return [
-        spread([(f" {part}", "banner")], [("" if i else mark, "banner")], width, fill="banner")
+        spread([(f" {part}", "banner")], end if i == len(parts) - 1 else [], width, fill="banner")
         for i, part in enumerate(parts)
+    ]
+
+
+def _progress(snapshot: Snapshot, read_only: bool) -> list[list[Piece]]:
+    """Campaign, finished runs, time left and end; the longest form first."""
+    done = f"{'read-only   ' if read_only else ''}{snapshot.finished} of {len(snapshot.runs)} finished"
+    gap: Piece = ("   ", "")
+    long, short = (_time_left(snapshot, wide=wide) for wide in (True, False))
+    whole: list[Piece] = [(snapshot.title, ""), gap, (done, ""), gap]
+    return [
+        [*whole, *long],
+        [*whole, *short],
+        [*whole[2:], *long[:2]],
+        [*whole[2:], *short[:1]],
+        [(done, "")],
+        [(f"{snapshot.finished}/{len(snapshot.runs)}", "")],
     ]
 
 
 def is_provisional(snapshot: Snapshot) -> bool:
     """True while runs are still to come that can change the answer."""
-    return bool(snapshot.answer) and (not snapshot.settled or bool(snapshot.table.with_word(Word.PROVISIONAL)))
+    return bool(snapshot.headline) and (not snapshot.settled or bool(snapshot.table.with_word(Word.PROVISIONAL)))
 
 
 def header(snapshot: Snapshot, width: int, *, read_only: bool = False) -> Line:
@@ -56,7 +77,7 @@ def header(snapshot: Snapshot, width: int, *, read_only: bool = False) -> Line:
 def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
     if snapshot.settled:
         paused = sum(run.phase is Phase.PAUSED for run in snapshot.runs)
-        return [(f"{words.plural(paused, 'run')} paused", "waiting")] if paused else [("all over", "done")]
+        return [(f"{words.plural(paused, 'run')} paused", "waiting")] if paused else [("all ended", "done")]
     eta = snapshot.eta.eta
     if eta is None:
         return [("calibrating" + glyphs.ELLIPSIS, "dim")]

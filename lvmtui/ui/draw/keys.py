@@ -16,7 +16,7 @@ def order_words(action: str, allowed: Collection[str]) -> str:
     key still says why, if it is pressed."""
     match action:
         case "pause":
-            return next((order for order in ("pause", "resume") if order in allowed), "")
+            return next((order for order in ("pause", "suspend", "resume") if order in allowed), "")
         case "cancel":
             return "cancel" if "cancel" in allowed else ""
         case "force":

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from lvmtui.models import MODELS, title_of
-from lvmtui.planning.options import AUTO, OPTIONS, Option
+from lvmtui.models import MODELS
+from lvmtui.planning.options import OPTIONS, Option
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, fit, left, part, wrapped
-from lvmtui.ui.widgets.textfield import TextField
+from lvmtui.ui.draw.lines import Line, left, wrapped
 
 SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
 """Options with a line of their own, as `lvmtui/planning/options.py` declares them."""
@@ -32,54 +31,29 @@ HINTS = {one.name: one.hint for one in SHOWN if one.name not in CHOICES and not 
 }
 """Fields that take text, and what an empty one shows."""
 FIELDS = (*(one.name for one in SHOWN), "more", "import")
-DEMO_OFFER = "   enter starts the demo: small models, bundled vectors"
-"""Beside the title of a form in which nothing has been filled in."""
+DEMO_OFFER = "enter starts the demo: small models, bundled vectors"
+"""Said of a form in which nothing has been filled in."""
 NAME = 12
 
 
 @dataclass(frozen=True)
 class Form:
-    """What has been filled in so far."""
+    """What has been filled in so far. What is not named is as the program proposes."""
 
-    texts: tuple[tuple[str, TextField], ...] = tuple((name, TextField()) for name in HINTS)
+    texts: Mapping[str, str] = field(default_factory=dict)
     ticked: frozenset[str] = frozenset(MODELS)
-    chosen: tuple[tuple[str, int], ...] = tuple((name, 0) for name in CHOICES)
-    focus: int = 0
-    model: int = 0
-    """Index of the model under the cursor."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def field(self) -> str:
-        return FIELDS[self.focus]
-
-    def text(self, name: str) -> TextField:
-        return dict(self.texts)[name]
-
-    def with_text(self, name: str, field: TextField) -> Form:
-        return replace(self, texts=tuple((n, field if n == name else old) for n, old in self.texts))
+    def text(self, name: str) -> str:
+        return self.texts.get(name, "").strip()
 
     def choice(self, name: str) -> str:
-        return CHOICES[name][dict(self.chosen)[name]]
-
-    def moved(self, by: int) -> Form:
-        """With the focus on the next field, or the previous one."""
-        return replace(self, focus=(self.focus + by) % len(FIELDS))
-
-    def turned(self, by: int) -> Form:
-        """With the next model under the cursor, or the next choice selected."""
-        if self.field == "models":
-            return replace(self, model=(self.model + by) % len(MODELS))
-        chosen = tuple((n, (value + by) % len(CHOICES[n]) if n == self.field else value) for n, value in self.chosen)
-        return replace(self, chosen=chosen)
-
-    def toggled(self) -> Form:
-        """With the model under the cursor ticked, or no longer ticked."""
-        return replace(self, ticked=self.ticked ^ {MODELS[self.model]})
+        return self.chosen.get(name, CHOICES[name][0])
 
     @property
     def files(self) -> tuple[str, ...]:
         """The files named; none for the bundled vectors."""
-        return tuple(text for name in FILES if (text := self.text(name).text.strip()))
+        return tuple(text for name in FILES if (text := self.text(name)))
 
     @property
     def folders(self) -> list[str]:
@@ -88,7 +62,7 @@ class Form:
 
     def _split(self, name: str) -> list[str]:
         """The words in a field, split as a shell would."""
-        text = self.text(name).text
+        text = self.text(name)
         try:
             return shlex.split(text)
         except ValueError:  # a quotation mark is not closed
@@ -124,7 +98,7 @@ class Form:
         elif one.name in CHOICES:
             values = [] if self.choice(one.name) == CHOICES[one.name][0] else [self.choice(one.name)]
         else:
-            text = self.text(one.name).text.strip()
+            text = self.text(one.name)
             values = text.replace(",", " ").split() if one.several else [text] if text else []
         if one.type is bool and values:
             return [f"--{one.key}" if values == ["yes"] else f"--no-{one.key}"]
@@ -150,53 +124,18 @@ class Answers:
     busy: str = ""
 
 
-def form_lines(form: Form, answers: Answers, width: int, height: int, top: int = 0) -> list[Line]:
-    """The whole form, with the answers below it from their line `top` on."""
-    offer = DEMO_OFFER if form == Form(focus=form.focus, model=form.model) else ""
-    lines: list[Line] = [fit([(" New campaign", "heading"), (offer, "note")], width), ()]
-    for i, name in enumerate(FIELDS):
-        focused = i == form.focus
-        start: list[Piece] = [
-            (glyphs.SELECTED if focused else " ", "selected"),
-            (left(f" {name}", NAME), "selected" if focused else "dim"),
-        ]
-        lines.append(fit([*start, *_value(form, name, width - NAME - 2, focused, answers.plan)], width))
-    lines += [(), ((" " + glyphs.ACROSS * (width - 2), "dim"),)]
+def answer_lines(form: Form, answers: Answers, width: int) -> list[Line]:
+    """What the commands reported: faults, the plan, facts of the files."""
     said: list[Line] = []
     fault = form.fault or answers.fault
+    if answers.busy:
+        said.append(((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
     if fault:
         said.extend(_fault_lines(fault, width))
     if answers.plan and not fault:
         said.extend(_plan_lines(answers.plan, width))
         said.extend(_notes(answers.others, width))
-    said.extend(_fact_lines(answers.facts, width, said_already=fault))
-    if answers.busy:
-        said.insert(0, ((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
-    room = max(0, height - len(lines) - 1)
-    top = max(0, min(top, len(said) - room))
-    lines.extend(part(said[top:], room, ", page down"))
-    lines.extend([()] * (height - 1 - len(lines)))
-    lines.append(((f" {form.command}", "dim"),))
-    return lines[:height]
-
-
-def _value(form: Form, name: str, width: int, focused: bool, plan: dict[str, Any] | None) -> list[Piece]:
-    if name == "models":
-        pieces: list[Piece] = []
-        for i, model in enumerate(MODELS):
-            box = glyphs.TICKED if model in form.ticked else glyphs.UNTICKED
-            here = focused and i == form.model
-            pieces += [(f"{box} {title_of(model)}", "cursor" if here else ""), ("  ", "")]
-        return pieces
-    if name in CHOICES:
-        pieces = []
-        for option in CHOICES[name]:
-            chosen = option == form.choice(name)
-            pieces += [(f" {option} ", "cursor" if chosen and focused else "bold" if chosen else "dim"), (" ", "")]
-        if form.choice(name) == AUTO and plan and (value := _mapping(plan.get("campaign")).get(name)):
-            pieces.append((f"  {sanitise(str(value), 20)} for these vectors", "dim"))
-        return pieces
-    return form.text(name).pieces(width, focused=focused, hint=HINTS[name])
+    return [*said, *_fact_lines(answers.facts, width, said_already=fault)]
 
 
 def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
@@ -258,7 +197,7 @@ def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) 
         if isinstance(duplicates := one.get("duplicates"), int) and duplicates:
             said += f", {duplicates:,} duplicates"
         if isinstance(coherence := one.get("coherence"), float):
-            said += f", coherence {coherence:.2f}"
+            said += f", cosine of neighbours {coherence:.2f}"
         lines.extend(_pairs([(str(one.get("label", "")), said)], width))
     faults = facts.get("faults")
     for fault in dict.fromkeys(map(str, faults)) if isinstance(faults, list) else ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from lvmtui.formats.spec import RunSpec
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
@@ -45,7 +46,6 @@ def _groups(run: RunFacts) -> list[Group]:
     if state is None:
         return [("run", [("folder", run.view.planned.folder), ("fault", run.view.fault)])]
     spec, trainer = state.spec, state.trainer
-    recipe = [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)]
     started = trainer.started
     launches = words.plural(state.supervision.launches, "time")
 
@@ -99,8 +99,15 @@ def _groups(run: RunFacts) -> list[Group]:
         )
     )
     if not spec.history:
-        groups.append(("recipe", recipe))
+        groups.append(_how(spec))
     return groups
+
+
+def _how(spec: RunSpec) -> Group:
+    """How it is trained: our recipe, or the user's own trainer."""
+    if own := spec.own_trainer:
+        return ("trainer", [("command", own.command), ("folder", own.folder), ("pattern", "; ".join(own.pattern))])
+    return ("recipe", [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)])
 
 
 def _finding(finding: Finding) -> tuple[str, str]:

@@ -32,14 +32,20 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 def best_now(snapshot: Snapshot) -> list[Line]:
-    """The leading run: by the held-out windows, which are the same for all; before that, by its gain over the best
-    trivial baseline, because validation windows differ."""
-    sound = [run for run in snapshot.runs if not run.alarms]
-    held = [(run.heldout, run) for run in sound if run.heldout is not None]
-    gains = [(run.gain, run) for run in sound if run.gain is not None]
-    if not held and not gains:
+    """The leader: by the held-out cosine that the verdict uses, once models are compared; before that, by the gain over
+    the best trivial baseline, because validation windows differ."""
+    held = [
+        (cell.cosine, f"{row.title} {cell.label}")
+        for row in snapshot.table.rows
+        for cell in (row.baseline, row.expanded)
+        if cell.scores and cell.cosine is not None
+    ]
+    if held:
+        best, name = max(held)
+        return [(("best now  ", "dim"), (f"{name} ", ""), (words.cosine(best), "bold"), (" held-out", "dim"))]
+    gains = [(run.gain, run) for run in snapshot.runs if run.gain is not None and not run.alarms]
+    if not gains:
         return []
-    best, run = max(held or gains, key=lambda one: one[0])
-    said = words.cosine(best) if held else words.signed(best)
-    what = "held-out cosine" if held else measure_words([run]).removeprefix("gain ")
-    return [(("best now  ", "dim"), (f"{run.title} {run.label} ", ""), (said, "bold"), (f" {what}", "dim"))]
+    gain, run = max(gains, key=lambda one: one[0])
+    name, over = f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain ")
+    return [(("best now  ", "dim"), (name, ""), (words.signed(gain), "bold"), (f" {over}", "dim"))]

@@ -8,22 +8,44 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, fit, left, part, place, right, spread, wrapped
+from lvmtui.ui.draw.board_panels import bar_pieces
+from lvmtui.ui.draw.lines import (
+    Drawing,
+    Hit,
+    Line,
+    Piece,
+    cut,
+    fit,
+    left,
+    part,
+    place,
+    right,
+    spread,
+    width_of,
+    wrapped,
+)
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, population_words, the_trivial
+from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, the_trivial
 
 IN_REPORT = ", tab shows the report"
-LEAST = (3, 4, 4)
-"""Lines that trivial baselines, answer and reasons get even where there is little room."""
+LEAST = (1, 2, 4)
+"""Lines that the trivial baselines, the doubts and the reasons get even where there is little room."""
+MOST_DOUBTS = 3
+"""Lines of doubts; the report has them all."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 MOST_HITS = 16
 """Cells of a title of the hits that names both arms."""
+VERDICT = 18
+"""Cells that the words of a verdict keep."""
+BAR = (13, 41)
+"""Cells of the interval bars, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +55,7 @@ class Column:
     title: str
     width: int
     """With the gap before it, which a figure that is long may take but for one cell."""
-    cell: Callable[[Row], Piece]
+    cell: Callable[[Row], Sequence[Piece]]
     trivial: Callable[[TrivialRow], str] = lambda row: ""
     flush: bool = True
     """True: at the right."""
@@ -44,36 +66,56 @@ class Column:
 
 
 def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
-    """The columns that fit, in their order."""
+    """The columns that fit, in their order. What is left over goes to the interval bars."""
     base, expanded = snapshot.table.labels
     hits = f"hit@10 {base} {expanded}"
     hits = hits if cell_len(hits) <= MOST_HITS else "hit@10"
     found = [
-        Column("rank", 6, lambda row: (str(row.rank) if row.rank else "–", "bold" if row.rank else "dim")),
+        Column("rank", 5, lambda row: [(str(row.rank) if row.rank else "–", "bold" if row.rank else "dim")]),
         Column(
-            "model", 17 if width < 104 else 23, lambda row: (row.title, "heading"), lambda row: row.title, flush=False
+            "model",
+            16 if width < 104 else 22,
+            lambda row: [(row.title, "heading")],
+            lambda row: row.title if width >= 104 else short_trivial(row.name),
+            flush=False,
         ),
         Column(
             base,
             7,
-            lambda row: (words.cosine(row.baseline.cosine), ""),
+            lambda row: [(words.cosine(row.baseline.cosine), "")],
             lambda row: words.cosine(row.baseline),
             arm="baseline",
         ),
         Column(
             expanded,
             7,
-            lambda row: (words.cosine(row.expanded.cosine), ""),
+            lambda row: [(words.cosine(row.expanded.cosine), "")],
             lambda row: words.cosine(row.expanded),
             arm="expanded",
         ),
-        Column("change", 9, lambda row: (words.percent(row.change), _change_style(row))),
-        Column("95 % interval", 17, lambda row: (interval_words(row.interval), "dim")),
-        Column("skill", 8, lambda row: (_skill(row.expanded), ""), least=104),
-        Column(hits, max(12, cell_len(hits) + 2), lambda row: (_hits(row), ""), least=116),
-        Column("margin", 8, lambda row: (_margin(row.expanded), ""), least=124),
+        Column("change", 9, lambda row: [(words.percent(row.change), _change_style(row))]),
+        Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
+        Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
+        Column("skill", 8, lambda row: [(_skill(row.expanded), "")], least=144),
+        Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
     ]
-    return [column for column in found if width >= column.least]
+    columns = [column for column in found if width >= column.least]
+    room = width - sum(column.width for column in columns) - VERDICT - 4
+    scale = scale_of(row.interval for row in snapshot.table.rows if row.interval)
+    if scale is not None and room >= BAR[0]:
+        cells = min(BAR[1], room)
+        at = next(i for i, column in enumerate(columns) if column.title == "change") + 1
+        columns.insert(at, _bars(scale, cells))
+    return columns
+
+
+def _bars(scale: Scale, cells: int) -> Column:
+    """The intervals around zero, all on one scale; what is negligible is shaded."""
+
+    def cell(row: Row) -> Sequence[Piece]:
+        return [] if row.change is None else bar_pieces(scale, row.change, row, cells)
+
+    return Column(scale.axis(cells), cells + 2, cell, flush=False)
 
 
 def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
@@ -91,34 +133,55 @@ def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
 
 
 def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height: int) -> Drawing:
-    """Sentence, caveats, table, the reasons of the row of the run `selected`. What does not fit is said to be in the
-    report."""
-    lines: list[Line] = []
-    for text in wrapped(snapshot.answer, width - 2):
-        lines.append(((" " + text, "bold"),))
-    for caveat in (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ())):
-        lines.extend(((" " + text, "dim"),) for text in wrapped(caveat, width - 2))
+    """The answer, the table, three lines of doubts, the reasons of the row of the run `selected`.
+
+    The report has what does not fit, and says so.
+    """
+    answer: list[Line] = [((" " + text, "bold"),) for text in wrapped(snapshot.answer, width - 2)]
+    answer = part(answer, max(2, height // 5), IN_REPORT)
     columns = columns_for(snapshot, width)
     rows = sorted_rows(snapshot, by)
     run, model = snapshot.run(selected), snapshot.model(selected)
     rank = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
     details = _details(rows[rank], run, width) if run and rows else []
-    trivial = [_trivial(one, columns, width) for one in snapshot.table.trivial]
-    listed = max(1, min(len(rows), height - 2 - sum(LEAST)))
-    parts = (trivial, lines, details)
-    heights = shares([len(one) for one in parts], LEAST, height - 2 - listed)
-    trivial, lines, details = (part(one, most, IN_REPORT) for one, most in zip(parts, heights, strict=True))
+    trivial = [_trivial(one, columns, width) for one in best_first(snapshot.table.trivial)]
+    listed = max(1, min(len(rows), height - len(answer) - 3 - sum(LEAST)))
+    parts = (trivial, _doubts(snapshot, width), details)
+    heights = shares([len(one) for one in parts], LEAST, height - len(answer) - 3 - listed)
+    trivial = trivial[: heights[0]]
+    doubts = parts[1][: heights[1]]
+    details = part(details, heights[2], IN_REPORT)
     first = max(0, rank - listed + 1)
-    lines.append(spread((), [(place(first, listed, len(rows)) + " ", "note")], width))
-    lines.append(_titles(columns, by, snapshot, width))
+    where = (place(first, listed, len(rows)) + " ", "note")
+    lines: list[Line] = [*answer, spread((), [where], width), _titles(columns, by, snapshot, width)]
     hits: list[Hit] = []
     for i, row in enumerate(rows[first : first + listed], first):
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
         lines.append(_row(row, columns, width, run if i == rank else None))
-    lines.extend(trivial)
+    lines += [*trivial, (), *doubts]
     lines.extend([()] * (height - len(lines) - len(details)))
     lines.extend(details)
     return Drawing(tuple(lines[:height]), tuple(hits))
+
+
+def best_first(rows: Sequence[TrivialRow]) -> list[TrivialRow]:
+    """The trivial baselines, the best first: where there is room for one, it is the one to beat."""
+    return sorted(rows, key=lambda row: -max(row.baseline or -1.0, row.expanded or -1.0))
+
+
+def _doubts(snapshot: Snapshot, width: int) -> list[Line]:
+    """What must be known before the table is believed, in at most three lines."""
+    said = (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ()))
+    lines: list[Line] = [((" " + cut(first_sentence(text), width - 2), "dim"),) for text in said]
+    if len(lines) > MOST_DOUBTS:
+        more = f" {len(said) - MOST_DOUBTS + 1} more doubts{IN_REPORT}"
+        lines = [*lines[: MOST_DOUBTS - 1], ((more, "note"),)]
+    return lines
+
+
+def first_sentence(text: str) -> str:
+    """`text` up to its first full stop or semicolon."""
+    return text.partition(". ")[0].partition("; ")[0].removesuffix(".")
 
 
 def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
@@ -134,7 +197,7 @@ def _titles(columns: list[Column], by: str, snapshot: Snapshot, width: int) -> L
     pieces: list[Piece] = []
     for column in columns:
         chosen = column.title == names.get(by, by)
-        pieces.append((_placed(column.title, column), "selected" if chosen else "dim"))
+        pieces += _placed([(column.title, "selected" if chosen else "dim")], column)
     return fit([*pieces, ("  verdict", "dim")], width)
 
 
@@ -143,27 +206,32 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
     quiet = row.rank is None
     pieces: list[Piece] = []
     for column in columns:
-        text, style = column.cell(row)
+        cell = column.cell(row)
         if selected and column.arm == selected.arm:
-            style = "selected"
+            cell = [(text, "selected") for text, _ in cell]
         elif quiet and column.title != "model":
-            style = "dim"
-        pieces.append((_placed(text, column), style))
+            cell = [(text, "dim") for text, _ in cell]
+        pieces += _placed(cell, column)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
     said = "  " + (row.verdict.sentence if quiet else row.verdict.words)
+    if width_of(pieces) + cell_len(said) + 1 > width:
+        said = "  " + row.verdict.words
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
     return fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
 
 
 def _trivial(row: TrivialRow, columns: list[Column], width: int) -> Line:
-    return fit([(_placed(column.trivial(row), column), "dim") for column in columns], width)
+    pieces = [piece for column in columns for piece in _placed([(column.trivial(row), "dim")], column)]
+    return fit(pieces, width)
 
 
-def _placed(text: str, column: Column) -> str:
-    """`text` in the cells of its column."""
-    if not column.flush:
-        return "  " + left(text, column.width - 2)
-    return " " + right(text, column.width - 1)
+def _placed(cell: Sequence[Piece], column: Column) -> list[Piece]:
+    """The pieces of a cell in the cells of its column."""
+    if len(cell) == 1:
+        ((text, style),) = cell
+        placed = " " + right(text, column.width - 1) if column.flush else "  " + left(text, column.width - 2)
+        return [(placed, style)]
+    return [("  ", ""), *fit(cell, column.width - 2)]
 
 
 def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
@@ -196,8 +264,23 @@ def _skill(cell: ArmCell) -> str:
 
 
 def _hits(row: Row) -> str:
+    """`.412 .406 ↓`: with an arrow where they fell or rose clear of zero."""
     scores = [cell.scores for cell in (row.baseline, row.expanded)]
-    return " ".join(words.cosine(s.hit_10, 3) if s else "–" for s in scores) if any(scores) else "–"
+    if not any(scores):
+        return "–"
+    arrow = f" {glyphs.FALLEN}" if "hit_10" in row.fell else f" {glyphs.RISEN}" if "hit_10" in row.rose else ""
+    return " ".join(words.cosine(s.hit_10, 3) if s else "–" for s in scores) + arrow
+
+
+def _trivial_hits(snapshot: Snapshot) -> Callable[[TrivialRow], str]:
+    """hit@10 of the trivial baselines, where it is known."""
+    known = {
+        figure.against: figure.trivial
+        for row in snapshot.table.rows
+        for figure in row.retrieval
+        if figure.name == "hit_10" and figure.trivial is not None
+    }
+    return lambda row: words.cosine(known[row.name], 3) if row.name in known else ""
 
 
 def _margin(cell: ArmCell) -> str:

@@ -202,7 +202,7 @@ def run_facts(
         view=view,
         label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
         arm_label=label,
-        title=sanitise(title_of(view.planned.model), NAME),
+        title=sanitise((state.spec.own_title if state else "") or title_of(view.planned.model), NAME),
         glyph=looks.glyph,
         word=view.status.phase.value,
         style=looks.style,

@@ -20,7 +20,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
-from lvmtui.verdict.answer import answer
+from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding, health_of
@@ -58,8 +58,10 @@ class Snapshot:
     models: tuple[ModelFacts, ...]
     eta: CampaignEta
     table: Table
+    headline: str
+    """The answer and its doubt, in a line."""
     answer: str
-    """Does the larger data set help? In a sentence."""
+    """Does the larger data set help? In a few sentences."""
     caveats: tuple[str, ...]
     """What must be known before believing it."""
     machine: MachineFigures | None
@@ -119,7 +121,7 @@ class Builder:
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
     _table: Table | None = None
     _eta: CampaignEta | None = None
-    _said: tuple[str, ...] = ("",)
+    _said: tuple[str, ...] = ("", "")
 
     def read(self, state: CampaignState) -> None:
         """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
@@ -132,7 +134,7 @@ class Builder:
         """Compute what depends on all runs together: the ranked table, and the time left."""
         health = {view.planned.run: self._health_of(view) for view in state.runs}
         self._table = table_of(state, self._comparisons, self._trivial, health)
-        self._said = (answer(self._table), *caveats(self._table))
+        self._said = (headline(self._table), answer(self._table), *caveats(self._table))
         self._eta = campaign_eta(state, now)
 
     def build(
@@ -156,8 +158,9 @@ class Builder:
             models=self._models(state, now, self._table, self._eta),
             eta=self._eta,
             table=self._table,
-            answer=self._said[0],
-            caveats=self._said[1:],
+            headline=self._said[0],
+            answer=self._said[1],
+            caveats=self._said[2:],
             machine=machine,
             supervised=supervised,
             log=log,
@@ -185,7 +188,7 @@ class Builder:
         parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
         runs = [self._run(state, view, eta, parameters, now) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
-        facts = ModelFacts(model, sanitise(title_of(model), NAME), parameters, tuple(runs), row)
+        facts = ModelFacts(model, sanitise(title_of(model, state.campaign.titles), NAME), parameters, tuple(runs), row)
         self._known[model] = views, row, eta, facts
         return facts
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
 from lvmtui.ui.draw.board_rows import rows
-from lvmtui.ui.draw.header import banner, header, troubles
+from lvmtui.ui.draw.header import banner, troubles
 from lvmtui.ui.draw.lines import Drawing
 from lvmtui.ui.draw.summary import summary
 from lvmtui.ui.draw.verdict import SORTS, verdict_view
@@ -54,7 +54,6 @@ class BoardScreen(View):
     def parts(self) -> Iterable[Widget]:
         yield Canvas(id="answer")
         yield Canvas(id="wrong")
-        yield Canvas(id="far")
         with Container(id="panels"):
             yield Canvas(id="spare")
         yield Canvas(id="rows")
@@ -66,9 +65,8 @@ class BoardScreen(View):
 
     def paint(self, snapshot: Snapshot) -> None:
         selected, read_only = self.ui.selected, self.ui.read_only
-        self.canvas("answer").paint(lambda width, height: banner(snapshot, width, height))
+        self.canvas("answer").paint(lambda width, height: banner(snapshot, width, height, read_only=read_only))
         self.canvas("wrong").paint(lambda w, h: troubles(snapshot, selected, w, h, read_only=read_only))
-        self.canvas("far").paint(lambda width, height: [header(snapshot, width, read_only=read_only)])
         panels = self._arrange(snapshot)
         if panels:
             self._paint_panels(snapshot, selected)
@@ -99,7 +97,7 @@ class BoardScreen(View):
             self._top = first_listed(self._top, at, max(1, height - 1), len(names))
             return rows(snapshot, selected, self._top, width, height)
 
-        self.canvas("rows").styles.max_height = len(names) + 1
+        self.canvas("rows").styles.max_height = len(names) + 2
         self.canvas("about").paint(lambda width, height: about_selected(snapshot, selected, width)[:height])
         self.canvas("rows").paint(painter)
         chosen, model = self.query_one("#chosen", ModelPanel), snapshot.model(selected)

@@ -6,26 +6,31 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.suggester import Suggester
 from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Label, Select, SelectionList
 
+from lvmtui.models import MODELS, title_of
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
-from lvmtui.ui.draw.lines import Drawing, Hit
-from lvmtui.ui.draw.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, Form, form_lines, plan_words
+from lvmtui.ui.draw.new_form import CHOICES, DEMO_OFFER, FIELDS, FILES, HINTS, Answers, Form, answer_lines, plan_words
 from lvmtui.ui.read.conflicts import conflicts
 from lvmtui.ui.read.files import completed, typed_path
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
+from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
+from lvmtui.ui.widgets.field import Field
 from lvmtui.ui.widgets.picker import Picker
-from lvmtui.ui.widgets.textfield import TextField
 
 SLOW = 2.0
 """Seconds after which the screen says how long something has taken."""
@@ -36,16 +41,28 @@ CALLED_OFF = 130
 """Exit code of a command that was interrupted."""
 
 
-class NewScreen(View):
-    """Keys are text here; none of them pauses or cancels a run."""
+class PathSuggester(Suggester):
+    """How a path that is being typed goes on; the right arrow takes it."""
 
-    KEYS = ("leave_form", "start", "next_field", "tick", "turn", "pick")
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return completed(value) if value else None
+
+
+class NewScreen(View):
+    """A form of Textual's fields; what our commands say of it stands below. No key pauses or cancels a run here."""
+
+    TYPING = True
+    KEYS = ("leave_form", "start", "next_field", "pick")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave_form", "leave"),
-        Binding("enter", "start", "start"),
-        Binding("tab", "next_field", "next"),
-        Binding("space", "tick", "tick"),
-        Binding("right", "turn", "choose"),
+        Binding("ctrl+s", "start", "start"),
+        Binding("tab", "next_field", "next", priority=True),
+        Binding("shift+tab", "next_field(-1)", "previous", priority=True, show=False),
+        Binding("down", "next_field", "next", show=False),
+        Binding("up", "next_field(-1)", "previous", show=False),
         Binding("ctrl+o", "pick", "pick a file"),
     ]
 
@@ -59,11 +76,11 @@ class NewScreen(View):
         """`_entered`: Enter was pressed before the plan was ready; the question follows when it is."""
         self._since = 0.0
         """When the current command began (monotonic clock)."""
-        self._top = 0
         self._before: frozenset[str] = frozenset()
         """Campaigns that existed before this one was started."""
 
     def on_mount(self) -> None:
+        self.query(Field).first().focus()
         self._cache = plan_cache()
         self.set_interval(1.0, self._tick)
         self._ask_later()
@@ -78,88 +95,85 @@ class NewScreen(View):
         if self._answers.busy:
             self.redraw()
 
+    def parts(self) -> Iterable[Widget]:
+        with VerticalScroll(id="form", can_focus=False) as form:
+            form.border_title = "New campaign"
+            for name in FIELDS:
+                with Horizontal(classes="row"):
+                    yield Label(name)
+                    yield self._field(name)
+        with VerticalScroll(id="plan", can_focus=False):
+            yield Canvas(id="answers")
+        yield Canvas(id="command")
+
+    def _field(self, name: str) -> Widget:
+        if name == "models":
+            ticks = ((title_of(model), model, True) for model in MODELS)
+            return SelectionList[str](*ticks, id=name, compact=True)
+        if name in CHOICES:
+            offered = CHOICES[name]
+            return Select(
+                zip(offered, offered, strict=True), value=offered[0], allow_blank=False, id=name, compact=True
+            )
+        return Field(placeholder=HINTS[name], id=name, suggester=PathSuggester() if name in FILES else None)
+
     def redraw(self) -> None:
+        if not self.is_attached or not self.query("#words"):
+            return
         answers, took = self._answers, time.monotonic() - self._since
         if answers.busy and took > SLOW:
             answers = replace(answers, busy=f"{answers.busy}, {words.duration(took)} so far")
-
-        def painter(width: int, height: int) -> Drawing:
-            hits = tuple(Hit(0, 2 + i, width, 1, f"field:{i}") for i in range(len(FIELDS)))
-            return Drawing(tuple(form_lines(self._form, answers, width, height, self._top)), hits)
-
-        self.canvas("body").paint(painter)
+        form = self._form
+        self.canvas("answers").paint(lambda width, height: answer_lines(form, answers, width))
+        offer = f" ({DEMO_OFFER})" if form == Form() else ""
+        self.canvas("command").paint(lambda width, height: [((f" {form.command}{offer}", "dim"),)])
+        self.query_one("#form").disabled = self._starting
         self._say()
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        form, key = self._form, event.key
-        field = form.field
         self.ui.hush_read()
-        if self._starting and key != "escape":  # the form must not change while its campaign is being started
-            return
-        match key:
-            case "escape":
-                self.action_leave_form()
-            case "pagedown" | "pageup":
-                self._top = max(0, self._top + (4 if key == "pagedown" else -4))
-                self.redraw()
-            case "enter":
-                self.action_start()
-            case "tab" | "down":
-                self._change(form.moved(1))
-            case "shift+tab" | "up":
-                self._change(form.moved(-1))
-            case "ctrl+o":
-                self.action_pick()
-            case "left" | "right" if field in CHOICES or field == "models":
-                self._change(form.turned(1 if key == "right" else -1))
-            case "space" if field == "models":
-                self._change(form.toggled())
-            case "space" if field in CHOICES:
-                self._change(form.turned(1))
-            case _ if field in HINTS:
-                self._type(event)
+        if event.key in ("pagedown", "pageup"):
+            plan = self.query_one("#plan", VerticalScroll)
+            plan.scroll_page_down(animate=False) if event.key == "pagedown" else plan.scroll_page_up(animate=False)
+        elif self.focused is None and event.character and event.is_printable:  # typed before there was a focus
+            self.query(Field).first().insert_text_at_cursor(event.character)
 
-    def _type(self, event: events.Key) -> None:
-        field = self._form.field
-        text = self._form.text(field)
-        if event.key == "right" and field in FILES and text.cursor == len(text.text) and text.text:
-            self._change(self._form.with_text(field, TextField(completed(text.text)).at_end()))
-        elif (after := text.typed(event.key, event.character)) is not None:
-            self._change(self._form.with_text(field, after))
+    def on_input_changed(self) -> None:
+        self._change()
 
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        field = self._form.field
-        if field in HINTS:
-            self._change(self._form.with_text(field, self._form.text(field).pasted(event.text.strip())))
+    def on_select_changed(self) -> None:
+        self._change()
 
-    def pressed(self, target: str, again: bool) -> None:
-        kind, _, which = target.partition(":")
-        if kind == "field":
-            self._change(replace(self._form, focus=int(which)))
+    def on_selection_list_selected_changed(self) -> None:
+        self._change()
 
-    def action_next_field(self) -> None:
-        self._change(self._form.moved(1))
+    def on_input_submitted(self) -> None:
+        self.action_start()
 
-    def action_tick(self) -> None:
-        self._change(self._form.toggled())
-
-    def action_turn(self) -> None:
-        self._change(self._form.turned(1))
+    def action_next_field(self, by: int = 1) -> None:
+        self.focus_next() if by > 0 else self.focus_previous()
 
     def action_pick(self) -> None:
-        field = self._form.field if self._form.field in FILES else FILES[0]
-        typed = typed_path(self._form.text(field).text or str(self.ui.workspace.root))
+        focused = self.focused.id if self.focused else ""
+        field = self.query_one(f"#{focused if focused in FILES else FILES[0]}", Field)
+        typed = typed_path(field.value or str(self.ui.workspace.root))
 
         def picked(path: str | None) -> None:
             if path:
-                self._change(self._form.with_text(field, TextField(path).at_end()))
+                field.value = path
+                field.action_end()
 
         self.app.push_screen(Picker(typed if typed.is_dir() else typed.parent), picked)
+
+    def _filled(self) -> Form:
+        """The form as it is filled in now."""
+        return Form(
+            {field.id or "": field.value for field in self.query(Field) if field.value},
+            frozenset(self.query_one("#models", SelectionList).selected),
+            {one.id or "": str(one.value) for one in self.query(Select) if one.value != CHOICES[one.id or ""][0]},
+        )
 
     def action_leave_form(self) -> None:
         """Go back to the board, or leave the program if there is no campaign. If one is being started, only that is
@@ -173,11 +187,10 @@ class NewScreen(View):
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
-    def _change(self, form: Form) -> None:
-        asked = form.arguments() != self._form.arguments()
-        self._form = form
-        self._entered = False
-        if asked:
+    def _change(self) -> None:
+        before, self._form = self._form, self._filled()
+        if self._form.arguments() != before.arguments():
+            self._entered = False
             self._ask_later()
         self.redraw()
 
@@ -192,7 +205,7 @@ class NewScreen(View):
 
     def _ask(self) -> None:
         """Have the plan made, which checks the files too. With only one file named there are only its facts."""
-        form, self._top = self._form, 0
+        form = self._form
         if form.fault or form.folders:
             self._plan.stop()
             self._answers = replace(self._answers, plan=None, busy="")
@@ -243,6 +256,7 @@ class NewScreen(View):
 
     def action_start(self) -> None:
         """Ask whether to start the campaign, once there is a plan to show."""
+        self._change()  # a field may have changed a moment ago
         form, plan = self._form, self._answers.plan
         self._entered = False
         if self._starting or form.fault:

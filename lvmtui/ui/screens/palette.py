@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from rich.text import Text
 from textual.binding import Binding
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.css.query import NoMatches
 
 from lvmtui.ui.draw.lines import plain
 from lvmtui.ui.screens.view import View
@@ -25,6 +27,19 @@ class Action:
     hint: str
     """Its key and a few words. The search looks here too."""
     do: Callable[[], object]
+
+
+class Palette(CommandPalette):
+    """Textual's palette. It ends the program if it is left while it searches: what it then looks for in itself is gone
+    already (Textual 8.2.8)."""
+
+    def _watch__list_visible(self) -> None:
+        with suppress(NoMatches):
+            super()._watch__list_visible()
+
+    async def _watch__show_busy(self) -> None:
+        with suppress(NoMatches):
+            await super()._watch__show_busy()
 
 
 class Actions(Provider):
@@ -53,7 +68,7 @@ def actions(view: View) -> Iterator[Action]:
     yield from _actions_of(view)
     if snapshot is not None:
         yield Action("Verdict: the ranked table", "v: answer, ranking, caveats", session.action_verdict)
-        yield Action("Export the report", "e: write Markdown, JSON or CSV to a file", session.action_export)
+        yield Action("Export the report", "e: write Markdown, HTML, JSON or CSV to a file", session.action_export)
         yield Action("Select what is wrong", "!: next run with an alarm, failed or stalled", session.action_trouble)
         run = snapshot.run(session.selected)
         if run is not None:

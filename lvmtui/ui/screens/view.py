@@ -49,6 +49,8 @@ class View(Screen[None]):
     """What `/` asks for; empty where it asks nothing."""
     GIVES_WAY = False
     """True if the verdict may replace this view when the campaign is over and nobody is typing."""
+    TYPING = False
+    """True where letters are text, so that none of them gives an order."""
     _pressed = ""
     _prompt: Prompt | None = None
     _offered: object = None
@@ -87,7 +89,7 @@ class View(Screen[None]):
     def redraw(self) -> None:
         """Draw the view; each canvas sends what has changed."""
         snapshot = self.snapshot
-        if not self.is_mounted or self._closing:
+        if not self.is_attached or not self.query("#words"):  # not composed yet, or closed already
             return
         self.set_class(snapshot is None, "-empty")
         if snapshot is None:

@@ -6,6 +6,7 @@ from typing import cast
 
 from textual import events
 from textual.binding import Binding
+from textual.suggester import Suggester
 from textual.widgets import Input
 
 EDITING = {
@@ -20,8 +21,12 @@ class Field(Input):
     """Textual looks a key such as ctrl+u up only after the letters that came with it over a slow line are inserted, and
     then deletes them. Here such keys act at once."""
 
-    def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
-        super().__init__(value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+    def __init__(
+        self, value: str = "", *, placeholder: str = "", id: str | None = None, suggester: Suggester | None = None
+    ) -> None:
+        super().__init__(
+            value, placeholder=placeholder, id=id, suggester=suggester, compact=True, select_on_focus=False
+        )
 
     async def _on_key(self, event: events.Key) -> None:
         action = EDITING.get(event.key)

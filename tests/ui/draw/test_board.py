@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.results import Estimate, Retrieval
 from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
@@ -20,6 +21,7 @@ from lvmtui.ui.draw.lines import Drawing, width_of
 from lvmtui.ui.read.machine import Gpu, MachineFigures, parse_gpu
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import Source
+from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, end, every_state, many, middle
 
 
@@ -85,6 +87,55 @@ def test_of_a_long_list_the_visible_part_is_drawn(tmp_path: Path) -> None:
     assert "model_015" in shown and "model_014" not in shown and "model_039" not in shown
     names = [hit.target for hit in drawing.hits]
     assert names[0] == f"run:{snapshot.runs[30].name}" and len(names) == len(set(names)) == 23
+
+
+def panel(snapshot: Snapshot, model: int, width: int, height: int) -> str:
+    facts = snapshot.models[model]
+    return text(inside(facts, snapshot, facts.runs[0].name, width, height))
+
+
+@pytest.mark.parametrize("size", [(33, 9), (48, 14), (60, 14), (100, 20)])
+def test_a_panel_shows_gains_the_line_they_are_over_and_the_held_out_change(
+    snapshots: dict[str, Snapshot], size: tuple[int, int]
+) -> None:
+    shown = panel(snapshots["middle"], 0, *size)
+    for wanted in ("+.0075", "+.0149", "held-out", "+1.54 %", "leans up"):
+        assert wanted in shown
+    assert (".5187" in shown and ".5175 → .5255" in shown) is (size[0] >= 60), "bare cosines only where all are named"
+    if size[1] >= 14:
+        assert "gain over" in shown and "recency mean" in shown and "●" in shown and "░" in shown
+    assert ("training loss" in shown) is (size[0] == 100)
+
+
+def test_what_is_wrong_is_seen_without_opening_anything(snapshots: dict[str, Snapshot]) -> None:
+    snapshot = snapshots["end"]
+    (collapsed,) = (i for i, model in enumerate(snapshot.models) if any(run.alarms for run in model.runs))
+    assert "! 8k predicts the mean vector since" in panel(snapshot, collapsed, 60, 14)
+    model = snapshot.models[0]
+    assert model.row is not None
+    figure = Retrieval("hit_10", 0.42, 0.39, Estimate(-0.03, 0.001, 50, 900, 51, 51))
+    row = dataclasses.replace(model.row, retrieval=(figure,), fell=("hit_10",), disagreement="8k up but new ones down")
+    below = [dataclasses.replace(run, best=0.50) for run in model.runs]
+    changed = dataclasses.replace(model, row=row, runs=tuple(below))
+    shown = text(inside(changed, snapshot, "", 80, 20))
+    assert "! hit@10 fell .420 → .390" in shown and "! sources disagree: 8k up but new ones down" in shown
+    assert "−.01" in shown
+
+
+def test_before_the_end_the_change_has_its_likely_error(snapshots: dict[str, Snapshot]) -> None:
+    assert "+0.8 ± 0.4 % so far" in panel(snapshots["middle"], 1, 48, 14)
+    assert "too early to tell" in panel(snapshots["middle"], 2, 48, 14)
+
+
+def test_several_seeds_are_a_mean_and_a_band(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",), seeds=(1, 2, 3, 4))
+    for arm in ("baseline", "expanded"):
+        write_trivial(tmp_path, campaign, arm)
+        for seed, best in zip(campaign.seeds, (0.51, 0.52, 0.53, 0.54), strict=True):
+            bring_to(tmp_path, campaign, "amn", arm, seed, best=best)
+    low, high = (panel(look(tmp_path), 0, 60, height) for height in (14, 30))
+    assert "4 finished" in low and "mean +" in low and "s1 of 4 finished" in low
+    assert "░" in high and "23k s4" in high, "with room each run has its line"
 
 
 def test_bars_count_half_cells() -> None:

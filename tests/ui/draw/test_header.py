@@ -38,8 +38,10 @@ def test_the_answer_is_the_first_thing_on_the_board(snapshots: dict[str, Snapsho
     snapshot = snapshots[name]
     lines = banner(snapshot, width)
     assert all(width_of(line) == width and {style for _, style in line} == {"banner"} for line in lines)
-    assert " ".join(snapshot.answer.split()[:5]) in text(lines[0])
-    assert text(lines[0]).endswith("provisional") is (name == "middle") is is_provisional(snapshot)
+    said = " ".join(" ".join(text(line) for line in lines).split())
+    assert " ".join(snapshot.headline.split()[:9]) in said and "one seed" in said
+    assert text(lines[0]).startswith(" Provisional:") is (name == "middle") is is_provisional(snapshot)
+    assert ("4" in said and "left" in said) if name == "middle" else "all over" in said
 
 
 async def test_the_answer_comes_first_and_the_machine_last(tmp_path: Path, make_app: MakeApp) -> None:
@@ -48,7 +50,7 @@ async def test_the_answer_comes_first_and_the_machine_last(tmp_path: Path, make_
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         first, *others, last = shown(app).splitlines()
-        assert app.snapshot is not None and first.startswith(f" {app.snapshot.answer[:40]}")
+        assert app.snapshot is not None and first.startswith(f" {app.snapshot.headline[:40]}")
         assert last.endswith("13:49") and "cpu" in last and not any("cpu" in line for line in others)
 
 

@@ -37,12 +37,33 @@ def test_a_figure_below_zero_is_whole(over: Snapshot, width: int) -> None:
 
 
 def test_hits_say_whose_they_are_where_the_names_are_short(over: Snapshot) -> None:
-    (titles,) = (line for line in table(over, 120) if "hit@10" in line)
+    (titles,) = (line for line in table(over, 136) if "hit@10" in line)
     assert "hit@10 8k 23k  verdict" in titles
-    first = table(over, 120)[table(over, 120).index(titles) + 1]
+    first = table(over, 136)[table(over, 136).index(titles) + 1]
     assert first[: titles.index("  verdict")].split()[-2:] == [".062", ".066"]
     named = dataclasses.replace(over.table, labels=("the first data set", "the second"))
-    assert "hit@10  verdict" in "\n".join(table(dataclasses.replace(over, table=named), 120))
+    assert "hit@10  verdict" in "\n".join(table(dataclasses.replace(over, table=named), 136))
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_each_row_has_its_interval_as_a_bar_around_zero(over: Snapshot, width: int) -> None:
+    lines = table(over, width)
+    (titles,) = (line for line in lines if " rank " in line)
+    assert "−0.5 %" in titles and "+2 %" in titles
+    (first,) = (
+        line
+        for line in lines
+        if "AMN" in line and "leans up" in line and "rank" not in line and "±" not in line and "●" in line
+    )
+    assert first.index("░") < first.index("│") < first.index("├") < first.index("●") < first.index("┤")
+
+
+def test_the_table_comes_before_three_lines_of_doubts(over: Snapshot) -> None:
+    many = dataclasses.replace(over, caveats=tuple(f"Doubt {i}. And more of it." for i in range(6)))
+    lines = table(many, 120)
+    doubts = [i for i, line in enumerate(lines) if line.startswith(" Doubt")]
+    assert len(doubts) == 2 and min(doubts) > max(i for i, line in enumerate(lines) if "●" in line)
+    assert "5 more doubts, tab shows the report" in lines[doubts[-1] + 1] and "And more" not in "".join(lines)
 
 
 def test_the_trivial_have_the_names_that_reports_use(over: Snapshot) -> None:

@@ -6,26 +6,25 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lvmtui.cli.parser import build_parser
+from lvmtui.models import MODELS
 from lvmtui.ui import child
-from lvmtui.ui.draw.new_form import Answers, Form, form_lines
-from lvmtui.ui.read.files import completed, entries
+from lvmtui.ui.draw.new_form import Answers, Form, answer_lines
+from lvmtui.ui.read.files import completed, names
+from lvmtui.ui.screens.new_campaign import NewScreen
+from lvmtui.ui.widgets.picker import VectorTree
 from lvmtui.ui.widgets.textfield import TextField
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import middle
 
 
 def filled(**texts: str) -> Form:
-    form = Form()
-    for name, text in texts.items():
-        form = form.with_text(name, TextField(text))
-    return form
+    return Form(texts)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +33,9 @@ def filled(**texts: str) -> Form:
         (Form(), "lvmtui demo"),
         (filled(seeds="1, 2 3", jobs="2", epochs="4"), "lvmtui demo --epochs 4 --seeds 1 2 3 --jobs 2"),
         (filled(baseline="a b.npz", expanded="/c.npz"), "lvmtui run --baseline 'a b.npz' --expanded /c.npz"),
-        (replace(Form(), focus=2, model=1).toggled(), "lvmtui demo --models amn gru transformer graphmert_lvm"),
-        (replace(Form(), focus=3).turned(1), "lvmtui demo --recipe tuned"),
-        (replace(Form(), focus=4).turned(-1), "lvmtui demo --size full"),
+        (Form(ticked=frozenset(MODELS) - {"lstm"}), "lvmtui demo --models amn gru transformer graphmert_lvm"),
+        (Form(chosen={"recipe": "tuned"}), "lvmtui demo --recipe tuned"),
+        (Form(chosen={"size": "full"}), "lvmtui demo --size full"),
         (filled(more="--normalise --labels 'a b' c"), "lvmtui demo --normalise --labels 'a b' c"),
         (filled(**{"import": "'old runs/amn_80k' gru"}), "lvmtui import 'old runs/amn_80k' gru"),
     ],
@@ -68,13 +67,13 @@ def test_paths_are_completed(tmp_path: Path) -> None:
     (tmp_path / "vectors").mkdir()
     for name in ("vec_8k.npz", "vec_23k.npz", "notes.txt", ".hidden.npz"):
         (tmp_path / name).write_bytes(b"x")
-    assert [entry.name for entry in entries(tmp_path)] == ["vectors/", "vec_23k.npz", "vec_8k.npz"]
+    assert names(tmp_path) == ["vec_23k.npz", "vec_8k.npz", "vectors/"]
     assert completed(f"{tmp_path}/ve") == f"{tmp_path}/vec"
     assert completed(f"{tmp_path}/vec_8") == f"{tmp_path}/vec_8k.npz"
     assert completed(f"{tmp_path}/vect") == f"{tmp_path}/vectors/"
     assert completed(f"{tmp_path}/no") == f"{tmp_path}/no"
     assert completed("~nobody-here/x") == "~nobody-here/x"
-    assert entries(tmp_path / "none") == []
+    assert names(tmp_path / "none") == []
 
 
 def test_whatever_our_commands_say_can_be_shown() -> None:
@@ -87,11 +86,10 @@ def test_whatever_our_commands_say_can_be_shown() -> None:
         {"files": [3, {"label": 1, "vectors": "x", "coherence": "y", "duplicates": -1}], "faults": [None, 3]},
     ]
     for document in strange:
-        for width, height in ((80, 24), (30, 8)):
+        for width in (80, 30):
             for fault in ("", "a fault"):
                 answers = Answers(facts=document, plan=document, others=("another waits",), fault=fault, busy="busy")
-                lines = form_lines(Form(), answers, width, height)
-                assert len(lines) == height and "\x1b" not in str(lines)
+                assert "\x1b" not in str(answer_lines(Form(), answers, width))
 
 
 FAKE = """
@@ -138,7 +136,7 @@ async def test_facts_plan_and_faults_come_as_it_is_filled(
         await until(pilot, lambda: "4 m 00 s (3 m 00 s to 6 m 00 s)" in shown(app))
         await until(pilot, lambda: "8,280 384-d vectors" in shown(app))
         assert "2,292 windows of 91" in shown(app) and "well to know" in shown(app)
-        assert "size small: few windows" in shown(app) and "small for these vectors" in shown(app)
+        assert "size small: few windows" in shown(app) and "small models" in shown(app)
         await pilot.press(*"nope.npz")
         await until(pilot, lambda: "name the other file as well" in shown(app))
         await pilot.press("tab", *"/q.npz")
@@ -152,14 +150,16 @@ async def test_enter_starts(tmp_path: Path, make_app: MakeApp, commands: Callabl
     middle(tmp_path)
     app = make_app(tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("n", "down", "down", "space", "down", "right", "enter")
+        await pilot.press("n")
+        await pilot.pause()
+        await pilot.press("tab", "tab", "space", "tab", "tab", "enter", "down", "enter", "ctrl+s")
         await until(pilot, lambda: "Start this campaign?" in shown(app))
         assert "10 runs, 2 side by side; expected 4 m 00 s" in shown(app)
         assert not any("--detach" in asked for asked in commands()), "one Enter starts nothing"
         await pilot.press("enter")
         wanted = ["demo", "--models", "lstm", "gru", "transformer", "graphmert_lvm", "--recipe", "tuned", "--detach"]
         await until(pilot, lambda: any(asked[: len(wanted)] == wanted for asked in commands()))
-        await until(pilot, lambda: "New campaign" not in shown(app))
+        await until(pilot, lambda: not isinstance(app.screen, NewScreen))
 
 
 async def test_nothing_starts_without_a_model(
@@ -167,7 +167,8 @@ async def test_nothing_starts_without_a_model(
 ) -> None:
     app = make_app(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("tab", "tab", "space", *("right", "space") * 4, "enter")
+        await pilot.pause()
+        await pilot.press("tab", "tab", "space", *("down", "space") * 4, "ctrl+s")
         await pilot.pause()
         assert "no model is ticked" in shown(app)
         assert "esc leave" in shown(app), "there is no board to go back to"
@@ -177,7 +178,7 @@ async def test_nothing_starts_without_a_model(
 def test_a_fault_is_said_once(tmp_path: Path) -> None:
     fault = "a.npz: 3,000 of 3,000 vectors are not of unit length; add --normalise to scale them to 1"
     answers = Answers(facts={"faults": [fault, fault, "b.npz: other"]}, fault=fault)
-    text = "\n".join("".join(piece for piece, _ in line) for line in form_lines(Form(), answers, 60, 30))
+    text = "\n".join("".join(piece for piece, _ in line) for line in answer_lines(Form(), answers, 60))
     assert text.count("a.npz") == text.count("b.npz") == 1
     assert text.count("✗") == 2, "what goes on in the next line is not another fault"
 
@@ -185,14 +186,47 @@ def test_a_fault_is_said_once(tmp_path: Path) -> None:
 async def test_a_file_is_picked(tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]) -> None:
     (tmp_path / "vectors").mkdir()
     (tmp_path / "vectors" / "8k.npz").write_bytes(b"x" * 2048)
+    (tmp_path / "notes.txt").write_text("x")
     app = make_app(tmp_path)
-    async with app.run_test(size=(120, 30)) as pilot:
+    async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+o")
+        await until(pilot, lambda: "vectors" in shown(app))
+        assert "notes.txt" not in shown(app)
+        await pilot.press("down")
+        for _ in range(20):
+            if "8k.npz" in shown(app):
+                break
+            node = app.screen.query_one(VectorTree).cursor_node
+            if node is not None and "vectors" in str(node.label):
+                await pilot.press("space")
+                await until(pilot, lambda: "8k.npz" in shown(app))
+                break
+            await pilot.press("down")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: f"--baseline {tmp_path}/vectors/8k.npz" in shown(app))
+
+
+async def test_letters_give_no_orders_in_the_form(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("n")
         await pilot.pause()
-        assert "vectors/" in shown(app)
-        await pilot.press(*"vec", "enter")
+        await pilot.press("tab", "tab", *"pxXrvenq?!c")
         await pilot.pause()
-        assert "8k.npz" in shown(app) and "2 kB" in shown(app)
-        await pilot.press("enter")
+        assert isinstance(app.screen, NewScreen) and app.is_running and not app.words
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, NewScreen) and "GRU" in shown(app))
+
+
+async def test_keys_typed_in_one_burst_keep_their_order(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
         await pilot.pause()
-        assert f"--baseline {tmp_path}/vectors/8k.npz" in shown(app)
+        for key in (*"wrong.npz", "ctrl+u", *"a.npz", "tab", *"b.npz"):
+            app.simulate_key(key)
+        await until(pilot, lambda: "--baseline a.npz --expanded b.npz" in shown(app))

@@ -1,0 +1,285 @@
+"""`lvmtui trainer test`: what a pattern understands of a log, and what a trainer of one's own can do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.paths import RunDir, Workspace
+from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.formats.trainer_log import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Paused,
+    Started,
+    decode_event,
+)
+from lvmtui.system.errors import UserError
+from lvmtui.system.launch import our_command
+from lvmtui.system.process_id import LAUNCH_MARK
+from lvmtui.system.processes import Process, kill_all, marked_processes, spawn, unmarked_environment
+from lvmtui.system.text import last_words, sanitise
+
+SHOWN = 12
+"""Lines of a log that are shown as they were understood."""
+LIMIT = 60.0
+"""Seconds a trainer is tried for."""
+ASK_AFTER = 10.0
+"""Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
+
+
+def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
+    """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
+    for pattern in patterns:
+        if fault := pattern_fault(pattern):
+            raise UserError(f"--pattern: {fault}")
+    reader = Patterns(patterns)
+    lines = matched = evaluations = 0
+    shown: list[str] = []
+    best: float | None = None
+    unread: deque[str] = deque(maxlen=1)
+    try:
+        with log.open("rb") as file:
+            for line in file:
+                lines += 1
+                reading = reader.read(line.rstrip(b"\r\n"))
+                if reading is None:
+                    unread.append(sanitise(line, 100))
+                    continue
+                matched += 1
+                evaluations += reading.evaluated
+                if reading.cosine is not None:
+                    best = reading.cosine if best is None else max(best, reading.cosine)
+                if len(shown) < SHOWN:
+                    shown.append(f"  line {lines}: {reading_words(reading)}")
+    except OSError as error:
+        raise UserError(f"{log}: cannot be read ({error.strerror})") from None
+    if not matched:
+        last = f"; the last line is: {unread[0]}" if unread else ""
+        return [f"{log}: no pattern is found in any of {lines:,} lines{last}"], False
+    more = [f"  and {matched - len(shown):,} more"] if matched > len(shown) else []
+    top = f", best validation cosine {best:.4f}" if best is not None else ""
+    says = [f"{log}: {matched:,} of {lines:,} lines understood, {evaluations:,} of them evaluations{top}"]
+    if not evaluations:
+        says.append(
+            "no line is an evaluation: name a group 'cosine' or 'val_loss' for a figure of the validation windows"
+        )
+    return [*says, *shown, *more], True
+
+
+def reading_words(reading: Reading) -> str:
+    """`epoch 3, validation cosine .5012, training loss .4801`."""
+    what = "validation" if reading.evaluated else "training"
+    found = [
+        ("step", reading.step),
+        ("epoch", reading.epoch),
+        (f"{what} cosine", reading.cosine),
+        (f"{what} loss", reading.loss),
+        ("training loss", reading.train_loss),
+        ("training cosine", reading.train_cosine),
+        ("rate", reading.rate),
+    ]
+    return ", ".join(f"{name} {value:.6g}" for name, value in found if value is not None)
+
+
+# A trainer ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one part of the test found."""
+
+    part: str
+    works: bool
+    words: str
+    needed: bool = False
+    """Without it a trainer cannot be used."""
+
+    @property
+    def line(self) -> str:
+        return f"{'yes' if self.works else 'no':<4}{self.part:<13}{self.words}"
+
+
+def try_trainer(
+    command: str, patterns: Sequence[str], *, checkpoints: bool, folder: Path, limit: float = LIMIT
+) -> Iterator[Found]:
+    """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
+    with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
+        run = _planned(Path(root), command, patterns, checkpoints, folder)
+        test = _Test(run, limit)
+        try:
+            yield from test.parts()
+        finally:
+            test.clear()
+
+
+def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: bool, folder: Path) -> RunDir:
+    """A campaign of one trainer on the bundled vectors; the run of the smaller arm."""
+    from lvmtui.planning.options import Options
+    from lvmtui.planning.own_tables import read_own
+    from lvmtui.planning.plan import make_plan, write_plan
+
+    table = {"command": command, "pattern": list(patterns), "checkpoints": checkpoints, "folder": str(folder)}
+    own = read_own({"trainers": {"mine": table}}, root / "trainer test")
+    options = Options(models=("mine",), own=own, size="small", recipe="tuned", threads=1, jobs=1, device="cpu")
+    workspace = Workspace(root)
+    campaign = write_plan(make_plan(options, workspace), workspace)
+    return workspace.run(campaign.runs[0])
+
+
+class _Test:
+    def __init__(self, run: RunDir, limit: float) -> None:
+        self.run = run
+        self.until = time.monotonic() + limit
+        self.limit = limit
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def parts(self) -> Iterator[Found]:
+        self._start()
+        self._wait(lambda: len(self._told()) > 0 or self._over())
+        told = self._told()
+        if not told:
+            why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s"
+            yield Found("events", False, why, needed=True)
+            return
+        self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
+        kinds = [type(event).__name__.lower() for event in self._told()]
+        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+        evaluated = any(isinstance(e, Evaluated) for e in self._told())
+        yield Found("events", True, counts + ("" if evaluated else "; no evaluation so far"), needed=True)
+        if self._over():
+            early = "it ended before it could be asked; give it more steps"
+            yield from (Found(part, False, early) for part in ("leave", "checkpoint", "resume"))
+        else:
+            yield from self._leaving()
+        yield from self._predictions()
+        yield self._cancelled()
+
+    def _leaving(self) -> Iterator[Found]:
+        """Pause it, and go on. One that cannot is suspended."""
+        can = self._can_checkpoint()
+        self._want("pause")
+        began = time.monotonic()
+        if not can:
+            self._wait(self._suspended, 5.0)
+            told = "it tells of no checkpoint, so a pause only stops its processes; their memory stays taken"
+            yield Found("leave", False, told)
+            yield Found("checkpoint", False, "call run.checkpoint(path, step), or say checkpoints = true")
+            yield Found("resume", False, "a retry begins from the start")
+            self._want("run")
+            return
+        self._wait(self._over, 20.0)
+        if not self._over():
+            yield Found("leave", False, "asked to leave (TERM), it was still there after 20 s")
+            self._kill()
+            return
+        seconds = time.monotonic() - began
+        left = isinstance(self._events()[-1], Paused)
+        yield Found("leave", left, f"left {seconds:.1f} s after it was asked" if left else self._ending_words())
+        saved = [e for e in self._events() if isinstance(e, CheckpointSaved)]
+        words = f"the last of step {saved[-1].step:,}, {saved[-1].bytes / 1e6:.1f} MB" if saved else "it told of none"
+        yield Found("checkpoint", bool(saved), words)
+        before = len(self._told())
+        self._want("run")
+        self._start()
+        self._wait(lambda: len(self._told()) > before or self._over(), 20.0)
+        started = [e for e in self._events() if isinstance(e, Started)][-1]
+        first = next((e.step for e in self._told()[before:]), 0)
+        resumed = started.resumed_from > 0 and first > started.resumed_from
+        words = f"went on after step {started.resumed_from:,}, its next word was of step {first:,}"
+        yield Found("resume", resumed, words if started.resumed_from else "it began again from the start")
+
+    def _predictions(self) -> Iterator[Found]:
+        self._wait(self._over)
+        finished = next((e for e in self._events() if isinstance(e, Finished)), None)
+        if finished is None:
+            why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
+            yield Found("predictions", False, f"{why}; they are handed in at the end")
+        elif finished.heldout.windows:
+            judged = f"{finished.heldout.windows:,} held-out windows, cosine {finished.heldout.cosine:.4f}"
+            yield Found("predictions", True, judged)
+        else:
+            yield Found("predictions", False, f"{finished.unjudged}: a point estimate, no verdict")
+
+    def _cancelled(self) -> Found:
+        """Nobody stays behind."""
+        if self._over():
+            return (
+                Found("cancel", True, "it has ended by itself and left nobody behind")
+                if not self._tree()
+                else Found("cancel", False, f"it ended and left {len(self._tree())} processes behind")
+            )
+        self._want("cancel")
+        self._wait(self._over, 15.0, beyond=True)
+        left = len(self._tree())
+        return Found("cancel", not left, "nobody was left" if not left else f"{left} processes were left")
+
+    # -- what it is made of --
+
+    def _start(self) -> None:
+        environment = {**unmarked_environment(os.environ), LAUNCH_MARK: f"test{time.monotonic_ns()}"}
+        self.launches = {*getattr(self, "launches", set()), environment[LAUNCH_MARK]}
+        command = our_command("trainers", str(self.run.path))
+        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace)
+
+    def _want(self, want: Want) -> None:
+        write_intent(self.run.intent, want, by="trainer test")
+
+    def _events(self) -> list[Event]:
+        try:
+            return [decode_event(line) for line in self.run.events.read_bytes().splitlines()]
+        except OSError:
+            return []
+
+    def _told(self) -> list[Evaluated]:
+        from lvmtui.formats.trainer_log import Trained
+
+        return [e for e in self._events() if isinstance(e, (Evaluated, Trained, CheckpointSaved))]  # type: ignore[misc]
+
+    def _can_checkpoint(self) -> bool:
+        from lvmtui.formats.spec import read_spec
+
+        own = read_spec(self.run.spec).own_trainer
+        return bool(own and own.checkpoints) or any(isinstance(e, CheckpointSaved) for e in self._events())
+
+    def _suspended(self) -> bool:
+        return all(process.stopped for process in self._tree()[1:])
+
+    def _over(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def _ending_words(self) -> str:
+        ending = next((e for e in reversed(self._events()) if isinstance(e, Failed)), None)
+        if ending is not None:
+            return sanitise(ending.message, 300)
+        if not self._over():
+            return ""
+        return last_words(self.run.log.read_bytes()[-4096:])
+
+    def _tree(self) -> list[Process]:
+        return [p for p in marked_processes() if p.launch in self.launches]
+
+    def _wait(self, condition: Callable[[], object], seconds: float = LIMIT, *, beyond: bool = False) -> None:
+        until = time.monotonic() + seconds
+        if not beyond:
+            until = min(until, self.until)
+        while not condition() and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def _kill(self) -> None:
+        kill_all(lambda: [p for p in marked_processes() if p.launch in self.launches])
+
+    def clear(self) -> None:
+        if self.process is not None:
+            self._kill()
+            self.process.wait()

@@ -1,0 +1,178 @@
+"""`lvmtui watch FOLDER...`: logs of runs that somebody else started, as rows. It only reads: what it did not start it
+cannot stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lvmtui.cli.columns import aligned
+from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
+
+USUAL = (
+    r"(?i)epoch\D{0,4}(?P<epoch>\d+).*?val\w*[ _]cos\w*\W{1,3}(?P<cosine>-?[\d.]+(?:e-?\d+)?)",
+    r"(?i)epoch\D{0,4}(?P<epoch>\d+).*?val\w*[ _]loss\W{1,3}(?P<val_loss>[\d.]+(?:e-?\d+)?)",
+    r"(?i)step\D{0,4}(?P<step>\d+).*?\bloss\W{1,3}(?P<loss>[\d.]+(?:e-?\d+)?)",
+)
+"""Patterns that are tried where none is given: what many scripts print."""
+ENDINGS = (".log", ".txt", ".out", ".err")
+"""Files that are taken for logs."""
+MOST_FILES = 500
+PIECE = 1 << 20
+"""Bytes of a log that are read at once."""
+MOST_READ = 64 << 20
+"""Bytes of one log that are read in one look; the rest follows in the next."""
+INTERVAL = 1.0
+QUIET = 300.0
+"""Seconds without a line after which a log is called quiet."""
+READ_ONLY = "read only: lvmtui did not start these and cannot pause or cancel them"
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """What a log says, as far as it was read."""
+
+    name: str
+    step: int | None = None
+    epoch: float | None = None
+    cosine: float | None = None
+    best: float | None = None
+    loss: float | None = None
+    changed: float = 0.0
+    """Seconds since 1970."""
+    lines: int = 0
+    """That a pattern was found in."""
+
+    def after(self, reading: Reading) -> LogFacts:
+        """With one more line."""
+        cosine = self.cosine if reading.cosine is None else reading.cosine
+        best = self.best if reading.cosine is None else max(reading.cosine, -2.0 if self.best is None else self.best)
+        loss = next((v for v in (reading.loss, reading.train_loss) if v is not None), self.loss)
+        return replace(
+            self,
+            step=self.step if reading.step is None else reading.step,
+            epoch=self.epoch if reading.epoch is None else reading.epoch,
+            cosine=cosine,
+            best=best,
+            loss=loss,
+            lines=self.lines + 1,
+        )
+
+
+@dataclass
+class WatchedLog:
+    """A log that grows."""
+
+    path: Path
+    facts: LogFacts
+    offset: int = 0
+    rest: bytes = field(default=b"", repr=False)
+    inode: int = 0
+
+    def look(self, patterns: Patterns) -> None:
+        """Read what is new. A file that was replaced or cut is read from its start."""
+        try:
+            with self.path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                if stat.st_size < self.offset or stat.st_ino != self.inode:
+                    self.offset, self.rest, self.inode = 0, b"", stat.st_ino
+                    self.facts = LogFacts(self.facts.name)
+                file.seek(self.offset)
+                left = MOST_READ
+                while left > 0 and (piece := file.read(PIECE)):
+                    left -= len(piece)
+                    self.offset += len(piece)
+                    self._take(piece, patterns)
+                self.facts = replace(self.facts, changed=stat.st_mtime)
+        except OSError:
+            return
+
+    def _take(self, piece: bytes, patterns: Patterns) -> None:
+        *lines, self.rest = (self.rest + piece).split(b"\n")
+        self.rest = self.rest[-PIECE:]
+        facts = self.facts
+        for line in lines:
+            reading = patterns.read(line)
+            if reading is not None:
+                facts = facts.after(reading)
+        self.facts = facts
+
+
+class Watch:
+    """Some folders and files with logs."""
+
+    def __init__(self, places: Sequence[Path], patterns: Sequence[str]) -> None:
+        """Raises UserError for a place that is not there, or a pattern that is none."""
+        for pattern in patterns:
+            if fault := pattern_fault(pattern):
+                raise UserError(f"--pattern: {fault}")
+        for place in places:
+            if not place.exists():
+                raise UserError(f"{place}: no such file or folder; name a folder with logs")
+        self._places = places
+        self._patterns = Patterns(patterns or USUAL)
+        self._logs: dict[Path, WatchedLog] = {}
+
+    def look(self) -> list[LogFacts]:
+        """What the logs say now, those that say something, the one that changed last first."""
+        for path, name in self._found():
+            log = self._logs.setdefault(path, WatchedLog(path, LogFacts(name)))
+            log.look(self._patterns)
+        return sorted((log.facts for log in self._logs.values() if log.facts.lines), key=lambda f: -f.changed)
+
+    def _found(self) -> Iterator[tuple[Path, str]]:
+        count = 0
+        for place in self._places:
+            paths = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.suffix in ENDINGS)
+            for path in paths:
+                if count >= MOST_FILES or not path.is_file():
+                    continue
+                count += 1
+                yield path, place.name if path == place else str(path.relative_to(place))
+
+
+def table(logs: Sequence[LogFacts], now: float) -> list[str]:
+    """The logs as lines of a table. Pure."""
+    rows = [("log", "epoch", "step", "cosine", "best", "loss", "changed")]
+    for log in logs:
+        quiet = now - log.changed > QUIET
+        rows.append(
+            (
+                sanitise(log.name, 60),
+                f"{log.epoch:g}" if log.epoch is not None else "",
+                f"{log.step:,}" if log.step is not None else "",
+                words.cosine(log.cosine) if log.cosine is not None else "",
+                words.cosine(log.best) if log.best is not None else "",
+                f"{log.loss:.5g}" if log.loss is not None else "",
+                f"{words.duration(max(0.0, now - log.changed))} ago" + (", quiet" if quiet else ""),
+            )
+        )
+    return aligned(rows, right=range(1, 6))
+
+
+def watch(places: Sequence[Path], patterns: Sequence[str], *, once: bool) -> int:
+    """Show the table, again and again on a terminal. Returns how many logs say something. Raises UserError."""
+    seen = Watch(places, patterns)
+    if once:
+        logs = seen.look()
+        print("\n".join([*table(logs, time.time()), READ_ONLY]))
+        if not logs:
+            print("no line of any log is understood; give --pattern, see 'lvmtui trainer test'", file=sys.stderr)
+        return len(logs)
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(auto_refresh=False, screen=False) as live:
+        while True:
+            logs = seen.look()
+            lines = [*table(logs, time.time()), READ_ONLY]
+            live.update(Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True)
+            time.sleep(INTERVAL)

@@ -1,0 +1,152 @@
+"""`learning_curve.json`: the held-out cosine of every model over the size of its training data, and what follows.
+
+A short process writes it (`lvmtui.verdict.sizes`). Everything is a figure or a word that is said of one; sentences are
+made from them later. Read without numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.formats.json_codec import find_document
+
+VERSION = 1
+Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
+WORDS: tuple[Word, ...] = ("still rising", "flattening", "flat", "falling", "cannot tell")
+"""What is said of a model at its largest size, see `lvmtui.verdict.learning_curve`."""
+FLAT = 0.3
+"""Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
+would then change less than 1 %."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model at one size."""
+
+    arm: str
+    label: str
+    vectors: int
+    windows: float
+    """Training windows, mean over seeds."""
+    seeds: int
+    cosine: float
+    """Held out, weighted, mean over seeds."""
+    whisker: float | None
+    """Half-width of the 95 % interval of this size against the mean of all sizes: what moves all sizes alike is left
+    out. None: not known."""
+    trivial: float | None = None
+    """Cosine of the best trivial baseline of this size on the same windows."""
+    against: str = ""
+    """Its name."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """e(n) = floor + scale * n ** -exponent, for the error e = 1 - cosine; without a floor e falls by `scale` with each
+    doubling of n."""
+
+    exponent: float
+    exponent_low: float
+    exponent_high: float
+    """95 % interval, within 0 to 1."""
+    floor: float | None
+    scale: float
+    p: float
+    """Of the scatter around the curve: a small one means that the curve does not fit."""
+    line: tuple[tuple[float, float], ...]
+    """(windows, cosine) along the curve, from the smallest size to twice the largest."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What `factor` times the largest size would bring, in percent of the cosine there. An extrapolation."""
+
+    factor: float | None
+    """None: all that more data of this kind could bring."""
+    value: float | None
+    low: float | None
+    high: float | None
+    """95 % interval; None: nothing bounds it."""
+    refused: str = ""
+    """Why it cannot be told; then there is no figure."""
+
+
+@dataclass(frozen=True)
+class ModelCurve:
+    """One model."""
+
+    model: str
+    points: tuple[Point, ...]
+    """Smallest first; those that are missing are left out."""
+    missing: tuple[str, ...]
+    """Runs the curve is fitted without, in words."""
+    word: Word | None
+    """None: runs are still to come, or too few sizes are judged."""
+    reason: str
+    """Why there is no word, or why it cannot be told."""
+    fit: Fit | None
+    doubling: Worth | None
+    ten: Worth | None
+    rest: Worth | None
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The best model at one size."""
+
+    label: str
+    model: str
+    clear: bool
+    """Its lead over each other model is clear of zero."""
+    second: str
+
+
+@dataclass(frozen=True)
+class Overtaking:
+    """A model that is better on less data and one that is better on more."""
+
+    before: str
+    after: str
+    windows: float
+    low: float
+    high: float
+    """95 % interval, within the sizes."""
+
+
+@dataclass(frozen=True)
+class MoreForLess:
+    """How many times the largest size a smaller model needs to equal a larger one there. An extrapolation."""
+
+    smaller: str
+    larger: str
+    factor: float | None
+    """None: more than ten times."""
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """All models of a campaign."""
+
+    campaign: str
+    inputs: str
+    """sha256 over what this was made from."""
+    made: float
+    models: tuple[ModelCurve, ...]
+    best: tuple[Leader, ...] = ()
+    """At each size that all judged models have."""
+    overtakings: tuple[Overtaking, ...] = ()
+    more_for_less: tuple[MoreForLess, ...] = ()
+    version: int = VERSION
+
+    def of(self, model: str) -> ModelCurve | None:
+        return next((curve for curve in self.models if curve.model == model), None)
+
+
+def read_learning_curve(path: Path) -> LearningCurve | None:
+    """The curves at `path`; None where there are none this version can read: they are made again."""
+    found = find_document(LearningCurve, path)
+    return found if found and found.version == VERSION else None

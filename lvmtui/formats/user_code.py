@@ -1,0 +1,93 @@
+"""A user's own model, loss or trainer as the spec of a run holds it: a copy with its digest, and how it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.system.errors import UserError, unknown
+
+OptionValue = bool | int | float | str
+"""What an option of a user's model may be."""
+
+
+@dataclass(frozen=True)
+class UserCode:
+    """A class or function in a Python file of the user's, copied into the campaign."""
+
+    folder: str
+    """Folder of the copy, relative to the workspace. Nothing else is in it."""
+    module: str
+    """`mixer` is `mixer.py` in that folder, `package.module` a file of a package in it."""
+    name: str
+    """Of the class or function."""
+    digest: str
+    """`digest_of_folder` of the copy. Code that does not have it is not run."""
+    source: str = ""
+    """As the user named it: `mixer.py:Mixer`."""
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A user's model. `code` names a class or function: (dim, context, **options) -> nn.Module."""
+
+    title: str
+    """How people write it."""
+    code: UserCode
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    parameters: int = 0
+    """Trainable ones, counted when the campaign was planned."""
+    uses: float = 0.0
+    """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.Cost.uses`."""
+
+
+@dataclass(frozen=True)
+class OwnTrainer:
+    """A program of the user's that trains the run. It is understood by what it tells the kit, by the lines it prints,
+    or both."""
+
+    title: str
+    command: str
+    """As a shell would split it; `{data}`, `{run}` and others stand for the run's paths and numbers."""
+    folder: str
+    """Absolute path of the folder it is started in."""
+    pattern: tuple[str, ...] = ()
+    """Regular expressions with named groups, searched for in each line it prints."""
+    unit: Literal["step", "epoch"] = "step"
+    """What the run's steps are. `epoch`: the program tells epochs only."""
+    checkpoints: bool = False
+    """On TERM it writes a checkpoint and leaves, and it goes on from there when it is started again."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of the files named in the command, when the campaign was planned."""
+
+
+def command_words(command: str, values: Mapping[str, str], where: str) -> list[str]:
+    """The words of a command, with `{data}` and others filled in. Raises UserError."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UserError(f"{where}: command: cannot be split into words ({error})") from None
+    if not words:
+        raise UserError(f"{where}: command: is empty")
+
+    def filled(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise unknown(f"{where}: command: {{{found[1]}}}:", found[1], values)
+        return values[found[1]]
+
+    return [re.sub(r"\{([a-z_]+)\}", filled, word) for word in words]
+
+
+def digest_of_folder(folder: Path) -> str:
+    """sha256 in hex over names and contents of the Python files in a folder. Raises OSError."""
+    hashed = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        hashed.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        hashed.update(content)
+    return hashed.hexdigest()

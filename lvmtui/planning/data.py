@@ -1,0 +1,253 @@
+"""The data of a campaign: files opened and checked, sizes chosen, held-out windows drawn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from lvmtui.datasets.arm import Arm as ArmRows
+from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.check import PART, Check, check_arms, too_short
+from lvmtui.datasets.clusters import group_arms
+from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
+from lvmtui.datasets.near_copies import Groups
+from lvmtui.datasets.sizes import LEAST_BATCHES, Pool, Subsets, asked_sizes, geometric
+from lvmtui.datasets.split import Split
+from lvmtui.datasets.windows import covered
+from lvmtui.formats.campaign import ArmFacts
+from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, arm_names
+from lvmtui.legacy.earlier_runs import Earlier
+from lvmtui.planning.extend import Extension
+from lvmtui.planning.judged_on import folds_by_default
+from lvmtui.planning.options import BUNDLED, Options, count_of_sizes, vectors_of
+from lvmtui.system.errors import UserError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CampaignData:
+    """The data of a campaign, opened, checked and split."""
+
+    arms: Mapping[Arm, ArmRows]
+    """Smallest first. Sizes that are cut from one file all have its rows; their windows stand in the splits."""
+    labels: tuple[str, ...]
+    check: Check
+    splits: tuple[Split, ...]
+    """One, or one for each seed."""
+    notes: tuple[str, ...]
+    contexts: tuple[int, ...]
+    """The shortest first."""
+
+    def split_for(self, options: Options, seed: int) -> Split:
+        return self.splits[options.seeds.index(seed) if len(self.splits) > 1 else 0]
+
+    def facts(self, workspace: Workspace, *, cut: bool) -> dict[Arm, ArmFacts]:
+        """The arms as the plan shows them. `cut`: they are sizes of one file."""
+        return {
+            name: _arm_facts(arm, label, self.splits[0], name, workspace, cut)
+            for (name, arm), label in zip(self.arms.items(), self.labels, strict=True)
+        }
+
+
+def open_data(
+    options: Options, earlier: Earlier | None, extended: Extension | None, workspace: Workspace, batch: int, say: Say
+) -> tuple[Options, CampaignData]:
+    """Open and check the files, and draw the split or one for each seed; and the options with folds decided. Without
+    an order there are none if the articles are too few, or if the sizes of one file are compared. Raises UserError.
+
+    `batch`: windows of an update, which the smallest size must have.
+    """
+    if options.folds and len(options.seeds) < 2:
+        raise UserError("--folds: needs several seeds, one for each fold; add --seeds 1 2 3")
+    single = replace(options, folds=bool(options.folds))
+    if options.sizes:
+        return single, _cut(single, extended, workspace, batch, say)
+    if options.folds is None and folds_by_default(options):
+        folded = replace(options, folds=True)
+        with suppress(UserError):  # of folds, or of the data: the second is raised again
+            return folded, _open_files(folded, earlier, workspace, say)
+    return single, _open_files(single, earlier, workspace, say)
+
+
+def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> CampaignData:
+    """Each arm is a file, or what runs of an earlier campaign were trained on. Raises UserError."""
+    arms = open_arms(options, earlier, workspace, say)
+    say("checking the vectors")
+    for smaller, larger in pairwise(arms):
+        refuse_unfit(smaller, larger)
+    groups = group_arms(*arms, same=options.same)
+    _refuse_not_nested(arms, groups)
+    contexts = _contexts(options, earlier)
+    longest, cross = contexts[-1], options.cross_articles
+    check = check_arms(*arms, cross_articles=cross, groups=groups, context=longest)
+    if check.faults:
+        raise UserError(check.faults[0])
+    say("drawing the held-out windows")
+    splits: tuple[Split, ...]
+    notes: tuple[str, ...] = ()
+    seed = options.split_seed
+    if earlier is not None:
+        if options.folds:
+            raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
+        split, notes = earlier.split(arms[0], arms[1], seed, cross, groups)
+        splits = (split,)
+    elif options.folds:
+        folds = len(options.seeds)
+        splits = draw_folds(*arms, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest)
+    else:
+        splits = (draw_split(*arms, seed=seed, cross_articles=cross, groups=groups, context=longest),)
+    if contexts != (USUAL_CONTEXT,):
+        notes = (*notes, *too_short(arms, contexts, cross))
+    labels = options.labels or (earlier.spec.label if earlier else arms[0].label, *(arm.label for arm in arms[1:]))
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        both = "both arms" if len(labels) == 2 else "two arms"
+        raise UserError(
+            f"{both} would be called {twice}; tell them apart, as in --labels {' '.join(str(a.vectors) for a in arms)}"
+        )
+    named = dict(zip(arm_names(len(arms)), arms, strict=True))
+    return CampaignData(named, labels, check, splits, notes, contexts)
+
+
+def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
+    """The contexts that are trained, the shortest first. Raises UserError for others than the baseline runs have."""
+    if earlier is None:
+        return tuple(sorted(options.context)) or (USUAL_CONTEXT,)
+    own = earlier.spec.context
+    if options.context not in ((), (own,)):
+        raise UserError(f"--context: the baseline runs were trained with contexts of {own} vectors; leave it out")
+    return (own,)
+
+
+def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[ArmRows, ...]:
+    """The files as arms, smallest first; their compact stores are made where they are not there yet. Raises
+    UserError."""
+
+    def shown(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
+
+    def opened(name: Arm, file: str) -> ArmRows:
+        if file == BUNDLED:
+            return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
+        path = Path(file).expanduser()
+        return file_arm(
+            name,
+            path,
+            workspace.root,
+            reading=options.reading,
+            normalise=options.normalise,
+            progress=shown(file),
+            cache=workspace.cache,
+        )
+
+    if earlier:
+        return earlier.arm(workspace, options.normalise), opened("expanded", options.expanded)
+    if options.sizes:
+        return (opened("expanded", options.data[0] if options.data else options.expanded),)
+    files = options.data or (options.baseline, options.expanded)
+    return tuple(opened(name, file) for name, file in zip(arm_names(len(files)), files, strict=True))
+
+
+def _refuse_not_nested(arms: Sequence[ArmRows], groups: Groups) -> None:
+    """With three or more files each must contain the smaller ones: sizes that differ in more than size tell nothing
+    about size. Raises UserError."""
+    if len(arms) < 3:
+        return
+    for number, (smaller, larger) in enumerate(pairwise(arms)):
+        shared = float(np.isin(groups.of[number], groups.of[number + 1]).mean())
+        if shared < PART:
+            raise UserError(
+                f"--data: {larger.title} has only {shared:.0%} of the vectors of {smaller.title}; of several files "
+                "each must contain the smaller ones. Or name the largest alone and add --sizes"
+            )
+
+
+def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:
+    """Sizes of one file. Raises UserError."""
+    (whole,) = open_arms(options, None, workspace, say)
+    say("checking the vectors")
+    groups = group_arms(whole, same=options.same)
+    contexts = _contexts(options, None)
+    check = check_arms(whole, cross_articles=options.cross_articles, groups=groups, context=contexts[-1])
+    if check.faults:
+        raise UserError(check.faults[0])
+    say("drawing the held-out windows")
+    sizes: tuple[int | None, ...] = ()
+    there = 0
+
+    def chosen(pool: Pool) -> tuple[int | None, ...]:
+        nonlocal sizes, there
+        there = pool.vectors
+        if count := count_of_sizes(options.sizes):
+            least = round(LEAST_BATCHES * batch * pool.vectors / max(1, pool.windows))
+            sizes = geometric(count, there, least)
+        else:
+            sizes = asked_sizes([vectors_of(word) for word in options.sizes], there)
+        return sizes
+
+    subsets: Subsets = "random" if options.subsets == "random" else "file"
+    splits = draw_sizes(
+        whole,
+        chosen,
+        subsets=subsets,
+        seeds=options.seeds,
+        seed=options.split_seed,
+        folds=bool(options.folds),
+        cross_articles=options.cross_articles,
+        groups=groups,
+        context=contexts[-1],
+    )
+    notes = too_short((whole,), contexts, options.cross_articles) if contexts != (USUAL_CONTEXT,) else ()
+    labels = tuple(label_of(there if size is None else size) for size in sizes)
+    if extended is not None:
+        labels = tuple(extended.label(size or there) or label for size, label in zip(sizes, labels, strict=True))
+        splits = extended.with_its_windows(splits, labels)
+    return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, tuple(notes), contexts)
+
+
+def label_of(vectors: int) -> str:
+    """`800`, `2.5k`, `18k`."""
+    if vectors < 1000:
+        return str(vectors)
+    return f"{vectors / 1000:.0f}k" if vectors >= 10_000 else f"{vectors / 1000:.1f}k".replace(".0k", "k")
+
+
+def fingerprint_of(splits: Sequence[str]) -> str:
+    """The fingerprint of a campaign's held-out windows: the split's, or one made of those of all folds."""
+    different = list(dict.fromkeys(splits))
+    return different[0] if len(different) == 1 else hashlib.sha256(" ".join(different).encode()).hexdigest()
+
+
+def judging(splits: Sequence[Split]) -> tuple[Split, ...]:
+    """The splits whose held-out windows differ: one, or the folds. Sizes drawn by the seed share their windows."""
+    return tuple({split.facts.fingerprint: split for split in splits}.values())
+
+
+def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace, cut: bool) -> ArmFacts:
+    store = arm.open()
+    windows, counts = split.arm(name), split.facts.arms[name]
+    vectors, rows = arm.vectors, np.arange(*arm.rows)
+    if cut:
+        rows = np.flatnonzero(covered(windows.train, store.facts.rows, split.heldout.context))
+        vectors = len(rows)
+    articles = None
+    if store.facts.kind == "articles" and store.article_of is not None:
+        articles = len(np.unique(store.article_of[rows]))
+    return ArmFacts(
+        label=label,
+        data=arm.data(workspace.root),
+        vectors=vectors,
+        articles=articles,
+        train_windows=len(windows.train),
+        validation_windows=len(windows.validation),
+        dropped_windows=counts.gap + counts.equal_to_held_out + counts.equal_to_validation,
+        spare_windows=counts.spare,
+    )

@@ -1,0 +1,111 @@
+"""More sizes for a finished campaign: its runs are taken over, and only the new sizes are trained.
+
+The new campaign is judged on the windows of the old one. Its articles are drawn in the same order, so the new sizes
+contain the old ones, or are contained in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lvmtui.datasets.split import Split, read_split
+from lvmtui.formats.campaign import Campaign, PlannedRun
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import Arm, RunSpec
+from lvmtui.planning.options import Options
+from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.system.errors import UserError
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A finished campaign of several sizes, and what its runs were."""
+
+    folder: CampaignDir
+    campaign: Campaign
+    specs: tuple[RunSpec, ...]
+
+    def planned(self, arm_of: dict[str, Arm]) -> list[PlannedRun]:
+        """Its runs in the new campaign; `arm_of`: the new arm of each label."""
+        arms = self.campaign.arms
+        return [replace(p, arm=arm_of[arms[p.arm].label], trained_here=False) for p in self.campaign.runs]
+
+    def like(self, model: str, seed: int) -> RunSpec:
+        """How its run of a model and seed was trained; all sizes were trained alike."""
+        return next(s for s in self.specs if (s.model, s.seed) == (model, seed))
+
+    def trained(self, label: str) -> bool:
+        return any(s.label == label for s in self.specs)
+
+    def options(self, add: Sequence[str]) -> Options:
+        """The options that plan it again with more sizes. Raises UserError for a size it has."""
+        arms = self.campaign.arms.values()
+        labels = [arm.label for arm in arms]
+        for word in add:
+            if word.lower() in labels:
+                raise UserError(f"--add-sizes {word}: {self.campaign.id} has this size already; leave it out")
+        first, split = self.specs[0], read_split(self.folder.split_of(self.campaign.fold_numbers[0])).facts
+        return Options(
+            data=(first.data.file,),
+            sizes=(*(str(arm.vectors) for arm in arms), *add),
+            subsets=self.campaign.subsets,
+            models=tuple(dict.fromkeys(s.model for s in self.specs)),
+            recipe=self.campaign.recipe,
+            size=first.size,
+            seeds=self.campaign.seeds,
+            batch_size=first.recipe.batch_size,
+            split_seed=split.seed,
+            same=split.same,
+            cross_articles=split.cross_articles,
+            folds=self.campaign.folds,
+            cluster_cap=self.campaign.cluster_cap,
+            judge_on=self.campaign.judge_on,
+            context=self.campaign.contexts or (self.campaign.context,),
+            device=self.campaign.device,
+            deterministic=first.deterministic,
+            engine=self.campaign.engine,
+            engine_settings=self.campaign.engine_settings,
+        )
+
+    def label(self, vectors: int) -> str | None:
+        """The label of its size with so many vectors; None: it has no such size."""
+        return next((arm.label for arm in self.campaign.arms.values() if arm.vectors == vectors), None)
+
+    def with_its_windows(self, splits: Sequence[Split], labels: Sequence[str]) -> tuple[Split, ...]:
+        """The splits with the very windows its runs were trained on. Raises UserError if the windows that judge are
+        not those it was judged on."""
+        found = []
+        for fold, split in zip(self.campaign.fold_numbers, splits, strict=True):
+            before = read_split(self.folder.split_of(fold))
+            if before.facts.fingerprint != split.facts.fingerprint:
+                raise UserError(
+                    f"--add-sizes: the held-out windows of {self.campaign.id} cannot be drawn again: its file or the "
+                    "program has changed; start a new campaign"
+                )
+            arm_of = {arm.label: name for name, arm in self.campaign.arms.items()}
+            from_ = [
+                (before, arm_of[label]) if label in arm_of else (split, mine)
+                for label, mine in zip(labels, split.arms, strict=True)
+            ]
+            windows = [one.arms[name] for one, name in from_]
+            counts = [one.facts.arms[name] for one, name in from_]
+            facts = replace(split.facts, baseline=counts[0], between=tuple(counts[1:-1]), expanded=counts[-1])
+            found.append(Split(split.heldout, windows[0], windows[-1], facts, tuple(windows[1:-1])))
+        return tuple(found)
+
+
+def read_extension(workspace: Workspace, folder: CampaignDir) -> Extension:
+    """The campaign that is to be extended. Raises UserError if it cannot be."""
+    state = CampaignReader(workspace, folder).refresh()
+    campaign = state.campaign
+    if not campaign.subsets:
+        raise UserError(f"--add-sizes: {campaign.id} was not planned with --sizes; start a new campaign with them")
+    specs = []
+    for view in state.runs:
+        if view.state is None or view.state.trainer.finished is None:
+            raise UserError(
+                f"--add-sizes: {view.planned.run} of {campaign.id} is not finished; let it finish, or retry it"
+            )
+        specs.append(replace(view.state.spec, label=campaign.arm(view.planned.arm).label))
+    return Extension(folder, campaign, tuple(specs))

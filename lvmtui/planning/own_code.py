@@ -1,0 +1,258 @@
+"""Copies a user's models and losses into a campaign, and has a child process try them. Never runs them here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.spec import USUAL_CONTEXT, Recipe
+from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, UserCode, digest_of_folder
+from lvmtui.planning.own_tables import Own, TrainerTable
+from lvmtui.system.errors import UserError
+from lvmtui.system.launch import our_command
+from lvmtui.system.processes import kill_child, spawn, unmarked_environment
+from lvmtui.system.text import last_words
+
+PATIENCE = 120.0
+"""Seconds a check may take. A model of 100 million numbers needs ten for it on one core."""
+MOST_BYTES = 4 << 20
+"""Of Python files that are copied: a package of models, not an environment."""
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class OwnCode:
+    """What the specs of a campaign hold of the user's own, and the files that belong to it."""
+
+    models: dict[tuple[str, int], OwnModel] = field(default_factory=dict)
+    """By name and context."""
+    losses: dict[str, UserCode] = field(default_factory=dict)
+    """By the recipe's name."""
+    trainers: dict[str, OwnTrainer] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Copies, by their path relative to the workspace."""
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """How people write the names of the user's own."""
+        models = {name: model.title for (name, _), model in self.models.items()}
+        return models | {name: trainer.title for name, trainer in self.trainers.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report must know."""
+        return tuple(
+            f"{trainer.title} is a trainer of the user's own; that it trained on no held-out vector is its word"
+            for trainer in self.trainers.values()
+        )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the plan must say besides."""
+        named = ", ".join(trainer.title for trainer in self.trainers.values())
+        return (f"how long {named} takes is not known; the time expected is a guess",) if named else ()
+
+    def with_loss(self, recipe: Recipe) -> Recipe:
+        return replace(recipe, own_loss=self.losses.get(recipe.name))
+
+    def write(self, workspace: Path) -> None:
+        """Put the copies into the campaign's folder. Raises OSError."""
+        for name, content in self.files.items():
+            path = workspace / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The windows that the code is tried on."""
+
+    dim: int
+    context: int
+    batch_size: int
+
+
+def gather_own(
+    own: Own, used: tuple[str, ...], recipes: Mapping[str, Recipe], shapes: Sequence[Shape], folder: str, say: Say
+) -> OwnCode:
+    """Copy and try what the campaign uses. `recipes`: of each model; `shapes`: of the windows it is to be
+    trained on; `folder`: of the copies, from the workspace.
+
+    Raises UserError with the user's own file and line.
+    """
+    found = OwnCode()
+    for name in used:
+        if name in own.trainers:
+            found.trainers[name] = own_trainer(own.trainers[name])
+        elif (table := own.models.get(name)) and table.source:
+            say(f"trying {table.source}")
+            code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
+            found.files |= files
+            for shape in {shape.context: shape for shape in shapes}.values():
+                answer = try_code(code, files, shape, table.options, "model", table.where)
+                parameters, uses = int(answer["parameters"]), uses_of(answer, shape)
+                model = OwnModel(table.title or code.name, code, table.options, parameters, uses)
+                found.models[name, shape.context] = model
+    for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
+        if (recipe := own.recipes.get(name)) and recipe.loss:
+            say(f"trying {recipe.loss}")
+            code, files = copy_of(recipe.loss, recipe.base, f"{folder}/loss_{name}", recipe.where)
+            try_code(code, files, shapes[0], {}, "loss", recipe.where)
+            found.losses[name] = code
+            found.files |= files
+    return found
+
+
+def uses_of(answer: Mapping[str, Any], shape: Shape) -> float:
+    """How often a window uses a parameter, from the times of a step and of one of a small GRU on the same machine."""
+    from lvmtui.estimate.cost import CORE, STEP, UPDATE, parameters_of
+    from lvmtui.models import REGISTRY
+
+    count = parameters_of("gru", "small", shape.dim) or 1
+    windows = shape.batch_size
+    uses = 1 + (REGISTRY["gru"].costs["small"].uses - 1) * shape.context / USUAL_CONTEXT
+    known = STEP + UPDATE * count + windows * 6 * count * uses / CORE
+    seconds = known * answer["step_seconds"] / max(answer["reference_seconds"], 1e-9)
+    parameters = max(1, int(answer["parameters"]))
+    left = max(seconds - STEP - UPDATE * parameters, 0.05 * seconds)
+    return float(left * CORE / (windows * 6 * parameters))
+
+
+def own_trainer(table: TrainerTable) -> OwnTrainer:
+    """A trainer as specs hold it. Raises UserError."""
+    digests = {}
+    for word in shlex.split(table.command):
+        path = table.folder / word
+        if "{" not in word and path.is_file():
+            digests[word] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif word.endswith(".py") and "{" not in word:
+            raise UserError(f"{table.where}: command: {path}: no such file")
+    return OwnTrainer(
+        title=table.title or table.name,
+        command=table.command,
+        folder=str(table.folder),
+        pattern=table.pattern,
+        unit="epoch" if table.epochs is not None else "step",
+        checkpoints=table.checkpoints,
+        files=digests,
+    )
+
+
+def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode, dict[str, bytes]]:
+    """The code `mixer.py:Mixer` or `package.module:name` as it will lie in `folder`, with its files. Raises
+    UserError."""
+    file, _, name = source.rpartition(":")
+    if file.endswith(".py"):
+        path = (base / Path(file).expanduser()).resolve()
+        if not path.stem.isidentifier():
+            raise UserError(f"{where}: {path.name}: is not a name that Python can import; use letters, digits, '_'")
+        files = {f"{folder}/{path.name}": _content(path, where)}
+        module = path.stem
+    else:
+        module = file
+        files = {f"{folder}/{inside}": content for inside, content in _package(module, base, where).items()}
+    with tempfile.TemporaryDirectory() as copied:
+        _lay_out(files, folder, Path(copied))
+        digest = digest_of_folder(Path(copied))
+    return UserCode(folder, module, name, digest, source), files
+
+
+def _package(module: str, base: Path, where: str) -> dict[str, bytes]:
+    """The Python files of the package that a module belongs to, by their path from beside the package."""
+    top = module.partition(".")[0]
+    beside = base / top
+    if beside.is_dir() or beside.with_suffix(".py").is_file():
+        root = beside
+    else:
+        try:
+            found = importlib.util.find_spec(top)  # of a top-level name: imports nothing
+        except (ImportError, ValueError):
+            found = None
+        if found is None or found.origin is None:
+            raise UserError(f"{where}: {module}: no such module beside the campaign file or in this Python")
+        root = Path(found.origin).parent if found.submodule_search_locations else Path(found.origin)
+    if not root.is_dir():
+        path = root if root.suffix == ".py" else root.with_suffix(".py")
+        return {path.name: _content(path, where)}
+    files: dict[str, bytes] = {}
+    for path in sorted(root.rglob("*.py")):
+        files[f"{top}/{path.relative_to(root).as_posix()}"] = _content(path, where)
+        if sum(map(len, files.values())) > MOST_BYTES:
+            raise UserError(f"{where}: {top}: more than {MOST_BYTES >> 20} MB of Python; put the model into one file")
+    return files
+
+
+def _content(path: Path, where: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{where}: {path}: cannot be read ({error.strerror})") from None
+    if len(content) > MOST_BYTES:
+        raise UserError(f"{where}: {path}: larger than {MOST_BYTES >> 20} MB; is it a Python file?")
+    return content
+
+
+def _lay_out(files: Mapping[str, bytes], folder: str, into: Path) -> None:
+    for name, content in files.items():
+        path = into / name.removeprefix(f"{folder}/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def try_code(
+    code: UserCode,
+    files: Mapping[str, bytes],
+    shape: Shape,
+    options: Mapping[str, OptionValue],
+    kind: str,
+    where: str,
+) -> dict[str, Any]:
+    """Have a short process of its own build and use the code; see `trainers/check_model.py`. Raises UserError."""
+    with tempfile.TemporaryDirectory(prefix="lvmtui-try-") as scratch:
+        root = Path(scratch)
+        _lay_out(files, code.folder, root / "code")
+        (root / "free").mkdir()
+        request, answer = root / "request.json", root / "answer.json"
+        asked = {
+            "folder": str(root / "code"),
+            "module": code.module,
+            "name": code.name,
+            "source": code.source,
+            "options": dict(options),
+            "kind": kind,
+            "allowed": str(root / "free"),
+            "dim": shape.dim,
+            "context": shape.context,
+            "batch_size": shape.batch_size,
+        }
+        request.write_bytes(dump_document(asked))
+        command = our_command("trainers.check_model", str(request), str(answer))
+        environment = {**unmarked_environment(os.environ), "TMPDIR": str(root / "free"), "OMP_NUM_THREADS": "1"}
+        child = spawn(command, output=root / "output", environment=environment, folder=root / "free")
+        try:
+            child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"{where}: {code.source}: was not built and tried within {PATIENCE:.0f} s") from None
+        finally:
+            kill_child(child)  # and what it may have left behind in its session
+        try:
+            found: dict[str, Any] = json.loads(answer.read_bytes())
+        except (OSError, ValueError):
+            with (root / "output").open("rb") as output:
+                output.seek(max(0, (root / "output").stat().st_size - 4096))
+                words = last_words(output.read()) or f"it ended with code {child.returncode}"
+            raise UserError(f"{where}: {code.source}: the process that tried it died: {words}") from None
+    if found["fault"]:
+        raise UserError(f"{where}: {found['fault']}")
+    return found

@@ -1,0 +1,128 @@
+"""Pictures of learning curves: held-out cosine over training windows, on a log axis. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
+from lvmtui.models import title_of
+from lvmtui.report.sizes import ALL, picture_of
+from lvmtui.system.numbers import cosine
+
+WIDTH, HEIGHT = 640, 320
+LEFT, RIGHT, TOP, BOTTOM = 56, 120, 30, 34
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9", "#333333", "#e69f00")
+"""Told apart by colour-blind eyes (Okabe and Ito 2008); each curve carries its name too."""
+GREY = "#666666"
+
+
+def learning_pictures(curve: LearningCurve) -> dict[str, str]:
+    """All pictures by the name of their file: all models in one, then each model with any size judged."""
+    judged = [one for one in curve.models if one.points]
+    pictures = {ALL: learning_svg("Learning curves", judged)}
+    return pictures | {picture_of(one.model): learning_svg(title_of(one.model), [one]) for one in judged}
+
+
+def learning_svg(title: str, curves: Sequence[ModelCurve]) -> str:
+    """Points with whiskers, the fitted curves, dotted beyond the largest size, and the best trivial baseline."""
+    drawn = [curve for curve in curves if curve.points]
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+        f'<text x="{LEFT}" y="18" font-size="13" fill="#222222">{escape(title)}</text>',
+    ]
+    if drawn:
+        lines += _Frame(drawn).all(drawn)
+    else:
+        lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="{GREY}">no size is judged yet</text>')
+    return "\n".join([*lines, "</svg>", ""])
+
+
+class _Frame:
+    """Turns figures into pixels."""
+
+    def __init__(self, curves: Sequence[ModelCurve]) -> None:
+        points = [point for curve in curves for point in curve.points]
+        windows = [p.windows for p in points] + [n for c in curves if c.fit for n, _ in c.fit.line]
+        self.first, self.last = math.log(min(windows)), math.log(max(windows))
+        if self.last - self.first < 1e-9:
+            self.last = self.first + 1
+        values = [y for p in points for y in (p.cosine - (p.whisker or 0), p.cosine + (p.whisker or 0))]
+        values += [p.trivial for p in points if p.trivial is not None]
+        self.low, self.high = min(values), max(values)
+        room = max(0.002, 0.08 * (self.high - self.low))
+        self.low, self.high = self.low - room, self.high + room
+
+    def x(self, windows: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * (math.log(windows) - self.first) / (self.last - self.first)
+
+    def y(self, value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low)
+
+    def all(self, curves: Sequence[ModelCurve]) -> list[str]:
+        lines = self._axes(max(curves, key=lambda curve: len(curve.points)))
+        lines += self._trivial(curves[0])
+        ends = sorted(curves, key=lambda curve: self.y(curve.points[-1].cosine))
+        below = 0.0
+        for curve in ends:
+            colour = COLOURS[list(curves).index(curve) % len(COLOURS)]
+            below = max(self.y(curve.points[-1].cosine) + 4, below + 13)
+            lines += [*self._curve(curve, colour), self._name(curve, colour, below)]
+        return lines
+
+    def _axes(self, curve: ModelCurve) -> list[str]:
+        bottom = HEIGHT - BOTTOM
+        lines = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="#444444"/>']
+        for value in (self.low, (self.low + self.high) / 2, self.high):
+            lines.append(
+                f'<text x="{LEFT - 5}" y="{self.y(value) + 4:.1f}" text-anchor="end" fill="#444444">'
+                f"{cosine(value)}</text>"
+            )
+        for point in curve.points:
+            x = self.x(point.windows)
+            lines.append(
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}" stroke="#444444"/>'
+                f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#444444">{escape(point.label)}</text>'
+            )
+        lines.append(
+            f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end" fill="{GREY}">'
+            "held-out cosine over training windows, log axis; dotted: carried on beyond the data</text>"
+        )
+        return lines
+
+    def _trivial(self, curve: ModelCurve) -> list[str]:
+        known = [(self.x(p.windows), self.y(p.trivial)) for p in curve.points if p.trivial is not None]
+        if not known:
+            return []
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
+        x, y = known[0]
+        return [
+            f'<polyline points="{path}" fill="none" stroke="{GREY}" stroke-dasharray="4 3"/>',
+            f'<text x="{x + 4:.1f}" y="{y - 4:.1f}" fill="{GREY}">best trivial baseline</text>',
+        ]
+
+    def _curve(self, curve: ModelCurve, colour: str) -> list[str]:
+        lines = []
+        for point in curve.points:
+            x, y = self.x(point.windows), self.y(point.cosine)
+            half = point.whisker or 0.0
+            lines.append(
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self.y(point.cosine - half):.1f}" '
+                f'y2="{self.y(point.cosine + half):.1f}" stroke="{colour}" stroke-width="1"/>'
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>'
+            )
+        if curve.fit:
+            end = curve.points[-1].windows
+            inside = [p for p in curve.fit.line if p[0] <= end * 1.001]
+            beyond = [p for p in curve.fit.line if p[0] >= end * 0.97]
+            for part, dash in ((inside, ""), (beyond, ' stroke-dasharray="2 3"')):
+                path = " ".join(f"{self.x(n):.1f},{self.y(value):.1f}" for n, value in part)
+                lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>')
+        return lines
+
+    def _name(self, curve: ModelCurve, colour: str, y: float) -> str:
+        word = f" {curve.word}" if curve.word else ""
+        return f'<text x="{WIDTH - RIGHT + 6}" y="{y:.1f}" fill="{colour}">{escape(title_of(curve.model))}{word}</text>'

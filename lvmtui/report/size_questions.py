@@ -1,0 +1,129 @@
+"""The questions that learning curves answer. Pure; every sentence is computed from `learning_curve.json`.
+
+What lies beyond the largest size is called an extrapolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lvmtui.formats.learning_curve import WORDS, LearningCurve
+from lvmtui.formats.results import ALPHA, Interval
+from lvmtui.models import title_of
+from lvmtui.report.costs import Cost
+from lvmtui.report.questions import LEAST_MODELS, Question, rank_correlation
+from lvmtui.report.sizes import named_all, worth_words
+from lvmtui.system.numbers import count, signed
+
+
+def size_questions(curve: LearningCurve | None, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
+    """What the learning curves answer; the first two take the place of those that two sizes answer."""
+    if curve is None or not any(one.doubling for one in curve.models):
+        return ()
+    found = [
+        Question("Which models profit most from more data?", _profit(curve)),
+        Question("Do larger models profit more?", _larger(curve, costs)),
+        Question("Is this much data enough?", _enough(curve)),
+        Question("Which model is best at which size?", _best(curve)),
+    ]
+    if curve.more_for_less:
+        found.append(Question("Does more data make up for a smaller model?", _more_for_less(curve)))
+    return tuple(found)
+
+
+def _profit(curve: LearningCurve) -> str:
+    known = [one for one in curve.models if one.word in WORDS[:2] and one.doubling and one.doubling.value is not None]
+    if not known:
+        return "No model is known to profit from twice the data."
+    ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
+    words = "; ".join(f"{title_of(one.model)} {worth_words(one.doubling)}" for one in ranked)
+    first = ranked[0].doubling
+    equal = [
+        title_of(one.model)
+        for one in ranked[1:]
+        if first and one.doubling and _overlap((first.low, first.high), (one.doubling.low, one.doubling.high))
+    ]
+    more = f" The interval of {title_of(ranked[0].model)} overlaps with that of {named_all(equal)}." if equal else ""
+    return f"With twice the largest size: {words}.{more}"
+
+
+def _overlap(one: tuple[float | None, float | None], other: tuple[float | None, float | None]) -> bool:
+    a, b = (_whole(pair) for pair in (one, other))
+    return a is None or b is None or (a[0] <= b[1] and b[0] <= a[1])
+
+
+def _whole(pair: tuple[float | None, float | None]) -> Interval | None:
+    return (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
+
+
+def _larger(curve: LearningCurve, costs: Mapping[str, Cost]) -> str:
+    points = [
+        (float(cost.parameters), one.doubling.value)
+        for one in curve.models
+        if one.doubling and one.doubling.value is not None and (cost := costs.get(one.model)) and cost.parameters
+    ]
+    if len(points) < LEAST_MODELS:
+        return f"Unknown: {len(points)} curves cannot show a trend; it takes at least {LEAST_MODELS}."
+    if len({x for x, _ in points}) == 1:
+        return "Unknown: all models have the same number of parameters."
+    rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
+    figures = (
+        f"rank correlation of parameters and a doubling's worth {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
+    )
+    if p > ALPHA:
+        return f"Not shown by these figures: {figures}."
+    return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
+
+
+def _enough(curve: LearningCurve) -> str:
+    """The plateau: what is left to gain beyond the largest size, with an interval."""
+    said = []
+    for one in curve.models:
+        if one.word == "flat" and one.doubling:
+            said.append(f"{title_of(one.model)}: yes, a doubling brings {worth_words(one.doubling)}")
+        elif one.word in WORDS[:2]:
+            left = one.rest if one.rest and not one.rest.refused else one.doubling
+            what = "all the data of this kind there could be" if left is one.rest else "a doubling"
+            said.append(f"{title_of(one.model)}: no, {what} would bring {worth_words(left)}")
+        elif one.word == "falling":
+            said.append(f"{title_of(one.model)}: more of this data is known to hurt")
+        elif one.word:
+            may = worth_words(one.doubling) or "anything"
+            said.append(f"{title_of(one.model)}: not known, a doubling may bring {may}")
+    return f"{'. '.join(said)}. All of this is extrapolated from the sizes measured." if said else "Unknown."
+
+
+def _best(curve: LearningCurve) -> str:
+    if not curve.best:
+        return "Unknown: fewer than two models have the same sizes and seeds."
+    stretches: list[tuple[str, list[str], bool]] = []
+    for lead in curve.best:
+        if stretches and stretches[-1][0] == lead.model:
+            stretches[-1] = (lead.model, [*stretches[-1][1], lead.label], stretches[-1][2] and lead.clear)
+        else:
+            stretches.append((lead.model, [lead.label], lead.clear))
+    words = [
+        f"{title_of(model)} at {labels[0] if len(labels) == 1 else f'{labels[0]} to {labels[-1]}'}"
+        + ("" if clear else " (its lead is not clear of zero)")
+        for model, labels, clear in stretches
+    ]
+    crossings = [
+        f"{title_of(c.after)} overtakes {title_of(c.before)} at about {count(c.windows)} training windows "
+        f"({count(c.low)} to {count(c.high)})"
+        for c in curve.overtakings
+    ]
+    return f"{'; '.join(words)}. {'; '.join(crossings) or 'No crossing of two models is known'}."
+
+
+def _more_for_less(curve: LearningCurve) -> str:
+    said = []
+    for one in curve.more_for_less:
+        pair = f"{title_of(one.smaller)} to equal {title_of(one.larger)}"
+        if one.factor is None:
+            least = f" (at least {one.low:.1f} times)" if one.low is not None else ""
+            said.append(f"{pair}: more than ten times the data{least}")
+        else:
+            low = f"{one.low:.1f}" if one.low is not None else "1"
+            ends = f"{low} to {one.high:.1f}" if one.high is not None else f"{low} to more than 10"
+            said.append(f"{pair}: {one.factor:.1f} times the largest size ({ends})")
+    return f"Extrapolated: {'; '.join(said)}."

@@ -1,0 +1,153 @@
+"""What a report says of several sizes: the learning curves, drawn as blocks. Pure.
+
+Every sentence is computed from `learning_curve.json`. What lies beyond the largest size is called an extrapolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve, Worth
+from lvmtui.models import title_of
+from lvmtui.report.blocks import Block, Figure, Heading, Text, bullets, table
+from lvmtui.report.curves import file_stem
+from lvmtui.system.numbers import cosine, percent
+from lvmtui.verdict.words import interval_words, trivial_title
+
+ALL = "learning_curves.svg"
+"""The picture of all models."""
+MEANING = {
+    "still rising": "a doubling of the data is known to help",
+    "flattening": "a doubling still helps, but less than half as much as the first one did",
+    "flat": f"a doubling is known to change less than {FLAT} %",
+    "falling": "a doubling is known to hurt",
+    "cannot tell": "the interval of a doubling's worth holds zero and is not narrow",
+}
+
+
+def picture_of(model: str) -> str:
+    """Name of the picture of a model's learning curve."""
+    return f"learning_{file_stem(model)}.svg"
+
+
+def worth_words(worth: Worth | None) -> str:
+    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
+    if worth is None or (worth.value is None and worth.low is None):
+        return ""
+    if worth.low is None or worth.high is None:
+        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
+    return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
+
+
+def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
+    """The learning curves in a sentence or two; empty where nothing is judged."""
+    if curve is None:
+        return ""
+    said = []
+    for word in WORDS:
+        models = [one for one in curve.models if one.word == word]
+        if not models:
+            continue
+        names = named_all([title_of(one.model) for one in models])
+        is_ = "is" if len(models) == 1 else "are"
+        said.append(f"of {names} it cannot be told" if word == "cannot tell" else f"{names} {is_} {word}")
+    if not said:
+        return ""
+    largest = next((one.points[-1].label for one in curve.models if one.points), "")
+    worths = [w for one in curve.models if one.word in WORDS[:2] and (w := one.doubling) and w.value is not None]
+    sentence = f"At {largest}, {'; '.join(said)}."
+    if worths:
+        values = [w.value for w in worths if w.value is not None]
+        span = percent(values[0]) if len(values) == 1 else f"{percent(min(values))} to {percent(max(values))}"
+        sentence += f" A doubling would bring {span} there (an extrapolation)."
+    if seeds == 1:
+        sentence += " One seed: what training and the draw of articles add is not in the intervals."
+    return sentence
+
+
+def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
+    """The learning curves: a table with a column a size, what the words mean, how the curves fit, the pictures."""
+    if curve is None or not any(one.points for one in curve.models):
+        return []
+    labels = list(dict.fromkeys(p.label for one in _longest_first(curve) for p in one.points))
+    judged = [one for one in curve.models if one.points]
+    rows = [_row(one, labels) for one in judged]
+    trivial = _longest_first(curve)[0]
+    best = {p.label: p for p in trivial.points}
+    shown = [best[label].trivial if label in best else None for label in labels]
+    if any(value is not None for value in shown):
+        names = list(dict.fromkeys(trivial_title(p.against) for p in trivial.points if p.against))
+        rows.append([f"best trivial ({', '.join(names)})", *(cosine(value) for value in shown), "", ""])
+    words = [word for word in WORDS if any(one.word == word for one in judged)]
+    missing = [f"{title_of(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
+    reasons = [f"{title_of(one.model)}: {one.reason}." for one in curve.models if one.reason]
+    return [
+        Heading("Learning curve"),
+        table(["model", *labels, "a doubling is worth", "verdict"], rows, right=range(1, len(labels) + 1)),
+        *bullets(
+            [
+                "Held-out cosine by size. A doubling is worth what the curve gives from the largest size to twice "
+                "that, in percent of the cosine, with its 95 % interval: an extrapolation.",
+                *(f"{word[0].upper()}{word[1:]}: {MEANING[word]}." for word in words),
+                *reasons,
+                *missing,
+            ]
+        ),
+        Figure("Learning curves of all models", f"{pictures}/{ALL}"),
+        *_fits(judged),
+        *(Figure(f"Learning curve of {title_of(one.model)}", f"{pictures}/{picture_of(one.model)}") for one in judged),
+    ]
+
+
+def _longest_first(curve: LearningCurve) -> list[ModelCurve]:
+    return sorted(curve.models, key=lambda one: -len(one.points))
+
+
+def _row(one: ModelCurve, labels: Sequence[str]) -> list[Text]:
+    by_label = {p.label: p.cosine for p in one.points}
+    return [
+        title_of(one.model),
+        *(cosine(by_label.get(label)) for label in labels),
+        worth_words(one.doubling),
+        one.word or "–",
+    ]
+
+
+def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
+    rows = []
+    for one in judged:
+        if one.fit is None:
+            continue
+        f = one.fit
+        interval = f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]"
+        exponent = interval if len(one.points) > 3 else "0, fixed"
+        rows.append(
+            [
+                title_of(one.model),
+                exponent,
+                cosine(1 - f.floor) if f.floor is not None else "none",
+                f"{f.p:.2f}",
+                worth_words(one.ten) or "not told",
+                worth_words(one.rest) or "not told",
+            ]
+        )
+    if not rows:
+        return []
+    refused = {w.refused for one in judged for w in (one.ten, one.rest) if w and w.refused}
+    return [
+        Heading("How the curves fit", 3),
+        table(["model", "exponent", "ceiling", "p of the fit", "ten times the data", "all that is left"], rows),
+        *bullets(
+            [
+                "The error 1 - cosine is fitted by e(n) = e_inf + b / n^c over training windows n; what moves all "
+                "sizes alike is left out of its intervals. The ceiling is 1 - e_inf. At exponent 0 every doubling "
+                "brings the same, and there is no ceiling. A p under 0.01 means that the curve does not fit. The last "
+                "two columns are extrapolations.",
+                *(f"Not told: {reason}." for reason in sorted(refused)),
+            ]
+        ),
+    ]
+
+
+def named_all(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

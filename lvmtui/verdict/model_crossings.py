@@ -1,0 +1,132 @@
+"""Two models over the same sizes: which is better where, where they cross, and how much more data makes up for a
+smaller model. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from lvmtui.formats.results import ALPHA, LEAST_DF
+from lvmtui.verdict.learning_curve import FACTORS, Curve, Floats, Measured, fit
+
+STEPS = 121
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The best model at one size."""
+
+    model: str
+    clear: bool
+    """Its lead over every other one is clear of zero; the intervals hold together (Bonferroni)."""
+    second: str
+    """The next best; empty: there is no other."""
+
+
+def leads(models: Mapping[str, Measured]) -> list[Lead]:
+    """The best model at each of S sizes, which all of them have."""
+    found = []
+    sizes = len(next(iter(models.values())).error)
+    for size in range(sizes):
+        ranked = sorted(models, key=lambda model: float(models[model].error[size]))
+        best = models[ranked[0]]
+        clear = all(_side(best.less(models[other]), size, ALPHA / max(1, len(models) - 1)) < 0 for other in ranked[1:])
+        found.append(Lead(ranked[0], clear, ranked[1] if len(ranked) > 1 else ""))
+    return found
+
+
+def _side(difference: Measured, size: int, alpha: float) -> int:
+    """-1 or 1 where the difference of the errors at a size is clear of zero, else 0."""
+    weights = np.zeros(len(difference.error))
+    weights[size] = 1
+    error, df = difference.standard_error(weights)
+    if df < LEAST_DF:
+        return 0
+    value = float(difference.error[size])
+    return int(np.sign(value)) if abs(value) > stats.t.ppf(1 - alpha / 2, df) * error else 0
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where one model overtakes another, in training windows."""
+
+    before: str
+    after: str
+    """Better from there on."""
+    value: float
+    low: float
+    high: float
+    """95 % interval, within the sizes."""
+
+
+def crossing(one: str, other: str, difference: Measured) -> Crossing | None:
+    """Where the errors of `one` less those of `other` change their sign; None where it is not known that they do: each
+    must be better at one end, clear of zero.
+
+    The difference is taken to be straight in log n. The interval holds every size at which it may be zero (Fieller
+    1954: no quotient of two estimates has to be normal).
+    """
+    first, last = _side(difference, 0, ALPHA), _side(difference, -1, ALPHA)
+    if first * last >= 0:
+        return None
+    line = fit(difference, np.zeros(1))
+    steps = np.linspace(float(np.log2(1 / line.span)), 0, STEPS)
+    weights = line.last_weights[0] - steps[:, None] * line.weights[0]
+    values = weights @ difference.error
+    errors = np.array([difference.standard_error(row) for row in weights])
+    near = np.abs(values) <= stats.t.ppf(1 - ALPHA / 2, np.maximum(errors[:, 1], 1)) * errors[:, 0]
+    best = float(np.clip(line.last[0] / line.doubling[0], steps[0], 0))
+    where = np.append(steps[near], best)
+    largest = float(difference.windows[-1])
+    before, after = (one, other) if first < 0 else (other, one)
+    value, low, high = (largest * 2.0 ** float(step) for step in (best, where.min(), where.max()))
+    return Crossing(before, after, value, low, high)
+
+
+@dataclass(frozen=True)
+class Need:
+    """How many times the largest size the smaller model needs to be as good as the larger one is there."""
+
+    value: float | None
+    """None: more than ten times."""
+    low: float | None
+    """None: even the lower end is beyond ten times."""
+    high: float | None
+
+
+def need(smaller: Curve, larger: Measured) -> Need | None:
+    """What the smaller model needs; None where it is not known to be worse at the largest size, or its curve cannot be
+    carried on.
+
+    For each exponent that its curve allows and each factor the error it would have is compared with the larger model's;
+    the interval holds every factor at which the two may be equal. Beyond the data all of it is extrapolation.
+    """
+    mine = smaller.measured
+    if smaller.refuses(2) or _side(mine.less(larger), -1, ALPHA) <= 0:
+        return None
+    target = float(larger.error[-1])
+    room = smaller.room(ALPHA)
+    reached: list[float] = []
+    value = None
+    for factor in FACTORS:
+        times = smaller.doublings(float(factor))
+        ahead = smaller.last - times * smaller.doubling - target
+        if value is None and ahead[smaller.best] <= 0:
+            value = float(factor)
+        for number in np.flatnonzero(room >= 0):
+            weights = smaller.last_weights[number] - times[number] * smaller.weights[number]
+            if ahead[number] ** 2 <= room[number] * _variance(mine, weights, larger):
+                reached.append(float(factor))
+                break
+    low = min(reached, default=None)
+    high = max(reached, default=None)
+    return Need(value, low, None if high is None or high >= FACTORS[-1] else high)
+
+
+def _variance(mine: Measured, weights: Floats, larger: Measured) -> float:
+    """Of the weighted sum of my errors less the larger model's at the largest size."""
+    moved = mine.influence @ weights - larger.influence[:, -1]
+    return float(moved @ moved + mine.training @ weights**2 + larger.training[-1])

@@ -1,0 +1,279 @@
+"""Measure the learning curves of a campaign of several sizes, and write `learning_curve.json`.
+
+Reads the held-out scores of every finished run, each proven to be the file its run vouched for. Only the short process
+`lvmtui.report.make` imports this module: it needs numpy and scipy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.learning_curve import (
+    Fit,
+    Leader,
+    LearningCurve,
+    ModelCurve,
+    MoreForLess,
+    Overtaking,
+    Point,
+    Worth,
+)
+from lvmtui.formats.results import STRATA
+from lvmtui.formats.spec import Arm
+from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.system.files import replace_file
+from lvmtui.system.numbers import plural
+from lvmtui.verdict.compare import read_scores, trivial_scores
+from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
+from lvmtui.verdict.figures import Scores
+from lvmtui.verdict.health import finite
+from lvmtui.verdict.interval import Booleans, Design
+from lvmtui.verdict.learning_curve import LEAST_SIZES, Curve, Floats, Measured, fit, measure
+from lvmtui.verdict.model_crossings import crossing, leads, need
+from lvmtui.verdict.ranking import health_by_run
+from lvmtui.verdict.rows import UNFIT
+
+DRAWN = 48
+"""Points of a curve, for pictures."""
+Cells = Mapping[tuple[Arm, int], Scores]
+"""A model's scores by arm and seed."""
+
+
+def write_curves(state: CampaignState) -> None:
+    """Write the learning curves of the runs that are finished. Raises OSError."""
+    replace_file(state.dir.learning_curve, dump_document(encode(curves_of(state, curve_inputs(state), time.time()))))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A model with the sizes and seeds its curve is made of."""
+
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    measured: Measured | None
+    """None with fewer than two sizes."""
+    curve: Curve | None
+    document: ModelCurve
+
+
+def measured_of(state: CampaignState) -> dict[str, Measured]:
+    """What each model's curve is fitted to, by model; those with fewer than two sizes are left out."""
+    judged = {model: _judge(state, model, _unfit(state)) for model in state.campaign.models}
+    return {model: one.measured for model, one in judged.items() if one.measured}
+
+
+def _unfit(state: CampaignState) -> set[str]:
+    """Runs that say nothing about their data, whatever their score."""
+    health = health_by_run(state, trivial_by_run(state))
+    return {run for run, findings in health.items() if any(f.kind in UNFIT for f in findings)}
+
+
+def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
+    """The curves of all models, and what they say of each other."""
+    unfit = _unfit(state)
+    judged = {model: _judge(state, model, unfit) for model in state.campaign.models}
+    # Only models with the same sizes and seeds can be set against each other, window by window.
+    kinds = [(one.arms, one.seeds) for one in judged.values() if one.measured]
+    most = max(kinds, key=kinds.count, default=None)
+    alike = {model: one for model, one in judged.items() if one.measured and (one.arms, one.seeds) == most}
+    measured = {model: one.measured for model, one in alike.items() if one.measured}
+    best = leads(measured) if len(measured) > 1 else []
+    points = next(iter(alike.values())).document.points if alike else ()
+    found = [crossing(a, b, measured[a].less(measured[b])) for a, b in combinations(measured, 2) if len(points) > 2]
+    return LearningCurve(
+        campaign=state.campaign.id,
+        inputs=inputs,
+        made=now,
+        models=tuple(one.document for one in judged.values()),
+        best=tuple(Leader(p.label, one.model, one.clear, one.second) for p, one in zip(points, best, strict=False)),
+        overtakings=tuple(Overtaking(c.before, c.after, c.value, c.low, c.high) for c in found if c),
+        more_for_less=tuple(_needs(state, alike)),
+    )
+
+
+def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLess]:
+    """For each pair of models, the one with fewer parameters first."""
+    sizes: dict[str, int] = {}
+    for view in state.runs:
+        started = view.state.trainer.started if view.state else None
+        if started and view.planned.model in alike:
+            sizes[view.planned.model] = started.parameters
+    found = []
+    for smaller, larger in combinations(sorted(sizes, key=lambda model: sizes[model]), 2):
+        curve, target = alike[smaller].curve, alike[larger].measured
+        if curve and target and sizes[smaller] < sizes[larger] and (more := need(curve, target)):
+            found.append(MoreForLess(smaller, larger, more.value, more.low, more.high))
+    return found
+
+
+# One model -----------------------------------------------------------------------------------------------------------
+
+
+def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
+    campaign = state.campaign
+    cells: dict[tuple[Arm, int], Scores] = {}
+    missing: list[str] = []
+    coming = 0
+    for view in (v for v in state.runs if v.planned.model == model):
+        scores, fault = _scores(state, view, unfit)
+        if scores is not None:
+            cells[view.planned.arm, view.planned.seed] = scores
+        elif view.state is not None and not view.status.over:
+            coming += 1
+        else:
+            seed = f" seed {view.planned.seed}" if len(campaign.seeds) > 1 else ""
+            missing.append(f"{campaign.arm(view.planned.arm).label}{seed}: {fault}")
+    arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
+    cells = {key: cells[key] for arm in arms for seed in seeds if (key := (arm, seed))}
+    measured: Measured | None = None
+    curve: Curve | None = None
+    points: tuple[Point, ...] = ()
+    if len(arms) > 1:
+        design = _design(state, arms, seeds, cells)
+        windows = [fmean(_windows(state, model, arm, seed) for seed in seeds) for arm in arms]
+        measured = measure(design, windows, [_pooled(state, cells, arm, seeds) for arm in arms])
+        points = _points(state, model, arms, seeds, cells, measured, design)
+        curve = fit(measured) if len(arms) >= LEAST_SIZES else None
+    return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
+
+
+def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[Scores | None, str]:
+    """The scores of a run, or why there are none."""
+    finished = view.state.trainer.finished if view.state else None
+    if finished is None:
+        return None, view.status.phase.value if view.state else "missing"
+    if view.planned.run in unfit:
+        return None, "collapsed or failed to learn"
+    return read_scores(view.folder.heldout, finished.heldout_digest)
+
+
+def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
+    """The sizes and seeds, each with all of the others, that keep the most runs: a size that lacks a seed is left out,
+    or that seed is. Among equals the one with more sizes."""
+    best: tuple[tuple[Arm, ...], tuple[int, ...]] = ((), ())
+    for count in range(len(seeds), 0, -1):
+        for chosen in combinations(seeds, count):
+            whole = tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen))
+            if (len(whole) * count, len(whole)) > (len(best[0]) * len(best[1]), len(best[0])):
+                best = whole, chosen
+    return best
+
+
+def _design(state: CampaignState, arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> Design:
+    chosen = seeds if state.campaign.folds else seeds[:1]
+    held = [cells[arms[0], seed] for seed in chosen]
+    return Design([scores.cluster[_judging(state, scores)] for scores in held], state.campaign.cluster_cap)
+
+
+def _judging(state: CampaignState, scores: Scores) -> Booleans:
+    """(W,) the held-out windows that the verdict is about."""
+    judge_on = state.campaign.judge_on
+    return np.ones(len(scores.window), bool) if judge_on == "both" else scores.stratum == STRATA.index(judge_on)
+
+
+def _pooled(state: CampaignState, cells: Cells, arm: Arm, seeds: Sequence[int]) -> list[list[Floats]]:
+    """The cosines of a size as `measure` takes them."""
+    held = [cells[arm, seed] for seed in seeds]
+    cosines: list[Floats] = [scores.cosine[_judging(state, scores)].astype(np.float64) for scores in held]
+    return [cosines] if state.campaign.folds else [[one] for one in cosines]
+
+
+def _windows(state: CampaignState, model: str, arm: Arm, seed: int) -> int:
+    view = state.view(model, arm, seed)
+    return view.state.spec.train_windows if view and view.state else 0
+
+
+def _points(
+    state: CampaignState,
+    model: str,
+    arms: Sequence[Arm],
+    seeds: Sequence[int],
+    cells: Cells,
+    measured: Measured,
+    design: Design,
+) -> tuple[Point, ...]:
+    found = []
+    for number, (arm, whisker) in enumerate(zip(arms, measured.whiskers.tolist(), strict=True)):
+        facts = state.campaign.arm(arm)
+        trivial = _trivial(state, model, arm, seeds, cells, design)
+        against = max(trivial, key=trivial.__getitem__, default="")
+        found.append(
+            Point(
+                arm=arm,
+                label=facts.label,
+                vectors=facts.vectors,
+                windows=float(measured.windows[number]),
+                seeds=len(seeds),
+                cosine=1 - float(measured.error[number]),
+                whisker=finite(whisker),
+                trivial=trivial.get(against),
+                against=against,
+            )
+        )
+    return tuple(found)
+
+
+def _trivial(
+    state: CampaignState, model: str, arm: Arm, seeds: Sequence[int], cells: Cells, design: Design
+) -> dict[str, float]:
+    """Cosine of each trivial baseline of a size, weighted as the models are."""
+    by_seed: list[dict[str, Floats]] = []
+    for seed in seeds:
+        scores = cells[arm, seed]
+        found = trivial_scores(state, model, seed, len(scores.window), (arm,)).get(arm, {})
+        by_seed.append({name: one.cosine[_judging(state, scores)].astype(np.float64) for name, one in found.items()})
+    names = [name for name in by_seed[0] if all(name in other for other in by_seed)]
+    if state.campaign.folds:
+        return {name: design.mean([one[name] for one in by_seed]) for name in names}
+    return {name: fmean(design.mean([one[name]]) for one in by_seed) for name in names}
+
+
+def _document(
+    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: Curve | None
+) -> ModelCurve:
+    """Figures and word of a model."""
+    bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
+    if curve is None:
+        too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
+        return _with(bare, f"{plural(coming, 'run')} to come" if coming else too_few)
+    cosine = points[-1].cosine
+    word, reason = curve.word(cosine) if not coming else (None, f"{plural(coming, 'run')} to come")
+    low, high = curve.plausible_exponents
+    largest = curve.measured.windows
+    along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
+    line = tuple(zip(along.tolist(), (1 - curve.at(along)).tolist(), strict=True))
+    shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, line)
+    return ModelCurve(
+        model=model,
+        points=points,
+        missing=missing,
+        word=word,
+        reason=reason,
+        fit=shown,
+        doubling=_worth(curve, 2, cosine),
+        ten=_worth(curve, 10, cosine),
+        rest=_worth(curve, None, cosine),
+    )
+
+
+def _with(bare: ModelCurve, reason: str) -> ModelCurve:
+    return ModelCurve(bare.model, bare.points, bare.missing, None, reason, None, None, None, None)
+
+
+def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:
+    """What that many times the largest size would bring; None: all that more data could."""
+    if factor is None:
+        reason = curve.refuses(2) or ("" if len(curve.exponents) > 1 else curve.refuses(10))
+    else:
+        reason = curve.refuses(factor)
+    if reason:
+        return Worth(factor, None, None, None, reason)
+    gain = curve.gain(np.inf if factor is None else factor).times(100 / max(abs(cosine), 1e-6))
+    return Worth(factor, finite(gain.value), finite(gain.low), finite(gain.high))

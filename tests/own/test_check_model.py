@@ -1,0 +1,188 @@
+"""A user's model is tried by a child process before anything is planned; what is wrong is said in one line."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from lvmtui.planning.own_code import Shape, copy_of, try_code, uses_of
+from lvmtui.system.errors import UserError
+from trainers.check_model import Answer, Request, check
+
+SHAPE = Shape(dim=16, context=5, batch_size=8)
+HEAD = "import os, time, threading, random\nimport torch\nfrom torch import nn\n"
+GOOD = HEAD + (
+    "class Model(nn.Module):\n"
+    "    def __init__(self, dim, context, width=4):\n"
+    "        super().__init__()\n"
+    "        self.line = nn.Linear(dim * context, dim)\n"
+    "    def forward(self, x):\n"
+    "        return self.line(x.flatten(1))\n"
+)
+
+
+def answer(folder: Path, source: str, **more: object) -> Answer:
+    """As the child would answer, in this process."""
+    (folder / "code").mkdir()
+    (folder / "free").mkdir()
+    (folder / "code" / "mine.py").write_text(source)
+    request = Request(
+        folder=str(folder / "code"),
+        module="mine",
+        name="Model",
+        source="mine.py:Model",
+        dim=SHAPE.dim,
+        context=SHAPE.context,
+        batch_size=SHAPE.batch_size,
+        options={},
+        allowed=str(folder / "free"),
+        **more,  # type: ignore[arg-type]
+    )
+    return check(request)
+
+
+def test_a_good_model_is_counted_and_timed(tmp_path: Path) -> None:
+    found = answer(tmp_path, GOOD)
+    assert found.fault == "" and found.parameters == 16 * 80 + 16
+    assert found.step_seconds > 0 and found.reference_seconds > 0
+    assert uses_of(vars(found), SHAPE) > 0
+
+
+FAULTS = {
+    "missing name": (GOOD.replace("class Model", "class Other"), "mine.py: has no 'Model'"),
+    "syntax": (GOOD + "def broken(:\n", "mine.py:10: invalid syntax"),
+    "import": ("import layers\n", "mine.py:1: No module named 'layers'"),
+    "error in init": (GOOD.replace("super().__init__()", "super().__init__(); nowhere"), "mine.py:6: name 'nowhere'"),
+    "error in forward": (GOOD.replace("x.flatten(1)", "x.flatten(1)[:, 1:]"), "mine.py:9: mat1 and mat2 shapes"),
+    "no module": (HEAD + "def Model(dim, context):\n    return 3\n", "returned int, not a torch.nn.Module"),
+    "shape": (
+        GOOD.replace("x.flatten(1)", "x.flatten(1))[:, :3] + 0 * (self.line(x.flatten(1))[:, :3]"),
+        "(8, 16) is needed",
+    ),
+    "tuple": (GOOD.replace("return self.line(x.flatten(1))", "return self.line(x.flatten(1)), 1"), "returned tuple"),
+    "not finite": (GOOD.replace("self.line(x.flatten(1))", "self.line(x.flatten(1)) / 0"), "is not finite"),
+    "no gradient": (
+        GOOD.replace("    def forward", "        self.spare = nn.Linear(2, 2)\n    def forward"),
+        "no gradient reaches spare.weight, spare.bias",
+    ),
+    "noise": (
+        GOOD.replace("x.flatten(1))", "x.flatten(1)) + torch.randn(1)"),
+        "evaluated twice, it predicts differently",
+    ),
+    "neighbours": (GOOD.replace("x.flatten(1))", "x.flatten(1)) + x.mean()"), "depends on the windows beside it"),
+    "foreign dice": (
+        GOOD.replace("x.flatten(1))", "x.flatten(1)) * (random.random() if self.training else 1)"),
+        "two steps from one seed end with different",
+    ),
+    "hidden state": (
+        GOOD.replace(
+            "return self.line(x.flatten(1))",
+            "self.seen = getattr(self, 'seen', 0) + self.training; return self.line(x.flatten(1)) * (1 + self.seen)",
+        ),
+        "saved and loaded, it predicts differently",
+    ),
+    "writes": (
+        GOOD.replace("return self", "open('/tmp/lvmtui_own_stray', 'w'); return self"),
+        "writes to /tmp/lvmtui_own_stray",
+    ),
+    "forks": (GOOD.replace("return self", "os.fork(); return self"), "starts another process"),
+    "shell": (GOOD.replace("return self", "os.system('true'); return self"), "starts another process"),
+    "leak": (
+        HEAD.replace("\n", "\nKEPT = []\n", 1)
+        + GOOD.removeprefix(HEAD).replace("return self", "KEPT.append(b'x' * (8 << 20)); return self"),
+        "more with each step",
+    ),
+    "no parameters": (
+        HEAD + "class Model(nn.Identity):\n    def forward(self, x): return x.mean(1)\n",
+        "has no parameters",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_faults_are_said_in_one_line(tmp_path: Path, case: str) -> None:
+    source, words = FAULTS[case]
+    found = answer(tmp_path, source)
+    assert words in found.fault and "\n" not in found.fault
+    assert not Path("/tmp/lvmtui_own_stray").exists()
+
+
+def test_frozen_parameters_are_no_fault(tmp_path: Path) -> None:
+    source = GOOD.replace(
+        "    def forward", "        self.spare = nn.Linear(2, 2).requires_grad_(False)\n    def forward"
+    )
+    found = answer(tmp_path, source)
+    assert found.fault == "" and found.parameters == 16 * 80 + 16
+
+
+LOSS = "def Model(output, target):\n    return (output - target).pow(2).mean()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (LOSS, ""),
+        (LOSS.replace(".mean()", ""), "returned shape (8, 16); a loss is one number"),
+        (LOSS.replace(".mean()", ".mean().item()"), "returned float"),
+        (LOSS.replace(".mean()", ".mean() / 0"), "the loss of random vectors is inf"),
+        (LOSS.replace("output - target", "output.detach() - target"), "mine.py"),
+    ],
+)
+def test_a_loss_is_tried_too(tmp_path: Path, source: str, words: str) -> None:
+    found = answer(tmp_path, source, kind="loss")
+    assert words in found.fault and bool(words) == bool(found.fault)
+
+
+# As the plan does it: in a child ------------------------------------------------------------------------------------
+
+
+def tried(tmp_path: Path, source: str) -> dict[str, object]:
+    (tmp_path / "mine.py").write_text(source)
+    code, files = copy_of("mine.py:Model", tmp_path, "own/mine", "--models")
+    return try_code(code, files, SHAPE, {"width": 3}, "model", "--models")
+
+
+def test_the_child_answers(tmp_path: Path) -> None:
+    assert tried(tmp_path, "print('x' * 10_000_000)\n" + GOOD)["parameters"] == 16 * 80 + 16
+
+
+def test_a_model_that_takes_its_process_down_harms_only_that(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the process that tried it died"):
+        tried(tmp_path, GOOD.replace("return self", "os._exit(9); return self"))
+
+
+def test_a_model_that_hangs_and_ignores_term_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.planning.own_code.PATIENCE", 6.0)
+    source = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)\n"
+    began = time.monotonic()
+    with pytest.raises(UserError, match="was not built and tried within 6 s"):
+        tried(tmp_path, source)
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("nowhere.py:Model", "nowhere.py: cannot be read"),
+        ("no.such.module:Model", "no such module"),
+        ("my-model.py:Model", "is not a name that Python can import"),
+    ],
+)
+def test_files_that_are_not_there(tmp_path: Path, source: str, words: str) -> None:
+    (tmp_path / "my-model.py").write_text(GOOD)
+    with pytest.raises(UserError, match=words):
+        copy_of(source, tmp_path, "own/mine", "--models")
+
+
+def test_a_package_is_copied_whole(tmp_path: Path) -> None:
+    package = tmp_path / "nets"
+    (package / "parts").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "parts" / "__init__.py").write_text("")
+    (package / "parts" / "line.py").write_text(GOOD)
+    (package / "mixer.py").write_text("from .parts.line import Model\n")
+    code, files = copy_of("nets.mixer:Model", tmp_path, "own/m", "--models")
+    assert set(files) == {f"own/m/nets/{n}" for n in ("__init__.py", "mixer.py", "parts/__init__.py", "parts/line.py")}
+    assert try_code(code, files, SHAPE, {}, "model", "--models")["fault"] == ""

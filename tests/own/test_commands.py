@@ -1,0 +1,154 @@
+"""`lvmtui trainer test` and `lvmtui watch` as a person types them, and the Lightning callback by a stand-in."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lvmtui.cli.commands import main
+from lvmtui.cli.trainer_test import try_trainer
+from lvmtui.cli.watch_logs import Watch, table
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
+
+
+def write_log(path: Path, epochs: int = 3) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("start\n" + "".join(f"epoch {e} val {0.5 + e / 100}\n" for e in range(1, epochs + 1)))
+    return path
+
+
+def test_a_pattern_is_shown_what_it_understands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = write_log(tmp_path / "a.log")
+    assert main(["trainer", "test", "--pattern", PATTERN, str(log)]) == 0
+    said = capsys.readouterr().out
+    assert "3 of 4 lines understood, 3 of them evaluations, best validation cosine 0.5300" in said
+    assert "line 2: epoch 1, validation cosine 0.51" in said
+    assert main(["trainer", "test", "--pattern", r"loss (?P<loss>\d)", str(log)]) == 1
+    assert "no pattern is found in any of 4 lines; the last line is: epoch 3 val 0.53" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trainer", "test"], "give --command, or --pattern and a log file"),
+        (["trainer", "test", "x.log"], "needs --pattern"),
+        (["trainer", "test", "--pattern", "(", "x.log"], "not a regular expression"),
+        (["trainer", "test", "--pattern", PATTERN, "nowhere.log"], "nowhere.log: cannot be read"),
+        (["watch", "nowhere"], "nowhere: no such file or folder"),
+        (["watch", ".", "--pattern", "("], "not a regular expression"),
+    ],
+)
+def test_mistakes(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log(tmp_path / "runs" / "a.log")
+    write_log(tmp_path / "runs" / "deep" / "b.out", epochs=5)
+    (tmp_path / "runs" / "notes.txt").write_text("nothing here\n")
+    assert main(["watch", str(tmp_path / "runs"), "--pattern", PATTERN]) == 0
+    said = capsys.readouterr().out
+    assert "a.log" in said and "deep/b.out" in said and ".5500" in said and "notes.txt" not in said
+    assert "cannot pause or cancel them" in said
+
+
+def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "a.log", epochs=2)
+    watch = Watch([tmp_path], [PATTERN])
+    assert watch.look()[0].epoch == 2
+    with log.open("a") as more:
+        more.write("epoch 3 val 0.9\nepo")
+    assert watch.look()[0].best == 0.9
+    with log.open("a") as more:
+        more.write("ch 4 val 0.1\n\x1b]0;owned\x07\n")
+    found = watch.look()[0]
+    assert (found.epoch, found.cosine, found.best) == (4, 0.1, 0.9)
+    write_log(log, epochs=1)
+    assert watch.look()[0].best == 0.51
+    log.unlink()
+    assert watch.look()[0].best == 0.51
+    assert "\x1b" not in "".join(table(watch.look(), 0.0))
+
+
+def test_a_trainer_with_the_kit_passes_every_part(tmp_path: Path) -> None:
+    script = (
+        (EXAMPLES / "without_torch.py")
+        .read_text()
+        .replace("    run.step(", "    import time; time.sleep(0.02)\n    run.step(")
+    )
+    (tmp_path / "train.py").write_text(script)
+    command = f"{sys.executable} train.py"
+    found = {f.part: f for f in try_trainer(command, [], checkpoints=False, folder=tmp_path, limit=120)}
+    assert set(found) == {"events", "leave", "checkpoint", "resume", "predictions", "cancel"}
+    assert all(f.works for f in found.values()), found
+
+
+def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import time\nfor e in range(1, 1000):\n    print(f'epoch {e} val 0.5', flush=True); time.sleep(0.05)\n"
+    )
+    command = f"{sys.executable} train.py"
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=25)}
+    assert found["events"].works and found["cancel"].works
+    assert not found["leave"].works and "memory stays taken" in found["leave"].words
+    assert not found["predictions"].works
+
+
+# The Lightning callback -----------------------------------------------------------------------------------------------
+
+
+class FakeRun:
+    """Notes what it is told."""
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.resume_from, self.asked_to_leave = out, None, False
+        self.told: list[tuple[Any, ...]] = []
+
+    def step(self, step: int, **figures: Any) -> None:
+        self.told.append(("step", step, figures))
+
+    def evaluated(self, step: int, **figures: Any) -> None:
+        self.told.append(("evaluated", step, figures))
+
+    def checkpoint(self, path: str, step: int) -> None:
+        self.told.append(("checkpoint", path, step))
+
+
+def test_the_lightning_callback_tells_saves_and_leaves(tmp_path: Path) -> None:
+    """By a stand-in for Lightning's Trainer: its hooks and attributes, as Lightning 2 documents them."""
+    spec = importlib.util.spec_from_file_location("lightning_callback", EXAMPLES / "lightning_callback.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = FakeRun(tmp_path)
+    callback = module.LvmtuiCallback(run)
+    saved: list[str] = []
+    trainer = SimpleNamespace(
+        global_step=7,
+        callback_metrics={"train_loss": 0.5, "val_cosine": 0.6, "val_loss": 0.4},
+        sanity_checking=False,
+        should_stop=False,
+        save_checkpoint=saved.append,
+    )
+    callback.on_train_batch_end(trainer, None, None, None, 0)
+    callback.on_validation_end(trainer, None)
+    assert run.told == [
+        ("step", 7, {"loss": 0.5}),
+        ("evaluated", 7, {"cosine": 0.6, "loss": 0.4}),
+        ("checkpoint", "last.ckpt", 7),
+    ]
+    assert saved == [str(tmp_path / "last.ckpt")] and not trainer.should_stop
+    run.asked_to_leave = True
+    callback.on_train_batch_end(trainer, None, None, None, 1)
+    assert trainer.should_stop and len(saved) == 2

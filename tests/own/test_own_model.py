@@ -1,0 +1,107 @@
+"""A user's own model from a file to its weights: copied, trained, paused to the bit, kept so that it can be loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import Failed, Finished
+from lvmtui.planning.own_tables import Own, read_own, with_sources
+from lvmtui.system.errors import UserError
+from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
+from trainers.state import load_forecaster
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def planned(root: Path, source: str, **changes: object) -> RunDir:
+    own, models = with_sources(Own(), [source], "--models")
+    _, runs = plan_campaign(root, models=models, own=own, **changes)
+    return runs[0]
+
+
+def test_the_example_trains_pauses_to_the_bit_and_can_be_loaded(tmp_path: Path) -> None:
+    model = tmp_path / "mixer.py"
+    model.write_bytes((EXAMPLES / "mixer.py").read_bytes())
+    run = planned(tmp_path, f"{model}:Mixer")
+    model.write_text("raise SystemExit('edited after the campaign was planned')")
+    spec = read_spec(run.spec)
+    assert spec.own_model is not None and spec.own_model.parameters > 0 and spec.own_title == "Mixer"
+    paused = copy_of(run, "paused")
+    assert train_here(run) is Exit.FINISHED
+    assert train_here(paused, Interrupting(paused.intent, at=6)) is Exit.PAUSED
+    assert train_here(paused) is Exit.FINISHED
+    once, twice = state_of(run).finished, state_of(paused).finished
+    assert once is not None and twice is not None
+    assert once.weights_digest == twice.weights_digest and once.heldout == twice.heldout
+    with pytest.raises(UserError, match=r"code of its own \(mixer\.py\)"):
+        load_forecaster(run.best_model)
+    loaded = load_forecaster(run.best_model, run_its_code=True)
+    assert loaded(torch.randn(3, spec.context, spec.dim)).shape == (3, spec.dim)
+
+
+BATCH_NORM = """
+import torch
+from torch import nn
+class Model(nn.Module):
+    def __init__(self, dim, context):
+        super().__init__()
+        self.norm, self.line = nn.BatchNorm1d(dim * context), nn.Linear(dim * context, dim)
+    def forward(self, x):
+        return self.line(self.norm(x.flatten(1)))
+"""
+
+
+def test_batch_statistics_reach_the_weights_that_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(BATCH_NORM)
+    run = planned(tmp_path, f"{tmp_path}/model.py:Model")
+    assert train_here(run) is Exit.FINISHED
+    kept = torch.load(run.best_model, weights_only=True)["state_dict"]
+    assert kept["model.norm.num_batches_tracked"] > 0 and kept["model.norm.running_mean"].abs().max() > 0
+
+
+def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        BATCH_NORM.replace("return self", "assert len(x) != 32, 'no 32'\n        return self")
+    )
+    run = planned(tmp_path, f"{tmp_path}/model.py:Model", batch_size=31)
+    changed = copy_of(run, "changed", recipe=_with_batch(run, 32))
+    assert train_here(changed) is Exit.FAILED
+    ending = events_of(changed)[-1]
+    assert isinstance(ending, Failed) and ending.message == "model.py:9: no 32"
+
+
+def _with_batch(run: RunDir, size: int) -> object:
+    from dataclasses import replace
+
+    return replace(read_spec(run.spec).recipe, batch_size=size)
+
+
+def test_a_copy_that_was_changed_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(BATCH_NORM)
+    run = planned(tmp_path, f"{tmp_path}/model.py:Model")
+    spec = read_spec(run.spec)
+    assert spec.own_model is not None
+    copy = tmp_path / spec.own_model.code.folder / "model.py"
+    copy.write_text(copy.read_text() + "\n")
+    assert train_here(run) is Exit.FAILED
+    ending = events_of(run)[-1]
+    assert isinstance(ending, Failed) and "not the" in ending.message and ending.reason == "data"
+
+
+def test_a_recipe_and_a_loss_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text("def loss(output, target):\n    return (output - target).abs().mean()\n")
+    table = {"recipes": {"mine": {"based_on": "tuned", "rate": 1e-3, "loss": "my.py:loss"}}}
+    own = read_own(table, tmp_path / "campaign.toml")
+    _, runs = plan_campaign(tmp_path, own=own, recipe="mine")
+    spec = read_spec(runs[0].spec)
+    assert spec.recipe.name == "mine" and spec.recipe.rate == 1e-3 and spec.recipe.own_loss is not None
+    assert train_here(runs[0]) is Exit.FINISHED
+    assert isinstance(events_of(runs[0])[-1], Finished)
+    losses = [e.loss for e in state_of(runs[0]).evaluations]
+    assert all(loss is not None and loss < 0.5 for loss in losses)

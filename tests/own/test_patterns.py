@@ -1,0 +1,92 @@
+"""Lines that training scripts print, as patterns read them; and output that is cut, floods or lies."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from trainers.program.output import FREE, Output, Thinned
+
+PATTERN = r"epoch (?P<epoch>\d+).*train (?P<train_loss>\S+) val_cosine (?P<cosine>\S+)"
+
+
+def read(line: str, *patterns: str) -> Reading | None:
+    return Patterns(patterns or (PATTERN,)).read(line.encode())
+
+
+def test_a_line_is_read() -> None:
+    found = read("[INFO] epoch 3/20 lr 1e-3 train 0.48 val_cosine 0.5123")
+    assert found == Reading(epoch=3.0, train_loss=0.48, cosine=0.5123, evaluated=True)
+
+
+def test_the_first_pattern_that_is_found_counts() -> None:
+    found = read("step 10 loss 2.5", PATTERN, r"step (?P<step>\d+) loss (?P<loss>\S+)")
+    assert found == Reading(step=10, train_loss=2.5)
+
+
+def test_a_loss_beside_a_cosine_is_of_the_validation_windows() -> None:
+    assert read("e 1 l .5 c .7", r"e (?P<epoch>\d) l (?P<loss>\S+) c (?P<cosine>\S+)") == Reading(
+        epoch=1.0, loss=0.5, cosine=0.7, evaluated=True
+    )
+
+
+def test_what_is_no_number_and_what_is_no_cosine() -> None:
+    assert read("epoch 3 train 0.48 val_cosine n/a") is None
+    assert read("nothing of the kind") is None
+    percent = read("epoch 3 train 0.48 val_cosine 51.2")
+    assert percent is not None and percent.cosine is None and not percent.evaluated
+    diverged = read("epoch 3 train nan val_cosine nan")
+    assert diverged is not None and diverged.cosine is not None and math.isnan(diverged.cosine)
+
+
+def test_faults_of_a_pattern() -> None:
+    assert pattern_fault(PATTERN) == ""
+    assert "not a regular expression" in pattern_fault("(?P<cosine>")
+    assert "the names are step, epoch" in pattern_fault("(?P<acc>.)")
+    assert "has no named group" in pattern_fault("cosine")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_left(line: bytes) -> None:
+    found = Patterns([r"(?P<step>\S+) (?P<cosine>\S+)"]).read(line)
+    assert found is None or found.step is None or found.step >= 0
+
+
+@given(st.lists(st.integers(1, 40), max_size=20))
+def test_output_cut_anywhere_says_the_same(cuts: list[int]) -> None:
+    said = b"".join(b"epoch %d train 1 val_cosine 0.5\r\nmore\n" % n for n in range(1, 9))
+    found: list[Reading] = []
+    log = io.BytesIO()
+    output = Output(log, [PATTERN], found.append)
+    rest = said
+    for cut in cuts:
+        output.feed(rest[:cut])
+        rest = rest[cut:]
+    output.feed(rest)
+    output.close()
+    assert [r.epoch for r in found] == list(range(1, 9))
+    assert log.getvalue().split() == said.replace(b"\r", b"").split()
+
+
+def test_a_line_without_an_end_is_bounded() -> None:
+    log, found = io.BytesIO(), list[Reading]()
+    output = Output(log, [PATTERN], found.append, clock=lambda: 0.0)
+    for _ in range(3000):
+        output.feed(b"x" * 4096)
+    output.feed(b"\nepoch 1 train 1 val_cosine 0.5\n")
+    assert len(log.getvalue()) <= FREE + 4096 and len(found) == 1 and b"lines left out" in log.getvalue()
+
+
+@given(st.integers(0, 5000), st.integers(2, 50))
+def test_thinning_keeps_the_first_and_spreads_the_rest(count: int, limit: int) -> None:
+    thinned = Thinned(limit)
+    kept = [n for n in range(count) if thinned.takes()]
+    assert kept == sorted(kept) and (not count or kept[0] == 0)
+    assert len(kept) <= limit * (2 + math.log2(1 + count / limit))
+    gaps = [b - a for a, b in itertools.pairwise(kept)]
+    assert gaps == sorted(gaps)

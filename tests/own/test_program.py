@@ -1,0 +1,291 @@
+"""A user's own trainer: real programs, a real wrapper process, real orders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.intent import write_intent
+from lvmtui.formats.live import read_progress
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Failed,
+    Finished,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+)
+from lvmtui.planning.own_tables import read_own
+from lvmtui.system.launch import our_command
+from lvmtui.system.process_id import LAUNCH_MARK
+from lvmtui.system.processes import Process, marked_processes
+from tests.trainers.tiny import events_of, plan_campaign
+from tests.waiting import wait_for
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+KIT = "from lvmtui.trainer_kit import Run\nimport time, os, sys, signal\nimport numpy as np\nrun = Run.open()\n"
+PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
+
+
+class Bench:
+    """A campaign whose trainer is a script, and the wrapper process of one of its runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.launch = f"test{os.getpid()}{id(self)}"
+
+    def plan(self, script: str, **table: object) -> RunDir:
+        (self.root / "train.py").write_text(script)
+        given = {"command": f"{sys.executable} train.py", "steps": 50, **table}
+        given = {key: value for key, value in given.items() if value is not None}
+        own = read_own({"trainers": {"mine": given}}, self.root / "campaign.toml")
+        _, runs = plan_campaign(self.root, models=("mine",), own=own)
+        self.run = runs[0]
+        return self.run
+
+    def start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, LAUNCH_MARK: self.launch}
+        with self.run.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                our_command("trainers", str(self.run.path)), stdout=log, stderr=log, env=environment
+            )
+        return self.process
+
+    def to_the_end(self) -> Exit:
+        return Exit(self.start().wait(90))
+
+    def tree(self) -> list[Process]:
+        """Everybody but the wrapper."""
+        return [p for p in marked_processes() if p.launch == self.launch and p.identity.pid != self.process.pid]
+
+    def evaluated(self) -> bool:
+        return self.run.events.exists() and any(isinstance(e, Evaluated) for e in events_of(self.run))
+
+    def log(self) -> str:
+        return self.run.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    for process in marked_processes():
+        if process.launch == bench.launch:
+            os.kill(process.identity.pid, 9)
+
+
+def ending(run: RunDir) -> object:
+    return events_of(run)[-1]
+
+
+def failed(run: RunDir) -> str:
+    last = ending(run)
+    assert isinstance(last, Failed), last
+    assert "\n" not in last.message
+    return last.message
+
+
+# Understood -----------------------------------------------------------------------------------------------------------
+
+
+def test_lines_are_enough_for_a_curve_and_no_verdict(bench: Bench) -> None:
+    run = bench.plan(
+        "for e in range(1, 6): print(f'epoch {e} val {0.5 + e / 100}')", pattern=PATTERN, epochs=5, steps=None
+    )
+    assert bench.to_the_end() is Exit.FINISHED
+    found = [e for e in events_of(run) if isinstance(e, Evaluated)]
+    assert [(e.step, e.epoch, round(e.cosine or 0, 2), e.best) for e in found][-1] == (5, 5.0, 0.55, True)
+    finished = ending(run)
+    assert isinstance(finished, Finished) and finished.heldout.windows == 0
+    assert finished.unjudged == "it left no predictions of the held-out windows (predictions.npy)"
+
+
+def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
+    run = bench.plan(
+        KIT
+        + "train = run.windows('train')\n"
+        + "contexts, targets = train.batch(slice(None))\n"
+        + "assert np.isfinite(contexts).all() and np.isfinite(targets).all() and len(contexts) == len(train)\n"
+        + "assert np.isnan(train.vectors).any(), 'what was held out is not there'\n"
+        + "for step in range(1, run.steps + 1): run.step(step, loss=1 / step, cosine=0.5)\n"
+        + "run.evaluated(step, cosine=0.9, loss=0.1)\n"
+        + "run.predicted(run.heldout_contexts.mean(axis=1))\n"
+    )
+    assert bench.to_the_end() is Exit.FINISHED, bench.log()
+    finished = ending(run)
+    assert isinstance(finished, Finished) and finished.unjudged == "" and run.heldout.exists()
+    assert finished.heldout.windows == read_spec(run.spec).heldout_windows and finished.heldout.cosine > 0.5
+    points = [e for e in events_of(run) if isinstance(e, Trained)]
+    assert len(points) == 50 and points[-1].loss == pytest.approx(1 / 50)
+    assert read_progress(run.progress) is not None
+
+
+@pytest.mark.parametrize("example", ["without_torch.py", "plain_torch.py"])
+def test_the_examples_train_and_are_judged(bench: Bench, example: str) -> None:
+    run = bench.plan((EXAMPLES / example).read_text(), steps=40)
+    assert bench.to_the_end() is Exit.FINISHED, bench.log()
+    finished = ending(run)
+    assert isinstance(finished, Finished) and finished.heldout.windows and finished.heldout.cosine > 0.8
+    assert any(isinstance(e, CheckpointSaved) for e in events_of(run))
+
+
+# Obeying --------------------------------------------------------------------------------------------------------------
+
+SLOW = (
+    KIT
+    + "first = int(run.resume_from.read_text()) if run.resume_from else 0\n"
+    + "assert first == run.first_step\n"
+    + "for step in range(first + 1, 10_000):\n"
+    + "    time.sleep(0.02); run.step(step, loss=1.0)\n"
+    + "    if step % 5 == 0: run.evaluated(step, cosine=0.5)\n"
+    + "    if run.asked_to_leave:\n"
+    + "        (run.out / 'ck').write_text(str(step)); run.checkpoint('ck', step); break\n"
+)
+
+
+def test_one_that_writes_checkpoints_is_paused_and_goes_on(bench: Bench) -> None:
+    run = bench.plan(SLOW, checkpoints=True)
+    bench.start()
+    wait_for(bench.evaluated)
+    write_intent(run.intent, "pause", by="test")
+    assert bench.process.wait(30) == Exit.PAUSED
+    paused = ending(run)
+    assert isinstance(paused, Paused) and not bench.tree()
+    write_intent(run.intent, "run", by="test")
+    bench.start()
+    wait_for(lambda: isinstance(ending(run), Evaluated))
+    started = [e for e in events_of(run) if isinstance(e, Started)][-1]
+    assert started.resumed_from == paused.step and started.checkpoint == "ck"
+    bench.process.terminate()
+    assert bench.process.wait(30) == Exit.INTERRUPTED
+    assert isinstance(ending(run), Interrupted)
+
+
+PRINTS = (
+    "import subprocess, sys, time\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+    "for e in range(1, 10_000):\n"
+    "    print(f'epoch {e} val 0.5'); time.sleep(0.05)\n"
+)
+
+
+def test_one_that_cannot_is_suspended_and_goes_on(bench: Bench) -> None:
+    run = bench.plan(PRINTS, pattern=PATTERN, epochs=10_000, steps=None)
+    bench.start()
+    wait_for(bench.evaluated)
+    write_intent(run.intent, "pause", by="test")
+    wait_for(lambda: len(bench.tree()) == 2 and all(p.stopped for p in bench.tree()))
+    wait_for(lambda: (p := read_progress(run.progress)) is not None and p.activity == "suspended")
+    count = len(events_of(run))
+    write_intent(run.intent, "run", by="test")
+    wait_for(lambda: len(events_of(run)) > count)
+    assert bench.process.poll() is None and not any(p.stopped for p in bench.tree())
+
+
+def test_cancel_ends_the_whole_tree_also_what_ignores_term(bench: Bench) -> None:
+    ignores = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    run = bench.plan(ignores + PRINTS, pattern=PATTERN, epochs=10_000, steps=None)
+    bench.start()
+    wait_for(bench.evaluated)
+    assert len(bench.tree()) == 2
+    write_intent(run.intent, "cancel", by="test")
+    assert bench.process.wait(30) == Exit.CANCELLED
+    assert isinstance(ending(run), Cancelled) and not bench.tree()
+
+
+def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
+    run = bench.plan(SLOW, checkpoints=True)
+    bench.start()
+    wait_for(bench.evaluated)
+    write_intent(run.intent, "pause", by="test")
+    bench.process.wait(30)
+    write_intent(run.intent, "run", by="test", from_start=True)
+    bench.start()
+    wait_for(lambda: isinstance(ending(run), Evaluated))
+    assert [e for e in events_of(run) if isinstance(e, Started)][-1].resumed_from == 0
+
+
+# Misfortunes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("raise ValueError('no such layer')", "left with exit code 1: ValueError: no such layer"),
+        (
+            "print('done, all good')",
+            "but told of no evaluation, and it left no predictions of the held-out windows",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
+        ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),
+    ],
+)
+def test_how_it_ended_is_said_in_one_line(bench: Bench, script: str, words: str) -> None:
+    run = bench.plan(script, pattern=PATTERN)
+    assert bench.to_the_end() is Exit.FAILED
+    assert words in failed(run)
+
+
+def test_a_program_that_is_not_there(bench: Bench) -> None:
+    run = bench.plan("", command="no-such-program-anywhere")
+    assert bench.to_the_end() is Exit.FAILED
+    assert failed(run) == "no-such-program-anywhere: could not be started (No such file or directory)"
+
+
+@pytest.mark.parametrize(
+    ("predictions", "words"),
+    [
+        ("np.zeros((3, 3), np.float32)", "predictions.npy is float32 (3, 3), not floats"),
+        ("run.heldout_contexts.mean(axis=1) / 0", "predictions hold NaN or infinite numbers"),
+        ("np.array([{}], dtype=object)", "predictions.npy cannot be read"),
+    ],
+)
+def test_predictions_that_cannot_be_judged_cost_the_verdict_alone(bench: Bench, predictions: str, words: str) -> None:
+    run = bench.plan(
+        KIT + f"run.evaluated(1, cosine=0.5)\nnp.save(run.out / 'predictions.npy', {predictions}, allow_pickle=True)\n"
+    )
+    assert bench.to_the_end() is Exit.FINISHED, bench.log()
+    finished = ending(run)
+    assert isinstance(finished, Finished) and words in finished.unjudged and finished.best_cosine == 0.5
+
+
+def test_what_it_leaves_behind_is_ended(bench: Bench) -> None:
+    bench.plan(PRINTS.replace("10_000", "4"), pattern=PATTERN, epochs=3, steps=None)
+    assert bench.to_the_end() is Exit.FINISHED
+    assert not bench.tree() and "left 1 processes behind" in bench.log()
+
+
+def test_a_flood_of_output_is_bounded(bench: Bench) -> None:
+    lines = "line = 'x' * 99\nfor e in range(1, 4):\n    for _ in range(100_000): print(line)\n"
+    flood = lines + "    print(f'epoch {e} val 0.5')\n"
+    run = bench.plan(flood, pattern=PATTERN, epochs=3, steps=None)
+    assert bench.to_the_end() is Exit.FINISHED
+    assert run.log.stat().st_size < 6 << 20 and "lines left out" in bench.log()
+    assert sum(isinstance(e, Evaluated) for e in events_of(run)) == 3
+
+
+def test_what_is_told_in_rubbish_harms_nothing(bench: Bench) -> None:
+    rubbish = "pipe = os.open(__import__('json').load(open(os.environ['LVMTUI_KIT']))['pipe'], os.O_WRONLY)\n" + (
+        r"os.write(pipe, b'\xff\xfe{[\n{}\n[1]\n{\"kind\": \"digits\", \"step\": \"x\"}\n{\"kind\": \"evaluated\"}\n')"
+        + "\n"
+    )
+    run = bench.plan(KIT + rubbish + "run.evaluated(4, cosine=0.5)\n")
+    assert bench.to_the_end() is Exit.FINISHED, bench.log()
+    assert sum(isinstance(e, Evaluated) for e in events_of(run)) == 1
+
+
+def test_many_evaluations_are_thinned(bench: Bench) -> None:
+    run = bench.plan(KIT + "for step in range(20_000): run.evaluated(step, cosine=0.5)\n", steps=20_000)
+    assert bench.to_the_end() is Exit.FINISHED, bench.log()
+    assert sum(isinstance(e, Evaluated) for e in events_of(run)) <= 10_000

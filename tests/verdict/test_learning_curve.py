@@ -1,0 +1,140 @@
+"""The learning curve: what is fitted, what is said, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvmtui.verdict.interval import Design
+from lvmtui.verdict.learning_curve import EXPONENTS, Floats, Measured, fit, measure
+from lvmtui.verdict.model_crossings import crossing, leads, need
+
+WINDOWS = np.geomspace(1000, 16_000, 5)
+CLUSTERS = 60
+
+
+def measured(
+    error: Floats, noise: float = 1e-4, windows: Floats = WINDOWS, shared: float = 0.0, seed: int = 5
+) -> Measured:
+    """Errors whose own standard error is about `noise` at each size, beside one that all sizes share."""
+    random = np.random.default_rng(seed)
+    own = random.normal(0, noise / np.sqrt(CLUSTERS), (CLUSTERS, len(error)))
+    common = random.normal(0, shared / np.sqrt(CLUSTERS), (CLUSTERS, 1))
+    zeros = np.zeros(len(error))
+    return Measured(np.asarray(windows), np.asarray(error), own + common, 40.0, zeros, 0.0)
+
+
+def power_law(exponent: float, floor: float = 0.45, fall: float = 0.05) -> Floats:
+    """Falls by `fall` from the smallest size to the largest."""
+    shape = WINDOWS**-exponent if exponent else -np.log(WINDOWS)
+    return np.asarray(floor + fall * (shape - shape[-1]) / (shape[0] - shape[-1]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(exponent=st.sampled_from(EXPONENTS[5:].tolist()), fall=st.floats(0.01, 0.2))
+def test_a_power_law_without_noise_is_found_again(exponent: float, fall: float) -> None:
+    error = power_law(exponent, fall=fall)
+    curve = fit(measured(error, noise=1e-6))
+    assert curve.exponent == pytest.approx(exponent, abs=0.011)
+    step = error[-2] - error[-1]  # 4 doublings in 4 steps
+    assert curve.gain(2).value == pytest.approx(step * 2**-exponent, rel=0.02)
+    assert curve.gain(2).low <= curve.gain(2).value <= curve.gain(2).high
+    assert curve.floor is not None and 1 - curve.floor > 1 - error[-1]
+    assert np.allclose(curve.at(WINDOWS), error, atol=1e-4)
+
+
+def test_a_straight_line_in_log_n_has_no_floor_and_every_doubling_brings_the_same() -> None:
+    curve = fit(measured(power_law(0, fall=0.04), noise=1e-6))
+    assert curve.exponent == 0 and curve.floor is None
+    assert curve.gain(2).value == pytest.approx(0.01) and curve.gain(8).value == pytest.approx(0.03)
+    assert np.isinf(curve.gain(np.inf).high)
+
+
+def test_what_all_sizes_share_does_not_widen_the_interval() -> None:
+    plain, hard = (fit(measured(power_law(0.3), shared=shared)) for shared in (0.0, 0.05))
+    widths = [curve.gain(2).high - curve.gain(2).low for curve in (plain, hard)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.05)
+    assert hard.measured.covariance[0, 0] > 100 * plain.measured.covariance[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("exponent", "fall", "noise", "word"),
+    [
+        (0.0, 0.05, 1e-4, "still rising"),
+        (0.9, 0.08, 1e-4, "flattening"),
+        (0.0, 0.0, 1e-4, "flat"),
+        (0.0, -0.05, 1e-4, "falling"),
+        (0.0, 0.0, 2e-2, "cannot tell"),
+    ],
+)
+def test_each_word_has_its_curve(exponent: float, fall: float, noise: float, word: str) -> None:
+    error = power_law(exponent, fall=fall)
+    found, reason = fit(measured(error, noise)).word(1 - float(error[-1]))
+    assert found == word and bool(reason) == (word == "cannot tell")
+
+
+def test_three_sizes_get_a_straight_line_that_is_not_carried_far() -> None:
+    three = fit(measured(power_law(0)[:3], windows=WINDOWS[:3]))
+    assert list(three.exponents) == [0]
+    assert not three.refuses(2) and "three sizes" in three.refuses(4)
+    assert "span a factor of 4" in three.refuses(10)
+    with pytest.raises(ValueError, match="3 sizes or more"):
+        fit(measured(power_law(0)[:2], windows=WINDOWS[:2]))
+
+
+def test_sizes_that_scatter_more_than_a_curve_allows_get_no_word() -> None:
+    error = power_law(0.3) + np.array([0, 0.01, -0.01, 0.01, 0])
+    curve = fit(measured(error))
+    assert curve.fits < 0.01 and curve.word(0.5) == ("cannot tell", curve.refuses(2))
+    assert "scatter" in curve.refuses(2)
+
+
+def test_too_few_articles_get_no_word() -> None:
+    few = measured(power_law(0.3))
+    few = Measured(few.windows, few.error, few.influence, 2.0, few.training, 0.0)
+    assert fit(few).word(0.5)[0] == "cannot tell" and "too few" in fit(few).refuses(2)
+
+
+def test_training_noise_between_seeds_widens_the_interval_and_folds_are_pooled() -> None:
+    random = np.random.default_rng(2)
+    cluster = np.repeat(np.arange(40), 20)
+    base = [0.5 + 0.01 * size + random.normal(0, 0.02, 800) for size in range(4)]
+
+    def of(noise: float) -> Measured:
+        seeds = [[[one + random.normal(0, noise)] for _ in range(3)] for one in base]
+        return measure(Design([cluster]), WINDOWS[:4].tolist(), seeds)
+
+    quiet, loud = of(1e-5), of(3e-3)
+    assert quiet.error == pytest.approx(1 - np.array([one.mean() for one in base]), abs=1e-4)
+    assert loud.training.mean() == pytest.approx(3e-3**2 / 3, rel=1) and quiet.training.max() < 1e-9
+    assert loud.training_df == 6
+    folded = measure(
+        Design([cluster, cluster + 40, cluster + 80]), WINDOWS[:4].tolist(), [[[one, one + 0.001, one]] for one in base]
+    )
+    assert len(folded.influence) == 120 and folded.training_df == 6 and (folded.training >= 0).all()
+
+
+def test_the_best_model_at_each_size_and_where_another_overtakes_it() -> None:
+    steep = measured(np.linspace(0.5, 0.46, 5))
+    flat = measured(np.full(5, 0.475), seed=6)
+    found = leads({"steep": steep, "flat": flat})
+    assert [lead.model for lead in found] == ["flat"] * 3 + ["steep"] * 2 and all(lead.clear for lead in found)
+    crossed = crossing("steep", "flat", steep.less(flat))
+    assert crossed and (crossed.before, crossed.after) == ("flat", "steep")
+    # Equal half way between the third size and the fourth.
+    assert crossed.value == pytest.approx(np.sqrt(WINDOWS[2] * WINDOWS[3]), rel=0.05)
+    assert WINDOWS[0] <= crossed.low <= crossed.value <= crossed.high <= WINDOWS[-1]
+    assert crossing("flat", "flat", flat.less(measured(np.full(5, 0.474), noise=1e-2, seed=7))) is None
+
+
+def test_what_a_smaller_model_needs_to_equal_a_larger_one() -> None:
+    small = fit(measured(power_law(0, fall=0.04)))  # .01 with each doubling
+    error = small.measured.error
+    found = need(small, measured(error - 0.02, seed=6))
+    assert found and found.value == pytest.approx(4, rel=0.05)
+    assert found.low is not None and found.high is not None and found.low <= 4 <= found.high
+    far = need(small, measured(error - 0.2, seed=6))
+    assert far and far.value is None and far.high is None
+    assert need(small, measured(error + 0.02)) is None  # it is better already

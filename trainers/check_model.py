@@ -1,0 +1,310 @@
+"""`python -P -m trainers.check_model REQUEST ANSWER`: build a user's model and take steps on random windows.
+
+It runs while a campaign is planned, in a process of its own: what a model does to this process harms nobody. The
+request and the answer are JSON files. Each check says what it found in one line with the user's own file and line.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lvmtui.formats.json_codec import decode, dump_document, encode
+from lvmtui.formats.user_code import OptionValue
+from lvmtui.system.errors import UserError
+from trainers.evaluate import loss_and_cosine
+from trainers.models import build, unit
+from trainers.user_code import Bounded, built, fault_words, load_from
+
+STEPS = 20
+"""Steps that are timed, and held against each other for memory."""
+LEAK = 1 << 20
+"""Bytes a step may keep. A model that keeps more fills the memory of any machine within a day."""
+MOST_WRITTEN = 64 << 20
+"""Bytes of a file it may write."""
+ALIKE = 1e-4
+"""Largest difference of a prediction made alone and made beside others."""
+
+
+@dataclass(frozen=True)
+class Request:
+    folder: str
+    """Absolute path of the folder with the code."""
+    module: str
+    name: str
+    source: str
+    dim: int
+    context: int
+    batch_size: int
+    options: Mapping[str, OptionValue]
+    kind: str = "model"
+    """`model` or `loss`."""
+    allowed: str = ""
+    """The only folder the code may write into."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    fault: str = ""
+    """One line; empty: the code can be used."""
+    parameters: int = 0
+    step_seconds: float = 0.0
+    """Of one step, median, one thread."""
+    reference_seconds: float = 0.0
+    """Of a small GRU beside it, so that the speed of this machine does not matter."""
+
+
+def check(request: Request) -> Answer:
+    folder = Path(request.folder)
+    torch.set_num_threads(1)
+    try:
+        with forbidden(Path(request.allowed)):
+            maker = load_from(folder, request.module, request.name)
+            return check_loss(request, maker) if request.kind == "loss" else check_model(request, maker)
+    except UserError as error:
+        return Answer(str(error))
+    except Forbidden as error:
+        return Answer(f"{request.source}: {error}")
+    except MemoryError:
+        return Answer(f"{request.source}: does not fit into this machine's memory")
+    except Exception as error:
+        words = str(error).partition("\n")[0][:300] or type(error).__name__
+        return Answer(fault_words(error, folder).partition("\n")[0][:300] or f"{request.source}: {words}")
+
+
+def check_loss(request: Request, loss: Any) -> Answer:
+    generator = torch.Generator().manual_seed(0)
+    raw = torch.randn(request.batch_size, request.dim, generator=generator, requires_grad=True)
+    target = unit(torch.randn(request.batch_size, request.dim, generator=generator))
+    if not callable(loss):
+        raise UserError(f"{request.source}: not a function; it is called with (output, target)")
+    value = loss(raw, target)
+    if not isinstance(value, Tensor) or value.shape != ():
+        found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise UserError(f"{request.source}: returned {found}; a loss is one number, a tensor of shape ()")
+    if not math.isfinite(value.item()):
+        raise UserError(f"{request.source}: the loss of random vectors is {value.item()}")
+    value.backward()  # type: ignore[no-untyped-call]
+    if raw.grad is None or not raw.grad.isfinite().all():
+        raise UserError(f"{request.source}: no finite gradient reaches the output")
+    return Answer()
+
+
+def check_model(request: Request, maker: Any) -> Answer:
+    source, threads = request.source, _threads()
+
+    def fresh() -> nn.Module:
+        torch.manual_seed(0)
+        return built(maker, source, request.options, request.dim, request.context)
+
+    model = fresh()
+    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if not trainable:
+        raise UserError(f"{source}: has no parameters to train")
+    context, target = _windows(request)
+    with torch.no_grad():
+        _check_output(source, request, model.train()(context))
+        _check_output(source, request, model.eval()(context))
+    _check_alone(source, model, context)
+    first, second = _trained(fresh(), context, target, 2), _trained(fresh(), context, target, 2)
+    untouched = [name for name, p in first.named_parameters() if p.requires_grad and p.grad is None]
+    if untouched:
+        some = ", ".join(untouched[:3]) + (f" and {len(untouched) - 3} more" if len(untouched) > 3 else "")
+        raise UserError(f"{source}: no gradient reaches {some}; use it in forward(), or set requires_grad to False")
+    spoilt = [n for n, p in first.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
+    if spoilt:
+        raise UserError(f"{source}: the gradient of {spoilt[0]} is not finite")
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        if not torch.equal(a, b):
+            raise UserError(f"{source}: two steps from one seed end with different {name}; draw with torch, not else")
+    _check_saved(source, first, fresh(), context)
+    if _threads() > threads or _children():
+        raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
+    seconds = _timed(source, model.train(), context, target)
+    reference = _timed("", build("gru", request.dim, "small").train(), context, target)
+    return Answer("", sum(p.numel() for _, p in trainable), seconds, reference)
+
+
+def _windows(request: Request) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator)
+    rows = unit(rows)
+    return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
+
+
+def _check_output(source: str, request: Request, output: Any) -> None:
+    if not isinstance(output, Tensor):
+        raise UserError(f"{source}: forward() returned {type(output).__name__}, not a tensor")
+    wanted = (request.batch_size, request.dim)
+    if tuple(output.shape) != wanted:
+        raise UserError(
+            f"{source}: forward() of contexts {(request.batch_size, request.context, request.dim)} returned "
+            f"{tuple(output.shape)}; {wanted} is needed"
+        )
+    if not output.isfinite().all():
+        raise UserError(f"{source}: the output for random windows is not finite")
+    if not output.is_floating_point():
+        raise UserError(f"{source}: the output is {output.dtype}, not floating point")
+
+
+@torch.no_grad()
+def _check_alone(source: str, model: nn.Module, context: Tensor) -> None:
+    """In evaluation, a window's prediction is its own."""
+    model.eval()
+    together = model(context)
+    if not torch.equal(together, model(context)):
+        raise UserError(f"{source}: evaluated twice, it predicts differently; use self.training to switch noise off")
+    alone = torch.cat([model(context[i : i + 1]) for i in range(min(4, len(context)))])
+    if (alone - together[: len(alone)]).abs().max() > ALIKE * together.abs().max().clamp(min=1e-6):
+        raise UserError(f"{source}: in evaluation, what it predicts for a window depends on the windows beside it")
+
+
+def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> nn.Module:
+    torch.manual_seed(2)
+    model.train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    for _ in range(steps):
+        for p in parameters:
+            p.grad = None
+        raw = model(context)
+        loss, _ = loss_and_cosine("cosine", raw, unit(raw), target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for p in parameters:
+                if p.grad is not None:
+                    p.sub_(p.grad, alpha=1e-3)
+    return model
+
+
+@torch.no_grad()
+def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tensor) -> None:
+    """A checkpoint holds all of it."""
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    try:
+        other.load_state_dict(torch.load(file, weights_only=True))
+    except Exception as error:
+        words = str(error).partition("\n")[0][:200]
+        raise UserError(f"{source}: its state_dict() cannot be saved and loaded again ({words})") from None
+    if not torch.equal(model.eval()(context), other.eval()(context)):
+        raise UserError(f"{source}: saved and loaded, it predicts differently; keep its state in parameters or buffers")
+
+
+def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor) -> float:
+    """Median seconds of a step. Raises UserError if the steps keep memory."""
+    times, kept = [], []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        _trained(model, context, target, 1)
+        times.append(time.perf_counter() - began)
+        kept.append(_memory())
+        if sum(times) > 10:
+            break
+    half = len(kept) // 2
+    steps = len(kept) - 1 - half
+    if source and steps > 0 and min(b - a for a, b in zip(kept[half:], kept[half + 1 :], strict=False)) > 0:
+        growth = (kept[-1] - kept[half]) / steps
+        if growth > LEAK:
+            raise UserError(f"{source}: keeps {growth / 1e6:.1f} MB more with each step; let go of old tensors")
+    return sorted(times)[len(times) // 2]
+
+
+# What a model must not do ---------------------------------------------------------------------------------------------
+
+
+class Forbidden(BaseException):
+    """The user's code did what a model must not. Not an Exception, so that the code does not swallow it."""
+
+
+@contextmanager
+def forbidden(allowed: Path) -> Iterator[None]:
+    """Refuse to let the code write files outside `allowed`, start processes, or talk to the network.
+
+    It catches mistakes, not malice: the code runs with the user's rights either way.
+    """
+    active = True
+    inside = f"{allowed.resolve()}{os.sep}"
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if not active:
+            return
+        if event == "open":
+            path, mode, flags = arguments
+            writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
+                isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+            )
+            if writes and isinstance(path, (str, bytes, os.PathLike)):
+                where = os.path.realpath(os.fsdecode(path))
+                if not where.startswith((inside, "/dev/", "/proc/")) and "__pycache__" not in where:
+                    raise Forbidden(f"writes to {where}; a model has no files of its own")
+        elif event in ("os.fork", "os.forkpty", "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"):
+            raise Forbidden("starts another process; a model must not, its run is stopped and resumed")
+        elif event in ("socket.connect", "socket.bind"):
+            raise Forbidden("opens a network connection; a model must train without one")
+
+    sys.addaudithook(watch)
+    try:
+        yield
+    finally:
+        active = False
+
+
+def _memory() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
+
+
+def _threads() -> int:
+    import threading
+
+    return threading.active_count()
+
+
+def _children() -> bool:
+    try:
+        return bool(Path(f"/proc/self/task/{os.getpid()}/children").read_text().strip())
+    except OSError:
+        return False
+
+
+def keep_small() -> None:
+    """What this process may take: the memory that is there, and little of the disk. It is the first to be killed."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(OSError, ValueError):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
+
+
+def main(arguments: list[str]) -> int:
+    request = decode(Request, json.loads(Path(arguments[0]).read_bytes()))
+    keep_small()
+    sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
+    sys.dont_write_bytecode = True
+    answer = check(request)
+    Path(arguments[1]).write_bytes(dump_document(encode(answer)))
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # threads and handlers of the user's code do not hold us up

@@ -1,0 +1,87 @@
+"""What a user's own trainer is given: plain files that any language can read, and nothing that was held out.
+
+    vectors.npy             (N, D) float32 unit rows; NaN where no window of the run needs them
+    train.npy               (W,) int64: row of the first context vector of each training window
+    validation.npy          the same of the validation windows
+    heldout_contexts.npy    (W, T, D) float32: what is to be predicted for
+    about.json              dim, context, windows
+
+They are made once for an arm, and used by all its runs with one split.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from lvmtui.datasets.arm import open_store_of
+from lvmtui.datasets.split import HeldOut, read_arm_windows, read_heldout
+from lvmtui.datasets.windows import narrowed
+from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.spec import RunSpec
+from lvmtui.system.errors import UserError
+
+ROWS = 1 << 14
+"""Rows that are copied at a time."""
+
+
+def data_folder(spec: RunSpec, workspace: Path) -> Path:
+    """The folder, made if it is not there yet. Raises UserError for data that are not the plan's, and OSError."""
+    split = workspace / spec.split
+    folder = split / f"for_trainers_{spec.arm}_{spec.context}"
+    if (folder / "about.json").exists():
+        return folder
+    beside = split / f".{folder.name}.{secrets.token_hex(4)}.part"
+    try:
+        beside.mkdir()
+        _fill(beside, spec, workspace, checked_heldout(spec, workspace))
+        with suppress(OSError):  # another run was faster
+            beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def checked_heldout(spec: RunSpec, workspace: Path) -> HeldOut:
+    """The held-out windows the run was planned with. Raises UserError."""
+    held = read_heldout(workspace / spec.split)
+    if held.fingerprint != spec.split_fingerprint:
+        raise UserError(f"{spec.split}: not the held-out windows the run was planned with; start the campaign again")
+    return held
+
+
+def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
+    windows, width = read_arm_windows(workspace / spec.split, spec.arm), spec.context + 1
+    store = open_store_of(spec.data, workspace)
+    used = np.zeros(len(store.vectors), bool)
+    for name in ("train", "validation"):
+        starts = narrowed(getattr(windows, name).astype(np.int64), held.context, spec.context)
+        for place in range(width):
+            used[starts + place] = True
+        np.save(folder / f"{name}.npy", starts)
+    shape = (len(store.vectors), spec.dim)
+    out = np.lib.format.open_memmap(folder / "vectors.npy", mode="w+", dtype=np.float32, shape=shape)
+    for first in range(0, len(used), ROWS):
+        block = slice(first, first + ROWS)
+        out[block] = np.where(used[block, None], store.vectors[block], np.float32(np.nan))
+    out.flush()
+    shape3 = (len(held.starts), spec.context, spec.dim)
+    contexts = np.lib.format.open_memmap(folder / "heldout_contexts.npy", mode="w+", dtype=np.float32, shape=shape3)
+    seen, places = narrowed(held.starts, held.context, spec.context), np.arange(spec.context)
+    for first in range(0, len(held.starts), ROWS):
+        block = slice(first, first + ROWS)
+        contexts[block] = held.vectors[seen[block, None] + places]
+    contexts.flush()
+    about = {
+        "dim": spec.dim,
+        "context": spec.context,
+        "train_windows": len(windows.train),
+        "validation_windows": len(windows.validation),
+        "heldout_windows": len(held.starts),
+        "version": 1,
+    }
+    (folder / "about.json").write_bytes(dump_document(about))

@@ -1,0 +1,532 @@
+"""Trains a run with a user's own program: starts it, understands it, obeys orders for it, and judges its predictions.
+
+This process holds the run folder's lock and writes its files, as our trainer does; so supervisor, engines and screens
+need not know the difference. The program tells what it does through a pipe (`lvmtui.trainer_kit`), by the lines it
+prints (`[trainers.NAME] pattern`), or both.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import resource
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lvmtui
+from lvmtui.datasets.heldout_scores import score_and_write
+from lvmtui.datasets.scores import unit
+from lvmtui.formats.exit_codes import Exit
+from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.live import Activity
+from lvmtui.formats.paths import RunDir
+from lvmtui.formats.patterns import Reading
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.trainer_log import (
+    Cancelled,
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    HeldoutScores,
+    Interrupted,
+    Paused,
+    Reason,
+    Started,
+    Trained,
+    decode_event,
+)
+from lvmtui.formats.user_code import OwnTrainer, command_words
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file
+from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
+from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, spawn, stop_all
+from lvmtui.system.text import sanitise
+from lvmtui.trainer_kit import KIT_MARK, POINTS, Teller
+from trainers.log_writer import Journal
+from trainers.orders import Leave, Orders, events_in
+from trainers.program.data import checked_heldout, data_folder
+from trainers.program.output import Output, Thinned
+
+LOOK = 0.1
+"""Seconds between two looks at orders while the program says nothing."""
+EVALUATIONS = 1000
+"""About the most evaluations of a run that are logged."""
+LEAVE_WAIT = 5.0
+"""Seconds that a program has to leave when it is cancelled, or cannot write a checkpoint, until it is killed."""
+CHECKPOINT_WAIT = 60.0
+"""Seconds it has for a checkpoint when the machine wants us to go. A pause waits as long as it takes."""
+PIECE = 1 << 16
+"""Bytes that are read at once: as many as a pipe holds."""
+
+
+def train_with_program(folder: RunDir, orders: Orders, began: float) -> Exit:
+    """Train the run in `folder` to its end, or until an order; `began` is when the process began (monotonic)."""
+    journal = Journal(folder, began)
+    program = Program(folder, orders, journal)
+    try:
+        program.prepare()
+        program.start()
+        program.follow()
+        return program.end()
+    except Exception as error:
+        return program.fail(error)
+    finally:
+        program.clear()
+        journal.close()
+
+
+class Program:
+    """One attempt at a run by a user's program."""
+
+    def __init__(self, folder: RunDir, orders: Orders, journal: Journal) -> None:
+        self.folder = folder
+        self.orders = orders
+        self.journal = journal
+        self.out = folder.path / "out"
+        self.launch = own_launch()
+        self.scratch = Path(tempfile.mkdtemp(prefix="lvmtui-"))
+        self.spec: RunSpec
+        self.own: OwnTrainer
+        self.teller: Teller
+        self.child: subprocess.Popen[bytes] | None = None
+        self.step = self.first_step = 0
+        self.loss: float | None = None
+        self.cosine: float | None = None
+        self.rate = 0.0
+        self.best: Evaluated | None = None
+        self.evaluated_step = -1
+        self.can_checkpoint = False
+        self.new_checkpoint = False
+        self.points, self.evaluations = Thinned(POINTS), Thinned(EVALUATIONS)
+        self.leaving: Leave | None = None
+        self.suspended = False
+        self.deadline = float("inf")
+        self.news = False
+        self.heard = b""
+        """The beginning of a line that was told."""
+
+    # -- before it starts ------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Lay out its data and its folder, find its checkpoint, say that the run begins."""
+        spec = self.spec = read_spec(self.folder.spec)
+        assert spec.own_trainer is not None
+        self.own = spec.own_trainer
+        self.can_checkpoint = self.own.checkpoints
+        past = events_in(self.folder.events)
+        if self.orders.asks_restart(self.folder.events):
+            shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir(exist_ok=True)
+        data = data_folder(spec, self.folder.workspace)
+        checkpoint, self.first_step = self._checkpoint_in(past)
+        self.step = self.first_step
+        self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
+        self.teller = Teller(self._log, spec.total_steps)
+        for event in past:
+            if isinstance(event, Evaluated) and event.step <= self.first_step and event.best:
+                self.best = event
+                self.teller.knows(event.loss, event.cosine)
+        self.environment = self._environment(data, checkpoint)
+        values = {
+            "data": data,
+            "run": self.out,
+            "checkpoint": checkpoint or "",
+            "seed": spec.seed,
+            "steps": spec.total_steps,
+            "epochs": round(spec.total_steps / spec.steps_per_epoch) or 1,
+            "dim": spec.dim,
+            "context": spec.context,
+            "arm": spec.arm,
+            "label": spec.label,
+            "threads": spec.threads,
+            "python": sys.executable,
+        }
+        self.command = command_words(self.own.command, {k: str(v) for k, v in values.items()}, spec.model)
+        self.journal.event(
+            Started(
+                time=time.time(),
+                process=own_identity(),
+                generation=self.orders.intent.generation,
+                resumed_from=self.first_step,
+                checkpoint=checkpoint.name if checkpoint else None,
+                passed_over=(),
+                active=self.journal.active_before,
+                parameters=0,
+                device=spec.device,
+                versions={"lvmtui": lvmtui.__version__},
+                launch=self.launch,
+            ),
+            durable=True,
+        )
+        start = f"from step {self.first_step} ({checkpoint.name})" if checkpoint else "from the start"
+        self.journal.say(f"{' '.join(self.command)}, {start}")
+        for name in self._changed():
+            self.journal.say(f"{name} has changed since the campaign was planned")
+
+    def _checkpoint_in(self, past: list[Event]) -> tuple[Path | None, int]:
+        """The newest checkpoint the log tells of that is there, and its step."""
+        for event in reversed(past):
+            if isinstance(event, CheckpointSaved) and event.file:
+                path = self.out / event.file
+                if path.exists() and path.resolve().is_relative_to(self.out.resolve()):
+                    return path, event.step
+        ending = next((e for e in reversed(past) if isinstance(e, (Paused, Interrupted))), None)
+        # it keeps checkpoints without telling of them, and goes on by itself
+        return None, ending.step if ending and self.own.checkpoints and any(self.out.iterdir()) else 0
+
+    def _environment(self, data: Path, checkpoint: Path | None) -> dict[str, str]:
+        spec = self.spec
+        pipe = self.scratch / "told"
+        os.mkfifo(pipe)
+        self.told = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # also for writing: it never ends
+        facts: dict[str, Any] = {
+            "version": 1,
+            "run": spec.run,
+            "data": str(data),
+            "out": str(self.out),
+            "checkpoint": str(checkpoint) if checkpoint else "",
+            "first_step": self.first_step,
+            "seed": spec.seed,
+            "steps": spec.total_steps,
+            "steps_per_epoch": spec.steps_per_epoch,
+            "batch_size": spec.recipe.batch_size,
+            "dim": spec.dim,
+            "context": spec.context,
+            "arm": spec.arm,
+            "device": spec.device,
+            "threads": spec.threads,
+            "best_loss": self.best.loss if self.best else None,
+            "best_cosine": self.best.cosine if self.best else None,
+            "pipe": str(pipe),
+        }
+        replace_file(self.folder.path / "kit.json", dump_document(facts), durable=False)
+        marks = {
+            RUN_MARK: os.environ.get(RUN_MARK) or os.path.realpath(self.folder.path),
+            FOLDER_MARK: folder_id(self.folder.path),
+            LAUNCH_MARK: self.launch,
+            KIT_MARK: str(self.folder.path / "kit.json"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return {**os.environ, **marks}
+
+    def _changed(self) -> list[str]:
+        changed = []
+        for name, digest in self.own.files.items():
+            with suppress(OSError):
+                if hashlib.sha256((Path(self.own.folder) / name).read_bytes()).hexdigest() != digest:
+                    changed.append(name)
+        return changed
+
+    def start(self) -> None:
+        """Start the program, in a process group of its own and in our session."""
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        self.open_ends = [read]
+        self.output = Output(self.journal.out.buffer, self.own.pattern, self._read)
+        try:
+            with os.fdopen(write, "wb") as out:
+                self.child = spawn(
+                    self.command, output=out, environment=self.environment, folder=Path(self.own.folder), session=False
+                )
+        except OSError as error:
+            raise UserError(f"{self.command[0]}: could not be started ({error.strerror or error})") from None
+        self.journal.clock.enter("training")
+
+    # -- while it runs ---------------------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Listen and obey until it has ended."""
+        assert self.child is not None
+        self._show()
+        while self.child.poll() is None:
+            self._listen(LOOK)
+            self._obey()
+            if self.journal.progress_due() and (self.news or self.suspended):
+                self._show()
+        self._listen(0.0)
+        self.output.close()
+
+    def _listen(self, seconds: float) -> None:
+        """Take what it printed and told."""
+        select.select([*self.open_ends, self.told], [], [], seconds)
+        for _ in range(64):  # not for ever: orders wait
+            printed, told = self._printed(), _read_some(self.told) or b""
+            if printed:
+                self.output.feed(printed)
+                self.news = True
+            self.heard += told
+            *lines, self.heard = self.heard.split(b"\n")
+            for line in lines:
+                self._hear(line)
+            if not printed and not told:
+                return
+
+    def _printed(self) -> bytes:
+        """What it printed since the last look; nothing once it has closed its output."""
+        for end in self.open_ends:
+            piece = _read_some(end)
+            if piece is None:
+                self.open_ends = []
+                os.close(end)
+            return piece or b""
+        return b""
+
+    def _hear(self, line: bytes) -> None:
+        """One line through the pipe: an event, or live digits."""
+        event = decode_event(line)
+        match event:
+            case Trained():
+                self._advance(event.step)
+                self._log(event)
+            case Evaluated():
+                self._advance(event.step)
+                self._log(event)
+            case CheckpointSaved() if event.file:
+                self._advance(event.step)
+                self.can_checkpoint = self.new_checkpoint = True
+                self._log(event)
+            case _:
+                with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
+                    digits = json.loads(line)
+                    if digits["kind"] == "digits" and type(digits["step"]) is int:
+                        self._advance(digits["step"])
+                        self.loss, self.cosine = _number(digits["loss"]), _number(digits["cosine"])
+                        self.rate = _number(digits["rate"]) or 0.0
+
+    def _read(self, reading: Reading) -> None:
+        """One line it printed."""
+        spec = self.spec
+        if reading.step is not None:
+            step = reading.step
+        elif reading.epoch is not None:
+            step = round(reading.epoch * spec.steps_per_epoch)
+        else:
+            step = self.step + reading.evaluated
+        self._advance(step)
+        self.loss = reading.train_loss if reading.train_loss is not None else self.loss
+        self.cosine = reading.train_cosine if reading.train_cosine is not None else self.cosine
+        self.rate = reading.rate or self.rate
+        if reading.evaluated and step > self.evaluated_step:
+            epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
+            self.teller.evaluated(
+                step,
+                epoch=epoch,
+                loss=reading.loss,
+                cosine=reading.cosine,
+                train_loss=reading.train_loss,
+                train_cosine=reading.train_cosine,
+                rate=self.rate,
+            )
+        elif not reading.evaluated and (reading.train_loss is not None or reading.train_cosine is not None):
+            self.teller.step(step, reading.train_loss, reading.train_cosine, self.rate)
+
+    def _log(self, event: Event) -> None:
+        """Append an event with our own count of seconds, unless there are too many of its kind."""
+        active = self.journal.active
+        if isinstance(event, Evaluated):
+            self.evaluated_step = max(self.evaluated_step, event.step)
+            if event.best:
+                self.best = event
+            if self.evaluations.takes():
+                self.journal.event(replace(event, active=active))
+        elif isinstance(event, Trained):
+            if self.points.takes():
+                self.journal.event(replace(event, active=active))
+        elif isinstance(event, CheckpointSaved):
+            self.journal.event(replace(event, active=active), durable=True)
+
+    def _advance(self, step: int) -> None:
+        self.news = True
+        if step > self.step:
+            self.journal.steps += step - self.step
+            self.step = step
+
+    def _show(self, activity: Activity | None = None) -> None:
+        """The live digits."""
+        self.news = False
+        if activity:
+            self.journal.clock.enter(activity)
+        epoch = self.step / self.spec.steps_per_epoch
+        size = self.spec.recipe.batch_size if self.own.unit == "step" else 0
+        self.journal.progress(os.getpid(), self.step, epoch, self.loss, self.cosine, self.rate, size)
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Look at orders; ask the program to leave, suspend it or let it go on; insist when it does not leave."""
+        try:
+            self.orders.check()
+        except Leave as leave:
+            if leave.how is Exit.PAUSED and not self.can_checkpoint:
+                self._suspend()
+            elif self.leaving is None or (leave.how is Exit.CANCELLED) > (self.leaving.how is Exit.CANCELLED):
+                self._ask(leave)
+        else:
+            if self.suspended:
+                self._go_on()
+        if self.leaving and time.monotonic() >= self.deadline:
+            self.journal.say("it does not leave, and is killed")
+            kill_all(self._tree)
+            self.deadline = time.monotonic() + 1.0
+
+    def _ask(self, leave: Leave) -> None:
+        self.leaving = leave
+        tree = self._tree()
+        if self.can_checkpoint and leave.how is not Exit.CANCELLED:
+            assert self.child is not None
+            ask_to_leave([p for p in tree if p.identity.pid == self.child.pid])
+            resume_all(tree)
+            wait = float("inf") if leave.how is Exit.PAUSED else CHECKPOINT_WAIT
+        else:
+            ask_to_leave(tree)
+            wait = LEAVE_WAIT
+        self.deadline = time.monotonic() + wait
+
+    def _suspend(self) -> None:
+        """Stop all its processes; their memory stays taken."""
+        stop_all(self._tree)
+        if not self.suspended:
+            self.suspended = True
+            self.journal.say("suspended: its processes are stopped, their memory stays taken")
+            self._show("suspended")
+
+    def _go_on(self) -> None:
+        self.suspended = False
+        resume_all(self._tree())
+        self.journal.say("goes on")
+        self._show("training")
+
+    def _tree(self) -> list[Process]:
+        """Every process of this attempt but ourselves."""
+        return [p for p in marked_processes() if p.launch == self.launch and p.identity.pid != os.getpid()]
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def end(self) -> Exit:
+        """The program has ended: nobody of it stays behind, and the log says how."""
+        assert self.child is not None
+        left = kill_all(self._tree).reached
+        if left and self.leaving is None:
+            self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
+        now, active, step = time.time(), self.journal.active, self.step
+        if self.leaving is not None:
+            how = self.leaving.how
+            if how is Exit.CANCELLED:
+                self.journal.event(Cancelled(now, step, active), durable=True)
+            elif how is Exit.PAUSED:
+                self.journal.event(Paused(now, step, active), durable=True)
+            else:
+                self.journal.event(Interrupted(now, step, self.leaving.signal_name, active), durable=True)
+            if how is not Exit.CANCELLED and not self.new_checkpoint:
+                self.journal.say("it left without telling of a checkpoint")
+            self.journal.say(f"{how.name.lower()} at step {step}")
+            return how
+        code = self.child.returncode
+        last = sanitise(self.output.last, 300).strip()
+        if code:
+            how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
+            return self._failed("error", f"{how_ended}: {last}" if last else how_ended)
+        return self._finish(last)
+
+    def _finish(self, last: str) -> Exit:
+        scores, digest, fault = self._judge()
+        if self.best is None and not scores.windows:
+            said = f"; its last words: {last}" if last else ""
+            return self._failed("error", f"it ended without an error, but told of no evaluation, and {fault}{said}")
+        if fault:
+            self.journal.say(f"not judged: {fault}")
+        best, spec = self.best, self.spec
+        cosine = best.cosine if best and best.cosine is not None else scores.cosine
+        self.journal.event(
+            Finished(
+                time=time.time(),
+                step=self.step,
+                stopped_early=self.step < spec.total_steps,
+                best_step=best.step if best else self.step,
+                best_epoch=best.epoch if best else self.step / spec.steps_per_epoch,
+                best_cosine=cosine,
+                heldout=scores,
+                latency_p50_ms=0.0,
+                latency_p95_ms=0.0,
+                train_seconds=self.journal.clock.of("training"),
+                peak_memory_bytes=1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+                weights_digest="",
+                best_digest="",
+                heldout_digest=digest,
+                active=self.journal.active,
+                unjudged=fault,
+            ),
+            durable=True,
+        )
+        judged = f"held-out cosine {scores.cosine:.4f}" if scores.windows else "not judged"
+        self.journal.say(f"finished after {self.journal.active:.0f} s: {judged}")
+        return Exit.FINISHED
+
+    def _judge(self) -> tuple[HeldoutScores, str, str]:
+        """Scores of its predictions, the checksum of `heldout.npz`, and why there are none."""
+        nothing = HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        path = self.out / "predictions.npy"
+        if not path.exists():
+            return nothing, "", "it left no predictions of the held-out windows (predictions.npy)"
+        self._show("heldout")
+        held = checked_heldout(self.spec, self.folder.workspace)
+        try:
+            predicted = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            return nothing, "", f"predictions.npy cannot be read ({sanitise(str(error), 100)})"
+        wanted = (len(held.starts), self.spec.dim)
+        if predicted.shape != wanted or predicted.dtype.kind != "f":
+            return nothing, "", f"predictions.npy is {predicted.dtype} {predicted.shape}, not floats {wanted}"
+        try:
+            scores, digest = score_and_write(
+                self.folder.heldout, held, self.spec.split_fingerprint, unit(np.asarray(predicted, np.float32))
+            )
+        except ValueError as error:
+            return nothing, "", str(error)
+        return scores, digest, ""
+
+    def _failed(self, reason: Reason, message: str) -> Exit:
+        self.journal.say(f"failed at step {self.step}: {message}")
+        self.journal.event(
+            Failed(time.time(), self.step, reason, sanitise(message, 500), self.journal.active), durable=True
+        )
+        return Exit.FAILED
+
+    def fail(self, error: Exception) -> Exit:
+        """Something of ours, or the machine, failed."""
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason: Reason = "no_space" if full else "setup" if isinstance(error, UserError) else "error"
+        with suppress(OSError):
+            self._failed(reason, str(error) or type(error).__name__)
+        return Exit.NO_SPACE if full else Exit.FAILED
+
+    def clear(self) -> None:
+        """Nobody and nothing stays behind."""
+        kill_all(self._tree)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _read_some(descriptor: int) -> bytes | None:
+    """What is there, nothing if that is nothing; None at the end."""
+    try:
+        return os.read(descriptor, PIECE) or None
+    except BlockingIOError:
+        return b""
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -1,0 +1,124 @@
+"""Runs a user's own model or loss from the copy in the campaign, and from nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.user_code import OptionValue, OwnModel, UserCode, digest_of_folder
+from lvmtui.system.errors import UserError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""A user's loss: raw outputs (B, D) and unit targets (B, D) -> ()."""
+MOST_OUTPUT = 4 << 20
+"""Characters a user's code may print in one attempt at a run; the rest is left out of train.log."""
+
+
+def load(code: UserCode, workspace: Path) -> Any:
+    """The class or function. Raises UserError if the copy is missing or changed, or lacks the name."""
+    folder = workspace / code.folder
+    try:
+        found = digest_of_folder(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: the copy of {code.source} cannot be read ({error.strerror})") from None
+    if found != code.digest:
+        raise UserError(f"{folder}: not the {code.source} that was planned; restore the copy or start a new campaign")
+    return load_from(folder, code.module, code.name)
+
+
+def load_from(folder: Path, module: str, name: str) -> Any:
+    """`name` of the module in a folder. Raises UserError with the user's own file and line."""
+    package = module.partition(".")[0]
+    for known in [m for m in sys.modules if m == package or m.startswith(f"{package}.")]:
+        del sys.modules[known]  # a module of the same name that came from somewhere else
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        loaded = importlib.import_module(module)
+    except Exception as error:
+        raise UserError(fault_words(error, folder) or f"{module}: cannot be imported ({error})") from None
+    finally:
+        sys.path.remove(str(folder))
+    if not hasattr(loaded, name):
+        raise UserError(f"{Path(str(loaded.__file__)).name}: has no '{name}'; name a class or function in it")
+    return getattr(loaded, name)
+
+
+def build_own(model: OwnModel, workspace: Path, dim: int, context: int) -> nn.Module:
+    """The user's model, untrained. Raises UserError."""
+    return built(load(model.code, workspace), model.code.source, model.options, dim, context)
+
+
+def built(maker: Any, source: str, options: Mapping[str, OptionValue], dim: int, context: int) -> nn.Module:
+    """What the user's class or function returns. Raises UserError if that is no module."""
+    if not callable(maker):
+        raise UserError(f"{source}: not a class or function; it is called with (dim, context)")
+    module = maker(dim, context, **options)
+    if not isinstance(module, nn.Module):
+        raise UserError(f"{source}: returned {type(module).__name__}, not a torch.nn.Module")
+    return module
+
+
+def fault_words(error: BaseException, folder: Path) -> str:
+    """`mixer.py:12: name 'x' is not defined`, for an error that passed through the user's code; empty for others."""
+    where = f"{folder.resolve()}/"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(where)]
+    if isinstance(error, SyntaxError) and error.filename and str(Path(error.filename).resolve()).startswith(where):
+        return f"{Path(error.filename).name}:{error.lineno}: {error.msg}"
+    if not frames:
+        return ""
+    name = str(Path(frames[-1].filename).resolve()).removeprefix(where)
+    return f"{name}:{frames[-1].lineno}: {error or type(error).__name__}"
+
+
+def own_fault(error: BaseException, spec: RunSpec, workspace: Path) -> str:
+    """An error in the user's own code with its file and line; empty for others."""
+    codes = (spec.own_model.code if spec.own_model else None, spec.recipe.own_loss)
+    return next((words for code in codes if code and (words := fault_words(error, workspace / code.folder))), "")
+
+
+def kept_source(code: UserCode, workspace: Path) -> dict[str, str]:
+    """The user's Python files by their path in the copy, for `best_model.pt`."""
+    folder = workspace / code.folder
+    return {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in sorted(folder.rglob("*.py"))}
+
+
+def load_kept(kept: Mapping[str, Any]) -> nn.Module:
+    """The user's model out of the content of a `best_model.pt`. This runs the code that the file holds."""
+    own = kept["own"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in own["files"].items():
+            path = Path(folder, name)
+            if not path.resolve().is_relative_to(Path(folder).resolve()):
+                raise UserError(f"{name}: leads out of the folder it is to be written to")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source, encoding="utf-8")
+        maker = load_from(Path(folder), own["module"], own["name"])
+        return built(maker, own["module"], own["options"], kept["dim"], kept["context"])
+
+
+class Bounded:
+    """Stands for stdout or stderr while a user's code runs, and passes on so much and no more."""
+
+    def __init__(self, stream: Any, most: int = MOST_OUTPUT) -> None:
+        self._stream = stream
+        self._left = most
+
+    def write(self, text: str) -> int:
+        if self._left > 0:
+            self._stream.write(text[: self._left])
+            self._left -= len(text)
+            if self._left <= 0:
+                self._stream.write("\n(more output is left out)\n")
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
