@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
+from lvmtui.formats.learning_curve import LearningCurve
+from lvmtui.models import title_of
 from lvmtui.report.contents import Report
 
 
@@ -40,6 +42,21 @@ def table_csv(report: Report) -> str:
         name = _plain(trivial.title)
         filled = ["trivial", "", name, _plain(base), _plain(expanded), trivial.baseline, trivial.expanded]
         write([*filled, *[""] * (len(columns) - len(filled))])
+    return out.getvalue()
+
+
+def curve_csv(curve: LearningCurve) -> str:
+    """The learning curves, a line a model and size. What is said of a model stands at its largest size."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    columns = ("model", "size", "vectors", "windows", "seeds", "cosine", "whisker", "trivial", "against")
+    write((*columns, "word", "doubling_percent", "low_percent", "high_percent"))
+    for one in curve.models:
+        for point in one.points:
+            told = one.doubling if point is one.points[-1] else None
+            said = [one.word or "", told.value, told.low, told.high] if told else [""] * 4
+            figures = [point.vectors, point.windows, point.seeds, point.cosine, point.whisker, point.trivial]
+            write([_plain(title_of(one.model)), _plain(point.label), *figures, point.against, *said])
     return out.getvalue()
 
 

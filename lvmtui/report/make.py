@@ -23,7 +23,7 @@ from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Heldout, Report, report_of
-from lvmtui.report.csv_table import table_csv
+from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
 from lvmtui.report.html import html
 from lvmtui.report.markdown import markdown
@@ -122,6 +122,8 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     replace_file(folder.report, _render(report, Form(), CURVES).encode())
     for format in ("html", "csv", "json"):
         replace_file(folder.report_as(format), _render(report, Form(format), CURVES).encode())
+    if report.learning_curve:
+        replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
     return publish(final, _render(report, Form(), _seen_from(folder, final.parent)), state.campaign)
