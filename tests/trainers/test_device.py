@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import Cancelled, Started
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import own_identity
 from tests.factory import make_campaign
+from tests.trainers.tiny import Interrupting, events_of, plan_campaign, train_here
+from trainers.data import open_data
 from trainers.device import (
     begun_on,
     choose_device,
@@ -199,6 +202,30 @@ def test_vectors_that_do_not_fit_are_refused_with_both_sizes(cuda: FakeCuda) -> 
         refuse_too_large("vectors.npy", 7_100_000_000, torch.device("cuda:0"))
     refuse_too_large("vectors.npy", 900_000_000, torch.device("cuda:0"))
     refuse_too_large("vectors.npy", 7_100_000_000, torch.device("cpu"))
+
+
+def test_a_file_that_does_not_fit_is_refused_before_any_of_it_is_on_the_gpu(tmp_path: Path, cuda: FakeCuda) -> None:
+    workspace, folders = plan_campaign(tmp_path)
+    cuda.free = 1000
+    with pytest.raises(UserError, match=r"vectors.npy: 0.0 GB of vectors do not fit .* of 80.0 GB"):
+        open_data(read_spec(folders[1].spec), workspace.root, torch.device("cuda:0"))
+
+
+def test_a_run_on_the_cpu_leaves_the_gpu_beside_it_alone(
+    tmp_path: Path, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setting CUDA up takes seconds and hundreds of megabytes of the card that other runs train on. `auto` keeps to
+    the device the run was begun on, whatever has appeared since."""
+    touched: list[str] = []
+    monkeypatch.setattr(torch.cuda, "_lazy_init", lambda: touched.append("CUDA was set up"))
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: touched.append(f"{device} was taken"))
+    cuda.count = 0
+    _, folders = plan_campaign(tmp_path, device="auto")
+    assert train_here(folders[1], Interrupting(folders[1].intent, 5)) is Exit.PAUSED
+    cuda.count = 2
+    assert train_here(folders[1]) is Exit.FINISHED and not touched
+    starts = [event for event in events_of(folders[1]) if isinstance(event, Started)]
+    assert len(starts) == 2 and all(start.device.startswith("CPU") for start in starts)
 
 
 @pytest.mark.parametrize("model", ["lstm", "amn"])
