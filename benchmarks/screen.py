@@ -203,8 +203,8 @@ def latency(root: Path, samples: int) -> tuple[list[float], list[float]]:
 
 
 def gain_shown(text: str) -> str:
-    """The gain of the selected run, which is the first with this mark."""
-    found = re.search(r"▌.*?([+−]\.\d{4})", text)
+    """The gain of the first model's run on the large arm, in its panel or its row."""
+    found = re.search(r"23k\s+▸[^\n]*?([+−]\.\d{4})", text)
     return found[1] if found else ""
 
 

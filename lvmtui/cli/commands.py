@@ -200,14 +200,17 @@ def campaigns(given: argparse.Namespace) -> int:
 
 
 def report(given: argparse.Namespace) -> int:
-    from lvmtui.report.make import render_report, write_report
+    from lvmtui.report.make import Form, render_report, write_report
 
     workspace = workspace_of(given)
     folder = campaign_of(given, workspace)
+    form = Form(given.format, given.self_contained)
+    if form.self_contained and (form.format != "md" or not given.output):
+        raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
     if given.output == "-":
-        print(render_report(workspace, folder.id, given.format), end="")
+        print(render_report(workspace, folder.id, form), end="")
         return Exit.OK
-    print(write_report(workspace, folder.id, given.format, Path(given.output) if given.output else None))
+    print(write_report(workspace, folder.id, form, Path(given.output) if given.output else None))
     return Exit.OK
 
 

@@ -124,8 +124,13 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--json", action="store_true", help="for programs")
 
     added = command("report", "write the comparison again, also while runs are missing", chosen)
-    added.add_argument("--format", choices=("md", "json", "csv"), default="md", help="default: md")
-    added.add_argument("--output", metavar="FILE", help="write to this file instead; - for stdout")
+    added.add_argument("--format", choices=("md", "html", "json", "csv"), default="md", help="default: md")
+    added.add_argument(
+        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
+    )
+    added.add_argument(
+        "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
+    )
 
     command("pause", "save a checkpoint, free the memory and stop; survives a reboot", chosen, runs)
     command("resume", "continue a paused run from its checkpoint", chosen, runs)

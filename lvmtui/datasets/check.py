@@ -179,8 +179,7 @@ def check_arms(
 
 
 def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
-    store = arm.open()
-    longest = store.longest_context
+    longest = (store := arm.open()).longest_context
     if store.facts.file_kind == "sequences":
         return f"{facts.file}: its contexts have {longest} vectors; --context {longest} or less can be taken from it"
     if store.article_of is None:
@@ -208,8 +207,7 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
         if store.article_of is None or (cross_articles and store.facts.kind == "articles"):
             continue
         lengths = np.unique(store.article_of[slice(*arm.rows)], return_counts=True)[1]
-        few = int((lengths <= longest).sum())
-        if not few:
+        if not (few := int((lengths <= longest).sum())):
             continue
         what = "articles" if store.facts.kind == "articles" else "pieces"
         words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"

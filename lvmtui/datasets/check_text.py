@@ -52,16 +52,27 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
         ("vectors", f"{facts.vectors:,} of {facts.dim:,} numbers; the file has {facts.bytes / 1e6:,.1f} MB"),
         ("articles", articles[facts.kind]),
         ("windows", windows),
-        ("lengths", f"{rows.shortest:.4g} to {rows.longest:.4g}" if rows.shortest is not None else "none finite"),
+        ("lengths", _lengths(rows.shortest, rows.longest)),
         ("duplicates", f"{facts.duplicates:,} vectors are the same as an earlier one"),
     ]
     if facts.coherence is not None and facts.forward_signal is not None:
         lines += [
-            ("coherence", f"{facts.coherence:.3f}, mean cosine of neighbours"),
-            ("forward signal", f"{facts.forward_signal:+.3f}, what the last vector tells more than the one before it"),
+            ("neighbours", f"mean cosine {facts.coherence:.3f}"),
+            (
+                "order",
+                f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",
+            ),
         ]
-    leak = f"{facts.random_leak:.1%} of its held-out windows would share a vector with a training window"
-    return [*lines, ("random split", leak)]
+    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
+    return [*lines, ("random split", f"not used: with it {leak}")]
+
+
+def _lengths(shortest: float | None, longest: float | None) -> str:
+    """Of the vectors: `all 1`, or from the shortest to the longest."""
+    if shortest is None or longest is None:
+        return "none finite"
+    low, high = f"{shortest:.4g}", f"{longest:.4g}"
+    return f"all {low}" if low == high else f"{low} to {high}"
 
 
 def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
@@ -75,8 +86,8 @@ def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
         lines.append(
             (
                 "new vectors",
-                f"{pair.new_vectors:,}; coherence {pair.new_coherence:.3f}, "
-                f"forward signal {pair.new_forward_signal:+.3f}",
+                f"{pair.new_vectors:,}; mean cosine of neighbours {pair.new_coherence:.3f}, "
+                f"order {pair.new_forward_signal:+.3f}",
             )
         )
     leak = (

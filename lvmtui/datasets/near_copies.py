@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.formats.data_facts import Neighbours
 
@@ -135,7 +136,8 @@ def any_near(vectors: Floats, only: Integers, among: Floats, same: float, releas
     """Which of the rows `only` of `vectors` (N, D) have a row of `among` (M, D) at a cosine of `same` or more."""
     if not len(only) or not len(among):
         return only[:0]
-    directions = _directions([vectors[_spread(len(vectors))], among[_spread(len(among))]])
+    sample = np.concatenate([vectors[_spread(len(vectors))], among[_spread(len(among))]])
+    directions = main_directions(sample, DIRECTIONS)
     pool = _signatures(lambda index: among[index], np.arange(len(among)), directions)
     near = np.zeros(len(only), bool)
     for first in range(0, len(only), ROWS):
@@ -218,13 +220,6 @@ def _spread(rows: int, count: int = SAMPLE) -> Integers:
     return np.unique(starts[:, None] + np.arange(stretch))
 
 
-def _directions(samples: Sequence[Floats]) -> Floats:
-    """(D, K) orthonormal: those in which the samples vary most. Any would do, these need the fewest full products."""
-    sample = np.concatenate(samples).astype(np.float64)
-    vectors = np.linalg.eigh(sample.T @ sample)[1]
-    return np.ascontiguousarray(vectors[:, ::-1][:, :DIRECTIONS], dtype=np.float32)
-
-
 def _signatures(take: Callable[[Integers], Floats], index: Integers, directions: Floats) -> Floats:
     """(n, K + 1): the projections of rows and the length of the rest."""
     projected = take(index) @ directions
@@ -257,7 +252,8 @@ def _nearest_of_sample(rows: _Rows, distinct: Integers) -> tuple[Floats, Floats]
 def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Integers]:
     """For each of the distinct rows (M,) its group, the smallest number of a member; and the same with rows joined
     that are equal but for rounding."""
-    directions = _directions([rows.take(distinct[_spread(len(distinct))])])
+    # Any directions would do; these need the fewest full products.
+    directions = main_directions(rows.take(distinct[_spread(len(distinct))]), DIRECTIONS)
     signatures = np.empty((len(distinct), directions.shape[1] + 1), np.float32)
     for first in range(0, len(distinct), COLUMNS):
         some = slice(first, first + COLUMNS)

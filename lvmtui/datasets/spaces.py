@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
+from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
 from lvmtui.formats.data_facts import SpaceFacts
@@ -130,21 +131,15 @@ def _main_directions(own: _Blocks) -> Floats | None:
     some = own.some(np.unique(np.linspace(0, len(own.starts) - 1, MOST_BLOCKS).astype(np.int64)))
     best: tuple[int, Integers] | None = None
     for seed in np.unique(np.linspace(0, len(some.starts) - 1, SEEDS).astype(np.int64)).tolist():
-        start = _directions(some.rows(np.array([seed])), min(SEED_DIRECTIONS, count))
+        start = main_directions(some.rows(np.array([seed])), min(SEED_DIRECTIONS, count))
         alike = np.argsort(-some.excess(start))[: max(2, min(SEED_BLOCKS, len(some.starts) // 4))]
-        excess = some.excess(_directions(some.rows(alike), count))
+        excess = some.excess(main_directions(some.rows(alike), count))
         others = np.delete(excess, alike)
         usual = float(np.quantile(others, 0.75))
         inside = np.flatnonzero(excess >= NEAR_CHANCE * count / dim)
         if usual >= UNEVEN and (best is None or len(inside) > best[0]):
             best = len(inside), inside
-    return None if best is None else _directions(some.rows(best[1]), count)
-
-
-def _directions(rows: Floats, count: int) -> Floats:
-    """(D, count) orthonormal: those with the most of the rows' squared length."""
-    square = rows.T.astype(np.float64) @ rows
-    return np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], dtype=np.float32)
+    return None if best is None else main_directions(some.rows(best[1]), count)
 
 
 def _blocks(arm: Arm) -> _Blocks:

@@ -90,7 +90,11 @@ class CampaignDir:
 
     @property
     def report_json(self) -> Path:
-        return self.path / "report.json"
+        return self.report_as("json")
+
+    def report_as(self, format: str) -> Path:
+        """The report in another format: `report.json`, `report.csv`, `report.html`."""
+        return self.report.with_suffix(f".{format}")
 
 
 @dataclass(frozen=True)

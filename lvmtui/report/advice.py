@@ -173,7 +173,7 @@ def _gains_most(table: Table) -> Recommendation:
     if table.histories:
         rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
     if not rows:
-        return Recommendation(what, (), "no model is known to gain")
+        return Recommendation(what, (), "no model has a gain clear of zero")
     equals = overlapping(rows[0], rows)
     doubt = " in its history, which is no evidence" if table.histories else ""
     doubt += f"; the intervals of {titles(equals)} overlap with its own" if equals else ""

@@ -1,4 +1,4 @@
-"""A page as blocks: what it says, without how it looks. `markdown.py` and `terminal.py` draw the same blocks.
+"""A page as blocks: what it says, without how it looks. `markdown.py`, `terminal.py` and `html.py` draw them.
 
 Text in a block is plain text. Each drawer makes it safe for its own medium, so nobody else has to escape anything.
 """
@@ -23,6 +23,17 @@ class Strong:
     text: str
 
 
+@dataclass(frozen=True)
+class Bar(Code):
+    """An interval around zero, all on one scale. Its text draws it in characters, for media without pictures."""
+
+    low: float
+    middle: float
+    high: float
+    zero: float
+    """Places on the scale, from 0 (its left end) to 1."""
+
+
 Piece = str | Code | Strong
 Text = Piece | tuple[Piece, ...]
 
@@ -32,6 +43,8 @@ class Heading:
     text: str
     level: int = 2
     """1 for the title of the page, then 2 and 3."""
+    folded: bool = False
+    """Its section is for reference: where a page can fold, it is folded at first."""
 
 
 @dataclass(frozen=True)

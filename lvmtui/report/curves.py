@@ -11,10 +11,28 @@ from lvmtui.system.numbers import cosine
 from lvmtui.verdict.health import finite
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH, HEIGHT = 480, 200
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 28, 30
-COLOURS = {"baseline": "#6b7f99", "expanded": "#c2621b"}
-"""They differ in lightness too, and each line carries its label."""
+WIDTH, HEIGHT = 480, 214
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 42, 30
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of a picture, as SVG writes them."""
+
+    paper: str = "#ffffff"
+    title: str = "#222222"
+    axis: str = "#444444"
+    baseline: str = "#6b7f99"
+    expanded: str = "#c2621b"
+    """The arms differ in lightness too, and each line carries its label."""
+
+    def arm(self, arm: str) -> str:
+        return {"baseline": self.baseline, "expanded": self.expanded}.get(arm, self.axis)
+
+
+ON_WHITE = Palette()
+OF_THE_PAGE = Palette(*(f"var(--{name})" for name in ("paper", "ink", "dim", "baseline", "expanded")))
+"""For a picture inside an HTML page, whose style sheet says them (`page.css`)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,7 @@ def sparkline(values: Sequence[float], width: int = 20) -> str:
     return "".join(BLOCKS[round((v - low) / span * (len(BLOCKS) - 1))] if span > 0 else BLOCKS[3] for v in values)
 
 
-def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float]) -> str:
+def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float], palette: Palette = ON_WHITE) -> str:
     """A small chart of validation cosine over epochs, at most 4 kB a run.
 
     One line a run; the cosine of the context mean on each arm's validation windows (`context_means`, by arm) is dashed.
@@ -64,19 +82,20 @@ def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float])
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="17" font-size="13" fill="#222222">{escape(title)}: validation cosine by epoch</text>',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{palette.paper}"/>',
+        f'<text x="{LEFT}" y="17" font-size="13" fill="{palette.title}">{escape(title)}: validation cosine by epoch'
+        "</text>",
     ]
     if drawn:
         low, high = min(cosines), max(cosines)
         low, high = (low - 0.01, high + 0.01) if high - low < 1e-9 else (low, high)
         last = max(x for curve in drawn for x, _ in curve.points) or 1.0
-        frame = _Frame(low, high, last)
+        frame = _Frame(low, high, last, palette)
         lines += frame.axes()
         lines += [frame.mean(arm, mean, at) for at, (arm, mean) in enumerate(means.items())]
         lines += [line for curve in drawn for line in frame.curve(curve)]
     else:
-        lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="#666666">no evaluation yet</text>')
+        lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="{palette.axis}">no evaluation yet</text>')
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -87,6 +106,7 @@ class _Frame:
     low: float
     high: float
     last: float
+    palette: Palette
 
     def x(self, epoch: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * epoch / self.last
@@ -95,21 +115,21 @@ class _Frame:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low)
 
     def axes(self) -> list[str]:
-        bottom = HEIGHT - BOTTOM
-        frame = f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="#444444"/>'
+        bottom, colour = HEIGHT - BOTTOM, self.palette.axis
+        frame = f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="{colour}"/>'
         values = "".join(
-            f'<text x="{LEFT - 5}" y="{self.y(v) + 4:.1f}" text-anchor="end" fill="#444444">{cosine(v, 3)}</text>'
+            f'<text x="{LEFT - 5}" y="{self.y(v) + 4:.1f}" text-anchor="end" fill="{colour}">{cosine(v, 3)}</text>'
             for v in (self.low, (self.low + self.high) / 2, self.high)
         )
         epochs = (
-            f'<text x="{LEFT}" y="{bottom + 15}" fill="#444444">0</text>'
-            f'<text x="{WIDTH - RIGHT}" y="{bottom + 15}" text-anchor="end" fill="#444444">{self.last:.3g}</text>'
+            f'<text x="{LEFT}" y="{bottom + 15}" fill="{colour}">0</text>'
+            f'<text x="{WIDTH - RIGHT}" y="{bottom + 15}" text-anchor="end" fill="{colour}">{self.last:.3g}</text>'
         )
         return [frame, values, epochs]
 
     def mean(self, arm: str, mean: float, at: int) -> str:
         """`at`: 0 for the first mean, 1 for the second; their labels stand side by side so that they never overlap."""
-        colour, y = COLOURS.get(arm, "#444444"), self.y(mean)
+        colour, y = self.palette.arm(arm), self.y(mean)
         return (
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '
             'stroke-width="0.8" stroke-dasharray="4 3"/>'
@@ -117,7 +137,7 @@ class _Frame:
         )
 
     def curve(self, curve: Curve) -> list[str]:
-        colour = COLOURS.get(curve.arm, "#444444")
+        colour = self.palette.arm(curve.arm)
         path = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in curve.points)
         x, y = curve.points[-1]
         return [

@@ -43,6 +43,10 @@ class Scale:
         drawn[middle] = MIDDLE
         return "".join(drawn)
 
+    def share(self, value: float) -> float:
+        """The place of a value, from 0 (`low`) to 1 (`high`); values outside are at the ends."""
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
     def axis(self, cells: int) -> str:
         """Both ends, and zero at its place: `−1 %      0      +4 %`."""
         low, high = _percent(self.low), _percent(self.high)
@@ -50,8 +54,7 @@ class Scale:
         return f"{low:<{zero}}0{high:>{cells - zero - 1}}"
 
     def _cell(self, value: float, cells: int) -> int:
-        share = (value - self.low) / (self.high - self.low)
-        return min(cells - 1, max(0, round(share * (cells - 1))))
+        return round(self.share(value) * (cells - 1))
 
 
 def _percent(value: float) -> str:

@@ -8,13 +8,12 @@ It runs in a process of its own, so that supervisor and screen never load numpy.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from lvmtui import __version__
@@ -24,7 +23,9 @@ from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Heldout, Report, report_of
-from lvmtui.report.curves import curve_file, file_stem, svg
+from lvmtui.report.csv_table import curve_csv, table_csv
+from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
+from lvmtui.report.html import html
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import comparison_page, mark_of, page_of
 from lvmtui.report.size_pictures import learning_pictures
@@ -37,13 +38,24 @@ from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
+FORMATS = ("md", "html", "json", "csv")
 
 
-def write_report(workspace: Workspace, campaign_id: str, format: str = "md", output: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Form:
+    """How a report is written."""
+
+    format: str = "md"
+    """One of FORMATS."""
+    self_contained: bool = False
+    """Markdown holds its pictures itself. HTML always does."""
+
+
+def write_report(workspace: Workspace, campaign_id: str, form: Form = Form(), output: Path | None = None) -> Path:
     """Write the report of a campaign as it is now, in all formats, to the usual places.
 
-    Comparisons that are missing or out of date are made first. Returns the path of the `format` asked for: `output` if
-    it is given. A Markdown `output` brings its pictures. Raises UserError.
+    Comparisons that are missing or out of date are made first. Returns the path of the `form` asked for: `output` if it
+    is given. A Markdown `output` brings its pictures. Raises UserError.
     """
     folder = workspace.campaign(campaign_id)
     state = _compared(workspace, folder)
@@ -59,18 +71,18 @@ def write_report(workspace: Workspace, campaign_id: str, format: str = "md", out
         final = output  # the file that was asked for may be writable all the same
     if output is not None:
         try:
-            _export(report, format, output, folder)
+            _export(report, form, output, folder)
         except OSError as error:
             raise UserError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
         return output
-    return {"md": final, "json": folder.report_json, "csv": folder.report_json.with_suffix(".csv")}[format]
+    return final if form.format == "md" else folder.report_as(form.format)
 
 
-def render_report(workspace: Workspace, campaign_id: str, format: str = "md") -> str:
+def render_report(workspace: Workspace, campaign_id: str, form: Form = Form()) -> str:
     """The report of a campaign as it is now, as text. Only missing comparisons are written. Raises UserError."""
     folder = workspace.campaign(campaign_id)
     report = read_report(_compared(workspace, folder), now=time.time())
-    return _render(report, format, _seen_from(folder, Path.cwd()))
+    return _render(report, form, _seen_from(folder, Path.cwd()))
 
 
 def read_report(state: CampaignState, *, now: float) -> Report:
@@ -107,46 +119,49 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     """Write every file of the report to its usual place. Returns where the Markdown went. Raises OSError."""
     folder = state.dir
     _write_curves(folder.path / CURVES, report)
-    replace_file(folder.report, _markdown(report, CURVES).encode())
-    replace_file(folder.report_json, _json(report))
-    replace_file(folder.report_json.with_suffix(".csv"), table_csv(report).encode())
+    replace_file(folder.report, _render(report, Form(), CURVES).encode())
+    for format in ("html", "csv", "json"):
+        replace_file(folder.report_as(format), _render(report, Form(format), CURVES).encode())
+    if report.learning_curve:
+        replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
-    return publish(final, _markdown(report, _seen_from(folder, final.parent)), state.campaign)
+    return publish(final, _render(report, Form(), _seen_from(folder, final.parent)), state.campaign)
 
 
-def _export(report: Report, format: str, output: Path, folder: CampaignDir) -> None:
+def _export(report: Report, form: Form, output: Path, folder: CampaignDir) -> None:
     """Write one format to a file of the user's choice; a Markdown file gets its pictures beside it. Raises OSError.
 
     They lie in a folder of the campaign's id, so that reports of several campaigns can share one place.
     """
     beside = output.resolve().parent
-    if format != "md" or (output.exists() and not output.is_file()):  # a pipe has nothing beside it
-        write_output(output, _render(report, format, _seen_from(folder, beside)).encode())
+    alone = form.format != "md" or form.self_contained
+    if alone or (output.exists() and not output.is_file()):  # a pipe has nothing beside it
+        write_output(output, _render(report, form, _seen_from(folder, beside)).encode())
         return
     curves = f"{CURVES}/{folder.id}"
-    write_output(output, _markdown(report, curves).encode())
+    write_output(output, _render(report, form, curves).encode())
     _write_curves(beside / curves, report)
 
 
-def _render(report: Report, format: str, curves: str) -> str:
-    match format:
+def _render(report: Report, form: Form, curves: str) -> str:
+    """`curves`: where the pictures of a Markdown file are, as seen from it."""
+
+    def pictures(palette: Palette) -> dict[str, str]:
+        return {f"{curves}/{name}": drawn for name, drawn in _pictures(report, palette).items()}
+
+    page = page_of(report, curves=curves)
+    match form.format:
         case "md":
-            return _markdown(report, curves)
+            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=mark_of(report))
+        case "html":
+            return html(page, pictures(OF_THE_PAGE), mark=mark_of(report))
         case "json":
-            return _json(report).decode()
+            return dump_document(encode(report)).decode()
         case "csv":
             return table_csv(report)
-        case _:
-            raise unknown("--format", format, ("md", "json", "csv"))
-
-
-def _markdown(report: Report, curves: str) -> str:
-    return markdown(page_of(report, curves=curves), mark=mark_of(report))
-
-
-def _json(report: Report) -> bytes:
-    return dump_document(encode(report))
+        case format:
+            raise unknown("--format", format, FORMATS)
 
 
 def _seen_from(folder: CampaignDir, reader: Path) -> str:
@@ -166,13 +181,18 @@ def _write_texts(workspace: Workspace, state: CampaignState, report: Report) -> 
 
 def _write_curves(folder: Path, report: Report) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    for name, drawn in _pictures(report, ON_WHITE).items():
+        replace_file(folder / name, drawn.encode(), durable=False)
+
+
+def _pictures(report: Report, palette: Palette) -> dict[str, str]:
+    """The curves of each model and over sizes as SVG, by the name of the file."""
+    drawn = {}
     for model in report.campaign_facts.models:
         runs = [run for run in report.runs if run.model == model]
-        drawn = svg(runs[0].title if runs else model, [run.curve for run in runs], report.validation_mean)
-        replace_file(folder / curve_file(model), drawn.encode(), durable=False)
-    if report.learning_curve:
-        for name, picture in learning_pictures(report.learning_curve).items():
-            replace_file(folder / name, picture.encode(), durable=False)
+        title = runs[0].title if runs else model
+        drawn[curve_file(model)] = svg(title, [run.curve for run in runs], report.validation_mean, palette)
+    return drawn | (learning_pictures(report.learning_curve) if report.learning_curve else {})
 
 
 def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
@@ -202,49 +222,6 @@ def _heldout(state: CampaignState) -> Heldout:
     plan = state.campaign
     drawn = find_document(Heldout, state.dir.split / "split.json")
     return drawn or Heldout(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
-
-
-# The table for a spreadsheet ------------------------------------------------------------------------------------------
-
-
-def table_csv(report: Report) -> str:
-    """The ranked table, a line a model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n").writerow
-    columns = (
-        "kind", "rank", "model", "baseline_label", "expanded_label", "baseline_cosine", "expanded_cosine",
-        "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",
-        "clusters", "effective_clusters", "windows", "seeds", "baseline_validation", "expanded_validation",
-        "baseline_hit_10", "expanded_hit_10", "baseline_margin", "expanded_margin", "baseline_skill", "expanded_skill",
-        "verdict", "degree", "reason",
-    )  # fmt: skip
-    write(columns)
-    base, expanded = report.table.labels
-    for row in report.table.rows:
-        cells = (row.baseline, row.expanded)
-        e = row.estimate
-        write(
-            [
-                "model", row.rank, _plain(row.title), _plain(base), _plain(expanded), *(c.cosine for c in cells),
-                row.change, *(row.interval or ("", "")), *(row.adjusted or ("", "")),
-                *((e.df, e.clusters, e.effective_clusters, e.windows) if e else ("",) * 4), row.seeds,
-                *(c.validation for c in cells),
-                *(c.scores.hit_10 if c.scores else "" for c in cells),
-                *(c.scores.margin if c.scores else "" for c in cells),
-                *(c.skill.gain.value if c.skill else "" for c in cells),
-                row.verdict.word.value, row.verdict.degree, _plain(row.verdict.reason),
-            ]
-        )  # fmt: skip
-    for trivial in report.table.trivial:
-        name = _plain(trivial.title)
-        filled = ["trivial", "", name, _plain(base), _plain(expanded), trivial.baseline, trivial.expanded]
-        write([*filled, *[""] * (len(columns) - len(filled))])
-    return out.getvalue()
-
-
-def _plain(value: str) -> str:
-    """Text that a spreadsheet does not read as a formula."""
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value
 
 
 # Files under the names that people type -------------------------------------------------------------------------------

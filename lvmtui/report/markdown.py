@@ -5,8 +5,9 @@ All text is escaped here, so that Markdown shows exactly the text a block holds,
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from lvmtui.report.blocks import (
@@ -27,13 +28,16 @@ LEAST_WIDTH = 3
 """Of a column: Markdown wants three dashes below its title."""
 
 
-def markdown(blocks: Iterable[Block], *, mark: str = "") -> str:
-    """The page. `mark`: a comment for its first line, which readers do not see."""
+def markdown(blocks: Iterable[Block], pictures: Mapping[str, str] | None = None, *, mark: str = "") -> str:
+    """The page. `mark`: a comment for its first line, which readers do not see.
+
+    `pictures`: SVG by the path of its Figure, for a page that holds its pictures; None: they are files of their own.
+    """
     lines = [f"<!-- {_comment(mark)} -->"] if mark else []
     before: Block | None = None
     for block in blocks:
         together = isinstance(block, Figure) and isinstance(before, Figure)
-        lines += [*([] if together else [""]), *_lines(block)]
+        lines += [*([] if together else [""]), *_lines(block, pictures)]
         before = block
     return "\n".join(lines).strip("\n") + "\n"
 
@@ -66,7 +70,7 @@ def inline(text: Text) -> str:
     )
 
 
-def _lines(block: Block) -> list[str]:
+def _lines(block: Block, pictures: Mapping[str, str] | None) -> list[str]:
     match block:
         case Heading(text, level):
             return [f"{'#' * level} {escaped(text)}"]
@@ -77,7 +81,11 @@ def _lines(block: Block) -> list[str]:
         case Table():
             return _table(block)
         case Figure(title, path):
-            return [f"![{escaped(title)}]({quote(path)})"]
+            return [f"![{escaped(title)}]({quote(path) if pictures is None else _data_url(pictures[path])})"]
+
+
+def _data_url(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def _table(block: Table) -> list[str]:

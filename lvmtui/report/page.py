@@ -7,7 +7,7 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 from __future__ import annotations
 
 from lvmtui.formats.results import Comparison, Interval
-from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Strong, Text, bullets, table
+from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
 from lvmtui.report.interval_bars import Scale, scale_of
@@ -115,7 +115,10 @@ def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
 
 
 def _bar(scale: Scale, change: float | None, interval: Interval | None) -> Text:
-    return Code(scale.bar(change, interval)) if change is not None and interval is not None else ""
+    if change is None or interval is None:
+        return ""
+    low, middle, high, zero = map(scale.share, (interval[0], change, interval[1], 0.0))
+    return Bar(scale.bar(change, interval), low, middle, high, zero)
 
 
 def _how_to_read(report: Report, *, bars: bool) -> list[str]:

@@ -19,7 +19,7 @@ BEST = Code("best_model.pt")
 def provenance(report: Report) -> list[Block]:
     """Everything needed to find, check or repeat what was done."""
     origin = _origins(report) if report.table.histories else _plan(report)
-    return [Heading("Provenance"), *_data(report), *_runs(report), *origin]
+    return [Heading("Provenance", folded=True), *_data(report), *_runs(report), *origin]
 
 
 def _data(report: Report) -> list[Block]:

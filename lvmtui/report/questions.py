@@ -67,7 +67,7 @@ def _gains(table: Table) -> str:
         return f"In their histories {named(up)}. Without an interval that is no evidence."
     gaining = table.gaining
     if not gaining:
-        return "No model is known to gain."
+        return "No model has a gain clear of zero."
     first = gaining[0]
     words = f"{named(gaining)}."
     if first.verdict.word is Word.LEANS_UP:

@@ -245,7 +245,7 @@ def _left_out(table: Table) -> str:
     if unfair:
         said.append(f"{_named(unfair)} cannot be compared")
     if histories:
-        said.append(f"{_named(histories)} {'has' if len(histories) == 1 else 'have'} only a history")
+        said.append(f"{_named(histories)} {'has' if len(histories) == 1 else 'have'} only a point estimate")
     return f"Left out: {'; '.join(said)}." if said else ""
 
 

@@ -260,7 +260,8 @@ def _unfit(state: CampaignState, comparison: Comparison, health: Mapping[str, tu
 
 
 def _only_history(view: RunView) -> bool:
-    """True if there is only a history: another program's run without weights, or with weights that do not fit."""
+    """True if there is a point estimate and no more: another program's run without weights, or with weights that do not
+    fit, or a user's own trainer that handed in no predictions."""
     if view.state is None:
         return False
     if view.state.spec.imported is None:

@@ -153,7 +153,7 @@ class Row:
     figures: tuple[str, ...] = ()
     """Further figures of the row, in words."""
     medal: str = ""
-    """Of the first three that are known to gain. A history's point estimate wins none."""
+    """Of the first three with a gain clear of zero. A history's point estimate wins none."""
     own_title: str = ""
     """How people write the name of a user's own model or trainer; empty: the registry has it."""
     early: EarlyChange | None = None
@@ -268,7 +268,7 @@ class Table:
         """How the rows are ranked, in a sentence."""
         return (
             f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, so the first need not be the best "
-            "model; medals go to models that are known to gain."
+            "model; medals go to models with a gain clear of zero."
         )
 
     @property

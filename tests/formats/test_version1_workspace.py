@@ -12,7 +12,7 @@ from lvmtui.cli.commands import main
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import ReportedRuns
-from lvmtui.report.make import render_report
+from lvmtui.report.make import Form, render_report
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.ui.read.source import Source
@@ -46,7 +46,7 @@ def test_status(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_report_has_the_same_scores_and_changes(workspace: Workspace) -> None:
     before = json.loads(workspace.campaign(CAMPAIGN).report_json.read_text())["table"]["rows"]
-    now = json.loads(render_report(workspace, CAMPAIGN, "json"))["table"]["rows"]
+    now = json.loads(render_report(workspace, CAMPAIGN, Form("json")))["table"]["rows"]
     assert [row["model"] for row in now] == [row["model"] for row in before]
     for new, old in zip(now, before, strict=True):
         assert new["change"] == pytest.approx(old["change"], abs=1e-9)

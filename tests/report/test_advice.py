@@ -93,7 +93,9 @@ def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
 def test_nothing_is_recommended_of_nothing() -> None:
     empty = table()
     assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished and free of alarms"]
-    assert answers(questions(empty, {}))["Which models gain most from more data?"] == "No model is known to gain."
+    assert (
+        answers(questions(empty, {}))["Which models gain most from more data?"] == "No model has a gain clear of zero."
+    )
 
 
 def change(

@@ -114,6 +114,8 @@ def test_the_report_is_exported(tmp_path: Path) -> None:
         terminal.press("e")
         terminal.wait_for("Export the report")
         terminal.press("\t")
+        terminal.wait_for(".html")
+        terminal.press("\t")
         terminal.wait_for(".json")
         terminal.press("\x15", "out.json", "\r")
         terminal.wait_for("report written to")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import resource
 import select
@@ -19,35 +18,24 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import lvmtui
-from lvmtui.datasets.heldout_scores import score_and_write
-from lvmtui.datasets.scores import unit
 from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.json_codec import dump_document
-from lvmtui.formats.live import Activity
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.patterns import Reading
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
-    Evaluated,
     Event,
     Failed,
     Finished,
-    HeldoutScores,
     Interrupted,
     Paused,
     Reason,
     Started,
-    Trained,
-    decode_event,
 )
 from lvmtui.formats.user_code import OwnTrainer, command_words
 from lvmtui.system.errors import UserError
@@ -55,16 +43,16 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
 from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, spawn, stop_all
 from lvmtui.system.text import sanitise
-from lvmtui.trainer_kit import KIT_MARK, POINTS, Teller
+from lvmtui.trainer_kit import KIT_MARK
 from trainers.log_writer import Journal
 from trainers.orders import Leave, Orders, events_in
-from trainers.program.data import checked_heldout, data_folder
-from trainers.program.output import Output, Thinned
+from trainers.program.data import data_folder
+from trainers.program.judge import judged
+from trainers.program.output import Output
+from trainers.program.said import Said
 
 LOOK = 0.1
 """Seconds between two looks at orders while the program says nothing."""
-EVALUATIONS = 1000
-"""About the most evaluations of a run that are logged."""
 LEAVE_WAIT = 5.0
 """Seconds that a program has to leave when it is cancelled, or cannot write a checkpoint, until it is killed."""
 CHECKPOINT_WAIT = 60.0
@@ -101,21 +89,11 @@ class Program:
         self.scratch = Path(tempfile.mkdtemp(prefix="lvmtui-"))
         self.spec: RunSpec
         self.own: OwnTrainer
-        self.teller: Teller
+        self.said: Said
         self.child: subprocess.Popen[bytes] | None = None
-        self.step = self.first_step = 0
-        self.loss: float | None = None
-        self.cosine: float | None = None
-        self.rate = 0.0
-        self.best: Evaluated | None = None
-        self.evaluated_step = -1
-        self.can_checkpoint = False
-        self.new_checkpoint = False
-        self.points, self.evaluations = Thinned(POINTS), Thinned(EVALUATIONS)
         self.leaving: Leave | None = None
         self.suspended = False
         self.deadline = float("inf")
-        self.news = False
         self.heard = b""
         """The beginning of a line that was told."""
 
@@ -126,20 +104,14 @@ class Program:
         spec = self.spec = read_spec(self.folder.spec)
         assert spec.own_trainer is not None
         self.own = spec.own_trainer
-        self.can_checkpoint = self.own.checkpoints
         past = events_in(self.folder.events)
         if self.orders.asks_restart(self.folder.events):
             shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(exist_ok=True)
         data = data_folder(spec, self.folder.workspace)
-        checkpoint, self.first_step = self._checkpoint_in(past)
-        self.step = self.first_step
+        checkpoint, first_step = self._checkpoint_in(past)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
-        self.teller = Teller(self._log, spec.total_steps)
-        for event in past:
-            if isinstance(event, Evaluated) and event.step <= self.first_step and event.best:
-                self.best = event
-                self.teller.knows(event.loss, event.cosine)
+        self.said = Said(spec, self.journal, first_step, past)
         self.environment = self._environment(data, checkpoint)
         values = {
             "data": data,
@@ -161,7 +133,7 @@ class Program:
                 time=time.time(),
                 process=own_identity(),
                 generation=self.orders.intent.generation,
-                resumed_from=self.first_step,
+                resumed_from=self.said.first_step,
                 checkpoint=checkpoint.name if checkpoint else None,
                 passed_over=(),
                 active=self.journal.active_before,
@@ -172,7 +144,7 @@ class Program:
             ),
             durable=True,
         )
-        start = f"from step {self.first_step} ({checkpoint.name})" if checkpoint else "from the start"
+        start = f"from step {self.said.first_step} ({checkpoint.name})" if checkpoint else "from the start"
         self.journal.say(f"{' '.join(self.command)}, {start}")
         for name in self._changed():
             self.journal.say(f"{name} has changed since the campaign was planned")
@@ -199,7 +171,7 @@ class Program:
             "data": str(data),
             "out": str(self.out),
             "checkpoint": str(checkpoint) if checkpoint else "",
-            "first_step": self.first_step,
+            "first_step": self.said.first_step,
             "seed": spec.seed,
             "steps": spec.total_steps,
             "steps_per_epoch": spec.steps_per_epoch,
@@ -209,8 +181,8 @@ class Program:
             "arm": spec.arm,
             "device": spec.device,
             "threads": spec.threads,
-            "best_loss": self.best.loss if self.best else None,
-            "best_cosine": self.best.cosine if self.best else None,
+            "best_loss": self.said.best.loss if self.said.best else None,
+            "best_cosine": self.said.best.cosine if self.said.best else None,
             "pipe": str(pipe),
         }
         replace_file(self.folder.path / "kit.json", dump_document(facts), durable=False)
@@ -236,7 +208,7 @@ class Program:
         read, write = os.pipe()
         os.set_blocking(read, False)
         self.open_ends = [read]
-        self.output = Output(self.journal.out.buffer, self.own.pattern, self._read)
+        self.output = Output(self.journal.out.buffer, self.own.pattern, self.said.read)
         try:
             with os.fdopen(write, "wb") as out:
                 self.child = spawn(
@@ -251,12 +223,12 @@ class Program:
     def follow(self) -> None:
         """Listen and obey until it has ended."""
         assert self.child is not None
-        self._show()
+        self.said.show()
         while self.child.poll() is None:
             self._listen(LOOK)
             self._obey()
-            if self.journal.progress_due() and (self.news or self.suspended):
-                self._show()
+            if self.journal.progress_due() and (self.said.news or self.suspended):
+                self.said.show()
         self._listen(0.0)
         self.output.close()
 
@@ -267,11 +239,11 @@ class Program:
             printed, told = self._printed(), _read_some(self.told) or b""
             if printed:
                 self.output.feed(printed)
-                self.news = True
+                self.said.news = True
             self.heard += told
             *lines, self.heard = self.heard.split(b"\n")
             for line in lines:
-                self._hear(line)
+                self.said.hear(line)
             if not printed and not told:
                 return
 
@@ -285,85 +257,6 @@ class Program:
             return piece or b""
         return b""
 
-    def _hear(self, line: bytes) -> None:
-        """One line through the pipe: an event, or live digits."""
-        event = decode_event(line)
-        match event:
-            case Trained():
-                self._advance(event.step)
-                self._log(event)
-            case Evaluated():
-                self._advance(event.step)
-                self._log(event)
-            case CheckpointSaved() if event.file:
-                self._advance(event.step)
-                self.can_checkpoint = self.new_checkpoint = True
-                self._log(event)
-            case _:
-                with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
-                    digits = json.loads(line)
-                    if digits["kind"] == "digits" and type(digits["step"]) is int:
-                        self._advance(digits["step"])
-                        self.loss, self.cosine = _number(digits["loss"]), _number(digits["cosine"])
-                        self.rate = _number(digits["rate"]) or 0.0
-
-    def _read(self, reading: Reading) -> None:
-        """One line it printed."""
-        spec = self.spec
-        if reading.step is not None:
-            step = reading.step
-        elif reading.epoch is not None:
-            step = round(reading.epoch * spec.steps_per_epoch)
-        else:
-            step = self.step + reading.evaluated
-        self._advance(step)
-        self.loss = reading.train_loss if reading.train_loss is not None else self.loss
-        self.cosine = reading.train_cosine if reading.train_cosine is not None else self.cosine
-        self.rate = reading.rate or self.rate
-        if reading.evaluated and step > self.evaluated_step:
-            epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
-            self.teller.evaluated(
-                step,
-                epoch=epoch,
-                loss=reading.loss,
-                cosine=reading.cosine,
-                train_loss=reading.train_loss,
-                train_cosine=reading.train_cosine,
-                rate=self.rate,
-            )
-        elif not reading.evaluated and (reading.train_loss is not None or reading.train_cosine is not None):
-            self.teller.step(step, reading.train_loss, reading.train_cosine, self.rate)
-
-    def _log(self, event: Event) -> None:
-        """Append an event with our own count of seconds, unless there are too many of its kind."""
-        active = self.journal.active
-        if isinstance(event, Evaluated):
-            self.evaluated_step = max(self.evaluated_step, event.step)
-            if event.best:
-                self.best = event
-            if self.evaluations.takes():
-                self.journal.event(replace(event, active=active))
-        elif isinstance(event, Trained):
-            if self.points.takes():
-                self.journal.event(replace(event, active=active))
-        elif isinstance(event, CheckpointSaved):
-            self.journal.event(replace(event, active=active), durable=True)
-
-    def _advance(self, step: int) -> None:
-        self.news = True
-        if step > self.step:
-            self.journal.steps += step - self.step
-            self.step = step
-
-    def _show(self, activity: Activity | None = None) -> None:
-        """The live digits."""
-        self.news = False
-        if activity:
-            self.journal.clock.enter(activity)
-        epoch = self.step / self.spec.steps_per_epoch
-        size = self.spec.recipe.batch_size if self.own.unit == "step" else 0
-        self.journal.progress(os.getpid(), self.step, epoch, self.loss, self.cosine, self.rate, size)
-
     # -- orders ----------------------------------------------------------------------------------------------------
 
     def _obey(self) -> None:
@@ -371,7 +264,7 @@ class Program:
         try:
             self.orders.check()
         except Leave as leave:
-            if leave.how is Exit.PAUSED and not self.can_checkpoint:
+            if leave.how is Exit.PAUSED and not self.said.can_checkpoint:
                 self._suspend()
             elif self.leaving is None or (leave.how is Exit.CANCELLED) > (self.leaving.how is Exit.CANCELLED):
                 self._ask(leave)
@@ -386,7 +279,7 @@ class Program:
     def _ask(self, leave: Leave) -> None:
         self.leaving = leave
         tree = self._tree()
-        if self.can_checkpoint and leave.how is not Exit.CANCELLED:
+        if self.said.can_checkpoint and leave.how is not Exit.CANCELLED:
             assert self.child is not None
             ask_to_leave([p for p in tree if p.identity.pid == self.child.pid])
             resume_all(tree)
@@ -402,13 +295,13 @@ class Program:
         if not self.suspended:
             self.suspended = True
             self.journal.say("suspended: its processes are stopped, their memory stays taken")
-            self._show("suspended")
+            self.said.show("suspended")
 
     def _go_on(self) -> None:
         self.suspended = False
         resume_all(self._tree())
         self.journal.say("goes on")
-        self._show("training")
+        self.said.show("training")
 
     def _tree(self) -> list[Process]:
         """Every process of this attempt but ourselves."""
@@ -422,7 +315,7 @@ class Program:
         left = kill_all(self._tree).reached
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
-        now, active, step = time.time(), self.journal.active, self.step
+        now, active, step = time.time(), self.journal.active, self.said.step
         if self.leaving is not None:
             how = self.leaving.how
             if how is Exit.CANCELLED:
@@ -431,7 +324,7 @@ class Program:
                 self.journal.event(Paused(now, step, active), durable=True)
             else:
                 self.journal.event(Interrupted(now, step, self.leaving.signal_name, active), durable=True)
-            if how is not Exit.CANCELLED and not self.new_checkpoint:
+            if how is not Exit.CANCELLED and not self.said.new_checkpoint:
                 self.journal.say("it left without telling of a checkpoint")
             self.journal.say(f"{how.name.lower()} at step {step}")
             return how
@@ -443,21 +336,22 @@ class Program:
         return self._finish(last)
 
     def _finish(self, last: str) -> Exit:
-        scores, digest, fault = self._judge()
-        if self.best is None and not scores.windows:
+        self.said.show("heldout")
+        scores, digest, fault = judged(self.spec, self.folder)
+        if self.said.best is None and not scores.windows:
             said = f"; its last words: {last}" if last else ""
             return self._failed("error", f"it ended without an error, but told of no evaluation, and {fault}{said}")
         if fault:
             self.journal.say(f"not judged: {fault}")
-        best, spec = self.best, self.spec
+        best, spec = self.said.best, self.spec
         cosine = best.cosine if best and best.cosine is not None else scores.cosine
         self.journal.event(
             Finished(
                 time=time.time(),
-                step=self.step,
-                stopped_early=self.step < spec.total_steps,
-                best_step=best.step if best else self.step,
-                best_epoch=best.epoch if best else self.step / spec.steps_per_epoch,
+                step=self.said.step,
+                stopped_early=self.said.step < spec.total_steps,
+                best_step=best.step if best else self.said.step,
+                best_epoch=best.epoch if best else self.said.step / spec.steps_per_epoch,
                 best_cosine=cosine,
                 heldout=scores,
                 latency_p50_ms=0.0,
@@ -472,38 +366,14 @@ class Program:
             ),
             durable=True,
         )
-        judged = f"held-out cosine {scores.cosine:.4f}" if scores.windows else "not judged"
-        self.journal.say(f"finished after {self.journal.active:.0f} s: {judged}")
+        verdict = f"held-out cosine {scores.cosine:.4f}" if scores.windows else "not judged"
+        self.journal.say(f"finished after {self.journal.active:.0f} s: {verdict}")
         return Exit.FINISHED
 
-    def _judge(self) -> tuple[HeldoutScores, str, str]:
-        """Scores of its predictions, the checksum of `heldout.npz`, and why there are none."""
-        nothing = HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        path = self.out / "predictions.npy"
-        if not path.exists():
-            return nothing, "", "it left no predictions of the held-out windows (predictions.npy)"
-        self._show("heldout")
-        held = checked_heldout(self.spec, self.folder.workspace)
-        try:
-            predicted = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            return nothing, "", f"predictions.npy cannot be read ({sanitise(str(error), 100)})"
-        wanted = (len(held.starts), self.spec.dim)
-        if predicted.shape != wanted or predicted.dtype.kind != "f":
-            return nothing, "", f"predictions.npy is {predicted.dtype} {predicted.shape}, not floats {wanted}"
-        try:
-            scores, digest = score_and_write(
-                self.folder.heldout, held, self.spec.split_fingerprint, unit(np.asarray(predicted, np.float32))
-            )
-        except ValueError as error:
-            return nothing, "", str(error)
-        return scores, digest, ""
-
     def _failed(self, reason: Reason, message: str) -> Exit:
-        self.journal.say(f"failed at step {self.step}: {message}")
-        self.journal.event(
-            Failed(time.time(), self.step, reason, sanitise(message, 500), self.journal.active), durable=True
-        )
+        step = self.said.step if hasattr(self, "said") else 0
+        self.journal.say(f"failed at step {step}: {message}")
+        self.journal.event(Failed(time.time(), step, reason, sanitise(message, 500), self.journal.active), durable=True)
         return Exit.FAILED
 
     def fail(self, error: Exception) -> Exit:
@@ -526,7 +396,3 @@ def _read_some(descriptor: int) -> bytes | None:
         return os.read(descriptor, PIECE) or None
     except BlockingIOError:
         return b""
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

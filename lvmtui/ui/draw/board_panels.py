@@ -12,6 +12,7 @@ from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import figure, gain_chart, has_gains, loss_chart, measure_words
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, left, right, spread, width_of, wrapped
+from lvmtui.ui.draw.sizes import size_chart, size_words
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
@@ -127,14 +128,22 @@ def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
 
 
 def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
-    """The gain and, where it is wide, the training loss."""
+    """The gain and, where it is wide, the training loss. Of several sizes the held-out cosine over the size: beside
+    the gain, or in its place once all runs are over."""
     titled = height >= TITLED
+    curve = model.curve if model.curve and len(model.curve.points) > 1 else None
     if width < TWO_CHARTS:
+        if curve and all(run.over for run in model.runs):
+            title = [_title(cut(size_words(curve), width - 1))] if titled else []
+            return [*title, *size_chart(curve, width, height - titled)]
         title = [_title(measure_words(model.runs, width - 1))] if titled else []
         return [*title, *gain_chart(model, width, height - titled)]
     first = width * 3 // 5
     second = width - first - 2
     left_ = [_title(measure_words(model.runs, first - 1)), *gain_chart(model, first, height - 1)]
+    if curve:
+        right_ = [_title(cut(size_words(curve), second - 1)), *size_chart(curve, second, height - 1)]
+        return beside([left_, right_], [first, second], gap=2)
     right_ = [_title("training loss, smoothed"), *loss_chart(model.runs, second, height - 1)]
     return beside([left_, right_], [first, second], gap=2)
 

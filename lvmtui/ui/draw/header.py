@@ -77,7 +77,7 @@ def header(snapshot: Snapshot, width: int, *, read_only: bool = False) -> Line:
 def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
     if snapshot.settled:
         paused = sum(run.phase is Phase.PAUSED for run in snapshot.runs)
-        return [(f"{words.plural(paused, 'run')} paused", "waiting")] if paused else [("all over", "done")]
+        return [(f"{words.plural(paused, 'run')} paused", "waiting")] if paused else [("all ended", "done")]
     eta = snapshot.eta.eta
     if eta is None:
         return [("calibrating" + glyphs.ELLIPSIS, "dim")]

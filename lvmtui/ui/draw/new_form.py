@@ -197,7 +197,7 @@ def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) 
         if isinstance(duplicates := one.get("duplicates"), int) and duplicates:
             said += f", {duplicates:,} duplicates"
         if isinstance(coherence := one.get("coherence"), float):
-            said += f", coherence {coherence:.2f}"
+            said += f", cosine of neighbours {coherence:.2f}"
         lines.extend(_pairs([(str(one.get("label", "")), said)], width))
     faults = facts.get("faults")
     for fault in dict.fromkeys(map(str, faults)) if isinstance(faults, list) else ():

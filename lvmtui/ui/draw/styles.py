@@ -42,6 +42,8 @@ carries its label."""
 
 def style(name: str) -> Style:
     """The look of a style name; plain for an unknown one."""
+    if name not in STYLES and name.startswith("size"):  # the curve of an arm between the two, and its band
+        name = "dim"
     return STYLES.get(name, STYLES[""])
 
 

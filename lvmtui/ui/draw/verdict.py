@@ -27,6 +27,7 @@ from lvmtui.ui.draw.lines import (
     width_of,
     wrapped,
 )
+from lvmtui.ui.draw.sizes import size_table
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
@@ -145,6 +146,8 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     rank = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
     details = _details(rows[rank], run, width) if run and rows else []
     trivial = [_trivial(one, columns, width) for one in best_first(snapshot.table.trivial)]
+    sizes = _sizes(snapshot, model.model if model else "", width)[: max(0, height // 3)]
+    height -= len(sizes)
     listed = max(1, min(len(rows), height - len(answer) - 3 - sum(LEAST)))
     parts = (trivial, _doubts(snapshot, width), details)
     heights = shares([len(one) for one in parts], LEAST, height - len(answer) - 3 - listed)
@@ -158,10 +161,18 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     for i, row in enumerate(rows[first : first + listed], first):
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
         lines.append(_row(row, columns, width, run if i == rank else None))
-    lines += [*trivial, (), *doubts]
+    lines += [*trivial, *sizes, (), *doubts]
+    height += len(sizes)
     lines.extend([()] * (height - len(lines) - len(details)))
     lines.extend(details)
     return Drawing(tuple(lines[:height]), tuple(hits))
+
+
+def _sizes(snapshot: Snapshot, chosen: str, width: int) -> list[Line]:
+    """The learning curves, of a campaign of more than two sizes."""
+    curve = snapshot.learning_curve
+    table = size_table(curve, snapshot.state.campaign.titles, chosen, width) if curve else []
+    return [(), *table] if table else []
 
 
 def best_first(rows: Sequence[TrivialRow]) -> list[TrivialRow]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from lvmtui.estimate.cost import parameters_of
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.learning_curve import LearningCurve, ModelCurve, read_learning_curve
 from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.report.blocks import Block
@@ -40,6 +41,8 @@ class ModelFacts:
     """The baseline arm's and the expanded arm's, seed by seed."""
     row: Row | None
     """Its row of the ranked table."""
+    curve: ModelCurve | None = None
+    """Its learning curve, where there are more than two sizes."""
 
     @property
     def note(self) -> str:
@@ -72,6 +75,8 @@ class Snapshot:
     log_run: str = ""
     notes: tuple[str, ...] = ()
     """What a person must know about the screen itself: that it polls, that a folder is gone."""
+    learning_curve: LearningCurve | None = None
+    """Of a campaign of more than two sizes."""
 
     @property
     def title(self) -> str:
@@ -119,6 +124,7 @@ class Builder:
     _known: dict[str, tuple[list[RunView], Row | None, CampaignEta, ModelFacts]] = field(default_factory=dict)
     _trivial: dict[str, TrivialBaselines | None] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
+    _curve: LearningCurve | None = None
     _table: Table | None = None
     _eta: CampaignEta | None = None
     _said: tuple[str, ...] = ("", "")
@@ -127,6 +133,7 @@ class Builder:
         """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
         self._trivial = trivial_by_run(state)
         self._comparisons = read_comparisons(state)
+        self._curve = read_learning_curve(state.dir.learning_curve) if state.campaign.between else None
         self._facts.clear()
         self._known.clear()
 
@@ -166,6 +173,7 @@ class Builder:
             log=log,
             log_run=log_run,
             notes=notes,
+            learning_curve=self._curve,
         )
 
     def _models(self, state: CampaignState, now: float, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
@@ -188,7 +196,9 @@ class Builder:
         parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
         runs = [self._run(state, view, eta, parameters, now) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
-        facts = ModelFacts(model, sanitise(title_of(model, state.campaign.titles), NAME), parameters, tuple(runs), row)
+        curve = self._curve.of(model) if self._curve else None
+        title = sanitise(title_of(model, state.campaign.titles), NAME)
+        facts = ModelFacts(model, title, parameters, tuple(runs), row, curve)
         self._known[model] = views, row, eta, facts
         return facts
 

@@ -23,7 +23,7 @@ from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.ui.widgets.field import Field
 
-FORMATS = {"md": "Markdown", "json": "JSON", "csv": "CSV"}
+FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON", "csv": "CSV"}
 
 
 class Export(Dialog[str]):

@@ -68,7 +68,7 @@ def actions(view: View) -> Iterator[Action]:
     yield from _actions_of(view)
     if snapshot is not None:
         yield Action("Verdict: the ranked table", "v: answer, ranking, caveats", session.action_verdict)
-        yield Action("Export the report", "e: write Markdown, JSON or CSV to a file", session.action_export)
+        yield Action("Export the report", "e: write Markdown, HTML, JSON or CSV to a file", session.action_export)
         yield Action("Select what is wrong", "!: next run with an alarm, failed or stalled", session.action_trouble)
         run = snapshot.run(session.selected)
         if run is not None:

@@ -1,0 +1,76 @@
+"""Several sizes on the screen: the held-out cosine over the size, and what a doubling is worth. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich.cells import cell_len
+
+from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
+from lvmtui.models import title_of
+from lvmtui.report.sizes import worth_words
+from lvmtui.system import numbers as words
+from lvmtui.ui.draw.charts import Band, Series, chart
+from lvmtui.ui.draw.lines import Line, Piece, cut, fit, left, right
+
+MODEL, CELL = 14, 7
+WORD_STYLES = {"still rising": "better", "flattening": "better", "falling": "worse", "cannot tell": "note"}
+
+
+def size_chart(curve: ModelCurve, width: int, height: int) -> list[Line]:
+    """Held-out cosine over training windows on a log axis, shaded by its whiskers, with the best trivial baseline."""
+    points = [(math.log2(p.windows), p.cosine, p.whisker or 0.0) for p in curve.points]
+    series = [Series(tuple((x, y) for x, y, _ in points), "expanded", curve.points[-1].label)]
+    trivial = tuple((math.log2(p.windows), p.trivial) for p in curve.points if p.trivial is not None)
+    if trivial:
+        series.append(Series(trivial, "level", "trivial"))
+    band = Band(tuple((x, y - half, y + half) for x, y, half in points), "expanded_band")
+    return chart(series, width, height, bands=[band])
+
+
+def size_words(curve: ModelCurve) -> str:
+    """`still rising: a doubling +0.34 % [+0.23, +0.43]`."""
+    worth = worth_words(curve.doubling)
+    said = [curve.word or curve.reason, f"a doubling {worth}" if worth else ""]
+    return ": ".join(part for part in said if part)
+
+
+def size_table(curve: LearningCurve, titles: Mapping[str, str], chosen: str, width: int) -> list[Line]:
+    """A column a size, a row a model: cosine, worth of a doubling, word. What has no room is left out from the middle
+    of the sizes on; the word always stands."""
+    judged = [one for one in curve.models if one.points]
+    if not judged:
+        return []
+    every = list(dict.fromkeys(p.label for one in sorted(judged, key=lambda one: -len(one.points)) for p in one.points))
+    room = width - MODEL - max(cell_len(one.word or "–") for one in judged) - 3
+    labels = _shown(every, room // CELL)
+    room -= CELL * len(labels)
+    worths = {one.model: worth_words(one.doubling) for one in judged}
+    if max(map(cell_len, worths.values())) + 2 > room:  # without the interval
+        worths = {one.model: words.percent(one.doubling.value) if one.doubling else "" for one in judged}
+    worth = max(map(cell_len, worths.values()))
+    with_worth = max(worth, cell_len("doubling")) if 0 < max(worth, cell_len("doubling")) + 1 <= room else 0
+    head = "doubling" if with_worth else ""
+    titles_ = "".join(right(label, CELL) for label in labels)
+    lines: list[Line] = [fit([(f" {left('held out', MODEL - 1)}{titles_}  {left(head, with_worth)}", "dim")], width)]
+    for one in judged:
+        cosines = {p.label: p.cosine for p in one.points}
+        figures = "".join(right(words.cosine(cosines.get(label)) or "–", CELL) for label in labels)
+        name = cut(title_of(one.model, titles), MODEL - 2)
+        pieces: list[Piece] = [
+            (" " + left(name, MODEL - 1), "selected" if one.model == chosen else "heading"),
+            (figures, ""),
+            ("  " + left(worths[one.model], with_worth) + (" " if with_worth else ""), ""),
+            (one.word or "–", WORD_STYLES.get(one.word or "", "")),
+        ]
+        lines.append(fit(pieces, width))
+    return lines
+
+
+def _shown(labels: Sequence[str], most: int) -> list[str]:
+    """The labels that have room, evenly spread, with both ends."""
+    if len(labels) <= most:
+        return list(labels)
+    most = max(2, most)
+    return [labels[round(i * (len(labels) - 1) / (most - 1))] for i in range(most)]

@@ -1,0 +1,100 @@
+"""Several sizes as a person compares them: one command, real runs, a learning curve; then one size more."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvmtui.formats.campaign import read_campaign
+from lvmtui.formats.learning_curve import LearningCurve, read_learning_curve
+from lvmtui.formats.paths import Workspace
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
+from lvmtui.state.status import Phase
+from tests.test_end_to_end import kill_all, lvmtui
+from tests.trainers.tiny import write_walk
+
+SMALL = ("--models", "amn", "--size", "small", "--recipe", "tuned", "--epochs", "1", "--batch-size", "32")
+QUICK = ("--device", "cpu", "--jobs", "2", "--threads", "1", "--headless")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    write_walk(tmp_path / "large.npz", 90)
+    workspace = Workspace(tmp_path)
+    yield workspace
+    kill_all(workspace)
+
+
+def curve_of(workspace: Workspace) -> LearningCurve:
+    found = read_learning_curve(newest_campaign(workspace).learning_curve)
+    assert found is not None
+    return found
+
+
+def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspace) -> None:
+    file = str(workspace.root / "large.npz")
+    done = lvmtui(workspace, "run", "--data", file, "--sizes", "250", "500", "all", *SMALL, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "size 1     250:" in done.stdout and "a run" in done.stdout and "the same for all sizes" in done.stdout
+    first = newest_campaign(workspace)
+    campaign = read_campaign(first.campaign)
+    labels = [arm.label for arm in campaign.arms.values()]
+    (model,) = curve_of(workspace).models
+    assert [p.label for p in model.points] == labels and labels[:2] == ["250", "500"]
+    assert model.word and model.fit and model.fit.exponent == 0  # three sizes: a straight line
+    assert all(p.trivial is not None for p in model.points)
+    windows = [p.windows for p in model.points]
+    assert windows == sorted(windows) and windows[0] < 300
+    report = workspace.final_comparison(campaign).read_text()
+    assert "## Learning curve" in report and "Which models profit most from more data?" in report
+    assert (first.path / "curves" / "learning_curves.svg").exists()
+    with (first.path / "learning_curve.csv").open() as file_:
+        assert [row["size"] for row in csv.DictReader(file_)] == labels
+    assert json.loads((first.path / "report.json").read_text())["learning_curve"]["models"][0]["word"] == model.word
+    proof = lvmtui(workspace, "check", "--split")
+    assert proof.returncode == 0 and "no leak" in proof.stdout
+
+    refused = lvmtui(workspace, "run", "--add-sizes", "500")
+    assert refused.returncode == 2 and "has this size already" in refused.stderr
+    done = lvmtui(workspace, "run", "--add-sizes", "1k", *QUICK[2:])
+    assert done.returncode == 0, done.stderr
+    extended = newest_campaign(workspace)
+    state = CampaignReader(workspace, extended).refresh()
+    assert [view.planned.trained_here for view in state.runs] == [False, False, True, False]
+    assert all(view.status.phase is Phase.FINISHED for view in state.runs)
+    assert state.campaign.split_fingerprint == campaign.split_fingerprint
+    (longer,) = curve_of(workspace).models
+    assert len(longer.points) == 4 and next(p for p in longer.points if p.label != "1k").cosine == pytest.approx(
+        model.points[0].cosine
+    )
+
+
+def test_a_size_that_is_cancelled_is_left_out_and_said(workspace: Workspace) -> None:
+    file = str(workspace.root / "large.npz")
+    sizes = ("--sizes", "250", "500", "1k", "all")
+    done = lvmtui(workspace, "run", "--data", file, *sizes, "--subsets", "file", *SMALL, *QUICK[:-1], "--detach")
+    assert done.returncode == 0, done.stderr
+    assert lvmtui(workspace, "cancel", "amn/500").returncode == 0
+    done = lvmtui(workspace, "attach", "--headless")
+    (model,) = curve_of(workspace).models
+    assert [p.label for p in model.points] == [label for label in ("250", "1k") if label] + [model.points[-1].label]
+    assert model.missing == ("500: cancelled",)
+    assert model.fit and model.fit.exponent == 0, "three sizes are left"
+
+
+def test_files_that_are_not_nested_are_refused(workspace: Workspace) -> None:
+    names = []
+    for number, articles in enumerate((30, 60)):
+        name = workspace.root / f"other{number}.npz"
+        write_walk(name, articles)
+        vectors = np.load(name)
+        np.savez(name, **{**vectors, "vectors": np.roll(vectors["vectors"], number + 3, axis=1)})
+        names.append(str(name))
+    done = lvmtui(workspace, "run", "--data", *names, str(workspace.root / "large.npz"), *SMALL, "--plan")
+    assert done.returncode == 2 and "each must contain the smaller ones" in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr

@@ -1,0 +1,129 @@
+"""What a user's program says, by the kit or by its lines, turned into the run's events and live digits."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from lvmtui.formats.live import Activity
+from lvmtui.formats.patterns import Reading
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Trained, decode_event
+from lvmtui.trainer_kit import POINTS, Teller
+from trainers.log_writer import Journal
+from trainers.program.output import Thinned
+
+EVALUATIONS = 1000
+"""About the most evaluations of a run that are logged."""
+
+
+class Said:
+    """Where a program is, as far as it has said so."""
+
+    def __init__(self, spec: RunSpec, journal: Journal, first_step: int, past: Iterable[Event]) -> None:
+        """`first_step`: of the checkpoint it goes on from; `past`: what earlier attempts logged."""
+        self.spec = spec
+        self.journal = journal
+        self.teller = Teller(self.log, spec.total_steps)
+        self.step = self.first_step = first_step
+        self.loss: float | None = None
+        self.cosine: float | None = None
+        self.rate = 0.0
+        self.best: Evaluated | None = None
+        self.evaluated_step = -1
+        self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
+        self.new_checkpoint = False
+        """It has told of a checkpoint in this attempt."""
+        self.news = False
+        """It has said something since the live digits were written."""
+        self.points, self.evaluations = Thinned(POINTS), Thinned(EVALUATIONS)
+        for event in past:
+            if isinstance(event, Evaluated) and event.step <= first_step and event.best:
+                self.best = event
+                self.teller.knows(event.loss, event.cosine)
+
+    def hear(self, line: bytes) -> None:
+        """One line through the pipe: an event, or live digits."""
+        event = decode_event(line)
+        match event:
+            case Trained():
+                self._advance(event.step)
+                self.log(event)
+            case Evaluated():
+                self._advance(event.step)
+                self.log(event)
+            case CheckpointSaved() if event.file:
+                self._advance(event.step)
+                self.can_checkpoint = self.new_checkpoint = True
+                self.log(event)
+            case _:
+                with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
+                    digits = json.loads(line)
+                    if digits["kind"] == "digits" and type(digits["step"]) is int:
+                        self._advance(digits["step"])
+                        self.loss, self.cosine = _number(digits["loss"]), _number(digits["cosine"])
+                        self.rate = _number(digits["rate"]) or 0.0
+
+    def read(self, reading: Reading) -> None:
+        """One line it printed."""
+        spec = self.spec
+        if reading.step is not None:
+            step = reading.step
+        elif reading.epoch is not None:
+            step = round(reading.epoch * spec.steps_per_epoch)
+        else:
+            step = self.step + reading.evaluated
+        self._advance(step)
+        self.loss = reading.train_loss if reading.train_loss is not None else self.loss
+        self.cosine = reading.train_cosine if reading.train_cosine is not None else self.cosine
+        self.rate = reading.rate or self.rate
+        if reading.evaluated and step > self.evaluated_step:
+            epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
+            self.teller.evaluated(
+                step,
+                epoch=epoch,
+                loss=reading.loss,
+                cosine=reading.cosine,
+                train_loss=reading.train_loss,
+                train_cosine=reading.train_cosine,
+                rate=self.rate,
+            )
+        elif not reading.evaluated and (reading.train_loss is not None or reading.train_cosine is not None):
+            self.teller.step(step, reading.train_loss, reading.train_cosine, self.rate)
+
+    def log(self, event: Event) -> None:
+        """Append an event with our own count of seconds, unless there are too many of its kind."""
+        active = self.journal.active
+        if isinstance(event, Evaluated):
+            self.evaluated_step = max(self.evaluated_step, event.step)
+            if event.best:
+                self.best = event
+            if self.evaluations.takes():
+                self.journal.event(replace(event, active=active))
+        elif isinstance(event, Trained):
+            if self.points.takes():
+                self.journal.event(replace(event, active=active))
+        elif isinstance(event, CheckpointSaved):
+            self.journal.event(replace(event, active=active), durable=True)
+
+    def _advance(self, step: int) -> None:
+        self.news = True
+        if step > self.step:
+            self.journal.steps += step - self.step
+            self.step = step
+
+    def show(self, activity: Activity | None = None) -> None:
+        """The live digits."""
+        self.news = False
+        if activity:
+            self.journal.clock.enter(activity)
+        epoch = self.step / self.spec.steps_per_epoch
+        size = self.spec.recipe.batch_size if self.spec.own_trainer and self.spec.own_trainer.unit == "step" else 0
+        self.journal.progress(os.getpid(), self.step, epoch, self.loss, self.cosine, self.rate, size)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
