@@ -20,7 +20,7 @@ from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version, write_record
-from lvmtui.system.gpus import Gpu
+from lvmtui.system.gpus import Gpu, Mps
 from lvmtui.system.torch_build import TorchBuild, torch_build
 
 GPU = Gpu("0", "NVIDIA H100", "GPU-12ab")
@@ -159,12 +159,13 @@ def test_failed_checks_become_lines_with_what_is_done_about_them() -> None:
 
 def test_nvidias_mps_is_offered_where_it_is_installed_and_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     without, under = record(), replace(record(), mps=True)
-    for tested, state, offered in (
+    cases: tuple[tuple[SelfTest, Mps, bool], ...] = (
         (without, "stopped", True),
         (without, "missing", False),
         (under, "running", False),
         (under, "stopped", False),
-    ):
+    )
+    for tested, state, offered in cases:
         monkeypatch.setattr(devices, "mps_state", lambda state=state: state)
         beside = findings([DeviceRecord(GPU, tested)])[-1]
         assert ("nvidia-cuda-mps-control -d" in beside.remedy) is offered is (beside.state == "note")
