@@ -200,6 +200,7 @@ def make_plan(
             "numpy": np.__version__,
         },
         stall_timeout=options.stall_timeout,
+        on_event=options.on_event,
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),

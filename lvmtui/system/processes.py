@@ -64,6 +64,7 @@ def spawn(
     folder: Path | None = None,
     append: bool = True,
     session: bool = True,
+    stdin: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process that outlives us and our terminal: its own session, its output written to a file.
 
@@ -75,7 +76,7 @@ def spawn(
     with nullcontext(output) if not isinstance(output, Path) else output.open("ab" if append else "wb") as out:
         return subprocess.Popen(
             list(command),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin or subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=session,
