@@ -27,7 +27,7 @@ MEANING = {
 
 WIDENED = (
     "Errors were widened, because the sizes scatter more around the curve than articles and seeds explain (p under "
-    "0.05): with one seed by training, or because the curve has another form"
+    "0.02): with one seed by training, or because the curve has another form"
 )
 
 

@@ -44,7 +44,7 @@ LEAST_SIZES = 3
 """For a curve."""
 LEAST_FOR_EXPONENT = 4
 EXPONENTS: Floats = np.linspace(0, 1, 101)
-SCATTER = 0.05
+SCATTER = 0.02
 """p-value below which the sizes scatter more around the curve than their errors explain."""
 FARTHEST = 10.0
 """Times the largest size: nothing is said beyond."""
