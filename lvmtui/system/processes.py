@@ -123,11 +123,14 @@ class Done:
     err: str
 
 
-def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float) -> Done:
-    """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it."""
+def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float, given: str = "") -> Done:
+    """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it.
+
+    `given`: what it reads from its input.
+    """
     try:
         done = subprocess.run(
-            list(command), capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL, env=dict(environment)
+            list(command), capture_output=True, timeout=seconds, input=given.encode(), env=dict(environment)
         )
     except subprocess.TimeoutExpired:
         return Done(124, "", f"no answer from {command[0]} in {seconds:.0f} s")
