@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
+from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tasks import Made, Outcome, Task, Workers, complete_pairs, due, result_of
-from lvmtui.supervisor.track import CampaignTrack, Track
 
 
 class Results:

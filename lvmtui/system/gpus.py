@@ -1,7 +1,11 @@
-"""Which GPUs there are, without torch, and which one a run gets."""
+"""Which GPUs there are, which one a run gets, and for which the installed torch was built.
+
+torch is not imported for this: that takes seconds, and lvmtui never does it.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -12,7 +16,6 @@ from functools import cache
 from pathlib import Path
 
 from lvmtui.system.processes import output_of
-from lvmtui.system.torch_build import torch_build
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")
@@ -23,6 +26,34 @@ NO_GPU = ("-1", "NoDevFiles")
 """In CUDA_VISIBLE_DEVICES: the first of these ends the list. The second is what Slurm writes for a job without GPUs."""
 NVIDIA = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9a-f-]+)\)")
 SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
+
+
+@dataclass(frozen=True)
+class TorchBuild:
+    """The installed torch."""
+
+    version: str
+    """As `torch.__version__`; empty if torch is not installed."""
+    kind: str
+    """`cuda`, `hip` or `cpu`; empty if unknown."""
+    toolkit: str
+    """Version of CUDA or HIP it was built with; empty for `cpu`."""
+
+
+@cache
+def torch_build() -> TorchBuild:
+    """The torch of this Python, read from its `version.py`."""
+    try:
+        found = importlib.util.find_spec("torch")
+        text = (Path(found.origin).parent / "version.py").read_text() if found and found.origin else ""
+    except (OSError, ValueError, ImportError):
+        text = ""
+    values = dict(re.findall(r"^(__version__|cuda|hip)\b[^=\n]*= *['\"]([^'\"]+)['\"]", text, re.MULTILINE))
+    version = values.get("__version__", "")
+    for kind in ("cuda", "hip"):
+        if kind in values:
+            return TorchBuild(version, kind, values[kind])
+    return TorchBuild(version, "cpu" if re.search(r"^cuda\b[^=\n]*= *None", text, re.MULTILINE) else "", "")
 
 
 @dataclass(frozen=True)
