@@ -45,6 +45,7 @@ from lvmtui.supervisor.observation import Observation, Track
 from lvmtui.supervisor.observe import Observer
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.tasks import Workers
+from lvmtui.supervisor.tell import Teller
 from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.logging import log_to
@@ -70,6 +71,7 @@ class Supervisor:
         *,
         engines: Mapping[str, Engine] | None = None,
         workers: Workers | None = None,
+        teller: Teller | None = None,
         rules: Rules = Rules(),
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] | None = None,
@@ -80,7 +82,7 @@ class Supervisor:
         self.clock = clock
         self.say = say or _say
         self.journal = Journal()
-        self.results = Results(workspace, workers or Workers())
+        self.results = Results(workspace, workers or Workers(), teller or Teller())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
         self.pulse = Heartbeat(workspace, self.engines)
@@ -103,6 +105,7 @@ class Supervisor:
         self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
+        self.results.tell_commands(self.observer.campaigns)
         return bool(actions) or worked
 
     @property
@@ -118,7 +121,7 @@ class Supervisor:
         near = (run for run in runs if not run.probe.sees_all_hosts)
         if any(run.asked or run.overtime is not None or run.status.phase in STOPPING for run in near):
             return HURRY
-        return USUAL if runs or self.results.workers.busy else IDLE
+        return USUAL if runs or self.results.workers.busy or self.results.teller.busy else IDLE
 
     # -- acts --
 

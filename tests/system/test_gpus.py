@@ -12,10 +12,12 @@ import pytest
 from lvmtui.system import gpus, hardware
 from lvmtui.system.errors import UserError
 from lvmtui.system.gpus import (
+    MPS_CONTROL,
     TorchBuild,
     device_for,
     gpu_count,
     gpu_variables,
+    mps_state,
     parse_nvidia,
     torch_build,
     visible_gpus,
@@ -173,3 +175,26 @@ def test_the_torch_build_is_of_the_torch_that_trains() -> None:
 
     build = torch_build.__wrapped__()
     assert build.version == torch.__version__ and bool(build.toolkit) == bool(torch.version.cuda or torch.version.hip)
+
+
+def mps_control(folder: Path, words: str, code: int) -> None:
+    """Puts a command in the place of NVIDIA's MPS: it reads one order and answers."""
+    command = folder / MPS_CONTROL
+    text = f"import sys\nassert sys.stdin.read() == 'get_server_list\\n'\nprint({words!r})\nsys.exit({code})\n"
+    command.write_text(f"#!{sys.executable}\n{text}")
+    command.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "state"),
+    [
+        ("", 0, "running"),  # no server yet: one starts with the first process
+        ("4711", 0, "running"),
+        ("Cannot find MPS control daemon process", 1, "stopped"),
+        ("Cannot find MPS control daemon process", 0, "stopped"),
+    ],
+)
+def test_whether_nvidias_mps_runs_is_what_its_command_says(tmp_path: Path, words: str, code: int, state: str) -> None:
+    assert mps_state() == "missing"
+    mps_control(tmp_path, words, code)
+    assert mps_state() == state
