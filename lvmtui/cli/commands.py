@@ -206,6 +206,14 @@ def report(given: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def tensorboard(given: argparse.Namespace) -> int:
+    from lvmtui.cli.tensorboard import write
+
+    workspace = workspace_of(given)
+    write(given, workspace, campaign_of(given, workspace))
+    return Exit.OK
+
+
 def pause(given: argparse.Namespace) -> int:
     from lvmtui import orders
 
@@ -415,6 +423,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": status,
     "campaigns": campaigns,
     "report": report,
+    "tensorboard": tensorboard,
     "pause": pause,
     "resume": resume,
     "cancel": cancel,
