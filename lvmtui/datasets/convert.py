@@ -31,7 +31,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.text import sanitise
 
 READER = 3
