@@ -51,7 +51,7 @@ def _scores(q_BHQK: Tensor, k_BHTK: Tensor) -> Tensor:
     scores: Tensor = _Scores.apply(  # type: ignore[no-untyped-call]
         q_BHQK.flatten(0, 1), k_BHTK.flatten(0, 1), q_BHQK.shape[-1] ** -0.5
     )
-    return scores.unflatten(0, q_BHQK.shape[:2])
+    return scores.view(*q_BHQK.shape[:3], -1)
 
 
 def _attend(attention: nn.MultiheadAttention, x_BQW: Tensor, y_BTW: Tensor, mask_QT: Tensor) -> Tensor:
