@@ -162,7 +162,7 @@ def attach(given: argparse.Namespace) -> int:
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
     from lvmtui.cli.follow import follow, program
     from lvmtui.supervisor.container import ends_the_container
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     if given.detach and ends_the_container():
         raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
@@ -206,6 +206,14 @@ def report(given: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def tensorboard(given: argparse.Namespace) -> int:
+    from lvmtui.cli.tensorboard import write
+
+    workspace = workspace_of(given)
+    write(given, workspace, campaign_of(given, workspace))
+    return Exit.OK
+
+
 def pause(given: argparse.Namespace) -> int:
     from lvmtui import orders
 
@@ -233,7 +241,7 @@ def retry(given: argparse.Namespace) -> int:
 def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> int:
     from lvmtui import orders
     from lvmtui.state.campaign_reader import CampaignReader
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
@@ -246,7 +254,7 @@ def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> 
 def queue(given: argparse.Namespace) -> int:
     from lvmtui import orders
     from lvmtui.state.campaign_reader import CampaignReader
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
@@ -415,6 +423,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": status,
     "campaigns": campaigns,
     "report": report,
+    "tensorboard": tensorboard,
     "pause": pause,
     "resume": resume,
     "cancel": cancel,
