@@ -176,7 +176,7 @@ def attach(given: argparse.Namespace) -> int:
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
     from lvmtui.cli.follow import follow, program
     from lvmtui.supervisor.container import ends_the_container
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     if given.detach and ends_the_container():
         raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
@@ -255,7 +255,7 @@ def retry(given: argparse.Namespace) -> int:
 def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> int:
     from lvmtui import orders
     from lvmtui.state.campaign_reader import CampaignReader
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
@@ -268,7 +268,7 @@ def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> 
 def queue(given: argparse.Namespace) -> int:
     from lvmtui import orders
     from lvmtui.state.campaign_reader import CampaignReader
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
