@@ -64,23 +64,7 @@ def test_a_campaign_on_parquet_is_the_one_on_npz_to_the_bit(workspace: Workspace
 def test_from_a_folder_of_texts_to_a_verdict(workspace: Workspace) -> None:
     save_packaged_encoder(workspace.root / "model")
     words = random.Random(1)
-    nouns = [
-        "river",
-        "mountain",
-        "tax",
-        "vector",
-        "engine",
-        "cat",
-        "market",
-        "model",
-        "light",
-        "water",
-        "stone",
-        "ship",
-        "law",
-        "music",
-        "cell",
-    ]
+    nouns = ("river", "mountain", "tax", "vector", "engine", "cat", "market", "light", "water", "stone", "law", "cell")
     texts = workspace.root / "texts"
     texts.mkdir()
     for number in range(60):
