@@ -89,6 +89,20 @@ def screen(given: argparse.Namespace) -> int:
     return run(workspace, campaign=campaign, read_only=given.read_only, poll=is_shared(workspace.root))
 
 
+def serve(given: argparse.Namespace) -> int:
+    try:
+        from lvmtui.ui.serve import serve as serve_screen
+    except ImportError:
+        raise UserError("serve: textual-serve is not installed; pip install 'lvmtui[serve]'") from None
+
+    workspace = workspace_of(given)
+    campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None
+    if not 0 < given.port < 65536:
+        raise UserError(f"--port {given.port}: not a port; give a number from 1 to 65535")
+    serve_screen(workspace, campaign=campaign, port=given.port, control=given.control)
+    return Exit.OK
+
+
 def demo(given: argparse.Namespace) -> int:
     return _start(given, options.demo(), Given({}))
 
@@ -417,6 +431,7 @@ def _announcer() -> Callable[[str], None]:
 
 HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "screen": screen,
+    "serve": serve,
     "demo": demo,
     "run": run,
     "attach": attach,
