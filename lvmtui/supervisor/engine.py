@@ -1,7 +1,8 @@
 """What an engine is, and how one is found by its name.
 
-An engine executes runs, on this machine or on a cluster. It starts runs, reports on many runs at once, asks runs to leave, and kills them. It decides nothing, and it
-writes nothing that others read: the run folder says how far a run got and how it ended.
+An engine executes runs, on this machine or on a cluster: it starts runs, reports on many runs at once, asks runs to
+leave, and kills them. It decides nothing, and it writes nothing that others read: the run folder says how far a run got
+and how it ended.
 """
 
 from __future__ import annotations
