@@ -233,7 +233,7 @@ def _holds(curve: Curve, factor: float, measured: Measured) -> bool:
     for number in np.flatnonzero(room >= 0):
         weights = np.append(curve.last_weights[number] - times[number] * curve.weights[number], -1.0)
         error, _ = measured.standard_error(weights)
-        if abs(float(weights @ measured.error)) <= np.sqrt(room[number]) * error:
+        if abs(float(weights @ measured.error)) <= np.sqrt(room[number]) * curve.widened * error:
             return True
     return False
 

@@ -26,8 +26,10 @@ OUT_OF_MEMORY = re.compile(
 )
 """In messages of CUDA, cuBLAS, cuDNN, HIP, Metal and the CPU's allocator. Making a context or a library's handle needs
 memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
-RECURRENT = ("lstm", "gru")
-"""Models with recurrent layers of cuDNN."""
+WORKSPACE = ":16:8"
+"""The workspace with which cuBLAS, and cuDNN's recurrent layers, repeat their results. torch's page "Reproducibility"
+names `:4096:8` and `:16:8`, its page "LSTM" `:16:8` and `:4096:2`: this is the one on both, so that all models, the
+self-test and several models in one process compute with the same. `:4096:8` may be faster for other models."""
 
 
 def choose_device(spec: RunSpec, begun_on: str = "") -> torch.device:
@@ -38,7 +40,7 @@ def choose_device(spec: RunSpec, begun_on: str = "") -> torch.device:
     """
     torch.set_num_threads(spec.threads)
     if spec.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", workspace_of(spec.model))
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
         torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, which imports for a second
         # Writing all new memory once more is a debugging aid. torch makes it an attribute through a class of its own.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -47,14 +49,6 @@ def choose_device(spec: RunSpec, begun_on: str = "") -> torch.device:
         torch.cuda.set_device(device)
     set_precision(device, tf32=True)
     return device
-
-
-def workspace_of(model: str) -> str:
-    """The workspace with which cuBLAS repeats its results, as torch's pages "Reproducibility" and "LSTM" name it.
-
-    cuBLAS takes `:4096:8` or `:16:8`. cuDNN's recurrent layers take `:16:8` or `:4096:2`; `:16:8` may be slower.
-    """
-    return ":16:8" if model in RECURRENT else ":4096:8"
 
 
 def set_precision(device: torch.device, *, tf32: bool) -> None:

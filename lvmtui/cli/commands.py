@@ -207,17 +207,17 @@ def campaigns(given: argparse.Namespace) -> int:
 
 
 def report(given: argparse.Namespace) -> int:
-    from lvmtui.report.make import Form, render_report, write_report
+    from lvmtui.cli.report import report as write
+
+    write(given, campaign_of(given, workspace_of(given)))
+    return Exit.OK
+
+
+def tensorboard(given: argparse.Namespace) -> int:
+    from lvmtui.cli.tensorboard import write
 
     workspace = workspace_of(given)
-    folder = campaign_of(given, workspace)
-    form = Form(given.format, given.self_contained)
-    if form.self_contained and (form.format != "md" or not given.output):
-        raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
-    if given.output == "-":
-        print(render_report(workspace, folder.id, form), end="")
-        return Exit.OK
-    print(write_report(workspace, folder.id, form, Path(given.output) if given.output else None))
+    write(given, workspace, campaign_of(given, workspace))
     return Exit.OK
 
 
@@ -430,6 +430,7 @@ HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "status": status,
     "campaigns": campaigns,
     "report": report,
+    "tensorboard": tensorboard,
     "pause": pause,
     "resume": resume,
     "cancel": cancel,

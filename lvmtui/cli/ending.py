@@ -1,9 +1,10 @@
-"""What `lvmtui run`, `demo` and `attach` print when a campaign is over: the answer, the table, where the report is, and
-what to do next. Pure, but for `read_ending`."""
+"""What `lvmtui run`, `demo` and `attach` print when a campaign is over: the answer, the table, where the report is,
+what to do next, and a last line for scripts. Pure, but for `read_ending` and `read_table`."""
 
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 
 from lvmtui.cli.columns import aligned
 from lvmtui.formats.paths import Workspace
@@ -42,6 +43,52 @@ def read_table(state: CampaignState) -> Table:
     """The ranked table of a campaign from its folder. Reads small files only."""
     trivial = trivial_by_run(state)
     return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict of a campaign for programs: of the average of its models, or of its only model."""
+
+    campaign: str
+    word: str
+    """The verdict's word, blanks as hyphens: `improved`, `leans-up`, `too-close-to-call`; `none`: nothing is judged."""
+    degree: str
+    """`slight`, `minor` or `large`; empty: the word says none."""
+    change_percent: float | None
+    interval: tuple[float, float] | None
+    """95 %, in percent."""
+    models: int
+    """Compared, of"""
+    planned: int
+    seeds: int
+    """Planned."""
+
+    @property
+    def line(self) -> str:
+        """`VERDICT improved +1.86 [+1.80,+1.91] models=5 planned=5 seeds=3 campaign=8k_vs_23k_20261122_134500`.
+
+        A dash stands for what is not known. Later versions add only at the end.
+        """
+        change = "-" if self.change_percent is None else f"{self.change_percent:+.2f}"
+        ends = "-" if self.interval is None else "[{:+.2f},{:+.2f}]".format(*self.interval)
+        counts = f"models={self.models} planned={self.planned} seeds={self.seeds}"
+        return f"VERDICT {self.word} {change} {ends} {counts} campaign={self.campaign}"
+
+
+def outcome_of(campaign: str, table: Table) -> Outcome:
+    """The campaign's verdict as it stands now."""
+    ranked = table.ranked
+    change: float | None
+    if len(table.rows) > 1 and table.primary:
+        verdict, estimate = table.primary.verdict, table.primary.estimate
+        change, interval = estimate.value, estimate.interval()
+    elif len(table.rows) == 1 and ranked:
+        verdict, change, interval = ranked[0].verdict, ranked[0].change, ranked[0].interval
+    else:
+        verdict, change, interval = None, table.average, None
+    word = verdict.word.value.replace(" ", "-") if verdict else "none"
+    degree = verdict.degree if verdict else ""
+    return Outcome(campaign, word, degree, change, interval, len(ranked), len(table.rows), table.seeds)
 
 
 def result_rows(table: Table) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lvmtui.cli.ending import read_ending
+from lvmtui.cli.ending import outcome_of, read_ending, read_table
 from lvmtui.cli.status import headline, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
@@ -63,6 +63,9 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     for view in state.runs:
         if view.status.phase is not Phase.FINISHED:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
+    if state.finished:
+        sys.stderr.flush()
+        print(outcome_of(state.campaign.id, read_table(state)).line)
     return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
 
 

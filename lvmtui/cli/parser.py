@@ -123,14 +123,8 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("campaigns", "the campaigns of this workspace, and what each of them says")
     added.add_argument("--json", action="store_true", help="for programs")
 
-    added = command("report", "write the comparison again, also while runs are missing", chosen)
-    added.add_argument("--format", choices=("md", "html", "json", "csv"), default="md", help="default: md")
-    added.add_argument(
-        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
-    )
-    added.add_argument(
-        "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
-    )
+    _add_tensorboard_options(command("tensorboard", "write the curves as TensorBoard event files", chosen))
+    _add_report_options(command("report", "write the comparison again, also while runs are missing", chosen))
 
     command("pause", "save a checkpoint, free the memory and stop; survives a reboot", chosen, runs)
     command("resume", "continue a paused run from its checkpoint", chosen, runs)
@@ -180,6 +174,24 @@ def _add_embed_options(parser: Parser) -> None:
     parser.add_argument("--half", action="store_true", help="keep float16: half the file, three digits")
     parser.add_argument("--text-field", metavar="NAME", help="field of a JSON line with the text; default: found")
     parser.add_argument("--title-field", metavar="NAME", help="field of a JSON line with the title; default: found")
+
+
+def _add_tensorboard_options(added: Parser) -> None:
+    added.add_argument("--output", metavar="DIR", help="default: logs/tensorboard in the workspace")
+    added.add_argument("--once", action="store_true", help="write what is there now; do not go on while runs go on")
+
+
+def _add_report_options(added: Parser) -> None:
+    added.add_argument("--format", choices=("md", "html", "json", "csv"), default="md", help="default: md")
+    added.add_argument(
+        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
+    )
+    added.add_argument(
+        "--table", choices=("runs", "curves", "heldout", "comparisons"), help="with --format csv: this table, in full"
+    )
+    added.add_argument(
+        "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
+    )
 
 
 def _add_import_options(parser: Parser) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lvmtui.cli.ending import outcome_of, read_table
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import encode
@@ -186,12 +187,13 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "silence": state.silence,
         "trouble": state.trouble,
         "eta": encode(eta.eta),
-        "models": [_model_as_json(row) for row in models],
-        "runs": [_run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
+        "verdict": encode(outcome := outcome_of(state.campaign.id, read_table(state))) | {"line": outcome.line},
+        "models": [model_as_json(row) for row in models],
+        "runs": [run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
     }
 
 
-def _model_as_json(row: ModelRow) -> dict[str, Any]:
+def model_as_json(row: ModelRow) -> dict[str, Any]:
     return {
         "model": row.model,
         "change_percent": row.change,
@@ -201,7 +203,7 @@ def _model_as_json(row: ModelRow) -> dict[str, Any]:
     }
 
 
-def _run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
+def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
     planned, run = view.planned, view.state
     finished = run.trainer.finished if run else None
     expected = eta.runs.get(planned.run)

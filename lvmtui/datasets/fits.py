@@ -5,13 +5,15 @@ Contexts are (B, T, D) of any length T. Only short worker processes import this 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 
+from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.scores import Predictor, unit
 from lvmtui.datasets.split import ArmWindows
@@ -20,9 +22,13 @@ from lvmtui.datasets.store import Store
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Ridge penalties tried, per training window. Unit rows in D dimensions have a mean variance of 1/D along a direction,
 .0013 for 768: the range goes from far below to far above."""
-LARGEST_RIDGE = 5_120
-"""Features of the widest ridge that is fitted: its normal equations take three times 8 bytes squared, 0.6 GB, whatever
-the context."""
+WIDEST_CONTEXT = 3_840
+"""Numbers of a context, T D, that a ridge sees all of: five vectors of 768."""
+MOST_FEATURES = 2_560
+"""Features of a ridge where a context has more numbers. The cost grows with their cube: with 5,120 of them and
+D = 4,096 the penalties took minutes."""
+FITTED_DIRECTIONS = 8_192
+"""Windows to whose next vectors the main directions are fitted."""
 LEAST_SHARE = 5e-3
 """What all recency weights have at least, together: no context vector counts for nothing, or against."""
 
@@ -92,33 +98,42 @@ def mean_target(store: Store, train: Integers, context: int) -> Floats:
 
 @dataclass(frozen=True)
 class Features:
-    """What a ridge sees of a context: all T D numbers or, where these are too many, the recency mean in full and each
-    vector in some main directions."""
+    """What a ridge sees of a context: all T D numbers or, where these are too many, each vector in some main directions
+    and, where there is room for it, the recency mean in full."""
 
     recency: npt.NDArray[np.float64]
     """(T,) weights of the recency mean."""
     directions: Floats | None = None
     """(D, K); None: all numbers."""
+    with_mean: bool = False
 
     def __call__(self, contexts: Floats) -> Floats:
         """(B, T, D) -> (B, F)."""
         if self.directions is None:
             return contexts.reshape(len(contexts), -1)
-        mean = weighted_mean(self.recency)(contexts)
-        return np.concatenate([mean, (contexts @ self.directions).reshape(len(contexts), -1)], axis=1)
+        projected = (contexts @ self.directions).reshape(len(contexts), -1)
+        if not self.with_mean:
+            return projected
+        return np.concatenate([weighted_mean(self.recency)(contexts), projected], axis=1)
+
+    def width(self, dim: int) -> int:
+        """F for vectors of `dim` numbers."""
+        if self.directions is None:
+            return len(self.recency) * dim
+        return dim * self.with_mean + len(self.recency) * int(self.directions.shape[1])
 
 
 def features_of(store: Store, train: Integers, recency: npt.NDArray[np.float64]) -> Features:
-    """The features of a ridge of at most LARGEST_RIDGE. Main directions are those with the most of the squared length
-    of the vectors that follow the training windows."""
+    """The features of a ridge. Main directions are those with the most of the squared length of the vectors that follow
+    the training windows."""
     context, dim = len(recency), store.facts.dim
-    if context * dim <= LARGEST_RIDGE:
+    if context * dim <= WIDEST_CONTEXT:
         return Features(recency)
-    square = np.zeros((dim, dim))
-    for _, targets in store.windows(train, context):
-        square += targets.T @ targets
-    count = max(1, (LARGEST_RIDGE - dim) // context)
-    return Features(recency, np.ascontiguousarray(np.linalg.eigh(square)[1][:, ::-1][:, :count], np.float32))
+    with_mean = 2 * dim <= MOST_FEATURES
+    count = max(1, min(dim, (MOST_FEATURES - dim * with_mean) // context))
+    some = train[:: -(-len(train) // FITTED_DIRECTIONS)]
+    targets = np.concatenate([targets for _, targets in store.windows(some, context)])
+    return Features(recency, main_directions(targets, count), with_mean)
 
 
 @dataclass(frozen=True)
@@ -157,7 +172,7 @@ def fit_ridge(
     """
     context, dim = len(recency), store.facts.dim
     features_in = features_of(store, train, recency)
-    width = context * dim if features_in.directions is None else dim + context * features_in.directions.shape[1]
+    width = features_in.width(dim)
     gram, cross = np.zeros((width, width)), np.zeros((width, dim))
     feature_sum, target_sum = np.zeros(width), np.zeros(dim)
     for contexts, targets in store.windows(train, context):
@@ -169,17 +184,33 @@ def fit_ridge(
     feature_mean, target_mean = feature_sum / len(train), target_sum / len(train)
     gram -= np.outer(feature_sum, feature_mean)
     cross -= np.outer(feature_sum, target_mean)
+    diagonal = gram.diagonal().copy()
 
-    best, best_cosine, penalty = None, -np.inf, 0.0
-    for strength in strengths:
-        gram.flat[:: len(gram) + 1] += strength * len(train) - penalty
-        penalty = strength * len(train)
-        weights = np.linalg.solve(gram, cross)
+    def fitted(strength: float) -> tuple[float, Ridge]:
+        """The ridge with a penalty, and its mean cosine on the validation windows."""
+        gram.flat[:: width + 1] = diagonal + strength * len(train)
+        weights = cho_solve(cho_factor(gram, check_finite=False), cross, check_finite=False)
         offset = (target_mean - feature_mean @ weights).astype(np.float32)
         ridge = Ridge(features_in, weights.astype(np.float32), offset, strength)
-        if (cosine := means(store, validation, context, ridge).cosine) > best_cosine:
-            best, best_cosine = ridge, cosine
-    assert best is not None, "a cosine is more than minus infinity"
+        return means(store, validation, context, ridge).cosine, ridge
+
+    return _uphill(fitted, strengths)
+
+
+def _uphill(fitted: Callable[[float], tuple[float, Ridge]], strengths: Sequence[float]) -> Ridge:
+    """The best of the strengths, tried from the middle one on in the direction in which the cosine rises: too weak and
+    too strong a penalty are both bad, so it has one top."""
+    at = len(strengths) // 2
+    cosine, best = fitted(strengths[at])
+    for step in (1, -1):
+        risen = False
+        while 0 <= at + step < len(strengths):
+            next_cosine, next_ = fitted(strengths[at + step])
+            if next_cosine <= cosine:
+                break
+            at, cosine, best, risen = at + step, next_cosine, next_, True
+        if risen:
+            break
     return best
 
 
@@ -213,27 +244,25 @@ class Fitted:
 
     recency_weights: npt.NDArray[np.float64]
     constant: Floats
-    ridge: Ridge | None
-    """None where the vectors are too wide for it."""
+    ridge: Ridge
 
     @property
     def predictors(self) -> dict[str, Predictor]:
         """By name, in the order of TRIVIAL."""
-        all_: dict[str, Predictor] = {
+        return {
             "copy_last": copy_last,
             "mean": context_mean,
             "recency_mean": weighted_mean(self.recency_weights),
             "constant_mean": constant(self.constant),
+            "ridge": self.ridge,
         }
-        return all_ if self.ridge is None else all_ | {"ridge": self.ridge}
 
 
 def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
     """Fit the baselines of an arm."""
     recency = recency_weights(store, windows.train, context)
-    narrow = store.facts.dim < LARGEST_RIDGE
     return Fitted(
         recency,
         mean_target(store, windows.train, context),
-        fit_ridge(store, windows.train, windows.validation, recency) if narrow else None,
+        fit_ridge(store, windows.train, windows.validation, recency),
     )

@@ -134,7 +134,12 @@ def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ..
 def geometric(count: int, there: int, least: int) -> tuple[int | None, ...]:
     """`count` sizes, each the same number of times the one before, from about `least` vectors to all of `there`.
     Raises UserError where they would lie too close."""
-    if least >= there or (there / least) ** (1 / (count - 1)) < APART:
+    if least >= there:
+        raise UserError(
+            f"--sizes {count}: there are {there:,} vectors to train on, and the smallest size that can be trained has "
+            f"{least:,}; give a larger file or a smaller --batch-size, or list the sizes"
+        )
+    if (there / least) ** (1 / (count - 1)) < APART:
         raise UserError(
             f"--sizes {count}: between {least:,}, the fewest vectors that can be trained, and {there:,}, all there "
             f"are, {count} sizes lie too close; ask for fewer, or give a larger file"

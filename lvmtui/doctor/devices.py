@@ -18,7 +18,7 @@ from typing import IO
 from lvmtui.doctor.finding import Finding
 from lvmtui.formats.json_codec import DecodeError, decode
 from lvmtui.formats.selftest import SelfTest, code_digest, driver_version, plain_uuid, read_record, write_record
-from lvmtui.system.gpus import Gpu, gpu_variables, listed_gpus, visible_gpus
+from lvmtui.system.gpus import MPS_END, MPS_START, Gpu, Mps, gpu_variables, listed_gpus, mps_state, visible_gpus
 from lvmtui.system.launch import our_command
 from lvmtui.system.processes import kill_child, spawn, unmarked_environment
 from lvmtui.system.text import last_words
@@ -50,9 +50,11 @@ def devices() -> tuple[Gpu, ...]:
 
 
 def kept(gpu: Gpu) -> SelfTest | None:
-    """The record of a device if it was tested with today's torch, driver and code."""
+    """The record of a device if it was tested with today's torch, driver and code, and with or without MPS as today."""
     record = read_record(_name(gpu))
-    return record if record and record.holds_for(torch_build().version, driver_version(), training_code()) else None
+    if record is None or not record.holds_for(torch_build().version, driver_version(), training_code()):
+        return None
+    return record if record.kind != "cuda" or record.mps == (mps_state() == "running") else None
 
 
 def self_tests_of(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again: bool = False) -> list[DeviceRecord]:
@@ -89,13 +91,28 @@ def findings(results: Sequence[DeviceRecord]) -> list[Finding]:
             steps = ", ".join(f"{model} {1e3 * s:.2f}" for model, s in record.step_seconds.items())
             found.append(Finding("  speed", "ok", f"ms a step at full size: {steps}"))
         if record.side_by_side is not None:
-            found.append(Finding("  side by side", "ok", _sharing(record.side_by_side)))
+            found.append(_sharing(record, mps_state()))
     return found
 
 
-def _sharing(gain: float) -> str:
-    words = f"two runs at once get {gain:.2f} times as far as one"
-    return words if gain > 1.2 else words + ": they take turns; NVIDIA's MPS would change that"
+def _sharing(record: SelfTest, mps: Mps) -> Finding:
+    words = f"two runs at once take {record.side_by_side:.2f} times as many steps as one"
+    if record.mps:
+        return Finding("  side by side", "ok", f"{words}, under NVIDIA's MPS")
+    remedy = f"to let them compute at the same time, start NVIDIA's MPS: {MPS_START}" if mps == "stopped" else ""
+    return Finding("  side by side", "note" if remedy else "ok", f"{words}: they take turns", remedy)
+
+
+def sharing_remarks(records: Sequence[SelfTest], runs: int, mps: Mps) -> list[str]:
+    """What a plan of so many runs says about NVIDIA's MPS: how to start it where it is installed and does not run."""
+    gains = [record.side_by_side for record in records if record.side_by_side and not record.mps]
+    if mps != "stopped" or runs < 2 or not gains:
+        return []
+    return [
+        f"NVIDIA's MPS is installed and does not run, so runs on one GPU take turns: two at once take {min(gains):.2f} "
+        f"times as many steps as one. '{MPS_START}' starts it, '{MPS_END}' ends it; with it they compute at the same "
+        "time, and the next plan measures how much faster that is"
+    ]
 
 
 def _remedy(check: str) -> str:

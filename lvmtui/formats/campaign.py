@@ -82,6 +82,8 @@ class Campaign:
     """What that engine was told, by its own names for it."""
     stall_timeout: float | None = None
     """Seconds without a step after which a run is started again; None: a stalled run is only shown."""
+    on_event: tuple[str, ...] = ()
+    """Shell commands that are run when something happens that people want to know."""
     first: tuple[str, ...] = ()
     """Runs that start before the others, because they take longest; as many as leave one place to the others."""
     notes: tuple[str, ...] = ()

@@ -54,7 +54,9 @@ class Fit:
     floor: float | None
     scale: float
     p: float
-    """Of the scatter around the curve: a small one means that the curve does not fit."""
+    """Of the scatter around the curve: below .02 the errors are `widened`."""
+    widened: float
+    """Factor by which all errors of the curve were multiplied, because the sizes scatter more than they explain."""
     line: tuple[tuple[float, float], ...]
     """(windows, cosine) along the curve, from the smallest size to twice the largest."""
 

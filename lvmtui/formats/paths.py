@@ -38,6 +38,16 @@ class CampaignDir:
         return self.path / "started_with.json"
 
     @property
+    def told(self) -> Path:
+        """What the commands of `--on-event` were told."""
+        return self.path / "told.jsonl"
+
+    @property
+    def telling(self) -> Path:
+        """Locked by the process that tells."""
+        return self.path / "telling.lock"
+
+    @property
     def split(self) -> Path:
         """Folder of the held-out windows and of each arm's training and validation windows; with folds, of theirs."""
         return self.path / "split"

@@ -74,6 +74,8 @@ class SelfTest:
     """Seconds of a step by model: full size, 768 numbers a vector, batch 32, reference recipe."""
     side_by_side: float | None = None
     """Steps a second of two processes at once over those of one: 1 where they take turns, 2 where neither slows."""
+    mps: bool = False
+    """Whether NVIDIA's MPS ran, on which `side_by_side` depends."""
     seconds: float = 0.0
     time: float = 0.0
     """When it was tested, seconds since 1970."""

@@ -82,7 +82,13 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
     arms = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
     for smaller, larger in pairwise(arms):
-        refuse_unfit(smaller, larger)
+        try:
+            refuse_unfit(smaller, larger)
+        except UserError as error:
+            if not options.data:
+                raise
+            words = str(error).replace("--baseline", smaller.title).replace("--expanded", larger.title)
+            raise UserError(f"--data: {words}") from None
     groups = group_arms(*arms, same=options.same)
     _refuse_not_nested(arms, groups)
     contexts = _contexts(options, earlier)
@@ -107,6 +113,8 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
     if contexts != (USUAL_CONTEXT,):
         notes = (*notes, *too_short(arms, contexts, cross))
     labels = options.labels or (earlier.spec.label if earlier else arms[0].label, *(arm.label for arm in arms[1:]))
+    if options.data:
+        labels = tuple(label_of(arm.vectors) for arm in arms)
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         both = "both arms" if len(labels) == 2 else "two arms"

@@ -18,6 +18,7 @@ from lvmtui.planning.data import judging
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
+from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import population_words
 
 NAMED = 3
@@ -49,6 +50,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     lines.append(f"started    with {plan.started_with.words}")
+    lines += [f"on event   {sanitise(command)}" for command in campaign.on_event]
     expected = plan.expected
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "

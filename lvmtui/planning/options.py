@@ -60,6 +60,8 @@ class Option:
     most: float = LARGEST
     is_path: bool = False
     """A relative path in a campaign file is relative to that file."""
+    commas: bool = False
+    """Its values may contain commas, which otherwise separate values."""
     hint: str = ""
     """What the form shows in the empty field. Options without a hint have no line in the form."""
     problem: Callable[[Any], str | None] = lambda value: None
@@ -80,6 +82,12 @@ def _device_problem(device: str) -> str | None:
     if device.partition(":")[0] in DEVICES:  # cuda:1 is one too
         return None
     return str(unknown("", device, DEVICES)).strip()
+
+
+def _command_problem(commands: tuple[str, ...]) -> str | None:
+    if any(not command.strip() or "\0" in command for command in commands):
+        return "an empty command; give what a shell can run, such as 'mail -s lvmtui me@example.org'"
+    return None
 
 
 def _labels_problem(labels: tuple[str, ...]) -> str | None:
@@ -268,6 +276,14 @@ class Options:
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
         None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0
+    )
+    on_event: tuple[str, ...] = option(
+        (),
+        "shell commands to run when a run finishes, fails, raises an alarm or stalls, a pair is compared, or the "
+        "campaign is over; facts come as JSON on stdin, a sentence in $LVMTUI_MESSAGE",
+        metavar="COMMAND",
+        commas=True,
+        problem=_command_problem,
     )
     deterministic: bool = option(True, "use deterministic operations, so that a resumed run ends with the same weights")
     engine: str = option("local", "where the runs are trained; default: local, this machine")

@@ -22,7 +22,7 @@ from lvmtui.datasets.check_text import check_as_json
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
-from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of
+from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of, sharing_remarks
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
@@ -45,6 +45,7 @@ from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engines import kind as engine_kind
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
+from lvmtui.system.gpus import mps_state
 from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
@@ -162,6 +163,7 @@ def make_plan(
         remarks.append(remark)
     remarks += own.remarks
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
+    remarks += sharing_remarks(tests, len(specs), mps_state()) if tests else []
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     if extended:
@@ -198,6 +200,7 @@ def make_plan(
             "numpy": np.__version__,
         },
         stall_timeout=options.stall_timeout,
+        on_event=options.on_event,
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),

@@ -143,7 +143,7 @@ def read_value(declared: Option, value: Any, where: str) -> Any:
     items = list(value) if isinstance(value, (list, tuple)) else [value]
     if swallowed := next((item for item in items if isinstance(item, str) and item.endswith(".toml")), None):
         raise UserError(f"{where}: {swallowed} is taken for one of its values; name a campaign file before the options")
-    if not declared.is_path:  # a path may contain a comma
+    if not (declared.is_path or declared.commas):  # a path may contain a comma
         items = [part for item in items for part in _split(item)]
     values = tuple(_one(declared, item, where) for item in items)
     if not values and declared.default:

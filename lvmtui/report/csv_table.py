@@ -28,19 +28,19 @@ def table_csv(report: Report) -> str:
         e = row.estimate
         write(
             [
-                "model", row.rank, _plain(row.title), _plain(base), _plain(expanded), *(c.cosine for c in cells),
+                "model", row.rank, plain(row.title), plain(base), plain(expanded), *(c.cosine for c in cells),
                 row.change, *(row.interval or ("", "")), *(row.adjusted or ("", "")),
                 *((e.df, e.clusters, e.effective_clusters, e.windows) if e else ("",) * 4), row.seeds,
                 *(c.validation for c in cells),
                 *(c.scores.hit_10 if c.scores else "" for c in cells),
                 *(c.scores.margin if c.scores else "" for c in cells),
                 *(c.skill.gain.value if c.skill else "" for c in cells),
-                row.verdict.word.value, row.verdict.degree, _plain(row.verdict.reason),
+                row.verdict.word.value, row.verdict.degree, plain(row.verdict.reason),
             ]
         )  # fmt: skip
     for trivial in report.table.trivial:
-        name = _plain(trivial.title)
-        filled = ["trivial", "", name, _plain(base), _plain(expanded), trivial.baseline, trivial.expanded]
+        name = plain(trivial.title)
+        filled = ["trivial", "", name, plain(base), plain(expanded), trivial.baseline, trivial.expanded]
         write([*filled, *[""] * (len(columns) - len(filled))])
     return out.getvalue()
 
@@ -56,10 +56,10 @@ def curve_csv(curve: LearningCurve) -> str:
             told = one.doubling if point is one.points[-1] else None
             said = [one.word or "", told.value, told.low, told.high] if told else [""] * 4
             figures = [point.vectors, point.windows, point.seeds, point.cosine, point.whisker, point.trivial]
-            write([_plain(title_of(one.model)), _plain(point.label), *figures, point.against, *said])
+            write([plain(title_of(one.model)), plain(point.label), *figures, point.against, *said])
     return out.getvalue()
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
     """Text that a spreadsheet does not read as a formula."""
     return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value

@@ -25,6 +25,12 @@ MEANING = {
 }
 
 
+WIDENED = (
+    "Errors were widened, because the sizes scatter more around the curve than articles and seeds explain (p under "
+    "0.02): with one seed by training, or because the curve has another form"
+)
+
+
 def picture_of(model: str) -> str:
     """Name of the picture of a model's learning curve."""
     return f"learning_{file_stem(model)}.svg"
@@ -61,7 +67,9 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
         span = percent(values[0]) if len(values) == 1 else f"{percent(min(values))} to {percent(max(values))}"
         sentence += f" A doubling would bring {span} there (an extrapolation)."
     if seeds == 1:
-        sentence += " One seed: what training and the draw of articles add is not in the intervals."
+        sentence += (
+            " With one seed, what training and the draw of articles add is known only from the scatter of the sizes."
+        )
     return sentence
 
 
@@ -126,13 +134,16 @@ def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
                 title_of(one.model),
                 exponent,
                 cosine(1 - f.floor) if f.floor is not None else "none",
-                f"{f.p:.2f}",
+                "under 0.01" if f.p < 0.01 else f"{f.p:.2f}",
                 worth_words(one.ten) or "not told",
                 worth_words(one.rest) or "not told",
             ]
         )
     if not rows:
         return []
+    widened = [
+        f"{title_of(one.model)} {one.fit.widened:.1f} times" for one in judged if one.fit and one.fit.widened > 1
+    ]
     refused = {w.refused for one in judged for w in (one.ten, one.rest) if w and w.refused}
     return [
         Heading("How the curves fit", 3),
@@ -141,9 +152,10 @@ def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
             [
                 "The error 1 - cosine is fitted by e(n) = e_inf + b / n^c over training windows n; what moves all "
                 "sizes alike is left out of its intervals. The ceiling is 1 - e_inf. At exponent 0 every doubling "
-                "brings the same, and there is no ceiling. A p under 0.01 means that the curve does not fit. The last "
+                "brings the same, and there is no ceiling. The last "
                 "two columns are extrapolations.",
                 *(f"Not told: {reason}." for reason in sorted(refused)),
+                *([f"{WIDENED}: {', '.join(widened)}."] if widened else []),
             ]
         ),
     ]

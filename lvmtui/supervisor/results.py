@@ -8,17 +8,21 @@ from contextlib import suppress
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.told import Happening
+from lvmtui.supervisor.happenings import of_campaign
 from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tasks import Made, Outcome, Task, Workers, complete_pairs, due, result_of
+from lvmtui.supervisor.tell import Teller
 from lvmtui.supervisor.track import CampaignTrack, Track
 
 
 class Results:
     """The results and logs of every campaign of a workspace."""
 
-    def __init__(self, workspace: Workspace, workers: Workers) -> None:
+    def __init__(self, workspace: Workspace, workers: Workers, teller: Teller) -> None:
         self.workspace = workspace
         self.workers = workers
+        self.teller = teller
         self._campaigns: dict[str, _OfCampaign] = {}
 
     def go_on(self, campaigns: Sequence[CampaignTrack]) -> bool:
@@ -38,14 +42,28 @@ class Results:
         return done is not None
 
     def pending(self, campaigns: Sequence[CampaignTrack]) -> bool:
-        """True while something is made, or is to be made."""
-        return self.workers.busy or any(self._of(campaign).tasks for campaign in campaigns)
+        """True while something is made or told, or is to be."""
+        if self.workers.busy or self.teller.busy:
+            return True
+        return any(self._of(c).tasks or self.teller.due(c, self._of(c).happenings) for c in campaigns)
 
     def tell(self, campaigns: Sequence[CampaignTrack]) -> None:
         """Write what happened to the runs into the logs."""
         for campaign in campaigns:
             states = {name: track.state for name, track in campaign.tracks.items()}
             self._of(campaign).logs.catch_up(states)
+
+    def tell_commands(self, campaigns: Sequence[CampaignTrack]) -> None:
+        """Have the commands of `--on-event` told what happened. One that fails is said in the monitor log."""
+        said = [self.teller.finish()]
+        said += [
+            (campaign.dir.id, self.teller.go_on(campaign, self._of(campaign).happenings))
+            for campaign in campaigns
+            if campaign.campaign.on_event
+        ]
+        for campaign_id, words in said:
+            if words and campaign_id in self._campaigns:
+                self._campaigns[campaign_id].logs.note(f"on event: {words}", time.time())
 
     def note(self, campaigns: Sequence[CampaignTrack], run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
@@ -72,6 +90,11 @@ class _OfCampaign:
         self.tasks: list[Task] = []
         self.stale = True
         self._phases: list[object] = []
+
+    @property
+    def happenings(self) -> list[Happening]:
+        """What has happened to the campaign as a whole."""
+        return of_campaign(self.made.results, self.outcomes, all_made=not self.tasks and not self.stale)
 
     def update(self, campaign: CampaignTrack, workers: Workers) -> None:
         """Find out again what is due, if anything it depends on has changed."""

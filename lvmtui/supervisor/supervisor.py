@@ -45,6 +45,7 @@ from lvmtui.supervisor.observation import Observation
 from lvmtui.supervisor.observe import Observer
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.tasks import Workers
+from lvmtui.supervisor.tell import Teller
 from lvmtui.supervisor.track import Track
 from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared
@@ -72,6 +73,7 @@ class Supervisor:
         *,
         engines: Mapping[str, Engine] | None = None,
         workers: Workers | None = None,
+        teller: Teller | None = None,
         rules: Rules = Rules(),
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] | None = None,
@@ -82,7 +84,7 @@ class Supervisor:
         self.clock = clock
         self.say = say or _say
         self.journal = Journal()
-        self.results = Results(workspace, workers or Workers())
+        self.results = Results(workspace, workers or Workers(), teller or Teller())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
         self.pulse = Heartbeat(workspace, self.engines)
@@ -105,6 +107,7 @@ class Supervisor:
         self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
+        self.results.tell_commands(self.observer.campaigns)
         return bool(actions) or worked
 
     @property
@@ -120,7 +123,7 @@ class Supervisor:
         near = (run for run in runs if not run.probe.sees_all_hosts)
         if any(run.asked or run.overtime is not None or run.status.phase in STOPPING for run in near):
             return HURRY
-        return USUAL if runs or self.results.workers.busy else IDLE
+        return USUAL if runs or self.results.workers.busy or self.results.teller.busy else IDLE
 
     # -- acts --
 

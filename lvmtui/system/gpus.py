@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from lvmtui.system.processes import output_of
+from lvmtui.system.processes import done_by, output_of
 from lvmtui.system.torch_build import torch_build
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
@@ -22,7 +23,13 @@ WSL_TOOL = Path("/usr/lib/wsl/lib/nvidia-smi")
 NO_GPU = ("-1", "NoDevFiles")
 """In CUDA_VISIBLE_DEVICES: the first of these ends the list. The second is what Slurm writes for a job without GPUs."""
 NVIDIA = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9a-f-]+)\)")
+MPS_CONTROL = "nvidia-cuda-mps-control"
+"""The command of NVIDIA's MPS. With it processes compute on a GPU at the same time, without it they take turns."""
+MPS_START, MPS_END = f"{MPS_CONTROL} -d", f"echo quit | {MPS_CONTROL}"
 SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
+
+
+Mps = Literal["missing", "stopped", "running"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,15 @@ def device_for(device: str, gpus: tuple[str, ...], in_use: Iterable[str]) -> str
 def nvidia_tool() -> str:
     """Path of NVIDIA's command; empty where there is none."""
     return shutil.which("nvidia-smi") or (str(WSL_TOOL) if WSL_TOOL.exists() else "")
+
+
+def mps_state(environment: Mapping[str, str] = os.environ) -> Mps:
+    """Whether NVIDIA's MPS is installed, and whether it runs. Its own command is asked, because the files of a service
+    that has ended may still be there."""
+    if shutil.which(MPS_CONTROL, path=environment.get("PATH")) is None:
+        return "missing"
+    answer = done_by((MPS_CONTROL,), environment=environment, seconds=5, given="get_server_list\n")
+    return "stopped" if answer.code or "cannot find" in (answer.out + answer.err).lower() else "running"
 
 
 def listed_gpus() -> tuple[Gpu, ...]:

@@ -64,6 +64,7 @@ def spawn(
     folder: Path | None = None,
     append: bool = True,
     session: bool = True,
+    stdin: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process that outlives us and our terminal: its own session, its output written to a file.
 
@@ -75,7 +76,7 @@ def spawn(
     with nullcontext(output) if not isinstance(output, Path) else output.open("ab" if append else "wb") as out:
         return subprocess.Popen(
             list(command),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin or subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=session,
@@ -122,11 +123,14 @@ class Done:
     err: str
 
 
-def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float) -> Done:
-    """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it."""
+def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float, given: str = "") -> Done:
+    """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it.
+
+    `given`: what it reads from its input.
+    """
     try:
         done = subprocess.run(
-            list(command), capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL, env=dict(environment)
+            list(command), capture_output=True, timeout=seconds, input=given.encode(), env=dict(environment)
         )
     except subprocess.TimeoutExpired:
         return Done(124, "", f"no answer from {command[0]} in {seconds:.0f} s")

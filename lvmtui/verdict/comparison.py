@@ -15,7 +15,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 
 REVISION = 4
 """Raised when a comparison holds more figures than before: older ones are then made again from the same scores."""
-CURVE_REVISION = 1
+CURVE_REVISION = 2
 """The same of `learning_curve.json`."""
 
 

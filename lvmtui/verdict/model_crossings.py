@@ -118,7 +118,7 @@ def need(smaller: Curve, larger: Measured) -> Need | None:
             value = float(factor)
         for number in np.flatnonzero(room >= 0):
             weights = smaller.last_weights[number] - times[number] * smaller.weights[number]
-            if ahead[number] ** 2 <= room[number] * _variance(mine, weights, larger):
+            if ahead[number] ** 2 <= room[number] * smaller.widened**2 * _variance(mine, weights, larger):
                 reached.append(float(factor))
                 break
     low = min(reached, default=None)

@@ -249,7 +249,7 @@ def _document(
     largest = curve.measured.windows
     along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
     line = tuple(zip(along.tolist(), (1 - curve.at(along)).tolist(), strict=True))
-    shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, line)
+    shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, curve.widened, line)
     return ModelCurve(
         model=model,
         points=points,

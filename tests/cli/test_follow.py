@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -105,3 +106,28 @@ def test_status_says_when_it_is_too_early_and_gives_the_interval_at_the_end(tmp_
     (model,) = status_as_json(state_of(workspace, campaign), None)["models"]
     low, high = model["interval"]
     assert low < model["change_percent"] < high and model["early"] is None
+
+
+def test_the_last_line_is_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.53)}, seeds=(1, 2))
+    write_report(workspace, campaign.id)
+    code = follow.follow(workspace, workspace.campaign(campaign.id), headless=True)
+    out, _ = capsys.readouterr()
+    line = out.splitlines()[-1]
+    found = re.fullmatch(
+        r"VERDICT improved \+(\S+) \[\+(\S+),\+(\S+)\] models=2 planned=2 seeds=2 campaign=(\S+)", line
+    )
+    assert code == 0 and found and found[4] == campaign.id
+    change, low, high = map(float, found.groups()[:3])
+    assert low < change < high
+    verdict = status_as_json(state_of(workspace, campaign), None)["verdict"]
+    assert verdict["line"] == line and verdict["change_percent"] == pytest.approx(change, abs=0.005)
+
+
+def test_without_a_verdict_the_last_line_says_so(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "cancelled"})
+    verdict = status_as_json(state_of(workspace, campaign), None)["verdict"]
+    assert verdict["line"] == f"VERDICT none - - models=0 planned=1 seeds=1 campaign={campaign.id}"
+    alone, one = finished(tmp_path / "one", UP, seeds=(1,))
+    report_of(alone, one)
+    assert status_as_json(state_of(alone, one), None)["verdict"]["word"] == "leans-up"

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,9 +139,10 @@ def test_where_a_context_is_too_wide_the_ridge_sees_main_directions(
 ) -> None:
     """It is the least-squares solution in those features, of which there are no more than are allowed."""
     train, validation = halves(store)
-    monkeypatch.setattr(fits, "LARGEST_RIDGE", 24 + 5 * 4 + 3)
+    monkeypatch.setattr(fits, "WIDEST_CONTEXT", 5 * 24 - 1)
+    monkeypatch.setattr(fits, "MOST_FEATURES", 24 + 5 * 5 + 3)
     ridge = fit_ridge(store, train, validation, RECENCY, (1e-3,))
-    assert ridge.directions == 4 and ridge.weights.shape == (24 + 5 * 4, 24)
+    assert ridge.directions == 5 and ridge.weights.shape == (24 + 5 * 5, 24)
     contexts, targets = gather(store.vectors, train, 5)
     features = ridge.features(contexts).astype(np.float64)
     assert np.allclose(features[:, :24], contexts.mean(axis=1), atol=1e-6)
@@ -150,12 +152,30 @@ def test_where_a_context_is_too_wide_the_ridge_sees_main_directions(
     assert np.allclose(ridge(contexts), targets.mean(axis=0) + centred @ weights, atol=1e-3)
 
 
-def test_vectors_too_wide_for_a_ridge_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = save_articles(tmp_path / "b.npz", ARTICLES[:20]), save_articles(tmp_path / "e.npz", ARTICLES)
-    split, (_, arm) = drawn(tmp_path, *paths)
-    monkeypatch.setattr(fits, "LARGEST_RIDGE", 24)
-    found, arrays = measure("expanded", arm.open(), split.expanded, split.heldout)
-    assert tuple(found.scores) == TRIVIAL[:-1] and "ridge_cosine" not in arrays and found.ridge_strength is None
+def test_very_wide_vectors_are_seen_in_main_directions_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, validation = halves(store)
+    monkeypatch.setattr(fits, "WIDEST_CONTEXT", 24)
+    monkeypatch.setattr(fits, "MOST_FEATURES", 40)
+    ridge = fit_ridge(store, train, validation, RECENCY)
+    assert ridge.directions == 8 and ridge.weights.shape == (40, 24)
+    assert means(store, validation, 5, ridge).cosine > means(store, validation, 5, fits.constant(ridge.offset)).cosine
+
+
+def test_the_best_penalty_is_found_uphill(store: Store) -> None:
+    """It is the one that trying all of them finds."""
+    train, validation = halves(store)
+    found = fit_ridge(store, train, validation, RECENCY)
+    every = [fit_ridge(store, train, validation, RECENCY, (strength,)) for strength in STRENGTHS]
+    best = max(every, key=lambda ridge: means(store, validation, 5, ridge).cosine)
+    assert found.strength == best.strength
+    for top in range(7):
+        tried: list[float] = []
+
+        def fitted(strength: float, top: int = top, tried: list[float] = tried) -> tuple[float, Any]:
+            tried.append(strength)
+            return -abs(STRENGTHS.index(strength) - top), strength
+
+        assert fits._uphill(fitted, STRENGTHS) == STRENGTHS[top] and len(tried) <= 5
 
 
 @pytest.mark.parametrize("context", [1, 3, 20])

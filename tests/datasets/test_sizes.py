@@ -119,5 +119,5 @@ def test_geometric_sizes_end_with_all_and_keep_their_distance() -> None:
     assert found == (1_000, 2_000, 4_000, 8_000, None)
     with pytest.raises(UserError, match="too close"):
         geometric(12, 2_000, 1_500)
-    with pytest.raises(UserError, match="too close"):
+    with pytest.raises(UserError, match="smallest size that can be trained"):
         geometric(3, 500, 1_000)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lvmtui.cli import commands
 from lvmtui.doctor import devices, machine
-from lvmtui.doctor.devices import DeviceRecord, findings, kept, self_tests_of
+from lvmtui.doctor.devices import DeviceRecord, findings, kept, self_tests_of, sharing_remarks
 from lvmtui.doctor.finding import Finding
 from lvmtui.doctor.machine import disk_words, file_system_words, memory_words, terminal_words, torch_words, watch_words
 from lvmtui.doctor.page import as_json, as_text
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.tested import machine_tested
 from lvmtui.formats.json_codec import encode
-from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version
-from lvmtui.system.gpus import Gpu
+from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version, write_record
+from lvmtui.system.gpus import Gpu, Mps
 from lvmtui.system.torch_build import TorchBuild, torch_build
 
 GPU = Gpu("0", "NVIDIA H100", "GPU-12ab")
@@ -156,9 +157,35 @@ def test_failed_checks_become_lines_with_what_is_done_about_them() -> None:
     assert not Fallbacks().sentences
 
 
-def test_a_self_test_sets_the_first_time_left(tmp_path: Path) -> None:
-    from dataclasses import replace
+def test_nvidias_mps_is_offered_where_it_is_installed_and_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    without, under = record(), replace(record(), mps=True)
+    cases: tuple[tuple[SelfTest, Mps, bool], ...] = (
+        (without, "stopped", True),
+        (without, "missing", False),
+        (under, "running", False),
+        (under, "stopped", False),
+    )
+    for tested, state, offered in cases:
+        monkeypatch.setattr(devices, "mps_state", lambda state=state: state)
+        beside = findings([DeviceRecord(GPU, tested)])[-1]
+        assert ("nvidia-cuda-mps-control -d" in beside.remedy) is offered is (beside.state == "note")
+        assert ("under NVIDIA's MPS" in beside.words) is tested.mps
+        remarks = sharing_remarks([tested], 2, state)
+        assert bool(remarks) is offered and all("1.80 times" in words for words in remarks)
+    assert not sharing_remarks([without], 1, "stopped"), "one run shares with nobody"
 
+
+def test_a_gpu_is_tested_again_when_mps_was_started_or_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What two processes at once gain depends on it, and the plan on that."""
+    write_record(record())
+    assert kept(GPU) == record()
+    monkeypatch.setattr(devices, "mps_state", lambda: "running")
+    assert kept(GPU) is None
+    write_record(replace(record(), mps=True))
+    assert kept(GPU) is not None
+
+
+def test_a_self_test_sets_the_first_time_left(tmp_path: Path) -> None:
     from lvmtui.estimate.cost import step_cost
     from lvmtui.formats.spec import read_spec
     from tests.factory import make_campaign

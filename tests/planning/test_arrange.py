@@ -84,6 +84,14 @@ def test_a_run_a_gpu(device: str, gpus: int, jobs: int) -> None:
     assert choices(campaign(), replace(LARGE, gpus=gpus), device) == [(jobs, 16)]
 
 
+def test_of_two_runs_that_share_a_gpu_the_longest_begins() -> None:
+    works = [replace(work, device="cuda") for work in campaign()]
+    chosen = arrange(works, replace(LARGE, gpus=1, side_by_side=1.4), "cuda", NOTHING_SHOWN)
+    assert chosen.jobs == 2 and chosen.first == (len(works) - 1,)
+    alone = arrange(works, replace(LARGE, gpus=1), "cuda", NOTHING_SHOWN)
+    assert alone.jobs == 1 and chosen.expected.seconds < alone.expected.seconds
+
+
 def test_gpus_that_are_not_wanted_do_not_count() -> None:
     assert len(choices(campaign(), replace(LARGE, gpus=2), "cpu")) == MOST_JOBS
 

@@ -30,6 +30,7 @@ def of_line(*arguments: str) -> Options:
 # -- one declaration for all -------------------------------------------------------------------------------------------
 
 EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
+    "on_event": (["echo 1, 2"], '["echo 1, 2"]', ("echo 1, 2",)),
     "baseline": (["/a.npz", "--expanded", "/b.npz"], '"/a.npz"\nexpanded = "/b.npz"', "/a.npz"),
     "expanded": (["/b.npz", "--baseline", "/a.npz"], '"/b.npz"\nbaseline = "/a.npz"', "/b.npz"),
     "data": (["/a.npz", "--sizes", "5"], '["/a.npz"]\nsizes = 5', ("/a.npz",)),
@@ -284,3 +285,12 @@ def test_what_planning_finds_wrong_is_told_where_it_was_set(tmp_path: Path, mess
     with pytest.raises(UserError) as caught, naming_the_file(read_campaign_file(file), Given({"device": "mps"})):
         raise UserError(message)
     assert str(caught.value) == told.format(file=file)
+
+
+def test_a_command_to_be_told_may_hold_commas(tmp_path: Path) -> None:
+    assert of_file(tmp_path, "on-event = ['echo a, b', 'true']").on_event == ("echo a, b", "true")
+    assert of_line("--on-event", "echo a, b").on_event == ("echo a, b",)
+    with pytest.raises(UserError, match="--on-event: an empty command"):
+        of_line("--on-event", " ")
+    with pytest.raises(UserError, match="on-event: True is not text"):
+        of_file(tmp_path, "on-event = [true]")

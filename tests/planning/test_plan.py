@@ -17,6 +17,7 @@ from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
 from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import read_spec
 from lvmtui.legacy.earlier_runs import APART
 from lvmtui.legacy.importer import import_folders
@@ -73,6 +74,30 @@ def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypat
     told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
     assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
     assert " for both arms" in plan_as_text(make_plan(options, workspace))
+
+
+def test_a_plan_for_a_gpu_goes_by_its_self_test(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long it takes, how many runs share it with the longest first, and what NVIDIA's MPS is there for."""
+    monkeypatch.setattr(planning, "hardware", lambda: Hardware(8, 1, 64e9))
+    monkeypatch.setattr(planning, "mps_state", lambda: "stopped")
+    options = replace(options, recipe="reference", size="full", models=("amn", "lstm", "gru"), device="cuda")
+
+    def planned(milliseconds: float, beside: float) -> planning.Plan:
+        steps = {model: 1e-3 * milliseconds for model in options.models}
+        tested = SelfTest("NVIDIA H200", "cuda", "1", "2", "3", "4", (), step_seconds=steps, side_by_side=beside)
+        monkeypatch.setattr(planning, "tests_for", lambda device, say: [tested])
+        return make_plan(options, Workspace(tmp_path))
+
+    monkeypatch.setattr(planning, "refuse_missing", lambda device, there: None)
+    fast, slow = planned(1, 1.4), planned(20, 1.4)
+    assert slow.expected.seconds > 5 * fast.expected.seconds
+    assert fast.campaign.jobs == 2 and "2 runs side by side" in plan_as_text(fast)
+    assert planned(1, 1.1).campaign.jobs == 1, "two that take turns gain nothing"
+    assert "1.40 times as many steps as one. 'nvidia-cuda-mps-control -d' starts it" in plan_as_text(fast)
+    monkeypatch.setattr(planning, "mps_state", lambda: "running")
+    assert "MPS" not in plan_as_text(planned(1, 1.8))
 
 
 def test_a_cluster_is_not_measured_by_the_machine_that_asks_it(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign, supervisor_of
 from lvmtui.state.status import Phase
@@ -115,3 +116,18 @@ def test_a_controller_that_does_not_answer(cluster: Cluster, vectors: Path) -> N
     conf.write_text("\n".join("SlurmctldPort=1" if line.startswith("SlurmctldPort") else line for line in lines) + "\n")
     code, _, err = ended(start(vectors / "here", *PLAN, "--engine", "slurm", SLURM_CONF=str(conf)))
     assert code == 2 and "--engine slurm: Slurm does not answer: " in err and err.count("\n") == 1, err
+
+
+def test_several_sizes_and_seeds_are_jobs_and_end_in_a_curve(cluster: Cluster, vectors: Path) -> None:
+    cluster.heal()
+    folder = vectors / "here"
+    sizes = ("run", "--data", "large.npz", "--sizes", "3", "--models", "gru", "--seeds", "1", "2", *PLAN[7:21])
+    code, _, err = ended(start(folder, *sizes, "--headless", "--engine", "slurm"))
+    assert code == 0, err
+    state = CampaignReader(Workspace(folder), newest_campaign(Workspace(folder))).refresh()
+    assert len(state.runs) == 6 and all(view.status.phase is Phase.FINISHED for view in state.runs)
+    # Each seed draws articles of its own; the windows that judge are the same.
+    specs = [view.state.spec for view in state.runs if view.state]
+    assert len({spec.split for spec in specs}) == 2 and len({spec.split_fingerprint for spec in specs}) == 1
+    curve = read_learning_curve(newest_campaign(Workspace(folder)).learning_curve)
+    assert curve and curve.models[0].word and [point.seeds for point in curve.models[0].points] == [2, 2, 2]

@@ -140,12 +140,15 @@ def test_the_script_is_what_the_campaign_asks_for(tmp_path: Path) -> None:
 
 
 def test_what_says_that_we_are_a_job_ourselves_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The supervisor may itself be a job; its limits are not its trainers'."""
+    """The supervisor may itself be a job; its limits are not its trainers'. Nor are its GPUs: a job gets other ones."""
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "100")
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
     monkeypatch.setenv("LVMTUI_RUN", "/x")
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "3")
     handed = environment(os.environ)
+    assert not [name for name in handed if name.endswith("VISIBLE_DEVICES")]
     assert "SLURM_JOB_ID" not in handed and "SLURM_MEM_PER_NODE" not in handed and "LVMTUI_RUN" not in handed
     assert handed["SLURM_CONF"] == "/etc/slurm.conf" and handed["SLURM_TIME_FORMAT"] == "%s"
 

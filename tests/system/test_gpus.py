@@ -11,7 +11,7 @@ import pytest
 
 from lvmtui.system import gpus, hardware
 from lvmtui.system.errors import UserError
-from lvmtui.system.gpus import device_for, gpu_count, gpu_variables, parse_nvidia, visible_gpus
+from lvmtui.system.gpus import MPS_CONTROL, device_for, gpu_count, gpu_variables, mps_state, parse_nvidia, visible_gpus
 from lvmtui.system.hardware import Hardware, refuse_missing
 from lvmtui.system.torch_build import TorchBuild
 
@@ -129,3 +129,26 @@ def test_a_run_gets_the_gpu_that_the_fewest_use(monkeypatch: pytest.MonkeyPatch)
     assert gpu_variables("") == {} and gpu_variables("1") == {"CUDA_VISIBLE_DEVICES": "1"}
     monkeypatch.setitem(os.environ, "HIP_VISIBLE_DEVICES", "0,1")
     assert gpu_variables("1") == {"CUDA_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "1"}
+
+
+def mps_control(folder: Path, words: str, code: int) -> None:
+    """Puts a command in the place of NVIDIA's MPS: it reads one order and answers."""
+    command = folder / MPS_CONTROL
+    text = f"import sys\nassert sys.stdin.read() == 'get_server_list\\n'\nprint({words!r})\nsys.exit({code})\n"
+    command.write_text(f"#!{sys.executable}\n{text}")
+    command.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "state"),
+    [
+        ("", 0, "running"),  # no server yet: one starts with the first process
+        ("4711", 0, "running"),
+        ("Cannot find MPS control daemon process", 1, "stopped"),
+        ("Cannot find MPS control daemon process", 0, "stopped"),
+    ],
+)
+def test_whether_nvidias_mps_runs_is_what_its_command_says(tmp_path: Path, words: str, code: int, state: str) -> None:
+    assert mps_state() == "missing"
+    mps_control(tmp_path, words, code)
+    assert mps_state() == state

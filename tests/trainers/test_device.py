@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import Cancelled, Started
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import own_identity
 from tests.factory import make_campaign
+from tests.trainers.tiny import Interrupting, events_of, plan_campaign, train_here
+from trainers.data import open_data
 from trainers.device import (
     begun_on,
     choose_device,
@@ -201,12 +204,38 @@ def test_vectors_that_do_not_fit_are_refused_with_both_sizes(cuda: FakeCuda) -> 
     refuse_too_large("vectors.npy", 7_100_000_000, torch.device("cpu"))
 
 
-@pytest.mark.parametrize(("model", "workspace"), [("lstm", ":16:8"), ("gru", ":16:8"), ("amn", ":4096:8")])
-def test_cublas_gets_the_workspace_with_which_each_kind_of_layer_repeats_itself(
-    spec: RunSpec, monkeypatch: pytest.MonkeyPatch, model: str, workspace: str
+def test_a_file_that_does_not_fit_is_refused_before_any_of_it_is_on_the_gpu(tmp_path: Path, cuda: FakeCuda) -> None:
+    workspace, folders = plan_campaign(tmp_path)
+    cuda.free = 1000
+    with pytest.raises(UserError, match=r"vectors.npy: 0.0 GB of vectors do not fit .* of 80.0 GB"):
+        open_data(read_spec(folders[1].spec), workspace.root, torch.device("cuda:0"))
+
+
+def test_a_run_on_the_cpu_leaves_the_gpu_beside_it_alone(
+    tmp_path: Path, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Setting CUDA up takes seconds and hundreds of megabytes of the card that other runs train on. `auto` keeps to
+    the device the run was begun on, whatever has appeared since."""
+    touched: list[str] = []
+    monkeypatch.setattr(torch.cuda, "_lazy_init", lambda: touched.append("CUDA was set up"))
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: touched.append(f"{device} was taken"))
+    cuda.count = 0
+    _, folders = plan_campaign(tmp_path, device="auto")
+    assert train_here(folders[1], Interrupting(folders[1].intent, 5)) is Exit.PAUSED
+    cuda.count = 2
+    assert train_here(folders[1]) is Exit.FINISHED and not touched
+    starts = [event for event in events_of(folders[1]) if isinstance(event, Started)]
+    assert len(starts) == 2 and all(start.device.startswith("CPU") for start in starts)
+
+
+@pytest.mark.parametrize("model", ["lstm", "amn"])
+def test_every_process_gets_the_workspace_with_which_all_layers_repeat_themselves(
+    spec: RunSpec, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """The self-test has all models in one process, and must compute as their runs do."""
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     choose_device(replace(spec, model=model, device="cpu", deterministic=True))
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == workspace
-    choose_device(replace(spec, model="transformer", device="cpu", deterministic=True))
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == workspace, "what is set already stays"
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    choose_device(replace(spec, model=model, device="cpu", deterministic=True))
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8", "what is set already stays"

@@ -107,6 +107,35 @@ def test_ten_updates_equal_the_textbook(name: str, clip: float) -> None:
     assert float(moved.max()) <= 20 * RATE and float((moved > 0.02 * RATE).float().mean()) < 0.01
 
 
+class OnMetal(Tensor):
+    """A number that says it is on an Apple GPU."""
+
+    device = torch.device("mps")
+
+
+@pytest.mark.parametrize("clip", [1e9, 1e-2])
+def test_gradients_are_clipped_where_the_kernel_ignores_its_divisor(
+    clip: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Metal's did in some versions of torch: clipping was off without a word."""
+
+    def updated() -> list[nn.Parameter]:
+        parameters = [nn.Parameter(torch.ones(3, 4)), nn.Parameter(torch.ones(5))]
+        ours = AdamW([(parameters, DECAY)])
+        random = torch.Generator().manual_seed(1)
+        for size in (100.0, 1.0, 0.01):  # a clip that is off shows in the moments, which weigh the steps
+            for p in parameters:
+                p.grad = size * torch.randn(p.shape, generator=random)
+            ours.update(torch.tensor(RATE), clip)
+        return parameters
+
+    expected = updated()
+    kernel, norm = torch._fused_adamw_, torch.linalg.vector_norm
+    monkeypatch.setattr(torch.linalg, "vector_norm", lambda x: norm(x).as_subclass(OnMetal))
+    monkeypatch.setattr(torch, "_fused_adamw_", lambda *given, **rest: kernel(*given, **{**rest, "grad_scale": None}))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(updated(), expected, strict=True))
+
+
 def test_the_update_resumes_to_the_bit() -> None:
     def gradients(parameters: list[nn.Parameter], step: int) -> None:
         random = torch.Generator().manual_seed(step)

@@ -364,3 +364,11 @@ def test_graphmert_begins_as_stated() -> None:
         else:
             assert weight.std().item() == pytest.approx(0.02, rel=0.1)
             assert abs(weight.mean().item()) < 0.002
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_mask_is_drawn_where_a_checkpoint_cannot_see_it(name: str) -> None:
+    """cuDNN draws the dropout inside a recurrent module from a state of its own, so a resumed run would differ."""
+    layers = [module for module in build(name, DIM, "full").modules() if isinstance(module, nn.RNNBase)]
+    assert bool(layers) is (name in ("lstm", "gru"))
+    assert all(layer.num_layers == 1 and layer.dropout == 0 for layer in layers)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.models import MODELS, recipe_for
@@ -36,6 +37,18 @@ def begin(spec: RunSpec, train: Windows, recorder: Recorder | None = None) -> St
     state = TrainState(model.train(), spec.recipe)
     state.forward = model  # as on a GPU: the faster ones draw their masks on the host
     return Steps(spec, state, train, recorder)
+
+
+class Noting(TorchDispatchMode):
+    """Notes the names of the operations that torch does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func._schema.name.removeprefix("aten::"))
+        return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
@@ -81,11 +94,27 @@ def test_a_step_never_looks_at_what_the_device_holds(
     nowhere = Windows(train.vectors.to(device), train.starts.to(device), train.context)
     model_there = build_forecaster(model, DIM, spec.size, spec.recipe, spec.context, None).to(device)
     steps = Steps(spec, TrainState(model_there.train(), spec.recipe), nowhere)
-    for _ in range(3):
-        steps.take()
+    with Noting() as noted:
+        for _ in range(3):
+            steps.take()
+    # A dozen kernels under deterministic mode, and one a parameter.
+    assert noted.names and not noted.names & {"index_copy_", "_foreach_lerp_"}
     assert rates and all(rate.device == device for rate in rates)
     with pytest.raises(NotImplementedError):
         steps.read()
+
+
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_the_averaged_models_recurrent_weights_lie_in_one_piece(
+    planned: tuple[RunSpec, Windows], monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """Else cuDNN copies them, and warns, at each evaluation. Copying a module takes its weights apart."""
+    spec, train = planned
+    flat: list[nn.RNNBase] = []
+    monkeypatch.setattr(nn.RNNBase, "flatten_parameters", lambda layer: flat.append(layer))
+    state = begin(replace(spec, model=model), train).state
+    layers = [module for module in state.averaged.modules() if isinstance(module, nn.RNNBase)]
+    assert state.averaged is not state.model and layers and all(any(f is layer for f in flat) for layer in layers)
 
 
 @pytest.mark.parametrize("stage", ["begin", "work", "end"])

@@ -84,11 +84,11 @@ def test_three_sizes_get_a_straight_line_that_is_not_carried_far() -> None:
         fit(measured(power_law(0)[:2], windows=WINDOWS[:2]))
 
 
-def test_sizes_that_scatter_more_than_a_curve_allows_get_no_word() -> None:
-    error = power_law(0.3) + np.array([0, 0.01, -0.01, 0.01, 0])
-    curve = fit(measured(error))
-    assert curve.fits < 0.01 and curve.word(0.5) == ("cannot tell", curve.refuses(2))
-    assert "scatter" in curve.refuses(2)
+def test_scatter_that_the_errors_do_not_explain_widens_them() -> None:
+    smooth, rough = (fit(measured(power_law(0.3) + bump * np.array([0, 1, -1, 1, 0]))) for bump in (0, 0.02))
+    assert smooth.widened == 1 and rough.fits < 0.01 and rough.widened > 50
+    assert rough.gain(2).high - rough.gain(2).low > 20 * (smooth.gain(2).high - smooth.gain(2).low)
+    assert smooth.word(0.5)[0] == "still rising" and rough.word(0.5)[0] == "cannot tell"
 
 
 def test_too_few_articles_get_no_word() -> None:

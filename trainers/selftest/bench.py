@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -39,6 +39,8 @@ class Bench:
     models: tuple[str, ...] = MODELS
     plain: bool = False
     """Without the faster forward passes."""
+    straight: dict[tuple[object, ...], dict[str, Tensor]] = field(default_factory=dict)
+    """Weights of runs that nothing came between: two checks compare with the same ones."""
 
     @property
     def records(self) -> bool:

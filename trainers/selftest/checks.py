@@ -189,18 +189,17 @@ def dropout(bench: Bench) -> Outcome:
 
 
 def resume(bench: Bench) -> Outcome:
-    """Eight steps against four, a checkpoint, and four more."""
+    """A run without a break against half of it, a checkpoint, and the other half."""
     differing = []
     for model, recipe in _cases(bench):
-        straight = bench.steps(model, recipe)
-        taken(straight, 8)
+        straight, half = _straight(bench, model, recipe), _half(bench)
         first = bench.steps(model, recipe)
-        taken(first, 4)
+        taken(first, half)
         saved = _through_a_file(first.state.state_dict())  # before the next run seeds the generators anew
         again = bench.steps(model, recipe)
         again.state.load_state_dict(saved)
-        taken(again, 4)
-        if difference(weights_of(straight), weights_of(again)):
+        taken(again, half)
+        if difference(straight, weights_of(again)):
             differing.append(f"{model} ({recipe})")
     words = "a resumed run is equal to the bit" if not differing else f"not equal to the bit: {', '.join(differing)}"
     return Outcome(not differing, words)
@@ -211,16 +210,13 @@ def evaluation(bench: Bench) -> Outcome:
     changed = []
     held = walk(100, DIM, bench.device)
     for model, recipe in _cases(bench):
-        ends = []
-        for looks in (False, True):
-            steps = bench.steps(model, recipe)
-            taken(steps, 5)
-            if looks:
-                evaluate(steps.state.averaged, held, "cosine", lambda: None)
-                steps.state.model.train()
-            taken(steps, 3)
-            ends.append(weights_of(steps))
-        if difference(*ends):
+        straight, half = _straight(bench, model, recipe), _half(bench)
+        steps = bench.steps(model, recipe)
+        taken(steps, half)
+        evaluate(steps.state.averaged, held, "cosine", lambda: None)
+        steps.state.model.train()
+        taken(steps, half)
+        if difference(straight, weights_of(steps)):
             changed.append(f"{model} ({recipe})")
     return Outcome(not changed, f"changes {', '.join(changed)}" if changed else "changes nothing")
 
@@ -245,6 +241,21 @@ def steady_memory(bench: Bench) -> Outcome:
 def _cases(bench: Bench) -> list[tuple[str, str]]:
     """Models and recipes. The reference recipe keeps no average: it evaluates the weights that are trained."""
     return [(model, recipe) for model in bench.models for recipe in ("tuned", "reference")]
+
+
+def _half(bench: Bench) -> int:
+    """Steps before and after a break: where steps are recorded, enough for one replay before it."""
+    return WARM + 1 if bench.records else 2
+
+
+def _straight(bench: Bench, model: str, recipe: str) -> dict[str, Tensor]:
+    """The weights after both halves without a break."""
+    key = (model, recipe, bench.records, bench.plain)
+    if key not in bench.straight:
+        steps = bench.steps(model, recipe)
+        taken(steps, 2 * _half(bench))
+        bench.straight[key] = weights_of(steps)
+    return bench.straight[key]
 
 
 def weights_of(steps: Steps) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 
 from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version
+from lvmtui.system.gpus import mps_state
 from trainers.cuda_graph import CannotRecord
 from trainers.device import device_name, set_precision, training_code, uuid_of
 from trainers.selftest import bench as speed
@@ -66,6 +67,7 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
         fallbacks=fallbacks,
         step_seconds=step_seconds,
         side_by_side=beside,
+        mps=bench.device.type == "cuda" and mps_state() == "running",
         seconds=time.monotonic() - began,
         time=time.time(),
     )

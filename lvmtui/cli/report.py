@@ -1,0 +1,45 @@
+"""`lvmtui report`: the report in one of its formats, or one of the long tables."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.system.errors import UserError
+
+
+def report(given: argparse.Namespace, folder: CampaignDir) -> None:
+    """Write it and print its path, or print the report itself. Raises UserError."""
+    from lvmtui.report.make import Form, render_report, write_report
+
+    form = Form(given.format, given.self_contained)
+    if form.self_contained and (form.format != "md" or not given.output):
+        raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
+    if given.table:
+        _long_table(given, folder)
+    elif given.output == "-":
+        print(render_report(folder.workspace, folder.id, form), end="")
+    else:
+        output = Path(given.output) if given.output else None
+        print(write_report(folder.workspace, folder.id, form, output))
+
+
+def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:
+    """Write one of the tables that have a row for each run, evaluation, window or model."""
+    from lvmtui.notebook import open_workspace
+    from lvmtui.system.files import write_output
+
+    if given.format != "csv" or not given.output:
+        raise UserError(f"--table {given.table}: is CSV; give --format csv and --output FILE (- for stdout)")
+    text = io.StringIO()
+    open_workspace(folder.workspace.root).campaign(folder.id).table(given.table).write_csv(text)
+    if given.output == "-":
+        print(text.getvalue(), end="")
+        return
+    try:
+        write_output(Path(given.output), text.getvalue().encode())
+    except OSError as error:
+        raise UserError(f"--output {given.output}: cannot be written ({error.strerror}); name another file") from None
+    print(given.output)

@@ -1,0 +1,163 @@
+"""Tell one command of `--on-event` what happened: the entry of a short process that the supervisor starts.
+
+    python -P -m lvmtui.cli.tell CAMPAIGN_DIR HAPPENING COMMAND     HAPPENING: `formats.told.Happening` as JSON
+
+The command runs in a shell, in the workspace, with facts as JSON on stdin and a sentence in $LVMTUI_MESSAGE. It has 30
+seconds, then everything it started is killed; it is tried twice. The rule of what is told when: `supervisor/tell.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from lvmtui.cli.ending import outcome_of, read_table
+from lvmtui.cli.status import model_as_json, run_as_json
+from lvmtui.estimate.eta import campaign_eta
+from lvmtui.event_sentences import sentence_of
+from lvmtui.formats.json_codec import decode, encode
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.told import Happening, Told, read_told, write_told
+from lvmtui.models import title_of
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
+from lvmtui.system.locks import try_lock
+from lvmtui.system.processes import ending_words, kill_child, spawn
+from lvmtui.system.text import last_words, sanitise
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.comparison import trivial_by_run
+from lvmtui.verdict.health import Finding
+from lvmtui.verdict.ranking import health_by_run
+from lvmtui.verdict.table import Table
+
+SECONDS = 30.0
+"""A command may take."""
+TRIES = 2
+AGAIN = 2.0
+"""Seconds before the second try."""
+MARK = "LVMTUI_TELLING"
+"""Variable that a command and all it starts carry."""
+WAIT = 75.0
+"""Seconds to wait for another telling process of the campaign: as long as one can take."""
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 if it stands in `told.jsonl` now, 1 if not."""
+    folder, command = CampaignDir(Path(arguments[0]).resolve()), arguments[2]
+    happening = decode(Happening, json.loads(arguments[1]))
+    if (lock := _lock(folder.telling)) is None:
+        return 1
+    with lock:
+        if (happening.key, command) in read_told(folder.told):
+            return 0
+        state = CampaignReader(folder.workspace, folder).refresh()
+        facts = facts_of(state, happening)
+        fault, tries = "", 0
+        for tries in range(1, TRIES + 1):
+            if not (fault := run_command(command, facts, folder.workspace.root, seconds=SECONDS)):
+                break
+            if tries < TRIES:
+                time.sleep(AGAIN)
+        write_told(folder.told, Told(time.time(), happening.key, command, tries, fault))
+    return 0
+
+
+def _lock(path: Path) -> IO[bytes] | None:
+    until = time.monotonic() + WAIT
+    while (lock := try_lock(path)) is None and time.monotonic() < until:
+        time.sleep(0.2)
+    return lock
+
+
+def run_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: float) -> str:
+    """Run it once. Returns why it failed, in words; empty: it ended well."""
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, "LVMTUI_MESSAGE": facts["message"], "LVMTUI_EVENT": facts["event"], MARK: mark}
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as output:
+        stdin.write(json.dumps(facts).encode() + b"\n")
+        stdin.seek(0)
+        try:
+            process = spawn(
+                ("/bin/sh", "-c", command), output=output, environment=environment, folder=folder, stdin=stdin
+            )
+        except OSError as error:
+            return f"could not be started ({error.strerror or error})"
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _kill_tree(process, mark)
+            return f"did not end within {seconds:g} s"
+        output.seek(max(0, output.seek(0, os.SEEK_END) - 4096))
+        return f"{ending_words(code)}: {last_words(output.read())}".removesuffix(": ") if code else ""
+
+
+def _kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
+    """End it with all it started; what left its session is known by the variable it was given."""
+    kill_child(process)
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if one.environ().get(MARK) == mark:
+                one.kill()
+
+
+# -- what is told ------------------------------------------------------------------------------------------------------
+
+
+def facts_of(state: CampaignState, happening: Happening) -> dict[str, Any]:
+    """What a command gets on stdin; `docs/formats.md` describes it."""
+    now, campaign = time.time(), state.campaign
+    table = read_table(state)
+    view = next((v for v in state.runs if v.planned.run == happening.subject), None)
+    row = table.row(view.planned.model if view else happening.subject)
+    found = health_by_run(state, trivial_by_run(state)).get(view.planned.run, ()) if view else ()
+    return {
+        "version": 1,
+        "event": happening.kind,
+        "message": sanitise(f"{campaign.title}: {_sentence(state, happening, view, table, found)}", 1000),
+        "time": now,
+        "workspace": str(state.dir.workspace.root),
+        "campaign": campaign.id,
+        "report": str(state.dir.workspace.final_comparison(campaign)),
+        "run": run_as_json(view, campaign_eta(state, now), found) if view else None,
+        "model": model_as_json(row) if row else None,
+        "verdict": encode(outcome := outcome_of(campaign.id, table)) | {"line": outcome.line},
+    }
+
+
+def _sentence(
+    state: CampaignState, happening: Happening, view: RunView | None, table: Table, found: tuple[Finding, ...]
+) -> str:
+    if happening.kind == "campaign_over":
+        over = sum(one.status.over for one in state.runs)
+        return f"all {over} runs have ended. {answer(table)}"
+    if happening.kind == "pair_compared":
+        row = table.row(happening.subject)
+        return f"{row.title} is compared: {model_as_json(row)['words']}" if row else f"{happening.subject} is compared"
+    if view is None:
+        return happening.key
+    planned, run = view.planned, view.state
+    name = f"{title_of(planned.model, state.campaign.titles)} {state.campaign.arm(planned.arm).label}"
+    name += f" s{planned.seed}" if len(state.campaign.seeds) > 1 else ""
+    if happening.kind == "run_alarm":
+        kind = happening.stamp.partition(" ")[0]
+        said = next((finding.words for finding in found if finding.kind == kind), kind.replace("_", " "))
+        return f"{name}: alarm: {said}"
+    if happening.kind == "run_stalled":
+        return f"{name} stalls: {view.status.reason or 'no step for longer than its own steps explain'}"
+    if happening.kind == "run_finished" and run and run.trainer.finished:
+        sentence = sentence_of(run.trainer.finished)
+        return f"{name} {sentence.words}" if sentence else f"{name} finished"
+    return f"{name} {view.status.phase.value}: {view.status.reason}".removesuffix(": ")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""`told.jsonl` of a campaign: what the commands of `--on-event` were told. Appended by the processes that tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
+from lvmtui.system.files import append_line
+
+EventKind = Literal["run_finished", "run_failed", "run_alarm", "run_stalled", "pair_compared", "campaign_over"]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that people want to be told, once."""
+
+    kind: EventKind
+    subject: str = ""
+    """The run or the model; empty: the campaign."""
+    stamp: str = ""
+    """Tells it from another of the same kind and subject, also to the next supervisor."""
+
+    @property
+    def key(self) -> str:
+        return " ".join(filter(None, (self.kind, self.subject, self.stamp)))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A command was run for a happening: it ended well, or it failed as often as it is tried."""
+
+    time: float
+    key: str
+    command: str
+    tries: int
+    fault: str = ""
+    """Why it failed, in words; empty: it ended well."""
+
+
+def write_told(path: Path, told: Told) -> None:
+    """Append a line. Raises OSError."""
+    append_line(path, encode_line(told))
+
+
+def read_told(path: Path) -> dict[tuple[str, str], Told]:
+    """All lines by key and command; lines that cannot be read are passed over."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return {}
+    decoded: list[Told | Unknown] = [decode_line(line, {kind_of(Told): Told}) for line in lines]
+    return {(one.key, one.command): one for one in decoded if isinstance(one, Told)}

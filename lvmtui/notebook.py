@@ -1,0 +1,379 @@
+"""What a workspace holds, as plain typed objects: for notebooks, scripts and the long CSV tables. Reads only.
+
+    import lvmtui
+    campaign = lvmtui.open("workspace").newest
+    campaign.comparisons.to_pandas()
+
+pandas is needed for `to_pandas` alone, numpy for held-out scores alone. `docs/notebooks.md` has examples.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from lvmtui.formats.campaign import Campaign as Plan
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.paths import Workspace as Folder
+from lvmtui.report.contents import Report, RunDetail
+from lvmtui.report.csv_table import plain
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, newest_campaign
+from lvmtui.system.errors import UserError
+from lvmtui.verdict.table import Row
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas
+
+TABLES = ("runs", "curves", "heldout", "comparisons")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. What is unknown, or not there before it finishes, is None."""
+
+    campaign: str
+    run: str
+    """Name of its folder."""
+    model: str
+    title: str
+    arm: str
+    label: str
+    seed: int
+    status: str
+    reason: str
+    alarms: str
+    """What health found wrong, comma-separated."""
+    parameters: int | None
+    steps: int | None
+    total_steps: int | None
+    best_epoch: float | None
+    validation_cosine: float | None
+    heldout_cosine: float | None
+    latency_p50_ms: float | None
+    seconds: float | None
+    """Of work, without pauses."""
+    attempts: int
+    started: float | None
+    """Seconds since 1970."""
+    ended: float | None
+    device: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One evaluation of a run on its validation windows."""
+
+    campaign: str
+    run: str
+    model: str
+    arm: str
+    label: str
+    seed: int
+    step: int
+    epoch: float
+    cosine: float | None
+    margin: float | None
+    loss: float | None
+    train_cosine: float | None
+    train_loss: float | None
+    best: bool
+    """The lowest validation loss so far."""
+    time: float
+    """Seconds since 1970."""
+    active: float
+    """Seconds of work until then."""
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """A finished run's scores, an entry a held-out window: arrays (W,), the same windows for both arms of a seed."""
+
+    campaign: str
+    run: str
+    model: str
+    arm: str
+    label: str
+    seed: int
+    window: npt.NDArray[Any]
+    """Row at which the window starts, among the held-out vectors."""
+    cluster: npt.NDArray[Any]
+    source: npt.NDArray[Any]
+    """`own`: articles that the baseline's file has too; `new`: others."""
+    cosine: npt.NDArray[Any]
+    """Of the prediction and the next vector."""
+    last_cosine: npt.NDArray[Any]
+    """Of the prediction and the last context vector."""
+    rank: npt.NDArray[Any]
+    """Of the true next vector among all held-out ones, from 1."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model's row of the verdict. What is not known (yet) is None."""
+
+    campaign: str
+    model: str
+    title: str
+    rank: int | None
+    baseline_label: str
+    expanded_label: str
+    baseline_cosine: float | None
+    expanded_cosine: float | None
+    change_percent: float | None
+    low_percent: float | None
+    """95 % interval of this model alone."""
+    high_percent: float | None
+    adjusted_low_percent: float | None
+    """Interval that decides the word: those of all models hold at once."""
+    adjusted_high_percent: float | None
+    df: float | None
+    clusters: int | None
+    windows: int | None
+    seeds: int
+    word: str
+    degree: str
+    reason: str
+
+
+T = TypeVar("T", Run, CurvePoint, Heldout, Comparison)
+
+
+class Rows(tuple[T, ...]):
+    """Objects of one kind, in order; a tuple that can become a table."""
+
+    def columns(self) -> dict[str, list[Any]]:
+        """By name, all of one length. An object with arrays makes as many rows as they have entries."""
+        found: dict[str, list[Any]] = {}
+        for one in self:
+            values = {field.name: getattr(one, field.name) for field in fields(one)}
+            rows = len(one.window) if isinstance(one, Heldout) else 1
+            for name, value in values.items():
+                column = found.setdefault(name, [])
+                column.extend(value.tolist() if hasattr(value, "tolist") else [value] * rows)
+        return found
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A data frame with a row each; of held-out scores with a row for each window. Raises ImportError."""
+        import pandas
+
+        return pandas.DataFrame(self.columns())
+
+    def write_csv(self, file: IO[str]) -> None:
+        """Write a title row and all rows. Figures are unrounded, and empty if unknown."""
+        columns = self.columns()
+        write = csv.writer(file, lineterminator="\n").writerow
+        write(columns)
+        for row in zip(*columns.values(), strict=True):
+            write([plain(value) if isinstance(value, str) else value for value in row])
+
+
+class Campaign:
+    """A campaign as it was when it was opened."""
+
+    def __init__(self, state: CampaignState) -> None:
+        self._state = state
+
+    def __repr__(self) -> str:
+        return f"<campaign {self.id}: {self.title}>"
+
+    @property
+    def id(self) -> str:
+        return self._state.campaign.id
+
+    @property
+    def title(self) -> str:
+        """`8k vs 23k`."""
+        return self._state.campaign.title
+
+    @property
+    def plan(self) -> Plan:
+        """What was planned: models, seeds, recipe, arms."""
+        return self._state.campaign
+
+    @property
+    def finished(self) -> bool:
+        """Every run is over, whatever way."""
+        return self._state.finished
+
+    @property
+    def answer(self) -> str:
+        """Does the larger data set help? As the report says it."""
+        return self.report.answer
+
+    @cached_property
+    def report(self) -> Report:
+        """Everything the report says. `lvmtui report` makes comparisons that are missing; this does not."""
+        from lvmtui.report.make import read_report
+
+        return read_report(self._state, now=time.time())
+
+    @cached_property
+    def runs(self) -> Rows[Run]:
+        return Rows(_run(self.id, run) for run in self.report.runs)
+
+    @cached_property
+    def curves(self) -> Rows[CurvePoint]:
+        """All evaluations of all runs."""
+        return Rows(point for view in self._state.runs for point in _curve(self.plan, view))
+
+    @cached_property
+    def heldout(self) -> Rows[Heldout]:
+        """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
+        return Rows(_heldout(self.plan, view) for view in self._state.runs if view.state and _scored(view))
+
+    @cached_property
+    def comparisons(self) -> Rows[Comparison]:
+        """In the order of the ranking."""
+        return Rows(_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
+
+    def table(self, name: str) -> Rows[Any]:
+        """One of TABLES by its name."""
+        rows: Rows[Any] = getattr(self, name)
+        return rows
+
+
+class Workspace:
+    """The campaigns of a folder."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def __repr__(self) -> str:
+        return f"<workspace {self._folder.root}: {len(self.ids)} campaigns>"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all campaigns, the oldest first."""
+        return tuple(folder.id for folder in self._folder.campaign_dirs())
+
+    @property
+    def newest(self) -> Campaign:
+        """Raises UserError if there is none."""
+        return self._read(newest_campaign(self._folder))
+
+    @property
+    def campaigns(self) -> Iterator[Campaign]:
+        """All, the oldest first, read one after the other."""
+        return map(self._read, self._folder.campaign_dirs())
+
+    def campaign(self, id: str) -> Campaign:
+        """Raises UserError if it is not there."""
+        if id not in self.ids:
+            raise UserError(f"campaign {id}: not in {self._folder.root}; there are {', '.join(self.ids) or 'none'}")
+        return self._read(self._folder.campaign(id))
+
+    def _read(self, folder: CampaignDir) -> Campaign:
+        return Campaign(CampaignReader(self._folder, folder).refresh())
+
+
+def open_workspace(folder: str | os.PathLike[str]) -> Workspace:
+    """Raises UserError if there is no such folder."""
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; name a workspace")
+    return Workspace(Folder(root.resolve()))
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _run(campaign: str, run: RunDetail) -> Run:
+    return Run(
+        campaign=campaign,
+        alarms=", ".join(finding.label for finding in run.findings if finding.alarm),
+        steps=run.steps,
+        validation_cosine=run.validation,
+        heldout_cosine=run.heldout,
+        **{name: getattr(run, name) for name in _SAME},
+    )
+
+
+_SAME = {field.name for field in fields(Run)} & {field.name for field in fields(RunDetail)} - {"steps"}
+"""What a run's row takes from the report as it is."""
+
+
+def _named(plan: Plan, view: RunView) -> dict[str, Any]:
+    planned = view.planned
+    label = plan.arm(planned.arm).label
+    return {
+        "campaign": plan.id, "run": planned.run, "model": planned.model, "arm": planned.arm, "label": label,
+        "seed": planned.seed,
+    }  # fmt: skip
+
+
+def _curve(plan: Plan, view: RunView) -> Iterable[CurvePoint]:
+    for one in view.state.trainer.evaluations if view.state else ():
+        yield CurvePoint(
+            **_named(plan, view),
+            step=one.step,
+            epoch=one.epoch,
+            cosine=one.cosine,
+            margin=one.margin,
+            loss=one.loss,
+            train_cosine=one.train_cosine,
+            train_loss=one.train_loss,
+            best=one.best,
+            time=one.time,
+            active=one.active,
+        )
+
+
+def _scored(view: RunView) -> bool:
+    finished = view.state.trainer.finished if view.state else None
+    return bool(finished and finished.heldout_digest)
+
+
+def _heldout(plan: Plan, view: RunView) -> Heldout:
+    import numpy as np
+
+    from lvmtui.verdict.compare import read_scores
+
+    assert view.state and view.state.trainer.finished, "only scored runs are asked"
+    scores, fault = read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
+    if scores is None:
+        raise UserError(f"{view.planned.run}: {fault}; restore the file")
+    return Heldout(
+        **_named(plan, view),
+        window=scores.window,
+        cluster=scores.cluster,
+        source=np.where(scores.stratum == 0, "own", "new"),
+        cosine=scores.cosine,
+        last_cosine=scores.last_cosine,
+        rank=scores.rank,
+    )
+
+
+def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> Comparison:
+    low, high = row.interval or (None, None)
+    adjusted_low, adjusted_high = row.adjusted or (None, None)
+    estimate = row.estimate
+    return Comparison(
+        campaign=campaign,
+        model=row.model,
+        title=row.title,
+        rank=row.rank,
+        baseline_label=labels[0],
+        expanded_label=labels[1],
+        baseline_cosine=row.baseline.cosine,
+        expanded_cosine=row.expanded.cosine,
+        change_percent=row.change,
+        low_percent=low,
+        high_percent=high,
+        adjusted_low_percent=adjusted_low,
+        adjusted_high_percent=adjusted_high,
+        df=estimate.df if estimate else None,
+        clusters=estimate.clusters if estimate else None,
+        windows=estimate.windows if estimate else None,
+        seeds=row.seeds,
+        word=row.verdict.word.value,
+        degree=row.verdict.degree,
+        reason=row.verdict.reason,
+    )

@@ -1,0 +1,176 @@
+"""Has the commands of `--on-event` told what happened, one short process at a time. A tick never waits for one.
+
+The rule: a happening is told to each command once. The process that tells (`lvmtui.cli.tell`) writes into
+`told.jsonl` when its command has ended well, or has failed twice; what stands there is not told again, by no
+supervisor. It holds a lock meanwhile and outlives the supervisor: another one's process waits for the lock, looks again
+and finds the line. So nothing is told twice or never, but for one case: if the telling process itself is killed, or the
+machine stops, while the command runs, nobody knows how far it came, and it is told again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.json_codec import dump_line, encode
+from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.spec import Arm
+from lvmtui.formats.told import Happening, read_told
+from lvmtui.supervisor.happenings import of_run
+from lvmtui.supervisor.track import CampaignTrack, Track
+from lvmtui.system.launch import our_command
+from lvmtui.system.permissions import StrangersOrder, read_order
+from lvmtui.system.processes import ending_words, kill_child, spawn, unmarked_environment
+from lvmtui.verdict.health import health_of
+
+LIMIT = 150.0
+"""Seconds after which a telling process counts as hanging: two tries of its command and a wait for another's lock."""
+TRIES = 3
+"""Times one supervisor starts a telling process that leaves no line."""
+PAUSE = 10.0
+"""Seconds before another start."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A happening for one command."""
+
+    folder: CampaignDir
+    happening: Happening
+    command: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.happening.key, self.command
+
+
+def command_of(telling: Telling) -> tuple[str, ...]:
+    """The process that tells."""
+    happening = dump_line(encode(telling.happening)).decode().strip()
+    return our_command("lvmtui.cli.tell", str(telling.folder.path), happening, telling.command)
+
+
+@dataclass
+class _OfCampaign:
+    told: set[tuple[str, str]]
+    refused: bool
+    """The plan was written by somebody whose orders do not count here."""
+    found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
+    """What happened to each run, after what it was found from."""
+    trivial: dict[tuple[Arm, int, int], TrivialBaselines] = field(default_factory=dict)
+
+
+class Teller:
+    """What is told of all campaigns of a workspace."""
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[Telling], Sequence[str]] = command_of,
+        clock: Callable[[], float] = time.monotonic,
+        limit: float = LIMIT,
+    ) -> None:
+        self._command = command
+        self._clock = clock
+        self._limit = limit
+        self._running: tuple[Telling, subprocess.Popen[bytes], float] | None = None
+        self._starts: dict[Telling, int] = {}
+        self._not_before: dict[Telling, float] = {}
+        self._campaigns: dict[Path, _OfCampaign] = {}
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None
+
+    def finish(self) -> tuple[str, str]:
+        """Take in the process that has ended, if one has. Returns its campaign, and what people must know of it; empty:
+        nothing."""
+        if self._running is None:
+            return "", ""
+        telling, process, began = self._running
+        code = process.poll()
+        if code is None and self._clock() - began < self._limit:
+            return "", ""
+        if code is None:
+            kill_child(process)
+        self._running = None
+        told = read_told(telling.folder.told)
+        self._of(telling.folder).told = set(told)
+        if (line := told.get(telling.key)) is not None:
+            words = f"{telling.happening.key}: '{telling.command}' failed {line.tries} times: {line.fault}"
+            return telling.folder.id, words if line.fault else ""
+        why = "did not end" if code is None else ending_words(code) if code else "left no line"
+        return telling.folder.id, self._put_off(telling, why)
+
+    def go_on(self, campaign: CampaignTrack, of_campaign: Sequence[Happening]) -> str:
+        """Have the next happening told, if no process runs. Returns what people must know; empty: nothing."""
+        if self.busy:
+            return ""
+        now = self._clock()
+        ready = (one for one in self.due(campaign, of_campaign) if now >= self._not_before.get(one, now))
+        if (telling := next(ready, None)) is None:
+            return ""
+        ours = unmarked_environment(os.environ)
+        track = next(iter(campaign.tracks.values()), None)
+        environment = track.started_with.environment(ours) if track and track.started_with else ours
+        try:
+            process = spawn(self._command(telling), output=Path(os.devnull), environment=environment)
+        except OSError as error:
+            return self._put_off(telling, f"could not be started ({error.strerror or error})")
+        self._running = (telling, process, now)
+        return ""
+
+    def due(self, campaign: CampaignTrack, of_campaign: Sequence[Happening]) -> list[Telling]:
+        """What is still to be told, in the order of the runs."""
+        commands = campaign.campaign.on_event
+        if not commands:
+            return []
+        known = self._of(campaign.dir)
+        if known.refused:
+            return []
+        happened = [one for track in campaign.tracks.values() for one in self._of_run(known, campaign, track)]
+        tellings = [Telling(campaign.dir, one, command) for one in (*happened, *of_campaign) for command in commands]
+        return [t for t in tellings if t.key not in known.told and self._starts.get(t, 0) < TRIES]
+
+    def _put_off(self, telling: Telling, why: str) -> str:
+        self._starts[telling] = starts = self._starts.get(telling, 0) + 1
+        self._not_before[telling] = self._clock() + PAUSE
+        again = "it is not tried again" if starts >= TRIES else "it is tried again"
+        return f"{telling.happening.key}: '{telling.command}' was not told: {why}; {again}"
+
+    def _of(self, folder: CampaignDir) -> _OfCampaign:
+        if folder.path not in self._campaigns:
+            refused = False
+            try:
+                read_order(folder.campaign)
+            except StrangersOrder:
+                refused = True
+            except OSError:
+                pass
+            self._campaigns[folder.path] = _OfCampaign(set(read_told(folder.told)), refused)
+        return self._campaigns[folder.path]
+
+    def _of_run(self, known: _OfCampaign, campaign: CampaignTrack, track: Track) -> list[Happening]:
+        """What has happened to a run, found again only when something it depends on has changed."""
+        run, state, status = track.planned.run, track.state, track.seen.status
+        if state is None:
+            return []
+        trivial = self._trivial(known, campaign, track)
+        now = (state, status.phase, trivial)
+        before = known.found.get(run)
+        if before is None or any(a is not b for a, b in zip(before[0], now, strict=True)):
+            known.found[run] = before = now, of_run(run, status, state, health_of(state, trivial))
+        return before[1]
+
+    def _trivial(self, known: _OfCampaign, campaign: CampaignTrack, track: Track) -> TrivialBaselines | None:
+        """The trivial baselines a run is held against, once they are there."""
+        planned, plan = track.planned, campaign.campaign
+        key = (planned.arm, plan.fold_of(planned.seed), plan.shorter(planned.model))
+        if key not in known.trivial and (found := read_trivial(campaign.dir.baseline_scores(*key))):
+            known.trivial[key] = found
+        return known.trivial.get(key)

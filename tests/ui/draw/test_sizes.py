@@ -1,0 +1,47 @@
+"""Learning curves on the screen: three sizes and eight, wide and narrow."""
+
+from __future__ import annotations
+
+import pytest
+
+from lvmtui.formats.learning_curve import LearningCurve, ModelCurve, Point, Worth
+from lvmtui.ui.draw.lines import Line
+from lvmtui.ui.draw.sizes import size_chart, size_table, size_words
+
+
+def curve(sizes: int) -> ModelCurve:
+    points = tuple(
+        Point("size2", f"{2**n}k", 1000 * 2**n, 800.0 * 2**n, 3, 0.52 + 0.004 * n, 0.001, 0.515, "recency_mean")
+        for n in range(sizes)
+    )
+    worth = Worth(2.0, 0.4, 0.1, 0.7)
+    return ModelCurve("graphmert_lvm", points, (), "still rising", "", None, worth, None, None)
+
+
+def text(line: Line) -> str:
+    return "".join(piece for piece, _ in line)
+
+
+@pytest.mark.parametrize("sizes", [3, 5, 8])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_each_row_has_both_ends_and_the_word(sizes: int, width: int) -> None:
+    titles, row = map(text, size_table(LearningCurve("c", "", 0.0, (curve(sizes),)), {}, "", width))
+    assert len(titles) <= width and len(row) <= width
+    assert "1k" in titles and f"{2 ** (sizes - 1)}k" in titles
+    assert ".5200" in row and row.rstrip().endswith("still rising")
+    if width == 120:
+        assert "+0.40 % [+0.10, +0.70]" in row and row.count(".5") == sizes
+    if (sizes, width) == (5, 80):
+        assert "+0.40 %" in row and "[" not in row, "the interval has no room"
+
+
+def test_a_model_without_any_size_has_no_row() -> None:
+    bare = ModelCurve("amn", (), ("1k: cancelled",), None, "0 sizes judged", None, None, None, None)
+    assert size_table(LearningCurve("c", "", 0.0, (bare,)), {}, "", 80) == []
+
+
+def test_the_chart_fills_its_place_and_says_what_a_doubling_is_worth() -> None:
+    lines = size_chart(curve(8), 50, 10)
+    assert len(lines) == 10 and any("128k" in text(line) for line in lines)
+    assert any("trivial" in text(line) for line in lines)
+    assert size_words(curve(3)) == "still rising: a doubling +0.40 % [+0.10, +0.70]"
