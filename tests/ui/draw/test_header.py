@@ -41,7 +41,7 @@ def test_the_answer_is_the_first_thing_on_the_board(snapshots: dict[str, Snapsho
     said = " ".join(" ".join(text(line) for line in lines).split())
     assert " ".join(snapshot.headline.split()[:9]) in said and "one seed" in said
     assert text(lines[0]).startswith(" Provisional:") is (name == "middle") is is_provisional(snapshot)
-    assert ("4" in said and "left" in said) if name == "middle" else "all over" in said
+    assert ("4" in said and "left" in said) if name == "middle" else "all ended" in said
 
 
 async def test_the_answer_comes_first_and_the_machine_last(tmp_path: Path, make_app: MakeApp) -> None:
