@@ -33,7 +33,7 @@ from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.supervisor.ensure import ensure_supervisor
+from lvmtui.supervisor.lock import ensure_supervisor
 from lvmtui.system.launch import our_command
 from tests.chaos import Chaos, faults
 

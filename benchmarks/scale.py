@@ -31,7 +31,7 @@ from lvmtui.formats.trainer_log import Finished, Trained, decode_event
 from lvmtui.models import recipe_for
 from lvmtui.supervisor.engines import thread_environment
 from lvmtui.supervisor.engines.local import TRAINER
-from lvmtui.system.sealed import seal_archive
+from lvmtui.system.files import seal_archive
 
 DIM, CONTEXT, BATCH = 768, 5, 32
 ROWS = (8_280, 232_605, 2_326_000)

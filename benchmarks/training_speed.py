@@ -118,7 +118,7 @@ def ours(folder: RunDir) -> Callable[[int], None]:
     from trainers.process import keep_memory
 
     keep_memory()
-    from lvmtui.formats.exit_codes import Exit
+    from lvmtui.formats.trainer_log import Exit
     from trainers.log_writer import Journal
     from trainers.orders import Leave, Orders
     from trainers.train import Training

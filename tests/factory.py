@@ -42,9 +42,8 @@ from lvmtui.formats.trainer_log import (
     encode_event,
 )
 from lvmtui.models import MODELS, recipe_for
-from lvmtui.system.files import append_line, replace_file
+from lvmtui.system.files import append_line, replace_file, seal_archive
 from lvmtui.system.process_id import Identity, boot_id, host_name, own_identity
-from lvmtui.system.sealed import seal_archive
 
 STAMP = "20261122_134500"
 START = 1795355100.0

@@ -12,13 +12,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
-from lvmtui.formats.trainer_log import Failed, encode_event
+from lvmtui.formats.trainer_log import Exit, Failed, encode_event
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import append_line
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.process_id import host_name
 from lvmtui.system.text import sanitise
 from trainers.orders import Orders

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from lvmtui.formats.paths import RunDir
-from lvmtui.system.files import sync_folder, written_beside
-from lvmtui.system.sealed import seal_archive, sealed_digest
+from lvmtui.system.files import seal_archive, sealed_digest, sync_folder, written_beside
 
 SHORTEST, LONGEST = 10.0, 900.0
 """Seconds between two checkpoints."""

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.datasets.heldout_scores import score_and_write
 from lvmtui.datasets.readers.source import Floats, Integers
-from lvmtui.datasets.scores import TIE, Count, forward_scores
+from lvmtui.datasets.scores import TIE, Count, forward_scores, score_and_write
 from lvmtui.datasets.split import HeldOut
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.paths import RunDir

@@ -6,8 +6,7 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvmtui.formats.exit_codes import Exit
-from lvmtui.formats.trainer_log import Reason
+from lvmtui.formats.trainer_log import Exit, Reason
 from lvmtui.system.errors import UserError
 from trainers.device import is_out_of_memory
 

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.intent import Intent, read_intent
-from lvmtui.formats.trainer_log import Event, Started, decode_event
+from lvmtui.formats.trainer_log import Event, Exit, Started, decode_event
 from lvmtui.system.filesystem import is_shared
 
 

@@ -13,20 +13,20 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
+    Exit,
     Failed,
     Finished,
     Interrupted,
     Paused,
     Started,
 )
+from lvmtui.system.files import sealed_digest
 from lvmtui.system.process_id import own_identity, own_launch
-from lvmtui.system.sealed import sealed_digest
 from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import POINTS, Teller
 from trainers.checkpoint import (

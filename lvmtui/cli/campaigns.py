@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lvmtui.cli.columns import aligned
 from lvmtui.cli.ending import read_table
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import date, plural
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import aligned, sanitise
 from lvmtui.verdict.answer import answer
 
 

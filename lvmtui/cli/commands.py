@@ -96,6 +96,20 @@ def screen(given: argparse.Namespace) -> int:
     return run(workspace, campaign=campaign, read_only=given.read_only, poll=is_shared(workspace.root))
 
 
+def serve(given: argparse.Namespace) -> int:
+    try:
+        from lvmtui.ui.serve import serve as serve_screen
+    except ImportError:
+        raise UserError("serve: textual-serve is not installed; pip install 'lvmtui[serve]'") from None
+
+    workspace = workspace_of(given)
+    campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None
+    if not 0 < given.port < 65536:
+        raise UserError(f"--port {given.port}: not a port; give a number from 1 to 65535")
+    serve_screen(workspace, campaign=campaign, port=given.port, control=given.control)
+    return Exit.OK
+
+
 def demo(given: argparse.Namespace) -> int:
     return _start(given, options.demo(), Given({}))
 
@@ -169,7 +183,7 @@ def attach(given: argparse.Namespace) -> int:
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
     from lvmtui.cli.follow import follow, program
     from lvmtui.supervisor.container import ends_the_container
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     if given.detach and ends_the_container():
         raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
@@ -248,7 +262,7 @@ def retry(given: argparse.Namespace) -> int:
 def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> int:
     from lvmtui import orders
     from lvmtui.state.campaign_reader import CampaignReader
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
@@ -261,7 +275,7 @@ def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> 
 def queue(given: argparse.Namespace) -> int:
     from lvmtui import orders
     from lvmtui.state.campaign_reader import CampaignReader
-    from lvmtui.supervisor.ensure import ensure_supervisor
+    from lvmtui.supervisor.lock import ensure_supervisor
 
     workspace = workspace_of(given)
     state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
@@ -424,6 +438,7 @@ def _announcer() -> Callable[[str], None]:
 
 HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {
     "screen": screen,
+    "serve": serve,
     "demo": demo,
     "run": run,
     "attach": attach,

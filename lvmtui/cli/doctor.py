@@ -6,12 +6,18 @@ import argparse
 import json
 import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lvmtui.doctor.devices import devices, findings, self_tests_of
-from lvmtui.doctor.machine import look_at_machine
-from lvmtui.doctor.page import as_json, as_text
-from lvmtui.system.torch_build import torch_build
+from lvmtui.doctor.machine import Finding, look_at_machine
+from lvmtui.formats.json_codec import encode
+from lvmtui.system.gpus import torch_build
+from lvmtui.system.numbers import plural
+
+WORDS = {"ok": "ok", "note": "note", "fault": "FAULT"}
 
 
 def doctor(given: argparse.Namespace, workspace: Path) -> bool:
@@ -25,3 +31,32 @@ def doctor(given: argparse.Namespace, workspace: Path) -> bool:
     else:
         print(as_text(found, shutil.get_terminal_size((100, 24)).columns))
     return all(finding.state != "fault" for finding in found)
+
+
+def as_text(findings: Sequence[Finding], width: int) -> str:
+    """One line a finding, remedies below; a closing sentence."""
+    broad = max((len(f.subject) for f in findings), default=0)
+    lines = []
+    for finding in findings:
+        head = f"{finding.subject:{broad}}  {WORDS[finding.state]:5}  "
+        rest = max(20, width - len(head))
+        lines += _beside(head, textwrap.wrap(finding.words, rest) or [""])
+        if finding.remedy:
+            lines += _beside(" " * len(head), textwrap.wrap(f"> {finding.remedy}", rest, subsequent_indent="  "))
+    faults = sum(f.state == "fault" for f in findings)
+    notes = sum(f.state == "note" for f in findings)
+    if faults:
+        lines += ["", f"{plural(faults, 'fault')}: something here will fail"]
+    else:
+        lines += ["", f"nothing stands in the way; {plural(notes, 'note')}" if notes else "nothing stands in the way"]
+    return "\n".join(lines)
+
+
+def as_json(findings: Sequence[Finding], records: Sequence[Any]) -> dict[str, Any]:
+    """Findings, and the records of the self-tests as they are kept."""
+    faults = any(f.state == "fault" for f in findings)
+    return {"ok": not faults, "findings": [encode(f) for f in findings], "self_tests": [encode(r) for r in records]}
+
+
+def _beside(head: str, words: Sequence[str]) -> list[str]:
+    return [(head if n == 0 else " " * len(head)) + line for n, line in enumerate(words)]

@@ -6,12 +6,12 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from lvmtui.cli.columns import aligned
 from lvmtui.formats.paths import Workspace
 from lvmtui.planning.options import BUNDLED
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
+from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lvmtui.cli.columns import aligned
 from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import aligned, sanitise
 
 USUAL = (
     r"(?i)epoch\D{0,4}(?P<epoch>\d+).*?val\w*[ _]cos\w*\W{1,3}(?P<cosine>-?[\d.]+(?:e-?\d+)?)",

@@ -38,8 +38,7 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.files import replace_file, written_beside
-from lvmtui.system.sealed import seal_archive, sealed_digest
+from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
 
 VERSION = 1
 

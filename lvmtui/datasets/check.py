@@ -19,7 +19,7 @@ from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
-from lvmtui.datasets.store import Kind, RowScan, Store
+from lvmtui.datasets.store import UNIT_TOLERANCE, Kind, RowScan, Store
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.data_facts import Neighbours, SpaceFacts
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
@@ -344,7 +344,10 @@ def _file_notes(facts: FileFacts) -> list[str]:
     notes = []
     notes += [f"{facts.file}: {note}" for note in facts.reading]
     if facts.rows.off_unit:
-        notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors are scaled to length 1")
+        shortest, longest = facts.rows.shortest or 0.0, facts.rows.longest or 0.0
+        same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
+        back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
+        notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
         notes.append(
             f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "

@@ -31,7 +31,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.text import sanitise
 
 READER = 3
@@ -239,13 +239,14 @@ def _write_vectors(
     """Write the rows at unit length, each at its place; the header comes last. Once a row is faulty, rows are only
     counted."""
     may_scale = normalise or file.kind == "quantised"
-    scan = RowScan()
+    scan, kept = RowScan(), [np.empty(0, np.float32)]
     with path.open("w+b") as out:
         out.write(bytes(HEADER_BYTES))
         put = _in_order(out) if places is None else _at_places(out, places, file.dim)
         for block in blocks:
             lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
             scan = scan.plus(lengths)
+            kept.append(lengths.astype(np.float32))
             if scan.fault(may_scale) is None:
                 put(block / lengths[:, None].astype(np.float32))
         if fault := scan.fault(may_scale):
@@ -258,6 +259,11 @@ def _write_vectors(
         os.fsync(out.fileno())
     if file.kind == "quantised":  # lengths of 1 are part of what the form means
         scan = replace(scan, off_unit=0, first_off_unit=None, shortest=1.0, longest=1.0)
+    if scan.off_unit:
+        in_file = np.concatenate(kept)
+        stored = np.empty_like(in_file)
+        stored[slice(None) if places is None else places] = in_file
+        _save(path.with_name("lengths.npy"), stored)
     return scan
 
 
@@ -293,7 +299,7 @@ def _npy_header(rows: int, dim: int) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 
-def _save(path: Path, array: npt.NDArray[np.int32]) -> None:
+def _save(path: Path, array: npt.NDArray[np.int32] | Floats) -> None:
     with path.open("wb") as out:
         np.save(out, array, allow_pickle=False)
         out.flush()

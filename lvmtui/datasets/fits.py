@@ -13,9 +13,9 @@ import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 
-from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.scores import Predictor, unit
+from lvmtui.datasets.spaces import main_directions
 from lvmtui.datasets.split import ArmWindows
 from lvmtui.datasets.store import Store
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.spaces import main_directions
 from lvmtui.formats.data_facts import Neighbours
 
 SAME = 0.98

@@ -15,14 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.split import HeldOut
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.data_facts import ForwardScores
+from lvmtui.formats.trainer_log import HeldoutScores
+from lvmtui.system.files import seal_archive, written_beside
 
+VERSION = 1
+"""Of `heldout.npz`, from which the verdict is computed."""
 TIE = 1e-6
 """Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""
 ROWS = 256
@@ -185,3 +191,44 @@ def followed(starts: Integers, cluster: npt.NDArray[np.integer]) -> Integers:
     last = STEPS - 1
     run = (ordered[last:] == ordered[:count] + last) & (of[last:] == of[:count])
     return np.asarray(ordered[:count][run])
+
+
+def score_and_write(
+    path: Path,
+    held: HeldOut,
+    fingerprint: str,
+    predicted: Floats,
+    counting: Callable[[Floats], Count] = counting,
+    forward: ForwardScores | None = None,
+) -> tuple[HeldoutScores, str]:
+    """Score unit predictions (W, D) and write one row a window to `path`. Returns the means and the file's checksum.
+
+    Raises OSError, and ValueError for predictions that are not finite.
+    """
+    scores = score(predicted, held.vectors, held.starts, held.context, counting, held.group)
+    with written_beside(path) as beside:
+        with beside.open("wb") as file:
+            np.savez(
+                file,
+                version=np.int64(VERSION),
+                fingerprint=np.str_(fingerprint),
+                window=np.arange(len(held.starts), dtype=np.int64),
+                cluster=held.cluster.astype(np.int32),
+                stratum=held.stratum.astype(np.uint8),
+                cosine=scores.cosine_next,
+                last_cosine=scores.cosine_last,
+                rank=scores.rank,
+            )
+        digest = seal_archive(beside)
+    means = HeldoutScores(
+        windows=len(held.starts),
+        cosine=scores.cosine,
+        margin=scores.margin,
+        last_cosine=float(scores.cosine_last.mean(dtype=np.float64)),
+        spread=1 - float(np.linalg.norm(predicted.mean(axis=0, dtype=np.float64))),
+        hit_1=scores.hit(1),
+        hit_5=scores.hit(5),
+        hit_10=scores.hit(10),
+        forward=forward,
+    )
+    return means, digest

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.directions import main_directions
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.store import Store
 from lvmtui.formats.data_facts import SpaceFacts
@@ -44,6 +43,8 @@ REVERSED = -0.2
 where articles are sorted along a main direction."""
 SERIOUS = 0.02
 """Share of an arm's rows; single odd blocks (tables, another language) are no other space."""
+WIDE = 1024
+"""Numbers in a row above which all D directions cost too much, and only those wanted are computed."""
 NAMED = 4
 """Stretches of rows that are named, of more."""
 
@@ -173,3 +174,19 @@ def _stretches(arm: Arm, blocks: _Blocks, marked: npt.NDArray[np.bool_]) -> list
     ]
     more = [f"{arm.name}: {len(words) - NAMED} more stretches"] if len(words) > NAMED else []
     return [*words[:NAMED], *more]
+
+
+def main_directions(rows: Floats, count: int) -> Floats:
+    """(D, K) orthonormal: the `count` directions with the most of the squared length of rows (n, D), the largest first.
+
+    K is smaller than `count` where there are hardly more rows. Up to WIDE numbers by the eigenvectors of the Gram
+    matrix, above by Lanczos iteration (ARPACK) from a fixed start, so that the same rows give the same directions.
+    """
+    if rows.shape[1] <= WIDE:
+        wide = rows.astype(np.float64)
+        return np.ascontiguousarray(np.linalg.eigh(wide.T @ wide)[1][:, ::-1][:, :count], dtype=np.float32)
+    from scipy.sparse.linalg import svds
+
+    start = np.ones(min(rows.shape), rows.dtype)
+    found = svds(rows, k=min(count, min(rows.shape) - 1), v0=start, return_singular_vectors="vh")[2]
+    return np.ascontiguousarray(found[::-1].T, dtype=np.float32)

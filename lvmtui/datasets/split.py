@@ -28,8 +28,7 @@ from lvmtui.formats.json_codec import dump_document, encode, read_document
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, arm_names
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, written_beside
-from lvmtui.system.sealed import seal_archive, sealed_digest
+from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
 
 VERSION = 1
 HELDOUT = "heldout_windows.npz"

@@ -6,6 +6,7 @@ milliseconds from then on (`convert.py` makes it). Windows are index arithmetic 
     artifacts/lvm/datasets/<first 24 digits of the file's fingerprint>/
         vectors.npy     float32 (N, D), rows of length 1
         articles.npy    int32 (N,), the article or piece of each row; missing where all rows are one sequence
+        lengths.npy     float32 (N,), the lengths that rows had in the file; missing where all were 1
         titles.json     the articles' titles, where the file has them
         store.json      `StoreFacts`
 

@@ -15,14 +15,23 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from lvmtui.doctor.finding import Finding
+from lvmtui.doctor.machine import Finding
 from lvmtui.formats.json_codec import DecodeError, decode
 from lvmtui.formats.selftest import SelfTest, code_digest, driver_version, plain_uuid, read_record, write_record
-from lvmtui.system.gpus import MPS_END, MPS_START, Gpu, Mps, gpu_variables, listed_gpus, mps_state, visible_gpus
+from lvmtui.system.gpus import (
+    MPS_END,
+    MPS_START,
+    Gpu,
+    Mps,
+    gpu_variables,
+    listed_gpus,
+    mps_state,
+    torch_build,
+    visible_gpus,
+)
 from lvmtui.system.launch import our_command
 from lvmtui.system.processes import kill_child, spawn, unmarked_environment
 from lvmtui.system.text import last_words
-from lvmtui.system.torch_build import torch_build
 
 LIMIT = 180.0
 """Seconds after which a self-test is given up; it takes under 20 on a machine that is not busy."""

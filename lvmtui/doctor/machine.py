@@ -9,18 +9,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
-from lvmtui.doctor.finding import Finding
 from lvmtui.formats.selftest import driver_version
 from lvmtui.system import gpus
-from lvmtui.system.filesystem import is_shared, kind_of, locks_reach
+from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, try_lock
+from lvmtui.system.gpus import TorchBuild, torch_build
 from lvmtui.system.hardware import cores, free_memory
-from lvmtui.system.locks import try_lock
 from lvmtui.system.processes import done_by
 from lvmtui.system.text import last_words
-from lvmtui.system.torch_build import TorchBuild, torch_build
 
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 """First major version of NVIDIA's driver for each major version of CUDA (CUDA compatibility guide, table 1)."""
@@ -32,6 +31,21 @@ DRAWN = "✓▸‖━╸╭│…→"
 """Some of what the screen draws with; where it cannot be encoded, letters stand in."""
 IN_CLOEXEC, IN_MODIFY = 0o2000000, 2
 """sys/inotify.h."""
+
+
+State = Literal["ok", "note", "fault"]
+"""`note`: worth knowing, runs work; `fault`: something will fail."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's page."""
+
+    subject: str
+    state: State
+    words: str
+    remedy: str = ""
+    """What a person can do about it; empty where there is nothing to do."""
 
 
 def look_at_machine(workspace: Path) -> list[Finding]:

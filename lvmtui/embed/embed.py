@@ -24,7 +24,7 @@ from lvmtui.embed.documents import Document, Unit, documents, input_files
 from lvmtui.embed.encoder import Encoder
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import read_json, replace_file, written_beside
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.text import sanitise
 
 SHARD_PIECES = 4096

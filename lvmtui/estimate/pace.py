@@ -18,6 +18,7 @@ from statistics import median
 
 from lvmtui.estimate.cost import STARTUP, Kind, Work, closing_cost, evaluation_cost, step_cost, work_of
 from lvmtui.formats.live import Progress
+from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
 
@@ -50,6 +51,10 @@ DRIFT_SAMPLE = 40
 """Training points that are used for it, evenly spread; more would add nothing."""
 LEAST_CURVE = 5.0
 """Seconds of training needed to measure the drift of a run."""
+TESTED_DIM, TESTED_BATCH = 768, 32
+"""Of the steps that a GPU's self-test times; see `trainers/selftest/bench.py`."""
+TESTED_SECONDS = 10.0
+"""Seconds of training that the timed steps count as, because they vary little."""
 
 
 @dataclass(frozen=True)
@@ -253,3 +258,16 @@ def _pooled(shown: Sequence[Shown], own_variance: float) -> tuple[float, float]:
     precisions = [1 / (own_variance + BRIEF**2 / s.train_seconds) for s in shown]
     precision = sum(precisions)
     return sum(p * s.ratio for p, s in zip(precisions, shown, strict=True)) / precision, 1 / precision
+
+
+def machine_tested(records: Iterable[SelfTest]) -> Machine:
+    """What the self-tests of a machine's GPUs show of its speed, before any run did. GPUs that differ are averaged."""
+    return Machine(tuple(shown for record in records for shown in _shown_by(record)))
+
+
+def _shown_by(record: SelfTest) -> Iterable[Shown]:
+    for model, seconds in record.step_seconds.items():
+        work = Work(model, "full", TESTED_DIM, TESTED_BATCH, 1, 1, 0, 0, record.device, 1)
+        if seconds > 0:
+            ratio = math.log(seconds / step_cost(work))
+            yield Shown(f"self-test of {record.uuid}: {model}", work, ratio, TESTED_SECONDS)

@@ -7,6 +7,7 @@ scores again. Read without numpy. Fields with a default came later: documents wi
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -279,3 +280,12 @@ class ReportedRuns:
     """What the commands need of `report.json`. All of it is `report.contents.Report`."""
 
     runs: tuple[ReportedRun, ...]
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """`made.json`: what each result of a campaign was made from, so that nothing is made twice without need."""
+
+    results: Mapping[str, str] = field(default_factory=dict)
+    """Name of the result -> digest of what it was made from."""
+    version: int = 1

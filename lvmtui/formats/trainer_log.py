@@ -1,4 +1,6 @@
-"""`events.jsonl`: what happened in a run, as its trainer tells it. One writer; lines are appended, never changed.
+"""`events.jsonl`: what happened in a run, as its trainer tells it; and the trainer's exit codes.
+
+The log has one writer. Lines are appended and never changed.
 
 Times are seconds since 1970. `active` is how many seconds the run has worked so far, over all attempts and without
 pauses, measured with a clock that does not jump. Numbers that are not finite are null. Fields that a reader can do
@@ -8,6 +10,7 @@ without have defaults, so that a line without them still counts. `docs/formats.m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 from lvmtui.formats.data_facts import ForwardScores
@@ -206,3 +209,19 @@ def decode_event(line: bytes) -> Event:
     """Return the event in a log line; Unknown where this version cannot read it."""
     event: Event = decode_line(line, _KINDS)
     return event
+
+
+class Exit(IntEnum):
+    """Exit codes of a trainer. 1 and 2 are Python's own for an error and for wrong arguments."""
+
+    FINISHED = 0
+    FAILED = 1
+    USAGE = 2
+    LOCKED = 3
+    """Another process trains this run."""
+    PAUSED = 10
+    INTERRUPTED = 11
+    """By a signal."""
+    CANCELLED = 12
+    NO_SPACE = 28
+    """The disk is full."""

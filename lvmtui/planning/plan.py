@@ -25,8 +25,7 @@ from lvmtui.datasets.weights import default_cap
 from lvmtui.doctor.devices import APPLE, CPU, devices, self_tests_of, sharing_remarks
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta, all_of, time_of
-from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
-from lvmtui.estimate.tested import machine_tested
+from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of, machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context, write_campaign
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.formats.exit_codes import Exit
-from lvmtui.formats.trainer_log import Failed, Finished, Interrupted
+from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, Attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STARTABLE, Phase, left_words

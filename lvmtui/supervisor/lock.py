@@ -1,12 +1,13 @@
-"""The lock that makes a workspace's supervisor the only one, and the file that says who that is.
+"""A workspace has one supervisor at most: its lock, the file that names it, and starting one where there is none.
 
-The lock is what counts: the kernel frees it whatever way its holder ends. The file is for people.
+The lock decides: the kernel frees it however its holder ends. The file is for people.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -19,15 +20,22 @@ from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
+from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import own_identity
+from lvmtui.system.processes import ending_words, spawn, unmarked_environment
+from lvmtui.system.text import last_words
 
 RIVAL_WAIT = 1.0
 """Seconds to wait for the lock: somebody who only asks whether there is a supervisor holds it for a moment."""
+PATIENCE = 20.0
+"""Seconds a new supervisor gets to take the lock: on a slow disk an interpreter needs some."""
+EXIT_SUPERVISED = 3
+"""Exit code of a supervisor that found another one."""
 
 
 def take_lock(workspace: Workspace, seconds: float = RIVAL_WAIT) -> IO[bytes] | None:
-    """The lock that makes one supervisor the only one, None if another has it. Raises UserError."""
+    """Take the workspace's lock, waiting at most `seconds` for it. None if another process has it. Raises UserError."""
     path = workspace.supervisor_lock
     taken: list[IO[bytes]] = []
 
@@ -45,7 +53,7 @@ def take_lock(workspace: Workspace, seconds: float = RIVAL_WAIT) -> IO[bytes] | 
 
 
 def who_supervises(workspace: Workspace) -> str:
-    """In words, when the lock is taken."""
+    """The process that holds the lock, in words."""
     identity = supervisor_of(workspace)
     if identity is None:
         return f"{workspace.root} is supervised by another process"
@@ -56,7 +64,7 @@ def who_supervises(workspace: Workspace) -> str:
 
 
 def introduce(workspace: Workspace) -> None:
-    """Say who supervises. The lock is what counts; without room for this file people know less, that is all."""
+    """Write who supervises. The lock decides, so it does no harm if there is no room for this file."""
     with suppress(OSError):
         lock = os.stat(workspace.supervisor_lock).st_ino
         facts = SupervisorFile(own_identity(), time.time(), lvmtui.__version__, lock)
@@ -64,7 +72,7 @@ def introduce(workspace: Workspace) -> None:
 
 
 def still_ours(workspace: Workspace, lock: IO[bytes]) -> bool | None:
-    """False if another file lies where our lock was, so that another may hold that; None if there is none."""
+    """False if the lock file was replaced, so that another process may hold the new one; None if it is gone."""
     try:
         return os.stat(workspace.supervisor_lock).st_ino == os.fstat(lock.fileno()).st_ino
     except OSError:
@@ -72,8 +80,58 @@ def still_ours(workspace: Workspace, lock: IO[bytes]) -> bool | None:
 
 
 def give_back(workspace: Workspace, lock: IO[bytes]) -> None:
-    """Let others supervise."""
+    """Free the lock, and remove the file that names us."""
     if still_ours(workspace, lock):
         with suppress(OSError):
             workspace.supervisor.unlink()
     lock.close()
+
+
+def ensure_supervisor(workspace: Workspace, *, command: Sequence[str] | None = None) -> str:
+    """Start a detached supervisor if there is none, and wait until it is there. Returns who supervises, in words.
+
+    Give the order first and call this then: a supervisor that is just leaving looks once more. Raises UserError if
+    the workspace cannot be written or the supervisor does not come up.
+    """
+    if _is_supervised(workspace):
+        return who_supervises(workspace)
+    output = workspace.supervisor_log
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        process = spawn(
+            command or our_command("lvmtui", "supervise", "--workspace", str(workspace.root)),
+            output=output,
+            folder=workspace.root,
+            environment=unmarked_environment(os.environ),
+        )
+    except OSError as error:
+        raise UserError(f"{output}: the supervisor cannot be started ({error.strerror or error})") from None
+
+    def settled() -> bool:
+        identity = supervisor_of(workspace)
+        return (identity is not None and identity.pid == process.pid) or process.poll() is not None
+
+    sleep_until(settled, PATIENCE)
+    if process.returncode is None:
+        process.returncode = 0  # it outlives us and nobody waits for it; without this Python would warn
+        return who_supervises(workspace)
+    if process.returncode == EXIT_SUPERVISED or _is_supervised(workspace):
+        return who_supervises(workspace)  # another one was faster
+    last = _last_words(workspace) or ending_words(process.returncode)
+    raise UserError(f"the supervisor did not come up: {last}; more in {output}")
+
+
+def _is_supervised(workspace: Workspace) -> bool:
+    """Ask the lock, not the file that names the holder: only the lock is always right. Raises UserError."""
+    lock = take_lock(workspace, seconds=0)
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
+def _last_words(workspace: Workspace) -> str:
+    try:
+        return last_words(workspace.supervisor_log.read_bytes()[-4096:])
+    except OSError:
+        return ""

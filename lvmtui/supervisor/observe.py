@@ -20,8 +20,7 @@ from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.supervisor.engines import NOBODY, Engine, Place, Probe, name_of
 from lvmtui.supervisor.journal import Journal
-from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
-from lvmtui.supervisor.track import CampaignTrack, Track
+from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Observation, RunSeen, Track
 from lvmtui.system.errors import UserError
 from lvmtui.system.permissions import StrangersOrder, read_order
 from lvmtui.system.process_id import boot_id, host_name

@@ -10,10 +10,10 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.told import Happening
 from lvmtui.supervisor.happenings import of_campaign
+from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tasks import Made, Outcome, Task, Workers, complete_pairs, due, result_of
 from lvmtui.supervisor.tell import Teller
-from lvmtui.supervisor.track import CampaignTrack, Track
 
 
 class Results:

@@ -40,13 +40,12 @@ from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import Heartbeat
 from lvmtui.supervisor.journal import Journal
-from lvmtui.supervisor.lock import give_back, introduce, still_ours, take_lock, who_supervises
-from lvmtui.supervisor.observation import Observation
+from lvmtui.supervisor.lock import EXIT_SUPERVISED, give_back, introduce, still_ours, take_lock, who_supervises
+from lvmtui.supervisor.observation import Observation, Track
 from lvmtui.supervisor.observe import Observer
 from lvmtui.supervisor.results import Results
 from lvmtui.supervisor.tasks import Workers
 from lvmtui.supervisor.tell import Teller
-from lvmtui.supervisor.track import Track
 from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.logging import log_to
@@ -61,7 +60,6 @@ SHORTEST = 0.01
 """Seconds until the next look after something was done."""
 STARTING = 1.0
 """Seconds of a tick that starting runs may take: a cluster needs tens of milliseconds for each."""
-EXIT_SUPERVISED = 3
 
 
 class Supervisor:

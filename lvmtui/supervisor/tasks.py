@@ -18,8 +18,8 @@ from typing import Literal
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import dump_document, encode, find_document
-from lvmtui.formats.made import MadeFrom
 from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.system.files import replace_file

@@ -22,7 +22,7 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import Arm
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.supervisor.happenings import of_run
-from lvmtui.supervisor.track import CampaignTrack, Track
+from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import StrangersOrder, read_order
 from lvmtui.system.processes import ending_words, kill_child, spawn, unmarked_environment

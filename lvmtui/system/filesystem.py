@@ -1,16 +1,20 @@
-"""What kind of file system a folder lies on: some are shared by hosts, and behave otherwise.
+"""File systems that several hosts share, and locks that hold on them.
 
-On a shared one the kernel tells nobody of other hosts' changes, what is written to an open file may stay on its host
-for half a minute, and what `stat` says may be as old. Opening a file always asks the server, and closing or syncing
-one always tells it. So there logs are synced line by line, changes are looked for, and what decides is opened.
+On a shared file system the kernel reports no changes made by other hosts. What is written to an open file can stay on
+its host for half a minute, and what `stat` says can be as old. Opening a file always asks the server, and closing or
+syncing one always tells it. So on such a file system logs are synced line by line, changes are looked for, and files
+that decide something are opened. The kernel frees a lock however its holder ends.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 SHARED_MARK = "LVMTUI_SHARED"
 # fmt: off
@@ -25,6 +29,9 @@ shared but the following."""
 LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuseblk", "fuse.portal", "fuse.lxcfs", "fuse.gvfsd-fuse", "fuse.snapfuse")
 LOCKED_HERE = re.compile(r"(^|,)(nolock|localflock|noflock|local_lock=(flock|all))(,|$)")
 """Mount options with which a lock is seen by this host only, or not given at all."""
+
+
+_NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 def kind_of(path: Path) -> str:
@@ -76,3 +83,45 @@ def mount_in(table: str, path: str) -> tuple[str, str]:
         if below and len(point) >= best:  # of two on the same point the later one hides the earlier
             best, found = len(point), (more[0], ",".join((fields[5], *more[2:])))
     return found
+
+
+def try_lock(path: Path) -> IO[bytes] | None:
+    """Take the exclusive lock on `path` for as long as the returned file lives; None if another process has it.
+
+    The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would
+    keep it. `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre
+    without its option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if neither
+    is to be had.
+    """
+    handle = open(path, "a+b")  # noqa: SIM115 - the lock lives as long as the handle
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_FLOCK:
+                raise
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        if error.errno in _NO_FLOCK:
+            raise OSError(error.errno, "this file system has no locks; ask for a mount with them", str(path)) from None
+        return None
+    return handle
+
+
+def is_locked(path: Path) -> bool:
+    """True if another process holds the lock on `path`; False also where that cannot be found out.
+
+    The lock is asked for and given back at once. Reading the file is enough, so it also works for a colleague's.
+    """
+    try:
+        with path.open("rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in _NO_FLOCK:
+                    raise
+                fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EACCES) and path.exists() and os.access(path, os.R_OK)
+    return False

@@ -1,7 +1,11 @@
-"""Which GPUs there are, without torch, and which one a run gets."""
+"""Which GPUs there are, which one a run gets, and for which the installed torch was built.
+
+torch is not imported for this: that takes seconds, and lvmtui never does it.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -13,7 +17,6 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui.system.processes import done_by, output_of
-from lvmtui.system.torch_build import torch_build
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")
@@ -27,9 +30,35 @@ MPS_CONTROL = "nvidia-cuda-mps-control"
 """The command of NVIDIA's MPS. With it processes compute on a GPU at the same time, without it they take turns."""
 MPS_START, MPS_END = f"{MPS_CONTROL} -d", f"echo quit | {MPS_CONTROL}"
 SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
-
-
 Mps = Literal["missing", "stopped", "running"]
+
+
+@dataclass(frozen=True)
+class TorchBuild:
+    """The installed torch."""
+
+    version: str
+    """As `torch.__version__`; empty if torch is not installed."""
+    kind: str
+    """`cuda`, `hip` or `cpu`; empty if unknown."""
+    toolkit: str
+    """Version of CUDA or HIP it was built with; empty for `cpu`."""
+
+
+@cache
+def torch_build() -> TorchBuild:
+    """The torch of this Python, read from its `version.py`."""
+    try:
+        found = importlib.util.find_spec("torch")
+        text = (Path(found.origin).parent / "version.py").read_text() if found and found.origin else ""
+    except (OSError, ValueError, ImportError):
+        text = ""
+    values = dict(re.findall(r"^(__version__|cuda|hip)\b[^=\n]*= *['\"]([^'\"]+)['\"]", text, re.MULTILINE))
+    version = values.get("__version__", "")
+    for kind in ("cuda", "hip"):
+        if kind in values:
+            return TorchBuild(version, kind, values[kind])
+    return TorchBuild(version, "cpu" if re.search(r"^cuda\b[^=\n]*= *None", text, re.MULTILINE) else "", "")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lvmtui.system import gpus
 from lvmtui.system.errors import UserError
-from lvmtui.system.torch_build import torch_build
+from lvmtui.system.gpus import torch_build
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")

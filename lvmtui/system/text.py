@@ -1,4 +1,4 @@
-"""The one place where text that comes from a file becomes text that may be shown.
+"""Text made harmless, and text in columns. Pure.
 
 A log line can carry terminal commands (set the clipboard, the title, move the cursor), bidirectional controls that
 reorder what a person reads, invalid UTF-8, or ten megabytes without a newline. `sanitise` makes any of these a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 
 LONGEST_LINE = 4096
 """Characters of one line that are kept; more than any screen shows, little enough to fold 500 runs."""
@@ -63,3 +64,12 @@ def padded(value: str, columns: int, *, right: bool = False) -> str:
     """`value` filled with spaces to so many columns; longer text stays as it is."""
     space = " " * (columns - width(value))
     return space + value if right else value + space
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """One line for each row, with the cells of a column under each other; the columns `right` are flush right."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(padded(c, w, right=i in right) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        for row in rows
+    ]

@@ -147,7 +147,7 @@ class AskOrders:
         self._in_thread(write_and_ensure)
 
     def _ensure(self) -> list[str]:
-        from lvmtui.supervisor.ensure import ensure_supervisor
+        from lvmtui.supervisor.lock import ensure_supervisor
 
         ensure_supervisor(self._session.workspace)
         return []

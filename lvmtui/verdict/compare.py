@@ -23,9 +23,8 @@ from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import unknown
-from lvmtui.system.files import replace_file
+from lvmtui.system.files import replace_file, sealed_digest
 from lvmtui.system.numbers import plural
-from lvmtui.system.sealed import sealed_digest
 from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
-from lvmtui.cli.columns import aligned
 from lvmtui.cli.ending import read_ending
 from lvmtui.formats.paths import Workspace
+from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from tests.factory import bring_to, make_campaign
 from tests.ui.showcase import end, middle

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvmtui.datasets import spaces
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import Check, check_arms, check_files
-from lvmtui.datasets.spaces import compare_spaces
+from lvmtui.datasets.spaces import compare_spaces, main_directions
 from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode
 from tests.datasets.making import arms, save_articles, walk
@@ -119,3 +120,22 @@ def test_where_a_space_is_evenly_filled_nothing_is_said(tmp_path: Path) -> None:
     np.save(tmp_path / "e.npy", walk(5000, 2, 96))
     pair = check_files([tmp_path / "b.npy", tmp_path / "e.npy"], tmp_path).pair
     assert pair is not None and pair.space is not None and not pair.space.tested and pair.same_space == "unknown"
+
+
+@pytest.mark.parametrize("rows", [12, 40, 300])
+def test_both_ways_find_the_same_directions(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    random = np.random.default_rng(1)
+    scales = np.concatenate([np.linspace(9, 5, 6), np.full(58, 0.1)])
+    made = (random.standard_normal((rows, 64)) * scales).astype(np.float32)
+    whole = main_directions(made, 6)
+    monkeypatch.setattr(spaces, "WIDE", 1)
+    some = main_directions(made, 6)
+    assert whole.shape == some.shape == (64, 6) and whole.dtype == some.dtype == np.float32
+    assert np.allclose(some.T @ some, np.eye(6), atol=1e-5)
+    assert np.allclose(np.abs((whole * some).sum(axis=0)), 1, atol=1e-3)
+    assert np.array_equal(some, main_directions(made, 6))
+
+
+def test_few_rows_give_few_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spaces, "WIDE", 1)
+    assert main_directions(np.eye(5, 64, dtype=np.float32) + 0.1, 16).shape == (64, 4)

@@ -13,7 +13,7 @@ from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.system.errors import UserError
-from lvmtui.system.sealed import seal_archive
+from lvmtui.system.files import seal_archive
 from tests.datasets.making import arms, library, save_articles, save_sequence
 
 ARTICLES = library(80)

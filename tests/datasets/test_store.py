@@ -311,6 +311,17 @@ print(peak() - before)
     assert json.loads(stores(tmp_path / "w")[0].read_text())["rows"] == 100_000
 
 
+def test_lengths_that_were_scaled_away_are_kept(tmp_path: Path) -> None:
+    lengths = np.linspace(2, 9, len(VECTORS)).astype(np.float32)
+    ids = np.arange(len(VECTORS)) % 3
+    np.savez(tmp_path / "a.npz", vectors=VECTORS * lengths[:, None], article_id=ids)
+    store = convert(tmp_path / "a.npz", tmp_path, normalise=True)
+    kept = np.load(store.folder / "lengths.npy")
+    assert np.allclose(kept, np.concatenate([lengths[ids == i] for i in range(3)]), atol=1e-4)
+    np.savez(tmp_path / "unit.npz", vectors=VECTORS)
+    assert not (convert(tmp_path / "unit.npz", tmp_path).folder / "lengths.npy").exists()
+
+
 def test_a_store_made_before_ids_of_other_names_were_read_still_belongs_to_its_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_id=np.arange(len(VECTORS)) // 20)
     store = convert(tmp_path / "a.npz", tmp_path)

@@ -11,17 +11,23 @@ from pathlib import Path
 import pytest
 
 from lvmtui.cli import commands
+from lvmtui.cli.doctor import as_json, as_text
 from lvmtui.doctor import devices, machine
 from lvmtui.doctor.devices import DeviceRecord, findings, kept, self_tests_of, sharing_remarks
-from lvmtui.doctor.finding import Finding
-from lvmtui.doctor.machine import disk_words, file_system_words, memory_words, terminal_words, torch_words, watch_words
-from lvmtui.doctor.page import as_json, as_text
+from lvmtui.doctor.machine import (
+    Finding,
+    disk_words,
+    file_system_words,
+    memory_words,
+    terminal_words,
+    torch_words,
+    watch_words,
+)
 from lvmtui.estimate.cost import work_of
-from lvmtui.estimate.tested import machine_tested
+from lvmtui.estimate.pace import machine_tested
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version, write_record
-from lvmtui.system.gpus import Gpu, Mps
-from lvmtui.system.torch_build import TorchBuild, torch_build
+from lvmtui.system.gpus import Gpu, Mps, TorchBuild, torch_build
 
 GPU = Gpu("0", "NVIDIA H100", "GPU-12ab")
 

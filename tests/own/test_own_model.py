@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
-from lvmtui.formats.trainer_log import Failed, Finished
+from lvmtui.formats.trainer_log import Exit, Failed, Finished
 from lvmtui.planning.own_tables import Own, read_own, with_sources
 from lvmtui.system.errors import UserError
 from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here

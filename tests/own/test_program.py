@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.live import read_progress
 from lvmtui.formats.paths import RunDir
@@ -19,6 +18,7 @@ from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Evaluated,
+    Exit,
     Failed,
     Finished,
     Interrupted,

@@ -11,7 +11,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.liveness import StallWatch, life_of
 from lvmtui.state.status import Phase, status_of
-from lvmtui.system.sealed import sealed_digest
+from lvmtui.system.files import sealed_digest
 from tests.factory import State, bring_to, make_campaign, write_trivial
 
 EXPECTED = {

@@ -43,7 +43,7 @@ from lvmtui.formats.trainer_log import (
     encode_event,
 )
 from lvmtui.system.files import LineLog, replace_file
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.process_id import own_identity, own_launch
 
 BEHAVIOUR = "fake.json"

@@ -17,7 +17,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.lock import introduce, take_lock
-from lvmtui.supervisor.track import Track
+from lvmtui.supervisor.observation import Track
 from tests.seccomp import PIDFD_OPEN, PIDFD_SEND_SIGNAL
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -126,7 +126,6 @@ def test_a_moved_workspace_keeps_its_processes_and_its_place_is_not_trained_in_t
 LOOK = """
 import sys
 from pathlib import Path
-from tests.supervisor.test_elsewhere import looked_at_from_here
 looked_at_from_here(Path(sys.argv[1]))
 """
 
@@ -196,7 +195,7 @@ def test_a_proc_of_another_namespace_is_refused_in_words() -> None:
 
 SEND = """
 import signal, sys
-from lvmtui.supervisor.track import Track
+from lvmtui.supervisor.observation import Track
 from tests.seccomp import refuse
 refuse(*map(int, sys.argv[2].split(",")), errno=int(sys.argv[3]))
 from lvmtui.system.process_id import identity_of

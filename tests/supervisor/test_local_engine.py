@@ -16,11 +16,11 @@ from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engines import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
+from lvmtui.system.filesystem import is_locked, try_lock
+from lvmtui.system.gpus import TorchBuild
 from lvmtui.system.launch import our_command
-from lvmtui.system.locks import is_locked, try_lock
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK
 from lvmtui.system.processes import Sent
-from lvmtui.system.torch_build import TorchBuild
 from tests.factory import make_campaign
 from tests.waiting import wait_for
 

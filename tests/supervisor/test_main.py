@@ -19,11 +19,9 @@ from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import lock as lock_module
 from lvmtui.supervisor import supervisor as supervisor_module
-from lvmtui.supervisor.ensure import ensure_supervisor
-from lvmtui.supervisor.lock import take_lock, who_supervises
-from lvmtui.supervisor.supervisor import EXIT_SUPERVISED
+from lvmtui.supervisor.lock import EXIT_SUPERVISED, ensure_supervisor, take_lock, who_supervises
 from lvmtui.system.errors import UserError
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.logging import log_to
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import SUPERVISOR, World
@@ -235,7 +233,7 @@ def test_another_hosts_supervisor_is_named(tmp_path: Path) -> None:
 def test_the_supervisor_stays_small() -> None:
     """No numpy, rich, textual, torch or psutil: it is to wait in 60 MB for days."""
     code = (
-        "import sys, lvmtui.supervisor.supervisor, lvmtui.supervisor.ensure\n"
+        "import sys, lvmtui.supervisor.supervisor, lvmtui.supervisor.lock\n"
         "print(sorted({'numpy', 'rich', 'textual', 'torch', 'psutil', 'trainers', 'asyncio'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

@@ -20,7 +20,7 @@ from lvmtui.models import MODELS
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.tasks import Workers
 from lvmtui.system.files import append_line
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.supervisor.world import World
 from tests.waiting import wait_for

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -169,5 +170,6 @@ class World:
             process.kill()
             process.wait()
         for left in self.processes():
-            os.kill(left.identity.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself in the meantime
+                os.kill(left.identity.pid, signal.SIGKILL)
         self.supervisor.results.workers.finish()

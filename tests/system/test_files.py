@@ -15,9 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.state.tail import read_lines
-from lvmtui.system.files import LineLog, append_line, create_file, replace_file, written_beside
-from lvmtui.system.locks import try_lock
-from lvmtui.system.sealed import seal_archive, sealed_digest
+from lvmtui.system.files import (
+    LineLog,
+    append_line,
+    create_file,
+    replace_file,
+    seal_archive,
+    sealed_digest,
+    written_beside,
+)
+from lvmtui.system.filesystem import try_lock
 
 CALLS = ("fchmod", "fsync", "replace", "open", "close")
 
@@ -124,7 +131,7 @@ def test_a_short_write_is_said_and_closed_by_the_next(tmp_path: Path, monkeypatc
 def test_a_lock_is_free_when_its_holder_was_killed_and_not_inherited(tmp_path: Path) -> None:
     path = tmp_path / "run.lock"
     code = (
-        "import subprocess, sys, time; from pathlib import Path; from lvmtui.system.locks import try_lock\n"
+        "import subprocess, sys, time; from pathlib import Path; from lvmtui.system.filesystem import try_lock\n"
         "lock = try_lock(Path(sys.argv[1]))\n"
         "sleep = [sys.executable, '-S', '-c', 'import time; time.sleep(600)']\n"
         "child = subprocess.Popen(sleep, stdout=subprocess.DEVNULL)\n"
@@ -186,7 +193,7 @@ def flock(*arguments):
 fcntl.flock = flock
 if sys.argv[2] == "none":
     fcntl.lockf = flock
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 
 try:
     lock = try_lock(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Which GPUs there are, and which one a run gets."""
+"""Which GPUs there are, which one a run gets, and which torch there is, read and not imported."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ import pytest
 
 from lvmtui.system import gpus, hardware
 from lvmtui.system.errors import UserError
-from lvmtui.system.gpus import MPS_CONTROL, device_for, gpu_count, gpu_variables, mps_state, parse_nvidia, visible_gpus
+from lvmtui.system.gpus import (
+    MPS_CONTROL,
+    TorchBuild,
+    device_for,
+    gpu_count,
+    gpu_variables,
+    mps_state,
+    parse_nvidia,
+    torch_build,
+    visible_gpus,
+)
 from lvmtui.system.hardware import Hardware, refuse_missing
-from lvmtui.system.torch_build import TorchBuild
 
 RECORDED = Path(__file__).parent / "nvidia_smi"
 
@@ -129,6 +138,43 @@ def test_a_run_gets_the_gpu_that_the_fewest_use(monkeypatch: pytest.MonkeyPatch)
     assert gpu_variables("") == {} and gpu_variables("1") == {"CUDA_VISIBLE_DEVICES": "1"}
     monkeypatch.setitem(os.environ, "HIP_VISIBLE_DEVICES", "0,1")
     assert gpu_variables("1") == {"CUDA_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "__version__ = '2.13.0+cpu'\ncuda: Optional[str] = None\nhip = None\n",
+            ("2.13.0+cpu", "cpu", ""),
+        ),
+        ("__version__ = '2.11.0+cu130'\ncuda: Optional[str] = '13.0'\nhip = None\n", ("2.11.0+cu130", "cuda", "13.0")),
+        (
+            "__version__ = '2.9.1'\ncuda = None\nhip: Optional[str] = '6.4.4'\n",
+            ("2.9.1", "hip", "6.4.4"),
+        ),
+        ("debug = False\n", ("", "", "")),
+    ],
+)
+def test_the_torch_build_is_read_from_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, str, str]
+) -> None:
+    package = tmp_path / "torch"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "version.py").write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert torch_build.__wrapped__() == TorchBuild(*expected)
+    monkeypatch.setattr(sys, "path", [])
+    sys.path_importer_cache.clear()
+    assert torch_build.__wrapped__() == TorchBuild("", "", "")
+
+
+def test_the_torch_build_is_of_the_torch_that_trains() -> None:
+    import torch
+
+    build = torch_build.__wrapped__()
+    assert build.version == torch.__version__ and bool(build.toolkit) == bool(torch.version.cuda or torch.version.hip)
 
 
 def mps_control(folder: Path, words: str, code: int) -> None:

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from lvmtui.system.errors import UserError
+from lvmtui.system.gpus import TorchBuild
 from lvmtui.system.hardware import Hardware, cores, free_memory, refuse_missing
-from lvmtui.system.torch_build import TorchBuild
 
 
 @pytest.fixture

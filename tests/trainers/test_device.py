@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import Cancelled, Started
+from lvmtui.formats.trainer_log import Cancelled, Exit, Started
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import own_identity
 from tests.factory import make_campaign

@@ -262,16 +262,20 @@ def test_an_unknown_architecture_is_left_as_it_is() -> None:
     assert faster(module) is module
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "transformer"])
+WITH_ATTENTION = ("transformer", "graphmert_lvm")
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in WITH_ATTENTION])
 @pytest.mark.parametrize("recipe", ["tuned", "reference"])
 def test_on_a_gpu_the_plain_modules_are_as_good(name: str, recipe: str) -> None:
     module = forecaster(name, recipe).to("meta")
     assert faster(module) is module
 
 
+@pytest.mark.parametrize("name", WITH_ATTENTION)
 @pytest.mark.parametrize("recipe", ["tuned", "reference"])
-def test_the_transformer_is_equal_on_a_gpus_path_too(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = forecaster("transformer", recipe)
+def test_attention_is_equal_on_a_gpus_path_too(name: str, recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = forecaster(name, recipe)
     fast = copy.deepcopy(plain)
     monkeypatch.setattr(operations, "on_cpu", lambda x: False)
     forward = faster(fast)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvmtui.formats.exit_codes import Exit
-from lvmtui.formats.trainer_log import Started
+from lvmtui.formats.trainer_log import Exit, Started
 from lvmtui.models import MODELS
-from lvmtui.system.sealed import sealed_digest
+from lvmtui.system.files import sealed_digest
 from tests.trainers.test_train import facts
 from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, train_here
 from trainers.cuda_graph import recorder

@@ -18,11 +18,10 @@ from torch import Tensor
 from lvmtui.datasets.baselines import write_baselines
 from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.split import read_heldout
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
-from lvmtui.formats.trainer_log import Evaluated, Failed
+from lvmtui.formats.trainer_log import Evaluated, Exit, Failed
 from lvmtui.legacy.importer import import_folders
 from lvmtui.planning.describe import plan_as_text
 from lvmtui.planning.options import Options

@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lvmtui.formats.exit_codes import Exit
-from lvmtui.formats.trainer_log import Interrupted, Started
+from lvmtui.formats.trainer_log import Exit, Interrupted, Started
 from tests.trainers.test_train import facts
 from tests.trainers.tiny import copy_of, events_of, plan_campaign, train_here
 

@@ -20,13 +20,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
     CheckpointSaved,
     Evaluated,
+    Exit,
     Failed,
     Finished,
     Interrupted,
@@ -37,8 +37,8 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.models import MODELS, REFERENCE
 from lvmtui.state.status import left_words
+from lvmtui.system.files import seal_archive, sealed_digest
 from lvmtui.system.process_id import RUN_MARK
-from lvmtui.system.sealed import seal_archive, sealed_digest
 from lvmtui.trainer_kit import POINTS
 from tests.trainers.tiny import (
     Counting,

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec, write_spec
-from lvmtui.formats.trainer_log import Event, decode_event
+from lvmtui.formats.trainer_log import Event, Exit, decode_event
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.run_state import TrainerState, fold

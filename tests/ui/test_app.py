@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Path:
 def ensured(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Workspace]]:
     """No supervisor is started; how often one was wished for is noted."""
     wished: list[Workspace] = []
-    monkeypatch.setattr("lvmtui.supervisor.ensure.ensure_supervisor", lambda workspace: wished.append(workspace))
+    monkeypatch.setattr("lvmtui.supervisor.lock.ensure_supervisor", lambda workspace: wished.append(workspace))
     yield wished
 
 

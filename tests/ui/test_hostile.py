@@ -16,7 +16,7 @@ from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Failed
 from lvmtui.system.files import append_line, replace_file
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.ui.widgets.canvas import Canvas
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.conftest import MakeApp

@@ -12,7 +12,7 @@ import pytest
 from lvmtui.formats.intent import read_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import try_lock
 from lvmtui.system.process_id import identity_of
 from tests.factory import bring_to, planned_run
 from tests.ui.showcase import end, middle, supervise

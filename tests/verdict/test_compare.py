@@ -16,7 +16,7 @@ from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.results import Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.system.errors import UserError
-from lvmtui.system.sealed import seal_archive
+from lvmtui.system.files import seal_archive
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import is_current, read_comparisons
 from lvmtui.verdict.interval import estimate

@@ -29,8 +29,8 @@ Forward = Callable[[Tensor], Tensor]
 def faster(module: nn.Module) -> Forward:
     """A forward (B, T, D) -> (B, D) that is equal to `module` and at least as fast.
 
-    `module` itself where none is known: another architecture, or a CPU whose torch has no oneDNN. On a GPU only the
-    transformer has one: it takes fewer kernels, and no attention kernel whose backward pass is not deterministic.
+    `module` itself where none is known: another architecture, or a CPU whose torch has no oneDNN. On a GPU only
+    the models with attention have one: it takes fewer kernels, and none whose backward pass is not deterministic.
     """
     on_cpu = all(operations.on_cpu(p) for p in module.parameters())
     if on_cpu and not operations.available():
@@ -48,7 +48,7 @@ def faster(module: nn.Module) -> Forward:
             return lambda context: lstm(module, context)
         case GRU() if on_cpu:
             return lambda context: gru(module, context)
-        case GraphMERTLVM() if on_cpu:
+        case GraphMERTLVM():
             return lambda context: graphmert_lvm(module, context)
     return module
 

@@ -6,6 +6,8 @@ everything else of one. GraphMERT-LVM reads every position, so nothing can be le
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,10 +18,40 @@ from trainers.models.graphmert_lvm import GraphMERTLVM, Layer, decay_mask
 from trainers.models.transformer import Transformer
 
 
+# N heads of all windows, B * H
+class _Scores(torch.autograd.Function):
+    """Queries (N, Q, K), keys (N, T, K) -> scale * queries @ keys.T, (N, Q, T). The scale is part of the product."""
+
+    @staticmethod
+    def forward(ctx: Any, q_NQK: Tensor, k_NTK: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(q_NQK, k_NTK)
+        ctx.scale = scale
+        return _scaled(q_NQK, k_NTK.mT, scale)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q_NQK, k_NTK = ctx.saved_tensors
+        (d_NQT,) = gradients
+        return _scaled(d_NQT, k_NTK, ctx.scale), _scaled(d_NQT.mT, q_NQK, ctx.scale), None
+
+
+def _scaled(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """scale * a @ b of batches of matrices."""
+    return torch.baddbmm(a.new_empty(()), a, b, beta=0, alpha=scale)
+
+
 # B batch · Q positions that ask · T positions that answer · W inner width · H heads · K width of a head
 def _heads(x_BTW: Tensor, parts: int, heads: int) -> Tensor:
-    """(B, T, parts * W) -> (parts, B, H, T, K)."""
-    return x_BTW.view(*x_BTW.shape[:2], parts, heads, -1).permute(2, 0, 3, 1, 4)
+    """(B, T, parts * W) -> (parts, B, H, T, K), copied once; a product would copy each part by itself."""
+    return x_BTW.view(*x_BTW.shape[:2], parts, heads, -1).permute(2, 0, 3, 1, 4).contiguous()
+
+
+def _scores(q_BHQK: Tensor, k_BHTK: Tensor) -> Tensor:
+    """Scaled by the root of K: (B, H, Q, T)."""
+    scores: Tensor = _Scores.apply(  # type: ignore[no-untyped-call]
+        q_BHQK.flatten(0, 1), k_BHTK.flatten(0, 1), q_BHQK.shape[-1] ** -0.5
+    )
+    return scores.view(*q_BHQK.shape[:3], -1)
 
 
 def _attend(attention: nn.MultiheadAttention, x_BQW: Tensor, y_BTW: Tensor, mask_QT: Tensor) -> Tensor:
@@ -33,8 +65,7 @@ def _attend(attention: nn.MultiheadAttention, x_BQW: Tensor, y_BTW: Tensor, mask
         bias_q, bias_kv = torch.split(bias, [width, 2 * width])
         (q,) = _heads(linear(x_BQW, weight_q, bias_q), 1, heads)
         k, v = _heads(linear(y_BTW, weight_kv, bias_kv), 2, heads)
-    scores_BHQT = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1) + mask_QT
-    weights_BHQT = dropout(scores_BHQT.softmax(dim=-1), attention.dropout, attention.training)
+    weights_BHQT = dropout((_scores(q, k) + mask_QT).softmax(dim=-1), attention.dropout, attention.training)
     return apply(attention.out_proj, (weights_BHQT @ v).transpose(1, 2).flatten(2))
 
 
@@ -68,11 +99,8 @@ def transformer(model: Transformer, context_BTD: Tensor) -> Tensor:
 def _graphmert_layer(layer: Layer, x_BTD: Tensor, mask_TT: Tensor) -> Tensor:
     """(B, T, D) -> (B, T, D)."""
     p, training = layer.dropout.p, layer.training
-    batch, time, _ = x_BTD.shape
-    qkv = apply(layer.qkv, x_BTD).view(batch, time, 3, layer.heads, -1)
-    q_BHTK, k_BHTK, v_BHTK = qkv.permute(2, 0, 3, 1, 4)
-    scores_BHTT = (q_BHTK * layer.scale) @ k_BHTK.transpose(-2, -1)
-    weights_BHTT = dropout(scores_BHTT.softmax(dim=-1) * mask_TT, p, training)
+    q_BHTK, k_BHTK, v_BHTK = _heads(apply(layer.qkv, x_BTD), 3, layer.heads)
+    weights_BHTT = dropout(_scores(q_BHTK, k_BHTK).softmax(dim=-1) * mask_TT, p, training)
     attended_BTD = apply(layer.out, (weights_BHTT @ v_BHTK).transpose(1, 2).flatten(2))
     x_BTD = layer.attention_norm(add_dropped(x_BTD, attended_BTD, p, training))
     first, _, _, second = layer.feed_forward

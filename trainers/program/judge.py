@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lvmtui.datasets.heldout_scores import score_and_write
-from lvmtui.datasets.scores import unit
+from lvmtui.datasets.scores import score_and_write, unit
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import HeldoutScores

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import lvmtui
-from lvmtui.formats.exit_codes import Exit
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
@@ -30,6 +29,7 @@ from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
     Event,
+    Exit,
     Failed,
     Finished,
     Interrupted,

@@ -203,7 +203,7 @@ class NpzSource:
     def _documents(self) -> Articles:
         """Each entry is an article, without the zero rows that fill it up."""
         lengths: list[int] = []
-        with ExitStack() as stack:
+        with read_errors(self._path), ExitStack() as stack:
             for documents in self._floats(stack, self.roles.vectors, 64):
                 lengths += [len(_without_padding(document)) for document in documents]
             filled = sum(length < documents.shape[1] for length in lengths)
@@ -300,7 +300,7 @@ def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str,
             return Roles(targets, contexts=contexts)
     if asked:
         return Roles(asked, documents=asked in blocks)
-    candidates = matrices | blocks
+    candidates = matrices | (blocks - {contexts for contexts, _ in PAIRS})  # contexts whose next vectors are missing
     if not candidates:
         there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
         raise UserError(f"{file}: holds no vectors we know; there is: {there}; save {EXPECTED}")

@@ -35,9 +35,9 @@ from lvmtui.supervisor.engines import (
     mark_of,
     thread_environment,
 )
+from lvmtui.system.filesystem import is_locked, try_lock
 from lvmtui.system.gpus import device_for, gpu_variables, visible_gpus
 from lvmtui.system.launch import our_command
-from lvmtui.system.locks import is_locked, try_lock
 from lvmtui.system.permissions import first_unwritable
 from lvmtui.system.process_id import (
     FOLDER_MARK,

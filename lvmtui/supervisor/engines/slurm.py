@@ -52,8 +52,7 @@ from lvmtui.supervisor.engines.slurm_text import (
 )
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
-from lvmtui.system.filesystem import is_shared, kind_of, locks_reach
-from lvmtui.system.locks import try_lock
+from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, try_lock
 from lvmtui.system.processes import Done, Sent, done_by, unmarked_environment
 
 SOONER = 1.0

@@ -10,17 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
 
-from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
+from lvmtui.system.numbers import count
+from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines, summary
+from lvmtui.ui.draw.board_panels import inside, table_scale
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, troubles
-from lvmtui.ui.draw.lines import Drawing
-from lvmtui.ui.draw.summary import summary
+from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.draw.verdict import SORTS, verdict_view
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.ui.read.snapshot import Snapshot
+from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.widgets.canvas import Canvas
-from lvmtui.ui.widgets.model_panel import ModelPanel
 
 MANY = 12
 """Models past which the board is a list."""
@@ -189,3 +189,20 @@ class BoardScreen(View):
 
     def action_open(self) -> None:
         self.ui.open_run()
+
+
+class ModelPanel(Canvas):
+    """A model with its runs, both curves and what the data changed. It is drawn again only if its model changed."""
+
+    def show(self, model: ModelFacts, snapshot: Snapshot, selected: str) -> None:
+        """Show the model as the snapshot has it."""
+        chosen = selected if any(run.name == selected for run in model.runs) else ""
+        self.name_frame(model.title, f"{count(model.parameters)} weights" if model.parameters else "")
+        self.set_class(bool(chosen), "-selected")
+
+        def painter(width: int, height: int) -> Drawing:
+            drawing = inside(model, snapshot, selected, width, height)
+            everywhere = Hit(-2, -1, width + 4, height + 2, f"run:{model.runs[0].name}" if model.runs else "")
+            return Drawing(drawing.lines, (everywhere, *drawing.hits))
+
+        self.paint(painter, (model, chosen, table_scale(snapshot)))

@@ -18,10 +18,10 @@ from lvmtui.system.files import write_output
 from lvmtui.ui.child import Child
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, wrapped
-from lvmtui.ui.read.files import typed_path
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.ui.widgets.field import Field
+from lvmtui.ui.widgets.picker import typed_path
 
 FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON", "csv": "CSV"}
 

@@ -23,14 +23,13 @@ from lvmtui.models import MODELS, title_of
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
 from lvmtui.ui.draw.new_form import CHOICES, DEMO_OFFER, FIELDS, FILES, HINTS, Answers, Form, answer_lines, plan_words
-from lvmtui.ui.read.conflicts import conflicts
-from lvmtui.ui.read.files import completed, typed_path
+from lvmtui.ui.read.campaigns import conflicts
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
 from lvmtui.ui.widgets.field import Field
-from lvmtui.ui.widgets.picker import Picker
+from lvmtui.ui.widgets.picker import Picker, completed, typed_path
 
 SLOW = 2.0
 """Seconds after which the screen says how long something has taken."""

@@ -16,11 +16,10 @@ from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.header import header
 from lvmtui.ui.draw.lines import Line, place, spread
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
-from lvmtui.ui.faults import fault_line
 from lvmtui.ui.read.snapshot import Snapshot, report_page
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
-from lvmtui.ui.widgets.canvas import Canvas
+from lvmtui.ui.widgets.canvas import Canvas, fault_line
 
 
 class VerdictScreen(View):

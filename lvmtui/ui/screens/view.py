@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -10,6 +11,8 @@ from textual.containers import Horizontal
 from textual.geometry import Offset
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
 
 from lvmtui.system.numbers import clock
 from lvmtui.ui.draw import glyphs
@@ -18,7 +21,6 @@ from lvmtui.ui.draw.lines import Line, Piece, spread, width_of, wrapped
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
-from lvmtui.ui.widgets.keys import Keys
 from lvmtui.ui.widgets.prompt import Prompt
 
 
@@ -203,3 +205,27 @@ class View(Screen[None]):
 def _at_right(forms: Iterable[Sequence[Piece]], width: int) -> Line:
     """The first of these that fits."""
     return next((spread([], form, width) for form in forms if width_of(form) <= width), ())
+
+
+class Keys(Footer):
+    """The keys that do something now: Textual's footer, in the order of the view's `KEYS`.
+
+    Each key has the name of its action as a class, so the style sheet says which give way on a narrow terminal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(show_command_palette=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        view = cast(View, self.screen)
+        found = {name_of(key.action): key for key in super().compose() if isinstance(key, FooterKey)}
+        for name in view.KEYS:
+            if name in found and (words := view.ui.key_words(name, found[name].description)):
+                found[name].description = words
+                found[name].add_class(f"-{name}")
+                yield found[name]
+
+
+def name_of(action: str) -> str:
+    """`pane(1)` is the action `pane`, `app.help` is `help`."""
+    return action.partition("(")[0].rpartition(".")[2]

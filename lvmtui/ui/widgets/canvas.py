@@ -22,8 +22,9 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from lvmtui.ui.draw.lines import Drawing, Line, fit, plain
-from lvmtui.ui.faults import fault_line
+from lvmtui.system.logging import Faults
+from lvmtui.system.text import sanitise
+from lvmtui.ui.draw.lines import Drawing, Line, Piece, fit, plain
 from lvmtui.ui.themes import styles_of
 
 BLANK: Line = ()
@@ -173,3 +174,12 @@ def _cells(line: Line) -> list[tuple[str, str]]:
         for character in text:
             cells.extend([(character, name)] * (1 if character.isascii() else cell_len(character)))
     return cells
+
+
+_FAULTS = Faults()
+
+
+def fault_line(error: Exception) -> Piece:
+    """Log the error and return the line that stands for what could not be drawn."""
+    _FAULTS.log("drawing failed", error)
+    return f" this cannot be shown: {type(error).__name__}: {sanitise(str(error), 200)}", "alarm"

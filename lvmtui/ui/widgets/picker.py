@@ -1,9 +1,10 @@
-"""Picking a vector file from folders."""
+"""Naming a vector file: picked from folders, or completed as it is typed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,8 +13,11 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DirectoryTree
 
 from lvmtui.ui.draw.lines import plain
-from lvmtui.ui.read.files import SUFFIXES
 from lvmtui.ui.widgets.dialogs import Dialog
+
+SUFFIXES = (".npz", ".npy")
+MOST = 2000
+"""Entries of a folder that are looked at."""
 
 
 class VectorTree(DirectoryTree):
@@ -52,3 +56,32 @@ class Picker(Dialog[str]):
 
     def action_leave(self) -> None:
         self.dismiss("")
+
+
+def names(folder: Path) -> list[str]:
+    """Folders, with a slash, and vector files in `folder`; hidden ones are left out. Empty if it cannot be read."""
+    try:
+        with os.scandir(folder) as listing:
+            found = [item.name + "/" * item.is_dir() for item in islice(listing, MOST)]
+    except OSError:
+        return []
+    return sorted(name for name in found if not name.startswith(".") and name.endswith(("/", *SUFFIXES)))
+
+
+def typed_path(text: str) -> Path:
+    """The path that was typed, `~` understood; `~nobody` stays what it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def completed(text: str) -> str:
+    """`text` with as much added as all names agree on that begin like it; unchanged where there are none."""
+    path = typed_path(text)
+    folder, start = (path, "") if text.endswith("/") else (path.parent, path.name)
+    found = [name for name in names(folder) if name.startswith(start)]
+    common = os.path.commonprefix(found)  # noqa: RUF071 - of characters, as a shell completes
+    if len(common) <= len(start):
+        return text
+    return text[: len(text) - len(start)] + common

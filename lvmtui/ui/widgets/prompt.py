@@ -1,6 +1,6 @@
-"""A line to type into, at the bottom of a view. Pure.
+"""A line of text that is being typed, and the question it answers at the bottom of a view. Pure.
 
-It is no widget: keys that are typed faster than a widget is mounted would be taken for orders.
+These are no widgets: keys that are typed faster than a widget is mounted would be taken for orders.
 """
 
 from __future__ import annotations
@@ -8,8 +8,59 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lvmtui.ui.draw.lines import Line
-from lvmtui.ui.widgets.textfield import TextField
+from lvmtui.ui.draw.lines import Line, Piece, plain
+
+
+@dataclass(frozen=True)
+class TextField:
+    """A value and a cursor."""
+
+    text: str = ""
+    cursor: int = 0
+    """Characters before it."""
+
+    def typed(self, key: str, character: str | None) -> TextField | None:
+        """The field after a key; None if the key means nothing here."""
+        before, after = self.text[: self.cursor], self.text[self.cursor :]
+        match key:
+            case "backspace":
+                return TextField(before[:-1] + after, max(0, self.cursor - 1))
+            case "delete":
+                return replace(self, text=before + after[1:])
+            case "left":
+                return replace(self, cursor=max(0, self.cursor - 1))
+            case "right":
+                return replace(self, cursor=min(len(self.text), self.cursor + 1))
+            case "home" | "ctrl+a":
+                return replace(self, cursor=0)
+            case "end" | "ctrl+e":
+                return replace(self, cursor=len(self.text))
+            case "ctrl+u":
+                return TextField(after, 0)
+            case "ctrl+w":
+                kept = before.rstrip("/ ")
+                kept = kept[: max(kept.rfind("/"), kept.rfind(" ")) + 1]
+                return TextField(kept + after, len(kept))
+        return self.pasted(character) if character and character.isprintable() else None
+
+    def pasted(self, text: str) -> TextField:
+        """The field after `text` was put in at the cursor."""
+        text = plain(text.strip("\r\n"))
+        return TextField(self.text[: self.cursor] + text + self.text[self.cursor :], self.cursor + len(text))
+
+    def at_end(self) -> TextField:
+        return replace(self, cursor=len(self.text))
+
+    def pieces(self, width: int, *, focused: bool, hint: str = "") -> list[Piece]:
+        """The field in `width` cells, the cursor in sight."""
+        if not focused:
+            return [(self.text, "")] if self.text else [(hint, "dim")]
+        first = max(0, self.cursor - width + 1)
+        before = self.text[first : self.cursor]
+        under = self.text[self.cursor : self.cursor + 1]
+        if not self.text:
+            return [(" ", "cursor"), (hint, "dim")]
+        return [(before, ""), (under or " ", "cursor"), (self.text[self.cursor + 1 :][: width - len(before) - 1], "")]
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,10 @@ BROKEN = {
         ),
         "a context has 129 vectors; 1 to 128 are taken, keep the last 128 of each",
     ),
+    "contexts alone": (
+        lambda p: np.savez(p.open("wb"), context_sequences=np.zeros((9, 5, 3), "f4")),
+        "no vectors we know; there is: context_sequences; save",
+    ),
     "sequences that do not fit": (
         lambda p: np.savez(
             p.open("wb"), context_sequences=np.zeros((9, 5, 3), "f4"), target_vectors=np.zeros((8, 3), "f4")

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from textual.geometry import Region
 
-from lvmtui.ui.screens.board import BoardScreen
+from lvmtui.ui.screens.board import BoardScreen, ModelPanel
 from lvmtui.ui.widgets.canvas import Canvas
-from lvmtui.ui.widgets.model_panel import ModelPanel
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import end, every_state, many, middle
 

@@ -15,10 +15,9 @@ from lvmtui.cli.parser import build_parser
 from lvmtui.models import MODELS
 from lvmtui.ui import child
 from lvmtui.ui.draw.new_form import Answers, Form, answer_lines
-from lvmtui.ui.read.files import completed, names
 from lvmtui.ui.screens.new_campaign import NewScreen
-from lvmtui.ui.widgets.picker import VectorTree
-from lvmtui.ui.widgets.textfield import TextField
+from lvmtui.ui.widgets.picker import VectorTree, completed, names
+from lvmtui.ui.widgets.prompt import TextField
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import middle
 

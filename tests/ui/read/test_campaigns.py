@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.ui.read.conflicts import conflicts
+from lvmtui.ui.read.campaigns import conflicts
 from tests.factory import make_campaign
 from tests.ui.showcase import end, middle
 
