@@ -367,7 +367,7 @@ class Program:
             ),
             durable=True,
         )
-        verdict = f"held-out cosine {scores.cosine:.4f}" if scores.windows else "not judged"
+        verdict = f"held-out cosine {scores.cosine:.4f} (plain mean)" if scores.windows else "not judged"
         self.journal.say(f"finished after {self.journal.active:.0f} s: {verdict}")
         return Exit.FINISHED
 
