@@ -35,7 +35,7 @@ from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.read.source import Source
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.terminal import Departure, driver
+from lvmtui.ui.terminal import Departure, driver, in_browser
 from lvmtui.ui.themes import DARK, LIGHT, css_variables
 
 ENSURE = 30.0
@@ -50,7 +50,7 @@ TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, e
 NAMES = {"enter": "enter", "tab": "tab", "escape": "esc", "question_mark": "?", "space": "space"}
 """What keys are called in the last line, where Textual has a symbol."""
 LETTERS_DO = frozenset(
-    ["leave", "pause", "cancel", "force", "retry", "verdict", "export", "new", "campaigns", "trouble", "help"]
+    ["leave", "pause", "cancel", "force", "retry", "verdict", "export", "new", "campaigns", "trouble"]
 )
 """Actions of letters. Where letters are text they do nothing."""
 QUIET = 10.0
@@ -380,7 +380,9 @@ class LvmApp(App[int], inherit_bindings=False):
     def action_export(self) -> None:
         from lvmtui.ui.screens.export import Export
 
-        if self.snapshot is not None:
+        if self.read_only and in_browser():
+            self.say("nothing is exported from here; 'lvmtui report' writes the report")
+        elif self.snapshot is not None:
             dialog = Export(self.workspace, self.snapshot.state.campaign, read_only=self.read_only)
             self.push_screen(dialog, self._exported)
 
@@ -424,12 +426,14 @@ def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bo
 
     Raises UserError where there is no terminal to draw on.
     """
-    if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
+    served = in_browser()  # it says itself how large it is
+    if not served and not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
         raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
-    if os.environ.get("TERM") in ("dumb", "unknown"):
+    if not served and os.environ.get("TERM") in ("dumb", "unknown"):
         raise UserError("TERM names a terminal that cannot be drawn on; 'lvmtui attach --headless' needs no drawing")
-    for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
-        os.environ.pop(name, None)
+    if not served:
+        for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
+            os.environ.pop(name, None)
     log_to(None if read_only else workspace.screen_log)
     app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
     app.run()

@@ -50,9 +50,14 @@ class TerminalDriver(LinuxDriver):
             self.flush()
 
 
+def in_browser() -> bool:
+    """True where the screen is served to a browser: another driver, no terminal, perhaps somebody from elsewhere."""
+    return bool(os.environ.get("TEXTUAL_DRIVER"))
+
+
 def driver() -> type[Driver] | None:
     """Our driver; None where TEXTUAL_DRIVER names another one, for instance to serve the screen to a browser."""
-    return None if os.environ.get("TEXTUAL_DRIVER") else TerminalDriver
+    return None if in_browser() else TerminalDriver
 
 
 class Departure:

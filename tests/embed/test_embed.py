@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from lvmtui.datasets.check import check_files
 from lvmtui.embed import embed as module
 from lvmtui.embed.documents import documents
 from lvmtui.embed.embed import Made, Progress, Settings, embed
@@ -73,6 +74,8 @@ def test_a_folder_becomes_a_file_that_check_and_run_take(texts: Path, tmp_path: 
         expected = HashEncoder().encode(["Line 3 of document 10."])[0]
         assert (out["vectors"][73] == expected).all()
     assert not (tmp_path / "out.npz.parts").exists()
+    notes = check_files([tmp_path / "out.npz"], tmp_path, normalise=True).notes
+    assert not any("not read" in note for note in notes), "what it wrote itself is nothing to remark on"
 
 
 @pytest.mark.parametrize("calls", [0, 1, 3])
