@@ -97,7 +97,7 @@ def _evaluated(event: Evaluated) -> str:
 
 def _finished(event: Finished) -> str:
     early = ", early" if event.stopped_early else ""
-    held = f": held-out cosine {words.cosine(event.heldout.cosine)}" if event.heldout.windows else ""
+    held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best epoch {event.best_epoch:.1f}" if held else ""
     return f"finished at step {event.step:,}{early} after {words.duration(event.active)}{held}{best}"
 

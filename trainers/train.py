@@ -329,7 +329,7 @@ class Training:
             durable=True,
         )
         self.journal.say(
-            f"finished after {self.journal.active:.0f} s: held-out cosine {scores.cosine:.4f}, "
+            f"finished after {self.journal.active:.0f} s: held-out cosine {scores.cosine:.4f} (plain mean), "
             f"best epoch {place.best_step / spec.steps_per_epoch:.1f}"
         )
         with suppress(OSError):  # the run is over either way

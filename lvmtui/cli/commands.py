@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LOOKED_BACK = 5
 """How many other campaigns `status` looks at, the newest ones."""
+WIPE = "\r\x1b[K"
+"""Clears the line of a terminal in which progress is shown."""
 
 
 class Exit(IntEnum):
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"lvmtui: {error}", file=sys.stderr)
+        _say_fault(str(error))
         return Exit.USAGE
     except KeyboardInterrupt:
         print("\nlvmtui: interrupted; runs that were started go on", file=sys.stderr)
@@ -68,9 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else "output: "
-        print(f"lvmtui: {where}{error.strerror or error}; make sure that it can be read and written", file=sys.stderr)
+        _say_fault(f"{where}{error.strerror or error}; make sure that it can be read and written")
         _drop_output()
         return Exit.USAGE
+
+
+def _say_fault(words: str) -> None:
+    """One line on stderr, in place of what `_announcer` shows there."""
+    print(f"{WIPE if sys.stderr.isatty() else ''}lvmtui: {words}", file=sys.stderr)
 
 
 def _drop_output() -> None:
@@ -424,7 +431,7 @@ def _announcer() -> Callable[[str], None]:
 
     def say(words: str) -> None:
         if terminal:
-            print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+            print(f"{WIPE}{words}", end="", file=sys.stderr, flush=True)
 
     return say
 

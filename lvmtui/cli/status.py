@@ -32,6 +32,9 @@ WIDTH = 120
 NARROWEST = 30
 """Characters of a reason in a line, at least, however narrow the terminal."""
 
+RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
+"""What a running process does, where its own word for it is not shown."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -109,7 +112,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
         spent = f"in {words.duration(expected.start_in.seconds)}"
     else:
         spent = words.duration(run.trainer.active) if run.trainer.attempts else ""
-    note = status.reason if status.phase is not Phase.RUNNING or status.reason != "training" else ""
+    note = RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason
     if view.job is not None and status.phase in ALIVE:
         note = f"{note}, {view.job.words}" if note else view.job.words
     if run.trainer.interruptions and not status.over:

@@ -22,18 +22,22 @@ from lvmtui.formats.trainer_log import (
     Finished,
     Paused,
     Started,
+    Trained,
     decode_event,
 )
 from lvmtui.system.errors import UserError
 from lvmtui.system.launch import our_command
+from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import LAUNCH_MARK
-from lvmtui.system.processes import Process, kill_all, marked_processes, spawn, unmarked_environment
+from lvmtui.system.processes import Process, kill_all, marked_processes
+from lvmtui.system.programs import spawn, unmarked_environment
 from lvmtui.system.text import last_words, sanitise
 
 SHOWN = 12
 """Lines of a log that are shown as they were understood."""
 LIMIT = 60.0
 """Seconds a trainer is tried for."""
+COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
 ASK_AFTER = 10.0
 """Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
 
@@ -153,10 +157,9 @@ class _Test:
             yield Found("events", False, why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
-        kinds = [type(event).__name__.lower() for event in self._told()]
-        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-        evaluated = any(isinstance(e, Evaluated) for e in self._told())
-        yield Found("events", True, counts + ("" if evaluated else "; no evaluation so far"), needed=True)
+        told = self._told()
+        counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
+        yield Found("events", True, ", ".join(counts), needed=True)
         if self._over():
             early = "it ended before it could be asked; give it more steps"
             yield from (Found(part, False, early) for part in ("leave", "checkpoint", "resume"))
@@ -241,10 +244,8 @@ class _Test:
         except OSError:
             return []
 
-    def _told(self) -> list[Evaluated]:
-        from lvmtui.formats.trainer_log import Trained
-
-        return [e for e in self._events() if isinstance(e, (Evaluated, Trained, CheckpointSaved))]  # type: ignore[misc]
+    def _told(self) -> list[Trained | Evaluated | CheckpointSaved]:
+        return [e for e in self._events() if isinstance(e, (Trained, Evaluated, CheckpointSaved))]
 
     def _can_checkpoint(self) -> bool:
         from lvmtui.formats.spec import read_spec

@@ -6,12 +6,16 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from lvmtui.datasets.check_text import check_as_json
+from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import RunSpec
 from lvmtui.models import title_of
 from lvmtui.planning.data import judging
+from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
@@ -62,11 +66,12 @@ def _held_out(plan: Plan) -> str:
     windows, clusters = sum(f.windows for f in facts), sum(f.clusters for f in facts)
     folds = f" in {len(facts)} folds, each seed judged on other ones" if len(facts) > 1 else ""
     cap = plan.campaign.cluster_cap
+    weights = np.concatenate([capped(held_out_lengths(split, "both"), cap) for split in judging(plan.splits)])
     every = "all sizes" if plan.campaign.between else "both arms"
-    capped = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
+    most = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
         f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
-        f"(as good as {sum(f.effective_clusters for f in facts):.0f} equal ones{capped})"
+        f"(as good as {effective(weights / weights.sum()):.0f} equal ones{most})"
     )
 
 

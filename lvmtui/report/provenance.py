@@ -46,13 +46,12 @@ def _data(report: Report) -> list[Block]:
         part = "is part of" if data.pair.baseline_is_part else f"shares {data.pair.shared:.0%} of its vectors with"
         said.append(f"{base} {part} {expanded}.")
     if held.windows:
-        effective = f" (as good as {held.effective_clusters:.1f} of equal size)" if held.effective_clusters else ""
         own = (
             f"; {held.windows_own:,} in articles of {base}, {held.windows - held.windows_own:,} in new ones"
             if held.windows_own is not None
             else ""
         )
-        said.append(f"Held out: {held.windows:,} windows in {plural(held.clusters, 'cluster')}{effective}{own}.")
+        said.append(f"Held out: {held.windows:,} windows in {plural(held.clusters, 'cluster')}{own}.")
         said.append("Left out: windows that hold a copy of a held-out or validation vector, or lie next to one.")
     said += [*plan.notes, *(data.notes if data else ())]
     return [Heading("Data", 3), table(["", base, expanded], rows, right=(1, 2)), *bullets(said)]

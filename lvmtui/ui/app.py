@@ -50,7 +50,7 @@ TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, e
 NAMES = {"enter": "enter", "tab": "tab", "escape": "esc", "question_mark": "?", "space": "space"}
 """What keys are called in the last line, where Textual has a symbol."""
 LETTERS_DO = frozenset(
-    ["leave", "pause", "cancel", "force", "retry", "verdict", "export", "new", "campaigns", "trouble", "help"]
+    ["leave", "pause", "cancel", "force", "retry", "verdict", "export", "new", "campaigns", "trouble"]
 )
 """Actions of letters. Where letters are text they do nothing."""
 QUIET = 10.0

@@ -249,14 +249,15 @@ def _no_better(
         name, score = max(trivial.scores.items(), key=lambda item: item[1].cosine)
         if finished.heldout.cosine > score.cosine:
             return None
-        reached, bar, of = finished.heldout.cosine, score.cosine, f"{the_trivial(name)} on the held-out windows"
+        reached, bar = finished.heldout.cosine, score.cosine
+        of, means = f"{the_trivial(name)} on the held-out windows", " (plain means)"
     else:
         name, best = "mean", peak(evaluations)
         assert best is not None
         if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
             return None
-        reached, bar, of = cosine_of(best), trivial.validation_mean, "the context mean so far"
-    words = f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}"
+        reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
+    words = f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}{means}"
     return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
 
 

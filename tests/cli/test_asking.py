@@ -33,6 +33,15 @@ def test_on_a_terminal_no_starts_nothing(tmp_path: Path, command: list[str]) -> 
     assert Workspace(tmp_path).campaign_dirs() == []
 
 
+def test_a_fault_takes_the_place_of_the_progress_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "mine.py").write_text("class Mine: ...\n")
+    with Terminal([*command, "--models", f"{tmp_path}/mine.py:Other"]) as terminal:
+        terminal.wait_for("has no 'Other'")
+        assert terminal.wait_end() == 2
+        lines = [line for line in terminal.text.splitlines() if "mine.py" in line or "Other" in line]
+    assert lines[0].startswith("lvmtui: --models: "), lines
+
+
 def test_where_nobody_can_answer_it_is_said_and_training_goes_on() -> None:
     ask = "from lvmtui.cli.commands import _ask_whether_to_train as ask; ask('can detect nothing'); print('goes on')"
     done = subprocess.run(

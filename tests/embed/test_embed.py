@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from lvmtui.datasets.check import check_files
 from lvmtui.embed import embed as module
 from lvmtui.embed.documents import documents
 from lvmtui.embed.embed import Made, Progress, Settings, embed
@@ -73,6 +74,8 @@ def test_a_folder_becomes_a_file_that_check_and_run_take(texts: Path, tmp_path: 
         expected = HashEncoder().encode(["Line 3 of document 10."])[0]
         assert (out["vectors"][73] == expected).all()
     assert not (tmp_path / "out.npz.parts").exists()
+    notes = check_files([tmp_path / "out.npz"], tmp_path, normalise=True).notes
+    assert not any("not read" in note for note in notes), "what it wrote itself is nothing to remark on"
 
 
 @pytest.mark.parametrize("calls", [0, 1, 3])
@@ -190,8 +193,8 @@ def test_a_model_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> Non
     assert "\n" not in str(refused.value)
 
 
-def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> None:
-    """A sentence-transformers model made of weights that a package ships: the real library loads and runs it."""
+def save_packaged_encoder(folder: Path) -> None:
+    """A sentence-transformers model made of weights that a package ships: the real library saves, loads and runs it."""
     pytest.importorskip("sentence_transformers")
     wordllama = pytest.importorskip("wordllama")
     from safetensors.numpy import load_file
@@ -202,10 +205,11 @@ def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> N
     package = Path(wordllama.__file__).parent
     tokenizer = Tokenizer.from_file(str(package / "tokenizers" / "l2_supercat_tokenizer_config.json"))
     (weights,) = load_file(package / "weights" / "l2_supercat_256.safetensors").values()
-    Library(modules=[StaticEmbedding(tokenizer, embedding_weights=weights.astype(np.float32))]).save(
-        str(tmp_path / "model")
-    )
+    Library(modules=[StaticEmbedding(tokenizer, embedding_weights=weights.astype(np.float32))]).save(str(folder))
 
+
+def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> None:
+    save_packaged_encoder(tmp_path / "model")
     lines = ["The cat sat on the mat.", "A kitten was sitting on a rug.", "Interest rates rose again this quarter."]
     (tmp_path / "docs.jsonl").write_text(json.dumps({"title": "a", "text": "\n".join(lines)}))
     encoder = SentenceTransformer(str(tmp_path / "model"), device="cpu")

@@ -13,6 +13,7 @@ import pytest
 from lvmtui.datasets.baselines import read_baselines, write_baselines
 from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.split import read_split
+from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
 from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.paths import Workspace
@@ -22,9 +23,10 @@ from lvmtui.legacy.earlier_runs import APART
 from lvmtui.legacy.importer import import_folders
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
+from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.supervisor.engines import Kind
+from lvmtui.supervisor.engine import Kind
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.system.errors import UserError
 from lvmtui.system.hardware import Hardware
@@ -155,6 +157,8 @@ def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:
     text = plan_as_text(plan)
     for word in ("small", "large", "AMN, GRU", "held out", "expected", "16-d"):
         assert word in text
+    weights = capped(held_out_lengths(plan.split, "both"), plan.campaign.cluster_cap)
+    assert f"as good as {effective(weights / weights.sum()):.0f} equal ones" in text, "as the verdict will weigh them"
     told = json.loads(json.dumps(plan_as_json(plan)))
     assert told["campaign"]["id"] == plan.campaign.id and len(told["runs"]) == 4 and told["expected"]["seconds"] > 0
 

@@ -76,6 +76,8 @@ LARGEST_TITLE = 1 << 20
 """Bytes of one title."""
 NAMED = 24
 """Arrays that are named in a note."""
+TOLD_BY_EMBED = {"sources", "encoder", "made_by"}
+"""Arrays in which `lvmtui embed` says what it read and how. Nobody needs to hear that they hold no vectors."""
 EXPECTED = "`vectors`, or `q` and `scale`, or `context_sequences` and `target_vectors`"
 
 
@@ -388,7 +390,7 @@ def _notes(roles: Roles, headers: Mapping[str, Header], faults: Mapping[str, str
         yield f"read: {', '.join(other)}"
     if roles.documents:
         yield "each entry of the array is one document"
-    rest = [sanitise(name, 40) for name in (*headers, *faults) if name not in roles.arrays() | {"encoder", "made_by"}]
+    rest = [sanitise(name, 40) for name in (*headers, *faults) if name not in roles.arrays() | TOLD_BY_EMBED]
     if rest:
         more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
         yield f"not read: {', '.join(rest[:NAMED])}{more}"

@@ -192,7 +192,7 @@ def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) 
         one = _mapping(file)
         said = (
             f"{_number(one.get('vectors'))} {_number(one.get('dim'))}-d vectors, "
-            f"{_number(one.get('articles'))} articles or pieces, {_number(one.get('windows'))} windows"
+            f"{_number(one.get('articles'))} articles, {_number(one.get('windows'))} windows"
         )
         if isinstance(duplicates := one.get("duplicates"), int) and duplicates:
             said += f", {duplicates:,} duplicates"

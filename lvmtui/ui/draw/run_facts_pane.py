@@ -111,8 +111,7 @@ def _how(spec: RunSpec) -> Group:
 
 
 def _finding(finding: Finding) -> tuple[str, str]:
-    kind = finding.label
-    return kind, finding.words.removeprefix(f"{kind}: ")
+    return "alarm" if finding.alarm else "note", finding.words
 
 
 def _result(run: RunFacts) -> list[tuple[str, str]]:
@@ -127,7 +126,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     if not held.windows:  # an imported history: what its event says of them means nothing
         return [*known, ("held-out", "judged on no windows of ours")]
     return [
-        ("held-out cosine", f"{words.cosine(held.cosine)} over {held.windows:,} windows"),
+        ("held-out cosine", f"{words.cosine(held.cosine)}, plain mean of {held.windows:,} windows"),
         *known,
         ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}"),
         ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),

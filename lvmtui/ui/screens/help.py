@@ -59,6 +59,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("space", "tick a model, open a list"),
         ("ctrl+o", "pick a file"),
         ("ctrl+s", "start, after a question"),
+        ("f1", "this page"),
     ),
 }
 
@@ -70,7 +71,7 @@ class Help(Dialog[None]):
     """All keys, glyphs and terms on one page; it scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q,question_mark", "close", "close", show=False),
+        Binding("escape,enter,q,question_mark,f1", "close", "close", show=False),
         Binding("down,j", "scroll('down')", "down", show=False),
         Binding("up,k", "scroll('up')", "up", show=False),
         Binding("space,pagedown", "scroll('page_down')", "a page down", show=False),

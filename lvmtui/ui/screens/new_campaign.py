@@ -54,7 +54,7 @@ class NewScreen(View):
     """A form of Textual's fields; what our commands say of it stands below. No key pauses or cancels a run here."""
 
     TYPING = True
-    KEYS = ("leave_form", "start", "next_field", "pick")
+    KEYS = ("leave_form", "start", "next_field", "pick", "help")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave_form", "leave"),
         Binding("ctrl+s", "start", "start"),
@@ -63,6 +63,7 @@ class NewScreen(View):
         Binding("down", "next_field", "next", show=False),
         Binding("up", "next_field(-1)", "previous", show=False),
         Binding("ctrl+o", "pick", "pick a file"),
+        Binding("f1", "app.help", "help"),
     ]
 
     def __init__(self, session: Session) -> None:
@@ -136,6 +137,8 @@ class NewScreen(View):
         if event.key in ("pagedown", "pageup"):
             plan = self.query_one("#plan", VerticalScroll)
             plan.scroll_page_down(animate=False) if event.key == "pagedown" else plan.scroll_page_up(animate=False)
+        elif self._starting:
+            self.ui.say("it is being started; esc calls it off")
         elif self.focused is None and event.character and event.is_printable:  # typed before there was a focus
             self.query(Field).first().insert_text_at_cursor(event.character)
 
@@ -292,6 +295,7 @@ class NewScreen(View):
         there = any(folder.id not in self._before for folder in self.ui.workspace.campaign_dirs())
         if code == 0 or there:
             self.ui.open_campaign(None)
+            self.pop_until_active()  # the palette or the help may have been opened meanwhile
             self.dismiss(None)
             return
         called_off = code in (CALLED_OFF, -signal.SIGINT)

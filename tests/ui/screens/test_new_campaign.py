@@ -213,11 +213,49 @@ async def test_letters_give_no_orders_in_the_form(
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("n")
         await pilot.pause()
-        await pilot.press("tab", "tab", *"pxXrvenq?!c")
+        await pilot.press("tab", "tab", *"pxXrvenq!c")
         await pilot.pause()
         assert isinstance(app.screen, NewScreen) and app.is_running and not app.words
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, NewScreen) and "GRU" in shown(app))
+
+
+async def test_f1_helps_where_a_question_mark_is_text(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("?")
+        await until(pilot, lambda: "--baseline '?'" in shown(app))
+        await until(pilot, lambda: "f1 help" in shown(app))
+        await pilot.press("f1")
+        await until(pilot, lambda: "Keys (esc closes)" in shown(app))
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, NewScreen))
+
+
+async def test_what_is_opened_while_a_campaign_starts_does_not_keep_the_form(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    middle(tmp_path)
+    app, go = make_app(tmp_path), tmp_path / "go"
+    fake = tmp_path / "fake.py"
+    wait = f'if "--detach" in sys.argv:\n while not pathlib.Path({os.fspath(go)!r}).exists(): time.sleep(0.01)\n'
+    fake.write_text("import time\n" + FAKE + wait)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: "10 runs" in shown(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Start this campaign?" in shown(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: any("--detach" in asked for asked in commands()))
+        await pilot.press(*"xy")
+        await until(pilot, lambda: "esc calls it off" in shown(app))
+        assert "--baseline" not in shown(app), "nothing is typed into the form any more"
+        await pilot.press("f1")
+        await until(pilot, lambda: "Keys (esc closes)" in shown(app))
+        go.touch()
+        await until(pilot, lambda: app.screen is app.screen_stack[0] and "GRU" in shown(app))
 
 
 async def test_keys_typed_in_one_burst_keep_their_order(
