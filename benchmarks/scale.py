@@ -29,7 +29,7 @@ from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import ArmData, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Finished, Trained, decode_event
 from lvmtui.models import recipe_for
-from lvmtui.supervisor.engines import thread_environment
+from lvmtui.supervisor.engine import thread_environment
 from lvmtui.supervisor.engines.local import TRAINER
 from lvmtui.system.files import seal_archive
 

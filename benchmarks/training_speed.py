@@ -42,7 +42,7 @@ from lvmtui.formats.spec import RunSpec, read_spec, write_spec
 from lvmtui.models import MODELS
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.supervisor.engines import thread_environment
+from lvmtui.supervisor.engine import thread_environment
 
 LEAST_MFLOP = {"amn": 7.9, "lstm": 116, "gru": 180, "transformer": 440, "graphmert_lvm": 1989}
 """Of one sequence, forward and backward, size full, D = 768."""

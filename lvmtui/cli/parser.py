@@ -254,7 +254,7 @@ def _add_option(parser: Parser, declared: Option) -> None:
 
 def _add_engine_options(parser: Parser) -> None:
     """Which engine, and the options that engines other than this machine's declare."""
-    from lvmtui.supervisor.engines import kind, names
+    from lvmtui.supervisor.engine import kind, names
 
     added: set[str] = set()
     group = parser.add_argument_group("engines")

@@ -31,7 +31,7 @@ from lvmtui.formats.told import Happening, Told, read_told, write_told
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.filesystem import try_lock
-from lvmtui.system.processes import ending_words, kill_child, spawn
+from lvmtui.system.programs import ending_words, kill_child, spawn
 from lvmtui.system.text import last_words, sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.comparison import trivial_by_run

@@ -29,7 +29,8 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.launch import our_command
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import LAUNCH_MARK
-from lvmtui.system.processes import Process, kill_all, marked_processes, spawn, unmarked_environment
+from lvmtui.system.processes import Process, kill_all, marked_processes
+from lvmtui.system.programs import spawn, unmarked_environment
 from lvmtui.system.text import last_words, sanitise
 
 SHOWN = 12

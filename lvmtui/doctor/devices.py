@@ -30,7 +30,7 @@ from lvmtui.system.gpus import (
     visible_gpus,
 )
 from lvmtui.system.launch import our_command
-from lvmtui.system.processes import kill_child, spawn, unmarked_environment
+from lvmtui.system.programs import kill_child, spawn, unmarked_environment
 from lvmtui.system.text import last_words
 
 LIMIT = 180.0

@@ -18,7 +18,7 @@ from lvmtui.system import gpus
 from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, try_lock
 from lvmtui.system.gpus import TorchBuild, torch_build
 from lvmtui.system.hardware import cores, free_memory
-from lvmtui.system.processes import done_by
+from lvmtui.system.programs import done_by
 from lvmtui.system.text import last_words
 
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}

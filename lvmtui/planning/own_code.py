@@ -20,7 +20,7 @@ from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, UserCode
 from lvmtui.planning.own_tables import Own, TrainerTable
 from lvmtui.system.errors import UserError
 from lvmtui.system.launch import our_command
-from lvmtui.system.processes import kill_child, spawn, unmarked_environment
+from lvmtui.system.programs import kill_child, spawn, unmarked_environment
 from lvmtui.system.text import last_words
 
 PATIENCE = 120.0

@@ -41,7 +41,7 @@ from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.supervisor.engines import kind as engine_kind
+from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, sync_folder
 from lvmtui.system.gpus import mps_state

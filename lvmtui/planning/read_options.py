@@ -15,8 +15,8 @@ from typing import Any
 
 from lvmtui.planning.options import BUNDLED, KEYS, OPTIONS, Option, Options
 from lvmtui.planning.own_tables import TABLES, Own, read_own, with_sources
-from lvmtui.supervisor.engines import kind as engine_kind
-from lvmtui.supervisor.engines import names as engine_names
+from lvmtui.supervisor.engine import kind as engine_kind
+from lvmtui.supervisor.engine import names as engine_names
 from lvmtui.system.errors import UserError, unknown
 
 TYPE_NAMES: dict[type, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -13,7 +13,7 @@ from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, Attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STARTABLE, Phase, left_words
-from lvmtui.supervisor.engines import Member
+from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_pulse
 from lvmtui.formats.paths import Workspace
-from lvmtui.supervisor.engines import Engine
+from lvmtui.supervisor.engine import Engine
 from lvmtui.supervisor.observation import Track
 
 NO_TROUBLES: Mapping[str, str] = {}

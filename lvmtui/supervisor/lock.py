@@ -23,7 +23,7 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import own_identity
-from lvmtui.system.processes import ending_words, spawn, unmarked_environment
+from lvmtui.system.programs import ending_words, spawn, unmarked_environment
 from lvmtui.system.text import last_words
 
 RIVAL_WAIT = 1.0

@@ -16,7 +16,7 @@ from lvmtui.state.attempt import Attempt, newest_attempt
 from lvmtui.state.run_reader import RunReader, Signature
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STARTABLE, Life, Phase, Status, status_of
-from lvmtui.supervisor.engines import NOBODY, Member, Probe, Settings
+from lvmtui.supervisor.engine import NOBODY, Member, Probe, Settings
 from lvmtui.system.process_id import Identity
 
 NO_FOLDER = "the run folder is gone"

@@ -18,7 +18,7 @@ from lvmtui.state.liveness import StallWatch
 from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
-from lvmtui.supervisor.engines import NOBODY, Engine, Place, Probe, name_of
+from lvmtui.supervisor.engine import NOBODY, Engine, Place, Probe, name_of
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Observation, RunSeen, Track
 from lvmtui.system.errors import UserError

@@ -36,7 +36,7 @@ from lvmtui.supervisor.decide import (
     decide,
     something_left_to_do,
 )
-from lvmtui.supervisor.engines import CannotStart, Engine, Engines, Occupied
+from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import Heartbeat
 from lvmtui.supervisor.journal import Journal

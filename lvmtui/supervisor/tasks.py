@@ -24,7 +24,7 @@ from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.system.files import replace_file
 from lvmtui.system.launch import our_command
-from lvmtui.system.processes import ending_words, kill_child, lower_priority, spawn, unmarked_environment
+from lvmtui.system.programs import ending_words, kill_child, lower_priority, spawn, unmarked_environment
 from lvmtui.system.text import last_words
 
 Kind = Literal["baselines", "comparison", "report"]

@@ -25,7 +25,7 @@ from lvmtui.supervisor.happenings import of_run
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import StrangersOrder, read_order
-from lvmtui.system.processes import ending_words, kill_child, spawn, unmarked_environment
+from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
 from lvmtui.verdict.health import health_of
 
 LIMIT = 150.0

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.system.processes import done_by, output_of
+from lvmtui.system.programs import done_by, output_of
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")

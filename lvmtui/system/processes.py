@@ -1,4 +1,4 @@
-"""The only module that starts, finds and signals processes.
+"""Finds and signals processes of this host. Only this module sends signals to processes that are not our children.
 
 A process belongs to a run if its environment carries the run's marks, or if it descends from one that does. Number and
 start time are compared right before every signal, so that a reused number is never signalled. Where the kernel has
@@ -10,13 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from lvmtui.system.permissions import name_of
 from lvmtui.system.process_id import (
@@ -51,97 +49,6 @@ class Process:
     """Which start of the run it belongs to."""
     devices: str
     """Its CUDA_VISIBLE_DEVICES."""
-
-
-# Starting -------------------------------------------------------------------------------------------------------------
-
-
-def spawn(
-    command: Sequence[str],
-    *,
-    output: Path | IO[bytes],
-    environment: Mapping[str, str],
-    folder: Path | None = None,
-    append: bool = True,
-    session: bool = True,
-    stdin: IO[bytes] | None = None,
-) -> subprocess.Popen[bytes]:
-    """Start a process that outlives us and our terminal: its own session, its output written to a file.
-
-    `output`: a path, or an open file. `folder`: its current folder. `append`: keep what the file at the path holds.
-    `session`: False gives it a process group in our session instead.
-    Raises OSError. It inherits no descriptor
-    of ours: an inherited one would keep our locks.
-    """
-    with nullcontext(output) if not isinstance(output, Path) else output.open("ab" if append else "wb") as out:
-        return subprocess.Popen(
-            list(command),
-            stdin=stdin or subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=session,
-            process_group=None if session else 0,
-            close_fds=True,
-            cwd=folder,
-            env=dict(environment),
-        )
-
-
-def kill_child(process: subprocess.Popen[bytes]) -> None:
-    """End a child of ours that hangs, with all it started in its session."""
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def unmarked_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that belongs to no run."""
-    return {name: value for name, value in environment.items() if name not in (RUN_MARK, FOLDER_MARK, LAUNCH_MARK)}
-
-
-def lower_priority(process: subprocess.Popen[bytes], by: int) -> None:
-    """Let a process yield to others, as `nice` does."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, by)
-
-
-def output_of(command: Sequence[str], seconds: float) -> str:
-    """What a short command prints; nothing if it is missing, fails or takes longer."""
-    try:
-        done = subprocess.run(list(command), capture_output=True, timeout=seconds, check=True, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", "replace")
-
-
-@dataclass(frozen=True)
-class Done:
-    """A short command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float, given: str = "") -> Done:
-    """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it.
-
-    `given`: what it reads from its input.
-    """
-    try:
-        done = subprocess.run(
-            list(command), capture_output=True, timeout=seconds, input=given.encode(), env=dict(environment)
-        )
-    except subprocess.TimeoutExpired:
-        return Done(124, "", f"no answer from {command[0]} in {seconds:.0f} s")
-    except OSError as error:
-        return Done(127, "", f"{command[0]}: {error.strerror or error}")
-    return Done(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
-
-
-def ending_words(returncode: int) -> str:
-    """How a child ended."""
-    return f"killed by signal {-returncode}" if returncode < 0 else f"left with exit code {returncode}"
 
 
 # Signalling -----------------------------------------------------------------------------------------------------------

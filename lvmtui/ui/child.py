@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import last_words
 
 COMMAND = (sys.executable, "-P", "-m", "lvmtui")
 """-P: a folder called lvmtui in the current one must not be taken for ours."""
@@ -53,7 +53,7 @@ class Child:
             with self._guard:
                 current = turn == self._turn
             if current:
-                done(out.decode("utf-8", "replace"), last_line(err), process.returncode)
+                done(out.decode("utf-8", "replace"), last_words(err).removeprefix("lvmtui: "), process.returncode)
 
         threading.Thread(target=wait, name="lvmtui-child", daemon=True).start()
 
@@ -75,12 +75,6 @@ class Child:
     def _end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-
-
-def last_line(said: bytes) -> str:
-    """The last line of what a command said, made harmless."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    return sanitise(lines[-1], 300).removeprefix("lvmtui: ") if lines else ""
 
 
 def document(text: str) -> dict[str, Any] | None:

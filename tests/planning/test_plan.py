@@ -26,7 +26,7 @@ from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.supervisor.engines import Kind
+from lvmtui.supervisor.engine import Kind
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.system.errors import UserError
 from lvmtui.system.hardware import Hardware

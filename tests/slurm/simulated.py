@@ -34,7 +34,7 @@ from lvmtui.supervisor.tasks import Done as Made
 from lvmtui.supervisor.tasks import Task, Workers, result_of
 from lvmtui.system.files import append_line
 from lvmtui.system.process_id import Identity
-from lvmtui.system.processes import Done
+from lvmtui.system.programs import Done
 
 EPOCH = 1_795_355_100.0
 

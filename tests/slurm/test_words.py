@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
-from lvmtui.supervisor.engines import CannotStart, Occupied, Place
+from lvmtui.supervisor.engine import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready
 from lvmtui.supervisor.engines.slurm_text import check, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
-from lvmtui.system.processes import Done, Sent
+from lvmtui.system.processes import Sent
+from lvmtui.system.programs import Done
 from tests.factory import make_campaign
 
 FOLDER = "/data/x/artifacts/lvm/models/gru_8k"

@@ -28,7 +28,7 @@ from lvmtui.formats.trainer_log import (
 from lvmtui.state.run_state import RunState, apply, apply_record, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
 from lvmtui.supervisor.decide import Adopt, Ask, Close, GiveUp, Insist, Lose, Rules, Start, decide, something_left_to_do
-from lvmtui.supervisor.engines import Ended, Member, Probe
+from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign

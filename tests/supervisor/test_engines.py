@@ -12,14 +12,14 @@ from lvmtui.planning.options import Options
 from lvmtui.planning.read_options import Given, combine
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import engines
-from lvmtui.supervisor.engines import Engines, kind, names
+from lvmtui.supervisor.engine import Engines, kind, names
 from lvmtui.supervisor.supervisor import Supervisor
 from lvmtui.supervisor.tasks import Workers
 from lvmtui.system.errors import UserError
 from tests.supervisor.world import QUICK, World, make_result
 
 TOY = """
-from lvmtui.supervisor.engines import Kind, Setting
+from lvmtui.supervisor.engine import Kind, Setting
 from lvmtui.supervisor.engines.local import LocalEngine
 from tests.supervisor.world import TRAINER
 

@@ -14,7 +14,7 @@ import pytest
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.supervisor import memory_kills
-from lvmtui.supervisor.engines import CannotStart, Occupied, Place
+from lvmtui.supervisor.engine import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
 from lvmtui.system.filesystem import is_locked, try_lock
 from lvmtui.system.gpus import TorchBuild

@@ -11,7 +11,7 @@ import pytest
 
 from lvmtui.system import logging as own_logging
 from lvmtui.system.logging import Faults, log_to
-from lvmtui.system.processes import spawn
+from lvmtui.system.programs import spawn
 
 
 def fail(words: str) -> ZeroDivisionError:

@@ -15,17 +15,8 @@ import pytest
 from lvmtui.supervisor.memory_kills import counter, in_kernel_log
 from lvmtui.system import processes as process_module
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, identity_of
-from lvmtui.system.processes import (
-    Sent,
-    ask_to_leave,
-    ending_words,
-    kill_all,
-    marked_processes,
-    output_of,
-    send,
-    spawn,
-    state_of,
-)
+from lvmtui.system.processes import Sent, ask_to_leave, kill_all, marked_processes, send, state_of
+from lvmtui.system.programs import ending_words, output_of, spawn
 from tests.waiting import wait_for
 
 SLEEP = (sys.executable, "-S", "-c", "import time; time.sleep(600)")

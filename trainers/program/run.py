@@ -41,7 +41,8 @@ from lvmtui.formats.user_code import OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
 from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
-from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, spawn, stop_all
+from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, stop_all
+from lvmtui.system.programs import spawn
 from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import KIT_MARK
 from trainers.log_writer import Journal

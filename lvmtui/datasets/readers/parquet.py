@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 MAGIC = (b"PAR1", b"ARROW1")
 NEEDS = "reading Parquet and Arrow files needs pyarrow; run pip install 'lvmtui[parquet]'"
-MOST_SPLITS = 6
-"""Values of a split column that are named."""
 
 
 @dataclass(frozen=True)

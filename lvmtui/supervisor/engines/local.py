@@ -22,7 +22,7 @@ from pathlib import Path
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
 from lvmtui.supervisor import memory_kills
-from lvmtui.supervisor.engines import (
+from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,
     Ended,
@@ -53,14 +53,13 @@ from lvmtui.system.processes import (
     Process,
     Sent,
     ask_to_leave,
-    ending_words,
     kill_all,
     marked_processes,
     process_of,
-    spawn,
     state_of,
     works_for,
 )
+from lvmtui.system.programs import ending_words, spawn
 
 TRAINER = our_command("trainers")
 LOOK_THROUGH_ALL = 30.0

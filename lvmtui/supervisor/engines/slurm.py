@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
-from lvmtui.supervisor.engines import (
+from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,
     Ended,
@@ -53,7 +53,8 @@ from lvmtui.supervisor.engines.slurm_text import (
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
 from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, try_lock
-from lvmtui.system.processes import Done, Sent, done_by, unmarked_environment
+from lvmtui.system.processes import Sent
+from lvmtui.system.programs import Done, done_by, unmarked_environment
 
 SOONER = 1.0
 """Seconds until the next query after a job was submitted or cancelled."""

@@ -8,12 +8,12 @@ import shlex
 import sys
 from dataclasses import dataclass
 
-from lvmtui.supervisor.engines import Member, Place, Setting, Settings, mark_of, thread_environment
+from lvmtui.supervisor.engine import Member, Place, Setting, Settings, mark_of, thread_environment
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
-from lvmtui.system.processes import Done
+from lvmtui.system.programs import Done
 from lvmtui.system.text import sanitise
 
 SCHEDULER = "Slurm"

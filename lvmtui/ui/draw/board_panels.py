@@ -30,8 +30,6 @@ MORE_COLUMNS = 58
 """Cells from which a run's line also has its bare validation cosine, and the change both held-out cosines."""
 LEAST_BAR = 9
 """Cells of an interval bar that can be read."""
-UNKNOWN_BAR = 24
-"""Cells of an interval bar at most."""
 
 
 def inside(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, height: int) -> Drawing:

@@ -22,7 +22,6 @@ AXIS, TICK = "│", "┤"
 ELLIPSIS = "…"
 TO = "→"
 RISEN, FALLEN = "↑", "↓"
-TICKED, UNTICKED = "■", "□"
 
 _TABLE = {
     **dict(zip("✓▸‖○✗◌▌━╸─┄│┤├┼┬┴…■□▶▼▲◀•·●", "+>=ox~>#=--|||+++~#.>v^<*.o", strict=True)),

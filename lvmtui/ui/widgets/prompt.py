@@ -48,9 +48,6 @@ class TextField:
         text = plain(text.strip("\r\n"))
         return TextField(self.text[: self.cursor] + text + self.text[self.cursor :], self.cursor + len(text))
 
-    def at_end(self) -> TextField:
-        return replace(self, cursor=len(self.text))
-
     def pieces(self, width: int, *, focused: bool, hint: str = "") -> list[Piece]:
         """The field in `width` cells, the cursor in sight."""
         if not focused:
