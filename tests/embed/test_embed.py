@@ -193,8 +193,8 @@ def test_a_model_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> Non
     assert "\n" not in str(refused.value)
 
 
-def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> None:
-    """A sentence-transformers model made of weights that a package ships: the real library loads and runs it."""
+def save_packaged_encoder(folder: Path) -> None:
+    """A sentence-transformers model made of weights that a package ships: the real library saves, loads and runs it."""
     pytest.importorskip("sentence_transformers")
     wordllama = pytest.importorskip("wordllama")
     from safetensors.numpy import load_file
@@ -205,10 +205,11 @@ def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> N
     package = Path(wordllama.__file__).parent
     tokenizer = Tokenizer.from_file(str(package / "tokenizers" / "l2_supercat_tokenizer_config.json"))
     (weights,) = load_file(package / "weights" / "l2_supercat_256.safetensors").values()
-    Library(modules=[StaticEmbedding(tokenizer, embedding_weights=weights.astype(np.float32))]).save(
-        str(tmp_path / "model")
-    )
+    Library(modules=[StaticEmbedding(tokenizer, embedding_weights=weights.astype(np.float32))]).save(str(folder))
 
+
+def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> None:
+    save_packaged_encoder(tmp_path / "model")
     lines = ["The cat sat on the mat.", "A kitten was sitting on a rug.", "Interest rates rose again this quarter."]
     (tmp_path / "docs.jsonl").write_text(json.dumps({"title": "a", "text": "\n".join(lines)}))
     encoder = SentenceTransformer(str(tmp_path / "model"), device="cpu")

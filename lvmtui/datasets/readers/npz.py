@@ -14,7 +14,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -33,7 +33,6 @@ from lvmtui.datasets.readers.articles import (
     titles_of_rows,
 )
 from lvmtui.datasets.readers.npy import (
-    BFLOAT16,
     Header,
     array_blocks,
     described,
@@ -44,58 +43,24 @@ from lvmtui.datasets.readers.npy import (
     read_exactly,
     read_header,
 )
+from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
 from lvmtui.datasets.readers.source import (
     ARTICLE_NAMES,
     BLOCK_BYTES,
-    TITLE_NAMES,
-    VECTOR_NAMES,
     Floats,
     SourceFacts,
-    choose_by_name,
     shown,
 )
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
-PAIRS = (
-    ("context_sequences", "target_vectors"),
-    ("train_context_sequences", "train_target_vectors"),
-    ("context_vectors", "target_vectors"),
-    ("contexts", "targets"),
-    ("train_contexts", "train_targets"),
-    ("X_train", "Y_train"),
-    ("X_train", "y_train"),
-    ("X", "Y"),
-    ("X", "y"),
-)
-"""Names of contexts and of the vectors that follow them."""
-ONE_ARRAY = "the array"
-"""How messages call the array of a .npy."""
 LARGEST_TITLE = 1 << 20
 """Bytes of one title."""
 NAMED = 24
 """Arrays that are named in a note."""
 TOLD_BY_EMBED = {"sources", "encoder", "made_by"}
 """Arrays in which `lvmtui embed` says what it read and how. Nobody needs to hear that they hold no vectors."""
-EXPECTED = "`vectors`, or `q` and `scale`, or `context_sequences` and `target_vectors`"
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which array is what; empty: there is none."""
-
-    vectors: str = ""
-    scale: str = ""
-    """The vectors are int8 and one of these multiplies each row."""
-    contexts: str = ""
-    """The vectors are those that follow these."""
-    documents: bool = False
-    article: str = ""
-    titles: str = ""
-
-    def arrays(self) -> set[str]:
-        return {self.vectors, self.scale, self.contexts, self.article, self.titles} - {""}
 
 
 class NpzSource:
@@ -261,89 +226,6 @@ class NpzSource:
             return sanitise(next((title_of(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
 
 
-def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, str], reading: Reading) -> Roles:
-    """Decide which array is what, by the names people use, then by shape. `file` is for messages.
-
-    Raises UserError where no array can be the vectors, where several can, and for a named array that is not there.
-    """
-    for option, asked in (("--vectors", reading.vectors), ("--article", reading.article)):
-        if asked and asked not in headers:
-            if asked in faults:
-                raise UserError(faults[asked])
-            there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
-            raise UserError(f"{file}: {option} {sanitise(asked, 40)} is no array of it; there are: {there}")
-    roles = _vector_roles(file, headers, faults, reading.vectors)
-    if ONE_ARRAY in headers:
-        return roles
-    rows = headers[roles.vectors].shape[0]
-    rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
-    article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
-    titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")
-    return replace(roles, article=article, titles=titles if article or roles.documents else "")
-
-
-def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, str], asked: str) -> Roles:
-    matrices = {name for name, header in headers.items() if _is_float(header) and len(header.shape) == 2}
-    blocks = {name for name, header in headers.items() if _is_float(header) and len(header.shape) == 3}
-    if ONE_ARRAY in headers:
-        return Roles(ONE_ARRAY, documents=ONE_ARRAY in blocks)
-    if not asked:
-        if "vectors" in headers or "vectors" in faults:
-            _refuse_faulty("vectors", faults)
-            return Roles("vectors", documents="vectors" in blocks)
-        if "q" in headers and "scale" in headers:
-            return Roles("q", scale="scale")
-    for contexts, targets in PAIRS:
-        if {contexts, targets} <= {*headers, *faults} and asked in ("", contexts, targets):
-            _refuse_faulty(contexts, faults)
-            _refuse_faulty(targets, faults)
-            return Roles(targets, contexts=contexts)
-    if asked:
-        return Roles(asked, documents=asked in blocks)
-    candidates = matrices | (blocks - {contexts for contexts, _ in PAIRS})  # contexts whose next vectors are missing
-    if not candidates:
-        there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
-        raise UserError(f"{file}: holds no vectors we know; there is: {there}; save {EXPECTED}")
-    name = choose_by_name(file, "", sorted(candidates), VECTOR_NAMES, "arrays of vectors")
-    return Roles(name, documents=name in blocks)
-
-
-def _refuse_faulty(name: str, faults: Mapping[str, str]) -> None:
-    if name in faults:
-        raise UserError(faults[name])
-
-
-def _is_float(header: Header) -> bool:
-    return header.dtype.kind == "f" or header.dtype == BFLOAT16
-
-
-def _article_role(file: str, rest: Mapping[str, Header], faults: Mapping[str, str], rows: int) -> str:
-    """The array of article ids. Under its first name any array is taken, under others one that fits."""
-    for name in ARTICLE_NAMES:
-        if name in faults:
-            raise UserError(f"{faults[name]}. {SAVE_IDS}" if "pickled" in faults[name] else faults[name])
-        if name in rest and (name == ARTICLE_NAMES[0] or _fits(rest[name], rows)):
-            if not _fits(rest[name], rows):
-                raise UserError(
-                    f"{file}: {name} is {described(rest[name])}, not {rows:,} whole numbers or names; "
-                    "give each vector the number of its article"
-                )
-            return name
-    return ""
-
-
-def _fits(header: Header, rows: int) -> bool:
-    return header.shape in ((rows,), (rows, 1)) and header.dtype.kind in "iufUS"
-
-
-SAVE_IDS = (
-    'Save ids as numbers: a = numpy.load("old.npz", allow_pickle=True); '
-    'numpy.savez("new.npz", vectors=a["vectors"], article_id=numpy.unique(a["article_id"].astype(str), '
-    "return_inverse=True)[1])"
-)
-"""How ids that were saved as Python objects become numbers."""
-
-
 def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
     """D, after all arrays were held against each other. Raises UserError."""
     main = headers[roles.vectors]
@@ -359,7 +241,7 @@ def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
             )
     if roles.contexts:
         contexts = headers[roles.contexts]
-        if not _is_float(contexts) or len(contexts.shape) != 3:
+        if not is_float(contexts) or len(contexts.shape) != 3:
             raise UserError(
                 f"{shown(path)}: {roles.contexts} is {described(contexts)}; floats (N, context, D) are needed"
             )
