@@ -93,11 +93,11 @@ def _verb(row: Row) -> str:
 
 def _so_far(table: Table) -> str:
     """Before anything is judged: the changes so far, if there are any."""
-    early = [row.early for row in table.rows if row.early]
-    if not early or not table.with_word(Word.PROVISIONAL):
+    changes = [row.change for row in table.with_word(Word.PROVISIONAL) if row.change is not None]
+    if not changes:
         return ""
-    mean = sum(one.percent for one in early) / len(early)
-    models = f"{len(early)} of {plural(len(table.rows), 'model')}"
+    mean = sum(changes) / len(changes)
+    models = f"{len(changes)} of {plural(len(table.rows), 'model')}"
     return f"No answer yet: {percent(mean, 1)} so far for {models}, not judged"
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.results import Estimate, Population, Stratum
-from lvmtui.verdict.answer import answer
+from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.cross_checks import disagreement, forward_doubts
-from lvmtui.verdict.table import ArmCell, Forward, Row, SourceAverage, Table
+from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row, SourceAverage, Table
 from lvmtui.verdict.words import DOWN, UP, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
 
@@ -235,4 +235,16 @@ def test_a_model_for_which_order_does_not_matter_is_named() -> None:
     (said,) = forward_doubts(looking(0.79, 0.512, 0.5115))
     assert said == (
         "with 23k it does not care for the order of its context (in random order its cosine is .5115 instead of .5120)"
+    )
+
+
+def test_what_is_open_is_averaged_over_all_models_that_have_a_figure() -> None:
+    """Of one model a seed is compared, of another there is only an early change, of the third nothing."""
+    compared, early, nothing = (
+        made_row(name, change, OPEN) for name, change in (("amn", 0.9), ("gru", 0.7), ("lstm", 0))
+    )
+    early = replace(early, estimate=None, early=EarlyChange(0.7, 0.5))
+    nothing = replace(nothing, estimate=None, change=None)
+    assert headline(made_table([compared, early, nothing])) == (
+        "No answer yet: +0.8 % so far for 2 of 3 models, not judged"
     )
