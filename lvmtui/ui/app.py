@@ -35,7 +35,7 @@ from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.read.source import Source
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.terminal import Departure, driver, in_browser
+from lvmtui.ui.terminal import Departure, alert, driver, in_browser
 from lvmtui.ui.themes import DARK, LIGHT, css_variables
 
 ENSURE = 30.0
@@ -122,6 +122,8 @@ class LvmApp(App[int], inherit_bindings=False):
         self._touched = -QUIET
         """When a key was pressed last, by the monotonic clock."""
         self._judged: bool | None = None
+        self._needy: frozenset[str] | None = None
+        """Runs that needed a person at the last look; those that come to it ring."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ends_all = ends_the_container()
         self.departure = Departure(self._depart)
@@ -219,6 +221,10 @@ class LvmApp(App[int], inherit_bindings=False):
         if snapshot.judged and self._judged is False:
             self._verdict_came()
         self._judged = snapshot.judged
+        needy = {run.name: run for run in troubled(snapshot)}
+        if self._needy is not None and (new := [run for name, run in needy.items() if name not in self._needy]):
+            alert(self, f"{new[0].title} {new[0].label}: {new[0].trouble or new[0].phase.value}")
+        self._needy = frozenset(needy)
 
     def redraw(self) -> None:
         """Draw the open view, also under a dialog."""
@@ -237,7 +243,7 @@ class LvmApp(App[int], inherit_bindings=False):
         is on the screen now."""
         from lvmtui.ui.screens.verdict import VerdictScreen
 
-        self.bell()
+        alert(self, self.snapshot.headline if self.snapshot else "the campaign is over")
         quiet = time.monotonic() - self._touched >= QUIET
         if isinstance(self.screen, View) and self.screen.gives_way and quiet:
             self.action_verdict()

@@ -16,9 +16,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
+from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.glyphs import has_utf8, to_ascii
 
 PATIENCE = 0.7
@@ -27,6 +29,10 @@ LEAVE = b"\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[<u
 """Switches everything off that was switched on."""
 POINTER = "\x1b]22;"
 """Start of the sequence with which Textual changes the shape of the mouse pointer."""
+
+
+NOTIFY = "\x1b]9;"
+"""Start of the sequence that asks a terminal for a notification."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -48,6 +54,14 @@ class TerminalDriver(LinuxDriver):
         if self._mouse:
             self.write("\x1b[?1000h\x1b[?1002h\x1b[?1006h")
             self.flush()
+
+
+def alert(app: App[Any], words: str) -> None:
+    """Ring, and ask the terminal to tell it outside of its window (OSC 9: iTerm2, WezTerm, kitty, Windows Terminal and
+    others; the rest ignore it)."""
+    app.bell()
+    if isinstance(app._driver, TerminalDriver):
+        app._driver.write(f"{NOTIFY}{sanitise(words, 200)}\x07")
 
 
 def in_browser() -> bool:

@@ -20,6 +20,7 @@ from lvmtui.ui.screens.palette import Action, Actions, actions
 from lvmtui.ui.screens.run import RunScreen
 from lvmtui.ui.screens.verdict import VerdictScreen
 from lvmtui.ui.screens.view import View
+from lvmtui.ui.terminal import TerminalDriver, alert
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
 from tests.factory import bring_to, make_campaign
@@ -363,6 +364,31 @@ async def test_the_verdict_comes_up_once_with_a_bell(
         app.look()
         await pilot.pause()
         assert isinstance(app.screen, BoardScreen) and rung == [1]
+
+
+async def test_a_run_that_comes_to_need_a_person_rings_once(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = middle(tmp_path)
+    said: list[str] = []
+    monkeypatch.setattr("lvmtui.ui.app.alert", lambda app, words: said.append(words))
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)):
+        assert not said, "what was so before is no news"
+        bring_to(tmp_path, campaign, "transformer", "expanded", state="failed")
+        app.look()
+        app.look()
+        assert len(said) == 1 and said[0].startswith("Transformer 23k: ")
+
+
+def test_a_terminal_is_asked_for_a_notification(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(TerminalDriver, "write", lambda self, data: written.append(data))
+    app = LvmApp.__new__(LvmApp)
+    monkeypatch.setattr(LvmApp, "bell", lambda self: written.append("bell"))
+    app._driver = TerminalDriver.__new__(TerminalDriver)
+    alert(app, "GRU 8k:\x1b[2J failed")
+    assert written == ["bell", "\x1b]9;GRU 8k: failed\x07"]
 
 
 @pytest.mark.parametrize("busy", [("down",), ("e",), ("question_mark",), ("slash",), ("enter", "2")])
