@@ -79,3 +79,4 @@ def test_from_a_folder_of_texts_to_a_verdict(workspace: Workspace) -> None:
     assert done.returncode == 0, done.stderr
     report = workspace.final_comparison(read_campaign(newest_campaign(workspace).campaign)).read_text()
     assert "## Learning curve" in report
+    assert "### Single windows" in report and "text " in report.split("### Single windows")[1].split("###")[0]

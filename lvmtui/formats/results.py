@@ -212,6 +212,30 @@ class ContextGain:
 
 
 @dataclass(frozen=True)
+class SingleWindow:
+    """A held-out window and the cosines of a model's two arms on it, means over seeds."""
+
+    article: str
+    """Name of its held-out cluster, sanitised."""
+    place: int
+    """Which of the article's held-out windows it is, from 1."""
+    baseline: float
+    expanded: float
+
+
+@dataclass(frozen=True)
+class SingleWindows:
+    """Windows worth reading, the most extreme first."""
+
+    best: tuple[SingleWindow, ...]
+    """Highest cosine of both arms together."""
+    worst: tuple[SingleWindow, ...]
+    gained: tuple[SingleWindow, ...]
+    """The expanded arm is ahead by most."""
+    lost: tuple[SingleWindow, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A model's expanded arm against its baseline arm."""
 
@@ -250,6 +274,8 @@ class Comparison:
     """The articles that all figures but `strata` are of."""
     contexts: tuple[ContextGain, ...] = ()
     """Of a model with one of several contexts: what it gains over the next shorter one, by arm."""
+    windows: SingleWindows | None = None
+    """None where figures are, and in files of earlier versions."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -59,7 +59,7 @@ def matters(name: str) -> bool:
 
 
 def started_with_now(environment: Mapping[str, str]) -> StartedWith:
-    """What this process would start runs with."""
+    """The Python and variables of this process."""
     kept = {name: value for name, value in sorted(environment.items()) if matters(name)}
     return StartedWith(sys.executable, kept, time.time())
 
@@ -70,7 +70,7 @@ def write_started_with(path: Path, started_with: StartedWith) -> None:
 
 
 def read_started_with(path: Path) -> StartedWith | None:
-    """None for a campaign of before this was written down, and for a file that cannot be read."""
+    """None for a campaign that is older than this file, or if the file cannot be read."""
     return find_document(StartedWith, path)
 
 

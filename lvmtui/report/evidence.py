@@ -28,6 +28,7 @@ def evidence(report: Report, curves: str) -> list[Block]:
         _other_figures(report),
         _contexts(report),
         _forward(report),
+        _windows(report),
         _questions(report),
         _health(report),
         _curves(report, curves),
@@ -277,6 +278,42 @@ def _forward(report: Report) -> list[Block]:
             "each prediction becomes the newest context vector of the next step."
         ),
         table(["model", "in order", "random order", "change", *steps], ordered, right=range(1, len(steps) + 4)),
+    ]
+
+
+SHOWN_WINDOWS = 3
+"""Windows of each kind that a page shows of a model; `comparisons/<model>.json` has fifty."""
+
+
+def _windows(report: Report) -> list[Block]:
+    """Windows worth reading: where models do best and worst, and where the arms differ most."""
+    titles = {row.model: row.title for row in report.table.rows}
+    rows: list[tuple[Text, ...]] = []
+    for comparison in report.comparisons:
+        if comparison.windows is None:
+            continue
+        kinds = (
+            ("best", comparison.windows.best),
+            ("worst", comparison.windows.worst),
+            ("gained most", comparison.windows.gained),
+            ("lost most", comparison.windows.lost),
+        )
+        for kind, windows in kinds:
+            for window in windows[:SHOWN_WINDOWS]:
+                figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
+                where = f"{window.article}, window {window.place}"
+                rows.append((titles.get(comparison.model, comparison.model), kind, where, *figures))
+    if not rows:
+        return []
+    columns = ["model", "windows", "article", report.baseline.label, report.expanded.label, "difference"]
+    return [
+        Heading("Single windows", 3, folded=True),
+        Paragraph(
+            "Held-out windows to look at: predicted best and worst by both arms together, and where the arms differ "
+            "most. The extremes of many windows are mostly chance; no conclusion rests on them. The campaign's "
+            "folder has fifty of each kind in `comparisons/<model>.json`."
+        ),
+        table(columns, rows, right=range(3, 6)),
     ]
 
 

@@ -1,8 +1,8 @@
-"""The newest attempt at a run, out of two logs by two writers. Pure.
+"""The newest attempt at a run, from its two logs. Pure.
 
-The supervisor may have been killed before it wrote down whom it started, the trainer before it said that it is there;
-each log alone can be behind. Starts have names, which both logs use: which of two is newer is told by them, never by
-the clocks of two hosts. Logs from before starts had names are told apart by the kernel's count of ticks.
+Each log alone can be behind: the supervisor may have been killed before it wrote down what it started, and the trainer
+before it wrote that it started. Both logs use the names of starts, so the names tell which of two attempts is newer.
+The clocks of two hosts are never compared. In older logs, where starts have no names, the kernel's start times tell.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Attempt:
     ending: Ending | None
     """Its last word."""
     accounted: bool
-    """Nothing more needs to be said about how it ended: it said so itself, or the supervisor has."""
+    """How it ended is in a log, by the trainer or the supervisor."""
     spoke: bool
     """It has said that it started."""
 
@@ -50,7 +50,7 @@ def newest_attempt(run: RunState) -> Attempt | None:
 
 
 def is_silent(run: RunState) -> bool:
-    """True if there is an attempt that has not said yet that it started: what is known of steps is of one before."""
+    """True if the newest attempt has not logged its start yet. Then all known steps belong to an earlier attempt."""
     attempt = newest_attempt(run)
     return attempt is not None and not attempt.spoke
 

@@ -10,7 +10,7 @@ from typing import IO, Generic, TypeVar
 Record = TypeVar("Record")
 BLOCK = 1 << 20
 LONGEST = 1 << 20
-"""A line longer than this is no event of ours: it is passed over without being held in memory."""
+"""Bytes. A longer line is no event of ours, and is skipped without holding it in memory."""
 
 
 @dataclass(frozen=True)

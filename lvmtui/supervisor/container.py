@@ -1,8 +1,8 @@
-"""Where this process is the first of its container, everything in it dies with it.
+"""What to do when this process is the first one of its container, because the container ends with it.
 
-Elsewhere a trainer outlives whoever started it. The first process of a PID namespace is different: when it ends, the
-kernel kills all others there at once. The kernel also drops TERM for it unless it has asked for that signal. So a
-program of ours that is the first process listens for TERM, and takes the runs along: they leave with a checkpoint.
+Usually a trainer outlives the process that started it. But when the first process of a PID namespace ends, the kernel
+kills all others there at once. The kernel also drops TERM for the first process unless that has a handler for it. So
+if ours is the first process, it handles TERM, and asks the runs to write a checkpoint and leave before it ends.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def take_runs_along(workspace: Workspace, patience: float = PATIENCE) -> str:
-    """Ask the supervisor and all runs of the workspace to leave, and wait for them. Returns what came of it, in words.
+    """Ask the supervisor and all runs of the workspace to leave, and wait for them. Returns the result in words.
 
-    The supervisor goes first, or it would start the next runs.
+    The supervisor is asked first, because otherwise it would start the next runs.
     """
     supervisor = supervisor_of(workspace)
     if supervisor is not None and supervisor.here and supervisor.pid != os.getpid():
@@ -65,7 +65,7 @@ def take_runs_along(workspace: Workspace, patience: float = PATIENCE) -> str:
 
 
 def leave(workspace: Workspace, going_on: str) -> str:
-    """What a person is told who leaves. `going_on`: where the runs go on; where they cannot, they are taken along."""
+    """The text for a person who leaves: `going_on`, or, where runs cannot go on without us, what became of them."""
     if not ends_the_container():
         return going_on
     with suppress(ValueError):  # not the main thread

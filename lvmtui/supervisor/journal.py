@@ -1,4 +1,4 @@
-"""Writes `supervision.jsonl`, and does not lose a line because the disk is full for a while."""
+"""Writes `supervision.jsonl`. Lines that cannot be written now, as on a full disk, are kept and written later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Journal:
-    """What was done to runs, each run's lines in order."""
+    """Records what the supervisor does to runs; the lines of each run keep their order."""
 
     def __init__(self) -> None:
         self._waiting: dict[Path, list[Record]] = {}
@@ -28,7 +28,7 @@ class Journal:
         self._write_out(folder)
 
     def flush(self) -> None:
-        """Try what could not be written."""
+        """Try again to write the lines that are waiting."""
         for path in list(self._waiting):
             self._write_out(RunDir(path))
         if not self._waiting:

@@ -1,7 +1,7 @@
-"""Was it the kernel, for want of memory? A process killed so cannot say it itself.
+"""Did the kernel kill a process because memory ran out? Such a process cannot say so itself.
 
-Two witnesses: the kernel's log names the process but is mostly closed to users; the counter of our control group is
-open but only says that somebody in it was killed.
+There are two sources. The kernel's log names the process, but users can rarely read it. The counter of our control
+group can be read, but it only says that some process of the group was killed.
 """
 
 from __future__ import annotations

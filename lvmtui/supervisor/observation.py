@@ -24,12 +24,12 @@ NO_FOLDER = "the run folder is gone"
 
 @dataclass(frozen=True)
 class Asked:
-    """Somebody was asked to leave."""
+    """The run was asked to leave."""
 
     seconds: float
-    """How long ago."""
+    """How many seconds ago."""
     insisted: float | None
-    """How long ago it was killed; None: not yet."""
+    """How many seconds ago it was killed; None: not yet."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RunSeen:
     quiet: float = 0.0
     """Seconds without a process."""
     later: bool = False
-    """It was tried moments ago and could not go."""
+    """It could not be started a moment ago."""
     room: int | None = None
     """Bytes free on its disk, looked at only while it waits for them."""
     last_words: str = ""
@@ -140,7 +140,7 @@ class CampaignSeen:
 
 @dataclass(frozen=True)
 class Observation:
-    """All there is to know for a decision."""
+    """Everything a decision depends on."""
 
     campaigns: tuple[CampaignSeen, ...]
     """The oldest first."""
@@ -165,7 +165,7 @@ class Track:
     engine: str
     seen: RunSeen
     name: str = ""
-    """Under which its engine finds it again."""
+    """The name by which its engine finds it."""
     settings: Settings = field(default_factory=dict)
     """What its campaign told its engine."""
     started_with: StartedWith | None = None

@@ -1,4 +1,4 @@
-"""What is made of the runs of each campaign: figures, by the workers, and the logs people read."""
+"""Has the results of each campaign made by the workers, and writes the logs people read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors a person can cause and mend."""
+"""Errors that a user can cause, and fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing so that a reader, a crash or a full disk never meets half a file.
+"""Writes files so that no reader ever sees half of one, also after a crash or on a full disk.
 
 Three ways, one for each kind of file: whole documents are written beside and renamed; logs are appended one
 complete line at a time; archives that must be trusted (checkpoints, held-out scores) carry their own checksum.

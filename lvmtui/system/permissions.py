@@ -1,6 +1,6 @@
-"""Whose orders count: the folder's owner's, its group's where the folder's mode lets the group write, and root's.
+"""Whose orders are obeyed: those of the folder's owner, of root, and of its group if the group may write to it.
 
-A folder that everybody may write to does not let everybody stop another person's training.
+If everybody may write to a folder, that still does not let everybody stop another person's training.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lvmtui.system.process_id import host_name
 
 
 class StrangersOrder(PermissionError):
-    """An order was written by somebody whose orders do not count here."""
+    """The user who wrote an order may not give orders here."""
 
 
 def may_order(uid: int, folder: Path) -> bool:
@@ -38,7 +38,7 @@ def read_order(path: Path) -> bytes:
 
 
 def who() -> str:
-    """We ourselves as it stands in an order: `user@host`."""
+    """This user as an order names them: `user@host`."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container without a password file

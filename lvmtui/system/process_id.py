@@ -1,4 +1,4 @@
-"""Who a process is, so that it can be found again and never be taken for another.
+"""The identity of a process, by which it is found again and never confused with another.
 
 Process numbers are reused. Host, boot, PID namespace, number and start time in clock ticks together name one process
 for good (Linux: /proc/PID/stat). Containers of one machine can share a host name and the boot id but not their PID

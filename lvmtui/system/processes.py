@@ -105,15 +105,15 @@ def _owner_words(pid: int) -> str:
 
 @dataclass(frozen=True)
 class Sent:
-    """To whom a signal went."""
+    """Which processes a signal reached."""
 
     reached: tuple[int, ...] = ()
     refused: str = ""
-    """Why one that lives could not be signalled; empty: all were, or have ended."""
+    """Why a living process could not be signalled; empty: all were signalled or have ended."""
 
 
 def ask_to_leave(processes: Iterable[Process]) -> Sent:
-    """TERM to all, and CONT to the stopped ones, which could not act on it otherwise."""
+    """Send TERM to all, and CONT to stopped ones, which otherwise could not react."""
     reached, refused = [], ""
     for process in processes:
         fault = send(process.identity, signal.SIGTERM)
@@ -127,7 +127,7 @@ def ask_to_leave(processes: Iterable[Process]) -> Sent:
 
 
 def stop_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> None:
-    """STOP to everybody `find` finds that is not stopped, again while it finds new ones."""
+    """Send STOP to all processes that `find` returns, and again to new ones, at most `rounds` times."""
     for _ in range(rounds):
         running = [process for process in find() if not process.stopped]
         for process in running:
@@ -137,14 +137,14 @@ def stop_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> None:
 
 
 def resume_all(processes: Iterable[Process]) -> None:
-    """CONT to those that are stopped."""
+    """Send CONT to those that are stopped."""
     for process in processes:
         if process.stopped:
             send(process.identity, signal.SIGCONT)
 
 
 def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
-    """KILL to everybody `find` finds, again while it finds new ones: they may start children meanwhile."""
+    """Send KILL to all processes that `find` returns, and again to new ones: they may start children meanwhile."""
     killed: set[int] = set()
     refused = ""
     for _ in range(rounds):
@@ -166,9 +166,9 @@ def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
 
 
 def state_of(identity: Identity) -> str | None:
-    """The state letter of exactly this process, None if it has ended (a zombie has).
+    """The state letter of exactly this process; None if it has ended. A zombie counts as ended.
 
-    What `identity.alive()` looks at, at half its cost, for who looks at many processes many times.
+    The same test as `identity.alive()` at half its cost, for callers that look at many processes often.
     """
     if not HAS_PROC:
         return "R" if identity.alive() else None

@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lvmtui.formats.data_facts import read_data_facts, read_trivial
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
 from lvmtui.formats.spec import ARMS, Arm
@@ -28,6 +29,7 @@ from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores
+from lvmtui.verdict.single_windows import single_windows
 
 
 def compare(folder: CampaignDir, model: str) -> bool:
@@ -93,7 +95,22 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         retrieval=figures.retrieval() if figures else (),
         judge_on=campaign.judge_on,
         contexts=_contexts(state, model),
+        windows=single_windows(scored, _names(state, pairs), folds=campaign.folds) if alike else None,
     )
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """The part of `split.json` that names articles."""
+
+    cluster_names: tuple[str, ...] = ()
+
+
+def _names(state: CampaignState, pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
+    """The names of the held-out clusters that judge each pair."""
+    folders = [state.dir.split_of(state.campaign.fold_of(pair.seed)) for pair in pairs]
+    found = [find_document(_Clusters, folder / "split.json") for folder in folders]
+    return [clusters.cluster_names if clusters else () for clusters in found]
 
 
 def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
