@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -30,6 +31,8 @@ class SentenceTransformer:
             import sentence_transformers
         except ImportError:
             raise UserError("--model needs sentence-transformers; run pip install 'lvmtui[text]'") from None
+        # The hub's client prints each of its tries where there is no network; the one line below says it all.
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self.name = sanitise(model, 200)
         self._batch = batch
         try:

@@ -129,7 +129,7 @@ def answer_lines(form: Form, answers: Answers, width: int) -> list[Line]:
     said: list[Line] = []
     fault = form.fault or answers.fault
     if answers.busy:
-        said.append(((f" {answers.busy}{glyphs.ELLIPSIS}", "dim"),))
+        said.extend(((f" {part}", "dim"),) for part in wrapped(f"{answers.busy}{glyphs.ELLIPSIS}", width - 3))
     if fault:
         said.extend(_fault_lines(fault, width))
     if answers.plan and not fault:

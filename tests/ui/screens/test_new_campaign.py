@@ -182,6 +182,12 @@ def test_a_fault_is_said_once(tmp_path: Path) -> None:
     assert text.count("✗") == 2, "what goes on in the next line is not another fault"
 
 
+def test_what_goes_on_is_not_cut() -> None:
+    busy = "starting: drawing the split, proving it, writing the runs; esc calls it off, 12 s so far"
+    lines = ["".join(piece for piece, _ in line) for line in answer_lines(Form(), Answers(busy=busy), 60)]
+    assert all(len(line) <= 60 for line in lines) and " ".join("".join(lines).split()).endswith("12 s so far…")
+
+
 async def test_a_file_is_picked(tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]) -> None:
     (tmp_path / "vectors").mkdir()
     (tmp_path / "vectors" / "8k.npz").write_bytes(b"x" * 2048)
