@@ -126,6 +126,7 @@ def test_a_moved_workspace_keeps_its_processes_and_its_place_is_not_trained_in_t
 LOOK = """
 import sys
 from pathlib import Path
+from tests.supervisor.test_elsewhere import looked_at_from_here
 looked_at_from_here(Path(sys.argv[1]))
 """
 
