@@ -281,7 +281,7 @@ def _forward(report: Report) -> list[Block]:
     ]
 
 
-SHOWN_WINDOWS = 3
+SHOWN_WINDOWS = 1
 """Windows of each kind that a page shows of a model; `comparisons/<model>.json` has fifty."""
 
 
@@ -309,9 +309,13 @@ def _windows(report: Report) -> list[Block]:
     return [
         Heading("Single windows", 3, folded=True),
         Paragraph(
-            "Held-out windows to look at: predicted best and worst by both arms together, and where the arms differ "
-            "most. The extremes of many windows are mostly chance; no conclusion rests on them. The campaign's "
-            "folder has fifty of each kind in `comparisons/<model>.json`."
+            (
+                "Held-out windows to look at: predicted best and worst by both arms together, and where the arms "
+                "differ most. The extremes of many windows are mostly chance; no conclusion rests on them. The "
+                "campaign's folder has fifty of each kind in ",
+                Code("comparisons/<model>.json"),
+                ".",
+            )
         ),
         table(columns, rows, right=range(3, 6)),
     ]
