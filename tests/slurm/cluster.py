@@ -156,9 +156,10 @@ class Cluster:
         return socket.gethostname().split(".")[0]
 
     def save(self) -> None:
-        """Wait until the controller has saved what it knows, which it does every few seconds."""
+        """Wait until the controller has saved what it knows: it does so within seconds of a change, and not at all if
+        nothing has changed since it last did."""
         now, saved = time.time(), self.root / "state" / "job_state"
-        self.until(lambda: saved.exists() and saved.stat().st_mtime > now)
+        self.until(lambda: saved.exists() and (saved.stat().st_mtime > now or time.time() > now + 15))
 
     def stop(self) -> None:
         """End every job and every daemon; nothing is left behind."""
