@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import natural, sanitise
 
 Unit = Literal["sentences", "paragraphs", "lines"]
 UNITS: tuple[Unit, ...] = ("sentences", "paragraphs", "lines")
@@ -87,12 +87,7 @@ def _is_json_lines(path: Path) -> bool:
 def _files_of(folder: Path) -> list[Path]:
     """The text files under a folder, chapter 2 before chapter 10."""
     found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted(found, key=lambda p: [_natural(part) for part in p.relative_to(folder).parts])
-
-
-def _natural(name: str) -> list[tuple[int, int | str]]:
-    """A key that sorts numbers in names by their value."""
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
+    return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
 
 
 def _text_files(folder: Path) -> Iterator[Document]:

@@ -42,6 +42,11 @@ def sanitise(text: str | bytes, limit: int = LONGEST_LINE) -> str:
     return text
 
 
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """A key that sorts numbers in names by their value: part 2 before part 10."""
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
+
+
 def last_words(said: bytes, limit: int = 300) -> str:
     """The last line that says something, sanitised; empty if none does."""
     return next((text for line in reversed(said.splitlines()) if (text := sanitise(line, limit).strip())), "")

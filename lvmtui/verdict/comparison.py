@@ -82,6 +82,11 @@ def inputs_of(state: CampaignState, model: str) -> str:
         for view in views:
             assert view.state and view.state.trainer.finished
             digest.update(f"{seed} {view.planned.run} {view.state.trainer.finished.heldout_digest}\n".encode())
+    return _with_baselines(digest, state)
+
+
+def _with_baselines(digest: hashlib._Hash, state: CampaignState) -> str:
+    """The digest in hex, after the files of the trivial baselines."""
     for path in baseline_paths(state):
         try:
             digest.update(path.read_bytes())
@@ -103,12 +108,7 @@ def curve_inputs(state: CampaignState) -> str:
         finished = view.state.trainer.finished if view.state else None
         told = finished.heldout_digest if finished else view.status.phase.value
         digest.update(f"{view.planned.run} {told}\n".encode())
-    for path in baseline_paths(state):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:
-            digest.update(b"none\n")
-    return digest.hexdigest()
+    return _with_baselines(digest, state)
 
 
 def curve_is_current(state: CampaignState) -> bool:

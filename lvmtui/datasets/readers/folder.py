@@ -12,10 +12,10 @@ import numpy as np
 from lvmtui.datasets.readers.articles import Articles, title_of
 from lvmtui.datasets.readers.npy import Header, float_blocks, matrix, read_errors, read_header
 from lvmtui.datasets.readers.refusals import refused_folder
-from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, SourceFacts, natural, shown
+from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, SourceFacts, shown
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import natural, sanitise
 
 
 class FolderSource:

@@ -30,12 +30,11 @@ from lvmtui.datasets.readers.source import (
     Floats,
     SourceFacts,
     choose_by_name,
-    natural,
     shown,
 )
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import natural, sanitise
 
 if TYPE_CHECKING:
     import pyarrow as pa

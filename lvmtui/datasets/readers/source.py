@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +85,6 @@ class Source(Protocol):
 def shown(path: Path) -> str:
     """The name of a file as it stands in messages."""
     return sanitise(path.name or str(path), 200)
-
-
-def natural(name: str) -> list[tuple[int, int | str]]:
-    """A key that sorts numbers in names by their value: part 2 before part 10."""
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def choose_by_name(file: str, asked: str, there: Iterable[str], known: Iterable[str], what: str) -> str:
