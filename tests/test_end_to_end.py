@@ -163,6 +163,16 @@ def test_everything_may_be_killed_and_nothing_is_lost(workspace: Workspace) -> N
     assert set(phases(workspace).values()) == {Phase.FINISHED}
     wait_for(lambda: not marked(workspace))  # the last one may still be on its way out
 
+    # killed after the last run and before the report: somebody still has to write it, and is told so
+    if supervisor := supervisor_of(workspace):
+        os.kill(supervisor.pid, signal.SIGKILL)
+        wait_for(lambda: supervisor_of(workspace) is None)
+    report = newest_campaign(workspace).report
+    report.unlink()
+    assert "no supervisor: the report is not written" in lvmtui(workspace, "status").stdout
+    assert lvmtui(workspace, "attach", "--detach").returncode == 0
+    wait_for(report.exists)
+
 
 def test_single_runs_are_paused_resumed_and_cancelled(workspace: Workspace) -> None:
     started = lvmtui(workspace, *options(workspace, "amn", "gru", epochs=2000), "--detach")

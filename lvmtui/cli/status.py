@@ -167,8 +167,10 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
         lines.append(f"trouble: {state.trouble}")
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
-    elif state.settled:
+    elif not state.needs_supervisor:
         lines.append("nothing is left to do; no supervisor is needed")
+    elif state.unreported:
+        lines.append("no supervisor: the report is not written; 'lvmtui attach' starts one that writes it")
     else:
         lines.append("no supervisor: nothing that waits is started; 'lvmtui attach' starts one")
     return "\n".join(lines)

@@ -64,6 +64,16 @@ class CampaignState:
         """True if no run is going on or will by itself."""
         return all(view.status.over or view.status.phase in (Phase.PAUSED, Phase.SUSPENDED) for view in self.runs)
 
+    @property
+    def unreported(self) -> bool:
+        """True if every run is over and the report is still to be written, which a supervisor does."""
+        return self.finished and not self.dir.report.exists()
+
+    @property
+    def needs_supervisor(self) -> bool:
+        """True if something is left to do that only a supervisor does."""
+        return not self.settled or self.unreported
+
 
 class CampaignReader:
     """One campaign's folder and its runs, read again and again."""

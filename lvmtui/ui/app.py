@@ -152,7 +152,7 @@ class LvmApp(App[int], inherit_bindings=False):
         self.source.start()
 
     def _supervise(self) -> None:
-        """Runs wait and there is no supervisor: try to start one, at most every `ENSURE` seconds."""
+        """Something is left to do and there is no supervisor: try to start one, at most every `ENSURE` seconds."""
         if not self.read_only and time.monotonic() - self._ensured > ENSURE:
             self._ensured = time.monotonic()
             self.run_orders.ensure_supervisor()
@@ -216,7 +216,8 @@ class LvmApp(App[int], inherit_bindings=False):
             return
         if snapshot.run(self.selected) is None:
             self.selected = most_interesting(snapshot)
-        if self._live and not snapshot.supervised and any(run.waits for run in snapshot.runs):
+        left = snapshot.state.unreported or any(run.waits for run in snapshot.runs)
+        if self._live and not snapshot.supervised and left:
             self._supervise()
         if snapshot.judged and self._judged is False:
             self._verdict_came()

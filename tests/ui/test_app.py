@@ -422,6 +422,26 @@ async def test_the_verdict_comes_up_where_no_key_was_pressed_of_late(
         assert isinstance(app.screen, left)
 
 
+async def test_a_report_that_nobody_is_left_to_write_gets_a_supervisor(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor was killed while the last run trained: the run ends, and then nothing waits to be started."""
+    campaign = end(tmp_path)
+    asked: list[int] = []
+    monkeypatch.setattr(LvmApp, "_supervise", lambda self: asked.append(1))
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        monkeypatch.setattr(app, "_live", True)
+        app.look()
+        await pilot.pause()
+        assert asked and "no supervisor: the report is not written" in shown(app)
+        Workspace(tmp_path).campaign(campaign.id).report.write_text("# done\n")
+        asked.clear()
+        app.look()
+        await pilot.pause()
+        assert not asked and "no supervisor" not in shown(app)
+
+
 async def test_a_campaign_that_is_over_already_opens_quietly(
     tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

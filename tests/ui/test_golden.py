@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.paths import Workspace
 from lvmtui.system.process_id import host_name
 from lvmtui.ui.screens.view import View
 from tests.ui.conftest import MakeApp, shown
@@ -41,7 +42,9 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
     host_name.cache_clear()
     for make in (middle, end):
         found[make.__name__] = root = tmp_path_factory.mktemp("w")
-        make(root)
+        campaign = make(root)
+        if make is end:
+            Workspace(root).campaign(campaign.id).report.write_text("# done\n")
         supervise(root)
     yield found
     patch.undo()

@@ -124,7 +124,8 @@ def troubles(snapshot: Snapshot, selected: str, width: int, most: int, *, read_o
 def _troubles(snapshot: Snapshot, selected: str, width: int, *, read_only: bool) -> Iterator[Line]:
     if not snapshot.supervised:
         helps = "'lvmtui attach' starts one" if read_only else "the screen is trying to start one"
-        yield _trouble("no supervisor: nothing that waits is started", helps, width)
+        left = "the report is not written" if snapshot.state.unreported else "nothing that waits is started"
+        yield _trouble(f"no supervisor: {left}", helps, width)
     for run in troubled(snapshot):
         reason = run.trouble or run.word
         word = run.phase.value

@@ -111,8 +111,7 @@ class Snapshot:
     @property
     def judged(self) -> bool:
         """True if the campaign is over and its last word has been written."""
-        over = all(run.view.status.over for run in self.runs)
-        return over and self.state.dir.report.exists()
+        return self.state.finished and not self.state.unreported
 
 
 @dataclass

@@ -255,7 +255,7 @@ class Source:
             state,
             self._now,
             machine=self._machine(),
-            supervised=self._supervised or state.settled,
+            supervised=self._supervised or not state.needs_supervisor,
             log=self._log[1] if selected else (),
             log_run=self._selected if selected else "",
             notes=notes,
