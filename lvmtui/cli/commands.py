@@ -11,41 +11,25 @@ import argparse
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvmtui.cli.parser import USAGE, given_options, parse
-from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.cli.parser import parse
+from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, workspace_of
+from lvmtui.cli.start import attach, demo, run
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
-from lvmtui.planning import options
-from lvmtui.planning.options import OPTIONS, Options
-from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
+from lvmtui.planning.options import OPTIONS
+from lvmtui.planning.read_options import read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
 
 if TYPE_CHECKING:
-    from lvmtui.planning.extend import Extension
+    pass
 
 LOOKED_BACK = 5
 """How many other campaigns `status` looks at, the newest ones."""
-WIPE = "\r\x1b[K"
-"""Clears the line of a terminal in which progress is shown."""
-
-
-class Exit(IntEnum):
-    """Exit codes of the commands."""
-
-    OK = 0
-    RUNS_FAILED = 1
-    """The campaign is over, and a run of it failed, diverged or was cancelled."""
-    USAGE = USAGE
-    """An option, a file or the machine is not as it must be. One line on stderr says what."""
-    LEFT = 130
-    """Ctrl-C. The runs go on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,90 +92,6 @@ def serve(given: argparse.Namespace) -> int:
         raise UserError(f"--port {given.port}: not a port; give a number from 1 to 65535")
     serve_screen(workspace, campaign=campaign, port=given.port, control=given.control)
     return Exit.OK
-
-
-def demo(given: argparse.Namespace) -> int:
-    return _start(given, options.demo(), Given({}))
-
-
-def run(given: argparse.Namespace) -> int:
-    file = read_campaign_file(Path(given.config)) if given.config else Given({})
-    named = {*file.values, *given_options(given).values}
-    if given.add_sizes:
-        return _add_sizes(given, named)
-    if not {"baseline", "expanded", "baseline_runs", "data"} & named:
-        raise UserError(
-            "run: name two vector files with --baseline and --expanded, or one with --data and --sizes; 'lvmtui demo' "
-            "has its own data"
-        )
-    return _start(given, Options(), file)
-
-
-def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
-    """Plan a finished campaign again with more sizes, and start what is new."""
-    from lvmtui.planning.extend import read_extension
-
-    if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "engine"}):
-        option = fixed[0].replace("_", "-")
-        raise UserError(f"--{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
-    workspace = workspace_of(given)
-    extended = read_extension(workspace, campaign_of(given, workspace))
-    return _start(given, extended.options(given.add_sizes), Given({}), extended)
-
-
-def _start(given: argparse.Namespace, start: Options, file: Given, extended: Extension | None = None) -> int:
-    """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
-    from lvmtui.datasets.convert import move_stores
-    from lvmtui.planning.describe import plan_as_json, plan_as_text
-    from lvmtui.planning.plan import make_plan, write_plan
-
-    workspace = workspace_of(given)
-    chosen = combine(start, file, given_options(given))
-    say = _announcer()
-    if workspace.cache is not None and not given.plan:
-        move_stores(workspace.cache, workspace.root)
-    with naming_the_file(file, given_options(given)):
-        plan = make_plan(chosen, workspace, say, extended)
-    if given.plan:
-        say("")
-        print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, _width()))
-        return Exit.OK
-    if plan.power.smallest is None and not given.yes:
-        say("")
-        _ask_whether_to_train(plan.power.words)
-    campaign = write_plan(plan, workspace, say)
-    say("")
-    print(plan_as_text(plan, _width()), flush=True)
-    return _follow(workspace, workspace.campaign(campaign.id), given)
-
-
-def _ask_whether_to_train(power: str) -> None:
-    """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
-    print(f"lvmtui: each model's verdict {power}", file=sys.stderr, flush=True)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UserError("nothing was started; give a larger file, or --yes to train all the same")
-
-
-def attach(given: argparse.Namespace) -> int:
-    workspace = workspace_of(given)
-    return _follow(workspace, campaign_of(given, workspace), given)
-
-
-def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
-    from lvmtui.cli.follow import follow, program
-    from lvmtui.supervisor.container import ends_the_container
-    from lvmtui.supervisor.lock import ensure_supervisor
-
-    if given.detach and ends_the_container():
-        raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
-    print(ensure_supervisor(workspace), file=sys.stderr)
-    if given.detach:
-        print(f"campaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
-        return Exit.OK
-    return follow(workspace, folder, headless=given.headless)
 
 
 def status(given: argparse.Namespace) -> int:
@@ -304,7 +204,7 @@ def check(given: argparse.Namespace) -> int:
         return Exit.OK if holds else Exit.RUNS_FAILED
     if not given.files:
         raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
-    say = _announcer()
+    say = announcer()
     found = check_files(
         [Path(f) for f in given.files],
         workspace.root,
@@ -335,7 +235,7 @@ def import_runs(given: argparse.Namespace) -> int:
 def embed(given: argparse.Namespace) -> int:
     from lvmtui.cli.embed import embed_texts
 
-    embed_texts(given, _announcer())
+    embed_texts(given, announcer())
     return Exit.OK
 
 
@@ -387,53 +287,6 @@ def supervise(given: argparse.Namespace) -> int:
     from lvmtui.supervisor.supervisor import main as supervise_workspace
 
     return supervise_workspace(workspace_of(given))
-
-
-# -- what the commands share ---------------------------------------------------------------------------------------
-
-
-def workspace_of(given: argparse.Namespace) -> Workspace:
-    """The workspace that was named. It may be empty. Raises UserError if it is not a folder."""
-    named = getattr(given, "workspace", ".")  # no default in argparse: a command's would hide a --workspace before it
-    root = Path(named).expanduser()
-    if not root.is_dir():
-        raise UserError(f"--workspace {named}: no such folder; make it or name another")
-    cache = getattr(given, "cache", None)
-    return Workspace(root.resolve(), None if cache is None else Path(cache))
-
-
-def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
-    """The campaign named by its id or part of it; the newest if none is named. Raises UserError."""
-    from lvmtui.state.campaign_reader import newest_campaign
-
-    named = getattr(given, "campaign", None)
-    if named is None:
-        return newest_campaign(workspace)
-    folders = workspace.campaign_dirs()
-    exact = [f for f in folders if f.id == named]
-    found = exact or [f for f in folders if named in f.id]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
-    what = "means more than one" if found else "is not here"
-    which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
-    raise UserError(f"--campaign {named} {what}; {which}: {known}")
-
-
-def _width() -> int:
-    """Characters in a line of the terminal; for a pipe or a file, more than any line has."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-
-
-def _announcer() -> Callable[[str], None]:
-    """A function that shows progress on stderr: on a terminal one line that is overwritten, elsewhere nothing."""
-    terminal = sys.stderr.isatty()
-
-    def say(words: str) -> None:
-        if terminal:
-            print(f"{WIPE}{words}", end="", file=sys.stderr, flush=True)
-
-    return say
 
 
 HANDLERS: dict[str, Callable[[argparse.Namespace], int]] = {

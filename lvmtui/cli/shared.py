@@ -1,0 +1,73 @@
+"""What the commands share: exit codes, the workspace and the campaign that were named, progress on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+from lvmtui.cli.parser import USAGE
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.system.errors import UserError
+
+WIPE = "\r\x1b[K"
+"""Clears the line of a terminal in which progress is shown."""
+
+
+class Exit(IntEnum):
+    """Exit codes of the commands."""
+
+    OK = 0
+    RUNS_FAILED = 1
+    """The campaign is over, and a run of it failed, diverged or was cancelled."""
+    USAGE = USAGE
+    """An option, a file or the machine is not as it must be. One line on stderr says what."""
+    LEFT = 130
+    """Ctrl-C. The runs go on."""
+
+
+def workspace_of(given: argparse.Namespace) -> Workspace:
+    """The workspace that was named. It may be empty. Raises UserError if it is not a folder."""
+    named = getattr(given, "workspace", ".")  # no default in argparse: a command's would hide a --workspace before it
+    root = Path(named).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--workspace {named}: no such folder; make it or name another")
+    cache = getattr(given, "cache", None)
+    return Workspace(root.resolve(), None if cache is None else Path(cache))
+
+
+def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
+    """The campaign named by its id or part of it; the newest if none is named. Raises UserError."""
+    from lvmtui.state.campaign_reader import newest_campaign
+
+    named = getattr(given, "campaign", None)
+    if named is None:
+        return newest_campaign(workspace)
+    folders = workspace.campaign_dirs()
+    exact = [f for f in folders if f.id == named]
+    found = exact or [f for f in folders if named in f.id]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
+    what = "means more than one" if found else "is not here"
+    which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
+    raise UserError(f"--campaign {named} {what}; {which}: {known}")
+
+
+def line_width() -> int:
+    """Characters in a line of the terminal; for a pipe or a file, more than any line has."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+
+
+def announcer() -> Callable[[str], None]:
+    """A function that shows progress on stderr: on a terminal one line that is overwritten, elsewhere nothing."""
+    terminal = sys.stderr.isatty()
+
+    def say(words: str) -> None:
+        if terminal:
+            print(f"{WIPE}{words}", end="", file=sys.stderr, flush=True)
+
+    return say

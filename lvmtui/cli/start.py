@@ -1,0 +1,104 @@
+"""The commands that start a campaign or come back to one: plan it, show the plan, see to a supervisor, follow it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lvmtui.cli.parser import given_options
+from lvmtui.cli.shared import Exit, announcer, campaign_of, line_width, workspace_of
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.planning import options
+from lvmtui.planning.options import Options
+from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file
+from lvmtui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from lvmtui.planning.extend import Extension
+
+
+def demo(given: argparse.Namespace) -> int:
+    return _start(given, options.demo(), Given({}))
+
+
+def run(given: argparse.Namespace) -> int:
+    file = read_campaign_file(Path(given.config)) if given.config else Given({})
+    named = {*file.values, *given_options(given).values}
+    if given.add_sizes:
+        return _add_sizes(given, named)
+    if not {"baseline", "expanded", "baseline_runs", "data"} & named:
+        raise UserError(
+            "run: name two vector files with --baseline and --expanded, or one with --data and --sizes; 'lvmtui demo' "
+            "has its own data"
+        )
+    return _start(given, Options(), file)
+
+
+def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
+    """Plan a finished campaign again with more sizes, and start what is new."""
+    from lvmtui.planning.extend import read_extension
+
+    if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "engine"}):
+        option = fixed[0].replace("_", "-")
+        raise UserError(f"--{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
+    workspace = workspace_of(given)
+    extended = read_extension(workspace, campaign_of(given, workspace))
+    return _start(given, extended.options(given.add_sizes), Given({}), extended)
+
+
+def _start(given: argparse.Namespace, start: Options, file: Given, extended: Extension | None = None) -> int:
+    """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
+    from lvmtui.datasets.convert import move_stores
+    from lvmtui.planning.describe import plan_as_json, plan_as_text
+    from lvmtui.planning.plan import make_plan, write_plan
+
+    workspace = workspace_of(given)
+    chosen = combine(start, file, given_options(given))
+    say = announcer()
+    if workspace.cache is not None and not given.plan:
+        move_stores(workspace.cache, workspace.root)
+    with naming_the_file(file, given_options(given)):
+        plan = make_plan(chosen, workspace, say, extended)
+    if given.plan:
+        say("")
+        print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
+        return Exit.OK
+    if plan.power.smallest is None and not given.yes:
+        say("")
+        _ask_whether_to_train(plan.power.words)
+    campaign = write_plan(plan, workspace, say)
+    say("")
+    print(plan_as_text(plan, line_width()), flush=True)
+    return _follow(workspace, workspace.campaign(campaign.id), given)
+
+
+def _ask_whether_to_train(power: str) -> None:
+    """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
+    print(f"lvmtui: each model's verdict {power}", file=sys.stderr, flush=True)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was started; give a larger file, or --yes to train all the same")
+
+
+def attach(given: argparse.Namespace) -> int:
+    workspace = workspace_of(given)
+    return _follow(workspace, campaign_of(given, workspace), given)
+
+
+def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
+    from lvmtui.cli.follow import follow, program
+    from lvmtui.supervisor.container import ends_the_container
+    from lvmtui.supervisor.lock import ensure_supervisor
+
+    if given.detach and ends_the_container():
+        raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
+    print(ensure_supervisor(workspace), file=sys.stderr)
+    if given.detach:
+        print(f"campaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
+        return Exit.OK
+    return follow(workspace, folder, headless=given.headless)
