@@ -1,6 +1,6 @@
 """Has the commands of `--on-event` told what happened, one short process at a time. A tick never waits for one.
 
-The rule: a happening is told to each command once. The process that tells (`lvmtui.cli.tell`) writes into
+The rule: a happening is told to each command once. The process that tells (`lvmtui.cli.event_command`) writes into
 `told.jsonl` when its command has ended well, or has failed twice; what stands there is not told again, by no
 supervisor. It holds a lock meanwhile and outlives the supervisor: another one's process waits for the lock, looks again
 and finds the line. So nothing is told twice or never, but for one case: if the telling process itself is killed, or the
@@ -52,7 +52,7 @@ class Telling:
 def command_of(telling: Telling) -> tuple[str, ...]:
     """The process that tells."""
     happening = dump_line(encode(telling.happening)).decode().strip()
-    return our_command("lvmtui.cli.tell", str(telling.folder.path), happening, telling.command)
+    return our_command("lvmtui.cli.event_command", str(telling.folder.path), happening, telling.command)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lvmtui.cli import tell
+from lvmtui.cli import event_command as tell
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.status import Phase, Status
 from lvmtui.supervisor.happenings import of_campaign, of_run
@@ -136,7 +136,7 @@ def test_a_failure_is_told_and_a_retry_that_fails_again_too(world: World) -> Non
 def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = world.root / "quick.py"
     quick.write_text(
-        "import sys\nfrom lvmtui.cli import tell\n"
+        "import sys\nfrom lvmtui.cli import event_command as tell\n"
         "tell.SECONDS, tell.AGAIN = 0.5, 0.05\nsys.exit(tell.main(sys.argv[1:]))"
     )
 

@@ -67,9 +67,9 @@ class ParquetSource:
         with _read_errors(path):
             schema = _schema(self._files[0])
         self.columns, notes = choose_columns(shown(path), schema, reading)
-        self._counts = [self._rows_of(file, schema) for file in self._files]
+        counts = [self._rows_of(file, schema) for file in self._files]
         dim, dtype = self._dim(schema)
-        rows = self._vectors(dim) if self.columns.documents else sum(self._counts)
+        rows = int(self._document_lengths.sum()) if self.columns.documents else sum(counts)
         if not rows:
             raise UserError(f"{shown(path)}: has no rows; make the file again")
         size = sum(file.stat().st_size for file in self._files)
@@ -100,7 +100,7 @@ class ParquetSource:
         """The articles, and where the rows go where they do not stand together."""
         columns = self.columns
         if columns.documents:
-            lengths = np.concatenate([_lengths(batch.column(0)) for batch in self._batches([columns.vectors], 1024)])
+            lengths = self._document_lengths
             titles = tuple(map(title_of, self._values(columns.title))) if columns.title else ()
             return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), titles)
         if not columns.article:
@@ -167,9 +167,11 @@ class ParquetSource:
             )
         return dim, dtype
 
-    def _vectors(self, dim: int) -> int:
-        """Vectors in all documents, from the lengths of the lists."""
-        return sum(int(_lengths(batch.column(0)).sum()) for batch in self._batches([self.columns.vectors], 1024))
+    @cached_property
+    def _document_lengths(self) -> npt.NDArray[np.int64]:
+        """Vectors in each document (n,). One pass over the file, which the number of rows and the articles share."""
+        found = [_lengths(batch.column(0)) for batch in self._batches([self.columns.vectors], 64)]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def _numbers(self, column: Any, first: int) -> Floats:
         """The vectors (b, D) of a column of lists, or of lists of lists. Raises UserError for any other cell."""

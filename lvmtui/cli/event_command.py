@@ -1,6 +1,6 @@
 """Tell one command of `--on-event` what happened: the entry of a short process that the supervisor starts.
 
-    python -P -m lvmtui.cli.tell CAMPAIGN_DIR HAPPENING COMMAND     HAPPENING: `formats.told.Happening` as JSON
+    python -P -m lvmtui.cli.event_command CAMPAIGN_DIR HAPPENING COMMAND     HAPPENING: `formats.told.Happening` as JSON
 
 The command runs in a shell, in the workspace, with facts as JSON on stdin and a sentence in $LVMTUI_MESSAGE. It has 30
 seconds, then everything it started is killed; it is tried twice. The rule of what is told when: `supervisor/tell.py`.
