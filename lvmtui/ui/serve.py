@@ -5,6 +5,7 @@ Every visitor gets a screen of their own. The address holds a random token: with
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shlex
@@ -13,6 +14,7 @@ import sys
 from typing import Any
 
 from aiohttp import web
+from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 from lvmtui.formats.paths import Workspace
@@ -21,6 +23,7 @@ from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import host_name
 
 HOST = "127.0.0.1"
+PATIENCE = 10.0  # seconds a screen may take to leave before it is killed
 HEADERS = {
     # the page of textual-serve asks another server for a font
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' data: blob: ws:",
@@ -55,6 +58,7 @@ class _Server(Server):
         super().__init__(command, host=HOST, port=port, title="lvmtui")
         self._token = token
         self._control = control
+        self._visitors: set[web.WebSocketResponse] = set()
 
     def serve(self, debug: bool = False) -> None:
         """Until ctrl-c. Requests are not logged: their lines would hold the token."""
@@ -69,6 +73,19 @@ class _Server(Server):
     async def on_startup(self, app: web.Application) -> None:
         """Nothing is said before the port listens."""
 
+    async def on_shutdown(self, app: web.Application) -> None:
+        """Send every visitor away: open pages would hold the server for a minute."""
+        await asyncio.gather(*(visitor.close() for visitor in self._visitors))
+
+    async def _process_messages(self, websocket: web.WebSocketResponse, app_service: AppService) -> None:
+        """Serve one visitor, and see that visitor's screen end while the event loop can still be told of it."""
+        self._visitors.add(websocket)
+        try:
+            await super()._process_messages(websocket, app_service)
+        finally:
+            self._visitors.discard(websocket)
+            await _end(app_service)
+
     def _listening(self, *words: object) -> None:
         what = "everything can be changed there" if self._control else "read-only; --control adds the keys that change"
         print(f"http://{HOST}:{self.port}/{self._token}/", flush=True)
@@ -79,6 +96,18 @@ class _Server(Server):
             file=sys.stderr,
             flush=True,
         )
+
+
+async def _end(app_service: AppService) -> None:
+    screen = app_service._process
+    assert screen is not None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await app_service.stop()
+            await screen.wait()
+    except TimeoutError:
+        screen.kill()
+        await screen.wait()
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> Any:

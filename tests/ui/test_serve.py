@@ -79,6 +79,16 @@ async def test_who_has_the_address_sees_the_screen_and_changes_nothing(root: Pat
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
+async def test_ctrl_c_sends_an_open_page_away(root: Path) -> None:
+    async with aiohttp.ClientSession() as session:
+        with served(root) as address:
+            screen = await session.ws_connect(f"{address}ws?width=80&height=24")
+            await shown(screen, SHOWN)
+        async with asyncio.timeout(10):
+            while (await screen.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
+                pass
+
+
 async def test_without_the_token_there_is_nothing(root: Path) -> None:
     with served(root) as address:
         base = address.rsplit("/", 2)[0]
