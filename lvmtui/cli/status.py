@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lvmtui.cli.ending import outcome_of, read_table
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import TrivialBaselines
@@ -194,6 +193,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
 
 def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
     """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
+    from lvmtui.cli.ending import outcome_of, read_table
+
     now = time.time()
     eta, known = campaign_eta(state, now), judged(state)
     return {

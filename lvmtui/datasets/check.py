@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.near_copies import Groups
@@ -22,7 +22,7 @@ from lvmtui.datasets.spaces import compare_spaces
 from lvmtui.datasets.store import UNIT_TOLERANCE, Kind, RowScan, Store
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.data_facts import Neighbours, SpaceFacts
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
