@@ -65,6 +65,8 @@ class FileFacts:
     """Share of all runs as long as a window that would cross the border of an article; None where none are known."""
     random_leak: float
     """Share of the windows held out by a random split that have a vector in common with a training window."""
+    fingerprint: str = ""
+    """As the report shows it: 64 hex digits that change when the content, or what is read of it, does."""
     reading: tuple[str, ...] = ()
     """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
 
@@ -245,6 +247,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
         random_leak=_random_leak(starts, arm.vectors, context),
+        fingerprint=arm.fingerprint,
         reading=() if arm.file == BUNDLED else store.facts.notes,
     )
 
@@ -392,8 +395,8 @@ def _neighbour_notes(neighbours: Neighbours) -> list[str]:
     notes = []
     if neighbours.near_copies:
         notes.append(
-            f"{neighbours.near_copies:,} vectors are copies or near-copies that are not equal (cosine "
-            f"{neighbours.same:.4g} and more); they count as one vector, see --same"
+            f"{neighbours.near_copies:,} vectors belong to groups of near-copies (cosine {neighbours.same:.4g} and "
+            "more, not equal); each group counts as one vector, see --same"
         )
     if neighbours.negated:
         notes.append(

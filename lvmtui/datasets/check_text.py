@@ -64,7 +64,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
             ),
         ]
     leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
-    return [*lines, ("random split", f"not used: with it {leak}")]
+    return [*lines, ("random split", f"not used: with it {leak}"), ("fingerprint", facts.fingerprint)]
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:
@@ -119,5 +119,5 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
         ("neighbours", f"median cosine with the nearest one {neighbours.median:.3f}{natural}"),
-        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups that are not equal"),
+        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups of near-copies"),
     ]
