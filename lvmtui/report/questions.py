@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from statistics import fmean
+from statistics import correlation, fmean
 
 from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ARMS
@@ -87,14 +87,20 @@ def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
         return "Unknown: no model is ranked."
     if not points:
         return "Unknown: the parameters of the ranked models are not known."
+    if table.histories and len(points) >= LEAST_MODELS:
+        return "Unknown: the changes are point estimates from different validation windows."
+    return trend(points, plural(len(points), "model"), "parameters and change")
+
+
+def trend(points: Sequence[tuple[float, float]], what: str, compared: str) -> str:
+    """Does the second figure rise with the first, the parameters? `what`: the points, counted; `compared`: both
+    figures."""
     if len(points) < LEAST_MODELS:
-        return f"Unknown: {plural(len(points), 'model')} cannot show a trend; it takes at least {LEAST_MODELS}."
+        return f"Unknown: {what} cannot show a trend; it takes at least {LEAST_MODELS}."
     if len({x for x, _ in points}) == 1:
         return "Unknown: all models have the same number of parameters."
-    if table.histories:
-        return "Unknown: the changes are point estimates from different validation windows."
     rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
-    figures = f"rank correlation of parameters and change {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
+    figures = f"rank correlation of {compared} {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
     if p > ALPHA:
         return f"Not shown by these figures: {figures}."
     return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
@@ -214,7 +220,7 @@ def _forward(table: Table) -> str:
         words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:
-            words += f"; {_listed(blind, len(found))} {'does' if len(blind) == 1 else 'do'} not care for order"
+            words += f"; {_listed(blind, len(found))} {'ignores' if len(blind) == 1 else 'ignore'} the order"
         said.append(f"{words}.")
     return " ".join(said)
 
@@ -238,13 +244,15 @@ EXACT = 7
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     """Spearman's rho and its two-sided p-value: exact for up to `EXACT` points, by Student's t for more."""
     a, b = _ranks(x), _ranks(y)
-    rho = _pearson(a, b)
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        return 0.0, 1.0
+    rho = correlation(a, b)
     if len(a) > EXACT:
         if abs(rho) >= 1:
             return rho, 0.0
         return rho, two_sided_p(rho * math.sqrt((len(a) - 2) / (1 - rho * rho)), len(a) - 2)
     orders = list(permutations(b))
-    return rho, sum(abs(_pearson(a, order)) >= abs(rho) - 1e-12 for order in orders) / len(orders)
+    return rho, sum(abs(correlation(a, order)) >= abs(rho) - 1e-12 for order in orders) / len(orders)
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
@@ -252,10 +260,3 @@ def _ranks(values: Sequence[float]) -> list[float]:
     return [
         sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2 for value in values
     ]
-
-
-def _pearson(a: Sequence[float], b: Sequence[float]) -> float:
-    mean_a, mean_b = fmean(a), fmean(b)
-    cross = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
-    scale = math.sqrt(sum((x - mean_a) ** 2 for x in a) * sum((y - mean_b) ** 2 for y in b))
-    return cross / scale if scale else 0.0
