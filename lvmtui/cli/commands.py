@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lvmtui.cli.parser import parse
 from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, workspace_of
 from lvmtui.cli.start import attach, demo, run
+from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning.options import OPTIONS
 from lvmtui.planning.read_options import read_value
@@ -191,7 +192,7 @@ def queue(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     from lvmtui.datasets.check import check_files
-    from lvmtui.datasets.check_text import check_as_json, check_as_text
+    from lvmtui.datasets.check_text import check_as_text
     from lvmtui.datasets.proof import prove_campaign
 
     workspace = workspace_of(given)
@@ -217,7 +218,7 @@ def check(given: argparse.Namespace) -> int:
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")
-    print(json.dumps(check_as_json(found), indent=1) if given.json else check_as_text(found))
+    print(json.dumps(encode(found), indent=1) if given.json else check_as_text(found))
     if found.files and not given.json:
         print(f"compact copies are kept in {workspace.datasets} for the next check and for campaigns", file=sys.stderr)
     return Exit.USAGE if found.faults else Exit.OK
