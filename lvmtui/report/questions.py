@@ -20,7 +20,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import hits_of, trivial_words
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, Word, listed, population_words, scarcity, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -195,7 +195,7 @@ def _skills(table: Table) -> str:
         unknown = f"unknown (too few {scarcity(skill.gain)})"
         groups.setdefault(words.get(row.expanded.skill_words, unknown), []).append(row.title)
     best = max((skill for _, skill in skilled), key=lambda skill: skill.cosine)
-    said = [f"{word} {', '.join(names)}" for word, names in groups.items()]
+    said = [f"{listed(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in groups.items()]
     return f"With {table.labels[1]}, against {the_trivial(best.against)} ({cosine(best.cosine)}): {'; '.join(said)}."
 
 
@@ -210,13 +210,13 @@ def _forward(table: Table) -> str:
         nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
         against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in found))
         words = (
-            f"With {table.labels[ARMS.index(arm)]}, above {against}: {_range(nexts)} at the next vector, "
-            f"{_range(lasts)} at the last"
+            f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: {_range(nexts)} "
+            f"with the next vector, {_range(lasts)} with the last context vector"
         )
         echoes = [title for title, of in found if of.echoes]
         if echoes:
             gain = "gains" if len(echoes) == 1 else "gain"
-            words += f"; {_listed(echoes, len(found))} {gain} no more at the next than at the last"
+            words += f"; {_listed(echoes, len(found))} {gain} no more at the next vector than at the last"
         words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:
@@ -231,8 +231,9 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _listed(names: Sequence[str], of: int) -> str:
-    """Their names; `all 5 models` where it is all of several."""
-    return f"all {of} models" if len(names) == of > 1 else ", ".join(names)
+    """Their names; `both models`, `all 5 models` where it is all of several."""
+    every = "both models" if of == 2 else f"all {of} models"
+    return every if len(names) == of > 1 else listed(names)
 
 
 # Rank correlation -----------------------------------------------------------------------------------------------------

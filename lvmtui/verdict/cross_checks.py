@@ -116,18 +116,21 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     if found is None:
         return ()
     said = []
-    if found.echoes:
-        none = found.gain_next < SEED_NOISE
-        more = "nothing at the next vector" if none else "no more at the next vector than at the last"
+    near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
+    if found.gain_next < SEED_NOISE:
         said.append(
-            f"with {cell.label} it gains {more}: beside {the_trivial(found.against)} its cosine differs by "
-            f"{signed(found.gain_next)} at the next and by {signed(found.gain_last)} at the last; so it is not shown "
-            "to predict what comes next"
+            f"trained on {cell.label}, it comes no nearer to the next vector than {against} ({near}; to the last "
+            f"context vector {far}), so nothing shows that it predicts what comes next"
+        )
+    elif found.echoes:
+        said.append(
+            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but just as much "
+            f"nearer to the last context vector ({far}), so nothing shows that it predicts what comes next"
         )
     if found.ignores_order:
         said.append(
-            f"with {cell.label} it ignores the order of its context (in random order its cosine is "
-            f"{cosine(found.scores.shuffled)} instead of {cosine(found.scores.next)})"
+            f"trained on {cell.label}, it ignores the order of its context: cosine {cosine(found.scores.next)}, in "
+            f"random order {cosine(found.scores.shuffled)}"
         )
     return tuple(said)
 
