@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
 from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
@@ -21,7 +21,7 @@ from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import Mask, covered, touches
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
@@ -165,6 +165,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
         random_leak=_random_leak(starts, arm.vectors, context),
+        fingerprint=arm.fingerprint,
         reading=() if arm.file == BUNDLED else store.facts.notes,
     )
 

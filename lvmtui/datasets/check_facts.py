@@ -38,6 +38,8 @@ class FileFacts:
     """Share of all runs as long as a window that would cross the border of an article; None where none are known."""
     random_leak: float
     """Share of the windows held out by a random split that have a vector in common with a training window."""
+    fingerprint: str = ""
+    """As the report shows it: 64 hex digits that change when the content, or what is read of it, does."""
     reading: tuple[str, ...] = ()
     """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
 

@@ -65,7 +65,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
             ),
         ]
     leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
-    return [*lines, ("random split", f"not used: with it {leak}")]
+    return [*lines, ("random split", f"not used: with it {leak}"), ("fingerprint", facts.fingerprint)]
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:
@@ -120,7 +120,7 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
         ("neighbours", f"median cosine with the nearest one {neighbours.median:.3f}{natural}"),
-        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups that are not equal"),
+        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups of near-copies"),
     ]
 
 
@@ -189,8 +189,8 @@ def _neighbour_notes(neighbours: Neighbours) -> list[str]:
     notes = []
     if neighbours.near_copies:
         notes.append(
-            f"{neighbours.near_copies:,} vectors are copies or near-copies that are not equal (cosine "
-            f"{neighbours.same:.4g} and more); they count as one vector, see --same"
+            f"{neighbours.near_copies:,} vectors belong to groups of near-copies (cosine {neighbours.same:.4g} and "
+            "more, not equal); each group counts as one vector, see --same"
         )
     if neighbours.negated:
         notes.append(

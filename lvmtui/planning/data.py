@@ -23,11 +23,11 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, arm_names
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, Arm, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
-from lvmtui.planning.options import BUNDLED, Options, count_of_sizes, vectors_of
+from lvmtui.planning.options import Options, count_of_sizes, vectors_of
 from lvmtui.system.errors import UserError
 
 Say = Callable[[str], None]
