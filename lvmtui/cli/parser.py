@@ -12,9 +12,8 @@ from typing import Any
 
 import lvmtui
 from lvmtui.cli.help import EVERYWHERE, PAGES, ROOT, HelpAll, Parser
-from lvmtui.embed.documents import UNITS
+from lvmtui.embed import UNITS
 from lvmtui.planning.options import GROUPS, OPTIONS, RUNNING, Option
-from lvmtui.planning.read_options import Given
 
 ENGINE_OPTION = "engine_option_"
 """Prefix of the attributes for options that an engine declares, so that they cannot clash with others."""
@@ -32,19 +31,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         near = difflib.get_close_matches(wrong, used.option_names(), n=1)
         used.error(f"{wrong}: no such option" + (f", did you mean {near[0]}?" if near else ""))
     return given
-
-
-def given_options(given: argparse.Namespace) -> Given:
-    """The campaign's options among the parsed arguments, with those of its engine."""
-    values = {name: value for name in OPTIONS if (value := getattr(given, name, None)) is not None}
-    settings = {
-        name.removeprefix(ENGINE_OPTION): value
-        for name, value in vars(given).items()
-        if name.startswith(ENGINE_OPTION) and value is not None
-    }
-    if settings:
-        values["engine"] = {"name": values["engine"], **settings} if "engine" in values else settings
-    return Given(values)
 
 
 def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:

@@ -19,13 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.formats.results import POPULATIONS
-from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
+from lvmtui.formats.spec import BUNDLED, LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
 from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
 
-BUNDLED = "bundled"
-"""In place of a file name: the Wikipedia vectors that come with the program."""
 AUTO = "auto"
 """In place of a recipe or a size: the program chooses by the data and says what it chose."""
 LARGEST = 1_000_000_000
