@@ -17,8 +17,7 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.check import Check
-from lvmtui.datasets.check_text import check_as_json
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -27,7 +26,7 @@ from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of, machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context, write_campaign
-from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
@@ -248,7 +247,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
         for fold, split in zip(campaign.fold_numbers, plan.splits, strict=True):
             same = campaign.fold_numbers[0] < fold and not campaign.folds
             split.write(folder.split_of(fold), beside=first if same else None)
-        replace_file(folder.check, dump_document(check_as_json(plan.check)))
+        replace_file(folder.check, dump_document(encode(plan.check)))
         say("proving that no held-out vector is trained or validated on")
         folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
         proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()})
