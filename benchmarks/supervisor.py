@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -20,6 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from command_line import parser_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -41,7 +42,7 @@ TRIES = 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.parse_args()
     report("tick, 200 runs of which 50 run", tick_cpu(), "ms CPU, median", limit=5.0)
     report("  the dearest of them", tick_cpu.dearest, "ms CPU")  # type: ignore[attr-defined]

@@ -22,11 +22,6 @@ from lvmtui.formats.trainer_log import Event, Started
 from lvmtui.formats.user_code import digest_of_folder
 from lvmtui.system.errors import UserError
 
-OUT_OF_MEMORY = re.compile(
-    "out of memory|not enough memory|alloc_failed|cannot allocate memory|memoryallocation", re.IGNORECASE
-)
-"""In messages of CUDA, cuBLAS, cuDNN, HIP, Metal and the CPU's allocator. Making a context or a library's handle needs
-memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
 WORKSPACE = ":16:8"
 """The workspace with which cuBLAS, and cuDNN's recurrent layers, repeat their results. torch's page "Reproducibility"
 names `:4096:8` and `:16:8`, its page "LSTM" `:16:8` and `:4096:2`: this is the one on both, so that all models, the
@@ -178,11 +173,6 @@ def refuse_too_large(what: str, size: int, device: torch.device) -> None:
             f"{what}: {size / 1e9:.1f} GB of vectors do not fit into the GPU's free memory, {free / 1e9:.1f} of "
             f"{total / 1e9:.1f} GB; use a GPU with more, end what else uses it, or use --device cpu"
         )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, the host's or a device's, was too small."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or bool(OUT_OF_MEMORY.search(str(error)))
 
 
 def versions() -> dict[str, str]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.check import PART, Check, check_arms, too_short
+from lvmtui.datasets.check import PART, check_arms, too_short
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
 from lvmtui.datasets.near_copies import Groups

@@ -17,8 +17,7 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.check import Check
-from lvmtui.datasets.check_text import check_as_json
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -248,7 +247,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
         for fold, split in zip(campaign.fold_numbers, plan.splits, strict=True):
             same = campaign.fold_numbers[0] < fold and not campaign.folds
             split.write(folder.split_of(fold), beside=first if same else None)
-        write_document(folder.check, check_as_json(plan.check))
+        write_document(folder.check, plan.check)
         say("proving that no held-out vector is trained or validated on")
         folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
         proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()})

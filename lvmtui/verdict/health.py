@@ -257,7 +257,7 @@ def _no_better(
         if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
             return None
         reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
-    words = f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}{means}"
+    words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
     return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
 
 

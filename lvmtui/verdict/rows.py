@@ -334,10 +334,10 @@ def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
         return None
     gains = []
     for arm, run in runs:
-        best, reached = best_trivial(run, pair.trivial.get(arm)), _reached(run, share)
-        if best is None or reached is None:
+        best, cosine = best_trivial(run, pair.trivial.get(arm)), reached(run, share)
+        if best is None or cosine is None:
             return None
-        gains.append(reached / best.cosine)
+        gains.append(cosine / best.cosine)
     before, after = gains
     return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
 
@@ -350,7 +350,7 @@ def _share(run: RunState) -> float:
     return min(1.0, known[-1].step / max(1, run.spec.total_steps)) if known else 0.0
 
 
-def _reached(run: RunState, share: float) -> float | None:
+def reached(run: RunState, share: float) -> float | None:
     """The best validation cosine up to a share of the training."""
     until = share * run.spec.total_steps + 1e-6
     best = peak([e for e in run.trainer.evaluations if e.step <= until])

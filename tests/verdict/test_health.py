@@ -152,10 +152,10 @@ def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
     assert not [f for f in health_of(run_of(run), TRIVIAL) if f.alarm]
     (said,) = health_of(run_of(run[:4]), TRIVIAL)
     assert said.label == "at context mean"
-    assert said.words == "no better than the context mean so far: .5070, that has .5070"
+    assert said.words == "no better than the context mean so far: .5070 against .5070"
     (said,) = health_of(run_of(run, heldout=0.5064), TRIVIAL)
     assert said.label == "below recency mean"
-    assert said.words == "no better than the recency mean on the held-out windows: .5064, that has .5170 (plain means)"
+    assert said.words == "no better than the recency mean on the held-out windows: .5064 against .5170 (plain means)"
 
 
 def test_shuffled_targets_fail_to_learn() -> None:
