@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.learning_curve import LEAST_SIZES
 from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import BUNDLED, LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
@@ -102,8 +103,6 @@ def _labels_problem(labels: tuple[str, ...]) -> str | None:
 
 MOST_SIZES = 12
 """A single number up to this one is a count of sizes, a larger one is a size."""
-LEAST_SIZES = 3
-"""For a learning curve."""
 UNITS = {"k": 1_000, "m": 1_000_000}
 
 

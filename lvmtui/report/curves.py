@@ -11,6 +11,8 @@ from lvmtui.system.numbers import cosine
 from lvmtui.verdict.health import finite
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+SPARKS = 20
+"""Characters of a sparkline, at most."""
 WIDTH, HEIGHT = 480, 214
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 42, 30
 
@@ -60,12 +62,12 @@ def curve_file(model: str) -> str:
     return f"{file_stem(model)}.svg"
 
 
-def sparkline(values: Sequence[float], width: int = 20) -> str:
-    """`▁▃▅▆▇███`: the values, thinned to `width`, between their lowest and highest."""
+def sparkline(values: Sequence[float]) -> str:
+    """`▁▃▅▆▇███`: the values, thinned to SPARKS, between their lowest and highest."""
     if not values:
         return ""
-    if len(values) > width:
-        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+    if len(values) > SPARKS:
+        values = [values[round(i * (len(values) - 1) / (SPARKS - 1))] for i in range(SPARKS)]
     low, span = min(values), max(values) - min(values)
     return "".join(BLOCKS[round((v - low) / span * (len(BLOCKS) - 1))] if span > 0 else BLOCKS[3] for v in values)
 

@@ -28,7 +28,7 @@ from lvmtui.system.files import replace_file, sealed_digest
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
-from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores
+from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows
 
 
@@ -164,7 +164,7 @@ def _alike(scored: list[ScoredPair], pairs: int, *, folds: bool) -> bool:
     )
 
 
-def _side(view: RunView) -> tuple[Scores | None, Side]:
+def _side(view: RunView) -> tuple[WindowScores | None, Side]:
     """A finished run's scores, if they are what it vouched for, and what the checks need."""
     assert view.state and view.state.trainer.finished
     scores, fault = read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
@@ -177,7 +177,7 @@ def _side(view: RunView) -> tuple[Scores | None, Side]:
     )
 
 
-def read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
+def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
     if not path.exists():
         return None, f"{path.name} is missing"
     if sealed_digest(path) != digest:
@@ -185,7 +185,7 @@ def read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             columns = [arrays[name] for name in ("window", "cluster", "stratum", "cosine", "last_cosine", "rank")]
-            scores = Scores(int(arrays["version"]), str(arrays["fingerprint"]), *columns)
+            scores = WindowScores(int(arrays["version"]), str(arrays["fingerprint"]), *columns)
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         return None, f"{path.name} cannot be read ({error})"
     if {column.shape for column in columns} != {(scores.window.size,)} or not scores.window.size:
