@@ -147,12 +147,11 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
 
 def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
     """The scores of a run, or why there are none."""
-    finished = view.state.trainer.finished if view.state else None
-    if finished is None:
+    if view.finished is None:
         return None, view.status.phase.value if view.state else "missing"
     if view.planned.run in unfit:
         return None, "collapsed or failed to learn"
-    return read_scores(view.folder.heldout, finished.heldout_digest)
+    return read_scores(view.folder.heldout, view.finished.heldout_digest)
 
 
 def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
