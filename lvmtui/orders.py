@@ -16,8 +16,9 @@ from typing import get_args
 
 from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.started_with import differences, read_started_with, started_with_now, write_started_with
+from lvmtui.formats.started_with import differences, read_started_with, started_with_now
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, PHASES, Order, Phase
@@ -188,7 +189,7 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
         before = read_started_with(folder.started_with)
         changed = differences(before, now)
         if changed and folder.campaign.exists():
-            _write(folder.path, partial(write_started_with, folder.started_with, now))
+            _write(folder.path, partial(write_document, folder.started_with, now))
             if before is not None:
                 lines.append(f"{folder.id}: its runs are started with what this shell has from now on: {changed}")
     return lines

@@ -104,7 +104,7 @@ class Training:
     # -- before the first step ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Open the data, build the model, take up the newest whole checkpoint, say so."""
+        """Open the data, build the model, resume from the newest whole checkpoint, log the start."""
         spec = self.spec = read_spec(self.folder.spec)
         if spec.own_model or spec.recipe.own_loss:
             sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)

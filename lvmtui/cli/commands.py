@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lvmtui.cli.parser import parse
-from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, workspace_of
+from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning.options import OPTIONS
@@ -232,7 +232,7 @@ def check(given: argparse.Namespace) -> int:
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")
-    print(json.dumps(encode(found), indent=1) if given.json else check_as_text(found))
+    print(json.dumps(encode(found), indent=1) if given.json else check_as_text(found, line_width()))
     if found.files and not given.json:
         print(f"compact copies are kept in {workspace.datasets} for the next check and for campaigns", file=sys.stderr)
     return Exit.USAGE if found.faults else Exit.OK

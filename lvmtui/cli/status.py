@@ -16,6 +16,7 @@ from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
@@ -48,7 +49,7 @@ class Row:
     state: str
     epoch: str
     gain: str
-    """See `GAIN`; a bare cosine where the baseline is not known. Bare cosines stand on different windows."""
+    """See `GAIN`; empty until the baseline is known. Of imported runs the bare cosine."""
     time: str
     note: str
 
@@ -112,9 +113,6 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, man
             "",
             sanitise(view.fault, 1000),
         )
-    trivial = best_trivial(run, known.trivial.get(planned.run))
-    best = run.trainer.best.cosine if run.trainer.best else None
-    gain = "" if best is None else words.signed(best - trivial.cosine) if trivial else words.cosine(best)
     epochs = run.spec.total_steps / run.spec.steps_per_epoch
     epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
     expected = eta.runs.get(planned.run)
@@ -141,10 +139,18 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, man
         seed,
         status.phase.value,
         epoch,
-        gain,
+        _gain(run, known.trivial.get(planned.run)),
         spent,
         sanitise(note, 1000),
     )
+
+
+def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
+    best = run.trainer.best.cosine if run.trainer.best else None
+    if best is None or run.spec.imported:
+        return "" if best is None else words.cosine(best)
+    against = best_trivial(run, trivial)
+    return words.signed(best - against.cosine) if against else ""
 
 
 def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
@@ -165,7 +171,9 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
     width = width or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
     known = judged(state)
-    rows = [Row("model", "arm", "seed", "state", "epoch", "gain", "time", ""), *rows_of(state, eta, known)]
+    imported = any(view.state and view.state.spec.imported for view in state.runs)
+    figure = "best" if imported else "gain"
+    rows = [Row("model", "arm", "seed", "state", "epoch", figure, "time", ""), *rows_of(state, eta, known)]
     columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
     widths = [max(map(len, column)) for column in columns]
     lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
@@ -173,7 +181,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
         row = "".join(cell.ljust(size) + "  " for cell, size in zip(cells, widths, strict=False) if size)
         first, *more = textwrap.wrap(note, max(NARROWEST, width - len(row))) or [""]
         lines += [(row + first).rstrip(), *(" " * len(row) + line for line in more)]
-    lines += ["", GAIN]
+    lines += [] if imported else ["", *textwrap.wrap(GAIN, width)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     lines += ["", f"change from {small} to {large}", *_model_lines(_models(state, known)), ""]
     if state.silence and not state.settled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
@@ -16,8 +17,8 @@ INCOHERENT = 0.5
 """Share of the baseline's coherence below which new rows are not text like it."""
 
 
-def check_as_text(checked: Check) -> str:
-    """The check as plain lines, without colour."""
+def check_as_text(checked: Check, width: int = 10_000) -> str:
+    """The check as plain lines, without colour, wrapped to `width` characters."""
     lines = []
     for facts in checked.files:
         lines += [
@@ -36,7 +37,13 @@ def check_as_text(checked: Check) -> str:
         lines += ["near-copies", *(f"  {name:<15}{text}" for name, text in _neighbour_lines(checked.neighbours)), ""]
     lines += [f"note: {note}" for note in checked.notes]
     lines += [f"fault: {fault}" for fault in checked.faults] or ["no faults"]
-    return "\n".join(lines)
+    return "\n".join(_wrapped(line, max(40, width)) for line in lines)
+
+
+def _wrapped(line: str, width: int) -> str:
+    """What goes on stands below the words, to the right of the name."""
+    indent = 17 if line.startswith("  ") else 6
+    return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False)
 
 
 def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:

@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
-from lvmtui.system.files import replace_file
+from lvmtui.system.files import last_line
 from lvmtui.system.launch import our_command
 from lvmtui.system.programs import ending_words, kill_child, lower_priority, spawn, unmarked_environment
-from lvmtui.system.text import last_words
 
 Kind = Literal["baselines", "comparison", "report"]
 TRIES = 3
@@ -163,7 +162,7 @@ class Made:
         """The task's result is there."""
         self.results[task.key] = task.made_from
         with suppress(OSError):  # it is made again by the next supervisor, at the price of some seconds
-            replace_file(self._path, dump_document(encode(MadeFrom(self.results))), durable=False)
+            write_document(self._path, MadeFrom(self.results), durable=False)
 
 
 @dataclass
@@ -233,7 +232,7 @@ class Workers:
         elif code == 0 and result_of(running.folder, running.task).exists():
             fault = ""
         else:
-            fault = _last_line(running.folder) or (ending_words(code) if code else "left no result")
+            fault = last_line(running.folder.task_output) or (ending_words(code) if code else "left no result")
         with suppress(OSError):
             running.folder.task_output.unlink()
         self._running = None
@@ -276,13 +275,3 @@ class Workers:
 
 def _environment() -> dict[str, str]:
     return {**unmarked_environment(os.environ), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-def _last_line(folder: CampaignDir) -> str:
-    """The last line that the worker printed."""
-    try:
-        with folder.task_output.open("rb") as output:
-            output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
-            return last_words(output.read())
-    except OSError:
-        return ""

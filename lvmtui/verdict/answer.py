@@ -19,7 +19,7 @@ from lvmtui.verdict.table import Average, Row, Table
 from lvmtui.verdict.words import DOWN, UP, Word, interval_words, listed, population_words, scarcity, the_trivial
 
 NAMED = 3
-"""Models that are named in the answer; more are counted."""
+"""At most this many models are named; more are only counted."""
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {

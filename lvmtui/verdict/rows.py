@@ -33,8 +33,7 @@ SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline "
     "on its own validation windows"
 )
-"""What stands beside the change of runs that are not compared yet: the windows of the two arms differ, and so does how
-hard they are."""
+"""Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
 
 Trivials = Mapping[str, TrivialBaselines | None]
 """Trivial baselines of each run's arm and fold, by the name of the run."""
@@ -47,7 +46,7 @@ def draft_row(
     trivial: Trivials,
     health: Mapping[str, tuple[Finding, ...]],
 ) -> Row:
-    """The row's figures. Its verdict is final unless it has an estimate: that is judged among the other models'."""
+    """The row's figures. A row with an estimate gets its verdict later, with the other models; else it is final."""
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     history = any(_only_history(view) for arm in ARMS for view in _views(state, model, arm))
     estimate, change, early, notes = None, None, None, []
@@ -343,7 +342,7 @@ def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
 
 
 def _share(run: RunState) -> float:
-    """Of the training that has been evaluated; a run that ended early has had all of it."""
+    """Share of the training that has been evaluated; 1 for a finished run."""
     if run.trainer.finished:
         return 1.0
     known = scored(run.trainer.evaluations)

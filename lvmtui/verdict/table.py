@@ -38,7 +38,7 @@ class EarlyChange:
     percent: float
     """(expanded / its best trivial baseline) over (baseline / its best trivial baseline), less 1, in percent."""
     share: float
-    """Of the training, that both arms had done where they are compared; the least of the pairs."""
+    """Share of the training that both arms had done when they were compared; of several pairs the smallest."""
 
     @property
     def words(self) -> str:

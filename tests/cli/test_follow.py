@@ -78,11 +78,13 @@ def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_pa
 def test_runs_on_different_windows_are_told_by_their_gains(tmp_path: Path) -> None:
     workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
     bring_to(workspace, campaign, "amn", "baseline", state="running")
-    bare = status_as_text(state_of(workspace, campaign), None).splitlines()[4].split()
-    best = next(float(word) for word in bare if re.fullmatch(r"\.\d{4}", word))
+    state = state_of(workspace, campaign)
+    assert not re.search(r"[+−. ]\.\d{4}", status_as_text(state, None).splitlines()[4]), "no baseline yet"
     trivial = write_trivial(workspace, campaign, "baseline")
-    row = status_as_text(state_of(workspace, campaign), None).splitlines()[4]
-    assert signed(best - max(trivial.validation_cosines.values())) in row.split()
+    run = state.runs[0].state
+    assert run and run.trainer.best and run.trainer.best.cosine
+    gain = signed(run.trainer.best.cosine - max(trivial.validation_cosines.values()))
+    assert gain in status_as_text(state, None).splitlines()[4].split()
 
 
 def test_a_long_reason_wraps_and_keeps_its_end(tmp_path: Path) -> None:
