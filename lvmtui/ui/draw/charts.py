@@ -18,6 +18,8 @@ STEEP = 6
 """Points of a curve from which its steep beginning may leave the picture."""
 NAMED = 5
 """Height from which the last line names the ends of the x axis."""
+NEAR = 3
+"""Rows in which a label may stand: that of the curve's end, and those above and below."""
 TICKS = 3
 """Least number of ticks of the y axis."""
 Point = tuple[float, float]
@@ -258,13 +260,12 @@ class _Canvas:
         column, row = dots[-1][0] // 2 + 2, min(self.height - 1, max(0, dots[-1][1] // 4))
         nearest = sorted(range(self.height), key=lambda y: abs(y - row))
         size, label = cell_len(curve.label), (curve.label, curve.style)
-        if column + size <= self.columns:
-            taken = {y for y, _ in self.labels}
-            free = (y for y in nearest if y not in taken and self._is_free(y, column - 1, size + 2))
-            if (at := next(free, None)) is not None:
-                self.labels[(at, column)] = label
-                return
-        if (at := next((y for y in nearest if y not in self.ends), None)) is not None:
+        taken = {y for y, _ in self.labels}
+        places = ((y, x) for y in nearest[:NEAR] for x in range(column, self.columns - size + 1))
+        free = (at for at in places if at[0] not in taken and self._is_free(at[0], at[1] - 1, size + 2))
+        if (place := next(free, None)) is not None:
+            self.labels[place] = label
+        elif (at := next((y for y in nearest if y not in self.ends), None)) is not None:
             self.ends[at] = label
 
     def _is_free(self, row: int, column: int, size: int) -> bool:

@@ -35,7 +35,10 @@ HINTS = {
     "import": "folders of earlier runs to import, instead of everything above",
 }
 """Fields that take text, and what an empty one shows."""
-FIELDS = tuple(name for one in SHOWN for name in (one.name, OWN.get(one.name, "")) if name) + ("campaign", "more", "import")
+FIELDS = (
+    *(name for one in SHOWN for name in (one.name, OWN.get(one.name, "")) if name),
+    *("campaign", "more", "import"),
+)
 DEMO_OFFER = "enter starts the demo: small models, bundled vectors"
 """Said of a form in which nothing has been filled in."""
 NAME = 12

@@ -18,7 +18,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Label, Select, SelectionList
+from textual.widgets import Label, Select
 
 from lvmtui.models import MODELS, title_of
 from lvmtui.planning.options import OPTIONS
@@ -30,7 +30,7 @@ from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
-from lvmtui.ui.widgets.field import Field
+from lvmtui.ui.widgets.field import Field, Ticks
 from lvmtui.ui.widgets.picker import Picker, completed, typed_path
 
 SLOW = 2.0
@@ -113,7 +113,7 @@ class NewScreen(View):
     def _field(self, name: str) -> Widget:
         if name == "models":
             ticks = ((title_of(model), model, True) for model in MODELS)
-            return SelectionList[str](*ticks, id=name, compact=True)
+            return Ticks(*ticks, id=name, compact=True)
         if name in CHOICES:
             offered = CHOICES[name]
             return Select(
@@ -180,7 +180,7 @@ class NewScreen(View):
         """The form as it is filled in now."""
         return Form(
             {field.id or "": field.value for field in self.query(Field) if field.value},
-            frozenset(self.query_one("#models", SelectionList).selected),
+            frozenset(self.query_one("#models", Ticks).selected),
             {one.id or "": str(one.value) for one in self.query(Select) if one.value != CHOICES[one.id or ""][0]},
         )
 

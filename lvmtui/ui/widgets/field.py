@@ -1,13 +1,15 @@
-"""A field to type into: Textual's, which takes keys in the order in which they were typed."""
+"""Fields of forms: Textual's, but for what does not do over a slow line or without colours."""
 
 from __future__ import annotations
 
 from typing import cast
 
+from rich.segment import Segment
 from textual import events
 from textual.binding import Binding
+from textual.strip import Strip
 from textual.suggester import Suggester
-from textual.widgets import Input
+from textual.widgets import Input, SelectionList
 
 EDITING = {
     key: binding.action
@@ -36,3 +38,15 @@ class Field(Input):
             event.stop()
             event.prevent_default()
             await self.run_action(action)
+
+
+class Ticks(SelectionList[str]):
+    """Textual draws the same X in every box, and tells by its colour alone what is ticked."""
+
+    def render_line(self, y: int) -> Strip:
+        strip, at = super().render_line(y), self.scroll_offset.y + y
+        if at >= self.option_count:
+            return strip
+        ticked = self.get_option_at_index(at).value in self.selected
+        box = zip(("[", "x" if ticked else " ", "]"), strip, strict=False)
+        return Strip([*(Segment(text, segment.style) for text, segment in box), *list(strip)[3:]], strip.cell_length)

@@ -21,7 +21,6 @@ from lvmtui.ui.widgets.prompt import TextField
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import middle
 
-
 TO_MODELS = ("tab",) * FIELDS.index("models")
 
 
