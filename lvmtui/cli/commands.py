@@ -8,6 +8,7 @@ once, and only the screen may import Textual.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -73,6 +74,7 @@ def _drop_output() -> None:
 
 
 def screen(given: argparse.Namespace) -> int:
+    gc.disable()  # until the first picture: what is loaded stays
     from lvmtui.ui.app import run
 
     workspace = workspace_of(given)

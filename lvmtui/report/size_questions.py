@@ -12,8 +12,9 @@ from lvmtui.formats.results import ALPHA, Interval
 from lvmtui.models import title_of
 from lvmtui.report.costs import Cost
 from lvmtui.report.questions import LEAST_MODELS, Question, rank_correlation
-from lvmtui.report.sizes import named_all, worth_words
+from lvmtui.report.sizes import named_all
 from lvmtui.system.numbers import count, signed
+from lvmtui.verdict.words import worth_words
 
 
 def size_questions(curve: LearningCurve | None, costs: Mapping[str, Cost]) -> tuple[Question, ...]:

@@ -7,6 +7,7 @@ nothing for them.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -149,6 +150,8 @@ class LvmApp(App[int], inherit_bindings=False):
 
     def _begin(self) -> None:
         """What can wait until the first picture is shown."""
+        gc.freeze()
+        gc.enable()
         self.source.start()
 
     def _supervise(self) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
 from lvmtui.models import title_of
-from lvmtui.report.sizes import worth_words
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Series, chart
 from lvmtui.ui.draw.lines import Line, Piece, cut, fit, left, right
+from lvmtui.verdict.words import worth_words
+
+if TYPE_CHECKING:
+    from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
 
 MODEL, CELL = 14, 7
 WORD_STYLES = {"still rising": "better", "flattening": "better", "falling": "worse", "cannot tell": "note"}

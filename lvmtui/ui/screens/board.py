@@ -55,6 +55,7 @@ class BoardScreen(View):
         yield Canvas(id="answer")
         yield Canvas(id="wrong")
         with Container(id="panels"):
+            yield from (ModelPanel() for _ in self.snapshot.models[:MANY]) if self.snapshot else ()
             yield Canvas(id="spare")
         yield Canvas(id="rows")
         yield Canvas(id="about")
@@ -112,7 +113,7 @@ class BoardScreen(View):
         lines = math.ceil(count / max(1, most))
         high = lines * (LOWEST + max((len(model.runs) for model in snapshot.models), default=0))
         fits = 0 < count <= MANY and not self.has_class("-narrow") and high <= self.size.height - AROUND
-        self.set_class(fits, "-panels")
+        self.set_class(not fits, "-list")
         if fits:
             box, columns = self.query_one("#panels", Container), math.ceil(count / lines)
             panels = list(box.query(ModelPanel))
