@@ -18,7 +18,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Label, Select
+from textual.widgets import Label
 
 from lvmtui.models import MODELS, title_of
 from lvmtui.planning.options import OPTIONS
@@ -30,7 +30,7 @@ from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
-from lvmtui.ui.widgets.field import Field, Ticks
+from lvmtui.ui.widgets.field import Field, OneOf, Ticks
 from lvmtui.ui.widgets.picker import Picker, completed, typed_path
 
 SLOW = 2.0
@@ -115,10 +115,7 @@ class NewScreen(View):
             ticks = ((title_of(model), model, True) for model in MODELS)
             return Ticks(*ticks, id=name, compact=True)
         if name in CHOICES:
-            offered = CHOICES[name]
-            return Select(
-                zip(offered, offered, strict=True), value=offered[0], allow_blank=False, id=name, compact=True
-            )
+            return OneOf(CHOICES[name], id=name)
         suggester = PathSuggester(several=OPTIONS[name].several) if name in FILES else None
         return Field(placeholder=HINTS[name], id=name, suggester=suggester)
 
@@ -181,7 +178,7 @@ class NewScreen(View):
         return Form(
             {field.id or "": field.value for field in self.query(Field) if field.value},
             frozenset(self.query_one("#models", Ticks).selected),
-            {one.id or "": str(one.value) for one in self.query(Select) if one.value != CHOICES[one.id or ""][0]},
+            {one.id or "": str(one.value) for one in self.query(OneOf) if one.value != CHOICES[one.id or ""][0]},
         )
 
     def action_leave_form(self) -> None:

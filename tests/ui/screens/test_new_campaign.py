@@ -283,3 +283,15 @@ async def test_keys_typed_in_one_burst_keep_their_order(
         for key in (*"wrong.npz", "ctrl+u", *"a.npz", "tab", *"b.npz"):
             app.simulate_key(key)
         await until(pilot, lambda: "--baseline a.npz --expanded b.npz" in shown(app))
+        for key in (*TO_MODELS[1:], "space", "down", "down", "space", "tab", *"m.py:M"):
+            app.simulate_key(key)
+        await until(pilot, lambda: "--models lstm transformer graphmert_lvm m.py:M" in shown(app))
+
+
+async def test_what_is_ticked_is_told_without_colours(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press(*TO_MODELS, "down", "space")
+        await until(pilot, lambda: "[ ] LSTM" in shown(app) and shown(app).count("[x]") == len(MODELS) - 1)
