@@ -75,7 +75,7 @@ def _drop_output() -> None:
 
 def screen(given: argparse.Namespace) -> int:
     gc.disable()  # until the first picture: what is loaded stays
-    from lvmtui.ui.app import run
+    from lvmtui.ui.start import run
 
     workspace = workspace_of(given)
     campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None

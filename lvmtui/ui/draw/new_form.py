@@ -166,6 +166,7 @@ def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
             f"{_runs_words(plan)}, {campaign.get('size')} models, recipe {campaign.get('recipe')}, "
             f"device {campaign.get('device')}",
         ),
+        ("trained on", _arms_words(campaign)),
         ("held out", f"{_number(split.get('windows'))} windows of {_number(split.get('clusters'))} articles or blocks"),
     ]
     if expected := _expected_words(plan):
@@ -186,6 +187,14 @@ def _runs_words(plan: dict[str, Any]) -> str:
     runs = plan.get("runs")
     count = words.plural(len(runs) if isinstance(runs, list) else 0, "run")
     return f"{count}, {_number(_mapping(plan.get('campaign')).get('jobs'))} side by side"
+
+
+def _arms_words(campaign: Mapping[str, Any]) -> str:
+    """`8k and 23k`, `3k, 8k and 23k`: the sizes that are compared."""
+    between = campaign.get("between")
+    arms = [campaign.get("baseline"), *(between if isinstance(between, list) else ()), campaign.get("expanded")]
+    *first, last = (str(_mapping(arm).get("label", "")) for arm in arms)
+    return f"{', '.join(first)} and {last}"
 
 
 def _expected_words(plan: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES, Phase
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
@@ -101,6 +101,12 @@ class Snapshot:
         """The model a run belongs to."""
         found = self._by_name.get(name)
         return found[0] if found else None
+
+    @property
+    def most_interesting(self) -> str:
+        """The name of the run to look at first: one that goes on, else the first."""
+        going = next((run for run in self.runs if PHASES[run.phase].pace == "works"), None)
+        return (going or self.runs[0]).name if self.runs else ""
 
     @property
     def finished(self) -> int:
