@@ -11,10 +11,11 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+
+from command_line import folder_and_options
 
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.live import read_progress
@@ -24,13 +25,12 @@ from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 
 
 def main(arguments: list[str]) -> int:
-    root = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else Path(tempfile.mkdtemp())
-    return timed(root, "demo", *(a for a in arguments if a != str(root)))
+    root, options = folder_and_options(arguments, __doc__)
+    return timed(root, "demo", *options)
 
 
 def timed(root: Path, *command: str) -> int:
     """Run a command of `lvmtui` that trains a campaign in `root`, print what it prints and what the time went to."""
-    root.mkdir(parents=True, exist_ok=True)
     whole = [sys.executable, "-P", "-m", "lvmtui", *command, "--headless", "--workspace", str(root)]
     began, first_line, first_progress = time.monotonic(), None, None
     process = subprocess.Popen(whole, stdout=subprocess.PIPE, text=True)

@@ -1,6 +1,6 @@
 """What the screen costs: the real program in a real pseudo-terminal, 120x40, beside a simulated campaign.
 
-python benchmarks/screen.py [--seconds 20] [--only first,bytes,latency,log,idle,many] [--priority -15]
+    python benchmarks/screen.py [--seconds 20] [--only first,bytes,latency,log,idle,many] [--priority -15]
 
 A process of its own plays the trainers: digits four times a second for five runs (once a second for five hundred),
 an evaluation every few seconds, a log line a second. Times depend on what else the machine does; `--priority` (root
@@ -9,7 +9,6 @@ only) gives the screen and its trainers the processor before other work, which i
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import random
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+from command_line import parser_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -250,7 +250,7 @@ def big_log(root: Path, names: list[str]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--only", default="first,bytes,latency,idle,many,log")
     parser.add_argument("--priority", type=int, default=0)

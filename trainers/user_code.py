@@ -106,7 +106,7 @@ def load_kept(kept: Mapping[str, Any]) -> nn.Module:
 
 
 class Bounded:
-    """Stands for stdout or stderr while a user's code runs, and passes on so much and no more."""
+    """Stands in for stdout or stderr while a user's code runs, and passes on at most `most` characters."""
 
     def __init__(self, stream: Any, most: int = MOST_OUTPUT) -> None:
         self._stream = stream

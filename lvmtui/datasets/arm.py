@@ -11,12 +11,10 @@ from lvmtui.datasets.convert import Progress, convert, source_fault
 from lvmtui.datasets.readers.source import shown
 from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import BUNDLED, ArmData, Reading
 from lvmtui.formats.spec import Arm as ArmName
-from lvmtui.formats.spec import ArmData, Reading
 from lvmtui.system.errors import UserError
 
-BUNDLED = "bundled"
-"""Stands for the path of the vectors that come with the program."""
 BUNDLED_BASELINE_ROWS = 8_280
 """The first 41 of the bundled articles."""
 

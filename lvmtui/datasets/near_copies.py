@@ -259,7 +259,7 @@ def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Int
         some = slice(first, first + COLUMNS)
         signatures[some] = _signatures(rows.take, distinct[some], directions)
         rows.release()
-    near, equal = _Union(len(distinct)), _Union(len(distinct))
+    near, equal = _Joined(len(distinct)), _Joined(len(distinct))
     for first in range(0, len(distinct), ROWS):
         for start in range(first, len(distinct), COLUMNS):
             bounds = signatures[first : first + ROWS] @ signatures[start : start + COLUMNS].T
@@ -281,7 +281,7 @@ def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Int
     return near.groups(), equal.groups()
 
 
-class _Union:
+class _Joined:
     """Groups of numbers below n, from pairs that belong together."""
 
     def __init__(self, n: int) -> None:

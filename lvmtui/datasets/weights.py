@@ -50,7 +50,7 @@ def default_cap(lengths: Lengths) -> int:
     if not len(sizes):
         raise ValueError("no held-out clusters")
     longest = int(sizes.max())
-    tried = sorted({longest, *(c for c in _caps(longest))})
+    tried = sorted({longest, *_caps(longest)})
     expected = [expected_half_width(sizes, cap) for cap in tried]
     least = min(expected)
     if math.isinf(least):

@@ -202,7 +202,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
         expanded=campaign.expanded,
         data=data,
         heldout=heldout,
-        validation_mean={arm: mean for arm, mean in context_means(state, trivial).items()},
+        validation_mean={**context_means(state, trivial)},
         runs=runs,
         campaign_facts=campaign,
         learning_curve=learning_curve,

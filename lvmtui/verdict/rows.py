@@ -33,8 +33,7 @@ SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline "
     "on its own validation windows"
 )
-"""What stands beside the change of runs that are not compared yet: the windows of the two arms differ, and so does how
-hard they are."""
+"""Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
 
 Trivials = Mapping[str, TrivialBaselines | None]
 """Trivial baselines of each run's arm and fold, by the name of the run."""
@@ -47,7 +46,7 @@ def draft_row(
     trivial: Trivials,
     health: Mapping[str, tuple[Finding, ...]],
 ) -> Row:
-    """The row's figures. Its verdict is final unless it has an estimate: that is judged among the other models'."""
+    """The row's figures. A row with an estimate gets its verdict later, with the other models; else it is final."""
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     history = any(_only_history(view) for arm in ARMS for view in _views(state, model, arm))
     estimate, change, early, notes = None, None, None, []
@@ -334,23 +333,23 @@ def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
         return None
     gains = []
     for arm, run in runs:
-        best, reached = best_trivial(run, pair.trivial.get(arm)), _reached(run, share)
-        if best is None or reached is None:
+        best, cosine = best_trivial(run, pair.trivial.get(arm)), reached(run, share)
+        if best is None or cosine is None:
             return None
-        gains.append(reached / best.cosine)
+        gains.append(cosine / best.cosine)
     before, after = gains
     return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
 
 
 def _share(run: RunState) -> float:
-    """Of the training that has been evaluated; a run that ended early has had all of it."""
+    """Share of the training that has been evaluated; 1 for a finished run."""
     if run.trainer.finished:
         return 1.0
     known = scored(run.trainer.evaluations)
     return min(1.0, known[-1].step / max(1, run.spec.total_steps)) if known else 0.0
 
 
-def _reached(run: RunState, share: float) -> float | None:
+def reached(run: RunState, share: float) -> float | None:
     """The best validation cosine up to a share of the training."""
     until = share * run.spec.total_steps + 1e-6
     best = peak([e for e in run.trainer.evaluations if e.step <= until])

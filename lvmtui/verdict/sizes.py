@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
@@ -242,7 +242,7 @@ def _document(
     bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
     if curve is None:
         too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
-        return _with(bare, f"{plural(coming, 'run')} to come" if coming else too_few)
+        return replace(bare, reason=f"{plural(coming, 'run')} to come" if coming else too_few)
     cosine = points[-1].cosine
     word, reason = curve.word(cosine) if not coming else (None, f"{plural(coming, 'run')} to come")
     low, high = curve.plausible_exponents
@@ -250,10 +250,8 @@ def _document(
     along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
     line = tuple(zip(along.tolist(), (1 - curve.at(along)).tolist(), strict=True))
     shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, curve.widened, line)
-    return ModelCurve(
-        model=model,
-        points=points,
-        missing=missing,
+    return replace(
+        bare,
         word=word,
         reason=reason,
         fit=shown,
@@ -261,10 +259,6 @@ def _document(
         ten=_worth(curve, 10, cosine),
         rest=_worth(curve, None, cosine),
     )
-
-
-def _with(bare: ModelCurve, reason: str) -> ModelCurve:
-    return ModelCurve(bare.model, bare.points, bare.missing, None, reason, None, None, None, None)
 
 
 def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:

@@ -179,10 +179,7 @@ def stratum_change(stratum: Stratum) -> str:
     """`+1.20 % [+0.40, +2.00]`; in cosine where the baseline has next to none: `−.0031 cosine [−.0102, +.0040]`."""
     if abs(stratum.baseline) >= LITTLE or stratum.difference is None:
         return f"{percent(stratum.change.value)} {interval_words(stratum.change.interval())}"
-    difference = stratum.difference
-    interval = difference.interval()
-    told = f"[{signed(interval[0])}, {signed(interval[1])}]" if interval else "–"
-    return f"{signed(difference.value)} cosine {told}"
+    return f"{signed(stratum.difference.value)} cosine {cosine_interval(stratum.difference)}"
 
 
 def interval_words(interval: Interval | None, digits: int = 2) -> str:
@@ -200,6 +197,17 @@ def worth_words(worth: Worth | None) -> str:
     if worth.low is None or worth.high is None:
         return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
     return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
+
+
+def cosine_interval(estimate: Estimate, digits: int = 4) -> str:
+    """`[+.0090, +.0141]`, the 95 % interval in cosine; a dash where there is none."""
+    interval = estimate.interval()
+    return f"[{', '.join(signed(end, digits) for end in interval)}]" if interval else "–"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 # Trivial baselines ----------------------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ def test_two_arms_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> No
     md = markdown(page_of(read_report(replace(state, campaign=one_file), now=NOW)))
     assert re.search(r"\| rows of the file +\| +0 to 8,279 \| 0 to 23,263 \|", section(md, "Data"))
     assert (
-        "Both arms are rows of one file, which has one checksum: 8k rows 0 to 8,279 (41 articles) and 23k rows 0 to "
+        "Both arms are rows of one file, which has one fingerprint: 8k rows 0 to 8,279 (41 articles) and 23k rows 0 to "
         "23,263 (890 articles)."
     ) in section(md, "Data")
     assert f"`{data.fingerprint}`, rows 0 to 8,279 of that file" in section(md, "Plan, checks and checksums")
