@@ -21,7 +21,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.started_with import differences, read_started_with, started_with_now
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
-from lvmtui.state.status import ALIVE, PHASES, Order, Phase
+from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import first_unwritable, may_order, name_of, who
@@ -134,7 +134,7 @@ def _why_not_in(order: Order, view: RunView) -> str:
 
 def _is(phase: Phase) -> str:
     """`has failed`, `is cancelled`."""
-    return f"has {phase.value}" if phase in (Phase.FAILED, Phase.DIVERGED, Phase.FINISHED) else f"is {phase.value}"
+    return f"has {phase.value}" if phase in {*FAILURES, Phase.FINISHED} else f"is {phase.value}"
 
 
 # Giving orders --------------------------------------------------------------------------------------------------------

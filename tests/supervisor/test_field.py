@@ -22,7 +22,8 @@ from lvmtui.formats.started_with import StartedWith, differences, read_started_w
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.engines.local import LocalEngine
-from lvmtui.supervisor.tasks import PAUSE, Task, Workers
+from lvmtui.supervisor.results import PAUSE, Workers
+from lvmtui.supervisor.tasks import Task
 from lvmtui.system.files import append_line, create_file, replace_file
 from lvmtui.system.launch import our_command
 from tests.supervisor.fake_trainer import Behaviour
