@@ -29,8 +29,8 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.models import MODELS
 from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.tasks import Workers
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, identity_of
 from lvmtui.system.processes import kill_all, marked_processes
 from tests.factory import bring_to, make_campaign

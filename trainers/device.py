@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from lvmtui import __version__
-from lvmtui.formats.selftest import Fallbacks, code_digest, driver_version, read_record
+from lvmtui.formats.selftest import Fallbacks, driver_version, read_record
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Event, Started
+from lvmtui.formats.user_code import digest_of_folder
 from lvmtui.system.errors import UserError
 
 WORKSPACE = ":16:8"
@@ -196,7 +197,7 @@ def peak_memory(device: torch.device) -> int:
 @cache
 def training_code() -> str:
     """Digest of the code that trains."""
-    return code_digest(Path(__file__).parent)
+    return digest_of_folder(Path(__file__).parent)
 
 
 def uuid_of(device: torch.device) -> str:

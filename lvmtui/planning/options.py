@@ -68,6 +68,8 @@ class Option:
     """Its values may contain commas, which otherwise separate values."""
     hint: str = ""
     """What the form shows in the empty field. Options without a hint have no line in the form."""
+    own_hint: str = ""
+    """The same, of a second line for values of the user's own beside the `choices`."""
     problem: Callable[[Any], str | None] = lambda value: None
     """What is wrong with a value of the right type, and what to do; None if nothing is."""
 
@@ -170,6 +172,7 @@ class Options:
         "of which contains those before",
         metavar="FILE",
         is_path=True,
+        hint="a learning curve instead: the largest file, or all of its sizes",
     )
     sizes: tuple[str, ...] = option(
         DATA,
@@ -178,6 +181,7 @@ class Options:
         "trained to all",
         metavar="SIZE",
         problem=_sizes_problem,
+        hint="of that file: 5, or 10k 20k 40k all",
     )
     subsets: str = option(
         DATA,
@@ -194,6 +198,7 @@ class Options:
         choices=MODELS,
         more_choices=True,
         hint="all",
+        own_hint="file.py:Class, a network of your own; several with a space",
     )
     context: tuple[int, ...] = option(
         TRAINING,
@@ -202,7 +207,7 @@ class Options:
         metavar="N",
         least=1,
         most=LONGEST_CONTEXT,
-        hint="5",
+        hint="5 vectors; several, such as 5 10 20, are compared",
     )
     recipe: str = option(
         TRAINING,

@@ -17,7 +17,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Life, Phase, Status, status_of
+from lvmtui.state.status import HALTED, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -68,7 +68,7 @@ class CampaignState:
     @property
     def settled(self) -> bool:
         """True if no run is going on or will by itself."""
-        return all(view.status.over or view.status.phase in (Phase.PAUSED, Phase.SUSPENDED) for view in self.runs)
+        return all(view.status.over or view.status.phase in HALTED for view in self.runs)
 
     @property
     def unreported(self) -> bool:
