@@ -8,6 +8,7 @@ once, and only the screen may import Textual.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -69,7 +70,8 @@ def _drop_output() -> None:
 
 
 def screen(given: argparse.Namespace) -> int:
-    from lvmtui.ui.app import run
+    gc.disable()  # until the first picture: what is loaded stays
+    from lvmtui.ui.start import run
 
     workspace = workspace_of(given)
     campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None

@@ -28,9 +28,8 @@ from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
 from lvmtui.planning.options import Options, count_of_sizes, vectors_of
+from lvmtui.planning.own_code import Say
 from lvmtui.system.errors import UserError
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.learning_curve import LEAST_SIZES
 from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import BUNDLED, LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
@@ -67,6 +68,8 @@ class Option:
     """Its values may contain commas, which otherwise separate values."""
     hint: str = ""
     """What the form shows in the empty field. Options without a hint have no line in the form."""
+    own_hint: str = ""
+    """The same, of a second line for values of the user's own beside the `choices`."""
     problem: Callable[[Any], str | None] = lambda value: None
     """What is wrong with a value of the right type, and what to do; None if nothing is."""
 
@@ -102,8 +105,6 @@ def _labels_problem(labels: tuple[str, ...]) -> str | None:
 
 MOST_SIZES = 12
 """A single number up to this one is a count of sizes, a larger one is a size."""
-LEAST_SIZES = 3
-"""For a learning curve."""
 UNITS = {"k": 1_000, "m": 1_000_000}
 
 
@@ -171,6 +172,7 @@ class Options:
         "of which contains those before",
         metavar="FILE",
         is_path=True,
+        hint="a learning curve instead: the largest file, or all of its sizes",
     )
     sizes: tuple[str, ...] = option(
         DATA,
@@ -179,6 +181,7 @@ class Options:
         "trained to all",
         metavar="SIZE",
         problem=_sizes_problem,
+        hint="of that file: 5, or 10k 20k 40k all",
     )
     subsets: str = option(
         DATA,
@@ -195,6 +198,7 @@ class Options:
         choices=MODELS,
         more_choices=True,
         hint="all",
+        own_hint="file.py:Class, a network of your own; several with a space",
     )
     context: tuple[int, ...] = option(
         TRAINING,
@@ -203,7 +207,7 @@ class Options:
         metavar="N",
         least=1,
         most=LONGEST_CONTEXT,
-        hint="5",
+        hint="5 vectors; several, such as 5 10 20, are compared",
     )
     recipe: str = option(
         TRAINING,

@@ -12,9 +12,8 @@ from lvmtui.formats.results import Interval
 from lvmtui.models import title_of
 from lvmtui.report.costs import Cost
 from lvmtui.report.questions import Question, trend
-from lvmtui.report.sizes import worth_words
 from lvmtui.system.numbers import count, plural
-from lvmtui.verdict.words import listed
+from lvmtui.verdict.words import listed, worth_words
 
 
 def size_questions(curve: LearningCurve | None, costs: Mapping[str, Cost]) -> tuple[Question, ...]:

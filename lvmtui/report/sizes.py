@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve, Worth
+from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
 from lvmtui.models import title_of
 from lvmtui.report.blocks import Block, Figure, Heading, Text, bullets, table
 from lvmtui.report.curves import file_stem
 from lvmtui.system.numbers import cosine, percent
-from lvmtui.verdict.words import interval_words, listed, trivial_title
+from lvmtui.verdict.words import listed, trivial_title, worth_words
 
 ALL = "learning_curves.svg"
 """The picture of all models."""
@@ -34,15 +34,6 @@ WIDENED = (
 def picture_of(model: str) -> str:
     """Name of the picture of a model's learning curve."""
     return f"learning_{file_stem(model)}.svg"
-
-
-def worth_words(worth: Worth | None) -> str:
-    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
-    if worth is None or (worth.value is None and worth.low is None):
-        return ""
-    if worth.low is None or worth.high is None:
-        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
-    return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
 
 
 def curve_answer(curve: LearningCurve | None, seeds: int) -> str:

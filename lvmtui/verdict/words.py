@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
 from lvmtui.system.numbers import percent, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import sanitise
+
+if TYPE_CHECKING:
+    from lvmtui.formats.learning_curve import Worth
 
 NEGLIGIBLE = 0.5
 """Percent: a change that is known to be smaller does not matter to anybody who has to choose a data set."""
@@ -184,6 +188,15 @@ def interval_words(interval: Interval | None, digits: int = 2) -> str:
         return "–"
     low, high = (percent(value, digits).removesuffix(" %") for value in interval)
     return f"[{low}, {high}]"
+
+
+def worth_words(worth: Worth | None) -> str:
+    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
+    if worth is None or (worth.value is None and worth.low is None):
+        return ""
+    if worth.low is None or worth.high is None:
+        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
+    return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
 
 
 def cosine_interval(estimate: Estimate, digits: int = 4) -> str:
