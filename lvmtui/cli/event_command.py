@@ -28,7 +28,6 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.told import Happening, Told, read_told, write_told
-from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.programs import ending_words, kill_child, spawn
@@ -145,8 +144,7 @@ def _sentence(
     if view is None:
         return happening.key
     planned, run = view.planned, view.state
-    name = f"{title_of(planned.model, state.campaign.titles)} {state.campaign.arm(planned.arm).label}"
-    name += f" s{planned.seed}" if len(state.campaign.seeds) > 1 else ""
+    name = state.title_of(planned)
     if happening.kind == "run_alarm":
         kind = happening.stamp.partition(" ")[0]
         said = next((finding.words for finding in found if finding.kind == kind), kind.replace("_", " "))
