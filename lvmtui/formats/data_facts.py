@@ -140,6 +140,19 @@ class SpaceFacts:
 
 
 @dataclass(frozen=True)
+class Centring:
+    """The space in which a campaign trains and judges, where it is not that of the file: the vectors were centred."""
+
+    by: str
+    """`mean` (and standard deviation) or `median` (and interquartile range)."""
+    vectors: int
+    """Training vectors it was fitted to."""
+    neighbours_before: float
+    neighbours: float
+    """Mean cosine of neighbours in training windows, before and after."""
+
+
+@dataclass(frozen=True)
 class PairFacts:
     """Both data sets."""
 

@@ -273,6 +273,13 @@ class Options:
         "(new), or both; default: both",
         choices=POPULATIONS,
     )
+    centre: str = option(
+        "no",
+        "subtract what all vectors share, their mean or their median, and scale by what they vary by; fitted to the "
+        "training windows, and everything is judged in that space; default: no",
+        choices=("no", "mean", "median"),
+        hint="no; or mean, median",
+    )
     normalise: bool = option(False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
         None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0
