@@ -35,9 +35,10 @@ class Centre:
 
     def __call__(self, rows: Floats) -> Floats:
         """Rows (..., D) of the file's space as rows of length 1 in the centred space."""
-        moved = (rows - self.shift) / self.scale
+        moved: Floats = (rows - self.shift) / self.scale
         lengths = np.sqrt(np.einsum("...d,...d->...", moved, moved, dtype=np.float64))
-        return (moved / np.maximum(lengths, ZERO)[..., None].astype(np.float32)).astype(np.float32, copy=False)
+        moved /= np.maximum(lengths, ZERO).astype(np.float32)[..., None]
+        return moved
 
     def back(self, directions: Floats) -> Floats:
         """Rows (..., D) of any length in the centred space as the rows of length 1 in the file's space that they stand

@@ -202,12 +202,11 @@ def read_facts(folder: Path) -> SplitFacts:
 def read_heldout(folder: Path) -> HeldOut:
     """Read the held-out windows. Raises UserError if they are not those that were written."""
     path = folder / HELDOUT
-    arrays = _read_arrays(
-        path, ("vectors", "starts", "cluster", "stratum"), optional=("group", "context", "shift", "scale")
-    )
+    optional = ("group", "context", "shift", "scale")
+    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional)
     context = int(arrays.pop("context", np.int64(USUAL_CONTEXT)))
-    shift, scale = arrays.pop("shift", None), arrays.pop("scale", None)
-    return HeldOut(**arrays, context=context, centre=None if shift is None else Centre(shift, scale))
+    centre = Centre(arrays.pop("shift"), arrays.pop("scale")) if "shift" in arrays else None
+    return HeldOut(**arrays, context=context, centre=centre)
 
 
 def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:

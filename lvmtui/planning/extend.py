@@ -75,8 +75,8 @@ class Extension:
         return next((arm.label for arm in self.campaign.arms.values() if arm.vectors == vectors), None)
 
     def with_its_windows(self, splits: Sequence[Split], labels: Sequence[str]) -> tuple[Split, ...]:
-        """The splits with the very windows and the centre its runs were trained on. Raises UserError if the windows that judge are
-        not those it was judged on."""
+        """The splits with the very windows and the centre its runs were trained on. Raises UserError if the windows
+        that judge are not those it was judged on."""
         found = []
         for fold, split in zip(self.campaign.fold_numbers, splits, strict=True):
             before = read_split(self.folder.split_of(fold))
