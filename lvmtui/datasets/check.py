@@ -17,11 +17,12 @@ from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unf
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.near_copies import Groups
-from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.order import chance_of, neighbour_cosines, order_of, together_in
+from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.spaces import compare_spaces
-from lvmtui.datasets.store import UNIT_TOLERANCE, Kind, RowScan, Store
-from lvmtui.datasets.windows import Mask, covered, touches
-from lvmtui.formats.data_facts import Neighbours, SpaceFacts
+from lvmtui.datasets.store import UNIT_TOLERANCE, Kind, RowScan
+from lvmtui.datasets.windows import covered, touches
+from lvmtui.formats.data_facts import Neighbours, SpaceFacts, unordered_words
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 
@@ -67,6 +68,15 @@ class FileFacts:
     """Share of the windows held out by a random split that have a vector in common with a training window."""
     reading: tuple[str, ...] = ()
     """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
+    chance: float | None = None
+    """Mean cosine of any two vectors."""
+    chance_spread: float | None = None
+    """Its standard deviation over pairs."""
+
+    @property
+    def unordered(self) -> str:
+        """What to know where the rows are in no order; else empty."""
+        return unordered_words(self.file, self.coherence, self.chance, self.chance_spread)
 
 
 @dataclass(frozen=True)
@@ -189,8 +199,9 @@ def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
         )
     if longest < 1:
         return (
-            f"{facts.file}: no two rows that follow each other are of one article; sort them by article and reading "
-            "order, or leave article_id out"
+            f"{facts.file}: each of its {facts.articles:,} articles has one vector, as in a search set, so there is "
+            "nothing that comes next to learn; embed the texts sentence by sentence instead (lvmtui embed), or name "
+            "the ids that rows have in common with --article"
         )
     return (
         f"{facts.file}: no article has {context + 1} vectors that follow each other, the longest has {longest + 1}; "
@@ -227,9 +238,10 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     first, stop = arm.rows
     inside = store.window_starts(context, arm.rows)
     starts = store.window_starts(context, arm.rows, cross_articles=cross_articles) - first
-    cosines = _neighbour_cosines(store, arm.rows)
-    coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
+    cosines = neighbour_cosines(store, arm.rows)
+    coherence, signal = order_of(cosines, together_in(store, arm.rows), starts, context)
     runs = arm.vectors - context
+    chance, spread = chance_of(store.vectors, arm.rows)
     return FileFacts(
         file=arm.title,
         label=arm.label,
@@ -246,6 +258,8 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
         random_leak=_random_leak(starts, arm.vectors, context),
         reading=() if arm.file == BUNDLED else store.facts.notes,
+        chance=chance,
+        chance_spread=spread,
     )
 
 
@@ -265,8 +279,8 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
     new = ~np.isin(full, base)
     space = compare_spaces(baseline, expanded, new)
     new_starts = starts[~touches(~new, context)[starts]]
-    together = _together(large, expanded.rows) & new[1:] & new[:-1]
-    coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts, context)
+    together = together_in(large, expanded.rows) & new[1:] & new[:-1]
+    coherence, signal = order_of(neighbour_cosines(large, expanded.rows), together, new_starts, context)
     small.release()
     return PairFacts(
         ratio=ratio,
@@ -279,39 +293,6 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         new_windows=len(new_starts),
         new_coherence=coherence,
         new_forward_signal=signal,
-    )
-
-
-def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Cosine of each row with the next (n - 1,) and with the one after that (n - 2,)."""
-    first, stop = rows
-    next_, after_next = np.empty(stop - first - 1, np.float32), np.empty(stop - first - 2, np.float32)
-    for row, block in store.blocks(rows, overlap=2):
-        at = row - first
-        next_[at : at + len(block) - 1] = np.einsum("nd,nd->n", block[:-1], block[1:])
-        after_next[at : at + max(0, len(block) - 2)] = np.einsum("nd,nd->n", block[:-2], block[2:])
-    return next_, after_next
-
-
-def _together(store: Store, rows: tuple[int, int]) -> Mask:
-    """(n - 1,) Is each row of one text with the next?"""
-    if store.article_of is None:
-        return np.ones(rows[1] - rows[0] - 1, bool)
-    article = store.article_of[slice(*rows)]
-    return np.asarray(article[1:] == article[:-1])
-
-
-def _order(
-    cosines: tuple[Floats, Floats], together: Mask, starts: Integers, context: int
-) -> tuple[float | None, float | None]:
-    """Coherence of the neighbours that are `together`, and forward signal of the windows. With a context of one vector
-    the signal is that of windows which begin where another ends: there is a vector before the last."""
-    next_, after_next = cosines
-    if context == 1:
-        starts, context = np.intersect1d(starts, starts - 1), 2
-    return (
-        float(next_[together].mean()) if together.any() else None,
-        float((next_[starts + context - 1] - after_next[starts + context - 2]).mean()) if len(starts) else None,
     )
 
 
@@ -355,6 +336,8 @@ def _file_notes(facts: FileFacts) -> list[str]:
         )
     if facts.windows < FEW_WINDOWS:
         notes.append(f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide")
+    elif facts.unordered:
+        notes.append(facts.unordered)
     elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
         notes.append(
             f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "

@@ -57,7 +57,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
     ]
     if facts.coherence is not None and facts.forward_signal is not None:
         lines += [
-            ("neighbours", f"mean cosine {facts.coherence:.3f}"),
+            ("neighbours", f"mean cosine {facts.coherence:.3f}; of any two vectors {facts.chance or 0.0:.3f}"),
             (
                 "order",
                 f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",

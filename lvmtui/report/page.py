@@ -164,7 +164,8 @@ def _doubts(report: Report) -> list[Block]:
         for note in row.notes:
             notes.setdefault(f": {note}", []).append(row.title)
     said = [f"{_whom(of, len(rows))}{note.rstrip('.')}." for note, of in notes.items()]
-    items = bullets([*report.caveats, *said])
+    unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
+    items = bullets([*unordered, *report.caveats, *said])
     return [Heading("What to doubt"), *items] if items else []
 
 

@@ -193,6 +193,11 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     assert re.search(r"\| mean cosine of neighbours +\| +\.4132 \| +– \|", facts)
     assert "8k shares 25% of its vectors with 23k." in facts
     assert "rows were scaled \\| to length 1" in facts
+    assert "no more alike" not in md
+    files[1] |= {"file": "search.npy", "coherence": 0.121, "chance": 0.12, "chance_spread": 0.09}
+    workspace.campaign(campaign.id).check.write_text(json.dumps(document))
+    doubts = section(report_of(workspace, campaign)[1], "What to doubt")
+    assert "search.npy: neighbours are no more alike than any two vectors (mean cosine 0.121 and 0.120)" in doubts
     assert "contexts of 5, and nothing proves that one encoder made both" in section(md, "Plan, checks and checksums")
 
 
