@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from command_line import parser_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -39,7 +40,7 @@ from tests.chaos import Chaos, faults
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two misfortunes, about")
     parser.add_argument("--seed", type=int, default=1)

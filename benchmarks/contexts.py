@@ -10,10 +10,11 @@ The recency mean's cosine is that on the arm's own held-out windows, so it is of
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
+
+from command_line import parser_of
 
 from lvmtui.models import MODELS
 
@@ -65,7 +66,7 @@ print(f"{seconds:8.1f} s, at most {peak:.2f} GB, {found.train_windows:,} windows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", default="small", choices=("small", "full"))
     parser.add_argument("--contexts", nargs="+", default=["5", "20", "100"], metavar="N")
     given = parser.parse_args()

@@ -6,6 +6,8 @@ fold. The intervals are made by the same functions as a campaign's. Exits with 1
 outside 93 to 97 % (more is allowed where the interval is known to be cautious: folds without training noise).
 
     python benchmarks/coverage.py [TRIALS]
+    python benchmarks/coverage.py [TRIALS] --power     how often a true change is detected, and what
+                                                       `lvmtui.verdict.power` says of it beforehand
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from command_line import parser_of
 
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.draw import draw_split
@@ -27,6 +30,7 @@ from lvmtui.datasets.weights import default_cap
 from lvmtui.formats.results import Effects, Estimate
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.interval import Design
+from lvmtui.verdict.power import power
 from lvmtui.verdict.words import DOWN, UP, verdict
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +71,7 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("no cap"),
+    Setting("no cap", capped=False),
     Setting("cap"),
     Setting("cap, independent windows", article=0),
     Setting("cap, 20 % between articles", article=0.2),
@@ -84,7 +88,14 @@ SETTINGS = (
     Setting("3 folds, noise .6 % (not claimed)", folds=3, seeds=3, training=0.6, claimed=False),
     Setting("5 folds, noise .3 % (not claimed)", folds=5, seeds=5, training=0.3, claimed=False),
 )
-SETTINGS = (replace(SETTINGS[0], capped=False), *SETTINGS[1:])
+CHANGES = (0.0, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+"""True changes in percent, of which `--power` tells how often they are detected."""
+POWER_SETTINGS = (
+    Setting("no cap, one seed", capped=False),
+    Setting("cap, one seed"),
+    Setting("cap, three seeds", seeds=3),
+    Setting("cap, three folds", seeds=3, folds=3),
+)
 
 
 class World:
@@ -210,12 +221,45 @@ def said_of_equals(world: World, trials: int) -> tuple[float, float, float]:
     return average / trials, one / trials, some / trials
 
 
-def main(arguments: list[str]) -> int:
-    trials = int(arguments[0]) if arguments else 2000
-    began = time.monotonic()
+def bundled_lengths() -> Integers:
+    """Windows of each held-out article of the bundled split."""
     with tempfile.TemporaryDirectory() as folder:
         split = draw_split(*bundled_arms(Path(folder)), seed=0)
-    bundled = np.unique(split.heldout.cluster, return_counts=True)[1]
+    return np.asarray(np.unique(split.heldout.cluster, return_counts=True)[1])
+
+
+def print_power(bundled: Integers, trials: int) -> None:
+    """A line for each setting: the share of trials that detect each true change, and what is said beforehand."""
+    print(f"{'share detected, change in percent':34}" + "".join(f"{change:7.1f}" for change in CHANGES) + "  predicted")
+    for setting in POWER_SETTINGS:
+        cap = default_cap(bundled) if setting.capped else None
+        said = power([bundled.tolist()] * setting.folds, cap, seeds=setting.seeds)
+        shares = [detected(replace(setting, change=change), bundled, trials) for change in CHANGES]
+        print(f"{setting.name:34}" + "".join(f"{share:7.0%}" for share in shares) + f"  {said.words}", flush=True)
+
+
+def detected(setting: Setting, bundled: Integers, trials: int) -> float:
+    """Share of trials whose 95 % interval excludes zero."""
+    world = World(setting, bundled)
+    found = [world.one().interval() for _ in range(trials)]
+    return float(np.mean([i is not None and not i[0] <= 0 <= i[1] for i in found]))
+
+
+def main() -> int:
+    parser = parser_of(__doc__)
+    parser.add_argument("trials", nargs="?", type=int)
+    parser.add_argument("--power", action="store_true")
+    given = parser.parse_args()
+    bundled = bundled_lengths()
+    if given.power:
+        print_power(bundled, given.trials or 1000)
+        return 0
+    return print_coverage(bundled, given.trials or 2000)
+
+
+def print_coverage(bundled: Integers, trials: int) -> int:
+    """A line for each setting. Returns 1 if a coverage that is claimed lies outside its bounds."""
+    began = time.monotonic()
     print(
         f"{bundled.sum():,} held-out windows in {len(bundled)} articles, cap {default_cap(bundled)}; {trials:,} trials "
         f"a line (two standard errors {200 * np.sqrt(0.05 * 0.95 / trials):.1f} %)"
@@ -262,4 +306,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

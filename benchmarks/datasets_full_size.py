@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from command_line import parser_of
 
 BASELINE, EXPANDED, DIM = 80_634, 232_605, 768
 CONTEXT = 5
@@ -25,9 +26,9 @@ COHERENCE = 0.6
 """Cosine of neighbours; sentences of one article have about .4."""
 
 
-def walk(rows: int, dim: int = DIM, seed: int = 0) -> np.ndarray:
+def walk(rows: int, dim: int = DIM) -> np.ndarray:
     """A random walk on the unit sphere, (rows, dim) float32."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     out = np.empty((rows, dim), np.float32)
     here = random.standard_normal(dim)
     here /= np.linalg.norm(here)
@@ -37,6 +38,16 @@ def walk(rows: int, dim: int = DIM, seed: int = 0) -> np.ndarray:
         here /= np.linalg.norm(here)
         out[row] = here
     return out
+
+
+def write_arrays(folder: Path) -> tuple[Path, Path]:
+    """The baseline's and the expanded vectors as .npy files in the folder, made where they are not there yet."""
+    small, large = folder / "small.npy", folder / "large.npy"
+    if not large.exists():
+        vectors = walk(EXPANDED)
+        np.save(small, vectors[:BASELINE])
+        np.save(large, vectors)
+    return small, large
 
 
 def write_sequences(path: Path, vectors: np.ndarray) -> None:
@@ -99,7 +110,20 @@ print(f"   {{seconds:.2f}} s, at most {{peak:.2f}} GB")
 """
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("folder", nargs="?", type=Path)
+    folder = parser.parse_args().folder
+    if folder:
+        measure(folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="full-size-") as temporary:
+            measure(Path(temporary))
+    print(f"this process: at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+
+
+def measure(folder: Path) -> None:
+    """Make the files where they are not there yet, and print what each step takes."""
     small, large = folder / "baseline.npz", folder / "expanded.npz"
     if not large.exists():
         began = time.perf_counter()
@@ -115,9 +139,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory(prefix="full-size-") as temporary:
-            main(Path(temporary))
-    print(f"this process: at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    main()

@@ -9,37 +9,29 @@ the held-out windows. Goal: the rule is wrong for at most 10 % at half of the tr
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from command_line import parser_of
+
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.run_state import RunState
 from lvmtui.verdict.comparison import trivial_by_run
-from lvmtui.verdict.health import cosine_of, peak
-from lvmtui.verdict.rows import LEAST_SHARE, PairSoFar, early_change
+from lvmtui.verdict.rows import LEAST_SHARE, PairSoFar, early_change, reached
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 Sign = Callable[[PairSoFar, float], float | None]
 
 
-def best(run: RunState, share: float) -> float | None:
-    """The best validation cosine up to a share of the training."""
-    until = share * run.spec.total_steps + 1e-6
-    found = peak([e for e in run.trainer.evaluations if e.step <= until])
-    return cosine_of(found) if found else None
-
-
 def bare(pair: PairSoFar, share: float) -> float | None:
-    before, after = best(pair.baseline, share), best(pair.expanded, share)
+    before, after = reached(pair.baseline, share), reached(pair.expanded, share)
     return None if before is None or after is None else after - before
 
 
 def against_mean(pair: PairSoFar, share: float) -> float | None:
-    before, after = best(pair.baseline, share), best(pair.expanded, share)
+    before, after = reached(pair.baseline, share), reached(pair.expanded, share)
     means = [t.validation_mean if (t := pair.trivial[arm]) else None for arm in ARMS]
     if before is None or after is None or not all(means):
         return None
@@ -74,7 +66,7 @@ def pairs_in(root: Path) -> list[tuple[PairSoFar, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("workspaces", nargs="+", type=Path)
     pairs = [pair for root in parser.parse_args().workspaces for pair in pairs_in(root)]
     print(f"{len(pairs)} pairs, {sum(change > 0 for _, change in pairs)} of them with a gain on the held-out windows\n")

@@ -4,7 +4,6 @@
     python benchmarks/eta_replay.py replay WORKSPACE...       every finished campaign there, from its events
     python benchmarks/eta_replay.py record WORKSPACE OUT      sample the live digits of the newest campaign as it runs
     python benchmarks/eta_replay.py replay WORKSPACE --digits OUT
-    python benchmarks/eta_replay.py replay WORKSPACE --steady    the same, had the machine been quiet
 
 Truth is the time of work that was still to come: for a run without its pauses, for a campaign until its last run
 ended. The error is that of the time left, in percent of the time left, at moments evenly spread over a run's (or the
@@ -13,8 +12,6 @@ campaign's) duration from a quarter of it on, up to the last second.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
 import time
@@ -22,7 +19,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorded import Recorded, read_recorded, steady
+from command_line import parser_of
+from recorded import Recorded, read_recorded
 from simulated import simulated
 
 from lvmtui.estimate.eta import Eta, campaign_eta
@@ -143,17 +141,15 @@ def record(workspace: Workspace, out: Path, every: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     simulate = commands.add_parser("simulate")
     simulate.add_argument("--campaigns", type=int, default=60)
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--hours", type=float, nargs="+", default=[0.07, 0.5, 5.0])
-    simulate.add_argument("--json", type=Path)
     replay = commands.add_parser("replay")
     replay.add_argument("workspaces", type=Path, nargs="+")
     replay.add_argument("--digits", type=Path)
-    replay.add_argument("--steady", action="store_true")
     recorder = commands.add_parser("record")
     recorder.add_argument("workspace", type=Path)
     recorder.add_argument("out", type=Path)
@@ -168,13 +164,11 @@ def main() -> None:
             hours = options.hours[i % len(options.hours)]
             looks += looks_at(simulated(options.seed + i, hours, jobs=1 + (i % 4 > 0)))
         print(f"{options.campaigns} simulated campaigns of about {options.hours} hours, seeds {options.seed}...")
-        if options.json:
-            options.json.write_text(json.dumps([encode(look) for look in looks]))
     else:
         found = [read_recorded(d, options.digits) for w in options.workspaces for d in Workspace(w).campaign_dirs()]
         over = [recorded for recorded in found if recorded.over]
         for recorded in over:
-            looks += looks_at(steady(recorded) if options.steady else recorded)
+            looks += looks_at(recorded)
         print(f"{len(over)} of {len(found)} campaigns are over and were supervised: {', '.join(r.name for r in over)}")
     print(table(looks))
 

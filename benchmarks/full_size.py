@@ -10,24 +10,16 @@ with the tuned one both arms under 2. `--models amn --epochs 0.1 --size small` s
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 
-import numpy as np
-from datasets_full_size import BASELINE, EXPANDED, walk
+from command_line import folder_and_options
+from datasets_full_size import write_arrays
 from demo import timed
 
 
 def main(arguments: list[str]) -> int:
-    root = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else Path(tempfile.mkdtemp())
-    root.mkdir(parents=True, exist_ok=True)
-    small, large = root / "small.npy", root / "large.npy"
-    if not large.exists():
-        vectors = walk(EXPANDED)
-        np.save(small, vectors[:BASELINE])
-        np.save(large, vectors)
-    given = [a for a in arguments if a != str(root)]
-    return timed(root, "run", "--baseline", str(small), "--expanded", str(large), *given)
+    root, options = folder_and_options(arguments, __doc__)
+    small, large = write_arrays(root)
+    return timed(root, "run", "--baseline", str(small), "--expanded", str(large), *options)
 
 
 if __name__ == "__main__":

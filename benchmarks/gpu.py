@@ -11,7 +11,6 @@ The tests that need a GPU are in `tests/trainers/test_gpu.py`. Needs no screen a
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -22,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from datasets_full_size import BASELINE, EXPANDED, walk
+from command_line import parser_of
+from datasets_full_size import write_arrays
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
@@ -81,29 +80,17 @@ def share() -> None:
 
 
 def at_once(*models: str) -> None:
-    command = [sys.executable, "-m", "trainers.selftest", "--device", "cuda", "--pace"]
-    started = [
-        subprocess.Popen([*command, model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for model in models
-    ]
-    for process in started:
-        assert process.stdout is not None
-        process.stdout.readline()
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    answers = [1e3 * float(process.communicate()[0] or "nan") for process in started]
-    print(", ".join(f"{m} {ms:.3f}" for m, ms in zip(models, answers, strict=True)), "ms a step", flush=True)
+    import torch
+
+    from trainers.selftest.bench import paces
+
+    answers = paces(torch.device("cuda"), models)
+    print(", ".join(f"{m} {1e3 * s:.3f}" for m, s in zip(models, answers, strict=True)), "ms a step", flush=True)
 
 
 def campaign(root: Path, jobs: int, models: tuple[str, ...], epochs: float | None) -> None:
     """Train the expanded arm's runs and print what they took."""
-    small, large = root / "small.npy", root / "large.npy"
-    if not large.exists():
-        vectors = walk(EXPANDED)
-        np.save(small, vectors[:BASELINE])
-        np.save(large, vectors)
+    small, large = write_arrays(root)
     options = Options(
         baseline=str(small),
         expanded=str(large),
@@ -141,7 +128,7 @@ def ending(run: RunDir) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--jobs", type=int, default=len(MODELS))

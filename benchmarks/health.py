@@ -9,7 +9,6 @@ their evaluations, as if they had been watched.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import math
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from command_line import parser_of
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -280,7 +280,7 @@ def trivial_of(spec: RunSpec, root: Path) -> TrivialBaselines:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     faults = commands.add_parser("planted")
     faults.add_argument("--steps", type=int, default=360)

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from command_line import parser_of
 
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.fits import (
@@ -64,6 +65,7 @@ def fit_nine(store: Store, starts: np.ndarray, fold: np.ndarray, held_out: int) 
 
 
 def main() -> None:
+    parser_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as workspace:
         _, arm = bundled_arms(Path(workspace))
         store = arm.open()

@@ -4,9 +4,8 @@ well the largest size is predicted from the smaller ones.
 The held-out windows are shaped like the bundled split's: 178 articles of 1 to 439 windows, with their cap. The errors
 of each size follow a known curve; windows differ in how hard they are, for all sizes alike; articles differ in what a
 size does for them and in what they gain from more data; training and the draw of the articles add noise of each seed.
-The fits are those of a campaign. Exits with 1 if a coverage lies outside 93 to 97 % (more is
-allowed where the sizes say little about the exponent), or if fewer than 94 % of the campaigns whose sizes are all the
-same are said to be flat.
+The fits are those of a campaign. Exits with 1 if a coverage lies outside 93 to 97 % (more is allowed where the sizes
+say little about the exponent), or if fewer than 94 % of the campaigns whose sizes are all the same are said to be flat.
 
     python benchmarks/learning_curve.py [TRIALS]
     python benchmarks/learning_curve.py back-test CAMPAIGN_DIR...
@@ -17,7 +16,6 @@ The second form takes finished campaigns of four sizes or more, leaves out the l
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 import zlib
 from collections import Counter
@@ -26,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from command_line import parser_of
+from coverage import bundled_lengths
 
-from lvmtui.datasets.arm import bundled_arms
-from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.weights import default_cap
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import ALPHA
@@ -170,10 +168,7 @@ def covered(world: World, trials: int) -> tuple[float, float, float, Counter[str
 
 
 def simulated(trials: int) -> int:
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        split = draw_split(*bundled_arms(Path(folder)), seed=0)
-    lengths = np.unique(split.heldout.cluster, return_counts=True)[1]
+    began, lengths = time.monotonic(), bundled_lengths()
     print(f"{trials:,} trials a line (two standard errors {200 * np.sqrt(0.05 * 0.95 / trials):.1f} %)")
     print(f"{'':34}{'worth':>7}{'covers':>8}{'+-':>7}{'df':>7}   words")
     outside = []
@@ -238,11 +233,12 @@ def _holds(curve: Curve, factor: float, measured: Measured) -> bool:
     return False
 
 
-def main(arguments: list[str]) -> int:
-    if arguments[:1] == ["back-test"]:
-        return back_test(arguments[1:])
-    return simulated(int(arguments[0]) if arguments else 1000)
+def main() -> int:
+    parser = parser_of(__doc__)
+    parser.add_argument("words", nargs="*", default=["1000"], metavar="TRIALS | back-test CAMPAIGN_DIR")
+    first, *rest = parser.parse_args().words
+    return back_test(rest) if first == "back-test" else simulated(int(first))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

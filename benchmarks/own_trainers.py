@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from command_line import parser_of
+
 from lvmtui.trainer_kit import Run
 from trainers.program.output import Output
 
@@ -65,6 +67,7 @@ def pattern_speed(share: float) -> float:
 
 
 def main() -> None:
+    parser_of(__doc__).parse_args()
     cost = kit_seconds()
     print(f"kit: {cost * 1e6:.1f} us a step, {100 * cost / 1e-3:.2f} % of a step of 1 ms (goal: under 1 %)")
     for share in (0.001, 0.1, 1.0):

@@ -16,155 +16,30 @@ trains N at once (2). What was trained is not trained again, see `trials.py`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from command_line import parser_of
+from experiments import COMMANDS, MANY_SEEDS, RATES, SEEDS, VARIATIONS, Part, changed, reach, twice
 from trials import Floats, Look, Result, Trial, figure, planned, recency_mean, results, train_all
 
 from lvmtui.formats.spec import ARMS, Arm, Recipe
-from lvmtui.models import MODELS, recipe_for, title_of
+from lvmtui.models import MODELS, title_of
 from lvmtui.verdict.interval import estimate
 
-SEEDS = (1, 2, 3)
-MANY_SEEDS = tuple(range(1, 11))
-RATES = (0.5, 1.0, 2.0)
 COLLAPSED = 0.25
 """Spread, 1 - length of the mean unit prediction, under which the predictions are all alike. The recency mean's own is
 about .5 and that of a constant prediction 0."""
 BELOW = 0.01
 """A run this far below the recency mean on the held-out windows has failed, whatever its spread."""
-
-VARIATIONS: dict[str, dict[str, Any]] = {
-    "tuned": {},
-    "no prior": {"prior_windows": 0},
-    "a prior four times as strong": {"prior_windows": 16000},
-    "dropout of numbers and features, .3 each": {"input_dropout": 0.3, "feature_dropout": 0.3},
-    "the same, without the prior": {"input_dropout": 0.3, "feature_dropout": 0.3, "prior_windows": 0},
-    "no average of the weights": {"average": None},
-    "no warm-up": {"warmup_steps": 0},
-    "rate not lowered": {"schedule": "plateau", "plateau_patience": 1000},
-    "weight decay .01": {"weight_decay": 0.01},
-    "batch 32": {"batch_size": 32},
-    "batch 256": {"batch_size": 256},
-    "mean squared error, without the prior": {"loss": "mse", "prior_windows": 0},
-    "no correction: the network predicts alone": {"correction": None},
-    "the recipe before": {
-        "correction": 0.05,
-        "epochs": 5,
-        "rate": 0.5,
-        "input_dropout": 0.3,
-        "feature_dropout": 0.3,
-        "average": 0.99,
-        "evaluations": 20,
-        "patience": 8,
-        "prior_windows": 0,
-    },
-}
-"""The recipe with one thing changed at a time; `rate` is a multiple of the model's own."""
-
-
-# Commands ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of an experiment was asked for."""
-
-    models: tuple[str, ...]
-    arms: tuple[Arm, ...]
-    seeds: tuple[int, ...] | None
-    rates: tuple[float, ...]
-
-    def grid(self, recipe: Callable[[str], Recipe], seeds: Sequence[int], data: str = "bundled") -> list[Trial]:
-        """A trial for each seed, model and arm, with the recipe of the model."""
-        return [
-            Trial(model, arm, seed, recipe(model), data)
-            for seed in self.seeds or seeds
-            for model in self.models
-            for arm in self.arms
-        ]
-
-
-def changed(changes: dict[str, Any]) -> Callable[[str], Recipe]:
-    """The tuned recipe of a model with some values changed; `rate` is a multiple of the model's own."""
-
-    def recipe(model: str) -> Recipe:
-        plain = recipe_for("tuned", model)
-        return replace(plain, **changes | {"rate": changes.get("rate", 1.0) * plain.rate})
-
-    return recipe
-
-
-def ablation(part: Part) -> list[Trial]:
-    """All variations of a seed before the next seed, so that a broken off experiment is fair to all."""
-    trials = [part.grid(changed(changes), SEEDS) for changes in VARIATIONS.values()]
-    return sorted((t for found in trials for t in found), key=lambda t: t.seed)
-
-
-def collapse(part: Part) -> list[Trial]:
-    return [t for rate in part.rates for t in part.grid(changed({"rate": rate}), MANY_SEEDS)]
-
-
-def against_reference(part: Part, data: str) -> list[Trial]:
-    """Reference and tuned in turns, so that other work on the machine slows both."""
-    reference = part.grid(lambda model: until_plateau(recipe_for("reference", model)), SEEDS[:1], data)
-    return [t for pair in zip(reference, part.grid(changed({}), SEEDS[:1], data), strict=True) for t in pair]
-
-
-def until_plateau(reference: Recipe) -> Recipe:
-    """The reference recipe, left when the rate has been halved twice without a better loss: nothing is gained after
-    that, and what went before is the same."""
-    return replace(reference, patience=2 * reference.plateau_patience)
-
-
-def quarter(part: Part) -> list[Trial]:
-    return against_reference(part, "bundled")
-
-
-def wide(part: Part) -> list[Trial]:
-    return against_reference(part, "wide")
-
-
-def full(part: Part) -> list[Trial]:
-    return against_reference(part, "full")
-
-
-def reach(part: Part) -> list[Trial]:
-    return part.grid(changed({}), SEEDS)
-
-
-def twice(model: str) -> Recipe:
-    """The tuned recipe as it is when every training window is there twice.
-
-    Two copies add no data, and both arms make the same number of updates. All that differs is the prior, whose weight
-    is `prior_windows` over the number of training windows.
-    """
-    plain = recipe_for("tuned", model)
-    return replace(plain, prior_windows=plain.prior_windows / 2)
-
-
-def copies(part: Part) -> list[Trial]:
-    pairs = zip(part.grid(changed({}), SEEDS), part.grid(twice, SEEDS), strict=True)
-    return sorted((trial for pair in pairs for trial in pair), key=lambda trial: trial.seed)
-
-
-COMMANDS: dict[str, Callable[[Part], list[Trial]]] = {
-    "reach": reach,
-    "copies": copies,
-    "ablate": ablation,
-    "collapse": collapse,
-    "quarter": quarter,
-    "wide": wide,
-    "full": full,
-}
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
@@ -381,15 +256,14 @@ def reached(result: Result, cosine: float) -> Look | None:
 
 def summary(workspace: Path, part: Part) -> None:
     found = Found(workspace)
-    tables = {
+    tables: dict[str, Callable[[], str]] = {
         "reach": lambda: reach_table(found, part),
         "copies": lambda: copies_table(found, part),
         "ablate": lambda: ablation_table(found, part),
         "collapse": lambda: collapse_table(found, part),
-        "quarter": lambda: quarter_table(found, quarter(part)),
-        "wide": lambda: quarter_table(found, wide(part)),
-        "full": lambda: quarter_table(found, full(part)),
     }
+    for name in ("quarter", "wide", "full"):
+        tables[name] = partial(quarter_table, found, COMMANDS[name](part))
     for name, make in tables.items():
         if found.of(COMMANDS[name](part)):
             print(f"\n`{name}`\n\n{make()}")
@@ -410,7 +284,7 @@ def read_changes(words: Sequence[str]) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("command", choices=(*COMMANDS, "try", "summary"))
     parser.add_argument("changes", nargs="*", metavar="NAME=VALUE")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign
 from lvmtui.formats.intent import Intent
@@ -212,54 +210,3 @@ def _step(history: History, point: Trained) -> float:
 def _is_last(history: History, evaluated: Evaluated) -> bool:
     finished = history.finished
     return finished is not None and evaluated.step == finished.step
-
-
-def steady(recorded: Recorded) -> Recorded:
-    """The same campaign, had the machine been quiet: every model at its faster run's mean pace, nothing else changed.
-
-    What is left to be wrong about is when runs end, in which order, and what has not been seen yet.
-    """
-    paces: dict[str, float] = {}
-    for history in recorded.runs.values():
-        finished = history.finished
-        assert finished is not None
-        pace = finished.train_seconds / finished.step
-        paces[history.spec.model] = min(pace, paces.get(history.spec.model, pace))
-    free = [recorded.began] * recorded.campaign.jobs
-    runs: dict[str, History] = {}
-    for planned in recorded.campaign.runs:
-        history = recorded.runs[planned.run]
-        log = _at_pace(history, paces[history.spec.model], heapq.heappop(free))
-        heapq.heappush(free, time_of(log[-1]) + 1.5)
-        runs[planned.run] = quiet = History(planned, history.spec, log)
-        quiet.digits = digits_from_events(quiet)
-    return Recorded(recorded.campaign, runs, f"{recorded.name}, steady")
-
-
-def _at_pace(history: History, pace: float, began: float) -> list[Event | Record]:
-    """The log of a run with every step of the same length; start-up 5 s, the end 1.2 s."""
-    seconds = median(e.seconds for e in history.log if isinstance(e, Evaluated))
-    log: list[Entry] = []
-    now, step = began, 0
-    for entry in history.log:
-        match entry:
-            case Launched():
-                pass
-            case Started():
-                now = began + 5.0
-            case Trained() | CheckpointSaved() | Evaluated():
-                now += (entry.step - step) * pace
-                step = entry.step
-                if isinstance(entry, Evaluated):
-                    now, entry = now + seconds, replace(entry, seconds=seconds)
-                elif isinstance(entry, Trained):
-                    entry = replace(entry, windows_per_second=history.spec.recipe.batch_size / pace)
-                else:
-                    now += entry.seconds
-            case Finished():
-                now += 1.2
-            case _:
-                continue
-        entry = replace(entry, time=now)
-        log.append(entry if isinstance(entry, Launched) else replace(entry, active=now - began))
-    return log

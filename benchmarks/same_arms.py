@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from command_line import parser_of
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
@@ -52,7 +53,7 @@ def train(workspace: Workspace, campaign: Campaign) -> CampaignState:
     reader = CampaignReader(workspace, workspace.campaign(campaign.id))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     for view in reader.refresh().runs:
-        if not (view.state and view.state.trainer.finished):
+        if not view.finished:
             command = [sys.executable, "-P", "-m", "trainers", str(view.folder.path)]
             with view.folder.log.open("ab") as log:
                 subprocess.run(command, env=environment, stdout=log, stderr=log, check=False)
@@ -71,14 +72,14 @@ def cosines(state: CampaignState, model: str, arm: Arm) -> tuple[npt.NDArray[np.
     return np.stack(rows) if rows else np.empty((0, 0)), cluster
 
 
-def main(arguments: list[str]) -> int:
-    if not arguments:
-        print(__doc__)
-        return 2
-    workspace = Workspace(Path(arguments[0]).resolve())
-    state = train(workspace, planned(workspace, tuple(arguments[1:]) or MODELS))
+def main() -> int:
+    parser = parser_of(__doc__)
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("models", nargs="*", default=MODELS)
+    given = parser.parse_args()
+    workspace = Workspace(given.workspace.resolve())
+    state = train(workspace, planned(workspace, tuple(given.models)))
     words: Counter[str] = Counter()
-    wrong = 0
     print(
         f"{'model':14}{'arm':10}{'seeds':>6}{'cosine':>9}{'deviation':>11}{'of a change':>13}   words of all divisions"
     )
@@ -120,4 +121,4 @@ def divided(scores: npt.NDArray[np.float64], cluster: npt.NDArray[np.integer]) -
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

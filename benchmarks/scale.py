@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from command_line import parser_of
 
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import ArmData, RunSpec, write_spec
@@ -175,8 +176,11 @@ def forget(path: Path) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def main(arguments: list[str]) -> int:
-    root = Path(arguments[0]) if arguments else Path(tempfile.mkdtemp())
+def main() -> int:
+    parser = parser_of(__doc__)
+    parser.add_argument("folder", nargs="?", type=Path)
+    given = parser.parse_args().folder
+    root = given or Path(tempfile.mkdtemp())
     shutil.rmtree(root / "artifacts/lvm/models", ignore_errors=True)  # of an earlier call
     shown: dict[tuple[str, int], list[Figures]] = {}
     try:
@@ -210,9 +214,9 @@ def main(arguments: list[str]) -> int:
             leave(group)
         return 0
     finally:
-        if not arguments:
+        if not given:
             shutil.rmtree(root, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """What the screen costs: the real program in a real pseudo-terminal, 120x40, beside a simulated campaign.
 
-python benchmarks/screen.py [--seconds 20] [--only first,bytes,latency,log,idle,many] [--priority -15]
+    python benchmarks/screen.py [--seconds 20] [--only first,bytes,latency,log,idle,many] [--priority -15]
 
 A process of its own plays the trainers: digits four times a second for five runs (once a second for five hundred),
 an evaluation every few seconds, a log line a second. Times depend on what else the machine does; `--priority` (root
@@ -9,7 +9,6 @@ only) gives the screen and its trainers the processor before other work, which i
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import random
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+from command_line import parser_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -204,7 +204,7 @@ def latency(root: Path, samples: int) -> tuple[list[float], list[float]]:
 
 def gain_shown(text: str) -> str:
     """The gain of the first model's run on the large arm, in its panel or its row."""
-    found = re.search(r"23k\s+▸[^\n]*?([+−]\.\d{4})", text)
+    found = re.search(r"23k\s+[▸!][^\n]*?([+−]\.\d{4})", text)  # the loaded machine may stall it
     return found[1] if found else ""
 
 
@@ -250,17 +250,19 @@ def big_log(root: Path, names: list[str]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--only", default="first,bytes,latency,idle,many,log")
     parser.add_argument("--priority", type=int, default=0)
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, not at each start
     os.setpriority(os.PRIO_PROCESS, 0, given.priority)  # and so of all that is started from here
     favour(os.getpid())
     wanted = set(given.only.split(","))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f} before the start, screen {SIZE[0]}x{SIZE[1]}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", f"{folder}/compiled")
         root = Path(folder) / "five"
         root.mkdir()
         names = campaign_of(root, 5, "running")

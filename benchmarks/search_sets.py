@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.arm import bundled_arms
-from lvmtui.datasets.order import chance_of
+from lvmtui.datasets.check import chance_of
 from lvmtui.datasets.readers.source import Floats
 from lvmtui.formats.data_facts import UNORDERED
 

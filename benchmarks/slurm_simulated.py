@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from command_line import parser_of
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lvmtui.formats.paths import Workspace
@@ -85,8 +87,12 @@ def tick(supervisor: Supervisor, figures: Figures) -> bool:
         figures.ticks += 1
 
 
-def main(arguments: list[str]) -> int:
-    runs, slots = (int(given) for given in (arguments or ["5000", "500"]))
+def main() -> int:
+    parser = parser_of(__doc__)
+    parser.add_argument("runs", nargs="?", type=int, default=5000)
+    parser.add_argument("slots", nargs="?", type=int, default=500)
+    given = parser.parse_args()
+    runs, slots = given.runs, given.slots
     seeds = -(-runs // (2 * len(MODELS)))
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
@@ -135,4 +141,4 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

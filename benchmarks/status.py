@@ -11,11 +11,15 @@ import subprocess
 import sys
 import time
 
+from command_line import parser_of
+
 RUNS = 15
 
 
-def main(arguments: list[str]) -> int:
-    command = [sys.executable, "-P", "-m", "lvmtui", "status", "--workspace", arguments[0]]
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("workspace")
+    command = [sys.executable, "-P", "-m", "lvmtui", "status", "--workspace", parser.parse_args().workspace]
     bare = [sys.executable, "-P", "-c", "pass"]
     for name, each in (("lvmtui status", command), ("python -c pass", bare)) * 2:
         walls = []
@@ -27,8 +31,7 @@ def main(arguments: list[str]) -> int:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / RUNS
         print(f"{name:<16} wall median {statistics.median(walls):.3f} s, CPU mean {cpu:.3f} s")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -21,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from command_line import parser_of
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lvmtui.formats.intent import write_intent
@@ -28,8 +29,8 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.models import MODELS
 from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.tasks import Workers
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, identity_of
 from lvmtui.system.processes import kill_all, marked_processes
 from tests.factory import bring_to, make_campaign
@@ -41,7 +42,7 @@ TRIES = 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.parse_args()
     report("tick, 200 runs of which 50 run", tick_cpu(), "ms CPU, median", limit=5.0)
     report("  the dearest of them", tick_cpu.dearest, "ms CPU")  # type: ignore[attr-defined]

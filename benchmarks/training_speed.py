@@ -35,6 +35,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from command_line import parser_of
+from datasets_full_size import walk
 
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.paths import RunDir, Workspace
@@ -281,24 +283,14 @@ def compare(folder: RunDir, spec: RunSpec, parameters: int, turns: int, counted:
     )
 
 
-def walk(path: Path, dim: int) -> Path:
-    """A random walk on the unit sphere as a vector file."""
-    random = np.random.default_rng(0)
-    rows = np.cumsum(random.normal(size=(WINDOWS + 1200, dim)).astype(np.float32), axis=0)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    np.savez(path, vectors=rows, article_id=np.arange(len(rows)) // 100)
-    return path
-
-
 def folders(root: Path, arguments: argparse.Namespace) -> dict[str, RunDir]:
     """A planned run for each model that neither ends nor evaluates within a benchmark."""
-    large = walk(root / "large.npz", arguments.dim)
-    with np.load(large) as whole:
-        half = len(whole["vectors"]) // 2
-        np.savez(root / "small.npz", vectors=whole["vectors"][:half], article_id=whole["article_id"][:half])
+    vectors = walk(WINDOWS + 1200, arguments.dim)
+    for name, rows in (("small", len(vectors) // 2), ("large", len(vectors))):
+        np.savez(root / f"{name}.npz", vectors=vectors[:rows], article_id=np.arange(rows) // 100)
     options = Options(
         baseline=str(root / "small.npz"),
-        expanded=str(large),
+        expanded=str(root / "large.npz"),
         models=arguments.models,
         size=arguments.size,
         recipe=arguments.recipe,
@@ -330,7 +322,7 @@ def parameters_of(spec: RunSpec) -> int:
 
 
 def arguments_of(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--models", type=lambda words: tuple(words.split(",")), default=MODELS)
     parser.add_argument("--size", default="full")
     parser.add_argument("--dim", type=int, default=768)

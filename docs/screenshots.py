@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--workspace", type=Path)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # its supervisor may still write
         root = given.workspace or Path(scratch)
         if given.workspace is None:
             command = [sys.executable, "-P", "-m", "lvmtui", "demo", "--detach", "--workspace", scratch]

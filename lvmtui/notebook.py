@@ -337,8 +337,7 @@ def _curve(plan: Plan, view: RunView) -> Iterable[CurvePoint]:
 
 
 def _scored(view: RunView) -> bool:
-    finished = view.state.trainer.finished if view.state else None
-    return bool(finished and finished.heldout_digest)
+    return bool(view.finished and view.finished.heldout_digest)
 
 
 def _heldout(plan: Plan, view: RunView) -> Heldout:
@@ -346,8 +345,8 @@ def _heldout(plan: Plan, view: RunView) -> Heldout:
 
     from lvmtui.verdict.compare import read_scores
 
-    assert view.state and view.state.trainer.finished, "only scored runs are asked"
-    scores, fault = read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
+    assert view.finished, "only scored runs are asked"
+    scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     if scores is None:
         raise UserError(f"{view.planned.run}: {fault}; restore the file")
     return Heldout(

@@ -16,11 +16,12 @@ from typing import get_args
 
 from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.started_with import differences, read_started_with, started_with_now, write_started_with
+from lvmtui.formats.started_with import differences, read_started_with, started_with_now
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
-from lvmtui.state.status import ALIVE, PHASES, Order, Phase
+from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import first_unwritable, may_order, name_of, who
@@ -133,7 +134,7 @@ def _why_not_in(order: Order, view: RunView) -> str:
 
 def _is(phase: Phase) -> str:
     """`has failed`, `is cancelled`."""
-    return f"has {phase.value}" if phase in (Phase.FAILED, Phase.DIVERGED, Phase.FINISHED) else f"is {phase.value}"
+    return f"has {phase.value}" if phase in {*FAILURES, Phase.FINISHED} else f"is {phase.value}"
 
 
 # Giving orders --------------------------------------------------------------------------------------------------------
@@ -188,7 +189,7 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
         before = read_started_with(folder.started_with)
         changed = differences(before, now)
         if changed and folder.campaign.exists():
-            _write(folder.path, partial(write_started_with, folder.started_with, now))
+            _write(folder.path, partial(write_document, folder.started_with, now))
             if before is not None:
                 lines.append(f"{folder.id}: its runs are started with what this shell has from now on: {changed}")
     return lines

@@ -22,7 +22,7 @@ from typing import IO, Literal
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines, TrivialScore
 from lvmtui.formats.intent import Want, write_intent
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.live import Activity, Progress, write_progress
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import ARMS, Arm, ArmData, Recipe, RunSpec, read_spec, write_spec
@@ -42,7 +42,7 @@ from lvmtui.formats.trainer_log import (
     encode_event,
 )
 from lvmtui.models import MODELS, recipe_for
-from lvmtui.system.files import append_line, replace_file, seal_archive
+from lvmtui.system.files import append_line, seal_archive
 from lvmtui.system.process_id import Identity, boot_id, host_name, own_identity
 
 STAMP = "20261122_134500"
@@ -220,7 +220,7 @@ def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: Arm) -> 
         forward={name: forward_scores(value, margins[name]) for name, value in figures.items()},
     )
     folder.baselines.mkdir(exist_ok=True)
-    replace_file(folder.baseline_scores(arm), dump_document(encode(trivial)))
+    write_document(folder.baseline_scores(arm), trivial)
     return trivial
 
 

@@ -12,6 +12,7 @@ import math
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -104,7 +105,7 @@ def check_loss(request: Request, loss: Any) -> Answer:
 
 
 def check_model(request: Request, maker: Any) -> Answer:
-    source, threads = request.source, _threads()
+    source, threads = request.source, threading.active_count()
 
     def fresh() -> nn.Module:
         torch.manual_seed(0)
@@ -129,9 +130,11 @@ def check_model(request: Request, maker: Any) -> Answer:
         raise UserError(f"{source}: the gradient of {spoilt[0]} is not finite")
     for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
         if not torch.equal(a, b):
-            raise UserError(f"{source}: two steps from one seed end with different {name}; draw with torch, not else")
+            raise UserError(
+                f"{source}: two steps from one seed end with different {name}; draw random numbers with torch only"
+            )
     _check_saved(source, first, fresh(), context)
-    if _threads() > threads or _children():
+    if threading.active_count() > threads or _children():
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
@@ -268,12 +271,6 @@ def _memory() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return 0
-
-
-def _threads() -> int:
-    import threading
-
-    return threading.active_count()
 
 
 def _children() -> bool:

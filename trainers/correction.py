@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trainers.models import unit
 
 LEAST_SHARE = 5e-3
-"""What all weights begin with at least, together: the logarithm of each must be finite."""
+"""Each of T weights begins at this over T or more: its logarithm must be finite."""
 SAMPLE = 256
 """Windows from which the length of a model's first outputs is taken; a large model needs seconds for thousands."""
 
@@ -19,8 +19,8 @@ SAMPLE = 256
 class Correction(nn.Module):
     """(B, T, D) -> raw (B, D): `sum_t softmax(logits)_t context_t + scale * model(dropped context)`.
 
-    A weight for each context vector predicts better than most networks on data this small; the network is left what
-    they cannot do. `logits` (T,) and `scale` () are learned, on top of the model's own parameters.
+    A weight for each context vector predicts better than most networks on data this small; the network learns what is
+    left. `logits` (T,) and `scale` () are learned, on top of the model's own parameters.
     """
 
     def __init__(self, model: nn.Module, context: int, input_dropout: float, feature_dropout: float) -> None:

@@ -16,16 +16,12 @@ import torch
 from torch import Tensor
 
 from lvmtui import __version__
-from lvmtui.formats.selftest import Fallbacks, code_digest, driver_version, read_record
+from lvmtui.formats.selftest import Fallbacks, driver_version, read_record
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Event, Started
+from lvmtui.formats.user_code import digest_of_folder
 from lvmtui.system.errors import UserError
 
-OUT_OF_MEMORY = re.compile(
-    "out of memory|not enough memory|alloc_failed|cannot allocate memory|memoryallocation", re.IGNORECASE
-)
-"""In messages of CUDA, cuBLAS, cuDNN, HIP, Metal and the CPU's allocator. Making a context or a library's handle needs
-memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
 WORKSPACE = ":16:8"
 """The workspace with which cuBLAS, and cuDNN's recurrent layers, repeat their results. torch's page "Reproducibility"
 names `:4096:8` and `:16:8`, its page "LSTM" `:16:8` and `:4096:2`: this is the one on both, so that all models, the
@@ -179,11 +175,6 @@ def refuse_too_large(what: str, size: int, device: torch.device) -> None:
         )
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, the host's or a device's, was too small."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or bool(OUT_OF_MEMORY.search(str(error)))
-
-
 def versions() -> dict[str, str]:
     """What the figures depend on besides the spec."""
     return {
@@ -206,7 +197,7 @@ def peak_memory(device: torch.device) -> int:
 @cache
 def training_code() -> str:
     """Digest of the code that trains."""
-    return code_digest(Path(__file__).parent)
+    return digest_of_folder(Path(__file__).parent)
 
 
 def uuid_of(device: torch.device) -> str:

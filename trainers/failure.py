@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import errno
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from lvmtui.formats.trainer_log import Exit, Reason
 from lvmtui.system.errors import UserError
-from trainers.device import is_out_of_memory
+
+OUT_OF_MEMORY = re.compile(
+    "out of memory|not enough memory|alloc_failed|cannot allocate memory|memoryallocation", re.IGNORECASE
+)
+"""In messages of CUDA, cuBLAS, cuDNN, HIP, Metal and the CPU's allocator. Making a context or a library's handle needs
+memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
 
 
 class Diverged(Exception):
@@ -41,6 +49,6 @@ def failure_of(error: Exception, folder: Path, checkpoint_bytes: int) -> Failure
         needed = 2 * checkpoint_bytes
         message = f"the disk of {folder} is full; {needed / 1e6:.0f} MB are needed"
         return Failure("no_space", message, Exit.NO_SPACE, needed)
-    if is_out_of_memory(error):
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or OUT_OF_MEMORY.search(str(error)):
         return Failure("out_of_memory", message)
     return Failure("error", message)

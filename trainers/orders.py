@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from lvmtui.formats.intent import Intent, read_intent
-from lvmtui.formats.trainer_log import Event, Exit, Started, decode_event
+from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, decode_event
 from lvmtui.system.filesystem import is_shared
 
 
@@ -28,6 +28,15 @@ class Leave(Exception):
         super().__init__(how.name)
         self.how = how
         self.signal_name = signal_name
+
+    def ending(self, step: int, active: float) -> Event:
+        """The event that ends the log of an attempt."""
+        now = time.time()
+        if self.how is Exit.CANCELLED:
+            return Cancelled(now, step, active)
+        if self.how is Exit.PAUSED:
+            return Paused(now, step, active)
+        return Interrupted(now, step, self.signal_name, active)
 
 
 LEAVE_ON = tuple(

@@ -67,7 +67,7 @@ class Place:
     plateau: int = 0
     """Evaluations without a better loss since the rate was last halved."""
     factor: float = 1.0
-    """What the plateau schedule has made of the rate."""
+    """On the rate, by the plateau schedule."""
     active: float = 0.0
     train_seconds: float = 0.0
     since_point: Mean = field(default_factory=Mean)

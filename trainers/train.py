@@ -16,13 +16,10 @@ import torch
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
-    Cancelled,
     CheckpointSaved,
     Exit,
     Failed,
     Finished,
-    Interrupted,
-    Paused,
     Started,
 )
 from lvmtui.system.files import sealed_digest
@@ -107,7 +104,7 @@ class Training:
     # -- before the first step ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Open the data, build the model, take up the newest whole checkpoint, say so."""
+        """Open the data, build the model, resume from the newest whole checkpoint, log the start."""
         spec = self.spec = read_spec(self.folder.spec)
         if spec.own_model or spec.recipe.own_loss:
             sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
@@ -344,15 +341,8 @@ class Training:
                 self.save()
         except Exception as error:
             return self.fail(error)
-        step, active, now = self.place.step, self.journal.active, time.time()
-        match leave.how:
-            case Exit.PAUSED:
-                self.journal.event(Paused(now, step, active), durable=True)
-            case Exit.CANCELLED:
-                self.journal.event(Cancelled(now, step, active), durable=True)
-            case _:
-                self.journal.event(Interrupted(now, step, leave.signal_name, active), durable=True)
-        self.journal.say(f"{leave.how.name.lower()} at step {step}")
+        self.journal.event(leave.ending(self.place.step, self.journal.active), durable=True)
+        self.journal.say(f"{leave.how.name.lower()} at step {self.place.step}")
         return leave.how
 
     def fail(self, error: Exception) -> Exit:

@@ -8,25 +8,22 @@ once, and only the screen may import Textual.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lvmtui.cli.parser import parse
-from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, workspace_of
-from lvmtui.cli.start import attach, demo, run
+from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, line_width, workspace_of
+from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning.options import OPTIONS
-from lvmtui.planning.read_options import read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
-
-if TYPE_CHECKING:
-    pass
 
 LOOKED_BACK = 5
 """How many other campaigns `status` looks at, the newest ones."""
@@ -60,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say_fault(words: str) -> None:
-    """One line on stderr, in place of what `_announcer` shows there."""
+    """One line on stderr, in place of the progress that `announcer` shows there."""
     print(f"{WIPE if sys.stderr.isatty() else ''}lvmtui: {words}", file=sys.stderr)
 
 
@@ -73,7 +70,8 @@ def _drop_output() -> None:
 
 
 def screen(given: argparse.Namespace) -> int:
-    from lvmtui.ui.app import run
+    gc.disable()  # until the first picture: what is loaded stays
+    from lvmtui.ui.start import run
 
     workspace = workspace_of(given)
     campaign = campaign_of(given, workspace).id if hasattr(given, "campaign") else None
@@ -92,6 +90,24 @@ def serve(given: argparse.Namespace) -> int:
         raise UserError(f"--port {given.port}: not a port; give a number from 1 to 65535")
     serve_screen(workspace, campaign=campaign, port=given.port, control=given.control)
     return Exit.OK
+
+
+def demo(given: argparse.Namespace) -> int:
+    from lvmtui.cli.start import demo as start_demo
+
+    return start_demo(given)
+
+
+def run(given: argparse.Namespace) -> int:
+    from lvmtui.cli.start import run as start_run
+
+    return start_run(given)
+
+
+def attach(given: argparse.Namespace) -> int:
+    from lvmtui.cli.start import attach as come_back
+
+    return come_back(given)
 
 
 def status(given: argparse.Namespace) -> int:
@@ -191,8 +207,9 @@ def queue(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     from lvmtui.datasets.check import check_files
-    from lvmtui.datasets.check_text import check_as_json, check_as_text
+    from lvmtui.datasets.check_text import check_as_text
     from lvmtui.datasets.proof import prove_campaign
+    from lvmtui.planning.read_options import read_value
 
     workspace = workspace_of(given)
     if given.split is not None and given.files:
@@ -217,7 +234,7 @@ def check(given: argparse.Namespace) -> int:
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")
-    print(json.dumps(check_as_json(found), indent=1) if given.json else check_as_text(found))
+    print(json.dumps(encode(found), indent=1) if given.json else check_as_text(found, line_width()))
     if found.files and not given.json:
         print(f"compact copies are kept in {workspace.datasets} for the next check and for campaigns", file=sys.stderr)
     return Exit.USAGE if found.faults else Exit.OK
@@ -226,8 +243,9 @@ def check(given: argparse.Namespace) -> int:
 def import_runs(given: argparse.Namespace) -> int:
     from lvmtui.legacy.importer import import_folders
 
-    folders, context = [Path(f) for f in given.folders], _one_context(given.context)
-    for line in import_folders(workspace_of(given), folders, given.arm, given.trained_on, context):
+    folders, context = [Path(folder) for folder in given.folders], _one_context(given.context)
+    trained_on = None if given.trained_on is None else Path(given.trained_on)
+    for line in import_folders(workspace_of(given), folders, given.arm, trained_on, context):
         print(line)
     return Exit.OK
 
@@ -241,6 +259,8 @@ def embed(given: argparse.Namespace) -> int:
 
 def _one_context(given: Sequence[str] | None) -> int:
     """The context that was given to a command which takes one."""
+    from lvmtui.planning.read_options import read_value
+
     values = (USUAL_CONTEXT,) if given is None else read_value(OPTIONS["context"], given, "--context")
     if len(values) > 1:
         raise UserError(f"--context: {' '.join(map(str, values))} are several; this command takes one")

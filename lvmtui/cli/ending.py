@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import dataclass
 
 from lvmtui.formats.paths import Workspace
-from lvmtui.planning.options import BUNDLED
+from lvmtui.formats.spec import BUNDLED
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words

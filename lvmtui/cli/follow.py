@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending, read_table
-from lvmtui.cli.status import headline, rows_of
+from lvmtui.cli.status import GAIN, headline, judged, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -89,14 +89,14 @@ def _table(reader: CampaignReader, console: Console) -> CampaignState:
 def _draw(state: CampaignState) -> Group:
     eta = campaign_eta(state, time.time())
     table = Table(box=None, padding=(0, 1), expand=True)
-    for name in ("model", "arm", "seed", "state", "epoch", "best", "time"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "best", "time") else "left")
+    for name in ("model", "arm", "seed", "state", "epoch", "gain", "time"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
     table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
-    for row, view in zip(rows_of(state, eta), state.runs, strict=True):
-        cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.best, row.time, row.note)
+    for row, view in zip(rows_of(state, eta, judged(state)), state.runs, strict=True):
+        cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
-    return Group(Text(headline(state, eta)), table)
+    return Group(Text(headline(state, eta)), table, Text(GAIN, style="dim"))
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

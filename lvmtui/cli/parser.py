@@ -8,36 +8,17 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import lvmtui
-from lvmtui.embed.documents import UNITS
-from lvmtui.planning.options import OPTIONS, Option
-from lvmtui.planning.read_options import Given
-from lvmtui.system.errors import unknown
+from lvmtui.cli.help import EVERYWHERE, PAGES, ROOT, HelpAll, Parser
+from lvmtui.embed import UNITS
+from lvmtui.planning.options import GROUPS, OPTIONS, RUNNING, Option
 
-USAGE = 2
-"""Exit code for a wrong command line."""
 ENGINE_OPTION = "engine_option_"
 """Prefix of the attributes for options that an engine declares, so that they cannot clash with others."""
 STARTING = ("run", "demo")
 """Commands that start a campaign. Only for them is every engine asked which options it has."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Prints one line for a mistake instead of the whole usage, and suggests near names."""
-
-    def error(self, message: str) -> NoReturn:
-        then = "" if message.endswith("?") else ";"
-        self.exit(USAGE, f"lvmtui: {message}{then} '{self.prog} --help' shows the options\n")
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.choices is not None and value not in action.choices:
-            what = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
-            self.error(str(unknown(what, str(value), map(str, action.choices))))
-
-    def option_names(self) -> list[str]:
-        return [name for action in self._actions for name in action.option_strings]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -52,57 +33,31 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-def given_options(given: argparse.Namespace) -> Given:
-    """The campaign's options among the parsed arguments, with those of its engine."""
-    values = {name: value for name in OPTIONS if (value := getattr(given, name, None)) is not None}
-    settings = {
-        name.removeprefix(ENGINE_OPTION): value
-        for name, value in vars(given).items()
-        if name.startswith(ENGINE_OPTION) and value is not None
-    }
-    if settings:
-        values["engine"] = {"name": values["engine"], **settings} if "engine" in values else settings
-    return Given(values)
-
-
 def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     """All commands and their options. `starting` False leaves out the options of a campaign, for speed."""
-    common = Parser(add_help=False)
-    common.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
-    common.add_argument("--cache", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    common.add_argument(
-        "--poll",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="look for changes at intervals instead of waiting for the kernel to report them; for a workspace on a "
-        "file system shared between hosts that is not recognised as one",
-    )
-    chosen = Parser(add_help=False)
-    chosen.add_argument(
-        "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; part of the id is enough"
-    )
-    watching = Parser(add_help=False)
-    watching.add_argument("--detach", action="store_true", help="start and return at once")
-    watching.add_argument("--headless", action="store_true", help="print plain lines instead of a live table")
-    campaign = Parser(add_help=False, parents=[watching])
+    common, chosen = _everywhere()
+    campaign = Parser()
     if starting:
-        yes = "train even if the verdict can tell nothing; do not ask"
-        campaign.add_argument("--yes", action="store_true", help=yes)
         _add_campaign_options(campaign)
-        _add_engine_options(campaign)
-    runs = Parser(add_help=False)
+    runs = Parser()
     runs.add_argument(
         "runs", nargs="+", metavar="RUN", help="model, model/arm, model/arm/seed, the name of a run folder, or all"
     )
 
-    parser = Parser(prog="lvmtui", description=lvmtui.__doc__, parents=[common, chosen])
+    parser = Parser(prog=ROOT, page=PAGES[ROOT], parents=[common, chosen])
+    parser.usage = "lvmtui [--workspace DIR] [--campaign ID] [--read-only] [COMMAND ...]"
+    parser.description = "train latent vector models on small and large data, watch, control, and judge"
     parser.set_defaults(command="screen", parser=parser)
     parser.add_argument("--version", action="version", version=f"lvmtui {lvmtui.__version__}")
     parser.add_argument("--read-only", action="store_true", help="show the screen without the keys that change things")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(
+        title="commands", prog=ROOT, metavar="COMMAND", help="its options: lvmtui COMMAND --help", parser_class=Parser
+    )
 
     def command(name: str, words: str, *parents: Parser) -> Parser:
-        added: Parser = commands.add_parser(name, help=words, description=words, parents=[common, *parents])
+        added: Parser = commands.add_parser(
+            name, help=words, description=words, page=PAGES[name], parents=[common, *parents]
+        )
         added.set_defaults(command=name, parser=added)
         return added
 
@@ -115,7 +70,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         metavar="SIZE",
         help="extend a finished campaign of several sizes (--campaign, or the newest): its runs are taken over",
     )
-    command("attach", "follow the campaign that runs in this workspace", chosen, watching)
+    _add_following(command("attach", "follow the campaign that runs in this workspace", chosen))
 
     added = command("status", "what every run is doing", chosen)
     added.add_argument("--json", action="store_true", help="for programs")
@@ -158,9 +113,34 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
 
     _add_import_options(command("import", "take in runs of the original experiment's trainers"))
 
-    _add_own_trainers(command)
+    _add_own_trainers(command, common)
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
     return parser
+
+
+def _everywhere() -> tuple[Parser, Parser]:
+    """The options of every command, and of those that ask for a campaign."""
+    common = Parser()
+    group = common.add_argument_group(EVERYWHERE)
+    group.add_argument("--workspace", metavar="DIR", default=argparse.SUPPRESS, help="default: the current folder")
+    group.add_argument("--cache", metavar="DIR", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    group.add_argument(
+        "--poll",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="look for changes at intervals: for a file system shared between hosts that is not recognised as one",
+    )
+    group.add_argument("-h", "--help", action="help", help="show this help; --help-all shows every option")
+    group.add_argument("--help-all", action=HelpAll, help=argparse.SUPPRESS)
+    chosen = Parser()
+    chosen.add_argument_group(EVERYWHERE).add_argument(
+        "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; part of the id is enough"
+    )
+    return common, chosen
+
+
+def _add_choice(parser: Parser, flag: str, choices: Sequence[str], **more: Any) -> None:
+    parser.add_argument(flag, choices=choices, metavar="|".join(choices), **more)
 
 
 def _add_embed_options(parser: Parser) -> None:
@@ -169,7 +149,7 @@ def _add_embed_options(parser: Parser) -> None:
         "--model", required=True, metavar="NAME|FOLDER", help="a sentence-transformers model, by name or in a folder"
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE.npz")
-    parser.add_argument("--by", choices=UNITS, default=UNITS[0], help="what becomes one vector; default: sentences")
+    _add_choice(parser, "--by", UNITS, default=UNITS[0], help="what becomes one vector; default: sentences")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps", help="where the model runs")
     parser.add_argument("--batch-size", type=int, metavar="N", help="texts at a time; default: 64")
     parser.add_argument("--half", action="store_true", help="keep float16: half the file, three digits")
@@ -188,13 +168,12 @@ def _add_tensorboard_options(added: Parser) -> None:
 
 
 def _add_report_options(added: Parser) -> None:
-    added.add_argument("--format", choices=("md", "html", "json", "csv"), default="md", help="default: md")
+    _add_choice(added, "--format", ("md", "html", "json", "csv"), default="md", help="default: md")
     added.add_argument(
         "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
     )
-    added.add_argument(
-        "--table", choices=("runs", "curves", "heldout", "comparisons"), help="with --format csv: this table, in full"
-    )
+    tables = ("runs", "curves", "heldout", "comparisons")
+    _add_choice(added, "--table", tables, help="with --format csv: this table, in full")
     added.add_argument(
         "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
     )
@@ -207,11 +186,12 @@ def _add_import_options(parser: Parser) -> None:
     parser.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
 
 
-def _add_own_trainers(command: Callable[..., Parser]) -> None:
+def _add_own_trainers(command: Callable[..., Parser], common: Parser) -> None:
     """Commands for trainers of a user's own."""
     added = command("trainer", "try a trainer of your own, or what a pattern understands of its log")
     tests = added.add_subparsers(title="what", metavar="test", required=True, parser_class=Parser)
-    added = tests.add_parser("test", help="try a command on bundled vectors, or a pattern on a log")
+    words = "try a command on bundled vectors, or a pattern on a log"
+    added = tests.add_parser("test", help=words, description=words, page=PAGES["trainer test"], parents=[common])
     added.set_defaults(parser=added)
     added.add_argument("log", nargs="?", metavar="LOGFILE", help="with --pattern: a log to read")
     added.add_argument("--command", dest="trainer", metavar="COMMAND", help="as in [trainers.NAME] of a campaign file")
@@ -231,15 +211,28 @@ def _add_own_trainers(command: Callable[..., Parser]) -> None:
     added.add_argument("--once", action="store_true", help="print the rows and stop")
 
 
+def _add_following(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--detach", action="store_true", help="start and return at once")
+    group.add_argument("--headless", action="store_true", help="print plain lines instead of a live table")
+
+
 def _add_campaign_options(parser: Parser) -> None:
+    from lvmtui.supervisor.engine import names
+
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
     for declared in OPTIONS.values():
         if declared.name != "engine":
-            _add_option(parser, declared)
-    parser.add_argument("--plan", action="store_true", help="show the plan and stop")
-    parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
+            _add_option(groups[declared.group], declared)
+    running = groups[RUNNING]
+    running.add_argument("--engine", metavar="|".join(names()), help=OPTIONS["engine"].help)
+    running.add_argument("--plan", action="store_true", help="show the plan and stop")
+    running.add_argument("--json", action="store_true", help="with --plan: as JSON")
+    running.add_argument("--yes", action="store_true", help="train even if the verdict can tell nothing; do not ask")
+    _add_following(running)
+    _add_engine_options(parser)
 
 
-def _add_option(parser: Parser, declared: Option) -> None:
+def _add_option(parser: argparse._ActionsContainer, declared: Option) -> None:
     """One option of the table. Values stay text; `combine` converts and checks them, as it does those of a file."""
     flag, help = f"--{declared.key}", declared.help.replace("%", "%%")
     if declared.type is bool:
@@ -253,12 +246,11 @@ def _add_option(parser: Parser, declared: Option) -> None:
 
 
 def _add_engine_options(parser: Parser) -> None:
-    """Which engine, and the options that engines other than this machine's declare."""
+    """The options that engines other than this machine's declare."""
     from lvmtui.supervisor.engine import kind, names
 
     added: set[str] = set()
     group = parser.add_argument_group("engines")
-    group.add_argument("--engine", metavar="|".join(names()), help=OPTIONS["engine"].help)
     for setting in (setting for name in names() for setting in kind(name).settings):
         if setting.name not in added:
             added.add(setting.name)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from lvmtui.cli.parser import USAGE
+from lvmtui.cli.help import USAGE
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.system.errors import UserError
 

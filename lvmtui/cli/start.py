@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvmtui.cli.parser import given_options
+from lvmtui.cli.parser import ENGINE_OPTION
 from lvmtui.cli.shared import Exit, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
-from lvmtui.planning.options import Options
+from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file
 from lvmtui.system.errors import UserError
 
@@ -35,6 +35,19 @@ def run(given: argparse.Namespace) -> int:
             "has its own data"
         )
     return _start(given, Options(), file)
+
+
+def given_options(given: argparse.Namespace) -> Given:
+    """The campaign's options among the parsed arguments, with those of its engine."""
+    values = {name: value for name in OPTIONS if (value := getattr(given, name, None)) is not None}
+    settings = {
+        name.removeprefix(ENGINE_OPTION): value
+        for name, value in vars(given).items()
+        if name.startswith(ENGINE_OPTION) and value is not None
+    }
+    if settings:
+        values["engine"] = {"name": values["engine"], **settings} if "engine" in values else settings
+    return Given(values)
 
 
 def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lvmtui.cli.ending import outcome_of, read_table
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
@@ -23,7 +24,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import health_by_run
-from lvmtui.verdict.rows import TOO_EARLY, draft_row
+from lvmtui.verdict.rows import TOO_EARLY, best_trivial, draft_row
 from lvmtui.verdict.table import Row as ModelRow
 from lvmtui.verdict.words import Word, interval_words
 
@@ -31,6 +32,8 @@ WIDTH = 120
 """Characters in a line where there is no terminal."""
 NARROWEST = 30
 """Characters of a reason in a line, at least, however narrow the terminal."""
+
+GAIN = "gain: best validation cosine less that of the best trivial baseline, on the run's own validation windows"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
 """What a running process does, where its own word for it is not shown."""
@@ -45,26 +48,36 @@ class Row:
     seed: str
     state: str
     epoch: str
-    best: str
+    gain: str
+    """See `GAIN`; empty until the baseline is known. Of imported runs the bare cosine."""
     time: str
     note: str
 
 
-def rows_of(
-    state: CampaignState, eta: CampaignEta, found: Mapping[str, tuple[Finding, ...]] | None = None
-) -> list[Row]:
-    """A row a run, in the order of the campaign. `found`: what health found in each run; None: look for it."""
-    found = health_by_run(state, trivial_by_run(state)) if found is None else found
+@dataclass(frozen=True)
+class Judged:
+    """What the files beside the runs say of them, by the run's name."""
+
+    trivial: Mapping[str, TrivialBaselines | None]
+    findings: Mapping[str, tuple[Finding, ...]]
+
+
+def judged(state: CampaignState) -> Judged:
+    """Read trivial baselines and look at the health of every run."""
+    trivial = trivial_by_run(state)
+    return Judged(trivial, health_by_run(state, trivial))
+
+
+def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[Row]:
+    """A row a run, in the order of the campaign."""
     many = len(state.campaign.seeds) > 1
-    return [_row(state.campaign, view, eta, found.get(view.planned.run, ()), many) for view in state.runs]
+    return [_row(state.campaign, view, eta, known, many) for view in state.runs]
 
 
-def _judged(state: CampaignState) -> tuple[dict[str, tuple[Finding, ...]], list[ModelRow]]:
-    """What health found in each run, and each model's row. Their joint verdict takes longer; the report has it."""
-    trivial, compared = trivial_by_run(state), read_comparisons(state)
-    found = health_by_run(state, trivial)
-    models = state.campaign.models
-    return found, [draft_row(state, model, compared.get(model), trivial, found) for model in models]
+def _models(state: CampaignState, known: Judged) -> list[ModelRow]:
+    """Each model's row. Their joint verdict takes longer; the report has it."""
+    compared, models = read_comparisons(state), state.campaign.models
+    return [draft_row(state, model, compared.get(model), known.trivial, known.findings) for model in models]
 
 
 def _model_lines(rows: Sequence[ModelRow]) -> list[str]:
@@ -85,7 +98,7 @@ def _change_words(row: ModelRow) -> str:
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
 
 
-def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Finding, ...], many: bool) -> Row:
+def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, many: bool) -> Row:
     run, status, planned = view.state, view.status, view.planned
     label = campaign.arm(planned.arm).label
     seed = f"s{planned.seed}" if many else ""
@@ -100,7 +113,6 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
             "",
             sanitise(view.fault, 1000),
         )
-    best = run.trainer.best
     epochs = run.spec.total_steps / run.spec.steps_per_epoch
     epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
     expected = eta.runs.get(planned.run)
@@ -119,7 +131,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
         note = f"{note}, interrupted {words.plural(run.trainer.interruptions, 'time')}".removeprefix(", ")
     if run.trainer.finished and run.trainer.finished.stopped_early:
         note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
-    alarms = [finding.label for finding in found if finding.alarm]
+    alarms = [finding.label for finding in known.findings.get(planned.run, ()) if finding.alarm]
     note = "; ".join([*alarms, *([note] if note else [])])
     return Row(
         title_of(planned.model, campaign.titles),
@@ -127,10 +139,18 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, found: tuple[Findi
         seed,
         status.phase.value,
         epoch,
-        words.cosine(best.cosine) if best else "",
+        _gain(run, known.trivial.get(planned.run)),
         spent,
         sanitise(note, 1000),
     )
+
+
+def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
+    best = run.trainer.best.cosine if run.trainer.best else None
+    if best is None or run.spec.imported:
+        return "" if best is None else words.cosine(best)
+    against = best_trivial(run, trivial)
+    return words.signed(best - against.cosine) if against else ""
 
 
 def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
@@ -150,8 +170,10 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
     """What `lvmtui status` prints. Reasons wrap at `width` characters; None: the terminal's."""
     width = width or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
-    found, models = _judged(state)
-    rows = [Row("model", "arm", "seed", "state", "epoch", "best", "time", ""), *rows_of(state, eta, found)]
+    known = judged(state)
+    imported = any(view.state and view.state.spec.imported for view in state.runs)
+    figure = "best" if imported else "gain"
+    rows = [Row("model", "arm", "seed", "state", "epoch", figure, "time", ""), *rows_of(state, eta, known)]
     columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
     widths = [max(map(len, column)) for column in columns]
     lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
@@ -159,8 +181,9 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
         row = "".join(cell.ljust(size) + "  " for cell, size in zip(cells, widths, strict=False) if size)
         first, *more = textwrap.wrap(note, max(NARROWEST, width - len(row))) or [""]
         lines += [(row + first).rstrip(), *(" " * len(row) + line for line in more)]
+    lines += [] if imported else ["", *textwrap.wrap(GAIN, width)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
-    lines += ["", f"change from {small} to {large}", *_model_lines(models), ""]
+    lines += ["", f"change from {small} to {large}", *_model_lines(_models(state, known)), ""]
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
     if state.trouble and supervisor:
@@ -178,8 +201,10 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
 
 def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
     """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
+    from lvmtui.cli.ending import outcome_of, read_table
+
     now = time.time()
-    eta, (found, models) = campaign_eta(state, now), _judged(state)
+    eta, known = campaign_eta(state, now), judged(state)
     return {
         "version": 1,
         "campaign": state.campaign.id,
@@ -190,8 +215,8 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "trouble": state.trouble,
         "eta": encode(eta.eta),
         "verdict": encode(outcome := outcome_of(state.campaign.id, read_table(state))) | {"line": outcome.line},
-        "models": [model_as_json(row) for row in models],
-        "runs": [run_as_json(view, eta, found.get(view.planned.run, ())) for view in state.runs],
+        "models": [model_as_json(row) for row in _models(state, known)],
+        "runs": [run_as_json(view, eta, known.findings.get(view.planned.run, ())) for view in state.runs],
     }
 
 

@@ -26,12 +26,13 @@ from lvmtui.formats.trainer_log import (
     decode_event,
 )
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import last_line
 from lvmtui.system.launch import our_command
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import LAUNCH_MARK
 from lvmtui.system.processes import Process, kill_all, marked_processes
 from lvmtui.system.programs import spawn, unmarked_environment
-from lvmtui.system.text import last_words, sanitise
+from lvmtui.system.text import sanitise
 
 SHOWN = 12
 """Lines of a log that are shown as they were understood."""
@@ -265,7 +266,7 @@ class _Test:
             return sanitise(ending.message, 300)
         if not self._over():
             return ""
-        return last_words(self.run.log.read_bytes()[-4096:])
+        return last_line(self.run.log)
 
     def _tree(self) -> list[Process]:
         return [p for p in marked_processes() if p.launch in self.launches]

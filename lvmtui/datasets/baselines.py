@@ -1,4 +1,4 @@
-"""Trivial baselines: what can be had without a network, on the same held-out windows as the models.
+"""Trivial baselines: predictions that need no network, on the same held-out windows as the models.
 
 - `copy_last`: the last context vector again
 - `mean`: mean of the context

@@ -7,117 +7,29 @@ here: windows that overlap across a random split, arms that share vectors, rows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
+from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.near_copies import Groups
-from lvmtui.datasets.order import chance_of, neighbour_cosines, order_of, together_in
-from lvmtui.datasets.readers.source import Integers
+from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
-from lvmtui.datasets.store import UNIT_TOLERANCE, Kind, RowScan
-from lvmtui.datasets.windows import covered, touches
-from lvmtui.formats.data_facts import Neighbours, SpaceFacts, unordered_words
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Reading
+from lvmtui.datasets.store import Store
+from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
 """Share of the windows held out by the random split that we warn of."""
-FEW_WINDOWS = 500
-"""With fewer nobody can tell two models apart."""
-NO_ORDER = 0.005
-"""Forward signal of rows in any order: its standard error is below that from 500 windows on."""
-INCOHERENT = 0.5
-"""Share of the baseline's coherence below which new rows are not text like it."""
+SAMPLED = 1_024
+"""Rows whose cosines with each other tell how alike any two are."""
 PART = 0.99
 """Share of the baseline's vectors in the expanded arm that makes it a part of it."""
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """One data set. Cosines are None where there are no neighbours to compare."""
-
-    file: str
-    label: str
-    vectors: int
-    dim: int
-    windows: int
-    """Windows of a context and the next vector, inside an article or piece unless they may cross."""
-    kind: Kind
-    articles: int
-    """Articles, or pieces of a sequence; 1 where all vectors follow each other."""
-    bytes: int
-    """Size of the file on disk."""
-    rows: RowScan
-    """Lengths, not-finite and zero rows, as they stand in the file."""
-    duplicates: int
-    """Vectors that are the same as an earlier one: copies and near-copies."""
-    coherence: float | None
-    """Mean cosine of neighbours."""
-    forward_signal: float | None
-    """Mean over the windows of the cosine of the last context vector with the next one, less that of the one before
-    the last: how much there is to gain from knowing the order."""
-    crossing: float | None
-    """Share of all runs as long as a window that would cross the border of an article; None where none are known."""
-    random_leak: float
-    """Share of the windows held out by a random split that have a vector in common with a training window."""
-    reading: tuple[str, ...] = ()
-    """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
-    chance: float | None = None
-    """Mean cosine of any two vectors."""
-    chance_spread: float | None = None
-    """Its standard deviation over pairs."""
-
-    @property
-    def unordered(self) -> str:
-        """What to know where the rows are in no order; else empty."""
-        return unordered_words(self.file, self.coherence, self.chance, self.chance_spread)
-
-
-@dataclass(frozen=True)
-class PairFacts:
-    """The two data sets of a comparison."""
-
-    ratio: float
-    """Vectors of the expanded arm for each one of the baseline."""
-    shared: float
-    """Share of the baseline's vectors that are in the expanded arm by content."""
-    baseline_is_part: bool
-    same_space: Literal["yes", "no", "unknown"]
-    """`yes`: they have vectors in common. `no`: their dimensions differ, or rows are of another space. Otherwise
-    nothing in the files tells."""
-    random_leak_across: float
-    """Share of the baseline's windows held out by a random split that have a vector in common with a training window
-    of the expanded arm, split at random too."""
-    space: SpaceFacts | None = None
-    """None where the dimensions differ."""
-    new_vectors: int = 0
-    """Vectors of the expanded arm that the baseline does not have."""
-    new_windows: int = 0
-    """Windows of such vectors alone."""
-    new_coherence: float | None = None
-    new_forward_signal: float | None = None
-    """The same figures as of a file, for the new vectors alone; None where there are no such neighbours or windows."""
-
-
-@dataclass(frozen=True)
-class Check:
-    files: tuple[FileFacts, ...]
-    pair: PairFacts | None
-    faults: tuple[str, ...]
-    """Each in one line: file, fault, cure. A campaign cannot start with any."""
-    notes: tuple[str, ...]
-    """What is well to know and stops nothing."""
-    neighbours: Neighbours | None = None
-    """None where no file could be read."""
-    context: int = USUAL_CONTEXT
-    """Vectors in a context of the windows that were looked at."""
-    version: int = 1
 
 
 def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
@@ -238,8 +150,8 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     first, stop = arm.rows
     inside = store.window_starts(context, arm.rows)
     starts = store.window_starts(context, arm.rows, cross_articles=cross_articles) - first
-    cosines = neighbour_cosines(store, arm.rows)
-    coherence, signal = order_of(cosines, together_in(store, arm.rows), starts, context)
+    cosines = _neighbour_cosines(store, arm.rows)
+    coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
     runs = arm.vectors - context
     chance, spread = chance_of(store.vectors, arm.rows)
     return FileFacts(
@@ -257,6 +169,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
         random_leak=_random_leak(starts, arm.vectors, context),
+        fingerprint=arm.fingerprint,
         reading=() if arm.file == BUNDLED else store.facts.notes,
         chance=chance,
         chance_spread=spread,
@@ -279,8 +192,8 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
     new = ~np.isin(full, base)
     space = compare_spaces(baseline, expanded, new)
     new_starts = starts[~touches(~new, context)[starts]]
-    together = together_in(large, expanded.rows) & new[1:] & new[:-1]
-    coherence, signal = order_of(neighbour_cosines(large, expanded.rows), together, new_starts, context)
+    together = _together(large, expanded.rows) & new[1:] & new[:-1]
+    coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts, context)
     small.release()
     return PairFacts(
         ratio=ratio,
@@ -296,6 +209,46 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
     )
 
 
+def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Cosine of each row with the next (n - 1,) and with the one after that (n - 2,)."""
+    first, stop = rows
+    next_, after_next = np.empty(stop - first - 1, np.float32), np.empty(stop - first - 2, np.float32)
+    for row, block in store.blocks(rows, overlap=2):
+        at = row - first
+        next_[at : at + len(block) - 1] = np.einsum("nd,nd->n", block[:-1], block[1:])
+        after_next[at : at + max(0, len(block) - 2)] = np.einsum("nd,nd->n", block[:-2], block[2:])
+    return next_, after_next
+
+
+def chance_of(vectors: Floats, rows: tuple[int, int]) -> tuple[float, float]:
+    """Mean and standard deviation of the cosine of any two of up to SAMPLED rows."""
+    some = vectors[np.unique(np.linspace(rows[0], rows[1] - 1, SAMPLED).astype(np.int64))]
+    cosines = (some @ some.T)[np.triu_indices(len(some), 1)]
+    return float(cosines.mean(dtype=np.float64)), float(cosines.std(dtype=np.float64))
+
+
+def _together(store: Store, rows: tuple[int, int]) -> Mask:
+    """(n - 1,) Is each row of one text with the next?"""
+    if store.article_of is None:
+        return np.ones(rows[1] - rows[0] - 1, bool)
+    article = store.article_of[slice(*rows)]
+    return np.asarray(article[1:] == article[:-1])
+
+
+def _order(
+    cosines: tuple[Floats, Floats], together: Mask, starts: Integers, context: int
+) -> tuple[float | None, float | None]:
+    """Coherence of the neighbours that are `together`, and forward signal of the windows. With a context of one vector
+    the signal is that of windows which begin where another ends: there is a vector before the last."""
+    next_, after_next = cosines
+    if context == 1:
+        starts, context = np.intersect1d(starts, starts - 1), 2
+    return (
+        float(next_[together].mean()) if together.any() else None,
+        float((next_[starts + context - 1] - after_next[starts + context - 2]).mean()) if len(starts) else None,
+    )
+
+
 def _random_split(starts: Integers) -> tuple[Integers, Integers]:
     """The split we warn of: windows at random, whatever they share."""
     shuffled = np.random.default_rng(0).permutation(starts)
@@ -306,81 +259,3 @@ def _random_split(starts: Integers) -> tuple[Integers, Integers]:
 def _random_leak(starts: Integers, rows: int, context: int) -> float:
     train, held_out = _random_split(starts)
     return float(touches(covered(train, rows, context), context)[held_out].mean()) if len(held_out) else 0.0
-
-
-# ------------------------------------------------------------------------------------------------------- notes
-
-
-def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Neighbours | None) -> list[str]:
-    """What a person should know before starting, one sentence each."""
-    notes = [note for facts in files for note in _file_notes(facts)]
-    if pair is not None:
-        notes += _pair_notes(files, pair)
-    if neighbours is not None:
-        notes += _neighbour_notes(neighbours)
-    return notes
-
-
-def _file_notes(facts: FileFacts) -> list[str]:
-    notes = []
-    notes += [f"{facts.file}: {note}" for note in facts.reading]
-    if facts.rows.off_unit:
-        shortest, longest = facts.rows.shortest or 0.0, facts.rows.longest or 0.0
-        same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
-        back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
-        notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
-    if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
-        notes.append(
-            f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "
-            "another order of rows are found by content and dropped from training"
-        )
-    if facts.windows < FEW_WINDOWS:
-        notes.append(f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide")
-    elif facts.unordered:
-        notes.append(facts.unordered)
-    elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
-        notes.append(
-            f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "
-            f"({facts.forward_signal:+.3f}); are the rows in reading order?"
-        )
-    return notes
-
-
-def _pair_notes(files: Sequence[FileFacts], pair: PairFacts) -> list[str]:
-    notes = []
-    if pair.same_space == "unknown":
-        notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")
-    if pair.space is not None and pair.space.elsewhere:
-        notes.append(
-            f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}. The arms cannot be "
-            "compared; embed all rows with the same encoder and settings"
-        )
-    whole = files[1].forward_signal
-    if pair.new_windows < FEW_WINDOWS or pair.new_forward_signal is None or pair.new_coherence is None:
-        return notes
-    if pair.new_coherence < INCOHERENT * (files[0].coherence or 0.0):
-        notes.append(
-            f"the new vectors of {files[1].file} hardly resemble their neighbours (mean cosine "
-            f"{pair.new_coherence:.3f}, in the baseline {files[0].coherence:.3f}); are they text in reading order?"
-        )
-    elif pair.new_forward_signal < NO_ORDER and (whole is None or whole >= NO_ORDER):
-        notes.append(
-            f"the new vectors of {files[1].file} have no order: the last vector of a context tells no more about the "
-            f"next one than the one before it ({pair.new_forward_signal:+.3f}); are they in reading order?"
-        )
-    return notes
-
-
-def _neighbour_notes(neighbours: Neighbours) -> list[str]:
-    notes = []
-    if neighbours.near_copies:
-        notes.append(
-            f"{neighbours.near_copies:,} vectors are copies or near-copies that are not equal (cosine "
-            f"{neighbours.same:.4g} and more); they count as one vector, see --same"
-        )
-    if neighbours.negated:
-        notes.append(
-            f"the negative of {neighbours.negated:,} of {neighbours.sampled:,} sampled vectors is there too; "
-            "one of the files was probably saved with the wrong sign"
-        )
-    return notes

@@ -1,22 +1,24 @@
-"""A check in words and as a document: `lvmtui check`, the plan, the form."""
+"""A check in words: `lvmtui check`, the plan, the form."""
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
+from collections.abc import Sequence
 
-from lvmtui.datasets.check import Check, FileFacts, PairFacts
+from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
+from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
-from lvmtui.formats.json_codec import encode
+
+FEW_WINDOWS = 500
+"""With fewer nobody can tell two models apart."""
+NO_ORDER = 0.005
+"""Forward signal of rows in any order: its standard error is below that from 500 windows on."""
+INCOHERENT = 0.5
+"""Share of the baseline's coherence below which new rows are not text like it."""
 
 
-def check_as_json(checked: Check) -> dict[str, Any]:
-    """The check as `check.json` and `lvmtui check --json` have it."""
-    document: dict[str, Any] = encode(checked)
-    return document
-
-
-def check_as_text(checked: Check) -> str:
-    """The check as plain lines, without colour."""
+def check_as_text(checked: Check, width: int = 10_000) -> str:
+    """The check as plain lines, without colour, wrapped to `width` characters."""
     lines = []
     for facts in checked.files:
         lines += [
@@ -35,7 +37,13 @@ def check_as_text(checked: Check) -> str:
         lines += ["near-copies", *(f"  {name:<15}{text}" for name, text in _neighbour_lines(checked.neighbours)), ""]
     lines += [f"note: {note}" for note in checked.notes]
     lines += [f"fault: {fault}" for fault in checked.faults] or ["no faults"]
-    return "\n".join(lines)
+    return "\n".join(_wrapped(line, max(40, width)) for line in lines)
+
+
+def _wrapped(line: str, width: int) -> str:
+    """What goes on stands below the words, to the right of the name."""
+    indent = 17 if line.startswith("  ") else 6
+    return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False)
 
 
 def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
@@ -64,7 +72,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
             ),
         ]
     leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
-    return [*lines, ("random split", f"not used: with it {leak}")]
+    return [*lines, ("random split", f"not used: with it {leak}"), ("fingerprint", facts.fingerprint)]
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:
@@ -119,5 +127,83 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
         ("neighbours", f"median cosine with the nearest one {neighbours.median:.3f}{natural}"),
-        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups that are not equal"),
+        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups of near-copies"),
     ]
+
+
+# Notes ----------------------------------------------------------------------------------------------------------------
+
+
+def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Neighbours | None) -> list[str]:
+    """What a person should know before starting, one sentence each."""
+    notes = [note for facts in files for note in _file_notes(facts)]
+    if pair is not None:
+        notes += _pair_notes(files, pair)
+    if neighbours is not None:
+        notes += _neighbour_notes(neighbours)
+    return notes
+
+
+def _file_notes(facts: FileFacts) -> list[str]:
+    notes = []
+    notes += [f"{facts.file}: {note}" for note in facts.reading]
+    if facts.rows.off_unit:
+        shortest, longest = facts.rows.shortest or 0.0, facts.rows.longest or 0.0
+        same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
+        back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
+        notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
+    if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
+        notes.append(
+            f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "
+            "another order of rows are found by content and dropped from training"
+        )
+    if facts.windows < FEW_WINDOWS:
+        notes.append(f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide")
+    elif facts.unordered:
+        notes.append(facts.unordered)
+    elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
+        notes.append(
+            f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "
+            f"({facts.forward_signal:+.3f}); are the rows in reading order?"
+        )
+    return notes
+
+
+def _pair_notes(files: Sequence[FileFacts], pair: PairFacts) -> list[str]:
+    notes = []
+    if pair.same_space == "unknown":
+        notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")
+    if pair.space is not None and pair.space.elsewhere:
+        notes.append(
+            f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}. The arms cannot be "
+            "compared; embed all rows with the same encoder and settings"
+        )
+    whole = files[1].forward_signal
+    if pair.new_windows < FEW_WINDOWS or pair.new_forward_signal is None or pair.new_coherence is None:
+        return notes
+    if pair.new_coherence < INCOHERENT * (files[0].coherence or 0.0):
+        notes.append(
+            f"the new vectors of {files[1].file} hardly resemble their neighbours (mean cosine "
+            f"{pair.new_coherence:.3f}, in the baseline {files[0].coherence:.3f}); are they text in reading order?"
+        )
+    elif pair.new_forward_signal < NO_ORDER and (whole is None or whole >= NO_ORDER):
+        notes.append(
+            f"the new vectors of {files[1].file} have no order: the last vector of a context tells no more about the "
+            f"next one than the one before it ({pair.new_forward_signal:+.3f}); are they in reading order?"
+        )
+    return notes
+
+
+def _neighbour_notes(neighbours: Neighbours) -> list[str]:
+    notes = []
+    if neighbours.near_copies:
+        notes.append(
+            f"{neighbours.near_copies:,} vectors belong to groups of near-copies (cosine {neighbours.same:.4g} and "
+            "more, not equal); each group counts as one vector, see --same"
+        )
+    if neighbours.negated:
+        notes.append(
+            f"the negative of {neighbours.negated:,} of {neighbours.sampled:,} sampled vectors is there too; "
+            "one of the files was probably saved with the wrong sign"
+        )
+    return notes

@@ -24,7 +24,7 @@ from lvmtui.datasets.windows import Mask, crosses
 BLOCK = 128
 """Consecutive vectors in a cluster where no articles are known."""
 BLOCK_WINDOWS = 4
-"""Windows side by side that such a cluster has room for: with long contexts it has more vectors."""
+"""Such a cluster has room for at least this many windows, so with long contexts it has more vectors."""
 COMMON = 32
 """Clusters. A vector that stands in more of them is a set phrase ("References"), and pairs only with the first."""
 

@@ -40,9 +40,9 @@ ENOUGH_CLUSTERS = 40.0
 VALIDATION_SHARE = 0.10
 """Share of the clusters that are not held out."""
 VALIDATION_WINDOWS = 5_000
-"""An arm's runs look at no more; where there are more, so many, evenly spread, stand for all. Evaluations then cost a
-large campaign half a percent of its time instead of three. The differences between runs, which choose the weights,
-move by .0001 (`docs/performance.md`)."""
+"""Most that an arm's runs look at. Where there are more, this many, evenly spread, stand for all. Evaluations then
+cost a large campaign half a percent of its time instead of three. The differences between runs, which choose the
+weights, move by .0001 (`docs/performance.md`)."""
 REPEATED = 0.3
 """Share of an arm's vectors that are the same as earlier ones, from which on repetition is the likely reason why too
 few windows are left."""
@@ -216,8 +216,8 @@ def _draw_held_out(union: Union, seed: int, folds: int) -> tuple[float, list[Mas
 def _draw(union: Union, windows: Integers, share: float, salt: str) -> Mask:
     """Draw clusters that hold about `share` of the `windows`, of each size and of both sources in proportion.
 
-    Within a stratum (source, and size by powers of two) they are taken in the order of their hash; what a stratum has
-    too much or too little is made up in the next, so that the sum comes out.
+    Within a stratum (source, and size by powers of two) they are taken in the order of their hash. What one stratum
+    takes too much or too little is made up for in the next, so that the total comes out right.
     """
     drawn = np.zeros(len(windows), bool)
     hashes = [hashlib.sha256(salt.encode() + content).digest() for content in union.content]

@@ -30,7 +30,7 @@ D = 4,096 the penalties took minutes."""
 FITTED_DIRECTIONS = 8_192
 """Windows to whose next vectors the main directions are fitted."""
 LEAST_SHARE = 5e-3
-"""What all recency weights have at least, together: no context vector counts for nothing, or against."""
+"""Each of T recency weights is at least this over T: no context vector counts for nothing, or against."""
 
 
 def copy_last(contexts: Floats) -> Floats:

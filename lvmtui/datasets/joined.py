@@ -1,7 +1,7 @@
 """The sequence behind the windows of a sequence file: each vector once.
 
-A window goes on from the one before if it begins inside it: its first vectors are that one's last, to the bit. It may
-have moved on by any number of vectors; only those behind the overlap are new. Otherwise a new piece starts.
+A window continues the one before it if its first vectors are the last vectors of that one, to the bit. It may have
+moved on by any number of vectors; only those after the overlap are new. Otherwise a new piece starts.
 """
 
 from __future__ import annotations

@@ -211,11 +211,11 @@ class _Rows:
         return representative[order], place[which]
 
 
-def _spread(rows: int, count: int = SAMPLE) -> Integers:
-    """Up to `count` rows in 64 stretches: single rows would draw all of a mapped file into memory."""
-    if rows <= count:
+def _spread(rows: int) -> Integers:
+    """Up to SAMPLE rows in 64 stretches: single rows would draw all of a mapped file into memory."""
+    if rows <= SAMPLE:
         return np.arange(rows)
-    stretch = count // 64
+    stretch = SAMPLE // 64
     starts = np.linspace(0, rows - stretch, 64).astype(np.int64)
     return np.unique(starts[:, None] + np.arange(stretch))
 
@@ -259,7 +259,7 @@ def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Int
         some = slice(first, first + COLUMNS)
         signatures[some] = _signatures(rows.take, distinct[some], directions)
         rows.release()
-    near, equal = _Union(len(distinct)), _Union(len(distinct))
+    near, equal = _Joined(len(distinct)), _Joined(len(distinct))
     for first in range(0, len(distinct), ROWS):
         for start in range(first, len(distinct), COLUMNS):
             bounds = signatures[first : first + ROWS] @ signatures[start : start + COLUMNS].T
@@ -281,7 +281,7 @@ def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Int
     return near.groups(), equal.groups()
 
 
-class _Union:
+class _Joined:
     """Groups of numbers below n, from pairs that belong together."""
 
     def __init__(self, n: int) -> None:

@@ -1,6 +1,6 @@
 """How good predictions are on the held-out windows: the same three numbers a window for models and baselines.
 
-And does a model predict what comes next, or does it repeat what was? `forward_scores` tells by three figures:
+Does a model predict what comes next, or repeat what was? `forward_scores` tells by three figures:
 
 - The cosine of the prediction with each vector from five before the next to two after it. A model that predicts gains
   at the next vector; one that echoes gains at the last.

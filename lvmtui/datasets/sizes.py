@@ -26,7 +26,7 @@ from lvmtui.system.errors import UserError
 
 Subsets = Literal["random", "file"]
 APART = 1.2
-"""Times the next smaller size that a size must have: nearer ones cost as much as others and tell nothing."""
+"""Each size is at least this many times the next smaller one: closer ones cost as much and tell nothing."""
 LEAST_BATCHES = 8
 """Updates in a pass over the smallest size that is chosen by the program."""
 
@@ -86,7 +86,7 @@ class Pool:
 
 
 _UNCUT: dict[str, int] = dict.fromkeys(("held_out", "gap", "equal_to_held_out", "equal_to_validation", "spare"), 0)
-"""A size is cut from what is left to train on, so nothing more becomes of its windows."""
+"""A size is cut from the training windows, so none of its windows is dropped for another reason."""
 
 
 def sized(split: Split, sizes: Sequence[Size]) -> Split:

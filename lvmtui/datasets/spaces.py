@@ -22,7 +22,7 @@ from lvmtui.datasets.store import Store
 from lvmtui.formats.data_facts import SpaceFacts
 
 BLOCK, LEAST = 128, 32
-"""Rows of a block, at most; and from which on it ends where a text ends."""
+"""Most rows of a block; and from how many rows on it ends where a text ends."""
 DIRECTIONS = 64
 PART = 6
 """Directions are at most a sixth of all: with more, another space would have nearly as much there."""
@@ -36,7 +36,7 @@ FEWEST_BLOCKS = 8
 UNEVEN = 0.12
 """Least excess in typical blocks for a test."""
 NEAR_CHANCE = 0.3
-"""Share of K/D by which a block has to exceed it. Blocks of a rotated space exceed it by .15 at most: their energy is a
+"""A block must exceed K/D by this share of it. Blocks of a rotated space exceed it by .15 at most: their energy is a
 mean over 64 directions and some 15 independent rows, so its standard deviation is about sqrt(2 / (64 x 15)) = .05."""
 REVERSED = -0.2
 """Cosine of the mean vectors below which the new rows are negated. Parts of the bundled vectors have .33 and more, even
@@ -46,7 +46,7 @@ SERIOUS = 0.02
 WIDE = 1024
 """Numbers in a row above which all D directions cost too much, and only those wanted are computed."""
 NAMED = 4
-"""Stretches of rows that are named, of more."""
+"""At most this many stretches of rows are named; more are only counted."""
 
 
 @dataclass(frozen=True)

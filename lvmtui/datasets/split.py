@@ -40,7 +40,7 @@ HELDOUT = "heldout_windows.npz"
 
 @dataclass(frozen=True)
 class ArmCounts:
-    """What became of an arm's windows; all but `windows` add up to it."""
+    """What became of an arm's windows; the other counts add up to `windows`."""
 
     windows: int
     train: int
@@ -54,7 +54,7 @@ class ArmCounts:
     equal_to_validation: int
     """The same with a validation vector of this arm."""
     spare: int = 0
-    """They stand in a validation cluster beside those that are looked at."""
+    """They stand in a validation cluster, and are not looked at."""
 
 
 @dataclass(frozen=True)

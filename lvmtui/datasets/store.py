@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.centre import Centre
-from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, Integers
-from lvmtui.datasets.readers.source import Kind as FileKind
+from lvmtui.datasets.readers.source import BLOCK_BYTES, FileKind, Floats, Integers
 from lvmtui.datasets.vector_files import Identity
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document, read_names

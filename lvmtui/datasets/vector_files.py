@@ -23,7 +23,7 @@ from lvmtui.system.text import sanitise
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells without reading it that a file, or a folder of files, is the one seen before."""
+    """Tells, without reading it, whether a file or a folder of files is the one seen before."""
 
     path: str
     size: int

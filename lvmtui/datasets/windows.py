@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 def window_starts(article_of: npt.NDArray[np.integer] | None, rows: tuple[int, int], context: int) -> Integers:
     """Starts of all windows in rows [first, stop) that stay inside one article; of all windows if that is None.
 
-    An article is what stands together: where its number comes back later, another stretch begins.
+    An article is one stretch of rows: where its number comes back later, another article begins.
     """
     first, stop = rows
     starts = np.arange(first, max(first, stop - context), dtype=np.int64)

@@ -17,7 +17,8 @@ from typing import IO
 
 from lvmtui.doctor.machine import Finding
 from lvmtui.formats.json_codec import DecodeError, decode
-from lvmtui.formats.selftest import SelfTest, code_digest, driver_version, plain_uuid, read_record, write_record
+from lvmtui.formats.selftest import SelfTest, driver_version, plain_uuid, read_record, write_record
+from lvmtui.formats.user_code import digest_of_folder
 from lvmtui.system.gpus import (
     MPS_END,
     MPS_START,
@@ -183,4 +184,4 @@ def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -
 def training_code() -> str:
     """Digest of the trainers package that would be started, as a trainer writes it down."""
     found = importlib.util.find_spec("trainers")
-    return code_digest(Path(found.origin).parent) if found and found.origin else ""
+    return digest_of_folder(Path(found.origin).parent) if found and found.origin else ""

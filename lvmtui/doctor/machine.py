@@ -202,7 +202,7 @@ def slurm_words() -> Iterator[Finding]:
     if shutil.which("sbatch") is None:
         return
     for command in (("sbatch", "--version"), ("squeue", "--noheader", "--me")):
-        answer = done_by(command, environment=os.environ, seconds=10)
+        answer = done_by(command, seconds=10)
         if answer.code:
             words = f"{' '.join(command)} fails: {last_words((answer.err or answer.out).encode())}"
             remedy = "to use --engine slurm, set SLURM_CONF or ask whoever runs the cluster"

@@ -11,13 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from lvmtui.embed import Unit
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import natural, sanitise
-
-Unit = Literal["sentences", "paragraphs", "lines"]
-UNITS: tuple[Unit, ...] = ("sentences", "paragraphs", "lines")
 
 SUFFIXES = (".txt", ".md", ".rst")
 """Files of a folder that are read as text."""

@@ -21,7 +21,7 @@ from lvmtui.formats.campaign import start_order
 from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Phase, phases_with
+from lvmtui.state.status import STOPPING, Phase, phases_with
 
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
@@ -39,7 +39,7 @@ LEAST = 0.05
 """Seconds left of a run that is not over, at least."""
 UNKNOWN_SHARE = 0.5
 """Largest share of a campaign's time that runs of unknown speed may have before the whole counts as unknown."""
-STOPPING = 2.0
+FREED_AFTER = 2.0
 """Seconds after which a process that was asked to pause or to end has freed its place."""
 BETWEEN_RUNS = 0.5
 """Seconds from the end of a run to the start of the next process: its memory has to be freed first."""
@@ -50,8 +50,6 @@ RUNS = phases_with("works")
 """Those of them in which the run has a process."""
 LEFT_OUT = phases_with("held") | {Phase.PAUSING}
 """Phases of runs that are not over, but whose time of continuing is unknown."""
-ENDING = phases_with("stopping")
-"""Phases in which a process is about to free its place."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     machine, times = _times(state, now)
     phases = {view.planned.run: view.status.phase for view in state.runs}
     slots = [times[run].median for run in times if phases[run] in RUNS]  # so the last run and the campaign agree
-    slots += [STOPPING for phase in phases.values() if phase in ENDING]
+    slots += [FREED_AFTER for phase in phases.values() if phase in STOPPING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]
     starts, total = play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)

@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from statistics import median
+from typing import TYPE_CHECKING
 
 from lvmtui.estimate.cost import STARTUP, Kind, Work, closing_cost, evaluation_cost, step_cost, work_of
 from lvmtui.formats.live import Progress
-from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
+
+if TYPE_CHECKING:
+    from lvmtui.formats.selftest import SelfTest
 
 UNSEEN = 0.7
 """Log standard deviation of a machine's speed over the reference: four in five machines are within 2.5 times of it."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvmtui.formats.data_facts import Centring
-from lvmtui.formats.json_codec import decode, dump_document, encode, read_document
+from lvmtui.formats.json_codec import decode, dump_document, encode, read_document, write_document
 from lvmtui.formats.results import Population
 from lvmtui.formats.spec import ARMS, Arm, ArmData, arm_names
-from lvmtui.system.files import create_file, replace_file
+from lvmtui.system.files import create_file
 from lvmtui.system.permissions import read_order
 
 VERSION = 1
@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run's place in the campaign."""
+    """One run of the campaign."""
 
     run: str
     """Name of the run folder."""
@@ -47,7 +47,7 @@ class ArmFacts:
     dropped_windows: int
     """Left out because they hold, or are too near to, a held-out or validation vector."""
     spare_windows: int = 0
-    """Could be validated on too, but those that are tell enough."""
+    """Windows that are not validated on, because the others are enough."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Campaign:
     on_event: tuple[str, ...] = ()
     """Shell commands that are run when something happens that people want to know."""
     first: tuple[str, ...] = ()
-    """Runs that start before the others, because they take longest; as many as leave one place to the others."""
+    """Runs that start first because they take longest. One of the places is always left to the other runs."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
     titles: Mapping[str, str] = field(default_factory=dict)
@@ -211,7 +211,7 @@ def write_campaign_intent(
         by=by,
         time=time.time(),
     )
-    replace_file(path, dump_document(encode(intent)))
+    write_document(path, intent)
     return intent
 
 

@@ -16,7 +16,7 @@ TRIVIAL = ("copy_last", "mean", "recency_mean", "constant_mean", "ridge")
 
 @dataclass(frozen=True)
 class TrivialScore:
-    """A prediction that needs no training to speak of, on the held-out windows."""
+    """What one trivial baseline reaches on the held-out windows."""
 
     cosine: float
     margin: float

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.formats.json_codec import LaterVersion, decode, dump_document, encode
-from lvmtui.system.files import replace_file
+from lvmtui.formats.json_codec import LaterVersion, decode, write_document
 from lvmtui.system.permissions import read_order
 
 Want = Literal["run", "pause", "cancel"]
@@ -68,7 +67,7 @@ def write_intent(
         by=by,
         time=time.time() if now is None else now,
     )
-    replace_file(path, dump_document(encode(intent)))
+    write_document(path, intent)
     return intent
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file
 
 T = TypeVar("T")
 
@@ -180,6 +181,11 @@ def _scalar(kind: type) -> Converter:
 
 FIRST = 1
 """Version of documents whose class does not name one."""
+
+
+def write_document(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replace the document at `path` in one step; `durable` syncs it to the disk. Raises OSError."""
+    replace_file(path, dump_document(encode(value)), durable=durable)
 
 
 def _load(kind: type[T], path: Path) -> T:

@@ -8,7 +8,6 @@ training curve. `step` or `epoch` says where; a line with neither counts one fur
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,29 +77,30 @@ def _reading(found: re.Match[bytes]) -> Reading | None:
             numbers[name] = float(text)
         except ValueError:
             return None
-    whole = {name: _whole(numbers[name]) for name in ("step", "steps") if name in numbers}
     for name in ("cosine", "train_cosine"):
-        if not abs(numbers.get(name, 0.0)) <= 1 and not math.isnan(numbers[name]):
+        if abs(numbers.get(name, 0.0)) > 1:
             del numbers[name]  # a percentage, or another figure
     evaluated = "cosine" in numbers or "val_loss" in numbers
     loss = numbers.get("val_loss", numbers.get("loss") if evaluated else None)
     return Reading(
-        step=whole.get("step"),
-        epoch=_finite(numbers.get("epoch")),
+        step=_whole(numbers.get("step")),
+        epoch=_count(numbers.get("epoch")),
         loss=loss,
         cosine=numbers.get("cosine"),
         train_loss=numbers.get("train_loss", None if evaluated and "val_loss" not in numbers else numbers.get("loss")),
         train_cosine=numbers.get("train_cosine"),
         rate=numbers.get("rate"),
-        steps=whole.get("steps"),
-        epochs=_finite(numbers.get("epochs")),
+        steps=_whole(numbers.get("steps")),
+        epochs=_count(numbers.get("epochs")),
         evaluated=evaluated,
     )
 
 
-def _whole(number: float) -> int | None:
-    return int(number) if math.isfinite(number) and 0 <= number < 1e15 else None
+def _count(number: float | None) -> float | None:
+    """A number of steps or epochs; None where it can be none."""
+    return number if number is not None and 0 <= number < 1e15 else None
 
 
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) and 0 <= number < 1e15 else None
+def _whole(number: float | None) -> int | None:
+    count = _count(number)
+    return None if count is None else int(count)

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.formats.json_codec import dump_document, encode, find_document
-from lvmtui.system.files import replace_file
+from lvmtui.formats.json_codec import find_document, write_document
 
 DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -110,7 +108,7 @@ def write_record(record: SelfTest, uuid: str = "") -> None:
     """Keep a record under its own UUID, or under another name of the same device. Raises OSError."""
     path = record_path(uuid or record.uuid)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, dump_document(encode(record)), durable=False)
+    write_document(path, record, durable=False)
 
 
 def driver_version() -> str:
@@ -120,14 +118,3 @@ def driver_version() -> str:
     except OSError:
         return ""
     return found[0] if found else ""
-
-
-def code_digest(package: Path, *files: Path) -> str:
-    """sha256 in hex over names and contents of a package's Python files, and of further files."""
-    hashed = hashlib.sha256()
-    for path in [*sorted(package.rglob("*.py")), *files]:
-        name = path.relative_to(package) if path.is_relative_to(package) else Path(path.name)
-        content = path.read_bytes()
-        hashed.update(f"{name.as_posix()} {len(content)}\n".encode())
-        hashed.update(content)
-    return hashed.hexdigest()

@@ -14,6 +14,8 @@ VERSION = 1
 USUAL_CONTEXT = 5
 """Vectors in a context where nobody says otherwise, and in files of earlier versions, which had no other."""
 LONGEST_CONTEXT = 128
+BUNDLED = "bundled"
+"""In place of a file name: the Wikipedia vectors that come with the program."""
 Arm = str
 """Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
@@ -83,7 +85,7 @@ class ArmData:
     """Where an arm's vectors are."""
 
     file: str
-    """The file the person named (absolute path), or `bundled`."""
+    """The file the person named (absolute path), or BUNDLED."""
     store: str
     """Folder of the compact store, relative to the workspace; windows are index arithmetic on its vectors."""
     rows: tuple[int, int]

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.formats.json_codec import dump_document, encode, find_document
-from lvmtui.system.files import replace_file
+from lvmtui.formats.json_codec import find_document
 
 KEPT = (
     "PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHASHSEED", "VIRTUAL_ENV", "CONDA_PREFIX", "LANG",
@@ -47,7 +46,7 @@ class StartedWith:
     @property
     def words(self) -> str:
         """For the plan: the interpreter, and the variables that choose something; paths by name only."""
-        short = {n: v for n, v in self.variables.items() if len(v) <= SHORT and "/" not in v}
+        short = {name: value for name, value in self.variables.items() if _is_short(value)}
         shown = [f"{name}={value}" for name, value in sorted(short.items())]
         named = sorted(self.variables.keys() - short.keys())
         return "; ".join([self.python, *shown, *([f"{', '.join(named)} as in this shell"] if named else [])])
@@ -64,11 +63,6 @@ def started_with_now(environment: Mapping[str, str]) -> StartedWith:
     return StartedWith(sys.executable, kept, time.time())
 
 
-def write_started_with(path: Path, started_with: StartedWith) -> None:
-    """Put it in its place. Raises OSError."""
-    replace_file(path, dump_document(encode(started_with)))
-
-
 def read_started_with(path: Path) -> StartedWith | None:
     """None for a campaign that is older than this file, or if the file cannot be read."""
     return find_document(StartedWith, path)
@@ -79,9 +73,12 @@ def differences(before: StartedWith | None, now: StartedWith) -> str:
     if before is None:
         return "the Python and the variables of this shell"
     found = [now.python] if now.python != before.python else []
-    names = sorted(n for n in {*before.variables, *now.variables} if before.variables.get(n) != now.variables.get(n))
-    for name in names:
+    for name in sorted({*before.variables, *now.variables}):
         value = now.variables.get(name)
-        long = value is not None and (len(value) > SHORT or "/" in value)
-        found.append(f"{name} unset" if value is None else name if long else f"{name}={value}")
+        if value != before.variables.get(name):
+            found.append(f"{name} unset" if value is None else f"{name}={value}" if _is_short(value) else name)
     return ", ".join(found)
+
+
+def _is_short(value: str) -> bool:
+    return len(value) <= SHORT and "/" not in value

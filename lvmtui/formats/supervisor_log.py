@@ -24,11 +24,11 @@ class Launched:
     devices: str
     """CUDA devices it may see, comma-separated; empty: no choice was made."""
     launch: str = ""
-    """Name of this start, which the process and all its children carry: it tells a child that outlived its trainer
-    from a trainer that was started and not written down."""
+    """Name of this start. The process and all its children carry it in their environment, so a child that outlived its
+    trainer is not taken for a trainer whose start was never written down."""
     after: str | None = None
-    """Name of the newest start that had said it trains when this one was made; empty: none had. What the run's log
-    says of another start than these two came later. None: written before starts were told apart by name."""
+    """The newest start whose trainer had logged `Started` when this one was made; empty: there was none. Any other
+    start in `events.jsonl` is newer than this one. None: this line was written before starts had names."""
 
 
 @dataclass(frozen=True)

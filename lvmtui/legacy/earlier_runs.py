@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvmtui.datasets.arm import BUNDLED, Arm, bundled_arms, file_arm
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
 from lvmtui.datasets.draw import draw_split, keep_held_out
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.spec import Imported, Recipe, RunSpec
+from lvmtui.formats.spec import BUNDLED, Imported, Recipe, RunSpec
 from lvmtui.legacy.importer import NOT_KNOWN, size_of
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader

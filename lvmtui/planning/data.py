@@ -14,7 +14,8 @@ import numpy as np
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.centring import centred
-from lvmtui.datasets.check import PART, Check, check_arms, too_short
+from lvmtui.datasets.check import PART, check_arms, too_short
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
 from lvmtui.datasets.near_copies import Groups
@@ -23,14 +24,13 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, Arm, arm_names
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, Arm, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
-from lvmtui.planning.options import BUNDLED, Options, count_of_sizes, vectors_of
+from lvmtui.planning.options import Options, count_of_sizes, vectors_of
+from lvmtui.planning.own_code import Say
 from lvmtui.system.errors import UserError
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ class CampaignData:
 def open_data(
     options: Options, earlier: Earlier | None, extended: Extension | None, workspace: Workspace, batch: int, say: Say
 ) -> tuple[Options, CampaignData]:
-    """Open and check the files, and draw the split or one for each seed; and the options with folds decided. Without
-    an order there are none if the articles are too few, or if the sizes of one file are compared. Raises UserError.
+    """Open and check the files, and draw the split, or one for each seed. Also returns the options with folds decided:
+    unless they were asked for, there are none where the articles are too few or the sizes of one file are compared.
+    Raises UserError.
 
     `batch`: windows of an update, which the smallest size must have.
     """

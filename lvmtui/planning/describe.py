@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lvmtui.datasets.check_text import check_as_json
 from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
@@ -178,7 +177,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "campaign": encode(plan.campaign),
         "split": encode(plan.split.facts),
         "folds": [encode(split.facts) for split in plan.splits] if plan.campaign.folds else [],
-        "check": check_as_json(plan.check),
+        "check": encode(plan.check),
         "expected": encode(plan.expected),
         "started_with": encode(plan.started_with),
         "remarks": list(plan.remarks),

@@ -32,7 +32,7 @@ def folds_by_default(options: Options) -> bool:
 
 
 def population_of(options: Options, splits: Sequence[Split]) -> Population:
-    """The articles that are asked for. Raises UserError where none of them is held out."""
+    """The held-out articles that `--judge-on` names. Raises UserError where there are none."""
     judge_on: Population = next(one for one in POPULATIONS if one == options.judge_on)
     if not any(held_out_lengths(split, judge_on) for split in splits):
         which = "comes from the small file" if judge_on == "own" else "is in the large file alone"

@@ -3,7 +3,7 @@
 The command line (`lvmtui/cli/parser.py`), campaign files (TOML) and the form on the screen
 (`lvmtui/ui/draw/new_form.py`) are all made from these declarations. A new option is one field here:
 
-    folds: bool = option(False, "hold out other articles for each seed")
+    folds: bool = option(JUDGING, False, "hold out other articles for each seed")
 
 It is then `--folds` on the command line and `folds = true` in a campaign file. With a `hint` it also has a line of its
 own in the form. `read_options.py` reads and checks the values people give.
@@ -18,19 +18,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.learning_curve import LEAST_SIZES
 from lvmtui.formats.results import POPULATIONS
-from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
+from lvmtui.formats.spec import BUNDLED, LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
 from lvmtui.planning.own_tables import Own
 from lvmtui.system.errors import unknown
 
-BUNDLED = "bundled"
-"""In place of a file name: the Wikipedia vectors that come with the program."""
 AUTO = "auto"
 """In place of a recipe or a size: the program chooses by the data and says what it chose."""
 LARGEST = 1_000_000_000
 """No number an option takes is as large as this."""
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+
+DATA, TRAINING, JUDGING, RUNNING = GROUPS = ("data", "models and training", "the verdict", "while it runs")
+"""`--help-all` shows the options in these groups."""
 
 # -- declaring an option -----------------------------------------------------------------------------------------------
 
@@ -45,6 +47,8 @@ class Option:
     """int, float, str or bool; of each value where there are several."""
     default: Any
     help: str
+    group: str = RUNNING
+    """One of `GROUPS`."""
     metavar: str | tuple[str, ...] = ""
     """The placeholder in `--help`; of each value where `count` is given."""
     several: bool = False
@@ -64,6 +68,8 @@ class Option:
     """Its values may contain commas, which otherwise separate values."""
     hint: str = ""
     """What the form shows in the empty field. Options without a hint have no line in the form."""
+    own_hint: str = ""
+    """The same, of a second line for values of the user's own beside the `choices`."""
     problem: Callable[[Any], str | None] = lambda value: None
     """What is wrong with a value of the right type, and what to do; None if nothing is."""
 
@@ -73,9 +79,9 @@ class Option:
         return self.name.replace("_", "-")
 
 
-def option(default: Any, help: str, **more: Any) -> Any:
+def option(group: str, default: Any, help: str, **more: Any) -> Any:
     """A field of `Options` that people can set; `more` are fields of `Option`. Type and name come from the field."""
-    return field(default=default, metadata={"help": help, **more})
+    return field(default=default, metadata={"group": group, "help": help, **more})
 
 
 def _device_problem(device: str) -> str | None:
@@ -99,8 +105,6 @@ def _labels_problem(labels: tuple[str, ...]) -> str | None:
 
 MOST_SIZES = 12
 """A single number up to this one is a count of sizes, a larger one is a size."""
-LEAST_SIZES = 3
-"""For a learning curve."""
 UNITS = {"k": 1_000, "m": 1_000_000}
 
 
@@ -146,6 +150,7 @@ class Options:
     """A campaign as it is asked for. None: the program chooses, and the plan says what."""
 
     baseline: str = option(
+        DATA,
         BUNDLED,
         "vectors of the small arm (.npz, .npy)",
         metavar="FILE",
@@ -153,6 +158,7 @@ class Options:
         hint="bundled vectors, first 41 articles; or a path, ctrl+o picks",
     )
     expanded: str = option(
+        DATA,
         BUNDLED,
         "vectors of the large arm",
         metavar="FILE",
@@ -160,42 +166,51 @@ class Options:
         hint="bundled vectors, all 890 articles; or a path, ctrl+o picks",
     )
     data: tuple[str, ...] = option(
+        DATA,
         (),
         "for a learning curve: one file, from which --sizes are taken, or three and more from small to large, each "
         "of which contains those before",
         metavar="FILE",
         is_path=True,
+        hint="a learning curve instead: the largest file, or all of its sizes",
     )
     sizes: tuple[str, ...] = option(
+        DATA,
         (),
         "training vectors of each size, as 10k 20k 40k all, or how many sizes, as 5: from the smallest that can be "
         "trained to all",
         metavar="SIZE",
         problem=_sizes_problem,
+        hint="of that file: 5, or 10k 20k 40k all",
     )
     subsets: str = option(
+        DATA,
         "random",
         "with --sizes: whole articles drawn by the seed, so that intervals cover the draw (random), or the first so "
         "many of the file (file)",
         choices=("random", "file"),
     )
     models: tuple[str, ...] = option(
+        TRAINING,
         MODELS,
         "which models to train, or your own, as in mixer.py:Mixer (docs/your-own.md); default: all of ours",
         metavar="MODEL",
         choices=MODELS,
         more_choices=True,
         hint="all",
+        own_hint="file.py:Class, a network of your own; several with a space",
     )
     context: tuple[int, ...] = option(
+        TRAINING,
         (),
         "vectors in a context; several, such as 5 10 20, are compared on the same targets; default: 5",
         metavar="N",
         least=1,
         most=LONGEST_CONTEXT,
-        hint="5",
+        hint="5 vectors; several, such as 5 10 20, are compared",
     )
     recipe: str = option(
+        TRAINING,
         AUTO,
         "how to train: as the original experiment did (reference), or for the best cosine in less time (tuned); "
         "default: chosen by the data",
@@ -204,35 +219,46 @@ class Options:
         hint="chosen by the data",
     )
     size: str = option(
+        TRAINING,
         AUTO,
         "size of the models; default: chosen by the data",
         choices=(AUTO, "small", "full"),
         hint="chosen by the data",
     )
     epochs: float | None = option(
+        TRAINING,
         None,
         "passes over the training windows (with tuned: those of the larger arm); default: the recipe's",
         metavar="N",
         above=0,
         hint="as the recipe says",
     )
-    batch_size: int | None = option(None, "windows per update; default: the recipe's", metavar="N", above=0)
-    rate: float | None = option(None, "peak learning rate of AdamW; default: the recipe's", metavar="LR", above=0)
+    batch_size: int | None = option(TRAINING, None, "windows per update; default: the recipe's", metavar="N", above=0)
+    rate: float | None = option(
+        TRAINING, None, "peak learning rate of AdamW; default: the recipe's", metavar="LR", above=0
+    )
     seeds: tuple[int, ...] = option(
+        TRAINING,
         (1,),
         "a list of seeds, such as 1 2 3, not a count; every model trains on both arms once for each seed",
         metavar="SEED",
         hint="1",
     )
-    split_seed: int = option(0, "seed for drawing the held-out windows", metavar="SEED")
+    split_seed: int = option(JUDGING, 0, "seed for drawing the held-out windows", metavar="SEED")
     device: str = option(
-        AUTO, "default: auto, a GPU if there is one", metavar="auto|cpu|cuda|mps", problem=_device_problem
+        RUNNING, AUTO, "default: auto, a GPU if there is one", metavar="auto|cpu|cuda|mps", problem=_device_problem
     )
     jobs: int | None = option(
-        None, "how many runs to train side by side", metavar="N", above=0, hint="as many as this machine can take"
+        RUNNING,
+        None,
+        "how many runs to train side by side",
+        metavar="N",
+        above=0,
+        hint="as many as this machine can take",
     )
-    threads: int | None = option(None, "CPU threads for each run", metavar="N", above=0)
+    threads: int | None = option(RUNNING, None, "CPU threads for each run", metavar="N", above=0)
     labels: tuple[str, ...] = option(
+        DATA,
         (),
         "names of the arms; default: 80k for 80,634 vectors",
         metavar=("SMALL", "LARGE"),
@@ -240,18 +266,20 @@ class Options:
         problem=_labels_problem,
     )
     arms: str = option(
-        "both", "expanded: train only this arm and compare it with --baseline-runs", choices=("both", "expanded")
+        DATA, "both", "expanded: train only this arm and compare it with --baseline-runs", choices=("both", "expanded")
     )
     baseline_runs: tuple[str, ...] = option(
-        (), "folders of finished runs to use as the baseline", metavar="FOLDER", is_path=True
+        DATA, (), "folders of finished runs to use as the baseline", metavar="FOLDER", is_path=True
     )
-    cross_articles: bool = option(False, "allow windows that cross from one article into the next")
+    cross_articles: bool = option(DATA, False, "allow windows that cross from one article into the next")
     folds: bool | None = option(
+        JUDGING,
         None,
         "hold out other articles for each seed, so that more of them judge; default: with several seeds, if models "
         "times (seeds - 1) is at least 4",
     )
     same: float | None = option(
+        JUDGING,
         None,
         "cosine from which two vectors count as copies of each other; default: chosen from the data, about .98",
         metavar="COSINE",
@@ -259,32 +287,38 @@ class Options:
         most=1,
     )
     cluster_cap: int | None = option(
+        JUDGING,
         None,
         "windows that one held-out article may weigh in the verdict; default: chosen by its length",
         metavar="N",
         above=0,
     )
-    vectors: str = option("", "array or column with the vectors; default: found by name and shape", metavar="NAME")
-    article: str = option("", "array or column that names the article of each vector", metavar="NAME")
-    order: str = option("", "column with the place of each vector in its article", metavar="NAME")
+    vectors: str = option(
+        DATA, "", "array or column with the vectors; default: found by name and shape", metavar="NAME"
+    )
+    article: str = option(DATA, "", "array or column that names the article of each vector", metavar="NAME")
+    order: str = option(DATA, "", "column with the place of each vector in its article", metavar="NAME")
     judge_on: str = option(
+        JUDGING,
         "both",
         "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
         "(new), or both; default: both",
         choices=POPULATIONS,
     )
     centre: str = option(
+        DATA,
         "no",
         "subtract what all vectors share, their mean or their median, and scale by what they vary by; fitted to the "
         "training windows, and everything is judged in that space; default: no",
         choices=("no", "mean", "median"),
         hint="no; or mean, median",
     )
-    normalise: bool = option(False, "scale vectors that are not of unit length")
+    normalise: bool = option(DATA, False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
-        None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0
+        RUNNING, None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0
     )
     on_event: tuple[str, ...] = option(
+        RUNNING,
         (),
         "shell commands to run when a run finishes, fails, raises an alarm or stalls, a pair is compared, or the "
         "campaign is over; facts come as JSON on stdin, a sentence in $LVMTUI_MESSAGE",
@@ -292,8 +326,10 @@ class Options:
         commas=True,
         problem=_command_problem,
     )
-    deterministic: bool = option(True, "use deterministic operations, so that a resumed run ends with the same weights")
-    engine: str = option("local", "where the runs are trained; default: local, this machine")
+    deterministic: bool = option(
+        TRAINING, True, "use deterministic operations, so that a resumed run ends with the same weights"
+    )
+    engine: str = option(RUNNING, "local", "where the runs are trained; default: local, this machine")
     engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
     own: Own = field(default_factory=Own)

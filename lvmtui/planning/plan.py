@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -17,8 +17,7 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.check import Check
-from lvmtui.datasets.check_text import check_as_json
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -27,33 +26,30 @@ from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.eta import Eta, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of, machine_tested
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context, write_campaign
-from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
-from lvmtui.formats.started_with import StartedWith, started_with_now, write_started_with
+from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
+from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, Options
-from lvmtui.planning.own_code import OwnCode, Shape, gather_own
+from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, sync_folder
+from lvmtui.system.files import sync_folder
 from lvmtui.system.gpus import mps_state
 from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
 
-Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
 """Fewest evaluations of a run, however short: a curve and a best model need some."""
-LOOKED_BACK = 10
-"""Campaigns that are asked what they have shown of the machine."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +245,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
         for fold, split in zip(campaign.fold_numbers, plan.splits, strict=True):
             same = campaign.fold_numbers[0] < fold and not campaign.folds
             split.write(folder.split_of(fold), beside=first if same else None)
-        replace_file(folder.check, dump_document(check_as_json(plan.check)))
+        write_document(folder.check, plan.check)
         say("proving that no held-out vector is trained or validated on")
         folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
         proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()})
@@ -262,7 +258,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             write_spec(run.spec, spec)
         sync_folder(workspace.models)
         plan.own.write(workspace.root)
-        write_started_with(folder.started_with, plan.started_with)
+        write_document(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
     except FileExistsError as error:
         _remove(made)

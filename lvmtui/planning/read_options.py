@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lvmtui.planning.options import BUNDLED, KEYS, OPTIONS, Option, Options
+from lvmtui.formats.spec import BUNDLED
+from lvmtui.planning.options import KEYS, OPTIONS, Option, Options
 from lvmtui.planning.own_tables import TABLES, Own, read_own, with_sources
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.supervisor.engine import names as engine_names

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from lvmtui.formats.results import LEAST_DF, STRATA, ArmScores, Estimate, Population, Skill
+from lvmtui.formats.results import LEAST_DF, STRATA, Population, Skill
 from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
@@ -15,7 +15,14 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.table import ArmCell, Row
-from lvmtui.verdict.words import interval_words, population_words, stratum_change, the_trivial, trivial_title
+from lvmtui.verdict.words import (
+    cosine_interval,
+    interval_words,
+    population_words,
+    stratum_change,
+    the_trivial,
+    trivial_title,
+)
 
 ARROW = " → "
 
@@ -136,7 +143,7 @@ def _other_figures(report: Report) -> list[Block]:
         for name in ("hit_1", "hit_10", "mrr"):
             if any(figure.name == name for row in rows for figure in row.retrieval):
                 column(TITLES[name], [_found(row, name) for row in rows], figure=False)
-        column("margin", [_moved(row, "margin", cosine) for row in rows])
+        column("margin", [_margins(row) for row in rows])
     costs = [chosen[row.model].cost if row.model in chosen else NO_COST for row in rows]
     column("parameters", [count(cost.parameters) for cost in costs])
     column("latency", [milliseconds(cost.latency_ms) for cost in costs])
@@ -183,11 +190,7 @@ def _front(report: Report) -> list[str]:
 
 
 def _gain(cell: ArmCell) -> str:
-    if cell.skill is None:
-        return "–"
-    interval = cell.skill.gain.interval()
-    ends = f" [{', '.join(map(signed, interval))}]" if interval else " –"
-    return signed(cell.skill.gain.value) + ends
+    return f"{signed(cell.skill.gain.value)} {cosine_interval(cell.skill.gain)}" if cell.skill else "–"
 
 
 def _found(row: Row, name: str) -> str:
@@ -195,15 +198,13 @@ def _found(row: Row, name: str) -> str:
     figure = next((f for f in row.retrieval if f.name == name), None)
     if figure is None:
         return "–"
-    interval = figure.change.interval()
-    ends = f" [{', '.join(signed(end, 3) for end in interval)}]" if interval else ""
+    ends = f" {cosine_interval(figure.change, 3)}" if figure.change.interval() else ""
     return f"{cosine(figure.baseline, 3)}{ARROW}{cosine(figure.expanded, 3)}{ends}"
 
 
-def _moved(row: Row, name: str, words: Callable[[float], str]) -> str:
-    """A figure of both arms."""
-    scores: tuple[ArmScores | None, ...] = (row.baseline.scores, row.expanded.scores)
-    return ARROW.join(words(getattr(s, name)) if s else "–" for s in scores)
+def _margins(row: Row) -> str:
+    """Of both arms."""
+    return ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
 
 
 def _contexts(report: Report) -> list[Block]:
@@ -219,7 +220,7 @@ def _contexts(report: Report) -> list[Block]:
             f"{gain.shorter}{ARROW}{gain.context}",
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
             signed(gain.difference.value),
-            ends_of(gain.difference),
+            cosine_interval(gain.difference),
         ]
         for model, gain in found
     ]
@@ -232,12 +233,6 @@ def _contexts(report: Report) -> list[Block]:
         ),
         table(["model", "trained on", "context", "cosine", "change", "95 % interval"], rows, right=range(3, 5)),
     ]
-
-
-def ends_of(estimate: Estimate) -> str:
-    """`[+.0090, +.0141]`; a dash where nothing is known of the error."""
-    interval = estimate.interval()
-    return f"[{', '.join(signed(end) for end in interval)}]" if interval else "–"
 
 
 OFFSETS = ("5 before", "4 before", "3 before", "2 before", "last", "next", "2nd next", "3rd next")

@@ -41,7 +41,7 @@ def _data(report: Report) -> list[Block]:
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
     if _same_file(report):
-        said.append(f"Both arms are rows of one file, which has one checksum: {' and '.join(map(_part, arms))}.")
+        said.append(f"Both arms are rows of one file, which has one fingerprint: {' and '.join(map(_part, arms))}.")
     if data and data.pair:
         part = "is part of" if data.pair.baseline_is_part else f"shares {data.pair.shared:.0%} of its vectors with"
         said.append(f"{base} {part} {expanded}.")
@@ -171,7 +171,7 @@ def _plan(report: Report) -> list[Block]:
     ]
     for arm in (report.baseline, report.expanded):
         rows = f", rows {_rows_of(arm)} of that file" if _same_file(report) else ""
-        said.append((f"Data of {arm.label}: ", Code(arm.data.fingerprint), rows))
+        said.append((f"Fingerprint of {arm.label}: ", Code(arm.data.fingerprint), rows))
     if held.fingerprint:
         drawn = f", drawn with seed {held.seed}" if held.seed is not None else ""
         said.append(("Held-out windows: ", Code(held.fingerprint), drawn))
@@ -181,7 +181,14 @@ def _plan(report: Report) -> list[Block]:
     return [
         Heading("Plan, checks and checksums", 3),
         *bullets([*said, *_checks(report)]),
-        Paragraph(f"Checksums are sha256; report.json has all of them in full. Made by lvmtui {report.by}."),
+        Paragraph(
+            (
+                Code("lvmtui check FILE"),
+                " shows the fingerprint of a file, ",
+                Code("unzip -z best_model.pt"),
+                f" the checksum of a model (sha256). report.json has all in full. Made by lvmtui {report.by}.",
+            )
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from statistics import fmean
+from statistics import correlation, fmean
 
 from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ARMS
@@ -20,7 +20,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import hits_of, trivial_words
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, Word, listed, population_words, scarcity, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -87,14 +87,20 @@ def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
         return "Unknown: no model is ranked."
     if not points:
         return "Unknown: the parameters of the ranked models are not known."
+    if table.histories and len(points) >= LEAST_MODELS:
+        return "Unknown: the changes are point estimates from different validation windows."
+    return trend(points, plural(len(points), "model"), "parameters and change")
+
+
+def trend(points: Sequence[tuple[float, float]], what: str, compared: str) -> str:
+    """Does the second figure rise with the first, the parameters? `what`: the points, counted; `compared`: both
+    figures."""
     if len(points) < LEAST_MODELS:
-        return f"Unknown: {plural(len(points), 'model')} cannot show a trend; it takes at least {LEAST_MODELS}."
+        return f"Unknown: {what} cannot show a trend; it takes at least {LEAST_MODELS}."
     if len({x for x, _ in points}) == 1:
         return "Unknown: all models have the same number of parameters."
-    if table.histories:
-        return "Unknown: the changes are point estimates from different validation windows."
     rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
-    figures = f"rank correlation of parameters and change {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
+    figures = f"rank correlation of {compared} {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
     if p > ALPHA:
         return f"Not shown by these figures: {figures}."
     return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
@@ -189,7 +195,7 @@ def _skills(table: Table) -> str:
         unknown = f"unknown (too few {scarcity(skill.gain)})"
         groups.setdefault(words.get(row.expanded.skill_words, unknown), []).append(row.title)
     best = max((skill for _, skill in skilled), key=lambda skill: skill.cosine)
-    said = [f"{word} {', '.join(names)}" for word, names in groups.items()]
+    said = [f"{listed(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in groups.items()]
     return f"With {table.labels[1]}, against {the_trivial(best.against)} ({cosine(best.cosine)}): {'; '.join(said)}."
 
 
@@ -204,17 +210,17 @@ def _forward(table: Table) -> str:
         nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
         against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in found))
         words = (
-            f"With {table.labels[ARMS.index(arm)]}, above {against}: {_range(nexts)} at the next vector, "
-            f"{_range(lasts)} at the last"
+            f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: {_range(nexts)} "
+            f"with the next vector, {_range(lasts)} with the last context vector"
         )
         echoes = [title for title, of in found if of.echoes]
         if echoes:
             gain = "gains" if len(echoes) == 1 else "gain"
-            words += f"; {_listed(echoes, len(found))} {gain} no more at the next than at the last"
+            words += f"; {_listed(echoes, len(found))} {gain} no more at the next vector than at the last"
         words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:
-            words += f"; {_listed(blind, len(found))} {'does' if len(blind) == 1 else 'do'} not care for order"
+            words += f"; {_listed(blind, len(found))} {'ignores' if len(blind) == 1 else 'ignore'} the order"
         said.append(f"{words}.")
     return " ".join(said)
 
@@ -225,8 +231,9 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _listed(names: Sequence[str], of: int) -> str:
-    """Their names; `all 5 models` where it is all of several."""
-    return f"all {of} models" if len(names) == of > 1 else ", ".join(names)
+    """Their names; `both models`, `all 5 models` where it is all of several."""
+    every = "both models" if of == 2 else f"all {of} models"
+    return every if len(names) == of > 1 else listed(names)
 
 
 # Rank correlation -----------------------------------------------------------------------------------------------------
@@ -238,13 +245,15 @@ EXACT = 7
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     """Spearman's rho and its two-sided p-value: exact for up to `EXACT` points, by Student's t for more."""
     a, b = _ranks(x), _ranks(y)
-    rho = _pearson(a, b)
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        return 0.0, 1.0
+    rho = correlation(a, b)
     if len(a) > EXACT:
         if abs(rho) >= 1:
             return rho, 0.0
         return rho, two_sided_p(rho * math.sqrt((len(a) - 2) / (1 - rho * rho)), len(a) - 2)
     orders = list(permutations(b))
-    return rho, sum(abs(_pearson(a, order)) >= abs(rho) - 1e-12 for order in orders) / len(orders)
+    return rho, sum(abs(correlation(a, order)) >= abs(rho) - 1e-12 for order in orders) / len(orders)
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
@@ -252,10 +261,3 @@ def _ranks(values: Sequence[float]) -> list[float]:
     return [
         sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2 for value in values
     ]
-
-
-def _pearson(a: Sequence[float], b: Sequence[float]) -> float:
-    mean_a, mean_b = fmean(a), fmean(b)
-    cross = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
-    scale = math.sqrt(sum((x - mean_a) ** 2 for x in a) * sum((y - mean_b) ** 2 for y in b))
-    return cross / scale if scale else 0.0

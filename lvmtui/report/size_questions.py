@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lvmtui.formats.learning_curve import WORDS, LearningCurve
-from lvmtui.formats.results import ALPHA, Interval
+from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
+from lvmtui.formats.results import Interval
 from lvmtui.models import title_of
 from lvmtui.report.costs import Cost
-from lvmtui.report.questions import LEAST_MODELS, Question, rank_correlation
-from lvmtui.report.sizes import named_all, worth_words
-from lvmtui.system.numbers import count, signed
+from lvmtui.report.questions import Question, trend
+from lvmtui.system.numbers import count, plural
+from lvmtui.verdict.words import listed, worth_words
 
 
 def size_questions(curve: LearningCurve | None, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
@@ -38,22 +38,19 @@ def _profit(curve: LearningCurve) -> str:
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
     words = "; ".join(f"{title_of(one.model)} {worth_words(one.doubling)}" for one in ranked)
     first = ranked[0].doubling
-    equal = [
-        title_of(one.model)
-        for one in ranked[1:]
-        if first and one.doubling and _overlap((first.low, first.high), (one.doubling.low, one.doubling.high))
-    ]
-    more = f" The interval of {title_of(ranked[0].model)} overlaps with that of {named_all(equal)}." if equal else ""
+    equal = [title_of(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]
+    more = f" The interval of {title_of(ranked[0].model)} overlaps with that of {listed(equal)}." if equal else ""
     return f"With twice the largest size: {words}.{more}"
 
 
-def _overlap(one: tuple[float | None, float | None], other: tuple[float | None, float | None]) -> bool:
-    a, b = (_whole(pair) for pair in (one, other))
+def _overlap(one: Worth, other: Worth) -> bool:
+    """True also where one of the two is not bounded on both sides."""
+    a, b = _interval(one), _interval(other)
     return a is None or b is None or (a[0] <= b[1] and b[0] <= a[1])
 
 
-def _whole(pair: tuple[float | None, float | None]) -> Interval | None:
-    return (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
+def _interval(worth: Worth) -> Interval | None:
+    return (worth.low, worth.high) if worth.low is not None and worth.high is not None else None
 
 
 def _larger(curve: LearningCurve, costs: Mapping[str, Cost]) -> str:
@@ -62,17 +59,7 @@ def _larger(curve: LearningCurve, costs: Mapping[str, Cost]) -> str:
         for one in curve.models
         if one.doubling and one.doubling.value is not None and (cost := costs.get(one.model)) and cost.parameters
     ]
-    if len(points) < LEAST_MODELS:
-        return f"Unknown: {len(points)} curves cannot show a trend; it takes at least {LEAST_MODELS}."
-    if len({x for x, _ in points}) == 1:
-        return "Unknown: all models have the same number of parameters."
-    rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
-    figures = (
-        f"rank correlation of parameters and a doubling's worth {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
-    )
-    if p > ALPHA:
-        return f"Not shown by these figures: {figures}."
-    return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
+    return trend(points, plural(len(points), "curve"), "parameters and a doubling's worth")
 
 
 def _enough(curve: LearningCurve) -> str:

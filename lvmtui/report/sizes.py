@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve, Worth
+from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
 from lvmtui.models import title_of
 from lvmtui.report.blocks import Block, Figure, Heading, Text, bullets, table
 from lvmtui.report.curves import file_stem
 from lvmtui.system.numbers import cosine, percent
-from lvmtui.verdict.words import interval_words, trivial_title
+from lvmtui.verdict.words import listed, trivial_title, worth_words
 
 ALL = "learning_curves.svg"
 """The picture of all models."""
@@ -36,15 +36,6 @@ def picture_of(model: str) -> str:
     return f"learning_{file_stem(model)}.svg"
 
 
-def worth_words(worth: Worth | None) -> str:
-    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
-    if worth is None or (worth.value is None and worth.low is None):
-        return ""
-    if worth.low is None or worth.high is None:
-        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
-    return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
-
-
 def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     """The learning curves in a sentence or two; empty where nothing is judged."""
     if curve is None:
@@ -54,9 +45,9 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
         models = [one for one in curve.models if one.word == word]
         if not models:
             continue
-        names = named_all([title_of(one.model) for one in models])
+        names = listed([title_of(one.model) for one in models])
         is_ = "is" if len(models) == 1 else "are"
-        said.append(f"of {names} it cannot be told" if word == "cannot tell" else f"{names} {is_} {word}")
+        said.append(f"for {names} it is too uncertain to tell" if word == "cannot tell" else f"{names} {is_} {word}")
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")
@@ -68,7 +59,8 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
         sentence += f" A doubling would bring {span} there (an extrapolation)."
     if seeds == 1:
         sentence += (
-            " With one seed, what training and the draw of articles add is known only from the scatter of the sizes."
+            " With one seed, the effects of training and of the draw of articles are known only from how the sizes "
+            "scatter."
         )
     return sentence
 
@@ -159,7 +151,3 @@ def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
             ]
         ),
     ]
-
-
-def named_all(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -113,6 +113,10 @@ STARTABLE = phases_with("waits")
 """A run in one of these starts as soon as it is wanted and there is a place for it."""
 STOPPING = phases_with("stopping")
 """An order to stop was given and its process is still there."""
+FAILURES = frozenset({Phase.FAILED, Phase.DIVERGED})
+"""Over through a fault of its own."""
+HALTED = frozenset({Phase.PAUSED, Phase.SUSPENDED})
+"""Goes on when somebody says so."""
 ENDED_EARLY = OVER - {Phase.FINISHED}
 """Over without a result: cancelled, failed or diverged."""
 ALIVE = frozenset(phase for phase, facts in PHASES.items() if facts.has_process)

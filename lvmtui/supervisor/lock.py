@@ -12,19 +12,18 @@ from contextlib import suppress
 from typing import IO
 
 import lvmtui
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.live import SupervisorFile
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file
+from lvmtui.system.files import last_line
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import own_identity
 from lvmtui.system.programs import ending_words, spawn, unmarked_environment
-from lvmtui.system.text import last_words
 
 RIVAL_WAIT = 1.0
 """Seconds to wait for the lock: somebody who only asks whether there is a supervisor holds it for a moment."""
@@ -68,7 +67,7 @@ def introduce(workspace: Workspace) -> None:
     with suppress(OSError):
         lock = os.stat(workspace.supervisor_lock).st_ino
         facts = SupervisorFile(own_identity(), time.time(), lvmtui.__version__, lock)
-        replace_file(workspace.supervisor, dump_document(encode(facts)), durable=False)
+        write_document(workspace.supervisor, facts, durable=False)
 
 
 def still_ours(workspace: Workspace, lock: IO[bytes]) -> bool | None:
@@ -117,7 +116,7 @@ def ensure_supervisor(workspace: Workspace, *, command: Sequence[str] | None = N
         return who_supervises(workspace)
     if process.returncode == EXIT_SUPERVISED or _is_supervised(workspace):
         return who_supervises(workspace)  # another one was faster
-    last = _last_words(workspace) or ending_words(process.returncode)
+    last = last_line(output) or ending_words(process.returncode)
     raise UserError(f"the supervisor did not come up: {last}; more in {output}")
 
 
@@ -128,10 +127,3 @@ def _is_supervised(workspace: Workspace) -> bool:
         return True
     lock.close()
     return False
-
-
-def _last_words(workspace: Workspace) -> str:
-    try:
-        return last_words(workspace.supervisor_log.read_bytes()[-4096:])
-    except OSError:
-        return ""

@@ -22,9 +22,9 @@ from lvmtui.supervisor.engine import NOBODY, Engine, Place, Probe, name_of
 from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Observation, RunSeen, Track
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import last_line
 from lvmtui.system.permissions import StrangersOrder, read_order
 from lvmtui.system.process_id import boot_id, host_name
-from lvmtui.system.text import last_words
 
 LOOK_AGAIN = 10.0
 """Seconds after which an idle run is looked at in full, in case a change was missed."""
@@ -35,8 +35,6 @@ MANY = 500
 cost does not grow with the number of idle runs. Orders are still noticed at once, by the workspace's `bell` file."""
 ELSEWHERE = 2.0
 """Seconds between two looks into the folder of a run on another host: each is a request to a file server."""
-LAST_WORDS = 4096
-"""Bytes of the end of a log that are searched for its last line."""
 
 
 class Observer:
@@ -275,7 +273,7 @@ class Observer:
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,
             later=now < track.later or bool(self._journal.waiting(track.folder)),
             room=room_at(track.folder) if state and seen.status.phase is Phase.NO_SPACE else None,
-            last_words=last_line(track.folder) if dead else "",
+            last_words=last_line(track.folder.log) if dead else "",
             ordered=now - track.ordered,
             asked=None if track.asked is None else Asked(now - track.asked, _since(track.insisted, now)),
         )
@@ -310,13 +308,3 @@ def room_at(folder: RunDir) -> int | None:
     except OSError:
         return None
     return disk.f_bavail * disk.f_frsize
-
-
-def last_line(folder: RunDir) -> str:
-    """The last line of the run's log that says something."""
-    try:
-        with folder.log.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_WORDS))
-            return last_words(log.read())
-    except OSError:
-        return ""

@@ -1,19 +1,163 @@
-"""Has the results of each campaign made by the workers, and writes the logs people read."""
+"""Has the results of each campaign made, and writes the logs people read.
+
+A result is made by a short, heavy process, a worker. Workers run one at a time, at low priority, beside the training.
+Each writes its file in one step, and does nothing if the file is there and still valid.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.paths import Workspace
+from lvmtui.formats.json_codec import find_document, write_document
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.told import Happening
-from lvmtui.supervisor.happenings import of_campaign
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.supervisor.readable_logs import ReadableLogs
-from lvmtui.supervisor.tasks import Made, Outcome, Task, Workers, complete_pairs, due, result_of
-from lvmtui.supervisor.tell import Teller
+from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, complete_pairs, due, result_of
+from lvmtui.supervisor.tell import Teller, of_campaign
+from lvmtui.system.files import last_line
+from lvmtui.system.programs import ending_words, kill_child, lower_priority, spawn, unmarked_environment
+
+TRIES = 3
+"""Times a result is tried by one supervisor; it is also tried again when what it is made from changes."""
+PAUSE, LONGEST_PAUSE = 10.0, 600.0
+"""Seconds before the second try, twice as many before each further one, up to the longest."""
+LIMIT = 3600.0
+"""Seconds after which a worker counts as hanging. The largest baselines take minutes."""
+NICENESS = 10
+
+
+class Made:
+    """`made.json` of a campaign: what each result was made from, so that nothing is made twice for nothing."""
+
+    def __init__(self, folder: CampaignDir) -> None:
+        self._path = folder.made
+        found = find_document(MadeFrom, folder.made)
+        self.results: dict[str, str] = dict(found.results) if found else {}
+
+    def note(self, task: Task) -> None:
+        """The task's result is there."""
+        self.results[task.key] = task.made_from
+        with suppress(OSError):  # it is made again by the next supervisor, at the price of some seconds
+            write_document(self._path, MadeFrom(self.results), durable=False)
+
+
+@dataclass
+class _Running:
+    task: Task
+    folder: CampaignDir
+    process: subprocess.Popen[bytes]
+    began: float
+
+
+@dataclass(frozen=True)
+class WorkerEnd:
+    """A worker that has ended."""
+
+    task: Task
+    fault: str
+    """Its last words; empty if the result is there."""
+    tries: int
+
+
+class Workers:
+    """Runs one task at a time."""
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[CampaignDir, Task], Sequence[str]] = command_of,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._command = command
+        self._clock = clock
+        self._running: _Running | None = None
+        self._tries: dict[Task, int] = {}
+        self._refusals: dict[Task, int] = {}
+        """Times a worker could not even be started, in a row."""
+        self._faults: dict[Task, str] = {}
+        self._not_before: dict[Task, float] = {}
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None
+
+    def given_up(self, task: Task) -> bool:
+        """It failed too often. That no worker could be started is not its failure, and is tried again for ever."""
+        return self._tries.get(task, 0) >= TRIES
+
+    def trouble(self, campaign: str) -> str:
+        """Why a result of the campaign is missing, in words; empty if none is for a fault."""
+        for task, fault in self._faults.items():
+            if task.campaign == campaign:
+                again = "given up until its runs change" if self.given_up(task) else "it is tried again"
+                return f"{task.title}: {fault}; {again}"
+        return ""
+
+    def finish(self) -> WorkerEnd | None:
+        """Take in the worker that has ended, if one has."""
+        if self._running is None:
+            return None
+        running = self._running
+        code = running.process.poll()
+        if code is None and self._clock() - running.began < LIMIT:
+            return None
+        if code is None:
+            kill_child(running.process)
+            fault = f"did not end within {LIMIT / 60:.0f} minutes"
+        elif code == 0 and result_of(running.folder, running.task).exists():
+            fault = ""
+        else:
+            fault = last_line(running.folder.task_output) or (ending_words(code) if code else "left no result")
+        with suppress(OSError):
+            running.folder.task_output.unlink()
+        self._running = None
+        task = running.task
+        self._faults.pop(task, None)
+        if fault:
+            self._tries[task] = self._tries.get(task, 0) + 1
+            self._put_off(task, fault, self._tries[task])
+        return WorkerEnd(task, fault, self._tries.get(task, 0))
+
+    def begin(self, folder: CampaignDir, tasks: Sequence[Task]) -> Task | None:
+        """Start the first task that may be started, if none is running."""
+        if self._running is not None:
+            return None
+        now = self._clock()
+        for old in [task for task in self._faults if task.campaign == folder.id and task not in tasks]:
+            if not self.given_up(old):
+                del self._faults[old]  # it is not wanted any more
+        task = next((t for t in tasks if now >= self._not_before.get(t, now)), None)
+        if task is None:
+            return None
+        try:
+            process = spawn(
+                self._command(folder, task), output=folder.task_output, append=False, environment=_environment()
+            )
+        except OSError as error:
+            self._refusals[task] = self._refusals.get(task, 0) + 1
+            where = f"{error.filename}: " if error.filename else ""
+            self._put_off(task, f"could not be started ({where}{error.strerror or error})", self._refusals[task])
+            return None
+        self._refusals.pop(task, None)
+        lower_priority(process, NICENESS)
+        self._running = _Running(task, folder, process, now)
+        return task
+
+    def _put_off(self, task: Task, fault: str, times: int) -> None:
+        self._faults[task] = fault
+        self._not_before[task] = self._clock() + min(LONGEST_PAUSE, PAUSE * 2 ** min(times - 1, 20))
+
+
+def _environment() -> dict[str, str]:
+    return {**unmarked_environment(os.environ), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Results:
@@ -86,7 +230,7 @@ class _OfCampaign:
         self.campaign: Campaign = campaign.campaign
         self.logs = ReadableLogs(workspace, campaign.campaign)
         self.made = Made(campaign.dir)
-        self.outcomes: tuple[Outcome, ...] = ()
+        self.outcomes: tuple[RunOutcome, ...] = ()
         self.tasks: list[Task] = []
         self.stale = True
         self._phases: list[object] = []
@@ -129,8 +273,8 @@ class _OfCampaign:
             self.logs.note(f"{task.title} written", written)
 
 
-def _outcome(track: Track) -> Outcome:
+def _outcome(track: Track) -> RunOutcome:
     planned, status = track.planned, track.seen.status
     finished = track.state.trainer.finished if track.state else None
     digest = finished.heldout_digest if finished else ""
-    return Outcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)
+    return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)

@@ -43,8 +43,7 @@ from lvmtui.supervisor.journal import Journal
 from lvmtui.supervisor.lock import EXIT_SUPERVISED, give_back, introduce, still_ours, take_lock, who_supervises
 from lvmtui.supervisor.observation import Observation, Track
 from lvmtui.supervisor.observe import Observer
-from lvmtui.supervisor.results import Results
-from lvmtui.supervisor.tasks import Workers
+from lvmtui.supervisor.results import Results, Workers
 from lvmtui.supervisor.tell import Teller
 from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared

@@ -9,10 +9,11 @@ machine stops, while the command runs, nobody knows how far it came, and it is t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from lvmtui.formats.json_codec import dump_line, encode
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import Arm
 from lvmtui.formats.told import Happening, read_told
-from lvmtui.supervisor.happenings import of_run
+from lvmtui.state.run_state import RunState
+from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.supervisor.observation import CampaignTrack, Track
+from lvmtui.supervisor.tasks import RunOutcome
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import StrangersOrder, read_order
 from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
-from lvmtui.verdict.health import health_of
+from lvmtui.verdict.health import Finding, health_of
 
 LIMIT = 150.0
 """Seconds after which a telling process counts as hanging: two tries of its command and a wait for another's lock."""
@@ -34,6 +37,8 @@ TRIES = 3
 """Times one supervisor starts a telling process that leaves no line."""
 PAUSE = 10.0
 """Seconds before another start."""
+COMPARISON = "comparison "
+"""How the keys of comparisons in `made.json` begin."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +179,39 @@ class Teller:
         if key not in known.trivial and (found := read_trivial(campaign.dir.baseline_scores(*key))):
             known.trivial[key] = found
         return known.trivial.get(key)
+
+
+# What has happened ----------------------------------------------------------------------------------------------------
+# Pure. The key of a happening is the same for every supervisor, so that a new one knows what was told.
+
+
+def of_run(run: str, status: Status, state: RunState | None, findings: Iterable[Finding]) -> list[Happening]:
+    """What has happened to a run. An order that was carried out (paused, cancelled) is no news to who gave it."""
+    found = []
+    since = f"{status.since or 0:.3f}"
+    if status.phase is Phase.FINISHED:
+        found.append(Happening("run_finished", run, since))
+    elif status.phase in FAILURES:
+        found.append(Happening("run_failed", run, since))
+    elif status.phase is Phase.STALLED and state is not None:
+        found.append(Happening("run_stalled", run, f"step {state.step}"))
+    evaluations = state.trainer.evaluations if state else ()
+    if evaluations:
+        begun = f"{evaluations[0].time:.3f}"  # another after a retry from the start, the same after a resume
+        known = {"diverged"} if status.phase in FAILURES else set()
+        alarms = [one.kind for one in findings if one.alarm and one.kind not in known]
+        found += [Happening("run_alarm", run, f"{kind} {begun}") for kind in alarms]
+    return found
+
+
+def of_campaign(made: Mapping[str, str], outcomes: Sequence[RunOutcome], *, all_made: bool) -> list[Happening]:
+    """Comparisons that were made, and the end. `made`: as in `made.json`; `all_made`: nothing is left to be made."""
+    found = [
+        Happening("pair_compared", key.removeprefix(COMPARISON), digest)
+        for key, digest in made.items()
+        if key.startswith(COMPARISON)
+    ]
+    if all_made and outcomes and all(outcome.over for outcome in outcomes):
+        ends = "\n".join(f"{o.model} {o.arm} {o.seed} {o.phase} {o.digest}" for o in outcomes)
+        found.append(Happening("campaign_over", "", hashlib.sha256(ends.encode()).hexdigest()[:16]))
+    return found

@@ -18,6 +18,10 @@ from typing import Any
 
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
+from lvmtui.system.text import last_words
+
+LAST_BYTES = 8192
+"""The end of a log that is searched for its last line."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -105,6 +109,16 @@ def read_json(path: Path) -> Any:
         return None
     except ValueError as error:
         raise UserError(f"{path}: not a JSON document ({error}); restore it or move it away") from None
+
+
+def last_line(path: Path) -> str:
+    """The last line of a log that says something, sanitised; empty if there is none or it cannot be read."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_BYTES))
+            return last_words(log.read())
+    except OSError:
+        return ""
 
 
 class LineLog:

@@ -24,13 +24,11 @@ SHARED = frozenset({
     "lizardfs", "moosefs", "quobyte", "vboxsf", "virtiofs", "daos", "juicefs",
 })
 # fmt: on
-"""Types (in /proc/self/mountinfo) that other hosts may write to. Of those in user space (`fuse.*`) all are held to be
-shared but the following."""
+"""File systems that other hosts may write to, by their types in /proc/self/mountinfo. All in user space (`fuse.*`)
+count as shared, except those in LOCAL_FUSE."""
 LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuseblk", "fuse.portal", "fuse.lxcfs", "fuse.gvfsd-fuse", "fuse.snapfuse")
 LOCKED_HERE = re.compile(r"(^|,)(nolock|localflock|noflock|local_lock=(flock|all))(,|$)")
 """Mount options with which a lock is seen by this host only, or not given at all."""
-
-
 _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
@@ -95,18 +93,23 @@ def try_lock(path: Path) -> IO[bytes] | None:
     """
     handle = open(path, "a+b")  # noqa: SIM115 - the lock lives as long as the handle
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _NO_FLOCK:
-                raise
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, fcntl.LOCK_EX)
     except OSError as error:
         handle.close()
         if error.errno in _NO_FLOCK:
             raise OSError(error.errno, "this file system has no locks; ask for a mount with them", str(path)) from None
         return None
     return handle
+
+
+def _lock(handle: IO[bytes], kind: int) -> None:
+    """Lock an open file without waiting. Raises OSError if another process has it, or if there are no locks."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_FLOCK:
+            raise
+        fcntl.lockf(handle, kind | fcntl.LOCK_NB)
 
 
 def is_locked(path: Path) -> bool:
@@ -116,12 +119,7 @@ def is_locked(path: Path) -> bool:
     """
     try:
         with path.open("rb") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in _NO_FLOCK:
-                    raise
-                fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            _lock(handle, fcntl.LOCK_SH)
     except OSError as error:
         return error.errno in (errno.EAGAIN, errno.EACCES) and path.exists() and os.access(path, os.R_OK)
     return False

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.system.programs import done_by, output_of
+from lvmtui.system.programs import done_by
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")
@@ -149,7 +149,8 @@ def parse_nvidia(text: str) -> tuple[Gpu, ...]:
 @cache
 def _list_of(tool: str) -> str:
     """Asked once a process: GPUs do not come and go, and the driver may take a second."""
-    return output_of([tool, "-L"], seconds=20)
+    listed = done_by([tool, "-L"], seconds=20)
+    return "" if listed.code else listed.out
 
 
 def _amd() -> tuple[Gpu, ...]:

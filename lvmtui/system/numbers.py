@@ -9,32 +9,26 @@ from collections.abc import Sequence
 
 def duration(seconds: float | None) -> str:
     """`41 s`, `1 m 32 s`, `2 h 05 m`, `3 d 4 h`; a dash where it is not known."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    minutes = round(seconds / 60)
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} m"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+    return _in_units(seconds, "{} s", "{} m {:02d} s", "{} h {:02d} m", "{} d {} h")
 
 
 def short_duration(seconds: float | None) -> str:
     """The same in at most six characters: `41s`, `1m32`, `2h05`, `3d4h`."""
+    return _in_units(seconds, "{}s", "{}m{:02d}", "{}h{:02d}", "{}d{}h")
+
+
+def _in_units(seconds: float | None, below_a_minute: str, below_an_hour: str, below_two_days: str, longer: str) -> str:
     if seconds is None or not math.isfinite(seconds):
         return "–"
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole}s"
+        return below_a_minute.format(whole)
     if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}"
+        return below_an_hour.format(*divmod(whole, 60))
     minutes = round(seconds / 60)
     if minutes < 48 * 60:
-        return f"{minutes // 60}h{minutes % 60:02d}"
-    return f"{minutes // 1440}d{minutes % 1440 // 60}h"
+        return below_two_days.format(*divmod(minutes, 60))
+    return longer.format(*divmod(minutes // 60, 24))
 
 
 def cosine(value: float | None, digits: int = 4) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from lvmtui.system.permissions import name_of
 from lvmtui.system.process_id import (
     FOLDER_MARK,
+    HAS_PROC,
     LAUNCH_MARK,
     RUN_MARK,
     Identity,
@@ -26,9 +27,8 @@ from lvmtui.system.process_id import (
     folder_id,
     host_name,
     pid_namespace,
+    read_proc,
 )
-
-HAS_PROC = os.path.exists("/proc/self/stat")
 
 
 @dataclass(frozen=True)
@@ -165,22 +165,6 @@ def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
 # Finding --------------------------------------------------------------------------------------------------------------
 
 
-def state_of(identity: Identity) -> str | None:
-    """The state letter of exactly this process; None if it has ended. A zombie counts as ended.
-
-    The same test as `identity.alive()` at half its cost, for callers that look at many processes often.
-    """
-    if not HAS_PROC:
-        return "R" if identity.alive() else None
-    if not identity.here or identity.boot_id != boot_id():
-        return None
-    stat = _read(f"/proc/{identity.pid}/stat")
-    if not stat:
-        return None
-    fields = stat[stat.rindex(b")") + 2 :].split(None, 20)
-    return None if fields[0] in b"ZX" or int(fields[19]) != identity.start_ticks else fields[0].decode()
-
-
 def marked_processes() -> list[Process]:
     """Every living process of this host that carries a run's mark, or descends from one that does.
 
@@ -220,7 +204,7 @@ def _table_proc() -> Iterator[Process]:
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        stat = _read(f"/proc/{name}/stat")
+        stat = read_proc(f"/proc/{name}/stat")
         if not stat:
             continue
         state, parent, _group, session, *rest = stat[stat.rindex(b")") + 2 :].split(None, 20)
@@ -235,12 +219,12 @@ def _table_proc() -> Iterator[Process]:
 def _environment(name: str, ticks: int) -> bytes:
     """The environment of a process that started at `ticks`. One that is just being born has none for a moment, a longer
     one on a busy machine."""
-    environment = _read(f"/proc/{name}/environ")
+    environment = read_proc(f"/proc/{name}/environ")
     for _ in range(50):
         if environment or time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") - ticks > 100:
             break
         time.sleep(0.001)
-        environment = _read(f"/proc/{name}/environ")
+        environment = read_proc(f"/proc/{name}/environ")
     return environment
 
 
@@ -269,33 +253,16 @@ def _variables(environment: bytes) -> Iterator[tuple[str, str]]:
         yield os.fsdecode(name), os.fsdecode(value)
 
 
-def _read(path: str) -> bytes:
-    """The whole of a small file, nothing if it cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        blocks = []
-        while block := os.read(descriptor, 1 << 16):
-            blocks.append(block)
-        return b"".join(blocks)
-    except OSError:  # it ended while it was read
-        return b""
-    finally:
-        os.close(descriptor)
-
-
 def process_of(identity: Identity) -> Process | None:
     """One living process by itself, with the marks of its own environment where that can be read."""
-    state = state_of(identity)
+    state = identity.state()
     if state is None:
         return None
     try:
         leader = os.getsid(identity.pid) == identity.pid
     except OSError:
         return None
-    return _process(identity, 0, leader, state in "Tt", dict(_variables(_read(f"/proc/{identity.pid}/environ"))))
+    return _process(identity, 0, leader, state in "Tt", dict(_variables(read_proc(f"/proc/{identity.pid}/environ"))))
 
 
 # Whose it is ----------------------------------------------------------------------------------------------------------
@@ -334,7 +301,7 @@ def holds(identity: Identity, lock: Path) -> bool | None:
 
 def _listed(pid: int, inode: int) -> bool | None:
     """True if /proc/locks says that the process holds a lock on a file of this inode."""
-    table = _read("/proc/locks").decode(errors="replace")
+    table = read_proc("/proc/locks").decode(errors="replace")
     if not table:
         return None
     fields = (line.split() for line in table.splitlines())

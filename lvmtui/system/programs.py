@@ -62,15 +62,6 @@ def lower_priority(process: subprocess.Popen[bytes], by: int) -> None:
         os.setpriority(os.PRIO_PROCESS, process.pid, by)
 
 
-def output_of(command: Sequence[str], seconds: float) -> str:
-    """What a short command prints; nothing if it is missing, fails or takes longer."""
-    try:
-        done = subprocess.run(list(command), capture_output=True, timeout=seconds, check=True, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", "replace")
-
-
 @dataclass(frozen=True)
 class Done:
     """A short command that has ended."""
@@ -80,7 +71,9 @@ class Done:
     err: str
 
 
-def done_by(command: Sequence[str], *, environment: Mapping[str, str], seconds: float, given: str = "") -> Done:
+def done_by(
+    command: Sequence[str], *, seconds: float, environment: Mapping[str, str] = os.environ, given: str = ""
+) -> Done:
     """Run a short command to its end. One that is missing or hangs has an exit code too, and words for it.
 
     `given`: what it reads from its input.

@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from watchfiles import Change, watch
+if TYPE_CHECKING:
+    from watchfiles import Change
 
 LOOK_EVERY = 0.5
 """Seconds between two looks where the kernel reports nothing."""
@@ -123,6 +125,8 @@ class Watcher:
 
         A root that is deleted and made again can get the same inode, so its deletion counts as well.
         """
+        from watchfiles import Change, watch  # takes a while, and can wait until there is a picture
+
         began, folders = False, [_identity(root) for root in self._roots]
         names = {str(root) for root in present}
 

@@ -7,25 +7,19 @@ nothing for them.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
+import gc
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
 from lvmtui import orders
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.status import PHASES
-from lvmtui.supervisor.container import ends_the_container, leave
-from lvmtui.system.errors import UserError
-from lvmtui.system.logging import log_to
+from lvmtui.supervisor.container import ends_the_container
 from lvmtui.system.numbers import plural
 from lvmtui.ui.ask_orders import AskOrders
 from lvmtui.ui.draw.header import troubled
@@ -35,17 +29,12 @@ from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.read.source import Source
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
+from lvmtui.ui.talk import Talks
 from lvmtui.ui.terminal import Departure, alert, driver, in_browser
 from lvmtui.ui.themes import DARK, LIGHT, css_variables
 
 ENSURE = 30.0
 """Seconds between two attempts to get a supervisor for runs that wait."""
-SAID = 4.0
-"""Seconds that a message stays on the last line."""
-LETTERS = 20.0
-"""Characters of a long message that are read in a second."""
-READ = 1.0
-"""Seconds after which the next key removes it."""
 TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp)
 NAMES = {"enter": "enter", "tab": "tab", "escape": "esc", "question_mark": "?", "space": "space"}
 """What keys are called in the last line, where Textual has a symbol."""
@@ -64,7 +53,7 @@ def _actions() -> type[Provider]:
     return Actions
 
 
-class LvmApp(App[int], inherit_bindings=False):
+class LvmApp(Talks, inherit_bindings=False):
     """The screen."""
 
     CSS_PATH = "app.tcss"
@@ -107,7 +96,6 @@ class LvmApp(App[int], inherit_bindings=False):
         self.read_only = read_only
         self.snapshot: Snapshot | None = None
         self.selected = ""
-        self.words = ""
         self.reading = False
         """True until there is a first snapshot of a campaign that takes a while to read."""
         self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, machine=machine)
@@ -115,9 +103,6 @@ class LvmApp(App[int], inherit_bindings=False):
         self._live = live
         self._newest: Snapshot | None = None
         self._waiting = False
-        self._saying = 0
-        self._said = 0.0
-        """When it was said, by the monotonic clock."""
         self._ensured = -ENSURE
         self._touched = -QUIET
         """When a key was pressed last, by the monotonic clock."""
@@ -149,6 +134,8 @@ class LvmApp(App[int], inherit_bindings=False):
 
     def _begin(self) -> None:
         """What can wait until the first picture is shown."""
+        gc.freeze()
+        gc.enable()
         self.source.start()
 
     def _supervise(self) -> None:
@@ -215,7 +202,7 @@ class LvmApp(App[int], inherit_bindings=False):
         if snapshot is None:
             return
         if snapshot.run(self.selected) is None:
-            self.selected = most_interesting(snapshot)
+            self.selected = snapshot.most_interesting
         left = snapshot.state.unreported or any(run.waits for run in snapshot.runs)
         if self._live and not snapshot.supervised and left:
             self._supervise()
@@ -278,32 +265,6 @@ class LvmApp(App[int], inherit_bindings=False):
             case "leave":
                 return f"leave, {self.parting}"
         return words
-
-    # -- words -------------------------------------------------------------------------------------------------------
-
-    def say(self, words: str) -> None:
-        """Show words on the last line for a moment."""
-        self.words = words
-        self._saying += 1
-        self._said = time.monotonic()
-        self.set_timer(max(SAID, len(words) / LETTERS), partial(self._hush_old, self._saying))
-        self.redraw()
-
-    def hush(self) -> None:
-        """Take the words off the last line."""
-        if self.words:
-            self.words = ""
-            self.redraw()
-
-    def _hush_old(self, saying: int) -> None:
-        """Take words off the last line, unless newer ones came."""
-        if saying == self._saying:
-            self.hush()
-
-    def hush_read(self) -> None:
-        """A key was pressed: remove a message that was there long enough to be read."""
-        if time.monotonic() - self._said > READ:
-            self.hush()
 
     # -- views -------------------------------------------------------------------------------------------------------
 
@@ -418,37 +379,3 @@ class LvmApp(App[int], inherit_bindings=False):
 
     def action_retry(self) -> None:
         self.run_orders.retry()
-
-
-def most_interesting(snapshot: Snapshot) -> str:
-    """The run to look at first: one that goes on, else the first."""
-    runs = snapshot.runs
-    going = next((run for run in runs if PHASES[run.phase].pace == "works"), None)
-    chosen = going or (runs[0] if runs else None)
-    return chosen.name if chosen else ""
-
-
-def run(workspace: Workspace, *, campaign: str | None, read_only: bool, poll: bool) -> int:
-    """Show the screen until its user leaves. Returns the command's exit code.
-
-    Raises UserError where there is no terminal to draw on.
-    """
-    served = in_browser()  # it says itself how large it is
-    if not served and not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
-        raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
-    if not served and os.environ.get("TERM") in ("dumb", "unknown"):
-        raise UserError("TERM names a terminal that cannot be drawn on; 'lvmtui attach --headless' needs no drawing")
-    if not served:
-        for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
-            os.environ.pop(name, None)
-    log_to(None if read_only else workspace.screen_log)
-    app = LvmApp(workspace, campaign=campaign, read_only=read_only, poll=poll)
-    app.run()
-    app.source.stop()
-    app.departure.left()
-    words = leave(workspace, "the runs go on; come back with 'lvmtui'")
-    if app.departure.signal is not None:
-        return 128 + app.departure.signal
-    if app.snapshot is not None and not app.snapshot.settled:
-        print(words, file=sys.stderr)
-    return app.return_code or 0

@@ -16,12 +16,20 @@ from collections.abc import Sequence
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import DOWN, UP, Word, interval_words, listed, population_words, scarcity, the_trivial
 
 NAMED = 3
-"""Models that are named in the answer; more are counted."""
+"""At most this many models are named; more are only counted."""
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ONE_SEED = "with one seed this is a lean, not a finding"
+EFFECTS = {
+    Word.IMPROVED: "More data helped",
+    Word.REGRESSED: "More data hurt",
+    Word.LEANS_UP: "More data seems to help",
+    Word.LEANS_DOWN: "More data seems to hurt",
+    Word.NEGLIGIBLE: "More data makes a negligible difference",
+}
+LEANS = (Word.LEANS_UP, Word.LEANS_DOWN)
 
 
 def answer(table: Table) -> str:
@@ -55,8 +63,7 @@ def headline(table: Table) -> str:
         f"hits fell for {_named([row for row, _ in fallen])}" if fallen else "",
         f"sources disagree for {_named(apart)}" if apart else "",
     ]
-    words = "; ".join([", ".join(said), *filter(None, against)])
-    words = beaten + words
+    words = beaten + "; ".join([", ".join(said), *filter(None, against)])
     if not table.with_word(Word.PROVISIONAL):
         return words
     return f"Provisional: {words[0].lower() if words[1:2].islower() else words[0]}{words[1:]}"
@@ -69,7 +76,8 @@ def _lead(table: Table) -> str:
     if len(ranked) == 1:
         (row,) = ranked
         interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
-        figure = f"{_verb(row)} {percent(row.change, 1)}{interval}"
+        effect = _effect(row) or f"{row.title}, {row.verdict.words}"
+        figure = f"{effect}: {percent(row.change, 1)}{interval}"
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
     if primary is None or (table.with_word(*UP) and table.with_word(*DOWN)):
         average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
@@ -78,17 +86,11 @@ def _lead(table: Table) -> str:
     return f"{_primary(primary)}{percent(primary.estimate.value, 1)} on average{interval}, {compared}"
 
 
-def _verb(row: Row) -> str:
-    """`More data seems to help AMN:`"""
-    verbs = {
-        Word.IMPROVED: "helped",
-        Word.REGRESSED: "hurt",
-        Word.LEANS_UP: "seems to help",
-        Word.LEANS_DOWN: "seems to hurt",
-        Word.NEGLIGIBLE: "makes a negligible difference to",
-    }
-    verb = verbs.get(row.verdict.word)
-    return f"More data {verb} {row.title}:" if verb else f"{row.title}, {row.verdict.words}:"
+def _effect(row: Row) -> str:
+    """`More data seems to help AMN`; empty where the verdict names no effect."""
+    effect = EFFECTS.get(row.verdict.word)
+    to = " to" if row.verdict.word is Word.NEGLIGIBLE else ""
+    return f"{effect}{to} {row.title}" if effect else ""
 
 
 def _so_far(table: Table) -> str:
@@ -123,24 +125,13 @@ def unbeaten(table: Table) -> str:
 
 def _single(row: Row, table: Table) -> str:
     """The answer for one model that is ranked."""
-    change = f"{percent(row.change)}, 95 % interval {interval_words(row.interval)}" if row.interval else ""
-    beside = f"{_judged_on(table)} ({change or percent(row.change)})"
-    match row.verdict.word:
-        case Word.IMPROVED:
-            return f"More data helped {row.title}{beside}."
-        case Word.REGRESSED:
-            return f"More data hurt {row.title}{beside}."
-        case Word.LEANS_UP:
-            return f"More data seems to help {row.title}{beside}; {ONE_SEED}."
-        case Word.LEANS_DOWN:
-            return f"More data seems to hurt {row.title}{beside}; {ONE_SEED}."
-        case Word.NEGLIGIBLE:
-            return f"More data makes a negligible difference to {row.title}{beside}."
-        case Word.TOO_CLOSE:
-            return f"Whether more data helps {row.title}{beside} is too close to call."
-        case _:
-            where = f"{row.title}{_judged_on(table)} ({percent(row.change)})"
-            return f"No verdict on {where}: there are too few {scarcity(row.estimate)}."
+    interval = f", 95 % interval {interval_words(row.interval)}" if row.interval else ""
+    beside = f"{_judged_on(table)} ({percent(row.change)}{interval})"
+    if effect := _effect(row):
+        return f"{effect}{beside}{f'; {ONE_SEED}' if row.verdict.word in LEANS else ''}."
+    if row.verdict.word is Word.TOO_CLOSE:
+        return f"Whether more data helps {row.title}{beside} is too close to call."
+    return f"No verdict on {row.title}{beside}: there are too few {scarcity(row.estimate)}."
 
 
 def _models(table: Table) -> str:
@@ -153,7 +144,7 @@ def _models(table: Table) -> str:
         parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or average]
     else:
         parts = [f"{_primary(primary)}{figure}", _counts(table)]
-    if any(row.verdict.word in (Word.LEANS_UP, Word.LEANS_DOWN) for row in table.ranked):
+    if any(row.verdict.word in LEANS for row in table.ranked):
         parts.append(ONE_SEED)
     lead = "; ".join(part for part in parts if part)
     if table.with_word(Word.PROVISIONAL):
@@ -176,28 +167,19 @@ def _judged_on(table: Table) -> str:
 
 
 def _primary(primary: Average) -> str:
-    match primary.verdict.word:
-        case Word.IMPROVED:
-            return "More data helped: "
-        case Word.REGRESSED:
-            return "More data hurt: "
-        case Word.LEANS_UP:
-            return "More data seems to help: "
-        case Word.LEANS_DOWN:
-            return "More data seems to hurt: "
-        case Word.NEGLIGIBLE:
-            return "More data makes a negligible difference: "
-        case Word.TOO_CLOSE:
-            return "Whether more data helps is too close to call: "
-        case _:
-            return f"No verdict, there are too few {scarcity(primary.estimate)}: "
+    word = primary.verdict.word
+    if word in EFFECTS:
+        return f"{EFFECTS[word]}: "
+    if word is Word.TOO_CLOSE:
+        return "Whether more data helps is too close to call: "
+    return f"No verdict, there are too few {scarcity(primary.estimate)}: "
 
 
 def _direction(table: Table) -> str:
     """Without an average that has an interval: how many models moved, of those compared."""
     up, down, of = len(table.with_word(*UP)), len(table.with_word(*DOWN)), len(table.ranked)
     models = f"{plural(of, 'model')} compared"
-    leans = bool(table.with_word(Word.LEANS_UP, Word.LEANS_DOWN))
+    leans = bool(table.with_word(*LEANS))
     help_, hurt = ("seems to help", "to hurt") if leans else ("helped", "hurt")
     if up and down:
         return f"More data {help_} {up} and {hurt} {down} of {models}"
@@ -239,13 +221,13 @@ def _left_out(table: Table) -> str:
     histories = table.with_word(Word.POINT_ESTIMATE)
     said = []
     if waiting:
-        said.append(f"{_named(waiting)} {_is(waiting)} not finished")
+        said.append(f"{_named(waiting)} {_agree(waiting, 'is', 'are')} not finished")
     if cancelled:
-        said.append(f"{_named(cancelled)} {_was(cancelled)} cancelled")
+        said.append(f"{_named(cancelled)} {_agree(cancelled, 'was', 'were')} cancelled")
     if unfair:
         said.append(f"{_named(unfair)} cannot be compared")
     if histories:
-        said.append(f"{_named(histories)} {'has' if len(histories) == 1 else 'have'} only a point estimate")
+        said.append(f"{_named(histories)} {_agree(histories, 'has', 'have')} only a point estimate")
     return f"Left out: {'; '.join(said)}." if said else ""
 
 
@@ -278,7 +260,7 @@ def _retrieval(table: Table) -> str:
     rows = [row for row, _ in fallen]
     worst_row, worst = min(fallen, key=lambda pair: pair[1].change.value)
     beside = "" if len(fallen) == 1 else f"{worst_row.title}: "
-    find = "finds" if len(rows) == 1 else "find"
+    find = _agree(rows, "finds", "find")
     agrees = all(row.verdict.word in DOWN for row in rows)
     lead = f"{_named(rows)} also {find}" if agrees else f"But {_named(rows)} {find}"
     return f"{lead} the true next vector less often ({beside}{figure_words(worst)})."
@@ -324,18 +306,12 @@ def _histories(table: Table) -> str:
 
 def _named(rows: Sequence[Row]) -> str:
     """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`, `4 models`."""
-    titles = [row.title for row in rows]
-    if len(titles) > NAMED:
-        return f"{len(titles)} models"
-    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
+    return listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
 
 
-def _is(rows: Sequence[Row]) -> str:
-    return "is" if len(rows) == 1 else "are"
-
-
-def _was(rows: Sequence[Row]) -> str:
-    return "was" if len(rows) == 1 else "were"
+def _agree(rows: Sequence[Row], one: str, several: str) -> str:
+    """The verb that agrees with the number of models."""
+    return one if len(rows) == 1 else several
 
 
 def _number(count: int) -> str:

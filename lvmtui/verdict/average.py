@@ -26,7 +26,7 @@ REACH = 6.0
 def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Estimate:
     """The mean of the changes of one or more models on the same clusters; `peers`: all models of the campaign.
 
-    The variance has two parts, each with degrees of freedom of its own, combined as Satterthwaite (1946) does:
+    The variance has two independent parts, each with degrees of freedom of its own:
 
     - clusters: sum over clusters of the squared mean influence (CR2);
     - training: without folds the variance over seeds, models being trained independently. With folds see
@@ -40,9 +40,7 @@ def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Es
     influence = _mean([e.influence for e in effects])
     clusters = math.fsum(i * i for i in influence)
     training, training_df = _between_folds(effects, peers) if len(first.share) > 1 else _seeds(effects)
-    variance, df = clusters + training, first.cluster_df
-    if df > 0 and variance > 0 and training > 0:
-        df = variance**2 / (clusters**2 / df + training**2 / training_df)
+    variance, df = satterthwaite((clusters, first.cluster_df), (training, training_df))
     known = first.cluster_df > 0 and math.isfinite(variance)
     return Estimate(
         value=fmean(e.value for e in effects),
@@ -56,6 +54,18 @@ def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Es
     )
 
 
+def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
+    """The sum of independent variances and its degrees of freedom, from each part's (Satterthwaite 1946).
+
+    Parts of zero have no say, unless all are zero. A part without degrees of freedom leaves the sum without any.
+    """
+    present = [part for part in parts if part[0] != 0] or list(parts[:1])
+    total = math.fsum(variance for variance, _ in present)
+    if len(present) < 2 or any(df <= 0 for _, df in present):
+        return total, min((df for _, df in present), default=0.0)
+    return total, total**2 / math.fsum(variance**2 / df for variance, df in present)
+
+
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
     return [fmean(column) for column in zip(*rows, strict=True)]
 
@@ -63,8 +73,7 @@ def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
 def _seeds(effects: Sequence[Effects]) -> tuple[float, float]:
     """Variance of the mean that comes from seeds, and its degrees of freedom."""
     parts = [(e.training / len(effects) ** 2, e.training_df) for e in effects if e.training > 0]
-    total = math.fsum(variance for variance, _ in parts)
-    return total, total**2 / math.fsum(v**2 / df for v, df in parts) if total > 0 else 0.0
+    return satterthwaite(*parts)
 
 
 def _between_folds(effects: Sequence[Effects], peers: Sequence[Effects]) -> tuple[float, float]:
@@ -109,26 +118,26 @@ def correlations(effects: Sequence[Effects]) -> Matrix:
     return tuple(tuple(between(i, j) for j in range(len(effects))) for i in range(len(effects)))
 
 
-def joint_level(correlation: Matrix, alpha: float = ALPHA) -> float:
-    """The level at which each of M models is tested so that all M intervals hold together with 1 - alpha.
+def joint_level(correlation: Matrix) -> float:
+    """The level at which each of M models is tested so that all M intervals hold together with 1 - ALPHA.
 
-    It solves P(max |Z_i| > c) = alpha for normal Z (M,) with these correlations; the level is P(|Z_1| > c). Between
-    alpha / M (independent, Sidak 1967) and alpha (all the same). A common factor stands for the correlations (see
+    It solves P(max |Z_i| > c) = ALPHA for normal Z (M,) with these correlations; the level is P(|Z_1| > c). Between
+    ALPHA / M (independent, Sidak 1967) and ALPHA (all the same). A common factor stands for the correlations (see
     `loadings`), so that the probability is a single integral (Dunnett and Sobel 1955). t statistics of few degrees of
     freedom are compared at this level of their own distribution.
     """
     if len(correlation) < 2:
-        return alpha
+        return ALPHA
     # Rounded down, so that small changes of a growing campaign are answered from the cache.
-    return _level(tuple(math.floor(1000 * max(0.0, a)) / 1000 for a in loadings(correlation)), alpha)
+    return _level(tuple(math.floor(1000 * max(0.0, a)) / 1000 for a in loadings(correlation)))
 
 
 @cache
-def _level(loading: tuple[float, ...], alpha: float) -> float:
+def _level(loading: tuple[float, ...]) -> float:
     low, high = 0.0, 10.0
     while high - low > 1e-6:
         middle = (low + high) / 2
-        if 1 - _within(middle, loading) > alpha:
+        if 1 - _within(middle, loading) > ALPHA:
             low = middle
         else:
             high = middle

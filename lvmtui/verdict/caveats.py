@@ -20,15 +20,8 @@ FEW_DF = 10.0
 def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table."""
     ranked = [row for row in table.ranked if row.estimate is not None]
-    said = [
-        *_remedies(table),
-        *_seeds(ranked),
-        *_folds(table, ranked),
-        *_joint(table),
-        *_weights(table, ranked),
-        *_few(ranked),
-    ]
-    return tuple(said)
+    said = [*_remedies(table), _seeds(ranked), _folds(table, ranked), _joint(table), _weights(table, ranked)]
+    return tuple(filter(None, [*said, *_few(ranked)]))
 
 
 def _remedies(table: Table) -> list[str]:
@@ -40,46 +33,46 @@ def _remedies(table: Table) -> list[str]:
     return [f"To judge {_listed(rows)}: {remedy}." for remedy, rows in found.items()]
 
 
-def _seeds(ranked: Sequence[Row]) -> list[str]:
+def _seeds(ranked: Sequence[Row]) -> str:
     single = [row.title for row in ranked if row.seeds == 1]
     if not single:
-        return []
+        return ""
     which = "" if len(single) == len(ranked) else f" ({', '.join(single)})"
-    return [
+    return (
         f"Single seed{which}: the intervals do not cover training noise, so a verdict only leans. Several seeds would "
         f"show how large it is; with the bundled vectors another seed moves a change by {TRAINING_NOISE:.2f} % (one "
-        f"standard deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone.",
-    ]
+        f"standard deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone."
+    )
 
 
-def _folds(table: Table, ranked: Sequence[Row]) -> list[str]:
+def _folds(table: Table, ranked: Sequence[Row]) -> str:
     if not table.folds or not ranked or len(ranked) * (table.seeds - 1) >= FOLD_DF:
-        return []
-    return [
+        return ""
+    return (
         f"{plural(len(ranked), 'model')} with {table.seeds} folds says little about training noise: if it is more than "
         f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would "
         "show it."
-    ]
+    )
 
 
-def _joint(table: Table) -> list[str]:
+def _joint(table: Table) -> str:
     if table.tested < 2:
-        return []
-    return [
+        return ""
+    return (
         f"{table.tested} models are judged together: each verdict uses the model's {100 * (1 - table.level):.1f} % "
         f"interval, so that all {table.tested} intervals hold at once with 95 %."
-    ]
+    )
 
 
-def _weights(table: Table, ranked: Sequence[Row]) -> list[str]:
+def _weights(table: Table, ranked: Sequence[Row]) -> str:
     if any(row.unweighted for row in ranked) and table.cap is not None:
-        return [
+        return (
             f"An article counts for at most {table.cap} windows, so that a few long articles do not decide; the "
             "evidence gives the figures with every window weighing the same."
-        ]
+        )
     if table.uncapped:
-        return ["This campaign was planned without a cap on articles: every window weighs the same, as it was planned."]
-    return []
+        return "This campaign was planned without a cap on articles: every window weighs the same, as it was planned."
+    return ""
 
 
 def _few(ranked: Sequence[Row]) -> list[str]:

@@ -24,9 +24,7 @@ from lvmtui.verdict.health import at_plateau, late_gain
 
 V = TypeVar("V")
 SHARED_MACHINE = 1.5
-"""Times faster a step of one arm may be than of the other, or its median than its slow tenth, before it is noted."""
-
-
+"""A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
 """What helps where one arm was given fewer updates and was still improving."""
 
@@ -198,19 +196,13 @@ def _named_by_hand(sides: tuple[Side, Side]) -> str:
 
 def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
     ours, theirs = baseline.spec, expanded.spec
-    differ = [
-        f"{name} {a} and {b}"
-        for name, a, b in (("model", ours.model, theirs.model), ("size", ours.size, theirs.size))
-        if a != b
-    ]
-    differ += [
-        f"{name} {a} and {b}" for name, a in vars(ours.recipe).items() if (b := getattr(theirs.recipe, name)) != a
-    ]
     if ours.own_trainer or theirs.own_trainer:
         commands = [side.own_trainer.command if side.own_trainer else "lvmtui's trainer" for side in (ours, theirs)]
         same = len(set(commands)) == 1
         words = f"both trained by: {commands[0]}" if same else f"trained differently: {' and '.join(commands)}"
         return Check("recipe", same, sanitise(words, 300))
+    values, others = ({"model": spec.model, "size": spec.size, **vars(spec.recipe)} for spec in (ours, theirs))
+    differ = [f"{name} {value} and {others[name]}" for name, value in values.items() if value != others[name]]
     return Check(
         "recipe",
         not differ,

@@ -19,8 +19,17 @@ from statistics import fmean
 from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval, Stratum
 from lvmtui.system.numbers import cosine, percent, plural, signed
 from lvmtui.system.student import t_quantile
+from lvmtui.verdict.average import satterthwaite
 from lvmtui.verdict.table import SEED_NOISE, ArmCell, Row, Table
-from lvmtui.verdict.words import LITTLE, NEGLIGIBLE, interval_words, population_words, stratum_change, the_trivial
+from lvmtui.verdict.words import (
+    LITTLE,
+    NEGLIGIBLE,
+    cosine_interval,
+    interval_words,
+    population_words,
+    stratum_change,
+    the_trivial,
+)
 
 # Retrieval ------------------------------------------------------------------------------------------------------------
 
@@ -43,8 +52,7 @@ def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str
 
 def figure_words(figure: Retrieval) -> str:
     """`hit@10 .221 to .204, −.017 [−.026, −.008]`."""
-    interval = figure.change.interval()
-    told = f" [{signed(interval[0], 3)}, {signed(interval[1], 3)}]" if interval else ""
+    told = f" {cosine_interval(figure.change, 3)}" if figure.change.interval() else ""
     values = f"{cosine(figure.baseline, 3)} to {cosine(figure.expanded, 3)}"
     return f"{TITLES.get(figure.name, figure.name)} {values}, {signed(figure.change.value, 3)}{told}"
 
@@ -108,18 +116,21 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     if found is None:
         return ()
     said = []
-    if found.echoes:
-        none = found.gain_next < SEED_NOISE
-        more = "nothing at the next vector" if none else "no more at the next vector than at the last"
+    near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
+    if found.gain_next < SEED_NOISE:
         said.append(
-            f"with {cell.label} it gains {more}: beside {the_trivial(found.against)} its cosine differs by "
-            f"{signed(found.gain_next)} at the next and by {signed(found.gain_last)} at the last; so it is not shown "
-            "to predict what comes"
+            f"trained on {cell.label}, it comes no nearer to the next vector than {against} ({near}; to the last "
+            f"context vector {far}), so nothing shows that it predicts what comes next"
+        )
+    elif found.echoes:
+        said.append(
+            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but just as much "
+            f"nearer to the last context vector ({far}), so nothing shows that it predicts what comes next"
         )
     if found.ignores_order:
         said.append(
-            f"with {cell.label} it does not care for the order of its context (in random order its cosine is "
-            f"{cosine(found.scores.shuffled)} instead of {cosine(found.scores.next)})"
+            f"trained on {cell.label}, it ignores the order of its context: cosine {cosine(found.scores.next)}, in "
+            f"random order {cosine(found.scores.shuffled)}"
         )
     return tuple(said)
 
@@ -178,9 +189,6 @@ def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:
     """True if the difference of two estimates, of different articles, is clear of zero (Welch 1947)."""
     if a.interval() is None or b.interval() is None:
         return False
-    parts = ((a.standard_error or 0.0) ** 2, a.df), ((b.standard_error or 0.0) ** 2, b.df)
-    variance, gap = sum(v for v, _ in parts), abs(b.value - a.value)
-    if not variance:
-        return gap > 0
-    df = variance**2 / sum(v**2 / df for v, df in parts)
-    return gap > t_quantile(alpha, df) * math.sqrt(variance)
+    variance, df = satterthwaite(*(((e.standard_error or 0.0) ** 2, e.df) for e in (a, b)))
+    gap = abs(b.value - a.value)
+    return gap > (t_quantile(alpha, df) * math.sqrt(variance) if variance else 0)

@@ -49,7 +49,8 @@ OVERFIT_FALL = 0.003
 """Cosine lost since the peak. Large-arm runs of the tuned recipe wander by .001 to .002 on the bundled validation
 windows; small-arm runs that go on for half a dozen epochs after their peak lose .005 to .009."""
 ECHO_SHARE = 0.6
-"""Of the way from the context mean's margin to copy-last's. The recency mean goes .28 of it, healthy runs .1 to .3."""
+"""Share of the way from the context mean's margin to copy-last's. The recency mean is at .28, healthy runs are at .1
+to .3."""
 ECHO_COSINE = 0.9
 """Cosine with the last context vector; the context mean has .69 with it, recency mean and healthy runs up to .82."""
 NO_BETTER = 0.001
@@ -61,7 +62,7 @@ PLATEAU_GAIN = 0.0025
 """Relative gain in cosine that a curve at its plateau stays under: half of the +-0.5 % that a verdict calls
 negligible, so that unfinished training of one arm alone cannot carry a comparison out of that band."""
 PLATEAU_EVALUATIONS = 4
-"""With fewer evaluations they lie further apart than the quarter of the curve is long, and nothing is known."""
+"""With fewer, two evaluations lie further apart than a quarter of the curve, and nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,7 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
 def _no_better(
     run: RunState, finished: Finished | None, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None
 ) -> Finding | None:
-    """Five numbers, or none, predict as well."""
+    """A trivial baseline predicts as well."""
     if trivial is None:
         return None
     if finished and trivial.scores and trivial.fingerprint == run.spec.split_fingerprint:
@@ -257,7 +258,7 @@ def _no_better(
         if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
             return None
         reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
-    words = f"no better than {of}: {words_of(reached)}, that has {words_of(bar)}{means}"
+    words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
     return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
 
 

@@ -34,14 +34,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from lvmtui.formats.learning_curve import FLAT, Word
+from lvmtui.formats.learning_curve import FLAT, LEAST_SIZES, Word
 from lvmtui.formats.results import ALPHA, LEAST_DF, Interval
+from lvmtui.verdict.average import satterthwaite
 from lvmtui.verdict.interval import Design
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_SIZES = 3
-"""For a curve."""
 LEAST_FOR_EXPONENT = 4
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
@@ -75,7 +74,9 @@ class Measured:
     def standard_error(self, weights: Floats) -> tuple[float, float]:
         """Of the sum of the errors with weights (S,), and its degrees of freedom (Satterthwaite 1946)."""
         clusters = float(np.sum((self.influence @ weights) ** 2))
-        return _combined(clusters, self.cluster_df, float(self.training @ weights**2), self.training_df)
+        training = float(self.training @ weights**2)
+        variance, df = satterthwaite((clusters, self.cluster_df), (training, self.training_df))
+        return float(np.sqrt(variance)), df
 
     @property
     def whiskers(self) -> Floats:
@@ -99,8 +100,8 @@ class Measured:
 
     def less(self, other: Measured) -> Measured:
         """Its errors less those of another model at the same sizes."""
-        mine, theirs = float(self.training.sum()), float(other.training.sum())
-        _, df = _combined(mine, self.training_df, theirs, other.training_df)
+        pair = (self, other)
+        _, df = satterthwaite(*((float(one.training.sum()), one.training_df) for one in pair))
         return Measured(
             windows=self.windows,
             error=self.error - other.error,
@@ -159,16 +160,7 @@ def _scatter(errors: Floats) -> tuple[Floats, float]:
     return (own + own.mean()) / 2, float((seeds - 1) * (sizes - 1))
 
 
-def _combined(one: float, one_df: float, other: float, other_df: float) -> tuple[float, float]:
-    """Standard error and degrees of freedom of two independent parts of a variance."""
-    total = one + other
-    parts = [(v, df) for v, df in ((one, one_df), (other, other_df)) if v > 0]
-    if not parts or any(df <= 0 for _, df in parts):
-        return float(np.sqrt(total)), one_df if not parts else 0.0
-    return float(np.sqrt(total)), total**2 / sum(v**2 / df for v, df in parts)
-
-
-# ------------------------------------------------------------------------------------------------------ the curve
+# The curve -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

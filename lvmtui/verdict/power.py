@@ -22,7 +22,7 @@ from lvmtui.system.student import t_quantile
 MISSED = 0.2
 """1 - power."""
 MOST_TIMES = 64
-"""Times as many articles that are tried."""
+"""Largest multiple of the articles that is tried."""
 LITTLE_GAINED = 0.1
 """Share of the smallest change that twice the seeds must save to be worth naming."""
 TARGETS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0)

@@ -145,7 +145,7 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     notes += forward_doubts(row.expanded)
     fell, rose = moves(row.retrieval, level)
-    notes += [f"{figure_words(figure)}: fell" for figure in row.retrieval if figure.name in fell]
+    notes += [f"retrieval fell: {figure_words(figure)}" for figure in row.retrieval if figure.name in fell]
     contradiction = disagreement(row, baseline, level)
     if contradiction:
         notes.append(f"the sources disagree: {contradiction}")

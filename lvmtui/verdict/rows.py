@@ -33,8 +33,7 @@ SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline "
     "on its own validation windows"
 )
-"""What stands beside the change of runs that are not compared yet: the windows of the two arms differ, and so does how
-hard they are."""
+"""Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
 
 Trivials = Mapping[str, TrivialBaselines | None]
 """Trivial baselines of each run's arm and fold, by the name of the run."""
@@ -47,7 +46,7 @@ def draft_row(
     trivial: Trivials,
     health: Mapping[str, tuple[Finding, ...]],
 ) -> Row:
-    """The row's figures. Its verdict is final unless it has an estimate: that is judged among the other models'."""
+    """The row's figures. A row with an estimate gets its verdict later, with the other models; else it is final."""
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     history = any(_only_history(view) for arm in ARMS for view in _views(state, model, arm))
     estimate, change, early, notes = None, None, None, []
@@ -134,9 +133,7 @@ def _forward(views: Sequence[RunView], trivial: Trivials) -> Forward | None:
     known = [
         (scores, baselines.forward)
         for view in views
-        if (finished := view.state.trainer.finished if view.state else None)
-        and (scores := finished.heldout.forward)
-        and (baselines := trivial.get(view.planned.run))
+        if view.finished and (scores := view.finished.heldout.forward) and (baselines := trivial.get(view.planned.run))
     ]
     if not known:
         return None
@@ -180,7 +177,7 @@ def _best_validation(view: RunView) -> float | None:
 
 def _heldout_cosine(view: RunView) -> float | None:
     """Mean held-out cosine a finished run logged; None for histories, which have no held-out windows."""
-    finished = view.state.trainer.finished if view.state else None
+    finished = view.finished
     return finite(finished.heldout.cosine) if finished and finished.heldout.windows else None
 
 
@@ -277,8 +274,7 @@ def _unfit_weights(view: RunView) -> str | None:
 
 def _unjudged(view: RunView) -> str | None:
     """Why a user's own trainer was judged on no held-out windows, in words."""
-    finished = view.state.trainer.finished if view.state else None
-    return sanitise(finished.unjudged, 200) if finished and finished.unjudged else None
+    return sanitise(view.finished.unjudged, 200) if view.finished and view.finished.unjudged else None
 
 
 def _history_verdict(state: CampaignState, model: str, cells: Mapping[Arm, ArmCell]) -> tuple[Verdict, float | None]:
@@ -334,23 +330,23 @@ def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
         return None
     gains = []
     for arm, run in runs:
-        best, reached = best_trivial(run, pair.trivial.get(arm)), _reached(run, share)
-        if best is None or reached is None:
+        best, cosine = best_trivial(run, pair.trivial.get(arm)), reached(run, share)
+        if best is None or cosine is None:
             return None
-        gains.append(reached / best.cosine)
+        gains.append(cosine / best.cosine)
     before, after = gains
     return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
 
 
 def _share(run: RunState) -> float:
-    """Of the training that has been evaluated; a run that ended early has had all of it."""
+    """Share of the training that has been evaluated; 1 for a finished run."""
     if run.trainer.finished:
         return 1.0
     known = scored(run.trainer.evaluations)
     return min(1.0, known[-1].step / max(1, run.spec.total_steps)) if known else 0.0
 
 
-def _reached(run: RunState, share: float) -> float | None:
+def reached(run: RunState, share: float) -> float | None:
     """The best validation cosine up to a share of the training."""
     until = share * run.spec.total_steps + 1e-6
     best = peak([e for e in run.trainer.evaluations if e.step <= until])

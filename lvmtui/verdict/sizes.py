@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.learning_curve import (
+    LEAST_SIZES,
     Fit,
     Leader,
     LearningCurve,
@@ -32,17 +33,17 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.compare import read_scores, trivial_scores
 from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
-from lvmtui.verdict.figures import Scores
+from lvmtui.verdict.figures import WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
-from lvmtui.verdict.learning_curve import LEAST_SIZES, Curve, Floats, Measured, fit, measure
+from lvmtui.verdict.learning_curve import Curve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import crossing, leads, need
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
 
 DRAWN = 48
 """Points of a curve, for pictures."""
-Cells = Mapping[tuple[Arm, int], Scores]
+Cells = Mapping[tuple[Arm, int], WindowScores]
 """A model's scores by arm and seed."""
 
 
@@ -118,7 +119,7 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
 
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     campaign = state.campaign
-    cells: dict[tuple[Arm, int], Scores] = {}
+    cells: dict[tuple[Arm, int], WindowScores] = {}
     missing: list[str] = []
     coming = 0
     for view in (v for v in state.runs if v.planned.model == model):
@@ -144,14 +145,13 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
 
-def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[Scores | None, str]:
+def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
     """The scores of a run, or why there are none."""
-    finished = view.state.trainer.finished if view.state else None
-    if finished is None:
+    if view.finished is None:
         return None, view.status.phase.value if view.state else "missing"
     if view.planned.run in unfit:
         return None, "collapsed or failed to learn"
-    return read_scores(view.folder.heldout, finished.heldout_digest)
+    return read_scores(view.folder.heldout, view.finished.heldout_digest)
 
 
 def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
@@ -172,7 +172,7 @@ def _design(state: CampaignState, arms: Sequence[Arm], seeds: Sequence[int], cel
     return Design([scores.cluster[_judging(state, scores)] for scores in held], state.campaign.cluster_cap)
 
 
-def _judging(state: CampaignState, scores: Scores) -> Booleans:
+def _judging(state: CampaignState, scores: WindowScores) -> Booleans:
     """(W,) the held-out windows that the verdict is about."""
     judge_on = state.campaign.judge_on
     return np.ones(len(scores.window), bool) if judge_on == "both" else scores.stratum == STRATA.index(judge_on)
@@ -242,7 +242,7 @@ def _document(
     bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
     if curve is None:
         too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
-        return _with(bare, f"{plural(coming, 'run')} to come" if coming else too_few)
+        return replace(bare, reason=f"{plural(coming, 'run')} to come" if coming else too_few)
     cosine = points[-1].cosine
     word, reason = curve.word(cosine) if not coming else (None, f"{plural(coming, 'run')} to come")
     low, high = curve.plausible_exponents
@@ -250,10 +250,8 @@ def _document(
     along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
     line = tuple(zip(along.tolist(), (1 - curve.at(along)).tolist(), strict=True))
     shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, curve.widened, line)
-    return ModelCurve(
-        model=model,
-        points=points,
-        missing=missing,
+    return replace(
+        bare,
         word=word,
         reason=reason,
         fit=shown,
@@ -261,10 +259,6 @@ def _document(
         ten=_worth(curve, 10, cosine),
         rest=_worth(curve, None, cosine),
     )
-
-
-def _with(bare: ModelCurve, reason: str) -> ModelCurve:
-    return ModelCurve(bare.model, bare.points, bare.missing, None, reason, None, None, None, None)
 
 
 def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:

@@ -11,7 +11,17 @@ from lvmtui.models import title_of
 from lvmtui.system.numbers import percent, signed
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.words import UP, Chances, Verdict, Word, scarcity, skill_words, the_trivial, trivial_title
+from lvmtui.verdict.words import (
+    UP,
+    Chances,
+    Verdict,
+    Word,
+    cosine_interval,
+    scarcity,
+    skill_words,
+    the_trivial,
+    trivial_title,
+)
 
 EARLY_ERROR = 0.4
 """Percent: likely error of an early change, the root mean square of its difference from the change on the held-out
@@ -28,7 +38,7 @@ class EarlyChange:
     percent: float
     """(expanded / its best trivial baseline) over (baseline / its best trivial baseline), less 1, in percent."""
     share: float
-    """Of the training, that both arms had done where they are compared; the least of the pairs."""
+    """Share of the training that both arms had done when they were compared; of several pairs the smallest."""
 
     @property
     def words(self) -> str:
@@ -109,12 +119,10 @@ class ArmCell:
         if self.skill is None:
             return "–"
         gain, name = self.skill.gain, the_trivial(self.skill.against)
-        interval = gain.interval()
-        if interval is None:
+        if gain.interval() is None:
             return f"{signed(gain.value)} against {name}, too few {scarcity(gain)} for an interval"
-        low, high = interval
         than = {"better": "better than", "no better": "no better than", "below": "below"}[self.skill_words]
-        return f"{signed(gain.value)} [{signed(low)}, {signed(high)}], {than} {name}"
+        return f"{signed(gain.value)} {cosine_interval(gain)}, {than} {name}"
 
     @property
     def alarms(self) -> tuple[str, ...]:

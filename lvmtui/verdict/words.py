@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
 from lvmtui.system.numbers import cosine, percent, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import sanitise
+
+if TYPE_CHECKING:
+    from lvmtui.formats.learning_curve import Worth
 
 NEGLIGIBLE = 0.5
 """Percent: a change that is known to be smaller does not matter to anybody who has to choose a data set."""
@@ -186,10 +190,7 @@ def stratum_change(stratum: Stratum) -> str:
     """`+1.20 % [+0.40, +2.00]`; in cosine where the baseline has next to none: `−.0031 cosine [−.0102, +.0040]`."""
     if abs(stratum.baseline) >= LITTLE or stratum.difference is None:
         return f"{percent(stratum.change.value)} {interval_words(stratum.change.interval())}"
-    difference = stratum.difference
-    interval = difference.interval()
-    told = f"[{signed(interval[0])}, {signed(interval[1])}]" if interval else "–"
-    return f"{signed(difference.value)} cosine {told}"
+    return f"{signed(stratum.difference.value)} cosine {cosine_interval(stratum.difference)}"
 
 
 def interval_words(interval: Interval | None, digits: int = 2) -> str:
@@ -198,6 +199,26 @@ def interval_words(interval: Interval | None, digits: int = 2) -> str:
         return "–"
     low, high = (percent(value, digits).removesuffix(" %") for value in interval)
     return f"[{low}, {high}]"
+
+
+def worth_words(worth: Worth | None) -> str:
+    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
+    if worth is None or (worth.value is None and worth.low is None):
+        return ""
+    if worth.low is None or worth.high is None:
+        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
+    return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
+
+
+def cosine_interval(estimate: Estimate, digits: int = 4) -> str:
+    """`[+.0090, +.0141]`, the 95 % interval in cosine; a dash where there is none."""
+    interval = estimate.interval()
+    return f"[{', '.join(signed(end, digits) for end in interval)}]" if interval else "–"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 # Trivial baselines ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.system.numbers import signed
 from lvmtui.system.process_id import own_identity
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.verdict.scenes import finished, read_table, report_of, state_of
@@ -72,6 +73,18 @@ def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_pa
     alarms = {run: [finding["kind"] for finding in told if finding["alarm"]] for run, told in found.items()}
     bad_run = campaign.runs[2].run
     assert alarms.pop(bad_run) == ["failed_to_learn"] and not any(alarms.values())
+
+
+def test_runs_on_different_windows_are_told_by_their_gains(tmp_path: Path) -> None:
+    workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
+    bring_to(workspace, campaign, "amn", "baseline", state="running")
+    state = state_of(workspace, campaign)
+    assert not re.search(r"[+−. ]\.\d{4}", status_as_text(state, None).splitlines()[4]), "no baseline yet"
+    trivial = write_trivial(workspace, campaign, "baseline")
+    run = state.runs[0].state
+    assert run and run.trainer.best and run.trainer.best.cosine
+    gain = signed(run.trainer.best.cosine - max(trivial.validation_cosines.values()))
+    assert gain in status_as_text(state, None).splitlines()[4].split()
 
 
 def test_a_long_reason_wraps_and_keeps_its_end(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import check_files
-from lvmtui.datasets.check_text import check_as_json, check_as_text
+from lvmtui.datasets.check_text import check_as_text
 from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove_campaign
 from lvmtui.formats.data_facts import DataFacts
-from lvmtui.formats.json_codec import decode
+from lvmtui.formats.json_codec import decode, encode
 from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
 from tests.datasets.test_baselines import campaign_of
@@ -132,7 +132,7 @@ def test_a_search_set_is_said_to_have_nothing_to_learn(tmp_path: Path) -> None:
         checked = check_files([tmp_path / "search.npy"], tmp_path)
         said = next(note for note in checked.notes if "no more alike than any two vectors" in note)
         assert "search.npy" in said and "lvmtui embed" in said and said == checked.files[0].unordered
-    kept = decode(DataFacts, json.loads(json.dumps(check_as_json(checked))))
+    kept = decode(DataFacts, json.loads(json.dumps(encode(checked))))
     assert kept.files[0].unordered == said  # what the report reads
 
 
@@ -175,7 +175,7 @@ def test_articles_whose_rows_do_not_stand_together_are_grouped_and_it_is_noted(t
 def test_words_and_json_say_the_same(tmp_path: Path) -> None:
     small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
     checked = check_files([small, large], tmp_path)
-    document = json.loads(json.dumps(check_as_json(checked)))
+    document = json.loads(json.dumps(encode(checked)))
     words = check_as_text(checked)
     assert document["files"][1]["vectors"] == len(VECTORS) and f"{len(VECTORS):,} of 24 numbers" in words
     assert document["pair"]["baseline_is_part"] and "a part of it" in words

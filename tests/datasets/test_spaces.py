@@ -9,7 +9,8 @@ import pytest
 
 from lvmtui.datasets import spaces
 from lvmtui.datasets.arm import bundled_arms
-from lvmtui.datasets.check import Check, check_arms, check_files
+from lvmtui.datasets.check import check_arms, check_files
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.spaces import compare_spaces, main_directions
 from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode

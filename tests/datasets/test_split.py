@@ -12,8 +12,7 @@ import pytest
 from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
 from lvmtui.datasets.draw import SHARES, draw_split, keep_held_out
 from lvmtui.datasets.proof import prove
-from lvmtui.datasets.split import ArmWindows, HeldOut, Split, effective_clusters, read_heldout, read_split
-from lvmtui.datasets.store import Store
+from lvmtui.datasets.split import HeldOut, Split, effective_clusters, read_split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.spec import Arm as ArmName
@@ -350,7 +349,7 @@ def test_the_bundled_arms(tmp_path: Path) -> None:
     assert prove(tmp_path / "split", {"baseline": baseline.open(), "expanded": store}).holds
 
 
-# -- files and proof -----------------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------------------------
 
 
 def drawn(tmp_path: Path) -> tuple[Split, Arm, Arm]:
@@ -379,36 +378,3 @@ def test_a_split_that_was_touched_is_refused(tmp_path: Path, name: str) -> None:
     path.unlink()
     with pytest.raises(UserError, match=name):
         read_split(tmp_path / "split")
-
-
-def test_the_proof_finds_a_leak(tmp_path: Path) -> None:
-    split, baseline, expanded = drawn(tmp_path)
-    stores: dict[ArmName, Store] = {"baseline": baseline.open(), "expanded": expanded.open()}
-    vectors = expanded.open().vectors
-    held = np.flatnonzero((vectors @ split.heldout.vectors.T).max(axis=1) > 0.9999)
-    near = np.setdiff1d(np.arange(len(vectors) - 5), split.expanded.train)
-    leaking = near[np.isin(near, held)][:1]
-
-    train = np.sort(np.concatenate([split.expanded.train, leaking]))
-    replace(split, expanded=ArmWindows(train, split.expanded.validation)).write(tmp_path / "split")
-    proof = prove(tmp_path / "split", stores)
-    assert not proof.holds and proof.arms["expanded"].held_out_leaks > 0 and proof.arms["baseline"].held_out_leaks == 0
-    assert str(proof).startswith("LEAK: expanded: ")
-
-    train = np.sort(np.concatenate([split.baseline.train, split.baseline.validation[:1]]))
-    replace(split, baseline=ArmWindows(train, split.baseline.validation)).write(tmp_path / "split")
-    proof = prove(tmp_path / "split", stores)
-    assert (
-        not proof.holds
-        and proof.arms["baseline"].validation_leaks == 6
-        and proof.arms["expanded"].validation_leaks == 0
-    )
-
-
-def test_the_proof_finds_other_windows_than_were_drawn(tmp_path: Path) -> None:
-    split, baseline, expanded = drawn(tmp_path)
-    other = draw_split(baseline, expanded, seed=9)
-    replace(other, facts=split.facts).write(tmp_path / "split")
-    proof = prove(tmp_path / "split", {"baseline": baseline.open(), "expanded": expanded.open()})
-    assert not proof.unchanged and not proof.holds
-    assert read_heldout(tmp_path / "split").fingerprint == other.facts.fingerprint

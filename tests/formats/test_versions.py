@@ -13,7 +13,7 @@ import pytest
 
 import lvmtui.datasets
 import lvmtui.formats
-from lvmtui.datasets.check import Check
+from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.split import SplitFacts
 from lvmtui.formats.campaign import CampaignIntent, read_campaign_intent, write_campaign_intent
 from lvmtui.formats.data_facts import DataFacts

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lvmtui.cli.parser import given_options, parse
+from lvmtui.cli.parser import parse
+from lvmtui.cli.start import given_options
 from lvmtui.planning.options import OPTIONS, Option, Options, demo
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError

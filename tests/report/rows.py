@@ -9,36 +9,21 @@ from lvmtui.report.costs import Cost
 from lvmtui.report.questions import Question
 from lvmtui.verdict.cross_checks import moves
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import ranked
-from lvmtui.verdict.table import ArmCell, Row, Table
-from lvmtui.verdict.words import Verdict, Word
+from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.words import Word
+from tests.verdict.tables import made_row, made_table
 
 MODELS = ("a", "b", "c", "d", "e")
 COSTS = {model: Cost(1000 * 2**i, 1.0 + i) for i, model in enumerate(MODELS)}
 
 
 def row(model: str, change: float, expanded: float, word: Word = Word.IMPROVED, *findings: Finding) -> Row:
-    estimate = Estimate(change, 0.1, 30, 2000, 60, 40)
-    return Row(
-        model=model,
-        rank=None,
-        baseline=ArmCell("8k", "finished", expanded / (1 + change / 100), None, None, ()),
-        expanded=ArmCell("23k", "finished", expanded, None, None, findings),
-        change=change,
-        estimate=estimate,
-        interval=estimate.interval(),
-        adjusted=None,
-        strata=(),
-        verdict=Verdict(word),
-        seeds=3,
-        seeds_missing=0,
-        history=word is Word.POINT_ESTIMATE,
-        notes=(),
-    )
+    made = made_row(model, change, word, expanded)
+    return replace(made, expanded=replace(made.expanded, findings=findings))
 
 
 def table(*rows: Row) -> Table:
-    return Table(("8k", "23k"), tuple(ranked(rows)), (), 0.0, 3, len(rows))
+    return made_table(rows)
 
 
 def with_hits(one: Row, before: float, after: float) -> Row:

@@ -184,7 +184,7 @@ def test_every_asked_for_part_is_there(tmp_path: Path) -> None:
 def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     pair = {"shared": 0.25, "baseline_is_part": False, "same_space": "unknown", "ratio": 2.8}
-    files = [{"duplicates": 4, "coherence": 0.4132}, {"duplicates": 1026, "coherence": None}]
+    files: list[dict[str, object]] = [{"duplicates": 4, "coherence": 0.4132}, {"duplicates": 1026, "coherence": None}]
     document = {"files": files, "pair": pair, "notes": ["rows were scaled | to length 1"], "faults": [], "version": 1}
     workspace.campaign(campaign.id).check.write_text(json.dumps(document))
     _, md = report_of(workspace, campaign)
@@ -194,7 +194,7 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     assert "8k shares 25% of its vectors with 23k." in facts
     assert "rows were scaled \\| to length 1" in facts
     assert "no more alike" not in md
-    files[1] |= {"file": "search.npy", "coherence": 0.121, "chance": 0.12, "chance_spread": 0.09}
+    files[1] = {**files[1], "file": "search.npy", "coherence": 0.121, "chance": 0.12, "chance_spread": 0.09}
     workspace.campaign(campaign.id).check.write_text(json.dumps(document))
     doubts = section(report_of(workspace, campaign)[1], "What to doubt")
     assert "search.npy: neighbours are no more alike than any two vectors (mean cosine 0.121 and 0.120)" in doubts
@@ -215,7 +215,7 @@ def test_two_arms_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> No
     md = markdown(page_of(read_report(replace(state, campaign=one_file), now=NOW)))
     assert re.search(r"\| rows of the file +\| +0 to 8,279 \| 0 to 23,263 \|", section(md, "Data"))
     assert (
-        "Both arms are rows of one file, which has one checksum: 8k rows 0 to 8,279 (41 articles) and 23k rows 0 to "
+        "Both arms are rows of one file, which has one fingerprint: 8k rows 0 to 8,279 (41 articles) and 23k rows 0 to "
         "23,263 (890 articles)."
     ) in section(md, "Data")
     assert f"`{data.fingerprint}`, rows 0 to 8,279 of that file" in section(md, "Plan, checks and checksums")

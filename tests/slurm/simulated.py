@@ -30,8 +30,8 @@ from lvmtui.formats.trainer_log import (
     Started,
     encode_event,
 )
-from lvmtui.supervisor.tasks import Done as Made
-from lvmtui.supervisor.tasks import Task, Workers, result_of
+from lvmtui.supervisor.results import WorkerEnd, Workers
+from lvmtui.supervisor.tasks import Task, result_of
 from lvmtui.system.files import append_line
 from lvmtui.system.process_id import Identity
 from lvmtui.system.programs import Done
@@ -284,7 +284,7 @@ class SlowWorkers(Workers):
         self._task = (tasks[0], folder, self._slurm.now + self.SECONDS)
         return tasks[0]
 
-    def finish(self) -> Made | None:
+    def finish(self) -> WorkerEnd | None:
         if self._task is None or self._slurm.now < self._task[2]:
             return None
         task, folder, _ = self._task
@@ -292,7 +292,7 @@ class SlowWorkers(Workers):
         path = result_of(folder, task)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-        return Made(task, folder, "", 1)
+        return WorkerEnd(task, "", 1)
 
 
 @dataclass

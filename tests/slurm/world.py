@@ -10,8 +10,8 @@ from lvmtui.formats.spec import Arm
 from lvmtui.formats.supervisor_log import Launched, decode_record
 from lvmtui.supervisor.decide import Rules
 from lvmtui.supervisor.engines.slurm import SlurmEngine
+from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.tasks import Workers
 from tests.slurm.cluster import Cluster
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import TRAINER, World, make_result

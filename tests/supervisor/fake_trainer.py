@@ -24,7 +24,7 @@ from types import FrameType
 from typing import NoReturn
 
 from lvmtui.formats.intent import read_intent
-from lvmtui.formats.json_codec import decode, dump_document, encode
+from lvmtui.formats.json_codec import decode, write_document
 from lvmtui.formats.live import Activity, Progress, write_progress
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
@@ -77,7 +77,7 @@ class Behaviour:
 
 def behave(folder: RunDir, behaviour: Behaviour) -> None:
     """Write `fake.json`."""
-    replace_file(folder.path / BEHAVIOUR, dump_document(encode(behaviour)))
+    write_document(folder.path / BEHAVIOUR, behaviour)
 
 
 def digest_after(seed: str, steps: int) -> str:

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.engines.slurm import SlurmEngine
+from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor, main
-from lvmtui.supervisor.tasks import Workers
 from lvmtui.system.errors import UserError
 from tests.supervisor.world import QUICK, TRAINER, make_result
 

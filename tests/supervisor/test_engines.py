@@ -13,8 +13,8 @@ from lvmtui.planning.read_options import Given, combine
 from lvmtui.state.status import Phase
 from lvmtui.supervisor import engines
 from lvmtui.supervisor.engine import Engines, kind, names
+from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.tasks import Workers
 from lvmtui.system.errors import UserError
 from tests.supervisor.world import QUICK, World, make_result
 

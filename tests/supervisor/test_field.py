@@ -17,17 +17,13 @@ from pathlib import Path
 import pytest
 
 from lvmtui import orders
-from lvmtui.formats.started_with import (
-    StartedWith,
-    differences,
-    read_started_with,
-    started_with_now,
-    write_started_with,
-)
+from lvmtui.formats.json_codec import write_document
+from lvmtui.formats.started_with import StartedWith, differences, read_started_with, started_with_now
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.engines.local import LocalEngine
-from lvmtui.supervisor.tasks import PAUSE, Task, Workers
+from lvmtui.supervisor.results import PAUSE, Workers
+from lvmtui.supervisor.tasks import Task
 from lvmtui.system.files import append_line, create_file, replace_file
 from lvmtui.system.launch import our_command
 from tests.supervisor.fake_trainer import Behaviour
@@ -123,6 +119,7 @@ AS_A_COLLEAGUE = """
 import os, sys
 from pathlib import Path
 from lvmtui import orders
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 os.umask(0o002)
@@ -184,6 +181,7 @@ def test_in_a_groups_workspace_a_colleague_orders_and_what_cannot_be_written_is_
 CONTAINER = """
 import os, sys, threading
 from pathlib import Path
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.supervisor import Supervisor, main
 from tests.supervisor.world import World
@@ -256,7 +254,7 @@ def test_what_matters_is_written_down_and_secrets_are_not() -> None:
 def test_each_campaign_is_started_with_what_its_own_shell_had(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.plan(behaviour=SLOW, jobs=2)
     folder = world.workspace.campaign(world.campaign.id)
-    write_started_with(folder.started_with, StartedWith(sys.executable, {"OMP_PROC_BIND": "true"}))
+    write_document(folder.started_with, StartedWith(sys.executable, {"OMP_PROC_BIND": "true"}))
     monkeypatch.setenv("OMP_PROC_BIND", "false")
     monkeypatch.setenv("CUDA_CACHE_DISABLE", "1")
     world.until(world.training)
@@ -285,9 +283,7 @@ def test_the_interpreter_is_the_campaigns(world: World, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nshift 3\nexec {" ".join(TRAINER)} "$@"\n')
     python.chmod(0o755)
-    write_started_with(
-        world.workspace.campaign(world.campaign.id).started_with, StartedWith(str(python), dict(os.environ))
-    )
+    write_document(world.workspace.campaign(world.campaign.id).started_with, StartedWith(str(python), dict(os.environ)))
     world.supervisor.engines["local"] = LocalEngine()
     world.until(lambda: world.phase() is Phase.FINISHED)
 

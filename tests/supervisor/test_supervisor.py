@@ -18,7 +18,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Cancelled, Finished
 from lvmtui.models import MODELS
 from lvmtui.state.status import Phase
-from lvmtui.supervisor.tasks import Workers
+from lvmtui.supervisor.results import Workers
 from lvmtui.system.files import append_line
 from lvmtui.system.filesystem import try_lock
 from tests.supervisor.fake_trainer import Behaviour, digest_after
@@ -527,7 +527,7 @@ def test_results_are_made_as_the_runs_end(world: World) -> None:
 
 
 def test_a_result_that_cannot_be_made_blocks_no_run_and_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lvmtui.supervisor.tasks.PAUSE", 0.05)
+    monkeypatch.setattr("lvmtui.supervisor.results.PAUSE", 0.05)
     code = "print('no such module'); raise SystemExit(1)"
     world.supervisor.results.workers = Workers(command=lambda folder, task: (sys.executable, "-S", "-c", code))
     world.plan("amn")

@@ -13,8 +13,9 @@ import pytest
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import Arm
-from lvmtui.supervisor import tasks as workers_module
-from lvmtui.supervisor.tasks import TRIES, Done, Made, Outcome, Task, Workers, command_of, due, result_of
+from lvmtui.supervisor import results as workers_module
+from lvmtui.supervisor.results import TRIES, Made, WorkerEnd, Workers
+from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, due, result_of
 from lvmtui.system.launch import our_command
 from tests.factory import make_campaign
 from tests.waiting import wait_for
@@ -30,14 +31,14 @@ def folder(tmp_path: Path, campaign: Campaign) -> CampaignDir:
     return Workspace(tmp_path).campaign(campaign.id)
 
 
-def outcomes(campaign: Campaign, finished: Sequence[tuple[str, Arm, int]], over: bool = False) -> list[Outcome]:
+def outcomes(campaign: Campaign, finished: Sequence[tuple[str, Arm, int]], over: bool = False) -> list[RunOutcome]:
     done = set(finished)
     found = []
     for planned in campaign.runs:
         key = (planned.model, planned.arm, planned.seed)
         digest = f"scores of {key}" if key in done else ""
         phase = "finished" if digest else "failed" if over else "running"
-        found.append(Outcome(*key, phase, bool(digest) or over, digest))
+        found.append(RunOutcome(*key, phase, bool(digest) or over, digest))
     return found
 
 
@@ -45,14 +46,16 @@ def everything(campaign: Campaign) -> list[tuple[str, Arm, int]]:
     return [(p.model, p.arm, p.seed) for p in campaign.runs]
 
 
-def keys(campaign: Campaign, found: list[Outcome], made: dict[str, str] | None = None, **options: object) -> list[str]:
+def keys(
+    campaign: Campaign, found: list[RunOutcome], made: dict[str, str] | None = None, **options: object
+) -> list[str]:
     missing = options.get("missing", ())
     given_up = options.get("given_up", ())
     tasks = due(campaign, found, made or {}, lambda t: t.key in missing, lambda t: t.key in given_up)  # type: ignore
     return [task.key for task in tasks]
 
 
-def made_of(campaign: Campaign, found: list[Outcome]) -> dict[str, str]:
+def made_of(campaign: Campaign, found: list[RunOutcome]) -> dict[str, str]:
     """What is noted after everything due was made."""
     made: dict[str, str] = {}
     while tasks := due(campaign, found, made, lambda t: False, lambda t: False):
@@ -126,8 +129,8 @@ def python(code: str) -> tuple[str, ...]:
     return (sys.executable, "-S", "-c", code)
 
 
-def finish(workers: Workers) -> Done:
-    found: list[Done] = []
+def finish(workers: Workers) -> WorkerEnd:
+    found: list[WorkerEnd] = []
 
     def ended() -> bool:
         done = workers.finish()
@@ -145,7 +148,7 @@ def test_a_worker_leaves_its_result(folder: CampaignDir) -> None:
     workers = Workers(command=lambda folder, task: python(yields + code))
     assert workers.begin(folder, [task]) == task and workers.busy
     assert workers.begin(folder, [task]) is None  # one at a time
-    assert finish(workers) == Done(task, folder, "", 0)
+    assert finish(workers) == WorkerEnd(task, "", 0)
     assert not workers.busy
 
 

@@ -15,9 +15,8 @@ import pytest
 from lvmtui.cli import event_command as tell
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.status import Phase, Status
-from lvmtui.supervisor.happenings import of_campaign, of_run
-from lvmtui.supervisor.tasks import Outcome
-from lvmtui.supervisor.tell import Teller, Telling, command_of
+from lvmtui.supervisor.tasks import RunOutcome
+from lvmtui.supervisor.tell import Teller, Telling, command_of, of_campaign, of_run
 from lvmtui.verdict.health import Finding
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -96,11 +95,11 @@ def test_what_has_happened_has_the_same_key_for_every_supervisor(world: World) -
 
 
 def test_a_campaign_is_over_when_nothing_is_left_to_be_made() -> None:
-    over = [Outcome("amn", arm, 1, "finished", True, arm) for arm in ("baseline", "expanded")]
+    over = [RunOutcome("amn", arm, 1, "finished", True, arm) for arm in ("baseline", "expanded")]
     made = {"comparison amn": "digest", "report": "x"}
     assert [one.kind for one in of_campaign(made, over, all_made=True)] == ["pair_compared", "campaign_over"]
     assert [one.kind for one in of_campaign(made, over, all_made=False)] == ["pair_compared"]
-    retried = [over[0], Outcome("amn", "expanded", 1, "finished", True, "another")]
+    retried = [over[0], RunOutcome("amn", "expanded", 1, "finished", True, "another")]
     assert of_campaign(made, over, all_made=True)[-1] != of_campaign(made, retried, all_made=True)[-1]
 
 

@@ -15,8 +15,8 @@ import pytest
 from lvmtui.supervisor.memory_kills import counter, in_kernel_log
 from lvmtui.system import processes as process_module
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, identity_of
-from lvmtui.system.processes import Sent, ask_to_leave, kill_all, marked_processes, send, state_of
-from lvmtui.system.programs import ending_words, output_of, spawn
+from lvmtui.system.processes import Sent, ask_to_leave, kill_all, marked_processes, send
+from lvmtui.system.programs import Done, done_by, ending_words, spawn
 from tests.waiting import wait_for
 
 SLEEP = (sys.executable, "-S", "-c", "import time; time.sleep(600)")
@@ -77,7 +77,7 @@ def test_children_are_found_in_sessions_of_their_own_and_without_a_mark(family: 
 
 def test_a_zombie_has_ended(family: Family) -> None:
     identity = family.start("pass")
-    wait_for(lambda: state_of(identity) is None)
+    wait_for(lambda: identity.state() is None)
     assert not family.marked() and not identity.alive()
     assert send(identity, signal.SIGKILL) == ""
 
@@ -89,7 +89,7 @@ def test_a_number_that_belongs_to_another_is_never_touched(family: Family) -> No
         replace(identity, boot_id="before the restart"),
         replace(identity, host="elsewhere"),
     ):
-        assert send(other, signal.SIGKILL) == "" and state_of(other) is None
+        assert send(other, signal.SIGKILL) == "" and other.state() is None
     assert identity.alive() and send(identity, signal.SIGKILL) is None
     wait_for(lambda: not identity.alive())
 
@@ -142,10 +142,11 @@ def test_how_a_child_ended_in_words() -> None:
     assert ending_words(1) == "left with exit code 1"
 
 
-def test_a_command_that_is_missing_or_fails_prints_nothing() -> None:
-    assert output_of(["/no/such/command"], 5) == ""
-    assert output_of([sys.executable, "-c", "print('x'); raise SystemExit(1)"], 20) == ""
-    assert output_of([sys.executable, "-c", "print('x')"], 20) == "x\n"
+def test_a_short_command_is_run_to_its_end() -> None:
+    assert done_by(["/no/such/command"], seconds=5) == Done(127, "", "/no/such/command: No such file or directory")
+    code = "print('x', input()); raise SystemExit(3)"
+    assert done_by([sys.executable, "-c", code], seconds=20, given="y\n") == Done(3, "x y\n", "")
+    assert done_by(["sleep", "9"], seconds=0.1) == Done(124, "", "no answer from sleep in 0 s")
 
 
 def test_the_kernels_log_names_who_was_killed_for_memory(tmp_path: Path) -> None:

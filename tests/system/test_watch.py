@@ -11,7 +11,6 @@ import pytest
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.polling import Polling
-from lvmtui.system import watch as watch_module
 from lvmtui.system.watch import Watcher
 from tests.factory import bring_to, make_campaign
 from tests.waiting import wait_for as until
@@ -21,7 +20,7 @@ def test_when_no_watches_are_left_it_looks_for_changes(tmp_path: Path, monkeypat
     def watch(*arguments: object, **options: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(watch_module, "watch", watch)
+    monkeypatch.setattr("watchfiles.watch", watch)
     workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
     warned, reported, begun = list[str](), list[str](), threading.Event()
     look = lambda: Polling(workspace).changes  # noqa: E731

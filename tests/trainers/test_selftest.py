@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lvmtui.formats.json_codec import decode, encode
-from lvmtui.formats.selftest import Fallbacks, SelfTest, code_digest, read_record, write_record
+from lvmtui.formats.selftest import Fallbacks, SelfTest, read_record, write_record
+from lvmtui.formats.user_code import digest_of_folder
 from tests.trainers.taping import Taping
 from trainers import device as device_module
 from trainers import state
@@ -177,17 +178,16 @@ def test_a_record_holds_until_code_torch_or_driver_change(tmp_path: Path, monkey
 
 
 def test_the_code_that_trains_has_a_digest(tmp_path: Path) -> None:
-    package, own = tmp_path / "trainers", tmp_path / "own.py"
+    package = tmp_path / "trainers"
     (package / "models").mkdir(parents=True)
     (package / "models" / "amn.py").write_text("width = 1")
-    own.write_text("x = 1")
-    digests = {code_digest(package), code_digest(package, own)}
+    digests = {digest_of_folder(package)}
     (package / "models" / "amn.py").write_text("width = 2")
-    digests.add(code_digest(package))
+    digests.add(digest_of_folder(package))
     (package / "models" / "amn.py").rename(package / "amn.py")
-    digests.add(code_digest(package))
-    assert len(digests) == 4
-    assert device_module.training_code() == code_digest(Path(bench_module.__file__).parents[1])
+    digests.add(digest_of_folder(package))
+    assert len(digests) == 3
+    assert device_module.training_code() == digest_of_folder(Path(bench_module.__file__).parents[1])
 
 
 class RoundedProducts(TorchDispatchMode):

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.system.errors import UserError
@@ -27,8 +29,8 @@ from tests.verdict.scenes import finished, read_table, report_of, state_of
 ONE = {"amn": (0.5189, 0.5269)}
 
 
-def compared(root: Path, **options: object) -> Comparison:
-    workspace, campaign = finished(root, ONE, **options)  # type: ignore[arg-type]
+def compared(workspace: Workspace, campaign: Campaign) -> Comparison:
+    """What the comparison process writes of the model."""
     assert compare(workspace.campaign(campaign.id), "amn")
     found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
     assert found is not None
@@ -37,10 +39,8 @@ def compared(root: Path, **options: object) -> Comparison:
 
 def test_figures_are_those_of_the_arrays(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2))
-    folder = workspace.campaign(campaign.id)
-    compare(folder, "amn")
-    found = read_comparison(folder.comparison("amn"))
-    assert found and found.change and found.baseline and found.expanded and not found.failed
+    found = compared(workspace, campaign)
+    assert found.change and found.baseline and found.expanded and not found.failed
     arrays = {
         (arm, seed): np.load(workspace.run(planned_run(campaign, "amn", arm, seed)).heldout)
         for arm in ("baseline", "expanded")
@@ -95,29 +95,26 @@ def test_a_later_seed_joins(tmp_path: Path) -> None:
     assert not compare(folder, "amn")
     for count, seed in enumerate((1, 2), 1):
         bring_to(workspace, campaign, "amn", "expanded", seed, state="finished", heldout=True)
-        assert compare(folder, "amn")
-        found = read_comparison(folder.comparison("amn"))
-        assert found and len(found.pairs) == count
+        found = compared(workspace, campaign)
+        assert len(found.pairs) == count
 
 
 def test_scores_that_are_not_those_of_the_run_are_refused(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
-    folder, heldout = workspace.campaign(campaign.id), workspace.run(planned_run(campaign, "amn", "expanded")).heldout
+    heldout = workspace.run(planned_run(campaign, "amn", "expanded")).heldout
     content = bytearray(heldout.read_bytes())
     content[len(content) // 2] ^= 1
     heldout.write_bytes(content)
-    compare(folder, "amn")
-    found = read_comparison(folder.comparison("amn"))
-    assert found and found.change is None and found.expanded is None
+    found = compared(workspace, campaign)
+    assert found.change is None and found.expanded is None
     assert [check.words for check in found.failed] == ["23k: heldout.npz is not the file the run wrote"]
 
 
 def test_missing_scores_are_named(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
     workspace.run(planned_run(campaign, "amn", "baseline")).heldout.unlink()
-    compare(workspace.campaign(campaign.id), "amn")
-    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-    assert found and found.failed[0].words == "8k: heldout.npz is missing"
+    found = compared(workspace, campaign)
+    assert found.failed[0].words == "8k: heldout.npz is missing"
 
 
 def rewritten(run: History, change: dict[str, object]) -> None:
@@ -147,18 +144,16 @@ def test_scores_of_something_else_are_not_compared(tmp_path: Path, change: dict[
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,), states={("amn", "expanded"): "queued"})
     run = bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
     rewritten(run, change)
-    compare(workspace.campaign(campaign.id), "amn")
-    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-    assert found and words in [check.words for check in found.failed]
+    found = compared(workspace, campaign)
+    assert words in [check.words for check in found.failed]
 
 
 def test_windows_in_another_order_have_no_figure_though_their_fingerprint_claims_them(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,), states={("amn", "expanded"): "queued"})
     run = bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
     rewritten(run, {"window": np.arange(2292)[::-1].copy()})
-    compare(workspace.campaign(campaign.id), "amn")
-    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-    assert found and found.change is None
+    found = compared(workspace, campaign)
+    assert found.change is None
 
 
 def test_arms_trained_differently_are_not_comparable(tmp_path: Path) -> None:
@@ -167,9 +162,7 @@ def test_arms_trained_differently_are_not_comparable(tmp_path: Path) -> None:
     spec = read_spec(folder.spec)
     changed = replace(spec, recipe=replace(spec.recipe, rate=1e-5), total_steps=48, size="full")
     folder.spec.write_bytes(dump_document(encode(changed)))
-    compare(workspace.campaign(campaign.id), "amn")
-    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-    assert found
+    found = compared(workspace, campaign)
     failed = {check.name: check.words for check in found.failed}
     usual = spec.recipe.rate
     assert failed["recipe"] == f"trained differently: size small and full, rate {usual} and 1e-05"
@@ -182,9 +175,7 @@ def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
         folder = workspace.run(planned_run(campaign, "amn", "expanded"))
         spec = read_spec(folder.spec)
         folder.spec.write_bytes(dump_document(encode(replace(spec, total_steps=48))))
-        compare(workspace.campaign(campaign.id), "amn")
-        found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-        assert found
+        found = compared(workspace, campaign)
         check = next(check for check in found.checks if check.name == "equal chance to learn")
         assert check.passed is fair
         assert ("8k was still improving" in check.words) is not fair
@@ -200,9 +191,8 @@ def test_a_run_continued_from_another_is_not_comparable(tmp_path: Path) -> None:
     first, *rest = events.read_bytes().splitlines()
     started = json.loads(first) | {"resumed_from": 4000, "checkpoint": "elsewhere.pt"}
     events.write_bytes(b"\n".join([json.dumps(started).encode(), *rest, b""]))
-    compare(workspace.campaign(campaign.id), "amn")
-    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-    assert found and "23k continued from another run's checkpoint" in [check.words for check in found.failed]
+    found = compared(workspace, campaign)
+    assert "23k continued from another run's checkpoint" in [check.words for check in found.failed]
 
 
 def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
@@ -216,9 +206,8 @@ def test_skill_is_against_the_best_trivial_baseline(tmp_path: Path) -> None:
             mean_cosine=cosine - 0.02,
             recency_mean_cosine=cosine - 0.01,
         )
-    compare(folder, "amn")
-    found = read_comparison(folder.comparison("amn"))
-    assert found and found.baseline and found.baseline.skill and found.expanded and found.expanded.skill
+    found = compared(workspace, campaign)
+    assert found.baseline and found.baseline.skill and found.expanded and found.expanded.skill
     assert found.baseline.skill.against == "recency_mean"
     assert found.baseline.skill.gain.value == pytest.approx(0.01, abs=1e-6)
     assert found.expanded.skill.gain.value == pytest.approx(0.018, abs=1e-3)
@@ -254,9 +243,8 @@ def test_a_shared_machine_is_noted_once_for_all_seeds(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2, 3), states={("amn", "expanded"): "queued"})
     for seed in (1, 2, 3):
         bring_to(workspace, campaign, "amn", "expanded", seed, seconds_per_step=0.2, heldout=True)
-    compare(workspace.campaign(campaign.id), "amn")
-    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
-    assert found and not found.failed
+    found = compared(workspace, campaign)
+    assert not found.failed
     assert found.notes == (
         "8k trained at 2,560 windows/s, 23k at 640; times of the two are not comparable (likewise 2 other pairs)",
     )
@@ -276,8 +264,6 @@ def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> Non
 def test_a_model_of_another_campaign_is_refused(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn",), total_steps=24)
     folder = tmp_path / "artifacts/lvm/campaigns" / campaign.id
-    from lvmtui.formats.paths import CampaignDir
-
     with pytest.raises(UserError, match="model 'gpt' is not known"):
         compare(CampaignDir(folder), "gpt")
 
@@ -302,9 +288,8 @@ def test_folds_are_judged_each_on_its_own_windows(tmp_path: Path) -> None:
                 windows, cosine, rank = len(arrays["window"]), arrays["cosine"], arrays["rank"]
             path = folder.baseline_scores(arm, plan.fold_of(seed)).with_suffix(".npz")
             np.savez(path, recency_mean_cosine=cosine - 0.01, recency_mean_rank=rank)
-    assert compare(folder, "amn")
-    found = read_comparison(folder.comparison("amn"))
-    assert found and not found.failed and found.folds and found.cap == 20
+    found = compared(workspace, campaign)
+    assert not found.failed and found.folds and found.cap == 20
     assert found.change and found.change.windows == 3 * windows and found.effects and len(found.effects.share) == 3
     assert found.change.clusters == 3 * (windows // 25)
     assert found.expanded and found.expanded.skill and found.expanded.skill.against == "recency_mean"

@@ -1,4 +1,6 @@
-"""What a user's own trainer is given: plain files that any language can read, and nothing that was held out.
+"""What a user's own trainer is given, and how the predictions it hands in are judged.
+
+It gets plain files that any language can read, and no vector that was held out as a target:
 
     vectors.npy             (N, D) float32 unit rows, centred where the campaign is; NaN where no window needs them
     train.npy               (W,) int64: row of the first context vector of each training window
@@ -19,11 +21,15 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
+from lvmtui.datasets.scores import score_and_write, unit
 from lvmtui.datasets.split import HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.windows import narrowed
 from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import HeldoutScores
 from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
 
 ROWS = 1 << 14
 """Rows that are copied at a time."""
@@ -86,3 +92,29 @@ def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
         "version": 1,
     }
     (folder / "about.json").write_bytes(dump_document(about))
+
+
+def judged(spec: RunSpec, folder: RunDir) -> tuple[HeldoutScores, str, str]:
+    """The scores of its predictions for the held-out windows, the checksum of `heldout.npz`, and why there are none.
+
+    They are scored as our own models' predictions are.
+    """
+    nothing = HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    path = folder.path / "out" / "predictions.npy"
+    if not path.exists():
+        return nothing, "", "it left no predictions of the held-out windows (predictions.npy)"
+    held = checked_heldout(spec, folder.workspace)
+    try:
+        predicted = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        return nothing, "", f"predictions.npy cannot be read ({sanitise(str(error), 100)})"
+    wanted = (len(held.starts), spec.dim)
+    if predicted.shape != wanted or predicted.dtype.kind != "f":
+        return nothing, "", f"predictions.npy is {predicted.dtype} {predicted.shape}, not floats {wanted}"
+    try:
+        scores, digest = score_and_write(
+            folder.heldout, held, spec.split_fingerprint, unit(np.asarray(predicted, np.float32))
+        )
+    except ValueError as error:
+        return nothing, "", str(error)
+    return scores, digest, ""

@@ -26,7 +26,6 @@ from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
-    Cancelled,
     CheckpointSaved,
     Event,
     Exit,
@@ -47,8 +46,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import KIT_MARK
 from trainers.log_writer import Journal
 from trainers.orders import Leave, Orders, events_in
-from trainers.program.data import data_folder
-from trainers.program.judge import judged
+from trainers.program.data import data_folder, judged
 from trainers.program.output import Output
 from trainers.program.said import Said
 
@@ -96,7 +94,7 @@ class Program:
         self.suspended = False
         self.deadline = float("inf")
         self.heard = b""
-        """The beginning of a line that was told."""
+        """The beginning of a line from the pipe, until its end comes."""
 
     # -- before it starts ------------------------------------------------------------------------------------------
 
@@ -311,20 +309,14 @@ class Program:
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def end(self) -> Exit:
-        """The program has ended: nobody of it stays behind, and the log says how."""
+        """The program has ended: none of its processes stays behind, and the log says how it ended."""
         assert self.child is not None
         left = kill_all(self._tree).reached
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
-        now, active, step = time.time(), self.journal.active, self.said.step
         if self.leaving is not None:
-            how = self.leaving.how
-            if how is Exit.CANCELLED:
-                self.journal.event(Cancelled(now, step, active), durable=True)
-            elif how is Exit.PAUSED:
-                self.journal.event(Paused(now, step, active), durable=True)
-            else:
-                self.journal.event(Interrupted(now, step, self.leaving.signal_name, active), durable=True)
+            how, step = self.leaving.how, self.said.step
+            self.journal.event(self.leaving.ending(step, self.journal.active), durable=True)
             if how is not Exit.CANCELLED and not self.said.new_checkpoint:
                 self.journal.say("it left without telling of a checkpoint")
             self.journal.say(f"{how.name.lower()} at step {step}")
@@ -386,13 +378,13 @@ class Program:
         return Exit.NO_SPACE if full else Exit.FAILED
 
     def clear(self) -> None:
-        """Nobody and nothing stays behind."""
+        """No process and no scratch file stays behind."""
         kill_all(self._tree)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def _read_some(descriptor: int) -> bytes | None:
-    """What is there, nothing if that is nothing; None at the end."""
+    """What can be read now: empty if nothing can, None at the end."""
     try:
         return os.read(descriptor, PIECE) or None
     except BlockingIOError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -127,25 +127,31 @@ def side_by_side(device: torch.device, alone: float) -> float:
 
     Raises OSError, ValueError or subprocess.SubprocessError if they cannot be run.
     """
-    command = [sys.executable, "-P", "-m", "trainers.selftest", "--device", str(device), "--pace", SHARED_MODEL]
-    pair = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for _ in range(2)
+    return sum(alone / seconds for seconds in paces(device, (SHARED_MODEL, SHARED_MODEL)))
+
+
+def paces(device: torch.device, models: Sequence[str]) -> list[float]:
+    """Seconds of a step of each model, all stepping at once in processes of their own. Raises as `side_by_side`."""
+    command = [sys.executable, "-P", "-m", "trainers.selftest", "--device", str(device), "--pace"]
+    started = [
+        subprocess.Popen(
+            [*command, model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for model in models
     ]
     try:
-        for one in pair:
+        for one in started:
             assert one.stdout is not None
             one.stdout.readline()  # it has recorded its step
-        for one in pair:
+        for one in started:
             assert one.stdin is not None
             one.stdin.write("go\n")
             one.stdin.flush()
-        answers = [one.communicate(timeout=SHARED_LIMIT)[0] for one in pair]
+        return [float(one.communicate(timeout=SHARED_LIMIT)[0]) for one in started]
     finally:
-        for one in pair:
+        for one in started:
             one.kill()
             one.wait()
-    return sum(alone / float(answer) for answer in answers)
 
 
 def pace(bench: Bench, model: str) -> None:

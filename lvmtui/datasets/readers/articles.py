@@ -99,7 +99,7 @@ class Numbering:
         return ids
 
     def _rename_earlier(self) -> None:
-        """Ids beyond the range came after some within it: number those, too, in the order in which they came."""
+        """An id beyond the range has come: number the earlier ones too, in the order in which they came."""
         if not self._as_they_are:
             return
         self._as_they_are = False

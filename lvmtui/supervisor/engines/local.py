@@ -56,7 +56,6 @@ from lvmtui.system.processes import (
     kill_all,
     marked_processes,
     process_of,
-    state_of,
     works_for,
 )
 from lvmtui.system.programs import ending_words, spawn
@@ -229,7 +228,7 @@ class LocalEngine:
         gone: list[tuple[str, Process]] = []
         for key, known in self._known.items():
             for identity, process in known.items():
-                state = state_of(identity)
+                state = identity.state()
                 if state is None:
                     gone.append((key, process))
                 elif process.stopped != (state in "Tt"):

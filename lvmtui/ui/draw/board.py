@@ -7,7 +7,6 @@ data changed. Pure.
 from __future__ import annotations
 
 from lvmtui.system import numbers as words
-from lvmtui.system.numbers import percent
 from lvmtui.ui.draw.board_panels import heldout_words
 from lvmtui.ui.draw.curves import measure_words
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, width_of, wrapped
@@ -35,11 +34,12 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
     if model is not None and row is not None and row.change is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
-        held = f"; held-out {words}" if (words := heldout_words(row)) else ""
-        lines += _named("change", f"{model.title} {percent(row.change)}{interval} {word}{held}", "", room)
+        held = f"; held-out {said}" if (said := heldout_words(row)) else ""
+        change = row.early.words if row.early else f"{words.percent(row.change)}{interval} {word}{held}"
+        lines += _named("change", f"{model.title} {change}", "", room)
     elif model is not None and row is not None and row.verdict.word is Word.NOT_COMPARABLE:
         lines += _named("change", f"{model.title} {row.verdict.sentence}", "note", room)
-    return [((" ", ""), *line) for line in (*lines, *best_now(snapshot))]
+    return [((" ", ""), *line) for line in (*lines, *best_now(snapshot, room))]
 
 
 def _named(name: str, text: str, style: str, width: int) -> list[Line]:
@@ -61,11 +61,11 @@ def newest_lines(snapshot: Snapshot, selected: str, width: int, height: int) -> 
 
 def summary(snapshot: Snapshot, width: int) -> list[Line]:
     """The leader and the changes, each only where there is one."""
-    lines = best_now(snapshot)
+    lines = best_now(snapshot, width)
     gains = [row for row in snapshot.table.rows if row.change is not None]
     if gains:
         gains.sort(key=lambda row: -(row.change or 0.0))
-        pieces: list[Piece] = [("gains     ", "dim")]
+        pieces: list[Piece] = [("changes   ", "dim")]
         for row in gains:
             style = "dim" if row.rank is None else change_style(row.change)
             so_far = " so far" if row.verdict.word is Word.PROVISIONAL else ""
@@ -80,9 +80,9 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
     return lines
 
 
-def best_now(snapshot: Snapshot) -> list[Line]:
+def best_now(snapshot: Snapshot, width: int) -> list[Line]:
     """The leader: by the held-out cosine that the verdict uses, once models are compared; before that, by the gain over
-    the best trivial baseline, because validation windows differ."""
+    the best trivial baseline, because validation windows differ. Where it is narrow, "now" gives way."""
     held = [
         (cell.cosine, f"{row.title} {cell.label}")
         for row in snapshot.table.rows
@@ -91,7 +91,8 @@ def best_now(snapshot: Snapshot) -> list[Line]:
     ]
     if held:
         best, name = max(held)
-        return [(("best now  ", "dim"), (f"{name} ", ""), (words.cosine(best), "bold"), (" held-out", "dim"))]
+        line = (("best now  ", "dim"), (f"{name} ", ""), (words.cosine(best), "bold"), (" held-out", "dim"))
+        return [line if width_of(line) <= width else (("best  ", "dim"), *line[1:])]
     gains = [(run.gain, run) for run in snapshot.runs if run.gain is not None and not run.alarms]
     if not gains:
         return []

@@ -132,7 +132,7 @@ def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     curve = model.curve if model.curve and len(model.curve.points) > 1 else None
     if width < TWO_CHARTS:
         if curve and all(run.over for run in model.runs):
-            title = [_title(cut(size_words(curve), width - 1))] if titled else []
+            title = [_title(size_words(curve, width - 1))] if titled else []
             return [*title, *size_chart(curve, width, height - titled)]
         title = [_title(measure_words(model.runs, width - 1))] if titled else []
         return [*title, *gain_chart(model, width, height - titled)]
@@ -140,7 +140,7 @@ def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     second = width - first - 2
     left_ = [_title(measure_words(model.runs, first - 1)), *gain_chart(model, first, height - 1)]
     if curve:
-        right_ = [_title(cut(size_words(curve), second - 1)), *size_chart(curve, second, height - 1)]
+        right_ = [_title(size_words(curve, second - 1)), *size_chart(curve, second, height - 1)]
         return beside([left_, right_], [first, second], gap=2)
     right_ = [_title("training loss, smoothed"), *loss_chart(model.runs, second, height - 1)]
     return beside([left_, right_], [first, second], gap=2)
@@ -253,7 +253,8 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
 def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line:
     """How it looks before both runs have ended, and when they will have."""
     time = snapshot.eta.together(run.name for run in model.runs)
-    pair = f"pair in {words.short_duration(time.seconds)}" if time and time.seconds > 0 else ""
+    together = "pair" if len(model.runs) == 2 else "all"
+    pair = f"{together} in {words.short_duration(time.seconds)}" if time and time.seconds > 0 else ""
     if row.early is not None:
         said, style = row.early.words, "dim"
         said = next((text for text in (said, row.early.short) if len(text) + len(pair) < width), row.early.short)

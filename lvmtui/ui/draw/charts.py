@@ -18,6 +18,8 @@ STEEP = 6
 """Points of a curve from which its steep beginning may leave the picture."""
 NAMED = 5
 """Height from which the last line names the ends of the x axis."""
+NEAR = 3
+"""Rows in which a label may stand: that of the curve's end, and those above and below."""
 TICKS = 3
 """Least number of ticks of the y axis."""
 Point = tuple[float, float]
@@ -77,19 +79,20 @@ def chart(  # noqa: PLR0913  what a plot is made of
     log: bool = False,
     x_range: tuple[float, float] | None = None,
     x_name: str = "",
+    x_labels: Sequence[tuple[float, str]] = (),
     focus: bool = False,
 ) -> list[Line]:
     """Draw `series` in exactly `width` x `height` cells, with ticks at the left and labels where the curves end.
 
     The first series lies on top. `log`: logarithmic y axis, which shows positive values only. `x_name` (`step`,
-    `epoch`): names the x axis in the last line, from `NAMED` lines on. `focus`: the steep first third of the curves may
-    leave the picture, so that the differences at the end fill it.
+    `epoch`) names the x axis in the last line, from `NAMED` lines on, or `x_labels` name places on it. `focus`: the
+    steep first third of the curves may leave the picture, so that the differences at the end fill it.
     """
     curves = [replace(one, points=_usable(one.points, log)) for one in series]
     if not any(one.points for one in curves):
         return [((left("  no figures yet" if y == height // 2 else "", width), "dim"),) for y in range(height)]
     marks = [level for level in levels if math.isfinite(level.y) and (level.y > 0 or not log)]
-    named = bool(x_name) and height >= NAMED
+    named = bool(x_name or x_labels) and height >= NAMED
     scale = _scale(curves, marks, height - named, log, focus)
     ticks = {scale.row(value): form(value, digits) for value, digits in reversed(scale.ticks)}
     gutter = min(max(map(cell_len, ticks.values()), default=0), width // 3)
@@ -108,7 +111,7 @@ def chart(  # noqa: PLR0913  what a plot is made of
         axis = glyphs.TICK if y in ticks else glyphs.AXIS
         lines.append(((right(ticks.get(y, ""), gutter) + f" {axis}", "dim"), *row))
     if named:
-        ends = _axis(first, last, x_name, canvas.columns)
+        ends = canvas.places(x_labels) if x_labels else _axis(first, last, x_name, canvas.columns)
         lines.append(((" " * (gutter + 2) + left(ends, width - gutter - 2), "dim"),))
     return lines
 
@@ -227,6 +230,16 @@ class _Canvas:
         """Dot column of x."""
         return round((x - self.first) / (self.last - self.first) * (2 * self.columns - 1))
 
+    def places(self, labels: Sequence[tuple[float, str]]) -> str:
+        """A line with each label below its x, the last one first; one that would touch another is left out."""
+        line = [" "] * self.columns
+        for x, label in reversed(labels):
+            size = cell_len(label)
+            at = max(0, min(self.columns - size, self._dot(x) // 2 - size // 2))
+            if all(c == " " for c in line[max(0, at - 1) : at + size + 1]):
+                line[at : at + size] = label
+        return "".join(line)
+
     def fill(self, band: Band) -> None:
         """Shade the cells whose middle lies in the band."""
         for (x0, low0, high0), (x1, low1, high1) in zip(band.points, band.points[1:], strict=False):
@@ -251,20 +264,20 @@ class _Canvas:
         return _thinned([(self._dot(x), self.scale.dot(y)) for x, y in inside])
 
     def label(self, curve: Series) -> None:
-        """Put the label of a curve after its end where that is free, else at the right of the picture."""
+        """Put the label of a curve after its end where that is free, else at the right edge, or right of it."""
         dots = self._dots(curve) if curve.label else []
         if not dots:
             return
         column, row = dots[-1][0] // 2 + 2, min(self.height - 1, max(0, dots[-1][1] // 4))
         nearest = sorted(range(self.height), key=lambda y: abs(y - row))
         size, label = cell_len(curve.label), (curve.label, curve.style)
-        if column + size <= self.columns:
-            taken = {y for y, _ in self.labels}
-            free = (y for y in nearest if y not in taken and self._is_free(y, column - 1, size + 2))
-            if (at := next(free, None)) is not None:
-                self.labels[(at, column)] = label
-                return
-        if (at := next((y for y in nearest if y not in self.ends), None)) is not None:
+        taken = {y for y, _ in self.labels}
+        last = self.columns - size
+        places = ((y, x) for x in (column, last) for y in nearest[:NEAR] if column <= x <= last)
+        free = (at for at in places if at[0] not in taken and self._is_free(at[0], at[1] - 1, size + 2))
+        if (place := next(free, None)) is not None:
+            self.labels[place] = label
+        elif (at := next((y for y in nearest if y not in self.ends), None)) is not None:
             self.ends[at] = label
 
     def _is_free(self, row: int, column: int, size: int) -> bool:

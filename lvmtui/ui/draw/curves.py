@@ -26,8 +26,8 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
 from lvmtui.verdict.words import the_trivial, trivial_title
 
-WIDE_LABEL = 40
-"""Cells of a chart from which a curve's label says that the run stopped early."""
+WIDE_LABEL = 64
+"""Cells of a chart from which a curve's label says why it ends early, and not only that it does."""
 OWN_COSINE = "validation cosine, each arm on its own windows"
 
 
@@ -144,8 +144,8 @@ def arm_curves(runs: Sequence[RunFacts], unit: str, gains: bool, width: int) -> 
         drawn = [run for run in mine if run.curve and not (run.alarms and len(mine) > 1)] or mine
         points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
         label = drawn[0].arm_label
-        if width >= WIDE_LABEL and x_name(runs, unit) == unit and all(map(ended_early, drawn)):
-            label += f" {ended_early(drawn[0])}"
+        if x_name(runs, unit) == unit and (why := ended_early(drawn[0])) and all(map(ended_early, drawn)):
+            label += f" {why}" if width >= WIDE_LABEL else " ended"
         series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms))
         if band:
             bands.append(Band(band, f"{arm}_band"))

@@ -11,20 +11,17 @@ from lvmtui.estimate.eta import Eta
 from lvmtui.state.status import PHASES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, cut, fit, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Line, Piece, cut, spread, width_of, wrapped
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.verdict.words import Word
 
-WIDE = 100
-"""Columns from which words are written out."""
 MARK = "!"
 """Key that selects the next run that needs a person."""
 
 
-def banner(snapshot: Snapshot, width: int, most: int = 2, *, read_only: bool = False) -> list[Line]:
+def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: bool = False) -> list[Line]:
     """The answer with its doubt, at the right how far the campaign is; at most `most` lines over the whole width."""
-    parts = wrapped(snapshot.headline, max(10, width - 2))
+    parts = wrapped(said, max(10, width - 2))
     if len(parts) > most:
         parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2))]
     forms = _progress(snapshot, read_only)
@@ -54,24 +51,6 @@ def _progress(snapshot: Snapshot, read_only: bool) -> list[list[Piece]]:
         [(done, "")],
         [(f"{snapshot.finished}/{len(snapshot.runs)}", "")],
     ]
-
-
-def is_provisional(snapshot: Snapshot) -> bool:
-    """True while runs are still to come that can change the answer."""
-    return bool(snapshot.headline) and (not snapshot.settled or bool(snapshot.table.with_word(Word.PROVISIONAL)))
-
-
-def header(snapshot: Snapshot, width: int, *, read_only: bool = False) -> Line:
-    """Campaign, finished runs, time left with its range, and when it ends."""
-    name: list[Piece] = [(" ", ""), (snapshot.title, "heading"), ("   ", "")]
-    if read_only:
-        name += [("read-only", "note"), ("   ", "")]
-    name += [(f"{snapshot.finished} of {len(snapshot.runs)} finished", ""), ("   ", "")]
-    for wide in (True, False) if width >= WIDE else (False,):
-        line = [*name, *_time_left(snapshot, wide=wide)]
-        if width_of(line) <= width:
-            break
-    return fit(line, width)
 
 
 def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:

@@ -25,12 +25,20 @@ CHOICES = {
     if one.type is bool or (one.choices and not one.several)
 }
 """Fields with one of a few words. The first is the default."""
-HINTS = {one.name: one.hint for one in SHOWN if one.name not in CHOICES and not one.choices} | {
+OWN = {one.name: f"own-{one.name}" for one in SHOWN if one.own_hint}
+"""Option -> the field for values of the user's own beside its choices."""
+HINTS = {
+    **{one.name: one.hint for one in SHOWN if one.name not in CHOICES and not one.choices},
+    **{OWN[one.name]: one.own_hint for one in SHOWN if one.own_hint},
+    "campaign": "a campaign file (TOML): trainers, recipes, models of your own",
     "more": "other options of 'lvmtui run': --normalise, --device cuda",
     "import": "folders of earlier runs to import, instead of everything above",
 }
 """Fields that take text, and what an empty one shows."""
-FIELDS = (*(one.name for one in SHOWN), "more", "import")
+FIELDS = (
+    *(name for one in SHOWN for name in (one.name, OWN.get(one.name, "")) if name),
+    *("campaign", "more", "import"),
+)
 DEMO_OFFER = "enter starts the demo: small models, bundled vectors"
 """Said of a form in which nothing has been filled in."""
 NAME = 12
@@ -52,8 +60,8 @@ class Form:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files named; none for the bundled vectors."""
-        return tuple(text for name in FILES if (text := self.text(name)))
+        """The files of vectors named; none for the bundled ones."""
+        return tuple(path for name in FILES for path in self.values(name))
 
     @property
     def folders(self) -> list[str]:
@@ -78,31 +86,39 @@ class Form:
         """What must be filled in before anything can be planned; empty if nothing."""
         if self.folders:
             return ""
-        if not self.ticked:
-            return "no model is ticked; tick one with the space bar"
-        return "name the other file as well" if len(self.files) == 1 else ""
+        return "" if self._models else "no model is ticked; tick one with the space bar"
+
+    @property
+    def _models(self) -> list[str]:
+        return [*(model for model in MODELS if model in self.ticked), *self._split(OWN["models"])]
 
     def arguments(self) -> list[str]:
         """Arguments for `lvmtui`: `demo` for the bundled vectors, `run` for files, `import` for earlier runs."""
         if self.folders:
             return ["import", *self.folders]
-        arguments = ["run" if self.files else "demo"]
+        file = self.text("campaign")
+        arguments = ["run", file] if file else ["run" if self.files else "demo"]
         for one in SHOWN:
             arguments += self._arguments(one)
         return [*arguments, *self._split("more")]
 
     def _arguments(self, one: Option) -> list[str]:
         """The arguments for one option; none if its default is filled in."""
-        if one.name == "models":
-            values = [] if self.ticked == frozenset(MODELS) else [m for m in MODELS if m in self.ticked]
-        elif one.name in CHOICES:
-            values = [] if self.choice(one.name) == CHOICES[one.name][0] else [self.choice(one.name)]
-        else:
-            text = self.text(one.name)
-            values = text.replace(",", " ").split() if one.several else [text] if text else []
+        values = self.values(one.name)
         if one.type is bool and values:
             return [f"--{one.key}" if values == ["yes"] else f"--no-{one.key}"]
         return [f"--{one.key}", *values] if values else []
+
+    def values(self, name: str) -> list[str]:
+        """What is filled in for an option; nothing for its default."""
+        if name == "models":
+            return [] if self._models == list(MODELS) else self._models
+        if name in CHOICES:
+            return [] if self.choice(name) == CHOICES[name][0] else [self.choice(name)]
+        one, text = OPTIONS[name], self.text(name)
+        if not one.several:
+            return [text] if text else []
+        return self._split(name) if one.is_path else text.replace(",", " ").split()
 
     @property
     def command(self) -> str:
@@ -150,6 +166,7 @@ def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
             f"{_runs_words(plan)}, {campaign.get('size')} models, recipe {campaign.get('recipe')}, "
             f"device {campaign.get('device')}",
         ),
+        ("trained on", _arms_words(campaign)),
         ("held out", f"{_number(split.get('windows'))} windows of {_number(split.get('clusters'))} articles or blocks"),
     ]
     if expected := _expected_words(plan):
@@ -170,6 +187,14 @@ def _runs_words(plan: dict[str, Any]) -> str:
     runs = plan.get("runs")
     count = words.plural(len(runs) if isinstance(runs, list) else 0, "run")
     return f"{count}, {_number(_mapping(plan.get('campaign')).get('jobs'))} side by side"
+
+
+def _arms_words(campaign: Mapping[str, Any]) -> str:
+    """`8k and 23k`, `3k, 8k and 23k`: the sizes that are compared."""
+    between = campaign.get("between")
+    arms = [campaign.get("baseline"), *(between if isinstance(between, list) else ()), campaign.get("expanded")]
+    *first, last = (str(_mapping(arm).get("label", "")) for arm in arms)
+    return f"{', '.join(first)} and {last}"
 
 
 def _expected_words(plan: dict[str, Any]) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
 from lvmtui.models import title_of
-from lvmtui.report.sizes import worth_words
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Series, chart
 from lvmtui.ui.draw.lines import Line, Piece, cut, fit, left, right
+from lvmtui.verdict.words import worth_words
+
+if TYPE_CHECKING:
+    from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
 
 MODEL, CELL = 14, 7
 WORD_STYLES = {"still rising": "better", "flattening": "better", "falling": "worse", "cannot tell": "note"}
@@ -21,19 +24,21 @@ WORD_STYLES = {"still rising": "better", "flattening": "better", "falling": "wor
 def size_chart(curve: ModelCurve, width: int, height: int) -> list[Line]:
     """Held-out cosine over training windows on a log axis, shaded by its whiskers, with the best trivial baseline."""
     points = [(math.log2(p.windows), p.cosine, p.whisker or 0.0) for p in curve.points]
-    series = [Series(tuple((x, y) for x, y, _ in points), "expanded", curve.points[-1].label)]
+    series = [Series(tuple((x, y) for x, y, _ in points), "expanded")]
     trivial = tuple((math.log2(p.windows), p.trivial) for p in curve.points if p.trivial is not None)
     if trivial:
         series.append(Series(trivial, "level", "trivial"))
     band = Band(tuple((x, y - half, y + half) for x, y, half in points), "expanded_band")
-    return chart(series, width, height, bands=[band])
+    names = [(x, point.label) for (x, _, _), point in zip(points, curve.points, strict=True)]
+    return chart(series, width, height, bands=[band], x_labels=names)
 
 
-def size_words(curve: ModelCurve) -> str:
-    """`still rising: a doubling +0.34 % [+0.23, +0.43]`."""
+def size_words(curve: ModelCurve, width: int = 200) -> str:
+    """`held-out, still rising: a doubling +0.34 % [+0.23, +0.43]`, in `width` cells."""
     worth = worth_words(curve.doubling)
-    said = [curve.word or curve.reason, f"a doubling {worth}" if worth else ""]
-    return ": ".join(part for part in said if part)
+    said = ": ".join(part for part in (curve.word or curve.reason, f"a doubling {worth}" if worth else "") if part)
+    forms = (f"held-out cosine by size, {said}", f"held-out, {said}", said)
+    return cut(next((form for form in forms if cell_len(form) <= width), said), width)
 
 
 def size_table(curve: LearningCurve, titles: Mapping[str, str], chosen: str, width: int) -> list[Line]:

@@ -1,4 +1,4 @@
-"""The answer in a sentence, then the table it comes from. Pure; the words are the judge's."""
+"""The ranked table, and what to doubt of it. Pure; the words are the judge's."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, the_trivial
 
 IN_REPORT = ", tab shows the report"
-LEAST = (1, 2, 4)
+LEAST = (1, 3, 4)
 """Lines that the trivial baselines, the doubts and the reasons get even where there is little room."""
-MOST_DOUBTS = 3
-"""Lines of doubts; the report has them all."""
+MOST_DOUBTS = 4
+"""Lines of doubts, the last of which says how many more the report has."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 MOST_HITS = 16
@@ -134,37 +134,28 @@ def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
 
 
 def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height: int) -> Drawing:
-    """The answer, the table, three lines of doubts, the reasons of the row of the run `selected`.
+    """The table, three lines of doubts, the reasons of the row of the run `selected`.
 
     The report has what does not fit, and says so.
     """
-    answer: list[Line] = [((" " + text, "bold"),) for text in wrapped(snapshot.answer, width - 2)]
-    answer = part(answer, max(2, height // 5), IN_REPORT)
-    columns = columns_for(snapshot, width)
-    rows = sorted_rows(snapshot, by)
+    columns, rows = columns_for(snapshot, width), sorted_rows(snapshot, by)
     run, model = snapshot.run(selected), snapshot.model(selected)
-    rank = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
-    details = _details(rows[rank], run, width) if run and rows else []
+    chosen = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
     trivial = [_trivial(one, columns, width) for one in best_first(snapshot.table.trivial)]
     sizes = _sizes(snapshot, model.model if model else "", width)[: max(0, height // 3)]
-    height -= len(sizes)
-    listed = max(1, min(len(rows), height - len(answer) - 3 - sum(LEAST)))
-    parts = (trivial, _doubts(snapshot, width), details)
-    heights = shares([len(one) for one in parts], LEAST, height - len(answer) - 3 - listed)
-    trivial = trivial[: heights[0]]
-    doubts = parts[1][: heights[1]]
-    details = part(details, heights[2], IN_REPORT)
-    first = max(0, rank - listed + 1)
-    where = (place(first, listed, len(rows)) + " ", "note")
-    lines: list[Line] = [*answer, spread((), [where], width), _titles(columns, by, snapshot, width)]
+    doubts = _doubts(snapshot, width, MOST_DOUBTS)
+    details = _details(rows[chosen], run, width) if run and rows else []
+    room = height - len(sizes) - 2  # the titles, and a blank line
+    listed = max(1, min(len(rows), room - sum(LEAST)))
+    given = shares([len(trivial), len(doubts), len(details)], LEAST, room - listed)
+    first = max(0, chosen - listed + 1)
+    lines = [_titles(columns, by, snapshot, place(first, listed, len(rows)), width)]
     hits: list[Hit] = []
     for i, row in enumerate(rows[first : first + listed], first):
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
-        lines.append(_row(row, columns, width, run if i == rank else None))
-    lines += [*trivial, *sizes, (), *doubts]
-    height += len(sizes)
-    lines.extend([()] * (height - len(lines) - len(details)))
-    lines.extend(details)
+        lines.append(_row(row, columns, width, run if i == chosen else None))
+    lines += [*trivial[: given[0]], *sizes, (), *_doubts(snapshot, width, given[1])]
+    lines += part(details, given[2], IN_REPORT)
     return Drawing(tuple(lines[:height]), tuple(hits))
 
 
@@ -180,19 +171,19 @@ def best_first(rows: Sequence[TrivialRow]) -> list[TrivialRow]:
     return sorted(rows, key=lambda row: -max(row.baseline or -1.0, row.expanded or -1.0))
 
 
-def _doubts(snapshot: Snapshot, width: int) -> list[Line]:
-    """What must be known before the table is believed, in at most three lines."""
+def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
+    """What must be known before the table is believed, in at most `most` lines: whole sentences, and how many more
+    there are."""
     said = (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ()))
-    lines: list[Line] = [((" " + cut(first_sentence(text), width - 2), "dim"),) for text in said]
-    if len(lines) > MOST_DOUBTS:
-        more = f" {len(said) - MOST_DOUBTS + 1} more doubts{IN_REPORT}"
-        lines = [*lines[: MOST_DOUBTS - 1], ((more, "note"),)]
+    lines: list[Line] = []
+    for i, text in enumerate(said):
+        sentence = wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
+        left_out = len(said) - i
+        if len(lines) + len(sentence) + (left_out > 1) > most:
+            more = "more " if lines else ""
+            return [*lines, ((f" {left_out} {more}doubt{'s' * (left_out > 1)}{IN_REPORT}", "note"),)][:most]
+        lines += [((" " + line, "dim"),) for line in sentence]
     return lines
-
-
-def first_sentence(text: str) -> str:
-    """`text` up to its first full stop or semicolon."""
-    return text.partition(". ")[0].partition("; ")[0].removesuffix(".")
 
 
 def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
@@ -203,13 +194,13 @@ def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     return given
 
 
-def _titles(columns: list[Column], by: str, snapshot: Snapshot, width: int) -> Line:
+def _titles(columns: list[Column], by: str, snapshot: Snapshot, part: str, width: int) -> Line:
     names = dict[str, str](zip(ARMS, snapshot.table.labels, strict=True))
     pieces: list[Piece] = []
     for column in columns:
         chosen = column.title == names.get(by, by)
         pieces += _placed([(column.title, "selected" if chosen else "dim")], column)
-    return fit([*pieces, ("  verdict", "dim")], width)
+    return spread([*pieces, ("  verdict", "dim")], [(f"{part} ", "note")] if part else [], width)
 
 
 def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None) -> Line:

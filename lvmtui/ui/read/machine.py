@@ -6,8 +6,6 @@ import subprocess
 import threading
 from dataclasses import dataclass
 
-from lvmtui.system.gpus import nvidia_tool
-
 EVERY = 2
 """Seconds between two looks."""
 QUERY = "--query-gpu=index,utilization.gpu,memory.used,memory.total"
@@ -64,6 +62,8 @@ class MachineWatch:
 
     def _run(self) -> None:
         import psutil
+
+        from lvmtui.system.gpus import nvidia_tool
 
         psutil.cpu_percent()
         if path := nvidia_tool():

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lvmtui.estimate.cost import parameters_of
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
-from lvmtui.formats.learning_curve import LearningCurve, ModelCurve, read_learning_curve
 from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
-from lvmtui.report.blocks import Block
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import PHASES, Phase
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
@@ -28,6 +27,10 @@ from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.ranking import table_of
 from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row, Table
+
+if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the first picture
+    from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
+    from lvmtui.report.blocks import Block
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,12 @@ class Snapshot:
         return found[0] if found else None
 
     @property
+    def most_interesting(self) -> str:
+        """The name of the run to look at first: one that goes on, else the first."""
+        going = next((run for run in self.runs if PHASES[run.phase].pace == "works"), None)
+        return (going or self.runs[0]).name if self.runs else ""
+
+    @property
     def finished(self) -> int:
         return sum(run.phase is Phase.FINISHED for run in self.runs)
 
@@ -132,7 +141,10 @@ class Builder:
         """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
         self._trivial = trivial_by_run(state)
         self._comparisons = read_comparisons(state)
-        self._curve = read_learning_curve(state.dir.learning_curve) if state.campaign.between else None
+        if state.campaign.between:
+            from lvmtui.formats.learning_curve import read_learning_curve
+
+            self._curve = read_learning_curve(state.dir.learning_curve)
         self._facts.clear()
         self._known.clear()
 

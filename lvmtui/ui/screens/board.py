@@ -55,6 +55,7 @@ class BoardScreen(View):
         yield Canvas(id="answer")
         yield Canvas(id="wrong")
         with Container(id="panels"):
+            yield from (ModelPanel() for _ in self.snapshot.models[:MANY]) if self.snapshot else ()
             yield Canvas(id="spare")
         yield Canvas(id="rows")
         yield Canvas(id="about")
@@ -65,7 +66,8 @@ class BoardScreen(View):
 
     def paint(self, snapshot: Snapshot) -> None:
         selected, read_only = self.ui.selected, self.ui.read_only
-        self.canvas("answer").paint(lambda width, height: banner(snapshot, width, height, read_only=read_only))
+        headline = snapshot.headline
+        self.canvas("answer").paint(lambda w, h: banner(headline, snapshot, w, h, read_only=read_only))
         self.canvas("wrong").paint(lambda w, h: troubles(snapshot, selected, w, h, read_only=read_only))
         panels = self._arrange(snapshot)
         if panels:
@@ -111,7 +113,7 @@ class BoardScreen(View):
         lines = math.ceil(count / max(1, most))
         high = lines * (LOWEST + max((len(model.runs) for model in snapshot.models), default=0))
         fits = 0 < count <= MANY and not self.has_class("-narrow") and high <= self.size.height - AROUND
-        self.set_class(fits, "-panels")
+        self.set_class(not fits, "-list")
         if fits:
             box, columns = self.query_one("#panels", Container), math.ceil(count / lines)
             panels = list(box.query(ModelPanel))

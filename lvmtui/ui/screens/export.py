@@ -20,7 +20,7 @@ from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, wrapped
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
-from lvmtui.ui.widgets.field import Field
+from lvmtui.ui.widgets.field import Field, OneOf
 from lvmtui.ui.widgets.picker import typed_path
 
 FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON", "csv": "CSV"}
@@ -52,7 +52,7 @@ class Export(Dialog[str]):
         return f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.{form}"
 
     def compose_box(self) -> ComposeResult:
-        yield Select(((name, form) for form, name in FORMATS.items()), value="md", allow_blank=False, compact=True)
+        yield OneOf(tuple(FORMATS), tuple(FORMATS.values()))
         yield Field(self._proposed("md"))
         yield Canvas(id="text")
 
@@ -96,7 +96,7 @@ class Export(Dialog[str]):
 
     def action_turn(self) -> None:
         names = list(FORMATS)
-        self.query_one(Select).value = names[(names.index(self._format) + 1) % len(names)]
+        self.query_one(OneOf).value = names[(names.index(self._format) + 1) % len(names)]
 
     def action_leave(self) -> None:
         self._child.stop()

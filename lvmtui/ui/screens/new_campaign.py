@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import tempfile
@@ -17,9 +18,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Label, Select, SelectionList
+from textual.widgets import Label
 
 from lvmtui.models import MODELS, title_of
+from lvmtui.planning.options import OPTIONS
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
 from lvmtui.ui.draw.new_form import CHOICES, DEMO_OFFER, FIELDS, FILES, HINTS, Answers, Form, answer_lines, plan_words
@@ -28,7 +30,7 @@ from lvmtui.ui.screens.view import View
 from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
-from lvmtui.ui.widgets.field import Field
+from lvmtui.ui.widgets.field import Field, OneOf, Ticks
 from lvmtui.ui.widgets.picker import Picker, completed, typed_path
 
 SLOW = 2.0
@@ -41,13 +43,15 @@ CALLED_OFF = 130
 
 
 class PathSuggester(Suggester):
-    """How a path that is being typed goes on; the right arrow takes it."""
+    """How the path that is being typed goes on; the right arrow takes it. `several`: paths with blanks between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, several: bool) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
+        self._several = several
 
     async def get_suggestion(self, value: str) -> str | None:
-        return completed(value) if value else None
+        before, blank, last = value.rpartition(" ") if self._several else ("", "", value)
+        return before + blank + completed(last) if last else None
 
 
 class NewScreen(View):
@@ -100,7 +104,7 @@ class NewScreen(View):
             form.border_title = "New campaign"
             for name in FIELDS:
                 with Horizontal(classes="row"):
-                    yield Label(name)
+                    yield Label(name.replace("-", " "))
                     yield self._field(name)
         with VerticalScroll(id="plan", can_focus=False):
             yield Canvas(id="answers")
@@ -109,13 +113,11 @@ class NewScreen(View):
     def _field(self, name: str) -> Widget:
         if name == "models":
             ticks = ((title_of(model), model, True) for model in MODELS)
-            return SelectionList[str](*ticks, id=name, compact=True)
+            return Ticks(*ticks, id=name, compact=True)
         if name in CHOICES:
-            offered = CHOICES[name]
-            return Select(
-                zip(offered, offered, strict=True), value=offered[0], allow_blank=False, id=name, compact=True
-            )
-        return Field(placeholder=HINTS[name], id=name, suggester=PathSuggester() if name in FILES else None)
+            return OneOf(CHOICES[name], id=name)
+        suggester = PathSuggester(several=OPTIONS[name].several) if name in FILES else None
+        return Field(placeholder=HINTS[name], id=name, suggester=suggester)
 
     def redraw(self) -> None:
         if not self.is_attached or not self.query("#words"):
@@ -159,12 +161,14 @@ class NewScreen(View):
 
     def action_pick(self) -> None:
         focused = self.focused.id if self.focused else ""
-        field = self.query_one(f"#{focused if focused in FILES else FILES[0]}", Field)
-        typed = typed_path(field.value or str(self.ui.workspace.root))
+        name = focused if focused in FILES else FILES[0]
+        field = self.query_one(f"#{name}", Field)
+        typed = typed_path((self._form.values(name) or [str(self.ui.workspace.root)])[-1])
 
         def picked(path: str | None) -> None:
             if path:
-                field.value = path
+                several = OPTIONS[name].several
+                field.value = f"{field.value} {shlex.quote(path)}".strip() if several else path
                 field.action_end()
 
         self.app.push_screen(Picker(typed if typed.is_dir() else typed.parent), picked)
@@ -173,8 +177,8 @@ class NewScreen(View):
         """The form as it is filled in now."""
         return Form(
             {field.id or "": field.value for field in self.query(Field) if field.value},
-            frozenset(self.query_one("#models", SelectionList).selected),
-            {one.id or "": str(one.value) for one in self.query(Select) if one.value != CHOICES[one.id or ""][0]},
+            frozenset(self.query_one("#models", Ticks).selected),
+            {one.id or "": str(one.value) for one in self.query(OneOf) if one.value != CHOICES[one.id or ""][0]},
         )
 
     def action_leave_form(self) -> None:
@@ -206,13 +210,11 @@ class NewScreen(View):
         self._timer = self.set_timer(PAUSE, self._ask)
 
     def _ask(self) -> None:
-        """Have the plan made, which checks the files too. With only one file named there are only its facts."""
+        """Have the plan made, which checks the files too. Where there is none, there are still the files' facts."""
         form = self._form
         if form.fault or form.folders:
             self._plan.stop()
             self._answers = replace(self._answers, plan=None, busy="")
-            if form.files and not form.folders:
-                self._look(form)
         else:
             self._answers = replace(self._answers, plan=None, busy=PLANNING)
             arguments = [*form.arguments(), "--plan", "--json", *self._cache]
@@ -220,6 +222,9 @@ class NewScreen(View):
         self.redraw()
 
     def _look(self, form: Form) -> None:
+        """Have the facts of the files that are named told, without a plan."""
+        if not form.files and form.text("campaign"):
+            return
         arguments = ["check", "--json", *(form.files or ("bundled",)), *self._cache]
         self._check.run(arguments, self.ui.workspace.root, partial(self._told, self._checked, form))
 

@@ -13,7 +13,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Paragraph
 from lvmtui.report.terminal import terminal_lines
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.header import header
+from lvmtui.ui.draw.header import banner
 from lvmtui.ui.draw.lines import Line, place, spread
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
 from lvmtui.ui.read.snapshot import Snapshot, report_page
@@ -51,7 +51,7 @@ class VerdictScreen(View):
         self._place: Line = ()
 
     def parts(self) -> Iterable[Widget]:
-        yield Canvas(id="far")
+        yield Canvas(id="answer")
         yield Canvas(id="place")
         yield Canvas(id="body")
 
@@ -59,7 +59,8 @@ class VerdictScreen(View):
         run, read_only = snapshot.run(self.ui.selected), self.ui.read_only
         if run is not None:
             self.ui.set_visible(run.name, [run.name])
-        self.canvas("far").paint(lambda width, height: [header(snapshot, width, read_only=read_only)])
+        answer = snapshot.answer
+        self.canvas("answer").paint(lambda w, h: banner(answer, snapshot, w, h, read_only=read_only))
         if self._report:
             self.canvas("body").paint(lambda width, height: self._report_lines(snapshot, width, height))
         else:

@@ -71,11 +71,18 @@ class View(Screen[None]):
         return self.ui.snapshot
 
     def compose(self) -> ComposeResult:
+        self._size_up()
         yield from self.parts()
         yield Canvas(id="words")
         with Horizontal(id="last"):
             yield Keys()
             yield Canvas(id="machine")
+
+    def _size_up(self) -> None:
+        """Take the classes of the terminal's size. Textual does so after the first layout, and has to make another."""
+        width, height = self.app.size
+        for size, breakpoints in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
+            self.add_class(*self._get_breakpoint_classes(size, breakpoints), update=False)
 
     def parts(self) -> Iterable[Widget]:
         """What is above the line of keys, from the top."""
@@ -116,7 +123,8 @@ class View(Screen[None]):
     def _say(self) -> None:
         """Show what is being typed, or words for a moment."""
         prompt, said, words = self._prompt, self.ui.words, self.canvas("words")
-        words.display = bool(prompt or said)
+        if words.display != bool(prompt or said):
+            words.display = not words.display
         self.set_class(prompt is not None, "-asking")
         if prompt is not None:
             words.paint(lambda width, height: [prompt.line(width)])
@@ -210,20 +218,35 @@ def _at_right(forms: Iterable[Sequence[Piece]], width: int) -> Line:
 class Keys(Footer):
     """The keys that do something now: Textual's footer, in the order of the view's `KEYS`.
 
-    Each key has the name of its action as a class, so the style sheet says which give way on a narrow terminal.
+    Each key has the name of its action as a class, so the style sheet says which give way on a narrow terminal. Textual
+    makes a footer anew whenever something may have changed, and each of its keys costs as much as a canvas; ours waits
+    until something has changed.
     """
+
+    _shown: Sequence[tuple[str, str, str, str]] = ()
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False, compact=True)
 
     def compose(self) -> ComposeResult:
+        self._shown = self._wanted()
+        for key, display, words, action in self._shown:
+            yield FooterKey(key, display, words, action, classes=f"-compact -{name_of(action)}")
+
+    def _wanted(self) -> list[tuple[str, str, str, str]]:
+        """Key, its name, what it does now, and its action."""
         view = cast(View, self.screen)
-        found = {name_of(key.action): key for key in super().compose() if isinstance(key, FooterKey)}
-        for name in view.KEYS:
-            if name in found and (words := view.ui.key_words(name, found[name].description)):
-                found[name].description = words
-                found[name].add_class(f"-{name}")
-                yield found[name]
+        bound = [active.binding for active in view.active_bindings.values() if active.binding.show]
+        first = {name_of(binding.action): binding for binding in reversed(bound)}
+        return [
+            (first[name].key, self.app.get_key_display(first[name]), words, first[name].action)
+            for name in view.KEYS
+            if name in first and (words := view.ui.key_words(name, first[name].description))
+        ]
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        if screen is self.screen and self._wanted() != self._shown:
+            super().bindings_changed(screen)
 
 
 def name_of(action: str) -> str:

@@ -52,6 +52,8 @@ class Canvas(Widget):
         self._names = ("", "")
         self._drawing = Drawing(())
         self._lines: list[Line] = []
+        self._drawn = Size(0, 0)
+        """The size for which it is drawn."""
         self._strips: dict[int, Strip] = {}
 
     @property
@@ -76,8 +78,15 @@ class Canvas(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._painted(width).lines)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows of a region. The first time they are asked for comes before the news of the size."""
+        if self.size != self._drawn:
+            self._draw()
+        return super().render_lines(crop)
+
     def on_resize(self) -> None:
-        self._draw()
+        if self.size != self._drawn:
+            self._draw()
 
     def _painted(self, width: int) -> Drawing:
         """The painter's drawing in this width. With `height: auto` it may be as high as `max-height` allows."""
@@ -91,7 +100,7 @@ class Canvas(Widget):
         return found if isinstance(found, Drawing) else Drawing(tuple(found))
 
     def _draw(self) -> None:
-        width, height = self.size
+        width, height = self._drawn = self.size
         if not width:
             return
         self._drawing = self._painted(width)

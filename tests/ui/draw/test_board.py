@@ -56,7 +56,7 @@ def test_nothing_is_wider_or_higher_than_its_place(
     assert model is not None
     drawn = inside(model, snapshot, run.name, width, height).lines
     assert len(drawn) <= height
-    for lines in (newest_lines(snapshot, run.name, width, height), banner(snapshot, width, height)):
+    for lines in (newest_lines(snapshot, run.name, width, height), banner(snapshot.headline, snapshot, width, height)):
         assert len(lines) <= max(1, height)
     if width >= 40:
         for line in drawn:

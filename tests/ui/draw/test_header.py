@@ -9,7 +9,7 @@ import pytest
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
-from lvmtui.ui.draw.header import banner, is_provisional, troubled, troubles
+from lvmtui.ui.draw.header import banner, troubled, troubles
 from lvmtui.ui.draw.lines import Line, width_of
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.terminal import TerminalDriver, driver
@@ -36,11 +36,11 @@ def text(line: Line) -> str:
 @pytest.mark.parametrize("name", ["middle", "end"])
 def test_the_answer_is_the_first_thing_on_the_board(snapshots: dict[str, Snapshot], name: str, width: int) -> None:
     snapshot = snapshots[name]
-    lines = banner(snapshot, width)
+    lines = banner(snapshot.headline, snapshot, width, 2)
     assert all(width_of(line) == width and {style for _, style in line} == {"banner"} for line in lines)
     said = " ".join(" ".join(text(line) for line in lines).split())
     assert " ".join(snapshot.headline.split()[:9]) in said and "one seed" in said
-    assert text(lines[0]).startswith(" Provisional:") is (name == "middle") is is_provisional(snapshot)
+    assert text(lines[0]).startswith(" Provisional:") is (name == "middle")
     assert ("4" in said and "left" in said) if name == "middle" else "all ended" in said
 
 

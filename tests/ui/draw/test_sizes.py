@@ -44,4 +44,7 @@ def test_the_chart_fills_its_place_and_says_what_a_doubling_is_worth() -> None:
     lines = size_chart(curve(8), 50, 10)
     assert len(lines) == 10 and any("128k" in text(line) for line in lines)
     assert any("trivial" in text(line) for line in lines)
-    assert size_words(curve(3)) == "still rising: a doubling +0.40 % [+0.10, +0.70]"
+    assert text(lines[-1]).split()[0] == "1k" and text(lines[-1]).split()[-1] == "128k"
+    said = "still rising: a doubling +0.40 % [+0.10, +0.70]"
+    assert size_words(curve(3), 50) == said and size_words(curve(3), 60) == f"held-out, {said}"
+    assert size_words(curve(3), 80) == f"held-out cosine by size, {said}"

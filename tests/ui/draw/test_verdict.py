@@ -62,8 +62,20 @@ def test_the_table_comes_before_three_lines_of_doubts(over: Snapshot) -> None:
     many = dataclasses.replace(over, caveats=tuple(f"Doubt {i}. And more of it." for i in range(6)))
     lines = table(many, 120)
     doubts = [i for i, line in enumerate(lines) if line.startswith(" Doubt")]
-    assert len(doubts) == 2 and min(doubts) > max(i for i, line in enumerate(lines) if "●" in line)
-    assert "5 more doubts, tab shows the report" in lines[doubts[-1] + 1] and "And more" not in "".join(lines)
+    assert len(doubts) == 3 and min(doubts) > max(i for i, line in enumerate(lines) if "●" in line)
+    assert "4 more doubts, tab shows the report" in lines[doubts[-1] + 1] and "And more" not in "".join(lines)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+@pytest.mark.parametrize("height", [12, 18, 24, 60])
+def test_doubts_are_whole_sentences_however_narrow(over: Snapshot, width: int, height: int) -> None:
+    sentences = [f"{name} is a doubt with a long sentence, of which no reader wants to see half" for name in "ABCDE"]
+    many = dataclasses.replace(over, caveats=tuple(f"{one}. More of it." for one in sentences))
+    drawn = text(verdict_view(many, many.runs[0].name, "rank", width, height))
+    said = " ".join(drawn.split())
+    shown = [one for one in sentences if f"{one}." in said]
+    assert said.count("is a doubt") == len(shown), "no sentence is cut"
+    assert f"{len(many.caveats) + 1 - len(shown)} " + ("more " if shown else "") + "doubts, tab" in said
 
 
 def test_the_trivial_have_the_names_that_reports_use(over: Snapshot) -> None:

@@ -14,12 +14,14 @@ import pytest
 from lvmtui.cli.parser import build_parser
 from lvmtui.models import MODELS
 from lvmtui.ui import child
-from lvmtui.ui.draw.new_form import Answers, Form, answer_lines
+from lvmtui.ui.draw.new_form import FIELDS, Answers, Form, answer_lines
 from lvmtui.ui.screens.new_campaign import NewScreen
 from lvmtui.ui.widgets.picker import VectorTree, completed, names
 from lvmtui.ui.widgets.prompt import TextField
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import middle
+
+TO_MODELS = ("tab",) * FIELDS.index("models")
 
 
 def filled(**texts: str) -> Form:
@@ -36,6 +38,12 @@ def filled(**texts: str) -> Form:
         (Form(chosen={"recipe": "tuned"}), "lvmtui demo --recipe tuned"),
         (Form(chosen={"size": "full"}), "lvmtui demo --size full"),
         (filled(more="--normalise --labels 'a b' c"), "lvmtui demo --normalise --labels 'a b' c"),
+        (filled(sizes="3", context="5 10"), "lvmtui demo --sizes 3 --context 5 10"),
+        (filled(data="'a b.npz'", sizes="10k, 20k all"), "lvmtui run --data 'a b.npz' --sizes 10k 20k all"),
+        (filled(data="a.npz b.npz c.npz"), "lvmtui run --data a.npz b.npz c.npz"),
+        (Form({"own-models": "mixer.py:Mixer"}, frozenset({"gru"})), "lvmtui demo --models gru mixer.py:Mixer"),
+        (Form({"own-models": "mixer.py:Mixer"}, frozenset()), "lvmtui demo --models mixer.py:Mixer"),
+        (filled(campaign="mine.toml", jobs="1"), "lvmtui run mine.toml --jobs 1"),
         (filled(**{"import": "'old runs/amn_80k' gru"}), "lvmtui import 'old runs/amn_80k' gru"),
     ],
 )
@@ -96,6 +104,8 @@ import json, pathlib, sys
 arguments = sys.argv[1:]
 log = pathlib.Path(sys.argv[0]).with_suffix(".log")
 log.open("a").write(json.dumps(arguments) + "\\n")
+if "--baseline" in arguments and "--expanded" not in arguments:
+    sys.exit("lvmtui: --baseline: --expanded is missing; name both files")
 if "nope.npz" in arguments:
     sys.exit("lvmtui: nope.npz: no such file; name another")
 if arguments[0] == "check":
@@ -137,7 +147,7 @@ async def test_facts_plan_and_faults_come_as_it_is_filled(
         assert "2,292 windows of 91" in shown(app) and "well to know" in shown(app)
         assert "size small: few windows" in shown(app) and "small models" in shown(app)
         await pilot.press(*"nope.npz")
-        await until(pilot, lambda: "name the other file as well" in shown(app))
+        await until(pilot, lambda: "--expanded is missing" in shown(app))
         await pilot.press("tab", *"/q.npz")
         await until(pilot, lambda: "nope.npz: no such file; name another" in shown(app))
         assert "lvmtui run --baseline nope.npz --expanded /q.npz" in shown(app)
@@ -151,7 +161,7 @@ async def test_enter_starts(tmp_path: Path, make_app: MakeApp, commands: Callabl
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("n")
         await pilot.pause()
-        await pilot.press("tab", "tab", "space", "tab", "tab", "enter", "down", "enter", "ctrl+s")
+        await pilot.press(*TO_MODELS, "space", "tab", "tab", "tab", "enter", "down", "enter", "ctrl+s")
         await until(pilot, lambda: "Start this campaign?" in shown(app))
         assert "10 runs, 2 side by side; expected 4 m 00 s" in shown(app)
         assert not any("--detach" in asked for asked in commands()), "one Enter starts nothing"
@@ -167,7 +177,7 @@ async def test_nothing_starts_without_a_model(
     app = make_app(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        await pilot.press("tab", "tab", "space", *("down", "space") * 4, "ctrl+s")
+        await pilot.press(*TO_MODELS, "space", *("down", "space") * 4, "ctrl+s")
         await pilot.pause()
         assert "no model is ticked" in shown(app)
         assert "esc leave" in shown(app), "there is no board to go back to"
@@ -219,7 +229,7 @@ async def test_letters_give_no_orders_in_the_form(
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("n")
         await pilot.pause()
-        await pilot.press("tab", "tab", *"pxXrvenq!c")
+        await pilot.press(*TO_MODELS, *"pxXrvenq!c")
         await pilot.pause()
         assert isinstance(app.screen, NewScreen) and app.is_running and not app.words
         await pilot.press("escape")
@@ -273,3 +283,15 @@ async def test_keys_typed_in_one_burst_keep_their_order(
         for key in (*"wrong.npz", "ctrl+u", *"a.npz", "tab", *"b.npz"):
             app.simulate_key(key)
         await until(pilot, lambda: "--baseline a.npz --expanded b.npz" in shown(app))
+        for key in (*TO_MODELS[1:], "space", "down", "down", "space", "tab", *"m.py:M"):
+            app.simulate_key(key)
+        await until(pilot, lambda: "--models lstm transformer graphmert_lvm m.py:M" in shown(app))
+
+
+async def test_what_is_ticked_is_told_without_colours(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press(*TO_MODELS, "down", "space")
+        await until(pilot, lambda: "[ ] LSTM" in shown(app) and shown(app).count("[x]") == len(MODELS) - 1)

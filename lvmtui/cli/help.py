@@ -1,0 +1,302 @@
+"""What `--help` prints: examples first, then options, on one screen of 80 by 24 characters (`run`: 40 lines).
+
+`PAGES` holds what each command's help shows before all else. A command with more options than fit names the common
+ones there; `--help-all` shows every option.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from lvmtui.system.errors import unknown
+
+USAGE = 2
+"""Exit code for a wrong command line."""
+EVERYWHERE = "all commands"
+"""Group of the options that every command has. It comes last."""
+
+# -- the words ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the help of one command shows first."""
+
+    examples: tuple[tuple[str, str], ...]
+    """The commonest ways to type it, each with what it does."""
+    common: tuple[str, ...] = ()
+    """The options that `--help` shows where there are too many for a screen. Empty: all but those in `RARE`."""
+
+
+ROOT = "lvmtui"
+RARE = ("poll",)
+"""Options of all commands that only `--help-all` shows."""
+PAGES: Mapping[str, Page] = {
+    ROOT: Page(
+        (
+            ("lvmtui demo", "a verdict in minutes"),
+            ("lvmtui run --baseline small.npz --expanded large.npz", "on your vectors"),
+            ("lvmtui", "the screen"),
+        )
+    ),
+    "demo": Page(
+        (
+            ("lvmtui demo", "one to three minutes"),
+            ("lvmtui demo --seeds 1 2 3", "a surer verdict in three times the time"),
+            ("lvmtui demo --detach", "start it and watch it on the screen: lvmtui"),
+        ),
+        ("seeds", "jobs", "engine", "plan", "detach"),
+    ),
+    "run": Page(
+        (
+            ("lvmtui run --baseline small.npz --expanded large.npz --plan", "only plan"),
+            ("lvmtui run --baseline small.npz --expanded large.npz --seeds 1 2 3", ""),
+            ("lvmtui run --data large.npz --sizes 5", "more data?"),
+        ),
+        ("baseline", "expanded", "data", "sizes", "models", "context", "seeds", "jobs", "engine", "plan", "detach"),
+    ),
+    "attach": Page(
+        (
+            ("lvmtui attach", "the newest campaign; ctrl-c leaves its runs alone"),
+            ("lvmtui attach --headless", "plain lines, for a pipe or a log"),
+            ("lvmtui attach --detach", "make sure that its runs go on, and return"),
+        )
+    ),
+    "status": Page(
+        (
+            ("lvmtui status", "the newest campaign"),
+            ("lvmtui status --campaign 0412", "another one; part of its id is enough"),
+            ("lvmtui status --json", "for programs"),
+        )
+    ),
+    "campaigns": Page(
+        (
+            ("lvmtui campaigns", "in this folder"),
+            ("lvmtui campaigns --workspace ~/vectors", "in another one"),
+            ("lvmtui campaigns --json", "for programs"),
+        )
+    ),
+    "serve": Page(
+        (
+            ("lvmtui serve", "prints the address; nothing can be changed there"),
+            ("lvmtui serve --control", "with the keys that change things"),
+            ("lvmtui serve --port 8080", "at another port"),
+        )
+    ),
+    "tensorboard": Page(
+        (
+            ("lvmtui tensorboard", "goes on until all runs are over"),
+            ("lvmtui tensorboard --once", "what is there now"),
+            ("lvmtui tensorboard --output tb", "in a folder of your choice"),
+        )
+    ),
+    "report": Page(
+        (
+            ("lvmtui report", "Markdown"),
+            ("lvmtui report --format html --output answer.html", "to send around"),
+            ("lvmtui report --format csv --table heldout --output -", "every window"),
+        )
+    ),
+    "pause": Page(
+        (
+            ("lvmtui pause gru", "all runs of a model"),
+            ("lvmtui pause gru/80k/1", "one run: model/arm/seed"),
+            ("lvmtui pause all", "everything, over lunch"),
+        )
+    ),
+    "resume": Page(
+        (
+            ("lvmtui resume all", "everything that is paused"),
+            ("lvmtui resume gru", "all runs of a model"),
+            ("lvmtui resume gru/80k/1", "one run: model/arm/seed"),
+        )
+    ),
+    "cancel": Page(
+        (
+            ("lvmtui cancel gru/80k/1", "one run: model/arm/seed"),
+            ("lvmtui cancel all", "the whole campaign"),
+            ("lvmtui cancel gru --force", "where a run does not stop by itself"),
+        )
+    ),
+    "retry": Page(
+        (
+            ("lvmtui retry gru/80k/1", "one run: model/arm/seed"),
+            ("lvmtui retry all", "all that failed or were cancelled"),
+            ("lvmtui retry gru --from-start", "without its checkpoint"),
+        )
+    ),
+    "queue": Page(
+        (
+            ("lvmtui queue", "the order as it is"),
+            ("lvmtui queue --jobs 2", "two runs side by side from now on"),
+            ("lvmtui queue --first gru lstm/80k", "these before the others"),
+        )
+    ),
+    "check": Page(
+        (
+            ("lvmtui check small.npz large.npz", "before training"),
+            ("lvmtui check books.parquet --vectors emb --article book", "which columns"),
+            ("lvmtui check --split", "of a campaign"),
+        ),
+        ("context", "vectors", "article", "order", "split", "campaign"),
+    ),
+    "embed": Page(
+        (
+            ("lvmtui embed texts/ --model sentence-transformers/all-MiniLM-L6-v2 -o v.npz", ""),
+            ("lvmtui embed texts.jsonl --text-field body --model ./my-encoder -o v.npz", ""),
+            ("lvmtui embed texts/ --model ./my-encoder -o v.npz --by paragraphs --half", ""),
+        ),
+        ("by", "device", "batch_size", "text_field"),
+    ),
+    "doctor": Page(
+        (
+            ("lvmtui doctor", "what is wrong with this machine, and what helps"),
+            ("lvmtui doctor --again", "after new drivers or another torch"),
+            ("lvmtui doctor --json", "for programs"),
+        )
+    ),
+    "import": Page(
+        (
+            ("lvmtui import old/lstm_80k old/lstm_340k", "folders of two runs"),
+            ("lvmtui import old/* --trained-on small.npz", "judge their weights"),
+            ("lvmtui import old/lstm --arm 80k --context 10", "what they do not say"),
+        )
+    ),
+    "trainer": Page(
+        (
+            ('lvmtui trainer test --command "python train.py"', "try it"),
+            ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
+            ("lvmtui trainer test --help", ""),
+        )
+    ),
+    "trainer test": Page(
+        (
+            ('lvmtui trainer test --command "python train.py"', "try it"),
+            ('lvmtui trainer test --command "python train.py" --checkpoints', "on TERM"),
+            ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
+        )
+    ),
+    "watch": Page(
+        (
+            ("lvmtui watch logs/", "all logs in a folder"),
+            ("lvmtui watch train.log --pattern 'epoch (?P<epoch>\\d+) loss (?P<loss>\\S+)'", ""),
+            ("lvmtui watch logs/ --once", "print the rows and stop"),
+        )
+    ),
+    "supervise": Page(
+        (
+            ("lvmtui supervise", "as it starts by itself"),
+            ("lvmtui supervise --workspace ~/vectors", "for another folder"),
+            ("lvmtui supervise --poll", "on a shared file system"),
+        )
+    ),
+}
+"""By what is typed after `lvmtui`."""
+
+OVERVIEW = (
+    ("demo", "train five small models on bundled vectors, compare them"),
+    ("run, attach", "plan and start a campaign on your vectors; follow it"),
+    ("check", "facts and faults of vector files; the proof of a split"),
+    ("embed", "make a vector file from texts"),
+    ("doctor", "test this machine: torch, GPUs, memory, disk, terminal"),
+    ("status, campaigns", "what every run is doing; what each campaign says"),
+    ("pause, resume", "stop runs at a checkpoint and go on from it"),
+    ("cancel, retry", "end runs for good; try them again"),
+    ("queue", "how many runs train side by side, and which come first"),
+    ("report, tensorboard", "write the comparison; write the curves"),
+    ("serve", "show the screen in a browser"),
+    ("trainer, watch", "try a trainer of your own; show logs of runs as rows"),
+    ("import", "take in runs of the original experiment's trainers"),
+)
+"""The commands as `lvmtui --help` shows them. `supervise` starts by itself and is left to `--help-all`."""
+
+# -- the form ----------------------------------------------------------------------------------------------------------
+
+
+class Formatter(argparse.HelpFormatter):
+    """`SIZE...` instead of `SIZE [SIZE ...]`, `--[no-]folds` instead of `--folds, --no-folds`."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs in ("+", "*"):
+            (name,) = self._metavar_formatter(action, default_metavar)(1)
+            return f"{name}..." if action.nargs == "+" else f"[{name}...]"
+        return super()._format_args(action, default_metavar)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if isinstance(action, argparse.BooleanOptionalAction):
+            return action.option_strings[0].replace("--", "--[no-]", 1)
+        if action.option_strings and action.nargs != 0:
+            return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"
+        return super()._format_action_invocation(action)
+
+    def add_lines(self, rows: Sequence[tuple[str, str]], between: str) -> None:
+        """Lines of two columns that stay as they are."""
+        width = max((len(first) for first, second in rows if second), default=0)
+        lines = (f"  {first:<{width}}{between}{second}" if second else f"  {first}" for first, second in rows)
+        self._add_item("{}\n\n".format, ["\n".join(lines)])
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints one line for a mistake instead of the whole usage, and a help that fits a screen."""
+
+    def __init__(self, *, page: Page | None = None, **more: Any) -> None:
+        """`page` None: a parser that only lends its options to others."""
+        super().__init__(add_help=False, formatter_class=Formatter, **more)
+        self.page = page
+
+    def error(self, message: str) -> NoReturn:
+        then = "" if message.endswith("?") else ";"
+        self.exit(USAGE, f"lvmtui: {message}{then} '{self.prog} --help' shows the options\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
+            self.error(str(unknown(what, str(value), map(str, action.choices))))
+
+    def option_names(self) -> list[str]:
+        return [name for action in self._actions for name in action.option_strings]
+
+    def format_help(self, everything: bool = False) -> str:
+        page = self.page or Page(())
+        formatter = Formatter(f"{self.prog} [options]")
+        needed = [action for action in self._actions if action.required or not action.option_strings]
+        formatter.add_usage(self.usage, needed, [])
+        formatter.add_text(self.description)
+        formatter.add_lines(page.examples, "  # ")
+        if self.prog == ROOT and not everything:
+            formatter.add_lines(OVERVIEW, "  ")
+            formatter.add_text("'lvmtui COMMAND --help' shows more of each, 'lvmtui --help-all' every option.")
+            return formatter.format_help()
+        for group in sorted(self._action_groups, key=lambda group: group.title == EVERYWHERE):
+            formatter.start_section("arguments" if group is self._positionals else group.title)
+            formatter.add_arguments(
+                action
+                for action in group._group_actions
+                if (everything or _is_common(action, page)) and (action.option_strings or action.help)
+            )
+            formatter.end_section()
+        return formatter.format_help()
+
+
+class HelpAll(argparse.Action):
+    """Prints every option."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        assert isinstance(parser, Parser)
+        print(parser.format_help(everything=True), end="")
+        parser.exit()
+
+
+def _is_common(action: argparse.Action, page: Page) -> bool:
+    if action.required or not action.option_strings or action.dest in ("help", "workspace"):
+        return True
+    return action.dest in page.common if page.common else action.dest not in RARE

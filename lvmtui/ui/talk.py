@@ -1,0 +1,53 @@
+"""What the program says to whoever sits before it: words on the last line, for a moment."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from textual.app import App
+
+SAID = 4.0
+"""Seconds that a message stays on the last line."""
+LETTERS = 20.0
+"""Characters of a long message that are read in a second."""
+READ = 1.0
+"""Seconds after which the next key removes it."""
+
+
+class Talks(App[int], inherit_bindings=False):
+    """A program that says something now and then. Its views show `words`."""
+
+    words = ""
+    _saying = 0
+    """Number of the newest message."""
+    _said = 0.0
+    """When it was said, by the monotonic clock."""
+
+    def redraw(self) -> None:
+        """Show `words`, or no longer."""
+        raise NotImplementedError
+
+    def say(self, words: str) -> None:
+        """Show words on the last line for a moment."""
+        self.words = words
+        self._saying += 1
+        self._said = time.monotonic()
+        self.set_timer(max(SAID, len(words) / LETTERS), partial(self._hush_old, self._saying))
+        self.redraw()
+
+    def hush(self) -> None:
+        """Take the words off the last line."""
+        if self.words:
+            self.words = ""
+            self.redraw()
+
+    def hush_read(self) -> None:
+        """A key was pressed: remove a message that was there long enough to be read."""
+        if time.monotonic() - self._said > READ:
+            self.hush()
+
+    def _hush_old(self, saying: int) -> None:
+        """Take words off the last line, unless newer ones came."""
+        if saying == self._saying:
+            self.hush()
