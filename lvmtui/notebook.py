@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas
 
+    from lvmtui.datasets.centre import Centre
+
 TABLES = ("runs", "curves", "heldout", "comparisons")
 
 
@@ -233,6 +235,14 @@ class Campaign:
     def comparisons(self) -> Rows[Comparison]:
         """In the order of the ranking."""
         return Rows(_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
+
+    def centre(self, seed: int | None = None) -> Centre | None:
+        """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where
+        vectors are not centred. Raises UserError."""
+        from lvmtui.datasets.split import read_heldout
+
+        fold = self.plan.fold_of(self.plan.seeds[0] if seed is None else seed)
+        return read_heldout(self._state.dir.split_of(fold)).centre if self.plan.centre else None
 
     def table(self, name: str) -> Rows[Any]:
         """One of TABLES by its name."""

@@ -305,6 +305,14 @@ class Options:
         "(new), or both; default: both",
         choices=POPULATIONS,
     )
+    centre: str = option(
+        DATA,
+        "no",
+        "subtract what all vectors share, their mean or their median, and scale by what they vary by; fitted to the "
+        "training windows, and everything is judged in that space; default: no",
+        choices=("no", "mean", "median"),
+        hint="no; or mean, median",
+    )
     normalise: bool = option(DATA, False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(
         RUNNING, None, "restart a run that makes no step for this many seconds", metavar="SECONDS", above=0

@@ -207,6 +207,7 @@ def make_plan(
         contexts=contexts if len(contexts) > 1 else (),
         between=tuple(facts[name] for name in facts if name not in ARMS),
         subsets=options.subsets if options.sizes else "",
+        centre=data.splits[0].facts.centre,
     )
     alone = [(spec.arm, work_of(spec, device=options.device)) for spec in specs]
     seconds = [(arm, time_of(work, all_of(work), shown).mean) for arm, work in alone]
@@ -337,6 +338,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         device=options.device,
         threads=1,
         deterministic=options.deterministic,
+        centre=split.facts.centre.by if split.facts.centre else "",
     )
     if weights:
         return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
