@@ -71,7 +71,7 @@ class WatchedLog:
         self.facts = LogFacts(name)
 
     def look(self) -> None:
-        """Read what is new. A file that was replaced or cut is read from its start; of one that has gone the row stays."""
+        """Read what is new; a file that was replaced or cut from its start. A log that has gone keeps its row."""
         try:
             changed = self._path.stat().st_mtime
         except OSError:
