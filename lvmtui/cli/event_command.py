@@ -39,7 +39,7 @@ from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.table import Table
 
 SECONDS = 30.0
-"""A command may take."""
+"""Seconds that a command may take."""
 TRIES = 2
 AGAIN = 2.0
 """Seconds before the second try."""
@@ -50,7 +50,7 @@ WAIT = 75.0
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 if it stands in `told.jsonl` now, 1 if not."""
+    """Returns exit code 0 if it stands in `told.jsonl` now, else 1."""
     folder, command = CampaignDir(Path(arguments[0]).resolve()), arguments[2]
     happening = decode(Happening, json.loads(arguments[1]))
     if (lock := _lock(folder.telling)) is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
 from lvmtui.formats.trainer_log import (
     CheckpointSaved,
     Evaluated,
@@ -82,7 +82,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     return [*says, *shown, *more], True
 
 
-def reading_words(reading: Reading) -> str:
+def reading_words(reading: LineReading) -> str:
     """`epoch 3, validation cosine .5012, training loss .4801`."""
     what = "validation" if reading.evaluated else "training"
     found = [

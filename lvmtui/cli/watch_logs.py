@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
 from lvmtui.state.tail import LogCursor
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
@@ -46,7 +46,7 @@ class LogFacts:
     lines: int = 0
     """That a pattern was found in."""
 
-    def after(self, reading: Reading) -> LogFacts:
+    def after(self, reading: LineReading) -> LogFacts:
         """With one more line."""
         cosine = self.cosine if reading.cosine is None else reading.cosine
         best = self.best if reading.cosine is None else max(reading.cosine, -2.0 if self.best is None else self.best)

@@ -136,11 +136,11 @@ class CampaignReader:
             state, self._stalls.stalled(planned.run, state.live), partial(self._owners.works_in, reader.folder)
         )
         if life is Life.NONE and state.trainer.ending is None:
-            state = reader.refresh() or state  # it may have said its last word and left since its log was read
+            state = reader.refresh() or state  # it may have logged its end and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))
 
     def look_at_pulse(self) -> frozenset[str]:
-        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns whose are new."""
+        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""
         self._pulse.refresh()
         return self._pulse.moved
 
