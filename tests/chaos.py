@@ -28,6 +28,7 @@ from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, deco
 from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system.numbers import date
 from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
@@ -217,7 +218,7 @@ class Chaos:
         folder = self.workspace.run(self.random.choice(self.campaign.runs))
         away = self.workspace.root / "moved away"
         folder.path.rename(away)
-        wait_until(lambda: not self.trainers(folder) or self.supervisor is None, 30)
+        sleep_until(lambda: not self.trainers(folder) or self.supervisor is None, 30)
         kill_all(lambda: self.trainers(folder))
         away.rename(folder.path)
 
@@ -233,7 +234,7 @@ class Chaos:
                 write_intent(copy.run(planned).intent, "cancel", by="chaos", force=True)
         supervisor = self.start_supervisor(copy, self._boot, ())
         try:
-            wait_until(lambda: supervisor.poll() is not None, self.random.uniform(2.0, 5.0))
+            sleep_until(lambda: supervisor.poll() is not None, self.random.uniform(2.0, 5.0))
             for planned in self.campaign.runs:
                 self.copy_reached |= living & _reached(copy.run(planned)) - _reached(self.workspace.run(planned))
         finally:
@@ -318,12 +319,12 @@ class Chaos:
             assert time.monotonic() < until, self.describe()
             self.supervise()
             time.sleep(0.2)
-        assert wait_until(self.told, 60), "not every end is in the logs"
+        assert sleep_until(self.told, 60), "not every end is in the logs"
         for process in self.supervisors:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-        assert wait_until(lambda: not self.trainers(), 30), self.trainers()
+        assert sleep_until(lambda: not self.trainers(), 30), self.trainers()
 
     def told(self) -> bool:
         """The supervisor has written down how every run ended."""
@@ -347,16 +348,6 @@ class Chaos:
         state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
         lines = [f"{view.planned.run}: {view.status}" for view in state.runs]
         return "\n".join(["", *lines, *map(str, self.trainers()), f"seed {self.seed}"])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """True as soon as the condition is."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 # What must hold afterwards --------------------------------------------------------------------------------------------
