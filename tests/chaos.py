@@ -71,7 +71,7 @@ class Chaos:
     def events(self) -> dict[str, tuple[int, Callable[[], None]]]:
         """Name -> (how often, relatively; what)."""
         events: dict[str, tuple[int, Callable[[], None]]] = {
-            "a trainer is killed": (4, self.kill_trainer),
+            "a trainer is killed": (4, lambda: self.signal_trainer(signal.SIGKILL)),
             "a trainer is told to leave": (2, lambda: self.signal_trainer(signal.SIGTERM)),
             "a trainer is stopped for a while": (2, self.stop_trainer),
             "the supervisor is killed": (4, self.kill_supervisor),
@@ -115,9 +115,6 @@ class Chaos:
             if self.finished:
                 self.say("      all runs are finished")
                 break
-
-    def kill_trainer(self) -> None:
-        self.signal_trainer(signal.SIGKILL)
 
     def signal_trainer(self, number: signal.Signals) -> None:
         if processes := self.trainers():
@@ -179,12 +176,8 @@ class Chaos:
         order = [planned.run for planned in self.campaign.runs]
         self.random.shuffle(order)
         with suppress(OSError):
-            write_campaign_intent(
-                self.workspace.campaign(self.campaign.id).intent,
-                by="chaos",
-                jobs=self.random.randint(1, 3),
-                order=tuple(order),
-            )
+            path = self.workspace.campaign(self.campaign.id).intent
+            write_campaign_intent(path, by="chaos", jobs=self.random.randint(1, 3), order=tuple(order))
 
     def tear_log(self) -> None:
         """What a writer leaves that was killed in the middle of a line."""
