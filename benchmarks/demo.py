@@ -45,14 +45,14 @@ def timed(root: Path, *command: str) -> int:
     wall = time.monotonic() - began
     workspace = Workspace(root)
     state = CampaignReader(workspace, newest_campaign(workspace)).refresh()
-    finished = [v.state.trainer.finished for v in state.runs if v.state and v.state.trainer.finished]
+    finished = [view.finished for view in state.runs if view.finished]
     own = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"\nexit code {code}; {len(finished)} of {len(state.runs)} runs finished; load now {os.getloadavg()[0]:.1f}")
     print(f"wall {wall:.0f} s; plan shown after {first_line or 0:.1f} s, first run after {first_progress or 0:.1f} s")
     for arm in ("baseline", "expanded"):
-        seconds = [f.active for v in state.runs if v.planned.arm == arm and v.state and (f := v.state.trainer.finished)]
+        seconds = [v.finished.active for v in state.runs if v.planned.arm == arm and v.finished]
         print(f"runs of the {arm} arm: {sum(seconds):.0f} s of work, the longest {max(seconds, default=0):.0f} s")
-    spent = parts(workspace, [v.planned for v in state.runs if v.state and v.state.trainer.finished])
+    spent = parts(workspace, [view.planned for view in state.runs if view.finished])
     active = sum(spent.values())
     shares = ", ".join(f"{what} {seconds:.1f} s ({seconds / active:.0%})" for what, seconds in spent.items())
     print(f"all runs: {active:.0f} s of work: {shares}")

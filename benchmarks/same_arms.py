@@ -53,7 +53,7 @@ def train(workspace: Workspace, campaign: Campaign) -> CampaignState:
     reader = CampaignReader(workspace, workspace.campaign(campaign.id))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     for view in reader.refresh().runs:
-        if not (view.state and view.state.trainer.finished):
+        if not view.finished:
             command = [sys.executable, "-P", "-m", "trainers", str(view.folder.path)]
             with view.folder.log.open("ab") as log:
                 subprocess.run(command, env=environment, stdout=log, stderr=log, check=False)

@@ -212,9 +212,9 @@ def train_one(workspace: Path, trial: Trial) -> Result:
             super().evaluate()
             seconds.append(time.process_time() - began)
 
-    journal = Journal(folder, time.monotonic())
-    training = Timed(folder, Orders(folder.intent), journal)
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # the answers stand on stdout
+        journal = Journal(folder, time.monotonic())
+        training = Timed(folder, Orders(folder.intent), journal)
         try:
             training.prepare()
             training.run()

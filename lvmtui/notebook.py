@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas
 
+    from lvmtui.datasets.centre import Centre
+
 TABLES = ("runs", "curves", "heldout", "comparisons")
 
 
@@ -234,6 +236,14 @@ class Campaign:
         """In the order of the ranking."""
         return Rows(_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
 
+    def centre(self, seed: int | None = None) -> Centre | None:
+        """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where
+        vectors are not centred. Raises UserError."""
+        from lvmtui.datasets.split import read_heldout
+
+        fold = self.plan.fold_of(self.plan.seeds[0] if seed is None else seed)
+        return read_heldout(self._state.dir.split_of(fold)).centre if self.plan.centre else None
+
     def table(self, name: str) -> Rows[Any]:
         """One of TABLES by its name."""
         rows: Rows[Any] = getattr(self, name)
@@ -327,8 +337,7 @@ def _curve(plan: Plan, view: RunView) -> Iterable[CurvePoint]:
 
 
 def _scored(view: RunView) -> bool:
-    finished = view.state.trainer.finished if view.state else None
-    return bool(finished and finished.heldout_digest)
+    return bool(view.finished and view.finished.heldout_digest)
 
 
 def _heldout(plan: Plan, view: RunView) -> Heldout:
@@ -336,8 +345,8 @@ def _heldout(plan: Plan, view: RunView) -> Heldout:
 
     from lvmtui.verdict.compare import read_scores
 
-    assert view.state and view.state.trainer.finished, "only scored runs are asked"
-    scores, fault = read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
+    assert view.finished, "only scored runs are asked"
+    scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     if scores is None:
         raise UserError(f"{view.planned.run}: {fault}; restore the file")
     return Heldout(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.threads import ONE_THREAD
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKED = ("lvmtui", "trainers", "tests", "benchmarks", "docs")
@@ -20,7 +23,7 @@ def main(arguments: list[str]) -> int:
     for step in STEPS:
         command = [sys.executable, "-m", *step, *(arguments if step[0] == "pytest" else ())]
         print("$", *command[1:], flush=True)
-        code = subprocess.run(command, cwd=ROOT).returncode
+        code = subprocess.run(command, cwd=ROOT, env={**ONE_THREAD, **os.environ}).returncode
         if code:
             return code
     return 0

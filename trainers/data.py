@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor
 
 from lvmtui.datasets.arm import open_store_of
+from lvmtui.datasets.centre import Centre
 from lvmtui.datasets.split import read_arm_windows, read_heldout
 from lvmtui.datasets.windows import narrowed
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import UserError
+from trainers.centre import on_device
 from trainers.device import refuse_too_large
 
 LARGE = 256 << 20
@@ -56,6 +59,8 @@ class Windows:
     context: int
     file: RowFile | None = None
     """The file the vectors are mapped from, if it pays to read ahead."""
+    centred: Callable[[Tensor], Tensor] | None = None
+    """Centres rows (..., D); None: they are used as they are."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -69,8 +74,9 @@ class Windows:
         """Contexts (B, T, D) and targets (B, D) of some windows, each copied once and contiguous."""
         rows = self.starts[which, None] + torch.arange(self.context + 1, device=self.starts.device)
         # index_select copies whole rows, three times as fast as indexing with a tensor
-        contexts = self.vectors.index_select(0, rows[:, :-1].flatten())
-        return contexts.view(len(rows), self.context, -1), self.vectors.index_select(0, rows[:, -1])
+        contexts = self.vectors.index_select(0, rows[:, :-1].flatten()).view(len(rows), self.context, -1)
+        targets = self.vectors.index_select(0, rows[:, -1])
+        return (contexts, targets) if self.centred is None else (self.centred(contexts), self.centred(targets))
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class RunData:
     train: Windows
     validation: Windows
     heldout: Heldout
+    centre: Centre | None = None
 
 
 def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
@@ -116,15 +123,18 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     if spec.context > held.context:
         raise UserError(f"{split}: its windows have {held.context} vectors, the run needs {spec.context}; start again")
 
-    def windows(vectors: Tensor, starts: np.ndarray, file: RowFile | None = None) -> Windows:
-        seen = narrowed(starts.astype(np.int64), held.context, spec.context)
-        return Windows(vectors, torch.from_numpy(seen).to(device), spec.context, file)
+    centred = on_device(held.centre, device)
 
-    judging = windows(torch.from_numpy(held.vectors).to(device), held.starts)
+    def windows(starts: np.ndarray) -> Windows:
+        seen = narrowed(starts.astype(np.int64), held.context, spec.context)
+        return Windows(vectors, torch.from_numpy(seen).to(device), spec.context, file, centred)
+
+    judging = replace(windows(held.starts), vectors=torch.from_numpy(held.judged).to(device), file=None, centred=None)
     return RunData(
-        windows(vectors, arm.train, file),
-        windows(vectors, arm.validation, file),
+        windows(arm.train),
+        windows(arm.validation),
         Heldout(judging, held.starts, held.context, held.cluster, held.stratum, held.group, fingerprint),
+        held.centre,
     )
 
 

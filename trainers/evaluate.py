@@ -30,10 +30,12 @@ from trainers.user_code import Loss
 
 BATCH = 512
 """Windows predicted at once: large enough to be fast, small enough that an order is obeyed at once."""
+WARM_UP, QUERIES = 20, 200
+"""Single predictions that are not timed, and that are, for the latency."""
 
 
 @dataclass(frozen=True)
-class Scores:
+class Validation:
     """Means over the windows of a set."""
 
     loss: float
@@ -57,8 +59,8 @@ def loss_and_cosine(by: str | Loss, raw: Tensor, predicted: Tensor, target: Tens
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Callable[[], None]) -> Scores:
-    """Scores of `model` on `windows`. `between` is called between batches and may raise to stop."""
+def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Callable[[], None]) -> Validation:
+    """How good `model` is on `windows`. `between` is called between batches and may raise to stop."""
     forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)
     total = torch.zeros(windows.vectors.shape[1], dtype=torch.float64)
@@ -73,7 +75,7 @@ def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Call
         sums += torch.stack([batch_loss, batch_cosine, batch_last]).cpu().double() * len(target)
         total += predicted.sum(0).cpu().double()
     mean_loss, cosine, last = (sums / len(windows)).tolist()
-    return Scores(mean_loss, cosine, cosine - last, last, 1 - float((total / len(windows)).norm()))
+    return Validation(mean_loss, cosine, cosine - last, last, 1 - float((total / len(windows)).norm()))
 
 
 @torch.no_grad()
@@ -90,14 +92,14 @@ def predict(model: nn.Module, windows: Windows, between: Callable[[], None]) -> 
 
 
 @torch.no_grad()
-def latency(model: nn.Module, context: Tensor, queries: int = 200) -> tuple[float, float]:
+def latency(model: nn.Module, context: Tensor) -> tuple[float, float]:
     """Milliseconds for one prediction of context (1, T, D): median and 95th percentile."""
     model.eval()
     times = []
-    for query in range(queries + queries // 10):
+    for query in range(WARM_UP + QUERIES):
         started = time.perf_counter()
         model(context).cpu()  # the copy waits for the device
-        if query >= queries // 10:  # the first ones warm up
+        if query >= WARM_UP:
             times.append(1e3 * (time.perf_counter() - started))
     return float(np.percentile(times, 50)), float(np.percentile(times, 95))
 

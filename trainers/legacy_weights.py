@@ -2,7 +2,8 @@
 
 Their parameter names may differ from ours, and so may their architecture, even where all shapes agree. So names are
 mapped only where there is exactly one way to do it (`mapped`), and the model must then reach, on the vectors it was
-trained on, the cosine in its history (`prove`). Otherwise the run fails with one line and is ranked by its history.
+trained on, the cosine in its history (`check_weights`). Otherwise the run fails with one line and is ranked by its
+history.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
     best = evaluation_of(history, cosine, path)
     state.model.load_state_dict(weights)
     state.averaged.load_state_dict(weights)
-    prove(state.averaged, spec, workspace, best, between)
+    check_weights(state.averaged, spec, workspace, best, between)
     place = state.place
     place.step = place.evaluated_step = spec.total_steps
     place.best_step, place.best_cosine = best.step, _known(best.cosine, math.nan)
@@ -205,7 +206,9 @@ def _holds(weight: Tensor, buffer: Tensor) -> bool:
 # Proof ----------------------------------------------------------------------------------------------------------------
 
 
-def prove(model: nn.Module, spec: RunSpec, workspace: Path, claimed: Evaluated, between: Callable[[], None]) -> None:
+def check_weights(
+    model: nn.Module, spec: RunSpec, workspace: Path, claimed: Evaluated, between: Callable[[], None]
+) -> None:
     """Check that the model reaches the claimed cosine on the vectors it was trained on. Raises UserError if not."""
     store = open_store_of(spec.data, workspace)
     starts = store.window_starts(spec.context, spec.data.rows)

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lvmtui.datasets.centre import Centre
 from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
 from lvmtui.system.errors import UserError
+from trainers.centre import InFileSpace
 from trainers.correction import Correction
 from trainers.data import Windows
 from trainers.device import random_state, set_random_state
@@ -158,7 +160,9 @@ class TrainState:
         set_random_state(self.device, state)
 
 
-def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor], workspace: Path) -> dict[str, Any]:
+def best_model(
+    spec: RunSpec, place: Place, weights: Mapping[str, Tensor], workspace: Path, centre: Centre | None = None
+) -> dict[str, Any]:
     """The content of `best_model.pt`: the best weights so far, with all that is needed to use them."""
     return {
         "format": 1,
@@ -174,6 +178,7 @@ def best_model(spec: RunSpec, place: Place, weights: Mapping[str, Tensor], works
         "trained_on": asdict(spec.data),
         "state_dict": dict(weights),
         **_own_of(spec, workspace),
+        **({"centre": {name: torch.from_numpy(part) for name, part in vars(centre).items()}} if centre else {}),
     }
 
 
@@ -203,6 +208,7 @@ def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:
 def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
     """The model in a `best_model.pt`, ready to predict: (B, T, D) contexts of unit vectors -> (B, D), any length.
 
+    A model that was trained on centred vectors takes vectors of the file's space all the same and gives such.
     A user's own model brings its Python code along, which is run only with `run_its_code`: look at what you run.
     Raises UserError without it, OSError, or pickle.UnpicklingError for a file that holds more than tensors and plain
     values.
@@ -215,6 +221,8 @@ def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
     own = load_kept(kept) if "own" in kept else None
     model = build_forecaster(kept["model"], kept["dim"], kept["size"], recipe, kept["context"], None, own)
     model.load_state_dict(kept["state_dict"])
+    if "centre" in kept:
+        model = InFileSpace(model, Centre(kept["centre"]["shift"].numpy(), kept["centre"]["scale"].numpy()))
     return model.eval()
 
 

@@ -271,7 +271,7 @@ class Training:
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""
-        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace)
+        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace, self.data.centre)
         return save_archive(self.folder.best_model, content)
 
     def between(self) -> None:

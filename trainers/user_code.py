@@ -106,11 +106,11 @@ def load_kept(kept: Mapping[str, Any]) -> nn.Module:
 
 
 class Bounded:
-    """Stands in for stdout or stderr while a user's code runs, and passes on at most `most` characters."""
+    """Stands in for stdout or stderr while a user's code runs, and passes on at most MOST_OUTPUT characters."""
 
-    def __init__(self, stream: Any, most: int = MOST_OUTPUT) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._left = most
+        self._left = MOST_OUTPUT
 
     def write(self, text: str) -> int:
         if self._left > 0:

@@ -243,8 +243,9 @@ def check(given: argparse.Namespace) -> int:
 def import_runs(given: argparse.Namespace) -> int:
     from lvmtui.legacy.importer import import_folders
 
-    folders, context = [Path(f) for f in given.folders], _one_context(given.context)
-    for line in import_folders(workspace_of(given), folders, given.arm, given.trained_on, context):
+    folders, context = [Path(folder) for folder in given.folders], _one_context(given.context)
+    trained_on = None if given.trained_on is None else Path(given.trained_on)
+    for line in import_folders(workspace_of(given), folders, given.arm, trained_on, context):
         print(line)
     return Exit.OK
 

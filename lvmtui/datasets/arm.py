@@ -67,7 +67,7 @@ def arm_of(name: ArmName, file: str, store: Store, rows: tuple[int, int] | None 
     return Arm(name, file, store.folder, rows or (0, store.facts.rows), store.facts.fingerprint)
 
 
-def open_store_of(data: ArmData, workspace: Path, progress: Progress | None = None) -> Store:
+def open_store_of(data: ArmData, workspace: Path) -> Store:
     """The store of an arm that a campaign or run wrote down; made again from the arm's file if it is gone or damaged.
 
     A store is only a cache. Raises UserError if the file is gone too, or is not what the campaign was planned with.
@@ -76,9 +76,9 @@ def open_store_of(data: ArmData, workspace: Path, progress: Progress | None = No
     with suppress(UserError):
         return open_store(folder)
     if data.file == BUNDLED:
-        bundled_arms(workspace, progress)
+        bundled_arms(workspace)
     else:  # the plan has accepted the rows; whether they are scaled or not, the store is the same to the bit
-        store = convert(Path(data.file), workspace, reading=data.reading, normalise=True, progress=progress)
+        store = convert(Path(data.file), workspace, reading=data.reading, normalise=True)
         if store.facts.fingerprint != data.fingerprint:
             raise UserError(
                 f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store "

@@ -65,7 +65,7 @@ class ArmBaselines(TrivialBaselines):
 
 def score_baseline(predict: Predictor, heldout: HeldOut, context: int) -> Scores:
     """Score a baseline that sees `context` vectors on the held-out windows as a model is scored."""
-    vectors, starts = heldout.vectors, heldout.starts
+    vectors, starts = heldout.judged, heldout.starts
     rows = max(1, GATHERED_BYTES // (4 * vectors.shape[1] * (context + 1)))
     seen = narrowed(starts, heldout.context, context)
     pieces = [predict(gather(vectors, seen[i : i + rows], context)[0]) for i in range(0, len(starts), rows)]
@@ -85,7 +85,7 @@ def measure(
     `context`: how many vectors they see; default: all of the windows' context.
     """
     began = time.monotonic()
-    context = context or heldout.context
+    store, context = replace(store, centre=heldout.centre), context or heldout.context
     windows = ArmWindows(*(narrowed(w, heldout.context, context) for w in (windows.train, windows.validation)))
     begins = narrowed(heldout.starts, heldout.context, context)
     if not len(windows.validation):  # another program trained on this arm: which windows it kept apart is not known
@@ -102,7 +102,7 @@ def measure(
         }
         scored[title] = TrivialScore(scores.cosine, scores.margin, scores.hit(1), scores.hit(5), scores.hit(10))
         validated[title] = means(store, windows.validation, context, predict)
-        if found := forward_scores(predict, heldout.vectors, begins, context, heldout.cluster):
+        if found := forward_scores(predict, heldout.judged, begins, context, heldout.cluster):
             forward[title] = found
     document = ArmBaselines(
         arm=name,

@@ -26,6 +26,8 @@ from lvmtui.system.errors import UserError
 
 RANDOM_SHARE = 0.10
 """Share of the windows held out by the random split that we warn of."""
+SAMPLED = 1_024
+"""Rows whose cosines with each other tell how alike any two are."""
 PART = 0.99
 """Share of the baseline's vectors in the expanded arm that makes it a part of it."""
 
@@ -109,8 +111,9 @@ def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
         )
     if longest < 1:
         return (
-            f"{facts.file}: no two rows that follow each other are of one article; sort them by article and reading "
-            "order, or leave article_id out"
+            f"{facts.file}: each of its {facts.articles:,} articles has one vector, as in a search set, so there is "
+            "nothing that comes next to learn; embed the texts sentence by sentence instead (lvmtui embed), or name "
+            "the ids that rows have in common with --article"
         )
     return (
         f"{facts.file}: no article has {context + 1} vectors that follow each other, the longest has {longest + 1}; "
@@ -150,6 +153,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     cosines = _neighbour_cosines(store, arm.rows)
     coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
     runs = arm.vectors - context
+    chance, spread = chance_of(store.vectors, arm.rows)
     return FileFacts(
         file=arm.title,
         label=arm.label,
@@ -167,6 +171,8 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         random_leak=_random_leak(starts, arm.vectors, context),
         fingerprint=arm.fingerprint,
         reading=() if arm.file == BUNDLED else store.facts.notes,
+        chance=chance,
+        chance_spread=spread,
     )
 
 
@@ -212,6 +218,13 @@ def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[Floats, Flo
         next_[at : at + len(block) - 1] = np.einsum("nd,nd->n", block[:-1], block[1:])
         after_next[at : at + max(0, len(block) - 2)] = np.einsum("nd,nd->n", block[:-2], block[2:])
     return next_, after_next
+
+
+def chance_of(vectors: Floats, rows: tuple[int, int]) -> tuple[float, float]:
+    """Mean and standard deviation of the cosine of any two of up to SAMPLED rows."""
+    some = vectors[np.unique(np.linspace(rows[0], rows[1] - 1, SAMPLED).astype(np.int64))]
+    cosines = (some @ some.T)[np.triu_indices(len(some), 1)]
+    return float(cosines.mean(dtype=np.float64)), float(cosines.std(dtype=np.float64))
 
 
 def _together(store: Store, rows: tuple[int, int]) -> Mask:

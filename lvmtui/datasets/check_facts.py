@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lvmtui.datasets.store import Kind, RowScan
-from lvmtui.formats.data_facts import Neighbours, SpaceFacts
+from lvmtui.formats.data_facts import Neighbours, SpaceFacts, unordered_words
 from lvmtui.formats.spec import USUAL_CONTEXT
 
 
@@ -42,6 +42,15 @@ class FileFacts:
     """As the report shows it: 64 hex digits that change when the content, or what is read of it, does."""
     reading: tuple[str, ...] = ()
     """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
+    chance: float | None = None
+    """Mean cosine of any two vectors."""
+    chance_spread: float | None = None
+    """Its standard deviation over pairs."""
+
+    @property
+    def unordered(self) -> str:
+        """What to know where the rows are in no order; else empty."""
+        return unordered_words(self.file, self.coherence, self.chance, self.chance_spread)
 
 
 @dataclass(frozen=True)

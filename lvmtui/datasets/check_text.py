@@ -65,7 +65,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
     ]
     if facts.coherence is not None and facts.forward_signal is not None:
         lines += [
-            ("neighbours", f"mean cosine {facts.coherence:.3f}"),
+            ("neighbours", f"mean cosine {facts.coherence:.3f}; of any two vectors {facts.chance or 0.0:.3f}"),
             (
                 "order",
                 f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",
@@ -159,6 +159,8 @@ def _file_notes(facts: FileFacts) -> list[str]:
         )
     if facts.windows < FEW_WINDOWS:
         notes.append(f"{facts.file}: only {facts.windows:,} windows; few can be held out, and intervals will be wide")
+    elif facts.unordered:
+        notes.append(facts.unordered)
     elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
         notes.append(
             f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "

@@ -211,11 +211,11 @@ class _Rows:
         return representative[order], place[which]
 
 
-def _spread(rows: int, count: int = SAMPLE) -> Integers:
-    """Up to `count` rows in 64 stretches: single rows would draw all of a mapped file into memory."""
-    if rows <= count:
+def _spread(rows: int) -> Integers:
+    """Up to SAMPLE rows in 64 stretches: single rows would draw all of a mapped file into memory."""
+    if rows <= SAMPLE:
         return np.arange(rows)
-    stretch = count // 64
+    stretch = SAMPLE // 64
     starts = np.linspace(0, rows - stretch, 64).astype(np.int64)
     return np.unique(starts[:, None] + np.arange(stretch))
 

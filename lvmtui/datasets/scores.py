@@ -205,7 +205,7 @@ def score_and_write(
 
     Raises OSError, and ValueError for predictions that are not finite.
     """
-    scores = score(predicted, held.vectors, held.starts, held.context, counting, held.group)
+    scores = score(predicted, held.judged, held.starts, held.context, counting, held.group)
     with written_beside(path) as beside:
         with beside.open("wb") as file:
             np.savez(

@@ -5,7 +5,8 @@ A split is a folder that needs nothing else to be used:
     heldout_windows.npz     vectors float32 (M, D); starts int64 (W,), rows of `vectors`; cluster int32 (W,);
                             stratum uint8 (W,): 0 the baseline's own source, 1 the new source;
                             group int64 (M,), equal for vectors that are the same by content;
-                            context int64 (): vectors in a context, 5 where it is missing
+                            context int64 (): vectors in a context, 5 where it is missing;
+                            shift, scale float32 (D,): the centre, where vectors are centred
     baseline.npz            train int64, validation int64: starts, rows of the arm's STORE
     expanded.npz            the same; with more than two sizes also size2.npz, size3.npz, ...
     split.json              `SplitFacts`
@@ -16,14 +17,17 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lvmtui.datasets.centre import Centre
 from lvmtui.datasets.near_copies import EQUAL
 from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import dump_document, encode, read_document
 from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, arm_names
 from lvmtui.formats.spec import Arm as ArmName
@@ -85,6 +89,8 @@ class SplitFacts:
     """Of the arms between the two, smallest first."""
     context: int = USUAL_CONTEXT
     """Vectors in a context. Models with a shorter one see the last vectors of the same windows."""
+    centre: Centring | None = None
+    """Set where models train and are judged on centred vectors."""
     version: int = VERSION
 
     @property
@@ -99,7 +105,7 @@ class HeldOut:
     """The windows that judge: W windows over M vectors."""
 
     vectors: Floats
-    """(M, D) unit rows: those the windows need."""
+    """(M, D) unit rows: those the windows need, in the space of the file."""
     starts: Integers
     """(W,) rows of `vectors`."""
     cluster: npt.NDArray[np.int32]
@@ -110,12 +116,26 @@ class HeldOut:
     """(M,) Vectors of the same number are one candidate in a rank. None in splits made before groups were kept."""
     context: int = USUAL_CONTEXT
     """Vectors in the contexts of all windows of the split."""
+    centre: Centre | None = None
+    """Models train and are judged on vectors centred by this; None: on the vectors as they are."""
+
+    @cached_property
+    def judged(self) -> Floats:
+        """(M, D) unit rows in the space in which predictions are made and judged."""
+        return self.vectors if self.centre is None else self.centre(self.vectors)
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Those that are kept, by name."""
+        found = {name: getattr(self, name) for name in ("vectors", "starts", "cluster", "stratum", "group")}
+        centre = {} if self.centre is None else {"shift": self.centre.shift, "scale": self.centre.scale}
+        return {name: array for name, array in found.items() if array is not None} | centre
 
     @property
     def fingerprint(self) -> str:
+        """Of the windows and of the space: cosines of two spaces cannot be compared."""
         digest = hashlib.sha256()
-        arrays = (self.vectors, self.starts, self.cluster, self.stratum)
-        for array in arrays if self.group is None else (*arrays, self.group):
+        for array in self.arrays.values():
             digest.update(f"{array.dtype} {array.shape} ".encode())
             digest.update(np.ascontiguousarray(array).data)
         if self.context != USUAL_CONTEXT:  # where it is usual, the digest is the one of earlier versions
@@ -156,8 +176,7 @@ class Split:
         """
         folder.mkdir(parents=True, exist_ok=True)
         if not (beside and _linked(beside / HELDOUT, folder / HELDOUT)):
-            arrays = {name: np.asarray(held) for name, held in vars(self.heldout).items() if held is not None}
-            _write_arrays(folder / HELDOUT, **arrays)
+            _write_arrays(folder / HELDOUT, **self.heldout.arrays, context=np.asarray(self.heldout.context))
         for name, windows in self.arms.items():
             _write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
         replace_file(folder / "split.json", dump_document(encode(self.facts)))
@@ -183,9 +202,11 @@ def read_facts(folder: Path) -> SplitFacts:
 def read_heldout(folder: Path) -> HeldOut:
     """Read the held-out windows. Raises UserError if they are not those that were written."""
     path = folder / HELDOUT
-    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional=("group", "context"))
+    optional = ("group", "context", "shift", "scale")
+    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional)
     context = int(arrays.pop("context", np.int64(USUAL_CONTEXT)))
-    return HeldOut(**arrays, context=context)
+    centre = Centre(arrays.pop("shift"), arrays.pop("scale")) if "shift" in arrays else None
+    return HeldOut(**arrays, context=context, centre=centre)
 
 
 def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:

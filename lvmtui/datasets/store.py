@@ -25,8 +25,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, Integers
-from lvmtui.datasets.readers.source import Kind as FileKind
+from lvmtui.datasets.centre import Centre
+from lvmtui.datasets.readers.source import BLOCK_BYTES, FileKind, Floats, Integers
 from lvmtui.datasets.vector_files import Identity
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document, read_names
@@ -145,6 +145,8 @@ class Store:
     article_of: npt.NDArray[np.int32] | None
     """(N,) article or piece of each row; None where all rows are one sequence."""
     map: mmap.mmap
+    centre: Centre | None = None
+    """Blocks and windows are centred by this; `vectors` stay as they are."""
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -186,7 +188,7 @@ class Store:
         held = 0
         for row in range(first, stop, step):
             block = self.vectors[row : min(row + step + overlap, stop)]
-            yield row, block
+            yield row, block if self.centre is None else self.centre(block)
             held += block.nbytes
             if held > RELEASE_BYTES:
                 self.release()

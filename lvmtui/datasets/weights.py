@@ -63,7 +63,7 @@ def _caps(longest: int) -> list[int]:
     return [cap for power in powers for step in STEPS if (cap := round(step * 10**power)) < longest]
 
 
-def expected_half_width(lengths: Lengths, cap: int | None, correlation: float = CORRELATION) -> float:
+def expected_half_width(lengths: Lengths, cap: int | None) -> float:
     """Half-width of the 95 % interval of a mean over clusters, in standard deviations of a window's score; infinity
     for fewer than two clusters."""
     sizes = np.asarray(lengths, np.float64)
@@ -71,7 +71,7 @@ def expected_half_width(lengths: Lengths, cap: int | None, correlation: float = 
         return math.inf
     share = capped(sizes, cap)
     share = share / share.sum()
-    variance = float(np.sum(share**2 * (correlation + (1 - correlation) / sizes)))
+    variance = float(np.sum(share**2 * (CORRELATION + (1 - CORRELATION) / sizes)))
     return t_quantile(0.05, bell_mccaffrey(share)) * math.sqrt(variance)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import decode, dump_document, encode, read_document, write_document
 from lvmtui.formats.results import Population
 from lvmtui.formats.spec import ARMS, Arm, ArmData, arm_names
@@ -103,6 +104,8 @@ class Campaign:
     """Which held-out articles the verdict is about."""
     contexts: tuple[int, ...] = ()
     """Several contexts, the shortest first, that are compared on the same targets. Empty: one, `context`."""
+    centre: Centring | None = None
+    """Set where models train and are judged on centred vectors; with folds, of the first."""
     version: int = VERSION
 
     @property

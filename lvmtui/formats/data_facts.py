@@ -99,6 +99,34 @@ class FileFacts:
     """Vectors equal to an earlier one."""
     coherence: float | None
     """Mean cosine of neighbours."""
+    file: str = ""
+    """As people named it."""
+    chance: float | None = None
+    """Mean cosine of any two vectors; None in checks of earlier versions."""
+    chance_spread: float | None = None
+    """Its standard deviation over pairs."""
+
+    @property
+    def unordered(self) -> str:
+        """What to know where neighbours are no more alike than any two vectors, as in a search set; else empty."""
+        return unordered_words(self.file, self.coherence, self.chance, self.chance_spread)
+
+
+UNORDERED = 0.3
+"""Standard deviations (of the cosine of any two vectors) by which neighbours must be more alike for rows to be in an
+order. In 200 stretches of 500 bundled vectors it is 1.12 and more; with the rows shuffled .13 at most, with a standard
+deviation of .05 (`benchmarks/search_sets.py`): neither error was seen in 1,200 stretches."""
+
+
+def unordered_words(file: str, coherence: float | None, chance: float | None, spread: float | None) -> str:
+    """One sentence where the rows of a file are in no order; else empty."""
+    if coherence is None or chance is None or not spread or coherence - chance >= UNORDERED * spread:
+        return ""
+    return (
+        f"{file}: neighbours are no more alike than any two vectors (mean cosine {coherence:.3f} and {chance:.3f}), as "
+        "in a search set of one vector an entity. Its rows have no reading order, so there is nothing that comes next "
+        "to learn: embed texts sentence by sentence instead (lvmtui embed), or sort the rows by text and place"
+    )
 
 
 @dataclass(frozen=True)
@@ -137,6 +165,19 @@ class SpaceFacts:
     """Cosine of the mean vectors of both."""
     elsewhere: tuple[str, ...] = ()
     """Rows that are of another space, in words, as `expanded: rows 8,280 to 23,263`."""
+
+
+@dataclass(frozen=True)
+class Centring:
+    """The space in which a campaign trains and judges, where it is not that of the file: the vectors were centred."""
+
+    by: str
+    """`mean` (and standard deviation) or `median` (and interquartile range)."""
+    vectors: int
+    """Training vectors it was fitted to."""
+    neighbours_before: float
+    neighbours: float
+    """Mean cosine of neighbours in training windows, before and after."""
 
 
 @dataclass(frozen=True)

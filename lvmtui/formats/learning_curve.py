@@ -16,6 +16,8 @@ VERSION = 1
 Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
 WORDS: tuple[Word, ...] = ("still rising", "flattening", "flat", "falling", "cannot tell")
 """What is said of a model at its largest size, see `lvmtui.verdict.learning_curve`."""
+LEAST_SIZES = 3
+"""For a learning curve."""
 FLAT = 0.3
 """Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
 would then change less than 1 %."""

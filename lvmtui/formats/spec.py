@@ -152,6 +152,8 @@ class RunSpec:
     """The user's model that is trained; None: one of ours."""
     own_trainer: OwnTrainer | None = None
     """The user's program that trains the run; None: ours."""
+    centre: str = ""
+    """`mean` or `median`: it trains on centred vectors; the split has the centre. Empty: on the vectors as they are."""
     version: int = VERSION
 
     @property

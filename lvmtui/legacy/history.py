@@ -89,6 +89,11 @@ def read_history(folder: Path) -> History:
     if path is None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name the folder of a finished run")
+        if (folder / "spec.json").is_file():
+            raise UserError(
+                f"{folder}: a run of lvmtui itself, which needs no import; give it to --baseline-runs, or open its "
+                "workspace"
+            )
         raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is in it; name the folder of a finished run")
     try:
         if path.stat().st_size > LARGEST_HISTORY:

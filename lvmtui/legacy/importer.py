@@ -13,7 +13,7 @@ import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lvmtui import __version__
@@ -36,59 +36,40 @@ NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
 """The process of a run that another program trained: never alive, on no host."""
 
 
-@dataclass(frozen=True)
-class Import:
-    """What the folders became."""
-
-    campaign: CampaignDir
-    report: Path
-    notes: tuple[str, ...]
-    """What the user should know about it."""
-
-
 def import_folders(
     workspace: Workspace,
     folders: Sequence[Path],
     arm: str | None = None,
-    trained_on: str | Path | None = None,
+    trained_on: Path | None = None,
     context: int = USUAL_CONTEXT,
 ) -> tuple[str, ...]:
     """`lvmtui import`: take in the folders, and return lines that say what they became. Raises UserError.
 
+    `arm`: label for folders that do not name a size. `trained_on`: the vectors the runs were trained on. They are
+    remembered, so that the runs can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
+
     Folders of one size, given the vectors they were trained on, become runs that can serve as a baseline. Folders of
-    two sizes become a campaign of their own.
+    two sizes become a campaign of their own, whose report is written.
     """
-    histories = _read(folders, trained_on, context)
+    if not folders:
+        raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
+    if trained_on is not None and not trained_on.is_file():
+        raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
+    histories = [replace(read_history(folder), context=context) for folder in folders]
     known = {history.label for history in histories if history.label}
     if trained_on is not None and len(known | {arm} - {None}) < 2:
-        runs = take_in_baseline(workspace, histories, arm, trained_on)
+        runs = _take_in_baseline(workspace, histories, arm, trained_on)
         named = " ".join(shlex.quote(str(run)) for run in runs)
         return (
             *(f"run {run}" for run in runs),
             f"train the other arm: lvmtui run --arms expanded --baseline-runs {named} --expanded FILE",
         )
-    taken = take_in(workspace, folders, arm, trained_on, context)
-    return (*taken.notes, f"campaign {taken.campaign.id}", f"report {taken.report}")
+    campaign = _take_in_campaign(workspace, with_arms(histories, arm), trained_on)
+    return (*campaign.notes, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 
 
-def take_in(
-    workspace: Workspace,
-    folders: Sequence[Path],
-    arm: str | None = None,
-    trained_on: str | Path | None = None,
-    context: int = USUAL_CONTEXT,
-) -> Import:
-    """Take in folders of earlier runs as one campaign and write its report. Raises UserError.
-
-    `arm`: label for folders that do not name a size. `trained_on`: the vectors the runs were trained on. They are
-    remembered, so that the runs can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
-    """
-    histories = with_arms(_read(folders, trained_on, context), arm)
-    return _write(workspace, histories, None if trained_on is None else Path(trained_on))
-
-
-def take_in_baseline(
-    workspace: Workspace, histories: Sequence[History], arm: str | None, trained_on: str | Path
+def _take_in_baseline(
+    workspace: Workspace, histories: Sequence[History], arm: str | None, trained_on: Path
 ) -> tuple[Path, ...]:
     """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders.
 
@@ -106,16 +87,8 @@ def take_in_baseline(
         ended += 1
     planned = [run for model in _models(histories) for run in _runs(histories, model, arm, "baseline", _stamp(ended))]
     for run, history in planned:
-        _write_run(workspace, run, history, "", Path(trained_on))
+        _write_run(workspace, run, history, "", trained_on)
     return tuple(workspace.run(run).path for run, _ in planned)
-
-
-def _read(folders: Sequence[Path], trained_on: str | Path | None, context: int) -> tuple[History, ...]:
-    if not folders:
-        raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
-    if trained_on is not None and not Path(trained_on).is_file():
-        raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
-    return tuple(replace(read_history(folder), context=context) for folder in folders)
 
 
 # Which arm ------------------------------------------------------------------------------------------------------------
@@ -162,7 +135,8 @@ def size_of(label: str) -> float | None:
 # Writing --------------------------------------------------------------------------------------------------------------
 
 
-def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path | None) -> Import:
+def _take_in_campaign(workspace: Workspace, histories: Sequence[History], trained_on: Path | None) -> Campaign:
+    """Write the histories of two sizes as a campaign."""
     small, large = sorted({h.label for h in histories if h.label}, key=lambda label: size_of(label) or 0.0)
     arms: dict[str, Arm] = {small: "baseline", large: "expanded"}
     folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
@@ -175,9 +149,8 @@ def _write(workspace: Workspace, histories: Sequence[History], trained_on: Path 
                 _write_run(workspace, run, history, folder.id, trained_on)
                 planned.append(run)
     campaign = _campaign(folder.id, histories, models, planned, arms, trained_on)
-    folder.path.mkdir(parents=True, exist_ok=True)
     write_campaign(folder.campaign, campaign)
-    return Import(folder, write_report(workspace, folder.id), campaign.notes)
+    return campaign
 
 
 def _models(histories: Sequence[History]) -> list[str]:
@@ -318,9 +291,7 @@ def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign
 def events_of(history: History) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
     began = history.ended - history.seconds
-    events: list[Event] = [
-        Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}),
-    ]
+    events: list[Event] = [Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {})]
     active, best = 0.0, math.inf
     for step, epoch in enumerate(history.epochs, 1):
         active += epoch.seconds
@@ -333,14 +304,10 @@ def events_of(history: History) -> tuple[Event, ...]:
                 epoch=epoch.number,
                 loss=epoch.loss,
                 cosine=epoch.cosine,
-                margin=None,
-                last_cosine=None,
-                spread=None,
                 train_loss=epoch.train_loss,
                 train_cosine=epoch.train_cosine,
                 rate=epoch.rate,
                 best=better,
-                seconds=0.0,
                 active=active,
             )
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
 from lvmtui.datasets.check_facts import Check
 from lvmtui.datasets.clusters import group_arms
@@ -28,9 +29,8 @@ from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
 from lvmtui.planning.options import Options, count_of_sizes, vectors_of
+from lvmtui.planning.own_code import Say
 from lvmtui.system.errors import UserError
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,15 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
         if options.folds:
             raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
         split, notes = earlier.split(arms[0], arms[1], seed, cross, groups)
+        _refuse_other_centre(options, earlier, split)
         splits = (split,)
     elif options.folds:
         folds = len(options.seeds)
         splits = draw_folds(*arms, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest)
     else:
         splits = (draw_split(*arms, seed=seed, cross_articles=cross, groups=groups, context=longest),)
+    if earlier is None and options.centre != Options.centre:
+        splits = centred(splits, arms, groups, options.centre)
     if contexts != (USUAL_CONTEXT,):
         notes = (*notes, *too_short(arms, contexts, cross))
     labels = options.labels or (earlier.spec.label if earlier else arms[0].label, *(arm.label for arm in arms[1:]))
@@ -125,6 +128,16 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
         )
     named = dict(zip(arm_names(len(arms)), arms, strict=True))
     return CampaignData(named, labels, check, splits, notes, contexts)
+
+
+def _refuse_other_centre(options: Options, earlier: Earlier, split: Split) -> None:
+    """Raise UserError for another space than the one the baseline runs were trained in, or if that is gone."""
+    own = earlier.spec.centre or Options.centre
+    if earlier.spec.centre and split.facts.centre is None:
+        raise UserError("--baseline-runs: the centre of their vectors is gone with their held-out windows; restore it")
+    if options.centre not in (Options.centre, own):
+        how = f"with --centre {own}" if own != Options.centre else "on vectors that are not centred"
+        raise UserError(f"--centre {options.centre}: the baseline runs were trained {how}; leave it out")
 
 
 def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
@@ -217,6 +230,8 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
     )
     notes = too_short((whole,), contexts, options.cross_articles) if contexts != (USUAL_CONTEXT,) else ()
     labels = tuple(label_of(there if size is None else size) for size in sizes)
+    if extended is None and options.centre != Options.centre:
+        splits = centred(splits, [whole] * len(sizes), Groups(groups.of * len(sizes), groups.facts), options.centre)
     if extended is not None:
         labels = tuple(extended.label(size or there) or label for size, label in zip(sizes, labels, strict=True))
         splits = extended.with_its_windows(splits, labels)

@@ -18,7 +18,7 @@ from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.words import population_words
+from lvmtui.verdict.words import centre_words, population_words
 
 NAMED = 3
 """Runs that are named, of more."""
@@ -45,6 +45,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"judged by  {_judged_by(plan)}",
         f"power      each model {plan.power.words}",
         _copies(plan),
+        *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
         f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]

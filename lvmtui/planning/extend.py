@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lvmtui.datasets.centring import with_centre
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.paths import CampaignDir, Workspace
@@ -57,6 +58,7 @@ class Extension:
             batch_size=first.recipe.batch_size,
             split_seed=split.seed,
             same=split.same,
+            centre=split.centre.by if split.centre else Options.centre,
             cross_articles=split.cross_articles,
             folds=self.campaign.folds,
             cluster_cap=self.campaign.cluster_cap,
@@ -73,11 +75,12 @@ class Extension:
         return next((arm.label for arm in self.campaign.arms.values() if arm.vectors == vectors), None)
 
     def with_its_windows(self, splits: Sequence[Split], labels: Sequence[str]) -> tuple[Split, ...]:
-        """The splits with the very windows its runs were trained on. Raises UserError if the windows that judge are
-        not those it was judged on."""
+        """The splits with the very windows and the centre its runs were trained on. Raises UserError if the windows
+        that judge are not those it was judged on."""
         found = []
         for fold, split in zip(self.campaign.fold_numbers, splits, strict=True):
             before = read_split(self.folder.split_of(fold))
+            split = with_centre(split, before.heldout.centre, before.facts.centre)
             if before.facts.fingerprint != split.facts.fingerprint:
                 raise UserError(
                     f"--add-sizes: the held-out windows of {self.campaign.id} cannot be drawn again: its file or the "

@@ -79,7 +79,8 @@ def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:
 
 def _alike(one: Campaign, other: Campaign) -> bool:
     """True if scores vary alike: the same data, recipe and size of models."""
-    return (one.recipe, one.size) == (other.recipe, other.size) and all(
+    centres = [campaign.centre and campaign.centre.by for campaign in (one, other)]
+    return (one.recipe, one.size, centres[0]) == (other.recipe, other.size, centres[1]) and all(
         one.arm(arm).data.fingerprint == other.arm(arm).data.fingerprint for arm in ARMS
     )
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lvmtui.formats.learning_curve import LEAST_SIZES
 from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import BUNDLED, LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
@@ -104,8 +105,6 @@ def _labels_problem(labels: tuple[str, ...]) -> str | None:
 
 MOST_SIZES = 12
 """A single number up to this one is a count of sizes, a larger one is a size."""
-LEAST_SIZES = 3
-"""For a learning curve."""
 UNITS = {"k": 1_000, "m": 1_000_000}
 
 
@@ -305,6 +304,14 @@ class Options:
         "held-out articles the verdict is about: those the small file has too (own), those that only the large one has "
         "(new), or both; default: both",
         choices=POPULATIONS,
+    )
+    centre: str = option(
+        DATA,
+        "no",
+        "subtract what all vectors share, their mean or their median, and scale by what they vary by; fitted to the "
+        "training windows, and everything is judged in that space; default: no",
+        choices=("no", "mean", "median"),
+        hint="no; or mean, median",
     )
     normalise: bool = option(DATA, False, "scale vectors that are not of unit length")
     stall_timeout: float | None = option(

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -36,9 +36,9 @@ from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.judged_on import held_out_lengths, population_of, power_of
+from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of
 from lvmtui.planning.options import AUTO, Options
-from lvmtui.planning.own_code import OwnCode, Shape, gather_own
+from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -48,11 +48,8 @@ from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
 
-Say = Callable[[str], None]
 LEAST_EVALUATIONS = 4
 """Fewest evaluations of a run, however short: a curve and a best model need some."""
-LOOKED_BACK = 10
-"""Campaigns that are asked what they have shown of the machine."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +207,7 @@ def make_plan(
         contexts=contexts if len(contexts) > 1 else (),
         between=tuple(facts[name] for name in facts if name not in ARMS),
         subsets=options.subsets if options.sizes else "",
+        centre=data.splits[0].facts.centre,
     )
     alone = [(spec.arm, work_of(spec, device=options.device)) for spec in specs]
     seconds = [(arm, time_of(work, all_of(work), shown).mean) for arm, work in alone]
@@ -340,6 +338,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         device=options.device,
         threads=1,
         deterministic=options.deterministic,
+        centre=split.facts.centre.by if split.facts.centre else "",
     )
     if weights:
         return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)

@@ -52,7 +52,7 @@ class Heldout:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Completion:
     """How far the campaign is."""
 
     started: float | None
@@ -142,7 +142,7 @@ class Report:
     """Version of lvmtui that made it."""
     answer: str
     caveats: tuple[str, ...]
-    progress: Progress
+    progress: Completion
     table: Table
     questions: tuple[Question, ...]
     recommendations: tuple[Recommendation, ...]
@@ -216,7 +216,7 @@ def _by_model(state: CampaignState) -> list[RunView]:
     return sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
 
 
-def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Progress:
+def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
     starts = [run.started for run in runs if run.started is not None]
     ends = [run.ended for run in runs if run.ended is not None]
     missing: dict[tuple[str, str], list[int]] = {}
@@ -225,7 +225,7 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Progress:
             why = run.status + (f" ({run.reason})" if run.reason else "")
             missing.setdefault((f"{run.title} {run.label}", why), []).append(run.seed)
     several = len(state.campaign.seeds) > 1
-    return Progress(
+    return Completion(
         started=min(starts, default=None),
         ended=max(ends) if ends and all(view.status.over for view in state.runs) else None,
         runs=len(runs),

@@ -11,6 +11,8 @@ from lvmtui.system.numbers import cosine
 from lvmtui.verdict.health import finite
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+SPARKS = 20
+"""Characters of a sparkline, at most."""
 WIDTH, HEIGHT = 480, 214
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 42, 30
 
@@ -60,12 +62,12 @@ def curve_file(model: str) -> str:
     return f"{file_stem(model)}.svg"
 
 
-def sparkline(values: Sequence[float], width: int = 20) -> str:
-    """`▁▃▅▆▇███`: the values, thinned to `width`, between their lowest and highest."""
+def sparkline(values: Sequence[float]) -> str:
+    """`▁▃▅▆▇███`: the values, thinned to SPARKS, between their lowest and highest."""
     if not values:
         return ""
-    if len(values) > width:
-        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+    if len(values) > SPARKS:
+        values = [values[round(i * (len(values) - 1) / (SPARKS - 1))] for i in range(SPARKS)]
     low, span = min(values), max(values) - min(values)
     return "".join(BLOCKS[round((v - low) / span * (len(BLOCKS) - 1))] if span > 0 else BLOCKS[3] for v in values)
 
@@ -79,24 +81,34 @@ def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float],
     arms = {curve.arm for curve in drawn}
     means = {arm: c for arm, mean in context_means.items() if arm in arms and (c := finite(mean)) is not None}
     cosines = [*(y for curve in drawn for _, y in curve.points), *means.values()]
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{palette.paper}"/>',
-        f'<text x="{LEFT}" y="17" font-size="13" fill="{palette.title}">{escape(title)}: validation cosine by epoch'
-        "</text>",
-    ]
-    if drawn:
+    if not drawn:
+        lines = [text(LEFT, HEIGHT / 2, "no evaluation yet", palette.axis)]
+    else:
         low, high = min(cosines), max(cosines)
         low, high = (low - 0.01, high + 0.01) if high - low < 1e-9 else (low, high)
         last = max(x for curve in drawn for x, _ in curve.points) or 1.0
         frame = _Frame(low, high, last, palette)
-        lines += frame.axes()
+        lines = frame.axes()
         lines += [frame.mean(arm, mean, at) for at, (arm, mean) in enumerate(means.items())]
         lines += [line for curve in drawn for line in frame.curve(curve)]
-    else:
-        lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="{palette.axis}">no evaluation yet</text>')
-    return "\n".join([*lines, "</svg>", ""])
+    return canvas(f"{title}: validation cosine by epoch", (WIDTH, HEIGHT), LEFT, lines, palette)
+
+
+def canvas(title: str, size: tuple[int, int], left: int, lines: Sequence[str], palette: Palette = ON_WHITE) -> str:
+    """A whole SVG file of this size with a title at `left`; `lines`: its other elements."""
+    width, height = size
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{width}" height="{height}" fill="{palette.paper}"/>',
+        f'<text x="{left}" y="17" font-size="13" fill="{palette.title}">{escape(title)}</text>',
+    )
+    return "\n".join([*head, *lines, "</svg>", ""])
+
+
+def text(x: float, y: float, words: str, colour: str, anchor: str = "start") -> str:
+    """Words at a place; `anchor`: which part of them is there (`start`, `middle`, `end`)."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
 
 
 @dataclass(frozen=True)
@@ -117,23 +129,20 @@ class _Frame:
     def axes(self) -> list[str]:
         bottom, colour = HEIGHT - BOTTOM, self.palette.axis
         frame = f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="{colour}"/>'
-        values = "".join(
-            f'<text x="{LEFT - 5}" y="{self.y(v) + 4:.1f}" text-anchor="end" fill="{colour}">{cosine(v, 3)}</text>'
-            for v in (self.low, (self.low + self.high) / 2, self.high)
-        )
-        epochs = (
-            f'<text x="{LEFT}" y="{bottom + 15}" fill="{colour}">0</text>'
-            f'<text x="{WIDTH - RIGHT}" y="{bottom + 15}" text-anchor="end" fill="{colour}">{self.last:.3g}</text>'
-        )
-        return [frame, values, epochs]
+        values = (self.low, (self.low + self.high) / 2, self.high)
+        return [
+            frame,
+            *(text(LEFT - 5, self.y(value) + 4, cosine(value, 3), colour, "end") for value in values),
+            text(LEFT, bottom + 15, "0", colour),
+            text(WIDTH - RIGHT, bottom + 15, f"{self.last:.3g}", colour, "end"),
+        ]
 
     def mean(self, arm: str, mean: float, at: int) -> str:
         """`at`: 0 for the first mean, 1 for the second; their labels stand side by side so that they never overlap."""
         colour, y = self.palette.arm(arm), self.y(mean)
         return (
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '
-            'stroke-width="0.8" stroke-dasharray="4 3"/>'
-            f'<text x="{LEFT + 4 + 90 * at}" y="{y - 3:.1f}" fill="{colour}">context mean</text>'
+            'stroke-width="0.8" stroke-dasharray="4 3"/>' + text(LEFT + 4 + 90 * at, y - 3, "context mean", colour)
         )
 
     def curve(self, curve: Curve) -> list[str]:
@@ -142,7 +151,6 @@ class _Frame:
         x, y = curve.points[-1]
         return [
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
-            f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="2.5" fill="{colour}"/>'
-            f'<text x="{self.x(x) - 4:.1f}" y="{self.y(y) - 5:.1f}" text-anchor="end" fill="{colour}">'
-            f"{escape(curve.label)}</text>",
+            f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="2.5" fill="{colour}"/>',
+            text(self.x(x) - 4, self.y(y) - 5, curve.label, colour, "end"),
         ]

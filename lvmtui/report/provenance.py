@@ -53,6 +53,12 @@ def _data(report: Report) -> list[Block]:
         )
         said.append(f"Held out: {held.windows:,} windows in {plural(held.clusters, 'cluster')}{own}.")
         said.append("Left out: windows that hold a copy of a held-out or validation vector, or lie next to one.")
+    if plan.centre:
+        said.append(
+            "Models of centred vectors predict centred vectors. A decoder needs those of the file: load_forecaster "
+            "gives them. What was subtracted and the scale are in best_model.pt (centre) and in the split's "
+            "heldout_windows.npz (shift, scale)."
+        )
     said += [*plan.notes, *(data.notes if data else ())]
     return [Heading("Data", 3), table(["", base, expanded], rows, right=(1, 2)), *bullets(said)]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
 from lvmtui.models import title_of
+from lvmtui.report.curves import ON_WHITE, canvas, text
 from lvmtui.report.sizes import ALL, picture_of
 from lvmtui.system.numbers import cosine
 
@@ -28,17 +28,8 @@ def learning_pictures(curve: LearningCurve) -> dict[str, str]:
 def learning_svg(title: str, curves: Sequence[ModelCurve]) -> str:
     """Points with whiskers, the fitted curves, dotted beyond the largest size, and the best trivial baseline."""
     drawn = [curve for curve in curves if curve.points]
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="18" font-size="13" fill="#222222">{escape(title)}</text>',
-    ]
-    if drawn:
-        lines += _Frame(drawn).all(drawn)
-    else:
-        lines.append(f'<text x="{LEFT}" y="{HEIGHT / 2:.0f}" fill="{GREY}">no size is judged yet</text>')
-    return "\n".join([*lines, "</svg>", ""])
+    lines = _Frame(drawn).all(drawn) if drawn else [text(LEFT, HEIGHT / 2, "no size is judged yet", GREY)]
+    return canvas(title, (WIDTH, HEIGHT), LEFT, lines)
 
 
 class _Frame:
@@ -74,24 +65,16 @@ class _Frame:
         return lines
 
     def _axes(self, curve: ModelCurve) -> list[str]:
-        bottom = HEIGHT - BOTTOM
-        lines = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="#444444"/>']
+        bottom, colour = HEIGHT - BOTTOM, ON_WHITE.axis
+        lines = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="{colour}"/>']
         for value in (self.low, (self.low + self.high) / 2, self.high):
-            lines.append(
-                f'<text x="{LEFT - 5}" y="{self.y(value) + 4:.1f}" text-anchor="end" fill="#444444">'
-                f"{cosine(value)}</text>"
-            )
+            lines.append(text(LEFT - 5, self.y(value) + 4, cosine(value), colour, "end"))
         for point in curve.points:
             x = self.x(point.windows)
-            lines.append(
-                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}" stroke="#444444"/>'
-                f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#444444">{escape(point.label)}</text>'
-            )
-        lines.append(
-            f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end" fill="{GREY}">'
-            "held-out cosine over training windows, log axis; dotted: carried on beyond the data</text>"
-        )
-        return lines
+            lines.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}" stroke="{colour}"/>')
+            lines.append(text(x, bottom + 16, point.label, colour, "middle"))
+        words = "held-out cosine over training windows, log axis; dotted: carried on beyond the data"
+        return [*lines, text(WIDTH - RIGHT, HEIGHT - 4, words, GREY, "end")]
 
     def _trivial(self, curve: ModelCurve) -> list[str]:
         known = [(self.x(p.windows), self.y(p.trivial)) for p in curve.points if p.trivial is not None]
@@ -101,7 +84,7 @@ class _Frame:
         x, y = known[0]
         return [
             f'<polyline points="{path}" fill="none" stroke="{GREY}" stroke-dasharray="4 3"/>',
-            f'<text x="{x + 4:.1f}" y="{y - 4:.1f}" fill="{GREY}">best trivial baseline</text>',
+            text(x + 4, y - 4, "best trivial baseline", GREY),
         ]
 
     def _curve(self, curve: ModelCurve, colour: str) -> list[str]:
@@ -125,4 +108,4 @@ class _Frame:
 
     def _name(self, curve: ModelCurve, colour: str, y: float) -> str:
         word = f" {curve.word}" if curve.word else ""
-        return f'<text x="{WIDTH - RIGHT + 6}" y="{y:.1f}" fill="{colour}">{escape(title_of(curve.model))}{word}</text>'
+        return text(WIDTH - RIGHT + 6, y, f"{title_of(curve.model)}{word}", colour)

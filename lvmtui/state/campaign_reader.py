@@ -12,6 +12,7 @@ from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_c
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
@@ -32,6 +33,11 @@ class RunView:
     fault: str = ""
     job: Job | None = None
     """What a cluster does for it."""
+
+    @property
+    def finished(self) -> Finished | None:
+        """How it ended, if it was trained to its end."""
+        return self.state.trainer.finished if self.state else None
 
 
 @dataclass(frozen=True)

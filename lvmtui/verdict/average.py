@@ -118,26 +118,26 @@ def correlations(effects: Sequence[Effects]) -> Matrix:
     return tuple(tuple(between(i, j) for j in range(len(effects))) for i in range(len(effects)))
 
 
-def joint_level(correlation: Matrix, alpha: float = ALPHA) -> float:
-    """The level at which each of M models is tested so that all M intervals hold together with 1 - alpha.
+def joint_level(correlation: Matrix) -> float:
+    """The level at which each of M models is tested so that all M intervals hold together with 1 - ALPHA.
 
-    It solves P(max |Z_i| > c) = alpha for normal Z (M,) with these correlations; the level is P(|Z_1| > c). Between
-    alpha / M (independent, Sidak 1967) and alpha (all the same). A common factor stands for the correlations (see
+    It solves P(max |Z_i| > c) = ALPHA for normal Z (M,) with these correlations; the level is P(|Z_1| > c). Between
+    ALPHA / M (independent, Sidak 1967) and ALPHA (all the same). A common factor stands for the correlations (see
     `loadings`), so that the probability is a single integral (Dunnett and Sobel 1955). t statistics of few degrees of
     freedom are compared at this level of their own distribution.
     """
     if len(correlation) < 2:
-        return alpha
+        return ALPHA
     # Rounded down, so that small changes of a growing campaign are answered from the cache.
-    return _level(tuple(math.floor(1000 * max(0.0, a)) / 1000 for a in loadings(correlation)), alpha)
+    return _level(tuple(math.floor(1000 * max(0.0, a)) / 1000 for a in loadings(correlation)))
 
 
 @cache
-def _level(loading: tuple[float, ...], alpha: float) -> float:
+def _level(loading: tuple[float, ...]) -> float:
     low, high = 0.0, 10.0
     while high - low > 1e-6:
         middle = (low + high) / 2
-        if 1 - _within(middle, loading) > alpha:
+        if 1 - _within(middle, loading) > ALPHA:
             low = middle
         else:
             high = middle

@@ -28,7 +28,7 @@ from lvmtui.system.files import replace_file, sealed_digest
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
-from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores
+from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows
 
 
@@ -63,12 +63,13 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         found = checks_of(campaign, sides[0], sides[1], data.pair if data else None)
         checks.append(for_seed(found, seed) if len(campaign.seeds) > 1 else found)
         shared.append(contention_notes(sides[0].state, sides[1].state))
-        digests = [v.state.trainer.finished.heldout_digest for v in views]  # type: ignore[union-attr]
+        ends = [view.finished for view in views if view.finished]
+        digests = [end.heldout_digest for end in ends]
         means = [float(s.cosine.mean(dtype=np.float64)) if s else None for s in scores]
         runs = [view.planned.run for view in views]
         pairs.append(Pair(seed, runs[0], runs[1], digests[0], digests[1], means[0], means[1]))
         if all(scores):
-            best = [v.state.trainer.finished.best_cosine for v in views]  # type: ignore[union-attr]
+            best = [end.best_cosine for end in ends]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
             scored.append(ScoredPair(*by_arm, trivial_scores(state, model, seed, len(scores[0].window))))
     alike = _alike(scored, len(pairs), folds=campaign.folds)
@@ -164,10 +165,10 @@ def _alike(scored: list[ScoredPair], pairs: int, *, folds: bool) -> bool:
     )
 
 
-def _side(view: RunView) -> tuple[Scores | None, Side]:
+def _side(view: RunView) -> tuple[WindowScores | None, Side]:
     """A finished run's scores, if they are what it vouched for, and what the checks need."""
-    assert view.state and view.state.trainer.finished
-    scores, fault = read_scores(view.folder.heldout, view.state.trainer.finished.heldout_digest)
+    assert view.state and view.finished
+    scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     return scores, Side(
         state=view.state,
         starts=_starts(view.folder.events),
@@ -177,7 +178,7 @@ def _side(view: RunView) -> tuple[Scores | None, Side]:
     )
 
 
-def read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
+def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
     if not path.exists():
         return None, f"{path.name} is missing"
     if sealed_digest(path) != digest:
@@ -185,7 +186,7 @@ def read_scores(path: Path, digest: str) -> tuple[Scores | None, str]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             columns = [arrays[name] for name in ("window", "cluster", "stratum", "cosine", "last_cosine", "rank")]
-            scores = Scores(int(arrays["version"]), str(arrays["fingerprint"]), *columns)
+            scores = WindowScores(int(arrays["version"]), str(arrays["fingerprint"]), *columns)
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         return None, f"{path.name} cannot be read ({error})"
     if {column.shape for column in columns} != {(scores.window.size,)} or not scores.window.size:

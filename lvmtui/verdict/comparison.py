@@ -24,7 +24,7 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
     pairs = []
     for seed in state.campaign.seeds:
         baseline, expanded = state.view(model, "baseline", seed), state.view(model, "expanded", seed)
-        if baseline and expanded and _finished(baseline) and _finished(expanded):
+        if baseline and expanded and baseline.finished and expanded.finished:
             pairs.append((seed, baseline, expanded))
     return tuple(pairs)
 
@@ -35,7 +35,7 @@ def context_pairs(state: CampaignState, model: str, arm: Arm) -> tuple[tuple[int
     found = [
         (seed, state.view(shorter, arm, seed), state.view(model, arm, seed)) for seed in state.campaign.seeds if shorter
     ]
-    return tuple((seed, a, b) for seed, a, b in found if a and b and _finished(a) and _finished(b))
+    return tuple((seed, a, b) for seed, a, b in found if a and b and a.finished and b.finished)
 
 
 def baseline_paths(state: CampaignState) -> tuple[Path, ...]:
@@ -80,8 +80,8 @@ def inputs_of(state: CampaignState, model: str) -> str:
     compared = [complete_pairs(state, model), *(context_pairs(state, model, arm) for arm in ARMS)]
     for seed, *views in (pair for pairs in compared for pair in pairs):
         for view in views:
-            assert view.state and view.state.trainer.finished
-            digest.update(f"{seed} {view.planned.run} {view.state.trainer.finished.heldout_digest}\n".encode())
+            assert view.finished, "only finished runs make pairs"
+            digest.update(f"{seed} {view.planned.run} {view.finished.heldout_digest}\n".encode())
     return _with_baselines(digest, state)
 
 
@@ -105,8 +105,7 @@ def curve_inputs(state: CampaignState) -> str:
     """sha256 over everything the curves are made from: what has become of each run, and the trivial baselines."""
     digest = hashlib.sha256(f"curve {CURVE_REVISION} {state.campaign.split_fingerprint}\n".encode())
     for view in state.runs:
-        finished = view.state.trainer.finished if view.state else None
-        told = finished.heldout_digest if finished else view.status.phase.value
+        told = view.finished.heldout_digest if view.finished else view.status.phase.value
         digest.update(f"{view.planned.run} {told}\n".encode())
     return _with_baselines(digest, state)
 
@@ -134,12 +133,6 @@ def still_true(comparison: Comparison, state: CampaignState) -> bool:
             view = views.get(run)
             if view is None:
                 return False
-            if view.state is None:
-                continue
-            if view.state.trainer.finished is None or view.state.trainer.finished.heldout_digest != digest:
+            if view.state and (view.finished is None or view.finished.heldout_digest != digest):
                 return False
     return True
-
-
-def _finished(view: RunView) -> bool:
-    return view.state is not None and view.state.trainer.finished is not None

@@ -17,7 +17,7 @@ LEAST_COSINE = 1e-6
 
 
 @dataclass(frozen=True)
-class Scores:
+class WindowScores:
     """The arrays of a `heldout.npz`, each (W,)."""
 
     version: int
@@ -29,12 +29,12 @@ class Scores:
     last_cosine: Floats
     rank: Integers
 
-    def only(self, chosen: Booleans) -> Scores:
+    def only(self, chosen: Booleans) -> WindowScores:
         """The scores of some windows, (W,) booleans."""
         columns = [f.name for f in fields(self) if f.name not in ("version", "fingerprint")]
         return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
 
-    def same_windows(self, other: Scores) -> bool:
+    def same_windows(self, other: WindowScores) -> bool:
         return all(
             np.array_equal(getattr(self, name), getattr(other, name)) for name in ("window", "cluster", "stratum")
         )
@@ -52,7 +52,7 @@ class TrivialScores:
 class ScoredPair:
     """The scores of one seed's two runs, on the same windows."""
 
-    scores: Mapping[Arm, Scores]
+    scores: Mapping[Arm, WindowScores]
     validation: Mapping[Arm, float]
     trivial: Mapping[Arm, Mapping[str, TrivialScores]]
     """By the name of the trivial baseline, as far as they are there."""
@@ -73,7 +73,7 @@ class ScoredPair:
         return ScoredPair({arm: s.only(chosen) for arm, s in self.scores.items()}, self.validation, trivial)
 
 
-def measure(name: str, rank: Integers) -> Floats:
+def retrieval_of(name: str, rank: Integers) -> Floats:
     """`hit_K`: 1 where the rank is at most K, else 0; `mrr`: 1 / rank. (W,) from ranks (W,)."""
     values: Floats = 1.0 / rank if name == "mrr" else (rank <= int(name.removeprefix("hit_"))).astype(np.float64)
     return values
@@ -146,9 +146,9 @@ class Figures:
         """Hits and mean reciprocal rank, paired, and against the trivial baseline that does best by each."""
         found = []
         for name in ("hit_1", "hit_10", "mrr"):
-            baseline, expanded = ([measure(name, p.scores[arm].rank) for p in self.pairs] for arm in ARMS)
+            baseline, expanded = ([retrieval_of(name, p.scores[arm].rank) for p in self.pairs] for arm in ARMS)
             ranked = {
-                against: [measure(name, rank) for rank in ranks]
+                against: [retrieval_of(name, rank) for rank in ranks]
                 for against in self._trivial_names("expanded")
                 if len(ranks := self._trivial_ranks("expanded", against)) == len(self.pairs)
             }
@@ -170,7 +170,7 @@ class Figures:
         scores, cosines = [pair.scores[arm] for pair in self.pairs], self.cosines[arm]
         by_seed = self._seed_means(cosines)
 
-        def mean(of: Callable[[Scores], npt.NDArray[np.floating]]) -> float:
+        def mean(of: Callable[[WindowScores], npt.NDArray[np.floating]]) -> float:
             return self._mean([of(s) for s in scores])
 
         trivial = {
@@ -179,13 +179,13 @@ class Figures:
         return ArmScores(
             cosine=mean(lambda s: s.cosine),
             margin=mean(lambda s: s.cosine - s.last_cosine),
-            hit_1=mean(lambda s: measure("hit_1", s.rank)),
-            hit_5=mean(lambda s: measure("hit_5", s.rank)),
-            hit_10=mean(lambda s: measure("hit_10", s.rank)),
+            hit_1=mean(lambda s: retrieval_of("hit_1", s.rank)),
+            hit_5=mean(lambda s: retrieval_of("hit_5", s.rank)),
+            hit_10=mean(lambda s: retrieval_of("hit_10", s.rank)),
             validation=float(np.mean([pair.validation[arm] for pair in self.pairs])),
             seed_deviation=float(by_seed[0].std(ddof=1)) if by_seed and len(self.pairs) > 1 else None,
             skill=self._skill(arm, cosines, trivial),
-            mrr=mean(lambda s: measure("mrr", s.rank)),
+            mrr=mean(lambda s: retrieval_of("mrr", s.rank)),
             trivial=trivial,
         )
 

@@ -34,15 +34,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from lvmtui.formats.learning_curve import FLAT, Word
+from lvmtui.formats.learning_curve import FLAT, LEAST_SIZES, Word
 from lvmtui.formats.results import ALPHA, LEAST_DF, Interval
 from lvmtui.verdict.average import satterthwaite
 from lvmtui.verdict.interval import Design
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_SIZES = 3
-"""For a curve."""
 LEAST_FOR_EXPONENT = 4
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02

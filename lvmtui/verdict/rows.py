@@ -133,9 +133,7 @@ def _forward(views: Sequence[RunView], trivial: Trivials) -> Forward | None:
     known = [
         (scores, baselines.forward)
         for view in views
-        if (finished := view.state.trainer.finished if view.state else None)
-        and (scores := finished.heldout.forward)
-        and (baselines := trivial.get(view.planned.run))
+        if view.finished and (scores := view.finished.heldout.forward) and (baselines := trivial.get(view.planned.run))
     ]
     if not known:
         return None
@@ -179,7 +177,7 @@ def _best_validation(view: RunView) -> float | None:
 
 def _heldout_cosine(view: RunView) -> float | None:
     """Mean held-out cosine a finished run logged; None for histories, which have no held-out windows."""
-    finished = view.state.trainer.finished if view.state else None
+    finished = view.finished
     return finite(finished.heldout.cosine) if finished and finished.heldout.windows else None
 
 
@@ -276,8 +274,7 @@ def _unfit_weights(view: RunView) -> str | None:
 
 def _unjudged(view: RunView) -> str | None:
     """Why a user's own trainer was judged on no held-out windows, in words."""
-    finished = view.state.trainer.finished if view.state else None
-    return sanitise(finished.unjudged, 200) if finished and finished.unjudged else None
+    return sanitise(view.finished.unjudged, 200) if view.finished and view.finished.unjudged else None
 
 
 def _history_verdict(state: CampaignState, model: str, cells: Mapping[Arm, ArmCell]) -> tuple[Verdict, float | None]:

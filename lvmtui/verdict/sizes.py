@@ -16,6 +16,7 @@ import numpy as np
 
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.learning_curve import (
+    LEAST_SIZES,
     Fit,
     Leader,
     LearningCurve,
@@ -32,17 +33,17 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.compare import read_scores, trivial_scores
 from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
-from lvmtui.verdict.figures import Scores
+from lvmtui.verdict.figures import WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
-from lvmtui.verdict.learning_curve import LEAST_SIZES, Curve, Floats, Measured, fit, measure
+from lvmtui.verdict.learning_curve import Curve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import crossing, leads, need
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
 
 DRAWN = 48
 """Points of a curve, for pictures."""
-Cells = Mapping[tuple[Arm, int], Scores]
+Cells = Mapping[tuple[Arm, int], WindowScores]
 """A model's scores by arm and seed."""
 
 
@@ -118,7 +119,7 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
 
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     campaign = state.campaign
-    cells: dict[tuple[Arm, int], Scores] = {}
+    cells: dict[tuple[Arm, int], WindowScores] = {}
     missing: list[str] = []
     coming = 0
     for view in (v for v in state.runs if v.planned.model == model):
@@ -144,14 +145,13 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
 
-def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[Scores | None, str]:
+def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
     """The scores of a run, or why there are none."""
-    finished = view.state.trainer.finished if view.state else None
-    if finished is None:
+    if view.finished is None:
         return None, view.status.phase.value if view.state else "missing"
     if view.planned.run in unfit:
         return None, "collapsed or failed to learn"
-    return read_scores(view.folder.heldout, finished.heldout_digest)
+    return read_scores(view.folder.heldout, view.finished.heldout_digest)
 
 
 def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
@@ -172,7 +172,7 @@ def _design(state: CampaignState, arms: Sequence[Arm], seeds: Sequence[int], cel
     return Design([scores.cluster[_judging(state, scores)] for scores in held], state.campaign.cluster_cap)
 
 
-def _judging(state: CampaignState, scores: Scores) -> Booleans:
+def _judging(state: CampaignState, scores: WindowScores) -> Booleans:
     """(W,) the held-out windows that the verdict is about."""
     judge_on = state.campaign.judge_on
     return np.ones(len(scores.window), bool) if judge_on == "both" else scores.stratum == STRATA.index(judge_on)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
-from lvmtui.system.numbers import percent, signed
+from lvmtui.system.numbers import cosine, percent, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import sanitise
 
@@ -173,6 +174,16 @@ def population_words(name: Population, baseline: str) -> str:
     """Held-out articles by their source, with the label of the baseline: `articles of 8k`."""
     known = {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}
     return known[name]
+
+
+def centre_words(centre: Centring) -> str:
+    """What was done to the vectors, and that figures are of that space."""
+    return (
+        f"vectors are centred: less the {centre.by} of {centre.vectors:,} training vectors, scaled by "
+        f"{'deviation' if centre.by == 'mean' else 'interquartile range'}. That takes the mean cosine of neighbours "
+        f"from {cosine(centre.neighbours_before, 3)} to {cosine(centre.neighbours, 3)}. All cosines, trivial baselines "
+        "too, are of that space, and those of another one cannot be compared with them"
+    )
 
 
 def stratum_change(stratum: Stratum) -> str:

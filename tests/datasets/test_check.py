@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import check_files
 from lvmtui.datasets.check_text import check_as_text
 from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove_campaign
-from lvmtui.formats.json_codec import encode
+from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.json_codec import decode, encode
 from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
 from tests.datasets.test_baselines import campaign_of
@@ -112,15 +114,33 @@ def test_rows_in_another_order_than_the_text_are_suspected(tmp_path: Path) -> No
     np.save(tmp_path / "mixed.npy", np.random.default_rng(0).permutation(path))
     np.save(tmp_path / "few.npy", path[:300])
     assert check_files([tmp_path / "text.npy"], tmp_path).notes == ()
-    assert "are the rows in reading order?" in check_files([tmp_path / "mixed.npy"], tmp_path).notes[0]
+    assert "no more alike than any two vectors" in check_files([tmp_path / "mixed.npy"], tmp_path).notes[0]
+    topics = np.repeat(walk(400, 7), 50, axis=0) + 0.1 * np.random.default_rng(0).standard_normal((20_000, 24))
+    longer = topics / np.linalg.norm(topics, axis=1, keepdims=True)
+    np.savez(tmp_path / "within.npz", vectors=longer, article_id=np.arange(20_000) // 50)
+    assert "are the rows in reading order?" in check_files([tmp_path / "within.npz"], tmp_path).notes[0]
     assert "only 295 windows" in check_files([tmp_path / "few.npy"], tmp_path).notes[0]
+
+
+def test_a_search_set_is_said_to_have_nothing_to_learn(tmp_path: Path) -> None:
+    """Bundled articles: in order, and with one vector of each entity after the other in any order."""
+    text = np.asarray(bundled_arms(tmp_path)[1].open().vectors)
+    for rows in (600, 4_000):
+        np.save(tmp_path / "text.npy", text[:rows])
+        np.save(tmp_path / "search.npy", np.random.default_rng(rows).permutation(text)[:rows])
+        assert not check_files([tmp_path / "text.npy"], tmp_path).files[0].unordered
+        checked = check_files([tmp_path / "search.npy"], tmp_path)
+        said = next(note for note in checked.notes if "no more alike than any two vectors" in note)
+        assert "search.npy" in said and "lvmtui embed" in said and said == checked.files[0].unordered
+    kept = decode(DataFacts, json.loads(json.dumps(encode(checked))))
+    assert kept.files[0].unordered == said  # what the report reads
 
 
 def test_rows_that_no_window_fits_into_are_a_fault(tmp_path: Path) -> None:
     rows = walk(600, 16)
     np.savez(tmp_path / "mixed.npz", vectors=rows, article_id=np.arange(600))
     (fault,) = check_files([tmp_path / "mixed.npz"], tmp_path).faults
-    assert "no two rows that follow each other are of one article" in fault
+    assert "each of its 600 articles has one vector, as in a search set" in fault
 
 
 def test_a_context_longer_than_the_file_allows_is_a_fault_that_says_what_fits(tmp_path: Path) -> None:

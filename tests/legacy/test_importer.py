@@ -11,16 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lvmtui
+from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.legacy.history import History, read_history
-from lvmtui.legacy.importer import import_folders, size_of, take_in, with_arms
+from lvmtui.legacy.importer import import_folders, size_of, with_arms
 from lvmtui.report.make import read_report
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent
+from lvmtui.ui.read.source import Source
 from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
 from tests.verdict.scenes import NOW, read_table
@@ -28,8 +31,8 @@ from tests.verdict.scenes import NOW, read_table
 
 def imported(root: Path, folders: list[Path], **options: object) -> CampaignState:
     workspace = Workspace(root / "ws")
-    taken = take_in(workspace, folders, **options)  # type: ignore[arg-type]
-    return CampaignReader(workspace, taken.campaign).refresh()
+    import_folders(workspace, folders, **options)  # type: ignore[arg-type]
+    return CampaignReader(workspace, newest_campaign(workspace)).refresh()
 
 
 def digest_of(root: Path) -> str:
@@ -98,10 +101,36 @@ def test_imported_runs_are_runs_like_others(tmp_path: Path) -> None:
     assert "1 of 10 folders hold weights. They were not evaluated" in state.dir.report.read_text()
 
 
-def test_lines_for_the_command(tmp_path: Path) -> None:
-    lines = import_folders(Workspace(tmp_path / "ws"), write_originals(tmp_path / "original"))
-    assert lines[-2].startswith("campaign 80k_vs_232k_")
-    assert lines[-1].endswith("80K_VS_232K_FINAL_COMPARISON.md") and Path(lines[-1].removeprefix("report ")).exists()
+def test_from_the_command_to_status_report_screen_and_notebook(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = Workspace(tmp_path / "ws")
+    workspace.root.mkdir()
+
+    def lvmtui_says(*arguments: str) -> str:
+        assert main([*arguments, "--workspace", str(workspace.root)]) == 0
+        return capsys.readouterr().out
+
+    lines = lvmtui_says("import", *map(str, write_originals(tmp_path / "original"))).splitlines()
+    campaign_id = lines[-2].removeprefix("campaign ")
+    assert campaign_id.startswith("80k_vs_232k_")
+    assert Path(lines[-1].removeprefix("report ")) == workspace.root / "artifacts/lvm/80K_VS_232K_FINAL_COMPARISON.md"
+
+    status = lvmtui_says("status")
+    assert "10 of 10 runs finished" in status and "nothing is left to do" in status
+    assert campaign_id in lvmtui_says("campaigns")
+    assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
+
+    snapshot = Source(workspace, machine=lambda: None).look()
+    assert snapshot is not None and [run.phase for run in snapshot.runs] == [Phase.FINISHED] * 10
+
+    campaign = lvmtui.open(workspace.root).campaign(campaign_id)
+    assert {run.model: run.validation_cosine for run in campaign.runs if run.arm == "expanded"} == pytest.approx(
+        {model: expanded for model, (_, expanded) in BEST.items()}
+    )
+    (gru,) = (row for row in campaign.comparisons if row.model == "gru")
+    assert gru.change_percent == pytest.approx(0.294, abs=1e-3) and gru.low_percent is None
+    assert len(campaign.heldout) == 0 and len(campaign.curves) > 100
 
 
 def test_a_second_import_is_a_campaign_of_its_own(tmp_path: Path) -> None:
@@ -144,7 +173,7 @@ def test_the_arm_is_asked_for_where_nothing_tells(tmp_path: Path) -> None:
         write_training_history(tmp_path / "amn_232k_20251017_090129", "amn", curve(0.51)),
     ]
     with pytest.raises(UserError, match=r"amn_20251016_133427: does not say what size.*--arm 80k"):
-        take_in(Workspace(tmp_path / "ws"), folders)
+        import_folders(Workspace(tmp_path / "ws"), folders)
     state = imported(tmp_path, folders, arm="80k")
     assert [view.planned.run.rsplit("_", 2)[0] for view in state.runs] == ["amn_80k", "amn_232k"]
     assert (state.campaign.baseline.vectors, state.campaign.expanded.label) == (80_000, "232k")
@@ -161,7 +190,7 @@ def test_the_arm_is_asked_for_where_nothing_tells(tmp_path: Path) -> None:
 def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str | None, words: str) -> None:
     folders = [write_training_history(tmp_path / name, name, curve(0.5)) for name in names]
     with pytest.raises(UserError, match=words):
-        take_in(Workspace(tmp_path / "ws"), folders, arm)
+        import_folders(Workspace(tmp_path / "ws"), folders, arm)
     assert not (tmp_path / "ws").exists()
 
 
@@ -263,7 +292,7 @@ def test_trained_on_is_remembered_and_must_be_there(tmp_path: Path) -> None:
     folders = write_originals(tmp_path / "original")
     vectors = tmp_path / "v.npz"
     with pytest.raises(UserError, match=r"--trained-on .*no such file"):
-        take_in(Workspace(tmp_path / "ws"), folders, trained_on=str(vectors))
+        import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
     vectors.write_bytes(b"")
     state = imported(tmp_path, folders, trained_on=vectors)
     assert read_spec(state.runs[0].folder.spec).data.file == str(vectors)
@@ -297,7 +326,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
 
 def test_no_folder_at_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder given"):
-        take_in(Workspace(tmp_path), [])
+        import_folders(Workspace(tmp_path), [])
 
 
 def test_sizes() -> None:

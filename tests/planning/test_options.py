@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
     "sizes": (["10k", "20k", "all"], '["10k", "20k", "all"]', ("10k", "20k", "all")),
     "subsets": (["file"], '"file"', "file"),
     "models": (["amn", "gru"], '["amn", "gru"]', ("amn", "gru")),
+    "centre": (["mean"], '"mean"', "mean"),
     "recipe": (["tuned"], '"tuned"', "tuned"),
     "size": (["small"], '"small"', "small"),
     "device": (["cuda:1"], '"cuda:1"', "cuda:1"),

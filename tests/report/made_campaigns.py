@@ -20,11 +20,11 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import read_trivial
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, Arm
-from lvmtui.legacy.importer import take_in
+from lvmtui.legacy.importer import import_folders
 from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import mark_of, page_of
-from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 from tests.factory import START, Curve, State, planned_run
 from tests.legacy.originals import write_originals
 from tests.verdict.scenes import NOW, finished
@@ -89,9 +89,9 @@ def sources_disagree(root: Path) -> Scene:
 
 
 def imported(root: Path) -> Scene:
-    taken = take_in(Workspace(root / "workspace"), write_originals(root / "original"))
-    workspace = taken.campaign.workspace
-    return workspace, CampaignReader(workspace, taken.campaign).refresh().campaign
+    workspace = Workspace(root / "workspace")
+    import_folders(workspace, write_originals(root / "original"))
+    return workspace, CampaignReader(workspace, newest_campaign(workspace)).refresh().campaign
 
 
 def one_model(root: Path) -> Scene:

@@ -33,13 +33,13 @@ def test_a_past_campaign_is_written_in_full(tmp_path: Path, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert f"tensorboard --logdir {tmp_path}/logs/tensorboard" in out
     for view in state_of(workspace, campaign).runs:
-        assert view.state and view.state.trainer.finished
+        assert view.state and view.finished
         found = read(tmp_path / "logs" / "tensorboard" / campaign.id / view.planned.run)
         expected = [(one.step, pytest.approx(one.cosine)) for one in view.state.trainer.evaluations]
         assert found["validation/cosine"] == expected and len(found["validation/loss"]) == len(expected)
         ((step, cosine),) = found["heldout/cosine"]
-        assert step == view.state.trainer.finished.step
-        assert cosine == pytest.approx(view.state.trainer.finished.heldout.cosine)
+        assert step == view.finished.step
+        assert cosine == pytest.approx(view.finished.heldout.cosine)
 
 
 def test_a_run_that_goes_on_is_followed_and_one_that_begins_anew_is_written_anew(tmp_path: Path) -> None:

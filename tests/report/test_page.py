@@ -184,7 +184,7 @@ def test_every_asked_for_part_is_there(tmp_path: Path) -> None:
 def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     pair = {"shared": 0.25, "baseline_is_part": False, "same_space": "unknown", "ratio": 2.8}
-    files = [{"duplicates": 4, "coherence": 0.4132}, {"duplicates": 1026, "coherence": None}]
+    files: list[dict[str, object]] = [{"duplicates": 4, "coherence": 0.4132}, {"duplicates": 1026, "coherence": None}]
     document = {"files": files, "pair": pair, "notes": ["rows were scaled | to length 1"], "faults": [], "version": 1}
     workspace.campaign(campaign.id).check.write_text(json.dumps(document))
     _, md = report_of(workspace, campaign)
@@ -193,6 +193,11 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     assert re.search(r"\| mean cosine of neighbours +\| +\.4132 \| +– \|", facts)
     assert "8k shares 25% of its vectors with 23k." in facts
     assert "rows were scaled \\| to length 1" in facts
+    assert "no more alike" not in md
+    files[1] = {**files[1], "file": "search.npy", "coherence": 0.121, "chance": 0.12, "chance_spread": 0.09}
+    workspace.campaign(campaign.id).check.write_text(json.dumps(document))
+    doubts = section(report_of(workspace, campaign)[1], "What to doubt")
+    assert "search.npy: neighbours are no more alike than any two vectors (mean cosine 0.121 and 0.120)" in doubts
     assert "contexts of 5, and nothing proves that one encoder made both" in section(md, "Plan, checks and checksums")
 
 

@@ -13,7 +13,7 @@ from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.results import Effects, Population
 from lvmtui.formats.spec import ARMS
 from lvmtui.verdict.average import estimate_of
-from lvmtui.verdict.figures import Figures, ScoredPair, Scores, TrivialScores
+from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.interval import Design
 
 SIZES = (120, 60, 5, 8, 12, 20, 3, 30, 9, 40, 15, 2)
@@ -27,9 +27,9 @@ def pair(seed: int, gain: float = 0.01, sizes: tuple[int, ...] = SIZES, first: i
     baseline = np.clip(random.normal(0.5, 0.1, len(cluster)), -1, 1).astype(np.float32)
     expanded = (baseline + random.normal(gain, 0.02, len(cluster))).astype(np.float32)
 
-    def scores(cosine: np.ndarray) -> Scores:
+    def scores(cosine: np.ndarray) -> WindowScores:
         rank = np.maximum(1, np.round(np.exp(4 - 8 * (cosine - 0.5)))).astype(np.int32)
-        return Scores(1, "f", np.arange(len(cluster)), cluster, stratum, cosine, cosine - 0.1, rank)
+        return WindowScores(1, "f", np.arange(len(cluster)), cluster, stratum, cosine, cosine - 0.1, rank)
 
     poor = TrivialScores(baseline - np.float32(0.2), np.full(len(cluster), 900, np.int32))
     good = TrivialScores(baseline - np.float32(0.01), np.full(len(cluster), 3, np.int32))

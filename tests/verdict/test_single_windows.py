@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lvmtui.verdict.figures import ScoredPair, Scores
+from lvmtui.verdict.figures import ScoredPair, WindowScores
 from lvmtui.verdict.single_windows import NAMED, single_windows
 
 
 def pair(baseline: list[float], expanded: list[float], cluster: list[int]) -> ScoredPair:
-    def scores(cosines: list[float]) -> Scores:
+    def scores(cosines: list[float]) -> WindowScores:
         number = np.arange(len(cosines))
         zeros = np.zeros(len(cosines))
-        return Scores(1, "", number, np.array(cluster), zeros.astype(int), np.array(cosines), zeros, number)
+        return WindowScores(1, "", number, np.array(cluster), zeros.astype(int), np.array(cosines), zeros, number)
 
     return ScoredPair({"baseline": scores(baseline), "expanded": scores(expanded)}, {}, {})
 

@@ -2,7 +2,7 @@
 
 It gets plain files that any language can read, and no vector that was held out as a target:
 
-    vectors.npy             (N, D) float32 unit rows; NaN where no window of the run needs them
+    vectors.npy             (N, D) float32 unit rows, centred where the campaign is; NaN where no window needs them
     train.npy               (W,) int64: row of the first context vector of each training window
     validation.npy          the same of the validation windows
     heldout_contexts.npy    (W, T, D) float32: what is to be predicted for
@@ -73,14 +73,15 @@ def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
     out = np.lib.format.open_memmap(folder / "vectors.npy", mode="w+", dtype=np.float32, shape=shape)
     for first in range(0, len(used), ROWS):
         block = slice(first, first + ROWS)
-        out[block] = np.where(used[block, None], store.vectors[block], np.float32(np.nan))
+        rows = store.vectors[block] if held.centre is None else held.centre(store.vectors[block])
+        out[block] = np.where(used[block, None], rows, np.float32(np.nan))
     out.flush()
     shape3 = (len(held.starts), spec.context, spec.dim)
     contexts = np.lib.format.open_memmap(folder / "heldout_contexts.npy", mode="w+", dtype=np.float32, shape=shape3)
     seen, places = narrowed(held.starts, held.context, spec.context), np.arange(spec.context)
     for first in range(0, len(held.starts), ROWS):
         block = slice(first, first + ROWS)
-        contexts[block] = held.vectors[seen[block, None] + places]
+        contexts[block] = held.judged[seen[block, None] + places]
     contexts.flush()
     about = {
         "dim": spec.dim,

@@ -176,8 +176,8 @@ def read_exactly(stream: IO[bytes], count: int) -> bytes:
 def read_errors(path: Path) -> Iterator[None]:
     """Say in one line what a broken file does to its readers.
 
-    zipfile, zlib, struct, ast and numpy's header parser raise more than twenty kinds of exception on hostile bytes,
-    none of them documented as complete; whatever comes out of reading is a fault of the file.
+    zipfile, zlib, struct, ast, numpy's header parser and pyarrow raise more than thirty kinds of exception on hostile
+    bytes, none of them documented as complete; whatever comes out of reading is a fault of the file.
     """
     try:
         yield
@@ -185,7 +185,9 @@ def read_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = sanitise(error.strerror or str(error), 100)
-        raise UserError(f"{shown(path)}: cannot be read ({reason}); check disk and permissions") from None
+        raise UserError(
+            f"{shown(path)}: cannot be read ({reason}); check disk and permissions, or make it again"
+        ) from None
     except Exception as error:
         reason = sanitise(str(error) or type(error).__name__, 100)
         raise UserError(f"{shown(path)}: damaged or not a vector file ({reason}); copy or make it again") from None

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.readers.articles import Articles, Numbering, arranged, title_of, titles_by_number, titles_of_rows
+from lvmtui.datasets.readers.npy import read_errors
 from lvmtui.datasets.readers.source import (
     ARTICLE_NAMES,
     BLOCK_BYTES,
@@ -64,7 +65,7 @@ class ParquetSource:
         """Read the footers. Raises UserError where pyarrow is missing or a file is not as it must be."""
         self._files = _files(path)
         self._path = path
-        with _read_errors(path):
+        with read_errors(path):
             schema = _schema(self._files[0])
         self.columns, notes = choose_columns(shown(path), schema, reading)
         counts = [self._rows_of(file, schema) for file in self._files]
@@ -81,7 +82,7 @@ class ParquetSource:
         """Of the content and of what is read of it."""
         digest = hashlib.sha256(repr(self.columns).encode())
         for file in self._files:
-            with _read_errors(file), file.open("rb") as plain:
+            with read_errors(file), file.open("rb") as plain:
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
         return (digest.hexdigest(),)
 
@@ -129,12 +130,12 @@ class ParquetSource:
 
     def _batches(self, names: list[str], rows: int = 65_536) -> Iterator[pa.RecordBatch]:
         for file in self._files:
-            with _read_errors(file):
+            with read_errors(file):
                 yield from _batches_of(file, names, rows)
 
     def _rows_of(self, file: Path, schema: pa.Schema) -> int:
         columns = self.columns
-        with _read_errors(file):
+        with read_errors(file):
             own = _schema(file)
             for name in (columns.vectors, columns.article, columns.order):
                 if name and (name not in own.names or own.field(name).type != schema.field(name).type):
@@ -348,17 +349,3 @@ def _arrow_batches(reader: Any) -> Iterator[pa.RecordBatch]:
             yield reader.get_batch(index)
     else:
         yield from reader
-
-
-@contextmanager
-def _read_errors(file: Path) -> Iterator[None]:
-    """Say in one line what a broken file does to pyarrow."""
-    try:
-        yield
-    except (UserError, GeneratorExit):
-        raise
-    except OSError as error:
-        raise UserError(f"{shown(file)}: cannot be read ({sanitise(str(error), 100)}); copy or make it again") from None
-    except Exception as error:  # pyarrow has a dozen kinds, none of them documented as complete
-        reason = sanitise(str(error) or type(error).__name__, 100)
-        raise UserError(f"{shown(file)}: damaged or not a table of vectors ({reason}); copy or make it again") from None

@@ -14,7 +14,7 @@ from lvmtui.datasets.readers.articles import Articles
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
-Kind = Literal["vectors", "quantised", "sequences", "array", "documents"]
+FileKind = Literal["vectors", "quantised", "sequences", "array", "documents"]
 """`documents`: each entry is a whole article."""
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -49,7 +49,7 @@ class SourceFacts:
     """What headers say, compared with the size of the file."""
 
     path: Path
-    kind: Kind
+    kind: FileKind
     rows: int
     """Vectors; in `sequences` windows; in `documents` at most so many vectors."""
     dim: int

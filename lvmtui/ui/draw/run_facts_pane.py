@@ -93,6 +93,7 @@ def _groups(run: RunFacts) -> list[Group]:
                 ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
                 ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
                 ("seed", known(f"{spec.seed}")),
+                *([("centred", f"by the {spec.centre} of training vectors")] if spec.centre else []),
                 ("evaluated", known(f"every {spec.evaluate_every:,} steps")),
                 ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic else ''}")),
             ],
