@@ -144,7 +144,7 @@ def report(given: argparse.Namespace) -> int:
 
 
 def tensorboard(given: argparse.Namespace) -> int:
-    from lvmtui.cli.tensorboard import write
+    from lvmtui.cli.report import tensorboard as write
 
     workspace = workspace_of(given)
     write(given, workspace, campaign_of(given, workspace))
