@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from rich.cells import cell_len
+
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import (
     Band,
@@ -145,7 +147,8 @@ def arm_curves(runs: Sequence[RunFacts], unit: str, gains: bool, width: int) -> 
         points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
         label = drawn[0].arm_label
         if x_name(runs, unit) == unit and (why := ended_early(drawn[0])) and all(map(ended_early, drawn)):
-            label += f" {why}" if width >= WIDE_LABEL else " ended"
+            mark = f" {why}" if width >= WIDE_LABEL else " ended"
+            label += mark if cell_len(label + mark) <= width // 4 else ""
         series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms))
         if band:
             bands.append(Band(band, f"{arm}_band"))
