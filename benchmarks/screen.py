@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.files import LineLog
 from lvmtui.system.process_id import own_identity
-from tests.factory import History, bring_to, make_campaign, planned_run, write_trivial
+from tests.factory import bring_to, make_campaign, planned_run, write_trivial
+from tests.history import History
 from tests.ui.terminal import Terminal
 
 SIZE = (120, 40)
