@@ -17,7 +17,7 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     """Returns exit code 0 if it stands in `told.jsonl` now, else 1."""
     folder, command = CampaignDir(Path(arguments[0]).resolve()), arguments[2]
     happening = decode(Happening, json.loads(arguments[1]))
-    if (lock := _lock(folder.telling)) is None:
+    if (lock := try_lock(folder.telling, WAIT)) is None:
         return 1
     with lock:
         if (happening.key, command) in read_told(folder.told):
@@ -68,13 +68,6 @@ def main(arguments: list[str]) -> int:
                 time.sleep(AGAIN)
         write_told(folder.told, Told(time.time(), happening.key, command, tries, fault))
     return 0
-
-
-def _lock(path: Path) -> IO[bytes] | None:
-    until = time.monotonic() + WAIT
-    while (lock := try_lock(path)) is None and time.monotonic() < until:
-        time.sleep(0.2)
-    return lock
 
 
 def run_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: float) -> str:

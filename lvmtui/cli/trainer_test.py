@@ -234,7 +234,7 @@ class _Test:
         self.launches.add(launch)
         environment = {**unmarked_environment(os.environ), LAUNCH_MARK: launch}
         command = our_command("trainers", str(self.run.path))
-        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace)
+        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
 
     def _want(self, want: Want) -> None:
         write_intent(self.run.intent, want, by="trainer test")

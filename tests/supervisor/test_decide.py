@@ -41,7 +41,6 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> RunSpec:
 
 # Any observation ------------------------------------------------------------------------------------------------------
 
-numbers = st.integers(0, 3)
 processes = st.builds(
     process,
     st.integers(1, 4),

@@ -123,7 +123,7 @@ class LocalEngine:
             child = spawn(
                 (*self._trainer(place), str(folder.path)),
                 output=folder.log,
-                folder=folder.workspace,
+                folder=folder.workspace.root,
                 environment={
                     **environment,
                     **thread_environment(spec.threads),
