@@ -1,9 +1,9 @@
 """What the screen costs: the real program in a real pseudo-terminal, 120x40, beside a simulated campaign.
 
-    python benchmarks/screen.py [--seconds 20] [--only first,bytes,latency,log,idle,many] [--priority -15]
+    python benchmarks/screen.py [--seconds 20] [--samples 60] [--only first,bytes,latency,log,idle,many] [--priority N]
 
 A process of its own plays the trainers: digits four times a second for five runs (once a second for five hundred),
-an evaluation every few seconds, a log line a second. Times depend on what else the machine does; `--priority` (root
+an evaluation every few seconds, a log line a second. Times depend on what else the machine does; `--priority -15` (root
 only) gives the screen and its trainers the processor before other work, which is nearly a quiet machine.
 """
 
@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.files import LineLog
 from lvmtui.system.process_id import own_identity
-from tests.factory import History, bring_to, make_campaign, planned_run, write_trivial
+from tests.factory import bring_to, make_campaign, planned_run, write_trivial
+from tests.history import History
 from tests.ui.terminal import Terminal
 
 SIZE = (120, 40)
@@ -252,6 +253,7 @@ def big_log(root: Path, names: list[str]) -> None:
 def main() -> int:
     parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--samples", type=int, default=60, help="changes of which the latency is taken")
     parser.add_argument("--only", default="first,bytes,latency,idle,many,log")
     parser.add_argument("--priority", type=int, default=0)
     given = parser.parse_args()
@@ -276,7 +278,7 @@ def main() -> int:
                 report("5 active runs: CPU", f"{cpu:.1f} %", "2 %")
                 report("5 active runs: memory", f"{memory:.0f} MB", "60 MB")
             if "latency" in wanted:
-                report_latency(5, root, 60)
+                report_latency(5, root, given.samples)
         if "log" in wanted:
             big_log(root, names)
         if "idle" in wanted:
@@ -297,7 +299,7 @@ def main() -> int:
                 report("500 active runs: CPU", f"{cpu:.1f} %", "14 %")
                 report("500 active runs: memory", f"{memory:.0f} MB", "60 MB")
                 report("500 active runs: bytes to the terminal", f"{sent / 1000:.2f} kB/s", "-")
-                report_latency(500, root, 40)
+                report_latency(500, root, given.samples)
     return 0
 
 

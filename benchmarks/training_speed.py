@@ -80,7 +80,7 @@ def textbook(folder: RunDir) -> Callable[[int], None]:
     spec = read_spec(folder.spec)
     recipe = spec.recipe
     torch.set_num_threads(spec.threads)
-    windows = open_data(spec, folder.workspace, torch.device("cpu")).train
+    windows = open_data(spec, folder.workspace.root, torch.device("cpu")).train
     contexts, targets = windows.batch(slice(None))
     arrays = TensorDataset(contexts.contiguous(), targets.contiguous())
     torch.manual_seed(spec.seed)

@@ -185,7 +185,7 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
     """Have the campaigns of these runs start them with this process's Python and variables. Returns what changes."""
     now = started_with_now(os.environ)
     lines = []
-    for folder in {Workspace(v.folder.workspace).campaign(v.state.spec.campaign) for v in views if v.state}:
+    for folder in {v.folder.workspace.campaign(v.state.spec.campaign) for v in views if v.state}:
         before = read_started_with(folder.started_with)
         changed = differences(before, now)
         if changed and folder.campaign.exists():
@@ -213,7 +213,7 @@ def _give(
         lines.append(f"{view.planned.run}: {words if isinstance(words, str) else words(view)}")
         if want == "run" and (fault := _unwritable(view.folder)):
             lines.append(f"{view.planned.run}: but {fault}")
-    for workspace in {Workspace(view.folder.workspace) for view in views}:
+    for workspace in {view.folder.workspace for view in views}:
         ring(workspace)
     return lines
 
@@ -221,7 +221,7 @@ def _give(
 def _unwritable(folder: RunDir) -> str:
     """Why the trainer and the supervisor that we start could not write the run's logs; empty: they could, or somebody
     else's supervisor starts it."""
-    supervisor = supervisor_of(Workspace(folder.workspace))
+    supervisor = supervisor_of(folder.workspace)
     with suppress(OSError):
         if supervisor is not None and os.stat(f"/proc/{supervisor.pid}").st_uid != os.geteuid():
             return ""

@@ -28,6 +28,7 @@ from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, deco
 from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Phase
+from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system.numbers import date
 from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
@@ -70,7 +71,7 @@ class Chaos:
     def events(self) -> dict[str, tuple[int, Callable[[], None]]]:
         """Name -> (how often, relatively; what)."""
         events: dict[str, tuple[int, Callable[[], None]]] = {
-            "a trainer is killed": (4, self.kill_trainer),
+            "a trainer is killed": (4, lambda: self.signal_trainer(signal.SIGKILL)),
             "a trainer is told to leave": (2, lambda: self.signal_trainer(signal.SIGTERM)),
             "a trainer is stopped for a while": (2, self.stop_trainer),
             "the supervisor is killed": (4, self.kill_supervisor),
@@ -114,9 +115,6 @@ class Chaos:
             if self.finished:
                 self.say("      all runs are finished")
                 break
-
-    def kill_trainer(self) -> None:
-        self.signal_trainer(signal.SIGKILL)
 
     def signal_trainer(self, number: signal.Signals) -> None:
         if processes := self.trainers():
@@ -178,12 +176,8 @@ class Chaos:
         order = [planned.run for planned in self.campaign.runs]
         self.random.shuffle(order)
         with suppress(OSError):
-            write_campaign_intent(
-                self.workspace.campaign(self.campaign.id).intent,
-                by="chaos",
-                jobs=self.random.randint(1, 3),
-                order=tuple(order),
-            )
+            path = self.workspace.campaign(self.campaign.id).intent
+            write_campaign_intent(path, by="chaos", jobs=self.random.randint(1, 3), order=tuple(order))
 
     def tear_log(self) -> None:
         """What a writer leaves that was killed in the middle of a line."""
@@ -217,7 +211,7 @@ class Chaos:
         folder = self.workspace.run(self.random.choice(self.campaign.runs))
         away = self.workspace.root / "moved away"
         folder.path.rename(away)
-        wait_until(lambda: not self.trainers(folder) or self.supervisor is None, 30)
+        sleep_until(lambda: not self.trainers(folder) or self.supervisor is None, 30)
         kill_all(lambda: self.trainers(folder))
         away.rename(folder.path)
 
@@ -233,7 +227,7 @@ class Chaos:
                 write_intent(copy.run(planned).intent, "cancel", by="chaos", force=True)
         supervisor = self.start_supervisor(copy, self._boot, ())
         try:
-            wait_until(lambda: supervisor.poll() is not None, self.random.uniform(2.0, 5.0))
+            sleep_until(lambda: supervisor.poll() is not None, self.random.uniform(2.0, 5.0))
             for planned in self.campaign.runs:
                 self.copy_reached |= living & _reached(copy.run(planned)) - _reached(self.workspace.run(planned))
         finally:
@@ -318,12 +312,12 @@ class Chaos:
             assert time.monotonic() < until, self.describe()
             self.supervise()
             time.sleep(0.2)
-        assert wait_until(self.told, 60), "not every end is in the logs"
+        assert sleep_until(self.told, 60), "not every end is in the logs"
         for process in self.supervisors:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-        assert wait_until(lambda: not self.trainers(), 30), self.trainers()
+        assert sleep_until(lambda: not self.trainers(), 30), self.trainers()
 
     def told(self) -> bool:
         """The supervisor has written down how every run ended."""
@@ -347,16 +341,6 @@ class Chaos:
         state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
         lines = [f"{view.planned.run}: {view.status}" for view in state.runs]
         return "\n".join(["", *lines, *map(str, self.trainers()), f"seed {self.seed}"])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """True as soon as the condition is."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 # What must hold afterwards --------------------------------------------------------------------------------------------

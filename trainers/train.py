@@ -113,7 +113,7 @@ class Training:
         self.fallbacks = fallbacks_on(self.device)
         set_precision(self.device, tf32=not self.fallbacks.float32)
         remove_leftovers(self.folder)
-        self.data = open_data(spec, self.folder.workspace, self.device)
+        self.data = open_data(spec, self.folder.workspace.root, self.device)
         torch.manual_seed(spec.seed)
         model = build_forecaster(
             spec.model,
@@ -122,10 +122,10 @@ class Training:
             spec.recipe,
             spec.context,
             self.data.train,
-            own_model_of(spec, self.folder.workspace),
+            own_model_of(spec, self.folder.workspace.root),
         ).train()
         state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
-        state.loss = loss_of(spec.recipe, self.folder.workspace)
+        state.loss = loss_of(spec.recipe, self.folder.workspace.root)
         if restart:
             remove_checkpoints(self.folder)
         found = find_checkpoint(self.folder)
@@ -163,7 +163,7 @@ class Training:
         self.journal.say(f"{spec.model} {spec.label} seed {spec.seed} on {device_name(self.device)}, {start}")
         self.show()
         if spec.imported is not None and state.place.step < spec.total_steps:
-            take_over(spec, self.folder.workspace, state, self.journal, self.between)
+            take_over(spec, self.folder.workspace.root, state, self.journal, self.between)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class Training:
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""
-        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace, self.data.centre)
+        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace.root, self.data.centre)
         return save_archive(self.folder.best_model, content)
 
     def between(self) -> None:
@@ -351,7 +351,7 @@ class Training:
         if isinstance(error, Diverged):
             step = error.step
         failure = failure_of(error, self.folder.path, self.state.nbytes if self.state else MARGIN)
-        if failure.reason == "error" and (words := own_fault(error, self.spec, self.folder.workspace)):
+        if failure.reason == "error" and (words := own_fault(error, self.spec, self.folder.workspace.root)):
             failure = replace(failure, message=words)
         if failure.reason == "error":
             traceback.print_exception(error, file=self.journal.out)

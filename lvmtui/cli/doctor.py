@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lvmtui.doctor.devices import devices, findings, self_tests_of
-from lvmtui.doctor.machine import Finding, look_at_machine
+from lvmtui.doctor.machine import MachineFinding, look_at_machine
 from lvmtui.formats.json_codec import encode
 from lvmtui.system.gpus import torch_build
 from lvmtui.system.numbers import plural
@@ -33,7 +33,7 @@ def doctor(given: argparse.Namespace, workspace: Path) -> bool:
     return all(finding.state != "fault" for finding in found)
 
 
-def as_text(findings: Sequence[Finding], width: int) -> str:
+def as_text(findings: Sequence[MachineFinding], width: int) -> str:
     """One line a finding, remedies below; a closing sentence."""
     broad = max((len(f.subject) for f in findings), default=0)
     lines = []
@@ -52,7 +52,7 @@ def as_text(findings: Sequence[Finding], width: int) -> str:
     return "\n".join(lines)
 
 
-def as_json(findings: Sequence[Finding], records: Sequence[Any]) -> dict[str, Any]:
+def as_json(findings: Sequence[MachineFinding], records: Sequence[Any]) -> dict[str, Any]:
     """Findings, and the records of the self-tests as they are kept."""
     faults = any(f.state == "fault" for f in findings)
     return {"ok": not faults, "findings": [encode(f) for f in findings], "self_tests": [encode(r) for r in records]}

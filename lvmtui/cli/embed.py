@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.embed.documents import need_syntok
-from lvmtui.embed.embed import SHORT, Progress, Settings, embed
+from lvmtui.embed.embed import SHORT, EmbedProgress, EmbedSettings, embed
 from lvmtui.embed.encoder import SentenceTransformer
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import duration, plural
@@ -26,7 +26,7 @@ def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
         need_syntok()
     say("loading the model")
     encoder = SentenceTransformer(given.model, device=given.device, batch=given.batch_size or 64)
-    settings = Settings(
+    settings = EmbedSettings(
         model=encoder.name,
         unit=given.by,
         dtype="float16" if given.half else "float32",
@@ -57,6 +57,6 @@ def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
     print(f"next: lvmtui check {output}{scaled}")
 
 
-def _words(at: Progress) -> str:
+def _words(at: EmbedProgress) -> str:
     left = "" if at.seconds_left is None else f", {duration(at.seconds_left)} left"
     return f"{100 * at.share:.0f} %: {at.vectors:,} vectors of {plural(at.documents, 'document')}{left}"

@@ -58,10 +58,11 @@ class Outcome:
     interval: tuple[float, float] | None
     """95 %, in percent."""
     models: int
-    """Compared, of"""
+    """Models that are compared."""
     planned: int
+    """Models that were planned."""
     seeds: int
-    """Planned."""
+    """Seeds that were planned."""
 
     @property
     def line(self) -> str:

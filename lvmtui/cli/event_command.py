@@ -17,7 +17,7 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
@@ -28,7 +28,6 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.told import Happening, Told, read_told, write_told
-from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.programs import ending_words, kill_child, spawn
@@ -40,7 +39,7 @@ from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.table import Table
 
 SECONDS = 30.0
-"""A command may take."""
+"""Seconds that a command may take."""
 TRIES = 2
 AGAIN = 2.0
 """Seconds before the second try."""
@@ -51,10 +50,10 @@ WAIT = 75.0
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 if it stands in `told.jsonl` now, 1 if not."""
+    """Returns exit code 0 if it stands in `told.jsonl` now, else 1."""
     folder, command = CampaignDir(Path(arguments[0]).resolve()), arguments[2]
     happening = decode(Happening, json.loads(arguments[1]))
-    if (lock := _lock(folder.telling)) is None:
+    if (lock := try_lock(folder.telling, WAIT)) is None:
         return 1
     with lock:
         if (happening.key, command) in read_told(folder.told):
@@ -69,13 +68,6 @@ def main(arguments: list[str]) -> int:
                 time.sleep(AGAIN)
         write_told(folder.told, Told(time.time(), happening.key, command, tries, fault))
     return 0
-
-
-def _lock(path: Path) -> IO[bytes] | None:
-    until = time.monotonic() + WAIT
-    while (lock := try_lock(path)) is None and time.monotonic() < until:
-        time.sleep(0.2)
-    return lock
 
 
 def run_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: float) -> str:
@@ -145,8 +137,7 @@ def _sentence(
     if view is None:
         return happening.key
     planned, run = view.planned, view.state
-    name = f"{title_of(planned.model, state.campaign.titles)} {state.campaign.arm(planned.arm).label}"
-    name += f" s{planned.seed}" if len(state.campaign.seeds) > 1 else ""
+    name = state.title_of(planned)
     if happening.kind == "run_alarm":
         kind = happening.stamp.partition(" ")[0]
         said = next((finding.words for finding in found if finding.kind == kind), kind.replace("_", " "))

@@ -21,7 +21,6 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
-from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import PHASES, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
@@ -108,10 +107,7 @@ def _lines(reader: CampaignReader) -> CampaignState:
             run, name = view.state, view.planned.run
             evaluations = run.trainer.evaluations if run else ()
             phase, seen = shown.get(name, (Phase.QUEUED, 0))
-            where = (
-                f"{title_of(view.planned.model, state.campaign.titles)} {state.campaign.arm(view.planned.arm).label}"
-            )
-            where += f" s{view.planned.seed}" if len(state.campaign.seeds) > 1 else ""
+            where = state.title_of(view.planned)
             for event in evaluations[seen:]:
                 if sentence := sentence_of(event):
                     news.append((event.time, f"{where}  {sentence.words}"))

@@ -1,13 +1,19 @@
-"""`lvmtui report`: the report in one of its formats, or one of the long tables."""
+"""`lvmtui report` and `lvmtui tensorboard`: the report in one of its formats, a long table, or event files."""
 
 from __future__ import annotations
 
 import argparse
 import io
+import sys
+import time
 from pathlib import Path
 
-from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import plural
+
+EVERY = 5.0
+"""Seconds between two looks of `lvmtui tensorboard`."""
 
 
 def report(given: argparse.Namespace, folder: CampaignDir) -> None:
@@ -43,3 +49,28 @@ def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:
     except OSError as error:
         raise UserError(f"--output {given.output}: cannot be written ({error.strerror}); name another file") from None
     print(given.output)
+
+
+def tensorboard(given: argparse.Namespace, workspace: Workspace, folder: CampaignDir) -> None:
+    """Write event files until every run is over; with `--once` only now. Raises UserError."""
+    from lvmtui.report.event_files import EventFiles
+    from lvmtui.state.campaign_reader import CampaignReader
+
+    above = Path(given.output) if given.output else workspace.logs / "tensorboard"
+    files = EventFiles(above / folder.id)
+    reader = CampaignReader(workspace, folder)
+    try:
+        state = reader.refresh()
+        number = files.write(state)
+        print(f"{plural(number, 'figure')} written to {files.folder}; look at them with: tensorboard --logdir {above}")
+        if not given.once and not state.finished:
+            print("going on until all runs are over; ctrl-c ends it, the runs go on", file=sys.stderr, flush=True)
+            while not state.finished:
+                time.sleep(EVERY)
+                state = reader.refresh()
+                files.write(state)
+    except OSError as error:
+        where = error.filename or files.folder
+        raise UserError(f"--output {where}: cannot be written ({error.strerror}); name another folder") from None
+    finally:
+        files.close()

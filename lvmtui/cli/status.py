@@ -40,7 +40,7 @@ RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """One run in words."""
 
     model: str
@@ -68,7 +68,7 @@ def judged(state: CampaignState) -> Judged:
     return Judged(trivial, health_by_run(state, trivial))
 
 
-def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[Row]:
+def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[RunRow]:
     """A row a run, in the order of the campaign."""
     many = len(state.campaign.seeds) > 1
     return [_row(state.campaign, view, eta, known, many) for view in state.runs]
@@ -98,12 +98,12 @@ def _change_words(row: ModelRow) -> str:
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
 
 
-def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, many: bool) -> Row:
+def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, many: bool) -> RunRow:
     run, status, planned = view.state, view.status, view.planned
     label = campaign.arm(planned.arm).label
     seed = f"s{planned.seed}" if many else ""
     if run is None:
-        return Row(
+        return RunRow(
             title_of(planned.model, campaign.titles),
             label,
             seed,
@@ -133,7 +133,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, man
         note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
     alarms = [finding.label for finding in known.findings.get(planned.run, ()) if finding.alarm]
     note = "; ".join([*alarms, *([note] if note else [])])
-    return Row(
+    return RunRow(
         title_of(planned.model, campaign.titles),
         label,
         seed,
@@ -173,8 +173,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
     known = judged(state)
     imported = any(view.state and view.state.spec.imported for view in state.runs)
     figure = "best" if imported else "gain"
-    rows = [Row("model", "arm", "seed", "state", "epoch", figure, "time", ""), *rows_of(state, eta, known)]
-    columns = [[getattr(row, name) for row in rows] for name in Row.__dataclass_fields__]
+    rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time", ""), *rows_of(state, eta, known)]
+    columns = [[getattr(row, name) for row in rows] for name in RunRow.__dataclass_fields__]
     widths = [max(map(len, column)) for column in columns]
     lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
     for *cells, note in zip(*columns, strict=True):

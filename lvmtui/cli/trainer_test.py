@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
 from lvmtui.formats.trainer_log import (
     CheckpointSaved,
     Evaluated,
@@ -82,7 +82,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     return [*says, *shown, *more], True
 
 
-def reading_words(reading: Reading) -> str:
+def reading_words(reading: LineReading) -> str:
     """`epoch 3, validation cosine .5012, training loss .4801`."""
     what = "validation" if reading.evaluated else "training"
     found = [
@@ -148,6 +148,7 @@ class _Test:
         self.until = time.monotonic() + limit
         self.limit = limit
         self.process: subprocess.Popen[bytes] | None = None
+        self.launches: set[str] = set()
 
     def parts(self) -> Iterator[Found]:
         self._start()
@@ -218,11 +219,9 @@ class _Test:
     def _cancelled(self) -> Found:
         """Nobody stays behind."""
         if self._over():
-            return (
-                Found("cancel", True, "it has ended by itself and left nobody behind")
-                if not self._tree()
-                else Found("cancel", False, f"it ended and left {len(self._tree())} processes behind")
-            )
+            left = len(self._tree())
+            ended = f"it ended and left {left} processes" if left else "it has ended by itself and left nobody"
+            return Found("cancel", not left, f"{ended} behind")
         self._want("cancel")
         self._wait(self._over, 15.0, beyond=True)
         left = len(self._tree())
@@ -231,10 +230,11 @@ class _Test:
     # -- what it is made of --
 
     def _start(self) -> None:
-        environment = {**unmarked_environment(os.environ), LAUNCH_MARK: f"test{time.monotonic_ns()}"}
-        self.launches = {*getattr(self, "launches", set()), environment[LAUNCH_MARK]}
+        launch = f"test{time.monotonic_ns()}"
+        self.launches.add(launch)
+        environment = {**unmarked_environment(os.environ), LAUNCH_MARK: launch}
         command = our_command("trainers", str(self.run.path))
-        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace)
+        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
 
     def _want(self, want: Want) -> None:
         write_intent(self.run.intent, want, by="trainer test")
@@ -279,7 +279,7 @@ class _Test:
             time.sleep(0.1)
 
     def _kill(self) -> None:
-        kill_all(lambda: [p for p in marked_processes() if p.launch in self.launches])
+        kill_all(self._tree)
 
     def clear(self) -> None:
         if self.process is not None:

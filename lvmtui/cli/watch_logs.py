@@ -1,16 +1,15 @@
-"""`lvmtui watch FOLDER...`: logs of runs that somebody else started, as rows. It only reads: what it did not start it
-cannot stop."""
+"""`lvmtui watch FOLDER...`: logs of runs that lvmtui did not start, as rows. It only reads them."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
+from lvmtui.state.tail import LogCursor
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import aligned, sanitise
@@ -24,8 +23,6 @@ USUAL = (
 ENDINGS = (".log", ".txt", ".out", ".err")
 """Files that are taken for logs."""
 MOST_FILES = 500
-PIECE = 1 << 20
-"""Bytes of a log that are read at once."""
 MOST_READ = 64 << 20
 """Bytes of one log that are read in one look; the rest follows in the next."""
 INTERVAL = 1.0
@@ -49,7 +46,7 @@ class LogFacts:
     lines: int = 0
     """That a pattern was found in."""
 
-    def after(self, reading: Reading) -> LogFacts:
+    def after(self, reading: LineReading) -> LogFacts:
         """With one more line."""
         cosine = self.cosine if reading.cosine is None else reading.cosine
         best = self.best if reading.cosine is None else max(reading.cosine, -2.0 if self.best is None else self.best)
@@ -65,43 +62,25 @@ class LogFacts:
         )
 
 
-@dataclass
 class WatchedLog:
     """A log that grows."""
 
-    path: Path
-    facts: LogFacts
-    offset: int = 0
-    rest: bytes = field(default=b"", repr=False)
-    inode: int = 0
+    def __init__(self, path: Path, name: str, patterns: Patterns) -> None:
+        self._path = path
+        self._cursor = LogCursor(path, patterns.read, most=MOST_READ)
+        self.facts = LogFacts(name)
 
-    def look(self, patterns: Patterns) -> None:
-        """Read what is new. A file that was replaced or cut is read from its start."""
+    def look(self) -> None:
+        """Read what is new; a file that was replaced or cut from its start. A log that has gone keeps its row."""
         try:
-            with self.path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                if stat.st_size < self.offset or stat.st_ino != self.inode:
-                    self.offset, self.rest, self.inode = 0, b"", stat.st_ino
-                    self.facts = LogFacts(self.facts.name)
-                file.seek(self.offset)
-                left = MOST_READ
-                while left > 0 and (piece := file.read(PIECE)):
-                    left -= len(piece)
-                    self.offset += len(piece)
-                    self._take(piece, patterns)
-                self.facts = replace(self.facts, changed=stat.st_mtime)
+            changed = self._path.stat().st_mtime
         except OSError:
             return
-
-    def _take(self, piece: bytes, patterns: Patterns) -> None:
-        *lines, self.rest = (self.rest + piece).split(b"\n")
-        self.rest = self.rest[-PIECE:]
-        facts = self.facts
-        for line in lines:
-            reading = patterns.read(line)
-            if reading is not None:
-                facts = facts.after(reading)
-        self.facts = facts
+        readings, replaced = self._cursor.read()
+        facts = LogFacts(self.facts.name) if replaced else self.facts
+        for reading in readings:
+            facts = facts.after(reading) if reading else facts
+        self.facts = replace(facts, changed=changed)
 
 
 class Watch:
@@ -122,8 +101,9 @@ class Watch:
     def look(self) -> list[LogFacts]:
         """What the logs say now, those that say something, the one that changed last first."""
         for path, name in self._found():
-            log = self._logs.setdefault(path, WatchedLog(path, LogFacts(name)))
-            log.look(self._patterns)
+            if path not in self._logs:
+                self._logs[path] = WatchedLog(path, name, self._patterns)
+            self._logs[path].look()
         return sorted((log.facts for log in self._logs.values() if log.facts.lines), key=lambda f: -f.changed)
 
     def _found(self) -> Iterator[tuple[Path, str]]:

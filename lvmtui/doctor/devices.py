@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from lvmtui.doctor.machine import Finding
+from lvmtui.doctor.machine import MachineFinding
 from lvmtui.formats.json_codec import DecodeError, decode
 from lvmtui.formats.selftest import SelfTest, driver_version, plain_uuid, read_record, write_record
 from lvmtui.formats.user_code import digest_of_folder
@@ -78,39 +78,39 @@ def self_tests_of(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again
     return [found.get(gpu, DeviceRecord(gpu, records[gpu])) for gpu in wanted]
 
 
-def findings(results: Sequence[DeviceRecord]) -> list[Finding]:
+def findings(results: Sequence[DeviceRecord]) -> list[MachineFinding]:
     """The self-tests as lines of the doctor's page: one a device, and one for each check that failed."""
     found = []
     for result in results:
         record, subject = result.record, _subject(result.gpu)
         if record is None:
             remedy = "see that torch works in this Python; runs on the CPU need no self-test"
-            found.append(Finding(subject, "fault", f"its self-test could not be run: {result.failed}", remedy))
+            found.append(MachineFinding(subject, "fault", f"its self-test could not be run: {result.failed}", remedy))
             continue
         failed = [check for check in record.results if check.ok is False]
         done = sum(check.ok is True for check in record.results)
         words = f"{record.device}: {done} checks passed in {record.seconds:.0f} s"
         found.append(
-            Finding(subject, "note" if failed else "ok", words + (f", {len(failed)} failed" if failed else ""))
+            MachineFinding(subject, "note" if failed else "ok", words + (f", {len(failed)} failed" if failed else ""))
         )
         for check in failed:
             serious = check.name in ("kernels", "gradients", "optimizer")
             remedy = "use --device cpu, or another build of torch" if serious else _remedy(check.name)
-            found.append(Finding(f"  {check.name}", "fault" if serious else "note", check.words, remedy))
+            found.append(MachineFinding(f"  {check.name}", "fault" if serious else "note", check.words, remedy))
         if record.step_seconds:
             steps = ", ".join(f"{model} {1e3 * s:.2f}" for model, s in record.step_seconds.items())
-            found.append(Finding("  speed", "ok", f"ms a step at full size: {steps}"))
+            found.append(MachineFinding("  speed", "ok", f"ms a step at full size: {steps}"))
         if record.side_by_side is not None:
             found.append(_sharing(record, mps_state()))
     return found
 
 
-def _sharing(record: SelfTest, mps: Mps) -> Finding:
+def _sharing(record: SelfTest, mps: Mps) -> MachineFinding:
     words = f"two runs at once take {record.side_by_side:.2f} times as many steps as one"
     if record.mps:
-        return Finding("  side by side", "ok", f"{words}, under NVIDIA's MPS")
+        return MachineFinding("  side by side", "ok", f"{words}, under NVIDIA's MPS")
     remedy = f"to let them compute at the same time, start NVIDIA's MPS: {MPS_START}" if mps == "stopped" else ""
-    return Finding("  side by side", "note" if remedy else "ok", f"{words}: they take turns", remedy)
+    return MachineFinding("  side by side", "note" if remedy else "ok", f"{words}: they take turns", remedy)
 
 
 def sharing_remarks(records: Sequence[SelfTest], runs: int, mps: Mps) -> list[str]:

@@ -38,7 +38,7 @@ State = Literal["ok", "note", "fault"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineFinding:
     """One line of the doctor's page."""
 
     subject: str
@@ -48,7 +48,7 @@ class Finding:
     """What a person can do about it; empty where there is nothing to do."""
 
 
-def look_at_machine(workspace: Path) -> list[Finding]:
+def look_at_machine(workspace: Path) -> list[MachineFinding]:
     """All findings but those about single GPUs."""
     build = torch_build()
     found = [
@@ -62,51 +62,53 @@ def look_at_machine(workspace: Path) -> list[Finding]:
     return found
 
 
-def torch_words(build: TorchBuild, driver: str, gpus_there: int, gpus_visible: int) -> Finding:
+def torch_words(build: TorchBuild, driver: str, gpus_there: int, gpus_visible: int) -> MachineFinding:
     """Whether torch fits the GPUs and their driver. Pure."""
     subject, known = "torch", f"torch {build.version}"
     if not build.version:
-        return Finding(
+        return MachineFinding(
             subject, "fault", f"{sys.executable} has no torch", "install torch for this Python: pip install torch"
         )
     if build.kind == "cpu":
         if not gpus_there:
-            return Finding(subject, "ok", f"{known}, built for CPUs; there is no GPU")
+            return MachineFinding(subject, "ok", f"{known}, built for CPUs; there is no GPU")
         words = f"{known} is built for CPUs only, and this machine has a GPU: runs train on the CPU"
-        return Finding(subject, "fault", words, "install the build for your GPU: https://pytorch.org/get-started")
+        return MachineFinding(
+            subject, "fault", words, "install the build for your GPU: https://pytorch.org/get-started"
+        )
     named = {"cuda": "CUDA", "hip": "ROCm"}.get(build.kind, "an unknown toolkit")
     known += f", built for {named} {build.toolkit}".rstrip()
     if not gpus_there:
-        return Finding(subject, "note", f"{known}; no GPU is found, runs train on the CPU")
+        return MachineFinding(subject, "note", f"{known}; no GPU is found, runs train on the CPU")
     if not gpus_visible:
         variable = "CUDA_VISIBLE_DEVICES" if "CUDA_VISIBLE_DEVICES" in os.environ else "HIP_VISIBLE_DEVICES"
-        return Finding(subject, "note", f"{known}; {variable} hides the GPUs", f"unset {variable} to use them")
+        return MachineFinding(subject, "note", f"{known}; {variable} hides the GPUs", f"unset {variable} to use them")
     needed = OLDEST_DRIVER.get(_major(build.toolkit), 0) if build.kind == "cuda" else 0
     if driver and _major(driver) < needed:
         words = f"{known} needs NVIDIA driver {needed} or later; {driver} is installed"
-        return Finding(subject, "fault", words, "update the driver, or install a torch build for an older CUDA")
-    return Finding(subject, "ok", f"{known}" + (f", driver {driver}" if driver else ""))
+        return MachineFinding(subject, "fault", words, "update the driver, or install a torch build for an older CUDA")
+    return MachineFinding(subject, "ok", f"{known}" + (f", driver {driver}" if driver else ""))
 
 
-def core_words() -> Finding:
+def core_words() -> MachineFinding:
     """Cores as limits leave them, and the load on them."""
     usable, there, load = cores(), os.cpu_count() or 1, os.getloadavg()[0]
     words = f"{usable} of {there} cores can be used" if usable < there else f"{there} cores"
     if load > usable:
         remedy = "times left are uncertain while other work competes"
-        return Finding("cores", "note", f"{words}; the load is {load:.1f}", remedy)
-    return Finding("cores", "ok", f"{words}, load {load:.1f}")
+        return MachineFinding("cores", "note", f"{words}; the load is {load:.1f}", remedy)
+    return MachineFinding("cores", "ok", f"{words}, load {load:.1f}")
 
 
-def memory_words(free: float) -> Finding:
+def memory_words(free: float) -> MachineFinding:
     """Free memory as limits leave it. Pure."""
     words = f"{free / 1e9:.1f} GB are free"
     if free < LITTLE_MEMORY:
-        return Finding("memory", "note", words, "the largest models need 2 to 3 GB a run: train fewer at once")
-    return Finding("memory", "ok", words)
+        return MachineFinding("memory", "note", words, "the largest models need 2 to 3 GB a run: train fewer at once")
+    return MachineFinding("memory", "ok", words)
 
 
-def disk_words(folder: Path) -> Finding:
+def disk_words(folder: Path) -> MachineFinding:
     """Room on the workspace's disk, in bytes and in names."""
     try:
         there = os.statvfs(folder)
@@ -114,18 +116,18 @@ def disk_words(folder: Path) -> Finding:
             pass
     except OSError as error:
         words = f"{folder} cannot be written ({error.strerror})"
-        return Finding("disk", "fault", words, "choose another folder with --workspace")
+        return MachineFinding("disk", "fault", words, "choose another folder with --workspace")
     free = there.f_bavail * there.f_frsize
     words = f"{free / 1e9:.1f} GB are free in {folder}"
     if there.f_files and there.f_favail < FEW_FILES:
-        return Finding("disk", "fault", f"{words}, but only {there.f_favail} more files", "remove files there")
+        return MachineFinding("disk", "fault", f"{words}, but only {there.f_favail} more files", "remove files there")
     if free < LITTLE_DISK:
         remedy = "a full campaign writes 1 to 5 GB of checkpoints, models and vectors"
-        return Finding("disk", "fault" if free < NO_DISK else "note", words, remedy)
-    return Finding("disk", "ok", words)
+        return MachineFinding("disk", "fault" if free < NO_DISK else "note", words, remedy)
+    return MachineFinding("disk", "ok", words)
 
 
-def file_system_words(folder: Path) -> Finding:
+def file_system_words(folder: Path) -> MachineFinding:
     """Whether other hosts share the workspace's file system, and whether locks work on it."""
     kind = kind_of(folder) or "unknown type"
     try:
@@ -135,30 +137,36 @@ def file_system_words(folder: Path) -> Finding:
                 lock.close()
     except OSError as error:
         words = f"{kind}: no locks ({error.strerror})"
-        return Finding("file system", "fault", words, "two trainers could write one run: use another file system")
+        return MachineFinding(
+            "file system", "fault", words, "two trainers could write one run: use another file system"
+        )
     if not is_shared(folder):
-        return Finding("file system", "ok", f"{kind}, of this host alone")
+        return MachineFinding("file system", "ok", f"{kind}, of this host alone")
     if not locks_reach(folder):
         remedy = "start lvmtui on one host only, or mount it with locks that reach the server"
-        return Finding("file system", "note", f"{kind}, shared between hosts, locks seen by this host only", remedy)
-    return Finding("file system", "ok", f"{kind}, shared between hosts; changes are looked for every few seconds")
+        return MachineFinding(
+            "file system", "note", f"{kind}, shared between hosts, locks seen by this host only", remedy
+        )
+    return MachineFinding(
+        "file system", "ok", f"{kind}, shared between hosts; changes are looked for every few seconds"
+    )
 
 
-def temporary_words() -> Finding:
+def temporary_words() -> MachineFinding:
     """Whether short-lived files can be written."""
     try:
         with tempfile.TemporaryFile():
-            return Finding("temporary files", "ok", tempfile.gettempdir())
+            return MachineFinding("temporary files", "ok", tempfile.gettempdir())
     except OSError as error:
         words = f"cannot be written ({error.strerror or error})"
-        return Finding("temporary files", "fault", words, "set TMPDIR to a folder that can be written")
+        return MachineFinding("temporary files", "fault", words, "set TMPDIR to a folder that can be written")
 
 
-def watch_words(folder: Path) -> Finding:
+def watch_words(folder: Path) -> MachineFinding:
     """Whether the kernel would tell of changes in the workspace; tried, because the limits are shared by a user's
     programs."""
     if not sys.platform.startswith("linux"):
-        return Finding("file watches", "ok", "no limit on this system")
+        return MachineFinding("file watches", "ok", "no limit on this system")
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(IN_CLOEXEC)
     failed = ctypes.get_errno() if descriptor < 0 else 0
@@ -168,14 +176,14 @@ def watch_words(folder: Path) -> Finding:
             failed, limit = ctypes.get_errno(), "max_user_watches"
         os.close(descriptor)
     if not failed:
-        return Finding("file watches", "ok", "the kernel tells of changes")
+        return MachineFinding("file watches", "ok", "the kernel tells of changes")
     if failed not in (errno.EMFILE, errno.ENOSPC):
-        return Finding("file watches", "note", f"none ({os.strerror(failed)}); changes are looked for instead")
+        return MachineFinding("file watches", "note", f"none ({os.strerror(failed)}); changes are looked for instead")
     remedy = f"raise fs.inotify.{limit} with sysctl, or close programs that watch many files"
-    return Finding("file watches", "note", "none is left for this user; changes are looked for instead", remedy)
+    return MachineFinding("file watches", "note", "none is left for this user; changes are looked for instead", remedy)
 
 
-def terminal_words(output: TextIO, environment: Mapping[str, str]) -> Finding:
+def terminal_words(output: TextIO, environment: Mapping[str, str]) -> MachineFinding:
     """Whether the screen can be drawn here."""
     encoding = output.encoding or "ascii"
     try:
@@ -185,19 +193,21 @@ def terminal_words(output: TextIO, environment: Mapping[str, str]) -> Finding:
         letters = f"; {encoding} has no line drawing, so letters stand in"
     remedy = "set LANG or LC_ALL to a UTF-8 locale, as C.UTF-8" if letters else ""
     if not output.isatty():
-        return Finding("terminal", "note" if letters else "ok", f"output goes to no terminal{letters}", remedy)
+        return MachineFinding("terminal", "note" if letters else "ok", f"output goes to no terminal{letters}", remedy)
     if environment.get("TERM", "dumb") in ("dumb", "unknown", ""):
         words = f"TERM is '{environment.get('TERM', '')}': the screen cannot be drawn"
-        return Finding("terminal", "fault", words, "use 'lvmtui status' and 'lvmtui attach --headless', or set TERM")
+        return MachineFinding(
+            "terminal", "fault", words, "use 'lvmtui status' and 'lvmtui attach --headless', or set TERM"
+        )
     size = shutil.get_terminal_size()
     words = f"{environment['TERM']}, {size.columns} x {size.lines}, {encoding}{letters}"
     if size.columns < SCREEN[0] or size.lines < SCREEN[1]:
         words += f"; the screen wants {SCREEN[0]} x {SCREEN[1]}"
         remedy = "; ".join(part for part in ("enlarge the window", remedy) if part)
-    return Finding("terminal", "note" if remedy else "ok", words, remedy)
+    return MachineFinding("terminal", "note" if remedy else "ok", words, remedy)
 
 
-def slurm_words() -> Iterator[Finding]:
+def slurm_words() -> Iterator[MachineFinding]:
     """Slurm, where its commands are installed. Runs can train here without it, so nothing of it is a fault."""
     if shutil.which("sbatch") is None:
         return
@@ -206,9 +216,9 @@ def slurm_words() -> Iterator[Finding]:
         if answer.code:
             words = f"{' '.join(command)} fails: {last_words((answer.err or answer.out).encode())}"
             remedy = "to use --engine slurm, set SLURM_CONF or ask whoever runs the cluster"
-            yield Finding("Slurm", "note", words, remedy)
+            yield MachineFinding("Slurm", "note", words, remedy)
             return
-    yield Finding("Slurm", "ok", "it answers; --engine slurm submits runs as jobs")
+    yield MachineFinding("Slurm", "ok", "it answers; --engine slurm submits runs as jobs")
 
 
 def _major(version: str) -> int:

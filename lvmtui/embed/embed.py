@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Settings:
+class EmbedSettings:
     """What decides the vectors. A run may only go on with the settings it began with."""
 
     model: str
@@ -48,8 +48,8 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far it is."""
+class EmbedProgress:
+    """How far the embedding is."""
 
     share: float
     """Of the input's bytes, 0 to 1."""
@@ -60,7 +60,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Made:
+class Embedded:
     """What was written."""
 
     documents: int
@@ -76,7 +76,7 @@ class Made:
 
 @dataclass
 class _Shard:
-    """Documents of one file-to-be."""
+    """Documents that are written to one file together."""
 
     titles: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
@@ -94,7 +94,9 @@ class _Shard:
             self.pieces += pieces
 
 
-def embed(path: Path, output: Path, encoder: Encoder, settings: Settings, report: Callable[[Progress], None]) -> Made:
+def embed(
+    path: Path, output: Path, encoder: Encoder, settings: EmbedSettings, report: Callable[[EmbedProgress], None]
+) -> Embedded:
     """Embed the texts at `path` (folder or JSON lines) into the .npz `output`.
 
     Raises UserError for bad input, for an output that exists, and for shards begun with other settings or texts.
@@ -150,7 +152,7 @@ def _shards(folder: Path) -> list[Path]:
 
 
 def _write_shards(
-    path: Path, folder: Path, encoder: Encoder, settings: Settings, report: Callable[[Progress], None]
+    path: Path, folder: Path, encoder: Encoder, settings: EmbedSettings, report: Callable[[EmbedProgress], None]
 ) -> None:
     done = vectors = 0
     for file in _shards(folder):
@@ -166,7 +168,7 @@ def _write_shards(
         number, vectors, done = number + 1, vectors + len(shard.pieces), done + shard.seen
         worked = read - (first_byte or 0)
         left = (time.monotonic() - began) * (total - read) / worked if worked > 0 else None
-        report(Progress(read / total, done, vectors, left))
+        report(EmbedProgress(read / total, done, vectors, left))
         shard = _Shard()
 
     skip, last = done, 0
@@ -184,7 +186,7 @@ def _write_shards(
         write(last)
 
 
-def _write_shard(file: Path, shard: _Shard, encoder: Encoder, settings: Settings) -> None:
+def _write_shard(file: Path, shard: _Shard, encoder: Encoder, settings: EmbedSettings) -> None:
     vectors = encoder.encode(shard.pieces) if shard.pieces else np.empty((0, 0), np.float32)
     if vectors.ndim != 2 or len(vectors) != len(shard.pieces):
         raise UserError(
@@ -213,7 +215,7 @@ def _texts(texts: list[str]) -> npt.NDArray[np.bytes_]:
     return np.array([text.encode() for text in texts], dtype=bytes)
 
 
-def _join(folder: Path, output: Path, settings: Settings) -> Made:
+def _join(folder: Path, output: Path, settings: EmbedSettings) -> Embedded:
     """Write the shards into one .npz, with flat memory for the vectors."""
     counts: list[int] = []
     titles: list[bytes] = []
@@ -252,4 +254,4 @@ def _join(folder: Path, output: Path, settings: Settings) -> Made:
             with archive.open(f"{name}.npy", "w") as out:
                 np.save(out, array, allow_pickle=False)
     short = sum(count < SHORT for count in counts)
-    return Made(len(counts), rows, dim, short, seen - len(counts), (lengths[0], lengths[1]))
+    return Embedded(len(counts), rows, dim, short, seen - len(counts), (lengths[0], lengths[1]))

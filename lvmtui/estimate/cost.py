@@ -41,7 +41,7 @@ CLOSING = 0.2
 """Seconds at the end for files and checksums, besides the held-out windows and 220 single predictions."""
 
 
-class Kind(NamedTuple):
+class RunKind(NamedTuple):
     """Runs of one kind differ only in their data, so the speed of one is the speed of the others."""
 
     model: str
@@ -81,9 +81,9 @@ class Work:
         return math.ceil(self.steps / max(1, self.evaluate_every))
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> RunKind:
         threads = self.threads if self.device_kind == "cpu" else 1  # they do nothing for a GPU
-        return Kind(self.model, self.size, self.dim, self.device_kind, threads, self.context)
+        return RunKind(self.model, self.size, self.dim, self.device_kind, threads, self.context)
 
     @property
     def device_kind(self) -> str:

@@ -49,7 +49,7 @@ COUNTED = phases_with("works", "waits")
 RUNS = phases_with("works")
 """Those of them in which the run has a process."""
 LEFT_OUT = phases_with("held") | {Phase.PAUSING}
-"""Phases of runs that are not over, but whose time of continuing is unknown."""
+"""Phases of runs that are not over, but of which nobody knows when they go on."""
 
 
 @dataclass(frozen=True)

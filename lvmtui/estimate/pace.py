@@ -17,7 +17,7 @@ from itertools import accumulate
 from statistics import median
 from typing import TYPE_CHECKING
 
-from lvmtui.estimate.cost import STARTUP, Kind, Work, closing_cost, evaluation_cost, step_cost, work_of
+from lvmtui.estimate.cost import STARTUP, RunKind, Work, closing_cost, evaluation_cost, step_cost, work_of
 from lvmtui.formats.live import Progress
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
@@ -30,7 +30,7 @@ UNSEEN = 0.7
 BETWEEN = 0.25
 """Log standard deviation of a kind's cost over the table's, on one machine. Measured over the five models: .12 (quiet
 machine) to .28 (busy one)."""
-GUESSED = 0.8
+BETWEEN_GUESSED = 0.8
 """The same if even the number of parameters is unknown."""
 WITHIN = 0.05
 """Log standard deviation between runs of one kind on a quiet machine. What a busy machine adds is learned, see
@@ -192,9 +192,9 @@ class Machine:
     shown: tuple[Shown, ...] = ()
 
     @cached_property
-    def kinds(self) -> Mapping[Kind, tuple[Shown, ...]]:
+    def kinds(self) -> Mapping[RunKind, tuple[Shown, ...]]:
         """What was shown, by kind."""
-        kinds: dict[Kind, list[Shown]] = {}
+        kinds: dict[RunKind, list[Shown]] = {}
         for shown in self.shown:
             kinds.setdefault(shown.work.kind, []).append(shown)
         return {kind: tuple(alike) for kind, alike in kinds.items()}
@@ -213,7 +213,7 @@ class Machine:
     def step(self, work: Work, own: Shown | None = None) -> Guess:
         """Log of a run's seconds a step over the reference core's. `own`: what its newest process has shown."""
         own_variance = WITHIN**2 + self.drift**2
-        between = BETWEEN**2 if work.known else GUESSED**2
+        between = BETWEEN**2 if work.known else BETWEEN_GUESSED**2
         guess = Guess(0.0, UNSEEN**2)
         for kind, alike in self.kinds.items():
             if kind != work.kind and kind.device == work.kind.device:

@@ -208,9 +208,9 @@ class RunDir:
         return self.path.name
 
     @property
-    def workspace(self) -> Path:
+    def workspace(self) -> Workspace:
         """The workspace the folder lies in: `artifacts/lvm/models/` stands between."""
-        return self.path.resolve().parents[3]
+        return Workspace(self.path.resolve().parents[3])
 
     @cached_property
     def spec(self) -> Path:

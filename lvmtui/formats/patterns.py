@@ -20,7 +20,7 @@ the square of the length."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class LineReading:
     """What one line says. None: nothing."""
 
     step: int | None = None
@@ -59,7 +59,7 @@ class Patterns:
         """Raises re.error; see `pattern_fault`."""
         self._patterns = [re.compile(p.encode(), re.ASCII) if p.isascii() else re.compile(p.encode()) for p in patterns]
 
-    def read(self, line: bytes) -> Reading | None:
+    def read(self, line: bytes) -> LineReading | None:
         """What a line says, None if no pattern is found in it or its figures are no numbers."""
         for pattern in self._patterns:
             found = pattern.search(line, 0, LONGEST)
@@ -68,7 +68,7 @@ class Patterns:
         return None
 
 
-def _reading(found: re.Match[bytes]) -> Reading | None:
+def _reading(found: re.Match[bytes]) -> LineReading | None:
     numbers: dict[str, float] = {}
     for name, text in found.groupdict().items():
         if text is None:
@@ -82,7 +82,7 @@ def _reading(found: re.Match[bytes]) -> Reading | None:
             del numbers[name]  # a percentage, or another figure
     evaluated = "cosine" in numbers or "val_loss" in numbers
     loss = numbers.get("val_loss", numbers.get("loss") if evaluated else None)
-    return Reading(
+    return LineReading(
         step=_whole(numbers.get("step")),
         epoch=_count(numbers.get("epoch")),
         loss=loss,

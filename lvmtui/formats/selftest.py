@@ -17,7 +17,7 @@ DRIVER = Path("/proc/driver/nvidia/version")
 
 @dataclass(frozen=True)
 class Fallbacks:
-    """What trainers on a device do without, because its self-test failed there."""
+    """What trainers on a device must not use, because its self-test failed there."""
 
     float32: bool = False
     """Matrix products in float32 instead of TF32."""

@@ -80,7 +80,7 @@ class Earlier:
     ) -> tuple[Split, tuple[str, ...]]:
         """A split that keeps their held-out windows, and what the report must note about it."""
         try:
-            kept = read_split(self.folders[0].workspace / self.spec.split)
+            kept = read_split(self.folders[0].workspace.root / self.spec.split)
         except UserError:
             drawn = draw_split(
                 baseline,

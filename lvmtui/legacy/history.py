@@ -73,7 +73,7 @@ class History:
         return min(known, key=self.badness) if known else None
 
     def badness(self, epoch: Epoch) -> float:
-        """What the best epoch is lowest in."""
+        """The figure that is lowest at the best epoch."""
         by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
         return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
 

@@ -19,6 +19,7 @@ from lvmtui.planning.own_tables import TABLES, Own, read_own, with_sources
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.supervisor.engine import names as engine_names
 from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.text import sanitise
 
 TYPE_NAMES: dict[type, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
@@ -143,7 +144,9 @@ def read_value(declared: Option, value: Any, where: str) -> Any:
         return _checked(declared, _one(declared, value, where), where)
     items = list(value) if isinstance(value, (list, tuple)) else [value]
     if swallowed := next((item for item in items if isinstance(item, str) and item.endswith(".toml")), None):
-        raise UserError(f"{where}: {swallowed} is taken for one of its values; name a campaign file before the options")
+        raise UserError(
+            f"{where}: {sanitise(swallowed, 60)} is taken for one of its values; name a campaign file first"
+        )
     if not (declared.is_path or declared.commas):  # a path may contain a comma
         items = [part for item in items for part in _split(item)]
     values = tuple(_one(declared, item, where) for item in items)
@@ -152,7 +155,7 @@ def read_value(declared: Option, value: Any, where: str) -> Any:
     if values and declared.count not in (None, len(values)):
         raise UserError(f"{where}: takes {declared.count} values, not {len(values)}")
     if len(set(values)) < len(values):
-        raise UserError(f"{where}: {', '.join(map(str, values))} contains one twice; name each once")
+        raise UserError(f"{where}: {sanitise(', '.join(map(str, values)), 60)} contains one twice; name each once")
     return _checked(declared, values, where)
 
 
@@ -188,7 +191,7 @@ def _bounds(declared: Option) -> str:
 
 def _checked(declared: Option, value: Any, where: str) -> Any:
     if problem := declared.problem(value):
-        raise UserError(f"{where}: {problem}")
+        raise UserError(f"{where}: {sanitise(problem)}")
     return value
 
 

@@ -23,11 +23,11 @@ class Attempt:
     generation: int
     """Of the order it obeyed."""
     ending: Ending | None
-    """Its last word."""
+    """How it said that it ended; None: it has not."""
     accounted: bool
     """How it ended is in a log, by the trainer or the supervisor."""
     spoke: bool
-    """It has said that it started."""
+    """It has logged that it started."""
 
 
 def newest_attempt(run: RunState) -> Attempt | None:

@@ -13,6 +13,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.trainer_log import Finished
+from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
@@ -59,6 +60,11 @@ class CampaignState:
     @cached_property
     def _by_key(self) -> dict[tuple[str, str, int], RunView]:
         return {(v.planned.model, v.planned.arm, v.planned.seed): v for v in self.runs}
+
+    def title_of(self, planned: PlannedRun) -> str:
+        """How people call a run: `GRU 23k`, with several seeds `GRU 23k s2`."""
+        title = f"{title_of(planned.model, self.campaign.titles)} {self.campaign.arm(planned.arm).label}"
+        return f"{title} s{planned.seed}" if len(self.campaign.seeds) > 1 else title
 
     @property
     def finished(self) -> bool:
@@ -130,11 +136,11 @@ class CampaignReader:
             state, self._stalls.stalled(planned.run, state.live), partial(self._owners.works_in, reader.folder)
         )
         if life is Life.NONE and state.trainer.ending is None:
-            state = reader.refresh() or state  # it may have said its last word and left since its log was read
+            state = reader.refresh() or state  # it may have logged its end and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))
 
     def look_at_pulse(self) -> frozenset[str]:
-        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns whose are new."""
+        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""
         self._pulse.refresh()
         return self._pulse.moved
 

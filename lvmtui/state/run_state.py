@@ -56,7 +56,7 @@ class TrainerState:
     interruptions: int = 0
     """Attempts that left on a signal (a time limit, a preemption, a shutdown), each after a checkpoint."""
     fruitless: int = 0
-    """The newest of them in a row that made no step."""
+    """How many of the newest of them, in a row, made no step."""
 
     @property
     def finished(self) -> Finished | None:
@@ -93,9 +93,9 @@ class SupervisionState:
     killed: tuple[int, ...] = ()
     """Every process that had to be killed."""
     signalled: Signalled | None = None
-    """The newest signal to what runs, or ran last."""
+    """The newest signal to the newest attempt."""
     insisted: tuple[int, ...] = ()
-    """Who had to be killed of what runs, or ran last."""
+    """Processes of the newest attempt that had to be killed."""
     unknown: int = 0
 
 

@@ -144,8 +144,9 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
     if isinstance(ending, Finished):
         return Status(Phase.FINISHED, since=ending.time)
     if life is Life.ELSEWHERE:
-        host = last_process(run)
-        return Status(Phase.UNKNOWN, f"runs on {host.place if host else 'another host'}", run.trainer.last_time)
+        newest = newest_attempt(run)
+        place = newest.process.place if newest else "another host"
+        return Status(Phase.UNKNOWN, f"runs on {place}", run.trainer.last_time)
     if life is Life.UNSEEN:
         return Status(Phase.UNKNOWN, told or "it is not known whether it runs", run.trainer.last_time)
     if life is not Life.NONE:
@@ -231,12 +232,6 @@ def _final_failure(run: RunState, failed: Failed) -> Status | None:
             return Status(Phase.NO_SPACE, failed.message, failed.time)
         case _:
             return None
-
-
-def last_process(run: RunState) -> Identity | None:
-    """The newest process of the run, as the trainer logged it, or the supervisor if its record is newer."""
-    attempt = newest_attempt(run)
-    return attempt.process if attempt else None
 
 
 def processes_of(run: RunState) -> tuple[Identity, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +22,18 @@ class Position:
     offset: int = 0
 
 
-def read_lines(path: Path, position: Position = Position()) -> tuple[list[bytes], Position]:
+def read_lines(path: Path, position: Position = Position(), most: float = math.inf) -> tuple[list[bytes], Position]:
     """Return the lines completed since `position`, without their newlines, and the position after them.
 
     A last line without a newline is held back: it is still being written, or was cut. A file that became shorter or
-    was replaced is read from its start again; the caller sees that by the position's inode or a smaller offset.
+    was replaced is read from its start again; the caller sees that by the position's inode or a smaller offset. After
+    about `most` bytes reading stops, and the rest comes with the next call.
     """
     try:
         with path.open("rb") as file:
             start = restart_of(path, position)
             file.seek(start.offset)
-            lines, end = _whole_lines(file, start.offset)
+            lines, end = _whole_lines(file, start.offset, most)
             return lines, Position(start.inode, end)
     except OSError:
         return [], position
@@ -45,12 +47,13 @@ def restart_of(path: Path, position: Position) -> Position:
     return Position(stat.st_ino, 0)
 
 
-def _whole_lines(file: IO[bytes], offset: int) -> tuple[list[bytes], int]:
+def _whole_lines(file: IO[bytes], offset: int, most: float) -> tuple[list[bytes], int]:
     """The whole lines from here on, and the offset after the last of them."""
     lines: list[bytes] = []
     rest = b""
     skipping = False
-    while block := file.read(BLOCK):
+    while most > 0 and (block := file.read(BLOCK)):
+        most -= len(block)
         *whole, rest = (rest + block).split(b"\n")
         for line in whole:
             offset += len(line) + 1
@@ -64,13 +67,24 @@ def _whole_lines(file: IO[bytes], offset: int) -> tuple[list[bytes], int]:
 
 
 class LogCursor(Generic[Record]):
-    """Reads a log of a run (`events.jsonl`, `supervision.jsonl`) again and again, each time only what is new."""
+    """Reads a log again and again, each time only what is new."""
 
-    def __init__(self, path: Path, decode: Callable[[bytes], Record], *, without: tuple[bytes, ...] = ()) -> None:
-        """Lines that contain one of `without` are passed over before they are decoded, which is most of the cost."""
+    def __init__(
+        self,
+        path: Path,
+        decode: Callable[[bytes], Record],
+        *,
+        without: tuple[bytes, ...] = (),
+        most: float = math.inf,
+    ) -> None:
+        """Lines that contain one of `without` are passed over before they are decoded, which is most of the cost.
+
+        `most`: bytes that are read in one call.
+        """
         self.path = path
         self._decode = decode
         self._without = without
+        self._most = most
         self._position = Position()
 
     def read(self) -> tuple[list[Record], bool]:
@@ -78,7 +92,7 @@ class LogCursor(Generic[Record]):
         restarted = self._is_replaced()
         if restarted:
             self._position = Position()
-        lines, self._position = read_lines(self.path, self._position)
+        lines, self._position = read_lines(self.path, self._position, self._most)
         kept = (line for line in lines if not any(part in line for part in self._without))
         return [self._decode(line) for line in kept], restarted
 

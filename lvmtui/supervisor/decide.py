@@ -29,7 +29,7 @@ class Rules:
     insist_again: float = 1.0
     """A killed process can take a moment to go, and one in the kernel's hands (a dead disk) does not go at all."""
     leave_wait: float = 30.0
-    """From a trainer's last word to insisting that it leaves: an interpreter with torch needs a second or two."""
+    """From a trainer's last log line to insisting that it leaves: an interpreter with torch needs a second or two."""
     retries: int = 2
     """Times a run is started again after it died at the same checkpoint under the same order."""
     space_wait: float = 15.0
@@ -38,8 +38,8 @@ class Rules:
     startup: float = 120.0
     """A trainer is not called stalled before its first step until then: on a busy disk the imports take long."""
     word_wait: float = 5.0
-    """From the end of a job on another host to concluding that it left no last word: what was written there may take
-    a moment to be seen here."""
+    """From the end of a job on another host to concluding that it did not log how it ended: what was written there may
+    take a moment to be seen here."""
     pause_wait: float = 60.0
     """From an order to pause to asking a trainer on another host to leave: a shared file system may show it the order
     that late."""
@@ -62,9 +62,9 @@ LEFT: dict[int, str] = {
     Exit.CANCELLED: "left as asked before it began",
     Exit.NO_SPACE: "the disk is full",
 }
-"""Exit codes with which a trainer leaves that could not, or need not, write its last word. None counts as a death."""
+"""Exit codes of a trainer that left without logging how it ended. None of them counts as a death."""
 LATER = (Exit.LOCKED, Exit.NO_SPACE)
-"""Of these, the ones that would only repeat themselves at once."""
+"""Those of them that would only happen again if the run were started at once."""
 
 
 # What is to be done ---------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def _about_trainer(
     intent = state.intent
     if state.supervision.process != trainer.identity and not isinstance(state.trainer.ending, Finished):
         return Adopt(run.name, trainer)
-    if run.overtime is not None:  # it has said its last word
+    if run.overtime is not None:  # it has logged how it ended
         return _stop(run, "does not leave", rules) if run.overtime >= rules.leave_wait else None
     if intent.want == "cancel":
         return _stop(run, CANCEL, rules, at_once=intent.force)

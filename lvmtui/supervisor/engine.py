@@ -25,7 +25,7 @@ from lvmtui.system.processes import Sent
 from lvmtui.system.programs import unmarked_environment
 
 Settings = Mapping[str, tuple[str, ...]]
-"""The campaign's settings for its engine, by the names in `Kind.settings`."""
+"""The campaign's settings for its engine, by the names in `EngineKind.settings`."""
 
 
 class CannotStart(Exception):
@@ -157,7 +157,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Kind:
+class EngineKind:
     """What can be asked of an engine before a campaign uses it."""
 
     make: Callable[[], Engine]
@@ -177,11 +177,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(engines.__path__) if "_" not in module.name))
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> EngineKind:
     """The engine of this name. Raises UserError if there is none."""
     if name not in names():
         raise unknown("--engine", name, names())
-    found: Kind = import_module(f"{engines.__name__}.{name}").KIND
+    found: EngineKind = import_module(f"{engines.__name__}.{name}").KIND
     return found
 
 

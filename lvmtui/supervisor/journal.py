@@ -13,7 +13,7 @@ from lvmtui.system.permissions import why_unwritable
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Journal:
+class SupervisionJournal:
     """Records what the supervisor does to runs; the lines of each run keep their order."""
 
     def __init__(self) -> None:

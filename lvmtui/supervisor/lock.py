@@ -36,19 +36,11 @@ EXIT_SUPERVISED = 3
 def take_lock(workspace: Workspace, seconds: float = RIVAL_WAIT) -> IO[bytes] | None:
     """Take the workspace's lock, waiting at most `seconds` for it. None if another process has it. Raises UserError."""
     path = workspace.supervisor_lock
-    taken: list[IO[bytes]] = []
-
-    def try_once() -> bool:
-        lock = try_lock(path)
-        taken.extend([lock] if lock else [])
-        return bool(taken)
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sleep_until(try_once, seconds)
+        return try_lock(path, seconds)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); use a workspace you may write to") from None
-    return taken[0] if taken else None
 
 
 def who_supervises(workspace: Workspace) -> str:

@@ -47,11 +47,11 @@ class RunSeen:
     still: float = 0.0
     """Seconds without a sign of progress."""
     overtime: float | None = None
-    """Seconds since its last word was seen while it lives."""
+    """Seconds that it has been alive since it logged how it ended."""
     quiet: float = 0.0
     """Seconds without a process."""
     later: bool = False
-    """It could not be started a moment ago."""
+    """It could not be started a moment ago, and is tried again later."""
     room: int | None = None
     """Bytes free on its disk, looked at only while it waits for them."""
     last_words: str = ""
@@ -190,16 +190,16 @@ class Track:
     moved: tuple[object, float] = (None, 0.0)
     """Its signs of progress, and since when they have been the same."""
     over_since: float | None = None
-    """Since when its trainer has been seen alive after its last word."""
+    """Since when its trainer has been alive although it logged how it ended."""
     queued_again: object = None
-    """Its last word, where its job was put back into the queue after it."""
+    """The ending in its log when its job was put back into the queue, which is then no ending any more."""
     quiet_since: float | None = None
     asked: float | None = None
-    """When it was asked to leave,"""
+    """When it was asked to leave."""
     asked_by: int = -1
-    """under which order,"""
+    """Generation of the order under which it was asked."""
     insisted: float | None = None
-    """and when it was killed."""
+    """When it was killed."""
     later: float = float("-inf")
     """Not to be started before."""
 

@@ -19,7 +19,7 @@ from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.supervisor.engine import NOBODY, Engine, Place, Probe, name_of
-from lvmtui.supervisor.journal import Journal
+from lvmtui.supervisor.journal import SupervisionJournal
 from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Observation, RunSeen, Track
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
@@ -44,7 +44,7 @@ class Observer:
         self,
         workspace: Workspace,
         engines: dict[str, Engine],
-        journal: Journal,
+        journal: SupervisionJournal,
         *,
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] = print,

@@ -67,7 +67,7 @@ class AppendedLog:
             del self._waiting[0]
 
     def forget(self) -> None:
-        """Free the memory. Only lines of an earlier supervisor can be repeated, and those have been compared."""
+        """Free the memory. Only an earlier supervisor can have written a line before, and its lines were read."""
         if not self._waiting:
             self._written = set()
 

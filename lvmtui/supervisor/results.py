@@ -21,7 +21,7 @@ from lvmtui.formats.told import Happening
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, complete_pairs, due, result_of
-from lvmtui.supervisor.tell import Teller, of_campaign
+from lvmtui.supervisor.tell import EventTeller, of_campaign
 from lvmtui.system.files import last_line
 from lvmtui.system.programs import ending_words, kill_child, lower_priority, spawn, unmarked_environment
 
@@ -163,7 +163,7 @@ def _environment() -> dict[str, str]:
 class Results:
     """The results and logs of every campaign of a workspace."""
 
-    def __init__(self, workspace: Workspace, workers: Workers, teller: Teller) -> None:
+    def __init__(self, workspace: Workspace, workers: Workers, teller: EventTeller) -> None:
         self.workspace = workspace
         self.workers = workers
         self.teller = teller

@@ -39,12 +39,12 @@ from lvmtui.supervisor.decide import (
 from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import Heartbeat
-from lvmtui.supervisor.journal import Journal
+from lvmtui.supervisor.journal import SupervisionJournal
 from lvmtui.supervisor.lock import EXIT_SUPERVISED, give_back, introduce, still_ours, take_lock, who_supervises
 from lvmtui.supervisor.observation import Observation, Track
 from lvmtui.supervisor.observe import Observer
 from lvmtui.supervisor.results import Results, Workers
-from lvmtui.supervisor.tell import Teller
+from lvmtui.supervisor.tell import EventTeller
 from lvmtui.supervisor.wake import Wakeup
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.logging import log_to
@@ -70,7 +70,7 @@ class Supervisor:
         *,
         engines: Mapping[str, Engine] | None = None,
         workers: Workers | None = None,
-        teller: Teller | None = None,
+        teller: EventTeller | None = None,
         rules: Rules = Rules(),
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] | None = None,
@@ -80,8 +80,8 @@ class Supervisor:
         self.rules = rules
         self.clock = clock
         self.say = say or _say
-        self.journal = Journal()
-        self.results = Results(workspace, workers or Workers(), teller or Teller())
+        self.journal = SupervisionJournal()
+        self.results = Results(workspace, workers or Workers(), teller or EventTeller())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
         self.pulse = Heartbeat(workspace, self.engines)
@@ -142,12 +142,13 @@ class Supervisor:
                     track, Lost(time.time(), action.generation, action.process, action.reason, step, action.counts)
                 )
             case Close():
-                self._record(track, Stopped(time.time(), action.generation, action.killed, self._noun(track)))
+                noun = self.engines[track.engine].noun
+                self._record(track, Stopped(time.time(), action.generation, action.killed, noun))
             case GiveUp():
                 self._record(track, GaveUp(time.time(), action.generation, action.reason))
 
     def _signal(self, actions: Sequence[Ask | Insist], name: str) -> None:
-        """Ask, or insist: each engine once for all its runs."""
+        """Send TERM or KILL, with one call to each engine for all its runs."""
         meant: dict[str, list[tuple[Track, str]]] = {}
         for action in actions:
             track = self.observer.tracks.get(action.run) or self.observer.orphans.get(action.run)
@@ -219,9 +220,6 @@ class Supervisor:
             text = f"{name} to {what} {', '.join(map(str, sent.reached))}: {reason}"
             self.say(f"{track.planned.run}: {text}{f' (not sent to {sent.refused})' if sent.refused else ''}")
             self._note(track.planned.run, text, time.time())
-
-    def _noun(self, track: Track) -> str:
-        return self.engines[track.engine].noun
 
     def _note(self, run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
@@ -304,7 +302,7 @@ def _supervise(supervisor: Supervisor, wakeup: Wakeup, told: list[int], linger: 
 
 
 def _tick(supervisor: Supervisor, said: set[str]) -> bool | None:
-    """One tick; None if it failed. Whatever the reason, the runs need somebody: it is said once and tried again."""
+    """One tick; None if it failed. The runs still need a supervisor, so the fault is logged once and tried again."""
     try:
         return supervisor.tick()
     except Exception:
@@ -318,8 +316,7 @@ def _tick(supervisor: Supervisor, said: set[str]) -> bool | None:
 def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | None:
     """The lock again, if an order came at the very moment in which it was given back.
 
-    Who gives an order writes it first and asks then whether somebody holds the lock. So whoever gives the lock back
-    looks once more afterwards, and no order falls between.
+    An order is written first, and only then is the lock asked for. So a look after the lock was freed misses no order.
     """
     if not workspace.lvm.is_dir():
         return None
@@ -332,7 +329,7 @@ def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | No
 
 
 def _listen(wakeup: Wakeup) -> list[int]:
-    """Take signals in hand; the list fills when the supervisor is told to go.
+    """Install the signal handlers; the list fills when the supervisor is told to go.
 
     HUP gets a handler that does nothing instead of being ignored: what is ignored stays so in every child.
     """

@@ -3,8 +3,8 @@
 The rule: a happening is told to each command once. The process that tells (`lvmtui.cli.event_command`) writes into
 `told.jsonl` when its command has ended well, or has failed twice; what stands there is not told again, by no
 supervisor. It holds a lock meanwhile and outlives the supervisor: another one's process waits for the lock, looks again
-and finds the line. So nothing is told twice or never, but for one case: if the telling process itself is killed, or the
-machine stops, while the command runs, nobody knows how far it came, and it is told again.
+and finds the line. So everything is told exactly once, with one exception: if the telling process itself is
+killed, or the machine stops, while the command runs, nobody knows how far it came, and it is told again.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class _OfCampaign:
     trivial: dict[tuple[Arm, int, int], TrivialBaselines] = field(default_factory=dict)
 
 
-class Teller:
-    """What is told of all campaigns of a workspace."""
+class EventTeller:
+    """Tells what happened in all campaigns of a workspace."""
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import re
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -29,6 +30,8 @@ count as shared, except those in LOCAL_FUSE."""
 LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuseblk", "fuse.portal", "fuse.lxcfs", "fuse.gvfsd-fuse", "fuse.snapfuse")
 LOCKED_HERE = re.compile(r"(^|,)(nolock|localflock|noflock|local_lock=(flock|all))(,|$)")
 """Mount options with which a lock is seen by this host only, or not given at all."""
+LOOK_EVERY = 0.02
+"""Seconds between two tries while a lock is waited for."""
 _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
@@ -83,14 +86,23 @@ def mount_in(table: str, path: str) -> tuple[str, str]:
     return found
 
 
-def try_lock(path: Path) -> IO[bytes] | None:
+def try_lock(path: Path, seconds: float = 0.0) -> IO[bytes] | None:
     """Take the exclusive lock on `path` for as long as the returned file lives; None if another process has it.
+
+    Waits at most `seconds` for the other process to free it.
 
     The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would
     keep it. `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre
     without its option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if neither
     is to be had.
     """
+    until = time.monotonic() + seconds
+    while (lock := _locked(path)) is None and time.monotonic() < until:
+        time.sleep(LOOK_EVERY)
+    return lock
+
+
+def _locked(path: Path) -> IO[bytes] | None:
     handle = open(path, "a+b")  # noqa: SIM115 - the lock lives as long as the handle
     try:
         _lock(handle, fcntl.LOCK_EX)

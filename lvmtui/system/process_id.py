@@ -177,5 +177,5 @@ def folder_id(folder: Path | str) -> str:
 
 @cache
 def own_launch() -> str:
-    """Name of the start this process came from; one that was started by hand makes one up."""
+    """Name of the start this process came from; a process that was started by hand makes one up."""
     return os.environ.get(LAUNCH_MARK) or secrets.token_hex(6)

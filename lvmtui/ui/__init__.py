@@ -4,6 +4,7 @@ read/       what is shown: source (the thread), snapshot (one moment), run_facts
 draw/       pure functions from a snapshot to lines of text: header, board, run, verdict, keys, charts, styles, glyphs
 widgets/    the canvas that shows the lines, dialogs, the log, text fields
 screens/    one view each, on top of view.py: keys, mouse and messages; also help, export and the palette
+start       opens it on a terminal; talk: what is said for a moment
 app         all together; session: what a view may know of it; ask_orders: questions and orders
 terminal    the driver, and how the program leaves the terminal; child: our own commands run for the screen
 """

@@ -15,7 +15,7 @@ from lvmtui.cli.doctor import as_json, as_text
 from lvmtui.doctor import devices, machine
 from lvmtui.doctor.devices import DeviceRecord, findings, kept, self_tests_of, sharing_remarks
 from lvmtui.doctor.machine import (
-    Finding,
+    MachineFinding,
     disk_words,
     file_system_words,
     memory_words,
@@ -107,7 +107,10 @@ def test_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_names_faults_and_remedies() -> None:
-    found = [Finding("torch", "fault", "word " * 30, "install it"), Finding("disk", "note", "little", "remove files")]
+    found = [
+        MachineFinding("torch", "fault", "word " * 30, "install it"),
+        MachineFinding("disk", "note", "little", "remove files"),
+    ]
     page = as_text(found, 60)
     assert all(len(line) <= 60 for line in page.splitlines())
     assert "> install it" in page and page.endswith("1 fault: something here will fail")

@@ -17,7 +17,7 @@ import pytest
 from lvmtui.datasets.check import check_files
 from lvmtui.embed import embed as module
 from lvmtui.embed.documents import documents
-from lvmtui.embed.embed import Made, Progress, Settings, embed
+from lvmtui.embed.embed import Embedded, EmbedProgress, EmbedSettings, embed
 from lvmtui.embed.encoder import SentenceTransformer
 from lvmtui.system.errors import UserError
 
@@ -43,9 +43,11 @@ class HashEncoder:
         return np.stack([np.random.default_rng(seed).standard_normal(DIM, np.float32) for seed in seeds])
 
 
-def run(path: Path, output: Path, encoder: HashEncoder | None = None, settings: Settings | None = None) -> Made:
-    reports: list[Progress] = []
-    made = embed(path, output, encoder or HashEncoder(), settings or Settings("hash", "lines"), reports.append)
+def run(
+    path: Path, output: Path, encoder: HashEncoder | None = None, settings: EmbedSettings | None = None
+) -> Embedded:
+    reports: list[EmbedProgress] = []
+    made = embed(path, output, encoder or HashEncoder(), settings or EmbedSettings("hash", "lines"), reports.append)
     assert reports[-1].share == pytest.approx(1)
     assert [r.vectors for r in reports] == sorted(r.vectors for r in reports)
     return made
@@ -64,7 +66,7 @@ def texts(tmp_path: Path) -> Path:
 
 def test_a_folder_becomes_a_file_that_check_and_run_take(texts: Path, tmp_path: Path) -> None:
     made = run(texts, tmp_path / "out.npz")
-    assert replace(made, lengths=(1, 1)) == Made(documents=12, vectors=84, dim=DIM, short=0, empty=0)
+    assert replace(made, lengths=(1, 1)) == Embedded(documents=12, vectors=84, dim=DIM, short=0, empty=0)
     assert 0.5 < made.lengths[0] < made.lengths[1] < 6
     with np.load(tmp_path / "out.npz", allow_pickle=False) as out:
         assert out["vectors"].shape == (84, DIM)
@@ -104,7 +106,7 @@ def test_other_settings_or_texts_do_not_mix_with_shards_made_before(
     with pytest.raises(KeyboardInterrupt):
         run(texts, tmp_path / "out.npz", HashEncoder(1))
     with pytest.raises(UserError, match=r"out.npz.parts: was begun with other values of model; delete it"):
-        run(texts, tmp_path / "out.npz", settings=Settings("other", "lines"))
+        run(texts, tmp_path / "out.npz", settings=EmbedSettings("other", "lines"))
     (texts / "more.txt").write_text("More.")
     with pytest.raises(UserError, match="other values of input"):
         run(texts, tmp_path / "out.npz")
@@ -183,8 +185,8 @@ def test_vectors_that_are_not_finite_are_refused(texts: Path, tmp_path: Path) ->
     with pytest.raises(
         UserError, match=r"the vector of “Line 0 of document 0\.” is not finite in float16; leave --half"
     ):
-        run(texts, tmp_path / "out.npz", Large(), Settings("hash", "lines", "float16"))
-    run(texts, tmp_path / "other.npz", Large(), Settings("hash", "lines", "float32"))
+        run(texts, tmp_path / "out.npz", Large(), EmbedSettings("hash", "lines", "float16"))
+    run(texts, tmp_path / "other.npz", Large(), EmbedSettings("hash", "lines", "float32"))
 
 
 def test_a_model_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -232,7 +234,7 @@ def test_a_real_encoder_puts_like_sentences_near_each_other(tmp_path: Path) -> N
     lines = ["The cat sat on the mat.", "A kitten was sitting on a rug.", "Interest rates rose again this quarter."]
     (tmp_path / "docs.jsonl").write_text(json.dumps({"title": "a", "text": "\n".join(lines)}))
     encoder = SentenceTransformer(str(tmp_path / "model"), device="cpu")
-    embed(tmp_path / "docs.jsonl", tmp_path / "out.npz", encoder, Settings(encoder.name), lambda progress: None)
+    embed(tmp_path / "docs.jsonl", tmp_path / "out.npz", encoder, EmbedSettings(encoder.name), lambda progress: None)
     with np.load(tmp_path / "out.npz", allow_pickle=False) as out:
         vectors = out["vectors"]
     assert vectors.shape == (3, 256)

@@ -22,7 +22,8 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
 from lvmtui.models import MODELS
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from tests.factory import START, History, bring_to, make_campaign, planned_run
+from tests.factory import bring_to, make_campaign, planned_run
+from tests.history import START, History
 from tests.verdict.series import evaluated, run_of
 
 WORK = Work("gru", "small", 384, 128, 1200, 100, 900, 2200, "cpu", 1)

@@ -9,28 +9,28 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.formats.patterns import Patterns, Reading, pattern_fault
+from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
 from trainers.program.output import FREE, Output, Thinned
 
 PATTERN = r"epoch (?P<epoch>\d+).*train (?P<train_loss>\S+) val_cosine (?P<cosine>\S+)"
 
 
-def read(line: str, *patterns: str) -> Reading | None:
+def read(line: str, *patterns: str) -> LineReading | None:
     return Patterns(patterns or (PATTERN,)).read(line.encode())
 
 
 def test_a_line_is_read() -> None:
     found = read("[INFO] epoch 3/20 lr 1e-3 train 0.48 val_cosine 0.5123")
-    assert found == Reading(epoch=3.0, train_loss=0.48, cosine=0.5123, evaluated=True)
+    assert found == LineReading(epoch=3.0, train_loss=0.48, cosine=0.5123, evaluated=True)
 
 
 def test_the_first_pattern_that_is_found_counts() -> None:
     found = read("step 10 loss 2.5", PATTERN, r"step (?P<step>\d+) loss (?P<loss>\S+)")
-    assert found == Reading(step=10, train_loss=2.5)
+    assert found == LineReading(step=10, train_loss=2.5)
 
 
 def test_a_loss_beside_a_cosine_is_of_the_validation_windows() -> None:
-    assert read("e 1 l .5 c .7", r"e (?P<epoch>\d) l (?P<loss>\S+) c (?P<cosine>\S+)") == Reading(
+    assert read("e 1 l .5 c .7", r"e (?P<epoch>\d) l (?P<loss>\S+) c (?P<cosine>\S+)") == LineReading(
         epoch=1.0, loss=0.5, cosine=0.7, evaluated=True
     )
 
@@ -60,7 +60,7 @@ def test_any_bytes_are_read_or_left(line: bytes) -> None:
 @given(st.lists(st.integers(1, 40), max_size=20))
 def test_output_cut_anywhere_says_the_same(cuts: list[int]) -> None:
     said = b"".join(b"epoch %d train 1 val_cosine 0.5\r\nmore\n" % n for n in range(1, 9))
-    found: list[Reading] = []
+    found: list[LineReading] = []
     log = io.BytesIO()
     output = Output(log, [PATTERN], found.append)
     rest = said
@@ -74,7 +74,7 @@ def test_output_cut_anywhere_says_the_same(cuts: list[int]) -> None:
 
 
 def test_a_line_without_an_end_is_bounded() -> None:
-    log, found = io.BytesIO(), list[Reading]()
+    log, found = io.BytesIO(), list[LineReading]()
     output = Output(log, [PATTERN], found.append, clock=lambda: 0.0)
     for _ in range(3000):
         output.feed(b"x" * 4096)

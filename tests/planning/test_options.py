@@ -251,6 +251,10 @@ def test_near_names_are_suggested(arguments: list[str], said: str, capsys: pytes
 
 
 @example({"arms": "\n"})
+@example({"data": ["a\n", "a\n"]})
+@example({"data": ["a\n.toml"]})
+@example({"labels": ["a\nb", "c"]})
+@example({"sizes": ["a\nb"] * 3})
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Options.__dataclass_fields__)),

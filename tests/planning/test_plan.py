@@ -26,7 +26,7 @@ from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
-from lvmtui.supervisor.engine import Kind
+from lvmtui.supervisor.engine import EngineKind
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.system.errors import UserError
 from lvmtui.system.hardware import Hardware
@@ -103,7 +103,7 @@ def test_a_plan_for_a_gpu_goes_by_its_self_test(
 def test_a_cluster_is_not_measured_by_the_machine_that_asks_it(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_kind", lambda name: Kind(LocalEngine, room=lambda settings: (8, 4)))
+    monkeypatch.setattr(planning, "engine_kind", lambda name: EngineKind(LocalEngine, room=lambda settings: (8, 4)))
     monkeypatch.setattr("lvmtui.system.hardware.cores", lambda: 64)
     plan = make_plan(replace(options, device="cuda"), Workspace(tmp_path))
     assert (plan.campaign.jobs, plan.campaign.threads) == (8, 4)

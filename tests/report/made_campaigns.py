@@ -25,7 +25,8 @@ from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import mark_of, page_of
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
-from tests.factory import START, Curve, State, planned_run
+from tests.factory import State, planned_run
+from tests.history import START, Curve
 from tests.legacy.originals import write_originals
 from tests.verdict.scenes import NOW, finished
 

@@ -20,7 +20,8 @@ from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from lvmtui.verdict.words import the_trivial
-from tests.factory import START, Curve, bring_to, make_campaign, planned_run
+from tests.factory import bring_to, make_campaign, planned_run
+from tests.history import START, Curve
 from tests.report.made_campaigns import UP, section
 from tests.verdict.scenes import NOW, finished, report_of, state_of, words
 

@@ -15,7 +15,8 @@ from lvmtui.state.liveness import StallWatch, life_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
 from lvmtui.system.process_id import own_identity
-from tests.factory import History, bring_to, make_campaign
+from tests.factory import bring_to, make_campaign
+from tests.history import History
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from lvmtui.system.errors import UserError
 from tests.supervisor.world import QUICK, World, make_result
 
 TOY = """
-from lvmtui.supervisor.engine import Kind, Setting
+from lvmtui.supervisor.engine import EngineKind, Setting
 from lvmtui.supervisor.engines.local import LocalEngine
 from tests.supervisor.world import TRAINER
 
@@ -30,7 +30,7 @@ class Toy(LocalEngine):
         assert place.settings == {"colour": ("red",)}
         return super().start(place, spec)
 
-KIND = Kind(make=lambda: Toy(TRAINER), settings=(Setting("colour", "NAME", "toy: its colour"),))
+KIND = EngineKind(make=lambda: Toy(TRAINER), settings=(Setting("colour", "NAME", "toy: its colour"),))
 """
 
 

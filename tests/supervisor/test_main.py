@@ -209,7 +209,7 @@ def test_a_workspace_that_cannot_be_written_is_said_in_one_line(
     with pytest.raises(UserError, match=r"supervisor\.lock: cannot be written"):
         ensure_supervisor(Workspace(tmp_path))
 
-    def refused(path: Path) -> None:
+    def refused(path: Path, seconds: float) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(lock_module, "try_lock", refused)

@@ -16,7 +16,7 @@ from lvmtui.cli import event_command as tell
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.status import Phase, Status
 from lvmtui.supervisor.tasks import RunOutcome
-from lvmtui.supervisor.tell import Teller, Telling, command_of, of_campaign, of_run
+from lvmtui.supervisor.tell import EventTeller, Telling, command_of, of_campaign, of_run
 from lvmtui.verdict.health import Finding
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -144,7 +144,7 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
 
     command, heard = listener(world.root)
     campaign = world.plan("amn", on_event=("echo no route; exit 7", "sleep 300", command))
-    world.supervisor.results.teller = Teller(command=quickly)
+    world.supervisor.results.teller = EventTeller(command=quickly)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     longest = 0.0
     until = time.monotonic() + 60

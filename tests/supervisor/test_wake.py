@@ -13,7 +13,6 @@ from watchfiles import Change
 from lvmtui.formats.intent import write_intent
 from lvmtui.supervisor import wake as wake_module
 from lvmtui.supervisor.wake import Wakeup, matters, sleep_until
-from lvmtui.system import watch as watch_module
 from lvmtui.system.watch import Timing
 
 
@@ -103,7 +102,7 @@ def test_without_inotify_it_says_so_and_goes_on(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "OS file watch limit reached")
 
     said: list[str] = []
-    monkeypatch.setattr(watch_module, "watch", exhausted)
+    monkeypatch.setattr("watchfiles.watch", exhausted)
     monkeypatch.setattr(wake_module, "TIMING", Timing(retry=0.01))
     wakeup = Wakeup([tmp_path], warn=said.append)
     wakeup.start()

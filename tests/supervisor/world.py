@@ -16,6 +16,7 @@ from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import Arm
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.state.campaign_reader import CampaignReader, RunView
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
@@ -28,7 +29,7 @@ from lvmtui.supervisor.tasks import Task, result_of
 from lvmtui.system.process_id import Identity
 from lvmtui.system.processes import Process, marked_processes
 from tests.factory import make_campaign, planned_run
-from tests.supervisor.fake_trainer import Behaviour, behave
+from tests.supervisor.fake_trainer import Behaviour, behave, digest_after
 
 TRAINER = (sys.executable, "-P", str(Path(__file__).with_name("fake_trainer.py")))
 SUPERVISOR = (sys.executable, "-P", str(Path(__file__).with_name("run_supervisor.py")))
@@ -164,6 +165,17 @@ class World:
             )
         self.started.append(process)
         return process
+
+    def finished(self, model: str = "amn", arm: Arm = "baseline") -> bool:
+        return self.phase(model, arm) is Phase.FINISHED
+
+    def whole(self) -> bool:
+        """Every run has finished with the weights of one that nothing ever happened to."""
+        for planned in self.campaign.runs:
+            ending = self.state(planned.model, planned.arm).trainer.ending
+            if not isinstance(ending, Finished) or ending.weights_digest != digest_after(planned.run, ending.step):
+                return False
+        return True
 
     def clean(self) -> None:
         """Nobody stays behind."""

@@ -61,7 +61,7 @@ def test_departure_moves_the_correction_and_not_the_mean() -> None:
 @pytest.mark.parametrize("share", [0.02, 0.1])
 def test_a_forecast_begins_near_the_recency_mean(planned: RunDir, share: float) -> None:
     spec = read_spec(planned.spec)
-    data = open_data(spec, planned.workspace, torch.device("cpu"))
+    data = open_data(spec, planned.workspace.root, torch.device("cpu"))
     model = build_forecaster("gru", spec.dim, "small", replace(TUNED, correction=share), CONTEXT, data.train).eval()
     assert isinstance(model, Correction)
     context, _ = data.train.batch(slice(0, None))
@@ -73,7 +73,7 @@ def test_a_forecast_begins_near_the_recency_mean(planned: RunDir, share: float) 
 
 def test_a_prior_keeps_predictions_near_the_weighted_mean(planned: RunDir) -> None:
     spec = read_spec(planned.spec)
-    data = open_data(spec, planned.workspace, torch.device("cpu"))
+    data = open_data(spec, planned.workspace.root, torch.device("cpu"))
     context, _ = data.validation.batch(slice(0, None))
     departures = []
     for prior in (0.0, 2.0 * spec.train_windows):

@@ -12,7 +12,8 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.system.files import append_line, replace_file
 from lvmtui.system.process_id import Identity, own_identity
 from lvmtui.verdict.compare import compare
-from tests.factory import START, Curve, State, bring_to, make_campaign, planned_run, write_trivial
+from tests.factory import State, bring_to, make_campaign, planned_run, write_trivial
+from tests.history import START, Curve
 
 NOW = START + 260.0
 """The frozen clock of the pictures: four minutes after the campaign began."""

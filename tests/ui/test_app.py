@@ -90,9 +90,11 @@ async def test_views_open_and_close(root: Path, make_app: MakeApp) -> None:
 async def test_a_click_selects_and_another_opens(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.click(offset=(20, 5))
+        await pilot.pause()
+        row = next(y for y, line in enumerate(shown(app).splitlines()) if line.split()[:1] == ["23k"])
+        await pilot.click(offset=(20, row))
         assert app.selected.startswith("amn_23k")
-        await pilot.click(offset=(20, 5))
+        await pilot.click(offset=(20, row))
         assert isinstance(app.screen, RunScreen)
         await pilot.click(offset=(3, 23))
         await pilot.pause()

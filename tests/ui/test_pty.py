@@ -63,7 +63,7 @@ def test_a_visit(root: Path) -> None:
 def _steady(text: str) -> str:
     """The board without the machine's figures and the clock's."""
     lines = [line for line in text.splitlines()[1:-1] if "best now" not in line]
-    return re.sub(r"\b(in )?\d+m\d+|\b\d+s\b|next", "T", "\n".join(lines))
+    return re.sub(r"\b(in )?\d+m\d+|\b\d+s\b|next|ends \d\d:\d\d", "T", "\n".join(lines))
 
 
 def finished_below(text: str, title: str) -> bool:

@@ -14,7 +14,8 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run, table_of
 from lvmtui.verdict.table import Table
-from tests.factory import STAMP, Curve, State, bring_to, make_campaign, write_trivial
+from tests.factory import STAMP, State, bring_to, make_campaign, write_trivial
+from tests.history import Curve
 
 NOW = 1795358700.0
 

@@ -21,7 +21,8 @@ from lvmtui.verdict.comparable import (
     settled,
     version_notes,
 )
-from tests.factory import FINGERPRINT, Curve, bring_to, make_campaign
+from tests.factory import FINGERPRINT, bring_to, make_campaign
+from tests.history import Curve
 from tests.verdict.scenes import state_of
 
 

@@ -23,7 +23,8 @@ from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import is_current, read_comparisons
 from lvmtui.verdict.interval import estimate
 from lvmtui.verdict.words import Word
-from tests.factory import Curve, History, bring_to, make_campaign, planned_run
+from tests.factory import bring_to, make_campaign, planned_run
+from tests.history import Curve, History
 from tests.verdict.scenes import finished, read_table, report_of, state_of
 
 ONE = {"amn": (0.5189, 0.5269)}

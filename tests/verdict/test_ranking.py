@@ -16,7 +16,8 @@ from lvmtui.verdict.ranking import ranked, table_of
 from lvmtui.verdict.rows import SO_FAR
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import Verdict, Word
-from tests.factory import Curve, State, bring_to, make_campaign
+from tests.factory import State, bring_to, make_campaign
+from tests.history import Curve
 from tests.verdict.scenes import finished, read_table, state_of
 
 

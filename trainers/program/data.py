@@ -103,7 +103,7 @@ def judged(spec: RunSpec, folder: RunDir) -> tuple[HeldoutScores, str, str]:
     path = folder.path / "out" / "predictions.npy"
     if not path.exists():
         return nothing, "", "it left no predictions of the held-out windows (predictions.npy)"
-    held = checked_heldout(spec, folder.workspace)
+    held = checked_heldout(spec, folder.workspace.root)
     try:
         predicted = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from lvmtui.formats.patterns import Patterns, Reading
+from lvmtui.formats.patterns import LineReading, Patterns
 
 LONGEST_LINE = 1 << 16
 """Bytes after which a line without an end counts as one."""
@@ -23,7 +23,7 @@ class Output:
         self,
         log: IO[bytes],
         patterns: Sequence[str],
-        read: Callable[[Reading], None],
+        read: Callable[[LineReading], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`log`: where lines are kept; `read`: told what each line says that a pattern is found in."""

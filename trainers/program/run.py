@@ -107,7 +107,7 @@ class Program:
         if self.orders.asks_restart(self.folder.events):
             shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(exist_ok=True)
-        data = data_folder(spec, self.folder.workspace)
+        data = data_folder(spec, self.folder.workspace.root)
         checkpoint, first_step = self._checkpoint_in(past)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
         self.said = Said(spec, self.journal, first_step, past)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from lvmtui.formats.live import Activity
-from lvmtui.formats.patterns import Reading
+from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Trained, decode_event
 from lvmtui.trainer_kit import POINTS, Teller
@@ -67,7 +67,7 @@ class Said:
                         self.loss, self.cosine = _number(digits["loss"]), _number(digits["cosine"])
                         self.rate = _number(digits["rate"]) or 0.0
 
-    def read(self, reading: Reading) -> None:
+    def read(self, reading: LineReading) -> None:
         """One line it printed."""
         spec = self.spec
         if reading.step is not None:

@@ -26,7 +26,7 @@ from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,
     Ended,
-    Kind,
+    EngineKind,
     Member,
     Occupied,
     Place,
@@ -123,7 +123,7 @@ class LocalEngine:
             child = spawn(
                 (*self._trainer(place), str(folder.path)),
                 output=folder.log,
-                folder=folder.workspace,
+                folder=folder.workspace.root,
                 environment={
                     **environment,
                     **thread_environment(spec.threads),
@@ -303,4 +303,4 @@ def _os_words(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
-KIND = Kind(make=LocalEngine)
+KIND = EngineKind(make=LocalEngine)

@@ -22,7 +22,7 @@ from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,
     Ended,
-    Kind,
+    EngineKind,
     Occupied,
     Place,
     Probe,
@@ -334,4 +334,4 @@ def room(settings: Settings) -> tuple[int, int]:
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = Kind(make=SlurmEngine, settings=SETTINGS, check=check, ready=ready, notes=notes, room=room)
+KIND = EngineKind(make=SlurmEngine, settings=SETTINGS, check=check, ready=ready, notes=notes, room=room)

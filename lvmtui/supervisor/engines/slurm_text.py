@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -96,7 +95,7 @@ def value_of(settings: Settings, name: str) -> str:
 
 def script(place: Place, threads: int) -> str:
     """The job script. The campaign's own #SBATCH lines come last: of two lines Slurm takes the later one."""
-    path, workspace, settings = mark_of(place.folder), os.path.realpath(place.folder.workspace), place.settings
+    path, workspace, settings = mark_of(place.folder), place.folder.workspace.root, place.settings
     escaped = path.replace("\\", "\\\\").replace("%", "%%")
     asked = [
         f"--job-name={place.name}",

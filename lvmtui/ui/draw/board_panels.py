@@ -56,6 +56,7 @@ def _run_lines(model: ModelFacts, selected: str, width: int, height: int) -> tup
         arms.setdefault(run.arm, []).append(run)
     if len(model.runs) > len(arms) and len(model.runs) + CURVE + 2 > height:
         shown = [next((run for run in runs if run.name == selected), runs[0]) for runs in arms.values()]
+        label = max([4, *(min(10, cell_len(run.arm_label)) for run in model.runs)])
         lines = [_arm_line(runs, selected, width, label) for runs in arms.values()]
     else:
         shown = list(model.runs)
@@ -90,9 +91,9 @@ def _state(run: RunFacts, room: int) -> list[Piece]:
         word = left(word + " ", min(room, max(6, len(word) + 1)))
         cells = min(24, room - len(word) - 1)
         return [(word, run.style), *bar(run.share, cells, run.style), (" " * (room - len(word) - cells), "")]
-    if run.start_words:
-        return [(cut(run.word, room), run.style), (left(f"  {run.start_words}", max(0, room - len(run.word))), "dim")]
-    return [(left(run.word, room), run.style)]
+    start = f"  {run.start_words}" if len(run.word) + len(run.start_words) + 2 <= room else ""
+    word = cut(run.word, room)
+    return [(word, run.style), (left(start, room - cell_len(word)), "dim")]
 
 
 def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
@@ -108,7 +109,7 @@ def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -
     start = _start(first, runs[0].arm_label, label, chosen is not None)
     text = ", ".join(f"{count} {word}" for word, count in said.items())
     if chosen is not None:
-        text = f"s{chosen.view.planned.seed} of {text}"
+        text = f"s{chosen.view.planned.seed}, {text}"
     return spread([*start, (text, first.style)], [(f" {mean}", "bold"), (spread_, "dim")], width)
 
 
@@ -157,11 +158,14 @@ def doubts(model: ModelFacts) -> list[tuple[str, str]]:
     """What is wrong or doubtful, alarms first: (sentence, style). Below a trivial baseline, hits that fell and sources
     that disagree are among them."""
     alarms = [(f"{run.label} {run.trouble}", run.trouble_style) for run in model.runs if run.trouble]
+    found: dict[tuple[str, str], list[RunFacts]] = {}
+    for run in model.runs:
+        for finding in run.findings:
+            if not finding.alarm and not run.alarms:
+                found.setdefault((run.arm_label, finding.label), []).append(run)
     notes = [
-        f"{run.label} {finding.label}"
-        for run in model.runs
-        for finding in run.findings
-        if not finding.alarm and not run.alarms
+        f"{arm} {said} ({len(runs)} seeds)" if len(runs) > 1 else f"{runs[0].label} {said}"
+        for (arm, said), runs in found.items()
     ]
     return [*alarms, *_row_doubts(model.row), *([("; ".join(notes), "note")] if notes else [])]
 

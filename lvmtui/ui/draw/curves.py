@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from rich.cells import cell_len
+
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import (
     Band,
@@ -21,7 +23,7 @@ from lvmtui.ui.draw.charts import (
     signed_ticks,
     smoothed,
 )
-from lvmtui.ui.draw.lines import Line, Piece, beside, fit, width_of
+from lvmtui.ui.draw.lines import Line, Piece, fit, width_of
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
 from lvmtui.verdict.words import the_trivial, trivial_title
@@ -145,7 +147,8 @@ def arm_curves(runs: Sequence[RunFacts], unit: str, gains: bool, width: int) -> 
         points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
         label = drawn[0].arm_label
         if x_name(runs, unit) == unit and (why := ended_early(drawn[0])) and all(map(ended_early, drawn)):
-            label += f" {why}" if width >= WIDE_LABEL else " ended"
+            mark = f" {why}" if width >= WIDE_LABEL else " ended"
+            label += mark if cell_len(label + mark) <= width // 4 else ""
         series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms))
         if band:
             bands.append(Band(band, f"{arm}_band"))
@@ -194,27 +197,21 @@ def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
 # The charts of one run ------------------------------------------------------------------------------------------------
 
 
-def run_charts(run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int) -> list[Line]:
-    """As many charts as there is room for, the gain's the largest. `log`: loss and rate on a logarithmic scale."""
-    if height < 5:
-        return []
-    if width < 100:
-        half = (width - 1) // 2
-        if height < 14:
-            return beside([_gain(run, other, half, height), _loss(run, log, half, height)], [half, half])
-        upper, lower = height - height * 2 // 5, height * 2 // 5
-        top = [_gain(run, other, half, upper), _loss(run, log, half, upper)]
-        bottom = [_rate(run, log, half, lower), _speed(run, half, lower)]
-        return [*beside(top, [half, half]), *beside(bottom, [half, half])]
-    large = width * 3 // 5
-    small = width - large - 1
-    gain = _gain(run, other, large, height)
-    if height < 15:
-        return beside([gain, _loss(run, log, small, height)], [large, small])
-    upper = height - 2 * (height * 3 // 10)
-    lower = height * 3 // 10
-    right = [*_loss(run, log, small, upper), *_rate(run, log, small, lower), *_speed(run, small, lower)]
-    return beside([gain, right], [large, small])
+CHARTS = ("gain", "loss", "rate", "speed")
+"""Of a run."""
+
+
+def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int) -> list[Line]:
+    """One of `CHARTS`, with its name above. `other`: the run that the gain is compared with; `log`: loss and rate on a
+    logarithmic scale."""
+    match name:
+        case "gain":
+            return _gain(run, other, width, height)
+        case "loss":
+            return _loss(run, log, width, height)
+        case "rate":
+            return _rate(run, log, width, height)
+    return _speed(run, width, height)
 
 
 def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> list[Line]:

@@ -94,9 +94,9 @@ def troubles(snapshot: Snapshot, selected: str, width: int, most: int, *, read_o
     """What is wrong, a line each, with the key that helps; in at most `most` lines."""
     lines = list(_troubles(snapshot, selected, width, read_only=read_only))
     if len(lines) > most > 0:
-        hidden = len(lines) - most
-        more = f"  and {hidden} more"
-        lines = [*lines[: most - 1], spread(lines[most - 1], [(more + " ", "alarm")], width)]
+        more = f"  and {len(lines) - most} more "
+        shorter = list(_troubles(snapshot, selected, width - len(more), read_only=read_only))
+        lines = [*lines[: most - 1], spread(shorter[most - 1], [(more, "alarm")], width)]
     return lines[: max(0, most)]
 
 
@@ -126,4 +126,6 @@ def _help(run: RunFacts, selected: str, read_only: bool) -> str:
 
 def _trouble(what: str, helps: str, width: int) -> Line:
     tail = f"   {helps} "
+    if cell_len(tail) > width // 4 and cell_len(what + tail) > width - 3:
+        tail = ""
     return ((f" {glyphs.WARNING} {cut(what, max(10, width - 3 - cell_len(tail)))}", "alarm"), (cut(tail, width), "dim"))

@@ -13,6 +13,7 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, left, wrapped
+from lvmtui.verdict.words import listed
 
 SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
 """Options with a line of their own, as `lvmtui/planning/options.py` declares them."""
@@ -193,8 +194,7 @@ def _arms_words(campaign: Mapping[str, Any]) -> str:
     """`8k and 23k`, `3k, 8k and 23k`: the sizes that are compared."""
     between = campaign.get("between")
     arms = [campaign.get("baseline"), *(between if isinstance(between, list) else ()), campaign.get("expanded")]
-    *first, last = (str(_mapping(arm).get("label", "")) for arm in arms)
-    return f"{', '.join(first)} and {last}"
+    return listed([str(_mapping(arm).get("label", "")) for arm in arms])
 
 
 def _expected_words(plan: dict[str, Any]) -> str:

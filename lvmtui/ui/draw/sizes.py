@@ -37,8 +37,9 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
     """`held-out, still rising: a doubling +0.34 % [+0.23, +0.43]`, in `width` cells."""
     worth = worth_words(curve.doubling)
     said = ": ".join(part for part in (curve.word or curve.reason, f"a doubling {worth}" if worth else "") if part)
-    forms = (f"held-out cosine by size, {said}", f"held-out, {said}", said)
-    return cut(next((form for form in forms if cell_len(form) <= width), said), width)
+    shorter = said.partition(" [")[0]  # without the interval
+    forms = (f"held-out cosine by size, {said}", f"held-out, {said}", said, shorter)
+    return cut(next((form for form in forms if cell_len(form) <= width), shorter), width)
 
 
 def size_table(curve: LearningCurve, titles: Mapping[str, str], chosen: str, width: int) -> list[Line]:

@@ -38,7 +38,7 @@ IN_REPORT = ", tab shows the report"
 LEAST = (1, 3, 4)
 """Lines that the trivial baselines, the doubts and the reasons get even where there is little room."""
 MOST_DOUBTS = 4
-"""Lines of doubts, the last of which says how many more the report has."""
+"""Lines of doubts: three, and one that says how many more the report has."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 MOST_HITS = 16
@@ -179,7 +179,7 @@ def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
     for i, text in enumerate(said):
         sentence = wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
         left_out = len(said) - i
-        if len(lines) + len(sentence) + (left_out > 1) > most:
+        if len(lines) + len(sentence) >= most:
             more = "more " if lines else ""
             return [*lines, ((f" {left_out} {more}doubt{'s' * (left_out > 1)}{IN_REPORT}", "note"),)][:most]
         lines += [((" " + line, "dim"),) for line in sentence]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.widget import Widget
 
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.curves import run_charts
+from lvmtui.ui.draw.curves import CHARTS, run_chart
 from lvmtui.ui.draw.lines import Line, place
 from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
 from lvmtui.ui.draw.run_facts_pane import fact_lines
@@ -55,6 +57,8 @@ class RunScreen(View):
         super().__init__(session)
         self._pane = ""
         self._log_scale = False
+        self._tabs_below = True
+        """The names of the panes stand below the charts, as they are composed."""
         self._top = 0
         self._area = (1, 1)
         self._count = 0
@@ -68,7 +72,8 @@ class RunScreen(View):
     def parts(self) -> Iterable[Widget]:
         yield Canvas(id="head")
         yield Canvas(id="notices")
-        yield Canvas(id="charts")
+        with Container(id="charts"):
+            yield from (Canvas(id=name) for name in CHARTS)
         yield Canvas(id="tabs")
         yield Canvas(id="pane")
 
@@ -81,16 +86,19 @@ class RunScreen(View):
         self.ui.set_visible(run.name, [run.name])
         at, count = snapshot.runs.index(run) + 1, len(snapshot.runs)
         where = f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
+        if self._above != self._tabs_below:
+            self._tabs_below = self._above
+            names, charts = self.query_one("#tabs"), self.query_one("#charts")
+            self.move_child(names, after=charts) if self._above else self.move_child(names, before=charts)
         shown, log_scale, other = self._shown(run), self._log_scale, other_arm(snapshot, run)
         self.canvas("head").paint(lambda width, height: [run_header(run, where, width)])
         self.canvas("notices").paint(lambda width, height: notices(run, width, height))
-        if self._above:
-            self.canvas("charts").paint(lambda w, h: run_charts(run, other, log_scale, w, h))
-        pane = self.canvas("pane")
-        if shown == "charts":
-            pane.paint(lambda width, height: run_charts(run, other, log_scale, width, height))
-        else:
-            pane.paint(lambda width, height: self._lines(run, shown, width, height))
+        self.set_class(shown == "charts", "-charts")
+        for name in CHARTS:
+            chart = partial(run_chart, name, run, other, log_scale)
+            self.canvas(name).paint(chart, (run, other, log_scale))
+        if shown != "charts":
+            self.canvas("pane").paint(lambda width, height: self._lines(run, shown, width, height))
         self.canvas("tabs").paint(lambda width, height: tabs(shown, self._panes, self._side(shown), width))
 
     def _lines(self, run: RunFacts, shown: str, width: int, height: int) -> list[Line]:
@@ -113,7 +121,7 @@ class RunScreen(View):
     @property
     def _above(self) -> bool:
         """True where the charts stay above the other panes."""
-        return self.canvas("charts").display
+        return self.has_class("-tall") or self.has_class("-towering")
 
     @property
     def _panes(self) -> Sequence[str]:

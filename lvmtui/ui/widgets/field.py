@@ -67,5 +67,5 @@ class Ticks(SelectionList[str]):
         if at >= self.option_count:
             return strip
         ticked = self.get_option_at_index(at).value in self.selected
-        box = zip(("[", "x" if ticked else " ", "]"), strip, strict=False)
-        return Strip([*(Segment(text, segment.style) for text, segment in box), *list(strip)[3:]], strip.cell_length)
+        _, _, _, blank, *name = strip
+        return Strip([Segment("[x] " if ticked else "[ ] ", blank.style), *name], strip.cell_length)

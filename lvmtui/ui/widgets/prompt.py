@@ -48,15 +48,11 @@ class TextField:
         text = plain(text.strip("\r\n"))
         return TextField(self.text[: self.cursor] + text + self.text[self.cursor :], self.cursor + len(text))
 
-    def pieces(self, width: int, *, focused: bool, hint: str = "") -> list[Piece]:
+    def pieces(self, width: int) -> list[Piece]:
         """The field in `width` cells, the cursor in sight."""
-        if not focused:
-            return [(self.text, "")] if self.text else [(hint, "dim")]
         first = max(0, self.cursor - width + 1)
         before = self.text[first : self.cursor]
         under = self.text[self.cursor : self.cursor + 1]
-        if not self.text:
-            return [(" ", "cursor"), (hint, "dim")]
         return [(before, ""), (under or " ", "cursor"), (self.text[self.cursor + 1 :][: width - len(before) - 1], "")]
 
 
@@ -82,4 +78,4 @@ class Prompt:
 
     def line(self, width: int) -> Line:
         asked = f" {self.question}: "
-        return ((asked, "key"), *self.field.pieces(max(8, width - len(asked) - 1), focused=True))
+        return ((asked, "key"), *self.field.pieces(max(8, width - len(asked) - 1)))

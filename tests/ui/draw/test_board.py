@@ -134,7 +134,7 @@ def test_several_seeds_are_a_mean_and_a_band(tmp_path: Path) -> None:
         for seed, best in zip(campaign.seeds, (0.51, 0.52, 0.53, 0.54), strict=True):
             bring_to(tmp_path, campaign, "amn", arm, seed, best=best)
     low, high = (panel(look(tmp_path), 0, 60, height) for height in (14, 30))
-    assert "4 finished" in low and "mean +" in low and "s1 of 4 finished" in low
+    assert "4 finished" in low and "mean +" in low and "s1, 4 finished" in low
     assert "░" in high and "23k s4" in high, "with room each run has its line"
 
 
