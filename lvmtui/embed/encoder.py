@@ -38,9 +38,8 @@ class SentenceTransformer:
         try:
             alone = not Path(model).exists() and not _hub_answers()
             if alone and not _is_kept(model):  # before the library, whose import takes seconds
-                raise UserError(
-                    f"--model {self.name}: no such folder, not downloaded before, and the hub does not answer"
-                )
+                cure = "give a folder that holds one, or download it first"
+                raise UserError(f"--model {self.name}: not a folder, not downloaded, no answer from the hub; {cure}")
             import sentence_transformers
         except ImportError:
             raise UserError("--model needs sentence-transformers; run pip install 'lvmtui[text]'") from None
