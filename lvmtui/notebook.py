@@ -70,8 +70,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
-    """One evaluation of a run on its validation windows."""
+class OfRun:
+    """The run that a row belongs to."""
 
     campaign: str
     run: str
@@ -79,6 +79,12 @@ class CurvePoint:
     arm: str
     label: str
     seed: int
+
+
+@dataclass(frozen=True)
+class CurvePoint(OfRun):
+    """One evaluation of a run on its validation windows."""
+
     step: int
     epoch: float
     cosine: float | None
@@ -95,15 +101,9 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
-class Heldout:
+class Heldout(OfRun):
     """A finished run's scores, an entry a held-out window: arrays (W,), the same windows for both arms of a seed."""
 
-    campaign: str
-    run: str
-    model: str
-    arm: str
-    label: str
-    seed: int
     window: npt.NDArray[Any]
     """Row at which the window starts, among the held-out vectors."""
     cluster: npt.NDArray[Any]
@@ -321,19 +321,11 @@ def _named(plan: Plan, view: RunView) -> dict[str, Any]:
 
 def _curve(plan: Plan, view: RunView) -> Iterable[CurvePoint]:
     for one in view.state.trainer.evaluations if view.state else ():
-        yield CurvePoint(
-            **_named(plan, view),
-            step=one.step,
-            epoch=one.epoch,
-            cosine=one.cosine,
-            margin=one.margin,
-            loss=one.loss,
-            train_cosine=one.train_cosine,
-            train_loss=one.train_loss,
-            best=one.best,
-            time=one.time,
-            active=one.active,
-        )
+        yield CurvePoint(**_named(plan, view), **{name: getattr(one, name) for name in _EVALUATED})
+
+
+_EVALUATED = {field.name for field in fields(CurvePoint)} - {field.name for field in fields(OfRun)}
+"""What a point of the curve takes from the evaluation as it is."""
 
 
 def _scored(view: RunView) -> bool:

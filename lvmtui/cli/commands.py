@@ -15,15 +15,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvmtui.cli.parser import parse
 from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.json_codec import encode
+from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning.options import OPTIONS
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import SHARED_MARK, is_shared
+
+if TYPE_CHECKING:
+    from lvmtui.state.campaign_reader import CampaignState
 
 LOOKED_BACK = 5
 """How many other campaigns `status` looks at, the newest ones."""
@@ -64,6 +68,14 @@ def _say_fault(words: str) -> None:
 def _drop_output() -> None:
     """Send what is still buffered to /dev/null. Otherwise Python would try again when it exits, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _read(given: argparse.Namespace) -> tuple[Workspace, CampaignState]:
+    """The workspace that was named, and the campaign as it is now. Raises UserError."""
+    from lvmtui.state.campaign_reader import CampaignReader
+
+    workspace = workspace_of(given)
+    return workspace, CampaignReader(workspace, campaign_of(given, workspace)).refresh()
 
 
 # -- commands ------------------------------------------------------------------------------------------------------
@@ -114,8 +126,7 @@ def status(given: argparse.Namespace) -> int:
     from lvmtui.cli.status import status_as_json, status_as_text
     from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
 
-    workspace = workspace_of(given)
-    state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    workspace, state = _read(given)
     supervisor = supervisor_of(workspace)
     if given.json:
         print(json.dumps(status_as_json(state, supervisor), indent=1))
@@ -177,11 +188,9 @@ def retry(given: argparse.Namespace) -> int:
 
 def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> int:
     from lvmtui import orders
-    from lvmtui.state.campaign_reader import CampaignReader
     from lvmtui.supervisor.lock import ensure_supervisor
 
-    workspace = workspace_of(given)
-    state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    workspace, state = _read(given)
     for line in order(orders.select(state, given.runs)):
         print(line)
     ensure_supervisor(workspace)
@@ -190,11 +199,9 @@ def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> 
 
 def queue(given: argparse.Namespace) -> int:
     from lvmtui import orders
-    from lvmtui.state.campaign_reader import CampaignReader
     from lvmtui.supervisor.lock import ensure_supervisor
 
-    workspace = workspace_of(given)
-    state = CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    workspace, state = _read(given)
     if given.jobs is None and not given.first:
         raise UserError("queue: nothing to change; give --jobs N or --first RUN...")
     if given.jobs is not None:

@@ -142,7 +142,8 @@ class Supervisor:
                     track, Lost(time.time(), action.generation, action.process, action.reason, step, action.counts)
                 )
             case Close():
-                self._record(track, Stopped(time.time(), action.generation, action.killed, self._noun(track)))
+                noun = self.engines[track.engine].noun
+                self._record(track, Stopped(time.time(), action.generation, action.killed, noun))
             case GiveUp():
                 self._record(track, GaveUp(time.time(), action.generation, action.reason))
 
@@ -219,9 +220,6 @@ class Supervisor:
             text = f"{name} to {what} {', '.join(map(str, sent.reached))}: {reason}"
             self.say(f"{track.planned.run}: {text}{f' (not sent to {sent.refused})' if sent.refused else ''}")
             self._note(track.planned.run, text, time.time())
-
-    def _noun(self, track: Track) -> str:
-        return self.engines[track.engine].noun
 
     def _note(self, run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
