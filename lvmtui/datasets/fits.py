@@ -111,7 +111,8 @@ class Features:
         """(B, T, D) -> (B, F)."""
         if self.directions is None:
             return contexts.reshape(len(contexts), -1)
-        projected = (contexts @ self.directions).reshape(len(contexts), -1)
+        rows = contexts.reshape(-1, contexts.shape[2])  # as one product; of three axes numpy makes one a context
+        projected = (rows @ self.directions).reshape(len(contexts), -1)
         if not self.with_mean:
             return projected
         return np.concatenate([weighted_mean(self.recency)(contexts), projected], axis=1)

@@ -139,4 +139,4 @@ def test_both_ways_find_the_same_directions(monkeypatch: pytest.MonkeyPatch, row
 
 def test_few_rows_give_few_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spaces, "WIDE", 1)
-    assert main_directions(np.eye(5, 64, dtype=np.float32) + 0.1, 16).shape == (64, 4)
+    assert main_directions(np.eye(5, 64, dtype=np.float32) + 0.1, 16).shape == (64, 5)

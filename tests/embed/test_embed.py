@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -190,9 +191,27 @@ def test_vectors_that_are_not_finite_are_refused(texts: Path, tmp_path: Path) ->
 
 def test_a_model_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
-    with pytest.raises(UserError, match=r"--model .*nothing: cannot be loaded") as refused:
+    with pytest.raises(UserError, match=r"--model .*nothing: (cannot be loaded|not a folder)") as refused:
         SentenceTransformer(str(tmp_path / "nothing"), device="cpu")
     assert "\n" not in str(refused.value)
+
+
+def test_without_a_network_only_what_is_here_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    library = pytest.importorskip("sentence_transformers")
+    with socket.socket() as closed:  # bound but not listening: it refuses at once
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(hub.constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+        asked: list[bool] = []
+        monkeypatch.setattr(library, "SentenceTransformer", lambda *_, **how: asked.append(how["local_files_only"]))
+        with pytest.raises(UserError, match="--model a/b: not a folder, not downloaded, no answer from the hub; give"):
+            SentenceTransformer("a/b")
+        (tmp_path / "models--a--b").mkdir()
+        SentenceTransformer("a/b")
+        SentenceTransformer("b")
+        SentenceTransformer(str(tmp_path))
+    assert asked == [True, True, False]
 
 
 def save_packaged_encoder(folder: Path) -> None:

@@ -237,7 +237,9 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
         line = _so_far(model, row, snapshot, width)
         return [line] if line else []
     if row.verdict.word is Word.NOT_COMPARABLE:
-        return [((cut(row.verdict.sentence, width), "note"),)]
+        sentence = row.verdict.sentence
+        forms = (sentence, ": ".join(sentence.split(": ")[:2]))  # what is wrong stands above
+        return [((next((form for form in forms if cell_len(form) <= width), row.verdict.words), "note"),)]
     scale = table_scale(snapshot)
     held = f"{heldout_words(row)}  " if width >= MORE_COLUMNS else ""
     start: list[Piece] = [(f"held-out {held}", "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]

@@ -224,6 +224,7 @@ class NewScreen(View):
     def _look(self, form: Form) -> None:
         """Have the facts of the files that are named told, without a plan."""
         if not form.files and form.text("campaign"):
+            self._answers = replace(self._answers, facts=None)
             return
         arguments = ["check", "--json", *(form.files or ("bundled",)), *self._cache]
         self._check.run(arguments, self.ui.workspace.root, partial(self._told, self._checked, form))

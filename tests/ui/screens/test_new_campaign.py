@@ -106,6 +106,8 @@ log = pathlib.Path(sys.argv[0]).with_suffix(".log")
 log.open("a").write(json.dumps(arguments) + "\\n")
 if "--baseline" in arguments and "--expanded" not in arguments:
     sys.exit("lvmtui: --baseline: --expanded is missing; name both files")
+if "wrong.toml" in arguments:
+    sys.exit("lvmtui: wrong.toml: not TOML")
 if "nope.npz" in arguments:
     sys.exit("lvmtui: nope.npz: no such file; name another")
 if arguments[0] == "check":
@@ -295,3 +297,15 @@ async def test_what_is_ticked_is_told_without_colours(
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press(*TO_MODELS, "down", "space")
         await until(pilot, lambda: "[ ] LSTM" in shown(app) and shown(app).count("[x]") == len(MODELS) - 1)
+
+
+async def test_a_campaign_file_with_a_mistake_leaves_one_line(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: "8,280 384-d vectors" in shown(app))
+        await pilot.press(*("tab",) * FIELDS.index("campaign"), *"wrong.toml")
+        await until(pilot, lambda: "✗ wrong.toml: not TOML" in shown(app))
+        assert "384-d vectors" not in shown(app), "the file may name other vectors"
+        assert "lvmtui run wrong.toml" in shown(app)
