@@ -339,7 +339,7 @@ class Chaos:
 
     def describe(self) -> str:
         state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
-        lines = [f"{view.planned.run}: {view.status}" for view in state.runs]
+        lines = (f"{view.planned.run}: {view.status}" for view in state.runs)
         return "\n".join(["", *lines, *map(str, self.trainers()), f"seed {self.seed}"])
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvmtui.cli.parser import parse
-from lvmtui.cli.shared import WIPE, Exit, announcer, campaign_of, line_width, workspace_of
+from lvmtui.cli.shared import WIPE, ExitCode, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
@@ -46,18 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except UserError as error:
         _say_fault(str(error))
-        return Exit.USAGE
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         print("\nlvmtui: interrupted; runs that were started go on", file=sys.stderr)
-        return Exit.LEFT
+        return ExitCode.LEFT
     except BrokenPipeError:  # `lvmtui status | head`
         _drop_output()
-        return Exit.OK
+        return ExitCode.OK
     except OSError as error:
         where = f"{error.filename}: " if error.filename else "output: "
         _say_fault(f"{where}{error.strerror or error}; make sure that it can be read and written")
         _drop_output()
-        return Exit.USAGE
+        return ExitCode.USAGE
 
 
 def _say_fault(words: str) -> None:
@@ -101,7 +101,7 @@ def serve(given: argparse.Namespace) -> int:
     if not 0 < given.port < 65536:
         raise UserError(f"--port {given.port}: not a port; give a number from 1 to 65535")
     serve_screen(workspace, campaign=campaign, port=given.port, control=given.control)
-    return Exit.OK
+    return ExitCode.OK
 
 
 def demo(given: argparse.Namespace) -> int:
@@ -130,13 +130,13 @@ def status(given: argparse.Namespace) -> int:
     supervisor = supervisor_of(workspace)
     if given.json:
         print(json.dumps(status_as_json(state, supervisor), indent=1))
-        return Exit.OK
+        return ExitCode.OK
     print(status_as_text(state, supervisor))
     others = [f for f in workspace.campaign_dirs() if f.id != state.campaign.id]
     for other in others[-LOOKED_BACK:]:
         if not CampaignReader(workspace, other).refresh().settled:
             print(f"campaign {other.id} is not over either: --campaign {other.id}")
-    return Exit.OK
+    return ExitCode.OK
 
 
 def campaigns(given: argparse.Namespace) -> int:
@@ -144,14 +144,14 @@ def campaigns(given: argparse.Namespace) -> int:
 
     workspace = workspace_of(given)
     print(json.dumps(campaigns_as_json(workspace), indent=1) if given.json else campaigns_as_text(workspace))
-    return Exit.OK
+    return ExitCode.OK
 
 
 def report(given: argparse.Namespace) -> int:
     from lvmtui.cli.report import report as write
 
     write(given, campaign_of(given, workspace_of(given)))
-    return Exit.OK
+    return ExitCode.OK
 
 
 def tensorboard(given: argparse.Namespace) -> int:
@@ -159,7 +159,7 @@ def tensorboard(given: argparse.Namespace) -> int:
 
     workspace = workspace_of(given)
     write(given, workspace, campaign_of(given, workspace))
-    return Exit.OK
+    return ExitCode.OK
 
 
 def pause(given: argparse.Namespace) -> int:
@@ -194,7 +194,7 @@ def _order(given: argparse.Namespace, order: Callable[[Any], Sequence[str]]) -> 
     for line in order(orders.select(state, given.runs)):
         print(line)
     ensure_supervisor(workspace)
-    return Exit.OK
+    return ExitCode.OK
 
 
 def queue(given: argparse.Namespace) -> int:
@@ -209,7 +209,7 @@ def queue(given: argparse.Namespace) -> int:
     if given.first:
         print(orders.set_order(state, orders.select(state, given.first)))
     ensure_supervisor(workspace)
-    return Exit.OK
+    return ExitCode.OK
 
 
 def check(given: argparse.Namespace) -> int:
@@ -225,7 +225,7 @@ def check(given: argparse.Namespace) -> int:
         folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
         words, holds = prove_campaign(folder)
         print(words)
-        return Exit.OK if holds else Exit.RUNS_FAILED
+        return ExitCode.OK if holds else ExitCode.RUNS_FAILED
     if not given.files:
         raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
     say = announcer()
@@ -244,7 +244,7 @@ def check(given: argparse.Namespace) -> int:
     print(json.dumps(encode(found), indent=1) if given.json else check_as_text(found, line_width()))
     if found.files and not given.json:
         print(f"compact copies are kept in {workspace.datasets} for the next check and for campaigns", file=sys.stderr)
-    return Exit.USAGE if found.faults else Exit.OK
+    return ExitCode.USAGE if found.faults else ExitCode.OK
 
 
 def import_runs(given: argparse.Namespace) -> int:
@@ -254,14 +254,14 @@ def import_runs(given: argparse.Namespace) -> int:
     trained_on = None if given.trained_on is None else Path(given.trained_on)
     for line in import_folders(workspace_of(given), folders, given.arm, trained_on, context):
         print(line)
-    return Exit.OK
+    return ExitCode.OK
 
 
 def embed(given: argparse.Namespace) -> int:
     from lvmtui.cli.embed import embed_texts
 
     embed_texts(given, announcer())
-    return Exit.OK
+    return ExitCode.OK
 
 
 def _one_context(given: Sequence[str] | None) -> int:
@@ -277,7 +277,7 @@ def _one_context(given: Sequence[str] | None) -> int:
 def doctor(given: argparse.Namespace) -> int:
     from lvmtui.cli.doctor import doctor as examine
 
-    return Exit.OK if examine(given, workspace_of(given).root) else Exit.RUNS_FAILED
+    return ExitCode.OK if examine(given, workspace_of(given).root) else ExitCode.RUNS_FAILED
 
 
 def trainer(given: argparse.Namespace) -> int:
@@ -289,17 +289,17 @@ def trainer(given: argparse.Namespace) -> int:
             raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
         lines, understood = pattern_report(patterns, Path(given.log))
         print("\n".join(lines))
-        return Exit.OK if understood else Exit.RUNS_FAILED
+        return ExitCode.OK if understood else ExitCode.RUNS_FAILED
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
-    code = Exit.OK
+    code = ExitCode.OK
     print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
     for found in try_trainer(
         given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
     ):
         print(found.line, flush=True)
         if found.needed and not found.works:
-            code = Exit.RUNS_FAILED
+            code = ExitCode.RUNS_FAILED
     return code
 
 
@@ -307,7 +307,11 @@ def watch(given: argparse.Namespace) -> int:
     from lvmtui.cli.watch_logs import watch as watch_logs
 
     once = given.once or not sys.stdout.isatty()
-    return Exit.OK if watch_logs([Path(p) for p in given.places], given.pattern or [], once=once) else Exit.RUNS_FAILED
+    return (
+        ExitCode.OK
+        if watch_logs([Path(p) for p in given.places], given.pattern or [], once=once)
+        else ExitCode.RUNS_FAILED
+    )
 
 
 def supervise(given: argparse.Namespace) -> int:

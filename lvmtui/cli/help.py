@@ -194,7 +194,7 @@ PAGES: Mapping[str, Page] = {
         )
     ),
 }
-"""By what is typed after `lvmtui`."""
+"""By the words that are typed after `lvmtui`."""
 
 OVERVIEW = (
     ("demo", "train five small models on bundled vectors, compare them"),

@@ -17,7 +17,7 @@ WIPE = "\r\x1b[K"
 """Clears the line of a terminal in which progress is shown."""
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """Exit codes of the commands."""
 
     OK = 0

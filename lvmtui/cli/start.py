@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvmtui.cli.parser import ENGINE_OPTION
-from lvmtui.cli.shared import Exit, announcer, campaign_of, line_width, workspace_of
+from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
@@ -78,7 +78,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
     if given.plan:
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
-        return Exit.OK
+        return ExitCode.OK
     if plan.power.smallest is None and not given.yes:
         say("")
         _ask_whether_to_train(plan.power.words)
@@ -113,5 +113,5 @@ def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace
     print(ensure_supervisor(workspace), file=sys.stderr)
     if given.detach:
         print(f"campaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
-        return Exit.OK
+        return ExitCode.OK
     return follow(workspace, folder, headless=given.headless)

@@ -44,7 +44,7 @@ class LogFacts:
     changed: float = 0.0
     """Seconds since 1970."""
     lines: int = 0
-    """That a pattern was found in."""
+    """Lines in which a pattern was found."""
 
     def after(self, reading: LineReading) -> LogFacts:
         """With one more line."""

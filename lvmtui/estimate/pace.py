@@ -55,7 +55,7 @@ DRIFT_SAMPLE = 40
 LEAST_CURVE = 5.0
 """Seconds of training needed to measure the drift of a run."""
 TESTED_DIM, TESTED_BATCH = 768, 32
-"""Of the steps that a GPU's self-test times; see `trainers/selftest/bench.py`."""
+"""Width and batch of the steps that a GPU's self-test times; see `trainers/selftest/bench.py`."""
 TESTED_SECONDS = 10.0
 """Seconds of training that the timed steps count as, because they vary little."""
 

@@ -27,7 +27,7 @@ class PlannedRun:
     folder: str
     """The run folder, relative to the workspace; absolute if it is taken from another one."""
     model: str
-    """As in the campaign's `models`: with several contexts it names one too, `gru@20`."""
+    """An entry of the campaign's `models`: `gru`, or with several contexts `gru@20`."""
     arm: Arm
     seed: int
     trained_here: bool = True
@@ -143,7 +143,7 @@ class Campaign:
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:
-        """Of all splits; (0,) where there is one."""
+        """Numbers of all splits; (0,) where there is one."""
         return tuple(dict.fromkeys(self.fold_of(seed) for seed in self.seeds))
 
     @property

@@ -20,7 +20,7 @@ class TrivialScore:
 
     cosine: float
     margin: float
-    """Cosine with the next vector less cosine with the last context vector."""
+    """Cosine with the next vector minus cosine with the last context vector."""
     hit_1: float
     hit_5: float
     hit_10: float
@@ -40,7 +40,7 @@ class ForwardScores:
     """(8,) Of the prediction with the last five context vectors, the oldest first, the next vector and the two after
     it; fewer with a shorter context."""
     shuffled: float
-    """Of the prediction with the next vector when the context is given in random order; in order it is `next`."""
+    """Cosine of the prediction with the next vector when the context is in random order. In order it is `next`."""
     rollout: tuple[float, ...]
     """(5,) Of the first to the fifth prediction, each with the earlier ones in its context, with what really came."""
 
@@ -61,7 +61,7 @@ class TrivialBaselines:
 
     arm: str
     fingerprint: str
-    """Of the held-out windows they were scored on."""
+    """Fingerprint of the held-out windows they were scored on."""
     windows: int
     scores: dict[str, TrivialScore]
     """By name, see TRIVIAL; no `ridge` where the vectors are too wide for it."""
@@ -140,7 +140,7 @@ class Neighbours:
     sampled: int
     """Vectors whose nearest neighbours were looked at for it."""
     median: float
-    """Of the cosines with the nearest neighbour."""
+    """Median cosine with the nearest neighbour."""
     natural: float | None
     """The highest of them below `same`."""
     repeated: int
@@ -148,7 +148,7 @@ class Neighbours:
     near_copies: int
     """Vectors in groups whose members are the same but not equal."""
     negated: int
-    """Of the sampled vectors, those whose negative is there too."""
+    """Sampled vectors whose negative is there too."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class PairFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """As far as we read `check.json`."""
+    """The part of `check.json` that is read."""
 
     files: tuple[FileFacts, ...]
     """Baseline and expanded."""

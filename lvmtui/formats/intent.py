@@ -72,7 +72,7 @@ def write_intent(
 
 
 def _generation(path: Path) -> int:
-    """Of the intent that is there, whoever wrote it and in whatever version: generations only grow."""
+    """Generation of the intent in the file, whoever wrote it and in whatever version: generations only grow."""
     try:
         generation = json.loads(path.read_bytes())["generation"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

@@ -22,7 +22,7 @@ INTERVAL = 0.25
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is now, and how this process has spent its time, split as the estimate of the time left needs it."""
+    """Where a run is now, and how this process has spent its time. The estimate of the time left is made from it."""
 
     time: float
     activity: Activity
@@ -37,7 +37,7 @@ class Progress:
     active: float
     """Seconds of work, over all attempts of the run."""
     startup_seconds: float
-    """From the start of the process to its first step."""
+    """Seconds from the start of the process to its first step."""
     train_steps: int
     """Steps of this process only: earlier attempts may have run at another speed."""
     train_seconds: float

@@ -67,7 +67,7 @@ class CampaignDir:
         return self.path / "baselines"
 
     def baseline_scores(self, arm: str, fold: int = 0, shorter: int = 0) -> Path:
-        """Of the trivial baselines of an arm; folds are counted from 1, 0 is a campaign without folds. `shorter`: the
+        """Scores of an arm's trivial baselines; folds are counted from 1, 0 is a campaign without folds. `shorter`: the
         context they see, where it is not the campaign's longest."""
         return self.baselines / f"{arm}{f'_c{shorter}' if shorter else ''}{f'_fold{fold}' if fold else ''}.json"
 
@@ -81,7 +81,7 @@ class CampaignDir:
 
     @property
     def learning_curve(self) -> Path:
-        """Of a campaign of more than two sizes: the held-out cosine over the size."""
+        """The held-out cosine over the size, in a campaign of more than two sizes."""
         return self.path / "learning_curve.json"
 
     @property

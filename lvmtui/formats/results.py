@@ -134,7 +134,7 @@ class Skill:
     against: str
     """Name of the trivial baseline, see `formats.data_facts.TRIVIAL`."""
     cosine: float
-    """Of the trivial baseline."""
+    """Cosine of the trivial baseline."""
     gain: Estimate
     """The arm's cosine less the trivial baseline's."""
 
@@ -173,7 +173,7 @@ class Stratum:
     change: Estimate
     """In percent of the baseline arm's cosine on these windows."""
     difference: Estimate | None = None
-    """The same in cosine: percentages of next to nothing are not shown."""
+    """The same in cosine; shown instead where a percentage of a cosine near zero would mislead."""
     effects: Effects | None = None
     """The change cluster by cluster, so that models can be averaged."""
 
@@ -273,7 +273,7 @@ class Comparison:
     judge_on: Population = "both"
     """The articles that all figures but `strata` are of."""
     contexts: tuple[ContextGain, ...] = ()
-    """Of a model with one of several contexts: what it gains over the next shorter one, by arm."""
+    """With several contexts: what this one gains over the next shorter one, by arm."""
     windows: SingleWindows | None = None
     """None where figures are, and in files of earlier versions."""
 

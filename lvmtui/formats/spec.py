@@ -91,7 +91,7 @@ class ArmData:
     rows: tuple[int, int]
     """First row and the row after the last, in the store."""
     fingerprint: str
-    """Of the file's content."""
+    """Fingerprint of the file's content."""
     reading: Reading = Reading()
 
 
@@ -133,7 +133,7 @@ class RunSpec:
     split: str
     """Folder of the campaign's split, relative to the workspace."""
     split_fingerprint: str
-    """Of the held-out windows: runs with the same one are judged on the same windows."""
+    """Fingerprint of the held-out windows: runs with the same one are judged on the same windows."""
     train_windows: int
     validation_windows: int
     heldout_windows: int

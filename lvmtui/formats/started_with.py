@@ -35,7 +35,7 @@ class StartedWith:
     python: str
     """Path of the interpreter."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Those of `KEPT` that were set. The others of `KEPT` are not set for the runs either."""
+    """The variables in `KEPT` that were set. Variables in `KEPT` that were not set are unset for the runs too."""
     time: float = 0.0
     version: int = 1
 

@@ -27,7 +27,7 @@ class Started:
     time: float
     process: Identity
     generation: int
-    """Of the intent that was obeyed."""
+    """Generation of the intent that was obeyed."""
     resumed_from: int
     """Step of the checkpoint taken up; 0: from the start."""
     checkpoint: str | None
@@ -96,7 +96,7 @@ class CheckpointSaved:
     digest: str = ""
     active: float = 0.0
     file: str = ""
-    """Of a user's own trainer: its path in the run folder's `out/`. Empty: `checkpoint.pt`."""
+    """Path in the run folder's `out/`, from a user's own trainer. Empty: `checkpoint.pt`."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Finished:
     """Milliseconds for one prediction, batch 1, on the run's device: median."""
     latency_p95_ms: float
     train_seconds: float
-    """Of `active`, in training steps; the rest is start-up, evaluation and checkpoints."""
+    """Seconds of `active` spent in training steps; the rest is start-up, evaluation and checkpoints."""
     peak_memory_bytes: int
     weights_digest: str
     """sha256 over the weights after the last step: equal for runs equal to the bit."""
@@ -221,7 +221,7 @@ class Exit(IntEnum):
     """Another process trains this run."""
     PAUSED = 10
     INTERRUPTED = 11
-    """By a signal."""
+    """It left on a signal."""
     CANCELLED = 12
     NO_SPACE = 28
     """The disk is full."""

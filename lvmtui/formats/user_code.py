@@ -25,7 +25,7 @@ class UserCode:
     module: str
     """`mixer` is `mixer.py` in that folder, `package.module` a file of a package in it."""
     name: str
-    """Of the class or function."""
+    """Name of the class or function."""
     digest: str
     """`digest_of_folder` of the copy. Code that does not have it is not run."""
     source: str = ""

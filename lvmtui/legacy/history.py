@@ -50,7 +50,7 @@ class History:
     """sha256 of the file."""
     model: str
     label: str | None
-    """Of the arm, like `232k`; None if neither folder nor history names a size."""
+    """Label of the arm, like `232k`; None if neither folder nor history names a size."""
     vectors: int | None
     train_windows: int
     validation_windows: int
@@ -79,7 +79,7 @@ class History:
 
     @property
     def seconds(self) -> float:
-        """Of all epochs."""
+        """Seconds of all epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
 
 

@@ -21,7 +21,7 @@ class Attempt:
     process: Identity
     """As the supervisor knows it (a job, where a cluster runs it), or as it named itself."""
     generation: int
-    """Of the order it obeyed."""
+    """Generation of the order it obeyed."""
     ending: Ending | None
     """How it said that it ended; None: it has not."""
     accounted: bool

@@ -42,7 +42,7 @@ class TrainerState:
     started: Started | None = None
     """The newest attempt."""
     ending: Ending | None = None
-    """Of the newest attempt; None while it goes on, or if it died."""
+    """How the newest attempt ended; None while it goes on, or if it died."""
     step: int = 0
     active: float = 0.0
     """Seconds of work, over all attempts."""
@@ -77,7 +77,7 @@ class SupervisionState:
     """The newest start."""
     first_launched: float | None = None
     process: Identity | None = None
-    """Of the newest process started or found."""
+    """The newest process that was started or found."""
     launch: str = ""
     """Name of the start that process came from."""
     after: str | None = None

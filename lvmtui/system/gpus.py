@@ -22,7 +22,7 @@ DRIVER = Path("/proc/driver/nvidia/gpus")
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")
 """AMD's driver: a folder a device, CPUs among them."""
 WSL_TOOL = Path("/usr/lib/wsl/lib/nvidia-smi")
-"""Where Windows puts it for its Linux; often not on the path."""
+"""NVIDIA's command under WSL; often not on the path."""
 NO_GPU = ("-1", "NoDevFiles")
 """In CUDA_VISIBLE_DEVICES: the first of these ends the list. The second is what Slurm writes for a job without GPUs."""
 NVIDIA = re.compile(r"GPU (\d+): (.+) \(UUID: (GPU-[0-9a-f-]+)\)")

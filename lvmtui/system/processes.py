@@ -38,9 +38,9 @@ class Process:
     identity: Identity
     parent: int
     leader: bool
-    """Of its session: we start every trainer as one."""
+    """It leads its session, as every trainer does that we start."""
     stopped: bool
-    """By SIGSTOP; it answers to nothing but CONT and KILL."""
+    """It was stopped by SIGSTOP, and answers to nothing but CONT and KILL."""
     mark: str
     """The run folder it works for; of the ancestor that carries it, where its own environment was cleared."""
     folder: str

@@ -1,4 +1,4 @@
-"""The program behind `lvmtui`: the open views, the selected run, and the way out. It provides `session.Session`.
+"""The program behind `lvmtui`: the open views, the selected run, and the way out. Views get it when they are made.
 
 It draws and never decides. Runs belong to their supervisor; leaving, losing the connection or crashing here changes
 nothing for them.
@@ -95,7 +95,9 @@ class LvmApp(Talks, inherit_bindings=False):
         self.workspace = workspace
         self.read_only = read_only
         self.snapshot: Snapshot | None = None
+        """The newest picture of the campaign; None: there is no campaign."""
         self.selected = ""
+        """Name of the selected run; the same one in every view."""
         self.reading = False
         """True until there is a first snapshot of a campaign that takes a while to read."""
         self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, machine=machine)
@@ -221,9 +223,11 @@ class LvmApp(Talks, inherit_bindings=False):
             view.redraw()
 
     def set_visible(self, selected: str, visible: Iterable[str] = ()) -> None:
+        """Say which run's log is shown, and which runs are on the screen."""
         self.source.set_visible(selected, visible)
 
     def look_soon(self) -> None:
+        """Have everything read again, from any thread."""
         self.source.look_now()
 
     def _verdict_came(self) -> None:

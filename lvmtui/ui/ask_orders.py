@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from lvmtui import orders
 from lvmtui.state.campaign_reader import RunView
@@ -12,8 +13,10 @@ from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.dialogs import Ask
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
 
 Write = Callable[[], Sequence[str]]
 """Writes an order and returns what was done, a line a run."""
@@ -22,8 +25,8 @@ Write = Callable[[], Sequence[str]]
 class AskOrders:
     """Orders from the keyboard. Asks before what cannot be undone; the supervisor carries the order out."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, app: LvmApp) -> None:
+        self._app = app
 
     # -- one run -----------------------------------------------------------------------------------------------------
 
@@ -50,7 +53,7 @@ class AskOrders:
 
         title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
         how = "kill it now" if force and run.alive else "cancel it"
-        self._session.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
+        self._app.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
 
     def retry(self) -> None:
         run = self._selected()
@@ -78,7 +81,7 @@ class AskOrders:
             if run.state.step:
                 body.append("From the start, what it has learned does not count any more.")
             choices.append(("s", "from the start"))
-        self._session.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
+        self._app.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
 
     # -- many --------------------------------------------------------------------------------------------------------
 
@@ -98,13 +101,11 @@ class AskOrders:
                 self.give(lambda: orders.cancel(views, force=False))
 
         body = [f"{words.plural(len(views), 'queued run')} will not be trained; runs that have started go on."]
-        self._session.push_screen(
-            Ask("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered
-        )
+        self._app.push_screen(Ask("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered)
 
     def change_jobs(self, by: int) -> None:
         """Let this many more runs train at once."""
-        snapshot = self._session.snapshot
+        snapshot = self._app.snapshot
         if snapshot is None:
             return
         state = snapshot.state
@@ -113,7 +114,7 @@ class AskOrders:
 
     def start_next(self) -> None:
         """Put the selected run first in the queue."""
-        snapshot, run = self._session.snapshot, self._selected()
+        snapshot, run = self._app.snapshot, self._selected()
         if snapshot is not None and run is not None:
             self.give(lambda: [orders.set_order(snapshot.state, [run.view])])
 
@@ -125,7 +126,7 @@ class AskOrders:
 
     def _again(self, run: RunFacts) -> RunFacts:
         """The run as it is now: it went on while the question was open."""
-        snapshot = self._session.snapshot
+        snapshot = self._app.snapshot
         return (snapshot.run(run.name) if snapshot else None) or run
 
     def _give_one(self, run: RunFacts, write: Write) -> None:
@@ -135,8 +136,8 @@ class AskOrders:
 
     def give(self, write: Write) -> None:
         """Write the order, make sure a supervisor is there to carry it out, and say what came of it."""
-        if self._session.read_only:
-            self._session.say("read-only: this screen only looks")
+        if self._app.read_only:
+            self._app.say("read-only: this screen only looks")
             return
 
         def write_and_ensure() -> list[str]:
@@ -149,7 +150,7 @@ class AskOrders:
     def _ensure(self) -> list[str]:
         from lvmtui.supervisor.lock import ensure_supervisor
 
-        ensure_supervisor(self._session.workspace)
+        ensure_supervisor(self._app.workspace)
         return []
 
     def _in_thread(self, work: Callable[[], list[str]]) -> None:
@@ -162,27 +163,27 @@ class AskOrders:
                 said = [str(error)]
             except Exception as error:
                 said = [f"that did not work: {type(error).__name__}: {error}"]
-            self._session.look_soon()
+            self._app.look_soon()
             if said:
                 more = f"; and so for {len(said) - 2} more" if len(said) > 3 else ""
-                self._session.call_later(self._session.say, "; ".join(said[:2] if more else said) + more)
+                self._app.call_later(self._app.say, "; ".join(said[:2] if more else said) + more)
 
         threading.Thread(target=run, name="lvmtui-order", daemon=True).start()
 
     def _refused(self, run: RunFacts, why: str) -> bool:
         """Say why the order cannot be given, before anything is asked. False: it can."""
-        if self._session.read_only:
+        if self._app.read_only:
             why = "is only looked at: this screen is read-only"
         if why:
-            self._session.say(f"{run.title} {run.label} {why}")
+            self._app.say(f"{run.title} {run.label} {why}")
         return bool(why)
 
     def _selected(self) -> RunFacts | None:
-        snapshot = self._session.snapshot
-        return snapshot.run(self._session.selected) if snapshot else None
+        snapshot = self._app.snapshot
+        return snapshot.run(self._app.selected) if snapshot else None
 
     def _views(self, which: Callable[[RunFacts], bool]) -> list[RunView]:
-        snapshot = self._session.snapshot
+        snapshot = self._app.snapshot
         return [run.view for run in snapshot.runs if which(run)] if snapshot else []
 
 

@@ -382,20 +382,16 @@ def test_who_is_to_be_cancelled_and_cannot_be_seen_is_waited_for(spec: RunSpec) 
     assert decided(unseen) is None and something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
 
 
-def interrupted(step: int) -> Interrupted:
-    return Interrupted(2.0, step, "USR1", 1.0)
-
-
 def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: RunSpec) -> None:
     """Any number of times after some steps; not for ever where it never gets to make one."""
     history: list[Record | Event] = []
     for attempt in range(1, 8):
         begun = replace(started(attempt), resumed_from=10 * (attempt - 1))
-        history += [launched(attempt), begun, interrupted(10 * attempt)]
+        history += [launched(attempt), begun, Interrupted(2.0, 10 * attempt, "USR1", 1.0)]
     assert isinstance(decided(seen_with(spec, Intent(), *history)), Start)
     stuck: list[Record | Event] = []
     for attempt in range(1, 4):
-        stuck += [launched(attempt), started(attempt), interrupted(0)]
+        stuck += [launched(attempt), started(attempt), Interrupted(2.0, 0, "USR1", 1.0)]
         action = decided(seen_with(spec, Intent(), *stuck))
         assert isinstance(action, Start if attempt < 3 else GiveUp)
     assert isinstance(action, GiveUp) and "interrupted 3 times before it made a step" in action.reason

@@ -104,8 +104,9 @@ class SlurmEngine:
         self._fault = "not asked yet"
         self._jobs: dict[int, SlurmJob] = {}
         self._living: dict[str, list[SlurmJob]] = {}
-        """By name, as `_over`."""
+        """Jobs that are alive, by name."""
         self._over: dict[str, list[SlurmJob]] = {}
+        """Jobs that have ended, by name."""
         self._submitted: dict[int, SlurmJob] = {}
         """Jobs that we submitted and `squeue` has not shown yet."""
         self._ended: dict[int, Ended] = {}

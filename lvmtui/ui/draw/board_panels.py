@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.cells import cell_len
 
@@ -129,26 +130,26 @@ def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
 def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     """The gain and, where it is wide, the training loss. Of several sizes the held-out cosine over the size: beside
     the gain, or in its place once all runs are over."""
-    titled = height >= TITLED
     curve = model.curve if model.curve and len(model.curve.points) > 1 else None
+
+    def gain(width: int) -> list[Line]:
+        return _titled(measure_words(model.runs, width - 1), partial(gain_chart, model), width, height)
+
+    def second(width: int) -> list[Line]:
+        if curve:
+            return _titled(size_words(curve, width - 1), partial(size_chart, curve), width, height)
+        return _titled("training loss, smoothed", partial(loss_chart, model.runs), width, height)
+
     if width < TWO_CHARTS:
-        if curve and all(run.over for run in model.runs):
-            title = [_title(size_words(curve, width - 1))] if titled else []
-            return [*title, *size_chart(curve, width, height - titled)]
-        title = [_title(measure_words(model.runs, width - 1))] if titled else []
-        return [*title, *gain_chart(model, width, height - titled)]
+        return second(width) if curve and all(run.over for run in model.runs) else gain(width)
     first = width * 3 // 5
-    second = width - first - 2
-    left_ = [_title(measure_words(model.runs, first - 1)), *gain_chart(model, first, height - 1)]
-    if curve:
-        right_ = [_title(size_words(curve, second - 1)), *size_chart(curve, second, height - 1)]
-        return beside([left_, right_], [first, second], gap=2)
-    right_ = [_title("training loss, smoothed"), *loss_chart(model.runs, second, height - 1)]
-    return beside([left_, right_], [first, second], gap=2)
+    return beside([gain(first), second(width - first - 2)], [first, width - first - 2], gap=2)
 
 
-def _title(text: str) -> Line:
-    return ((f" {text}", "dim"),)
+def _titled(text: str, chart: Callable[[int, int], list[Line]], width: int, height: int) -> list[Line]:
+    """A chart with its name above, where it is high enough."""
+    name: list[Line] = [((f" {text}", "dim"),)] if height >= TITLED else []
+    return [*name, *chart(width, height - len(name))]
 
 
 # What is wrong --------------------------------------------------------------------------------------------------------

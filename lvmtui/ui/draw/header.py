@@ -11,7 +11,7 @@ from lvmtui.estimate.eta import Eta
 from lvmtui.state.status import PHASES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, cut, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Line, Piece, cut, spread, wrapped
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 
@@ -26,43 +26,42 @@ def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: b
         parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2))]
     forms = _progress(snapshot, read_only)
     room = width - cell_len(parts[-1]) - 4
-    if len(parts) < most and width_of(forms[3]) > room:
+    if len(parts) < most and cell_len(forms[3]) > room:
         parts.append("")
         room = width - 3
-    form = next((one for one in forms if width_of(one) <= room), ())
-    end: list[Piece] = [("".join(text for text, _ in form) + " ", "banner")] if form else []
+    end = next((form for form in forms if cell_len(form) <= room), "")
+    ends: list[Piece] = [(f"{end} ", "banner")] if end else []
     return [
-        spread([(f" {part}", "banner")], end if i == len(parts) - 1 else [], width, fill="banner")
+        spread([(f" {part}", "banner")], ends if i == len(parts) - 1 else [], width, fill="banner")
         for i, part in enumerate(parts)
     ]
 
 
-def _progress(snapshot: Snapshot, read_only: bool) -> list[list[Piece]]:
+def _progress(snapshot: Snapshot, read_only: bool) -> list[str]:
     """Campaign, finished runs, time left and end; the longest form first."""
-    done = f"{'read-only   ' if read_only else ''}{snapshot.finished} of {len(snapshot.runs)} finished"
-    gap: Piece = ("   ", "")
+    count = f"{snapshot.finished} of {len(snapshot.runs)} finished"
+    done = f"{'read-only   ' if read_only else ''}{count}"
     long, short = (_time_left(snapshot, wide=wide) for wide in (True, False))
-    whole: list[Piece] = [(snapshot.title, ""), gap, (done, ""), gap]
     return [
-        [*whole, *long],
-        [*whole, *short],
-        [*whole[2:], *long[:2]],
-        [*whole[2:], *short[:1]],
-        [(done, "")],
-        [(f"{snapshot.finished}/{len(snapshot.runs)}", "")],
+        "   ".join((snapshot.title, done, *long)),
+        "   ".join((snapshot.title, done, *short)),
+        "   ".join((done, *long[:1])),
+        "   ".join((done, *short[:1])).partition(" (")[0],
+        done,
+        f"{snapshot.finished}/{len(snapshot.runs)}",
     ]
 
 
-def _time_left(snapshot: Snapshot, *, wide: bool) -> list[Piece]:
+def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
+    """`5 m 10 s left (4 to 7 m)`, and when that is."""
     if snapshot.settled:
         paused = sum(run.phase is Phase.PAUSED for run in snapshot.runs)
-        return [(f"{words.plural(paused, 'run')} paused", "waiting")] if paused else [("all ended", "done")]
+        return (f"{words.plural(paused, 'run')} paused" if paused else "all ended",)
     eta = snapshot.eta.eta
     if eta is None:
-        return [("calibrating" + glyphs.ELLIPSIS, "dim")]
-    form = words.duration if wide else words.short_duration
-    pieces: list[Piece] = [(f"{form(eta.seconds)} left", "bold"), (f" ({range_words(eta)})", "dim")]
-    return [*pieces, (f"   ends {words.clock(snapshot.eta.ends)}", "")]
+        return (f"calibrating{glyphs.ELLIPSIS}",)
+    left = words.duration(eta.seconds) if wide else words.short_duration(eta.seconds)
+    return f"{left} left ({range_words(eta)})", f"ends {words.clock(snapshot.eta.ends)}"
 
 
 def range_words(eta: Eta) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -27,11 +27,13 @@ from lvmtui.ui.child import Child, document
 from lvmtui.ui.draw.new_form import CHOICES, DEMO_OFFER, FIELDS, FILES, HINTS, Answers, Form, answer_lines, plan_words
 from lvmtui.ui.read.campaigns import conflicts
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Ask
 from lvmtui.ui.widgets.field import Field, OneOf, Ticks
 from lvmtui.ui.widgets.picker import Picker, completed, typed_path
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
 
 SLOW = 2.0
 """Seconds after which the screen says how long something has taken."""
@@ -70,8 +72,8 @@ class NewScreen(View):
         Binding("f1", "app.help", "help"),
     ]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, app: LvmApp) -> None:
+        super().__init__(app)
         self._form = Form()
         self._answers = Answers()
         self._timer: Timer | None = None

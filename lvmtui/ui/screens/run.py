@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -22,9 +22,11 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import History
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.log_pane import LogPane
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
 
 
 class RunScreen(View):
@@ -53,8 +55,8 @@ class RunScreen(View):
         Binding("y", "scale", "log scale", tooltip="logarithmic scale"),
     ]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, app: LvmApp) -> None:
+        super().__init__(app)
         self._pane = ""
         self._log_scale = False
         self._tabs_below = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -18,8 +18,10 @@ from lvmtui.ui.draw.lines import Line, place, spread
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
 from lvmtui.ui.read.snapshot import Snapshot, report_page
 from lvmtui.ui.screens.view import View
-from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas, fault_line
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
 
 
 class VerdictScreen(View):
@@ -40,8 +42,8 @@ class VerdictScreen(View):
         Binding("enter", "open", "open", tooltip="open the run"),
     ]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, app: LvmApp) -> None:
+        super().__init__(app)
         self._by = SORTS[0]
         self._report = False
         self._page: tuple[Block, ...] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,9 +19,11 @@ from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Line, Piece, spread, width_of, wrapped
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.session import Session
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from lvmtui.ui.app import LvmApp
 
 
 class View(Screen[None]):
@@ -57,9 +59,9 @@ class View(Screen[None]):
     _prompt: Prompt | None = None
     _offered: object = None
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, app: LvmApp) -> None:
         super().__init__()
-        self.ui = session
+        self.ui = app
 
     @property
     def gives_way(self) -> bool:
