@@ -6,7 +6,7 @@
     python benchmarks/chaos.py --workspace DIR                   on a small disk (under 4 GB) it is also filled at times
 
 Held against each other: the final weights to the bit, every held-out figure, every evaluation; then: no event lost,
-none doubled after the fold, no process left, nobody trained by two. Exit code 0 if all of it holds.
+none doubled after the fold, no process left, no run trained by two processes. Exit code 0 if all of it holds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How right the estimates of time are: recorded or simulated campaigns, replayed, each estimate held against the end.
 
-    python benchmarks/eta_replay.py simulate                  60 seeded campaigns on an unquiet machine
+    python benchmarks/eta_replay.py simulate                  60 seeded campaigns on a busy machine
     python benchmarks/eta_replay.py replay WORKSPACE...       every finished campaign there, from its events
     python benchmarks/eta_replay.py record WORKSPACE OUT      sample the live digits of the newest campaign as it runs
     python benchmarks/eta_replay.py replay WORKSPACE --digits OUT

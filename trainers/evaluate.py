@@ -111,7 +111,7 @@ def write_heldout(
     device: torch.device,
     forward: ForwardScores | None = None,
 ) -> tuple[HeldoutScores, str]:
-    """Score unit predictions (W, D) and write `heldout.npz`, one row a window: the verdict is computed from it.
+    """Score unit predictions (W, D) and write `heldout.npz`, one row per window: the verdict is computed from it.
 
     Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
     """

@@ -145,7 +145,7 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
 
 
 def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) -> FileFacts:
-    """Look at all of an arm's vectors, with flat memory. `group` (n,): equal for rows that are the same."""
+    """Look at all of an arm's vectors, in constant memory. `group` (n,): equal for rows that are the same."""
     store = arm.open()
     first, stop = arm.rows
     inside = store.window_starts(context, arm.rows)

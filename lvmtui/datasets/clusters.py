@@ -26,7 +26,7 @@ BLOCK = 128
 BLOCK_WINDOWS = 4
 """Such a cluster has room for at least this many windows, so with long contexts it has more vectors."""
 COMMON = 32
-"""Clusters. A vector that stands in more of them is a set phrase ("References"), and pairs only with the first."""
+"""A vector that occurs in more clusters than this is a set phrase ("References"), and pairs only with the first."""
 
 
 @dataclass(frozen=True)

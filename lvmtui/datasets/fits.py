@@ -228,7 +228,7 @@ class Means:
 
 
 def means(store: Store, starts: Integers, context: int, predict: Predictor) -> Means:
-    """Judge a predictor on windows in ascending order, with flat memory."""
+    """Judge a predictor on windows in ascending order, in constant memory."""
     next_, last, total = 0.0, 0.0, np.zeros(store.facts.dim)
     for contexts, targets in store.windows(starts, context):
         predicted = unit(predict(contexts))

@@ -50,7 +50,7 @@ Predictor = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Scores:
-    """One entry a window, in the order of the windows."""
+    """One entry per window, in the order of the windows."""
 
     cosine_next: Floats
     """Cosine of the prediction with the vector that follows."""
@@ -201,7 +201,7 @@ def score_and_write(
     counting: Callable[[Floats], Count] = counting,
     forward: ForwardScores | None = None,
 ) -> tuple[HeldoutScores, str]:
-    """Score unit predictions (W, D) and write one row a window to `path`. Returns the means and the file's checksum.
+    """Score unit predictions (W, D) and write one row per window to `path`. Returns the means and the file's checksum.
 
     Raises OSError, and ValueError for predictions that are not finite.
     """

@@ -196,7 +196,7 @@ class Store:
         self.release()
 
     def window_blocks(self, starts: Integers, context: int) -> Iterator[tuple[Floats, Integers]]:
-        """Yield vectors (b, D) and the starts in them of some of the windows, in ascending order, with flat memory."""
+        """Yield blocks of vectors (b, D) with the windows' starts in them, in ascending order, in constant memory."""
         if not len(starts):
             return
         span = int(starts[0]), int(starts[-1]) + context + 1
@@ -206,7 +206,7 @@ class Store:
                 yield block, some - row
 
     def windows(self, starts: Integers, context: int) -> Iterator[tuple[Floats, Floats]]:
-        """Yield contexts (b, T, D) and next vectors (b, D) of windows in ascending order, with flat memory."""
+        """Yield contexts (b, T, D) and next vectors (b, D) of windows in ascending order, in constant memory."""
         step = max(1, GATHERED_BYTES // (4 * self.facts.dim * (context + 1)))
         for block, some in self.window_blocks(starts, context):
             for first in range(0, len(some), step):

@@ -20,7 +20,7 @@ class TrivialScore:
 
     cosine: float
     margin: float
-    """Cosine with the next vector less cosine with the last context vector."""
+    """Cosine with the next vector minus cosine with the last context vector."""
     hit_1: float
     hit_5: float
     hit_10: float

@@ -22,7 +22,7 @@ MOST_JOBS, MOST_THREADS = 8, 16
 MOST_FIRST = 64
 """Most runs that are moved to the front."""
 WORTH_SHARING = 1.2
-"""Gain of two processes on one GPU from which on the plan considers two runs a GPU."""
+"""Least gain of two processes on one GPU at which the plan considers two runs per GPU."""
 WORTH = 0.02
 """Runs are moved to the front only if the campaign ends sooner by this share: estimates are no better than that."""
 TRAINER = 400e6

@@ -21,7 +21,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import centre_words, population_words
 
 NAMED = 3
-"""Runs that are named, of more."""
+"""How many runs a line names before it says "and 5 more"."""
 
 
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
@@ -143,7 +143,7 @@ def _where(campaign: Campaign) -> str:
 
 
 def _arm_lines(plan: Plan) -> list[str]:
-    """A line a data set; of several sizes also what a run of each costs, and how they were taken from the file."""
+    """One line per data set; with several sizes, also the cost of a run of each and how they were drawn."""
     campaign = plan.campaign
     if not campaign.between:
         return [_arm_line(name, arm, campaign.dim) for name, arm in campaign.arms.items()]

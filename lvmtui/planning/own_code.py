@@ -26,7 +26,7 @@ from lvmtui.system.text import last_words
 PATIENCE = 120.0
 """Seconds a check may take. A model of 100 million numbers needs ten for it on one core."""
 MOST_BYTES = 4 << 20
-"""Of Python files that are copied: a package of models, not an environment."""
+"""Limit on the Python files that are copied: a package of models, not an environment."""
 
 Say = Callable[[str], None]
 

@@ -273,7 +273,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
 
 
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
-    """The recipe of a model with what the options change; `start` instead of the one they would choose themselves."""
+    """The recipe of a model with the options applied. `start` replaces the one that `auto` would choose."""
     table = options.own.models.get(model)
     name = table.recipe if table and table.recipe else options.recipe
     recipe = start if start and name == AUTO else options.own.recipe(name, model)

@@ -19,11 +19,11 @@ from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
-"""Share of the best cosine that a model may be below it and still be a balanced choice."""
+"""How far below the best cosine, as a share of it, a model may be and still be a balanced choice."""
 
 
 DETECTED = 1.96 + 0.84
-"""Standard errors between zero and a change that is told from it in four of five campaigns."""
+"""Size in standard errors of a change that four of five campaigns detect: 5 % two-sided, 80 % power."""
 
 
 @dataclass(frozen=True)

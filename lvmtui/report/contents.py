@@ -58,13 +58,13 @@ class Completion:
     started: float | None
     """Seconds since 1970."""
     ended: float | None
-    """None: it is still going on."""
+    """None while it is still going on."""
     runs: int
     finished: int
     missing: tuple[str, ...]
     """The runs that are not finished, each with its status and the reason."""
     to_come: int = 0
-    """Runs that are neither finished nor ended otherwise."""
+    """Runs that have not ended yet."""
 
     @property
     def duration(self) -> float | None:
@@ -97,7 +97,7 @@ class RunDetail:
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     seconds: float | None
-    """Of work, over all attempts; pauses do not count."""
+    """Seconds of work over all attempts, without pauses."""
     attempts: int
     started: float | None
     """When its first process was started."""

@@ -11,7 +11,7 @@ from lvmtui.report.contents import Report
 
 
 def table_csv(report: Report) -> str:
-    """The ranked table, a line a model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
+    """The ranked table, one line per model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     columns = (
@@ -46,7 +46,7 @@ def table_csv(report: Report) -> str:
 
 
 def curve_csv(curve: LearningCurve) -> str:
-    """The learning curves, a line a model and size. What is said of a model stands at its largest size."""
+    """The learning curves, one line per model and size. The answer for a model is on the line of its largest size."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     columns = ("model", "size", "vectors", "windows", "seeds", "cosine", "whisker", "trivial", "against")

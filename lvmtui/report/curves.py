@@ -73,9 +73,9 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float], palette: Palette = ON_WHITE) -> str:
-    """A small chart of validation cosine over epochs, at most 4 kB a run.
+    """A small chart of validation cosine over epochs, at most 4 kB per run.
 
-    One line a run; the cosine of the context mean on each arm's validation windows (`context_means`, by arm) is dashed.
+    One line per run. Dashed: the context mean's cosine on each arm's validation windows (`context_means`, by arm).
     """
     drawn = [curve for curve in curves if curve.points]
     arms = {curve.arm for curve in drawn}

@@ -1,4 +1,4 @@
-"""A campaign's curves as TensorBoard event files: a folder a run, live or afterwards. Needs `lvmtui[tensorboard]`.
+"""A campaign's curves as TensorBoard event files: one folder per run, live or afterwards. Needs `lvmtui[tensorboard]`.
 
 The files are made from the runs' own logs, so they can be deleted and written again at any time. A run whose history
 has changed (it went on from an earlier checkpoint, or from the start) gets a new file in place of the old one.

@@ -67,7 +67,7 @@ def _interval(report: Report) -> list[Block]:
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
         f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
         f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
-        f"Covered: training noise, by {_numbers(seeds)} seeds an arm."
+        f"Covered: training noise, by {_numbers(seeds)} seeds per arm."
         if seeds and seeds[0] > 1
         else "Not covered: training noise. With one seed a verdict only leans.",
         "Not covered: other data sets, other recipes, other sizes of model.",
@@ -85,7 +85,7 @@ def _interval(report: Report) -> list[Block]:
 
 
 def _by_source(report: Report) -> list[Block]:
-    """One row a model: the change on articles of the baseline's source and on new ones."""
+    """One row per model: the change on articles of the baseline's source and on new ones."""
     whole = report.table
     rows = [row for row in whole.ranked if row.strata]
     there = {s.name for row in rows for s in row.strata}
@@ -119,7 +119,7 @@ def _stratum(row: Row, name: Population) -> str:
 
 
 def _other_figures(report: Report) -> list[Block]:
-    """A row a model: gain over the best trivial baseline, retrieval, margin, costs."""
+    """One row per model: gain over the best trivial baseline, retrieval, margin, costs."""
     base, expanded = report.table.labels
     judged = [row for row in report.table.rows if row.baseline.scores and row.expanded.scores]
     chosen = {choice.model: choice for choice in report.choices}
@@ -203,7 +203,7 @@ def _found(row: Row, name: str) -> str:
 
 
 def _margins(row: Row) -> str:
-    """Of both arms."""
+    """Margin (cosine with the next vector minus cosine with the last) of both arms."""
     return ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
 
 
@@ -341,7 +341,7 @@ def _finding(same: Sequence[tuple[RunDetail, Finding]]) -> str:
 
 
 def _curves(report: Report, curves: str) -> list[Block]:
-    """A row a model with the curve of each arm's first seed, then a picture of all its curves."""
+    """One row per model with the curve of each arm's first seed, then a picture of all its curves."""
     models = list(dict.fromkeys(run.model for run in report.runs if run.curve.points))
     if not models:
         return []

@@ -28,7 +28,7 @@ from lvmtui.system.text import sanitise
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 BAR_WIDTH, BAR_HEIGHT, MARGIN = 200, 18, 4
-"""Of an interval's picture, in its own units; it is scaled to its cell."""
+"""Size of an interval's picture, in SVG units; the page scales it to its cell."""
 
 
 def html(blocks: Iterable[Block], pictures: Mapping[str, str], *, mark: str = "") -> str:

@@ -76,7 +76,7 @@ def _missing(report: Report) -> list[Block]:
 
 
 def _ranking(report: Report) -> list[Block]:
-    """A row a model, then their average and the best trivial baseline to hold them against."""
+    """One row per model, then their average, and the best trivial baseline for comparison."""
     whole = report.table
     primary = whole.primary if len(whole.rows) > 1 else None
     average = primary.estimate.interval() if primary else None

@@ -64,7 +64,7 @@ def _data(report: Report) -> list[Block]:
 
 
 def _runs(report: Report) -> list[Block]:
-    """A row a model and arm. Seeds that differ in a figure are separated by slashes, in the order of the plan."""
+    """One row per model and arm. Where seeds differ, their figures are separated by slashes, in the plan's order."""
     own = not report.table.histories
     arms: dict[tuple[str, str], list[RunDetail]] = {}
     for run in report.runs:

@@ -66,7 +66,7 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
 
 
 def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
-    """The learning curves: a table with a column a size, what the words mean, how the curves fit, the pictures."""
+    """The learning curves: a table with one column per size, the meaning of its words, the fits and the pictures."""
     if curve is None or not any(one.points for one in curve.models):
         return []
     labels = list(dict.fromkeys(p.label for one in _longest_first(curve) for p in one.points))

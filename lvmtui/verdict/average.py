@@ -17,7 +17,7 @@ from lvmtui.formats.results import ALPHA, Effects, Estimate
 
 Matrix = tuple[tuple[float, ...], ...]
 MOST_LOADING = 0.998
-"""Of a model on the common factor: at 1 the integrand below would be a step."""
+"""Largest loading of a model on the common factor: at 1 the integrand below would be a step function."""
 NODES = 241
 REACH = 6.0
 """Standard deviations of the common factor that are integrated over, at `NODES` points."""

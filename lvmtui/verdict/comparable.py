@@ -88,11 +88,11 @@ def check_code(sides: Sequence[Side]) -> Check:
         found = ", ".join(f"{', '.join(names)} {count:,}" for count, names in parameters.items())
         return Check("same model", False, f"the runs have different numbers of parameters: {found}")
     if len(codes) > 1:
-        found = " and ".join(", ".join(names) for names in codes.values())
+        found = "; another ".join(", ".join(names) for names in codes.values())
         return Check(
             "same model",
             False,
-            f"the code that trains changed between runs: {found} differ",
+            f"the code that trains changed between runs: one version trained {found}",
             "train the runs of this model again with one version of the code (lvmtui retry --from-start)",
         )
     words = "all runs were trained by the same code" if codes else "all runs have the same number of parameters"
@@ -170,7 +170,7 @@ def _check_windows(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
 
 
 def _split_of(campaign: Campaign, sides: tuple[Side, Side]) -> str:
-    """Fingerprint of the held-out windows both arms must have; with folds that of their seed's fold."""
+    """Fingerprint of the held-out windows that both arms must share; with folds, of their seed's fold."""
     return sides[0].state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
 
 
@@ -187,7 +187,7 @@ def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
 
 
 def _named_by_hand(sides: tuple[Side, Side]) -> str:
-    """Another program's run: on which vectors it was trained is a person's word."""
+    """What the answer rests on for runs of another trainer: the vectors it was given, or the file a person named."""
     if any(side.state.spec.own_trainer for side in sides):
         return " among those its own trainer was given"
     foreign = [s.label for s in sides if s.state.spec.imported]

@@ -145,7 +145,7 @@ def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
 
 
 def _said_once(noted: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The first pair's notes, with the number of other pairs that gave some: the words differ by figures only."""
+    """The first pair's notes, with a count of the other pairs that had notes: only the figures in them differ."""
     if not noted:
         return ()
     more = f" (likewise {plural(len(noted) - 1, 'other pair')})" if len(noted) > 1 else ""

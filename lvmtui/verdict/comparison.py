@@ -14,13 +14,13 @@ from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState, RunView
 
 REVISION = 4
-"""Raised when a comparison holds more figures than before: older ones are then made again from the same scores."""
+"""Increased when a comparison gains figures: older files are then recomputed from the same scores."""
 CURVE_REVISION = 2
-"""The same of `learning_curve.json`."""
+"""The same for `learning_curve.json`."""
 
 
 def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:
-    """(seed, baseline run, expanded run) of each seed of which both runs are finished."""
+    """(seed, baseline run, expanded run) of each seed whose two runs have finished."""
     pairs = []
     for seed in state.campaign.seeds:
         baseline, expanded = state.view(model, "baseline", seed), state.view(model, "expanded", seed)
@@ -30,7 +30,7 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
 
 
 def context_pairs(state: CampaignState, model: str, arm: Arm) -> tuple[tuple[int, RunView, RunView], ...]:
-    """(seed, run with the next shorter context, run of the model) of each seed of which both have finished."""
+    """(seed, run with the next shorter context, run of the model) of each seed whose two runs have finished."""
     shorter = state.campaign.with_shorter(model)
     found = [
         (seed, state.view(shorter, arm, seed), state.view(model, arm, seed)) for seed in state.campaign.seeds if shorter
@@ -60,8 +60,10 @@ def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
 
 
 def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines | None]) -> dict[Arm, float]:
-    """Validation cosine of the context mean by arm, mean over folds; without arms where it is not known, and nothing
-    where there are several contexts."""
+    """Validation cosine of the context mean by arm, averaged over folds.
+
+    Arms where it is unknown are left out. Empty for a campaign of several contexts.
+    """
     found: dict[Arm, float] = {}
     if state.campaign.contexts:
         return found
@@ -96,7 +98,7 @@ def _with_baselines(digest: hashlib._Hash, state: CampaignState) -> str:
 
 
 def is_current(state: CampaignState, model: str) -> bool:
-    """True if the model's comparison is there and is of the runs as they are now. Reads three small files."""
+    """True if the model's comparison exists and was made from the runs as they are now. Reads three small files."""
     comparison = read_comparison(state.dir.comparison(model))
     return comparison is not None and comparison.inputs == inputs_of(state, model)
 
@@ -111,8 +113,7 @@ def curve_inputs(state: CampaignState) -> str:
 
 
 def curve_is_current(state: CampaignState) -> bool:
-    """True if there is nothing to do for the learning curve: it is there and of the runs as they are now, or the
-    campaign has none."""
+    """True if the learning curve was made from the runs as they are now, or the campaign has none."""
     if not state.campaign.between or not state.campaign.heldout_windows:
         return True
     found = read_learning_curve(state.dir.learning_curve)
@@ -120,13 +121,13 @@ def curve_is_current(state: CampaignState) -> bool:
 
 
 def read_comparisons(state: CampaignState) -> dict[str, Comparison]:
-    """By model, those that are there and still true of the runs."""
+    """The comparisons, by model, that exist and still hold for the runs."""
     found = {model: read_comparison(state.dir.comparison(model)) for model in state.campaign.models}
     return {model: comparison for model, comparison in found.items() if comparison and still_true(comparison, state)}
 
 
 def still_true(comparison: Comparison, state: CampaignState) -> bool:
-    """False if a run it was made from was started again since. Runs whose folders are gone still count."""
+    """False if a run it was made from has been started again since. Runs whose folders are gone still count."""
     views = {view.planned.run: view for view in state.runs}
     for pair in comparison.pairs:
         for run, digest in ((pair.baseline_run, pair.baseline_digest), (pair.expanded_run, pair.expanded_digest)):

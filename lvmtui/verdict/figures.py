@@ -228,7 +228,7 @@ class Figures:
         return self.design.mean(self._pooled(values))
 
     def _pooled(self, values: Sequence[Floats]) -> list[Floats]:
-        """One array a fold: without folds the mean over seeds."""
+        """One array per fold; without folds, one array, the mean over seeds."""
         return list(values) if self.folds else [np.mean(values, axis=0, dtype=np.float64)]
 
     def _seed_means(self, *arms: Sequence[Floats]) -> list[Floats]:

@@ -39,8 +39,8 @@ CONSTANT = 0.01
 ALIKE = 0.03
 """Without spread: how near validation and training cosine of one constant vector are. The original's: .001 to .021."""
 EXPLODED = 10.0
-"""Times its lowest value at which a loss is called diverged though it is still a number. The mean squared error of
-predicting nothing at all is within 2 times the best on unit vectors, so only exploding weights reach this."""
+"""A loss this many times its lowest value counts as diverged, though still finite. On unit vectors, predicting nothing
+has a mean squared error within 2 times the best, so only exploding weights reach this."""
 BELOW = 0.01
 """Cosine below the context mean at which a run has failed to learn; seeds differ by .001."""
 OVERFIT_EVALUATIONS = 3

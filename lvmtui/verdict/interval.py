@@ -30,18 +30,18 @@ class _Fold:
     sizes: Floats
     """(G,) windows in each cluster."""
     share: Floats
-    """(G,) of the fold's weight; they add up to 1."""
+    """(G,) share of each cluster in the fold's weight; they add up to 1."""
 
 
 class Design:
-    """Which windows are averaged, with which weights: one array of windows a fold, each window in a cluster.
+    """Which windows are averaged, with which weights: one array of windows per fold, each window in a cluster.
 
     A cluster of n windows weighs min(n, cap), shared evenly by its windows. Folds weigh what their clusters weigh.
     What is estimated is therefore the mean over windows in which no cluster counts for more than `cap` windows.
     """
 
     def __init__(self, clusters: Sequence[Integers], cap: int | None = None) -> None:
-        """`clusters`: for each fold the cluster (W,) of every window; clusters of different folds are different ones.
+        """`clusters`: for each fold the cluster (W,) of every window; no cluster is in two folds.
         Raises ValueError where a fold, or everything, is empty."""
         if not clusters or not all(map(len, clusters)):
             raise ValueError("no scores")
@@ -62,7 +62,7 @@ class Design:
         self.cluster_df = self._cluster_df()
 
     def _cluster_df(self) -> float:
-        """Bell-McCaffrey over all folds: the matrix of the variance has one block a fold."""
+        """Bell-McCaffrey over all folds: the matrix of the variance has one block per fold."""
         if any(len(fold.sizes) == 1 for fold in self._folds):
             return 0.0
         found = [traces(fold.share) for fold in self._folds]
@@ -71,14 +71,14 @@ class Design:
         return round(float(trace**2 / sum(a**4 * two for a, (_, two) in zip(self.share, found, strict=True))), 9)
 
     def mean(self, scores: Sequence[Floats]) -> float:
-        """The weighted mean of `scores`, one array (W,) a fold."""
+        """The weighted mean of `scores`, one array (W,) per fold."""
         return float(sum(a * m for a, m in zip(self.share, self.fold_means(scores), strict=True)))
 
     def fold_means(self, scores: Sequence[Floats]) -> list[float]:
         return [float(f.share @ _cluster_means(f, s)) for f, s in zip(self._folds, scores, strict=True)]
 
     def effects(self, scores: Sequence[Floats], seed_means: Sequence[Floats] = (), unit: float = 1.0) -> Effects:
-        """The mean of `scores` (one array (W,) a fold) in `unit`s, with what makes its error.
+        """The mean of `scores` (one array (W,) per fold) in `unit`s, with what makes its error.
 
         With one fold and K >= 2 seeds, `scores` are averages over seeds and each array (K,) in `seed_means` holds the
         means of one trained arm, seed by seed.
@@ -108,7 +108,7 @@ class Design:
         )
 
     def estimate(self, scores: Sequence[Floats], seed_means: Sequence[Floats] = (), unit: float = 1.0) -> Estimate:
-        """The mean of `scores` with its error; arguments as of `effects`."""
+        """The mean of `scores` with its error; the arguments are those of `effects`."""
         return estimate_of([self.effects(scores, seed_means, unit)])
 
 
@@ -133,5 +133,5 @@ def estimate(
 
 
 def rounded(effects: Effects) -> Effects:
-    """The same with six significant digits a cluster, for a document that may hold ten thousand."""
+    """The same with six significant digits per cluster, for a document that may hold ten thousand."""
     return replace(effects, influence=tuple(float(f"{i:.6g}") for i in effects.influence))

@@ -46,7 +46,7 @@ EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
 """p-value below which the sizes scatter more around the curve than their errors explain."""
 FARTHEST = 10.0
-"""Times the largest size: nothing is said beyond."""
+"""How many times the largest size the curve is extrapolated to at most."""
 FACTORS: Floats = np.geomspace(1, FARTHEST, 121)
 
 
@@ -59,7 +59,7 @@ class Measured:
     error: Floats
     """(S,) 1 - cosine, weighted mean over held-out windows, mean over seeds."""
     influence: Floats
-    """(G, S) by how much each cluster moves each error; the products summed are the covariance (CR2)."""
+    """(G, S) how far each cluster moves each error; the sum of their outer products is the covariance (CR2)."""
     cluster_df: float
     """Degrees of freedom of that covariance."""
     training: Floats
@@ -68,11 +68,11 @@ class Measured:
 
     @property
     def covariance(self) -> Floats:
-        """(S, S) of the errors."""
+        """(S, S) covariance of the errors."""
         return np.asarray(self.influence.T @ self.influence + np.diag(self.training))
 
     def standard_error(self, weights: Floats) -> tuple[float, float]:
-        """Of the sum of the errors with weights (S,), and its degrees of freedom (Satterthwaite 1946)."""
+        """Standard error of the errors' sum with weights (S,), and its degrees of freedom (Satterthwaite 1946)."""
         clusters = float(np.sum((self.influence @ weights) ** 2))
         training = float(self.training @ weights**2)
         variance, df = satterthwaite((clusters, self.cluster_df), (training, self.training_df))
@@ -80,15 +80,16 @@ class Measured:
 
     @property
     def whiskers(self) -> Floats:
-        """(S,) half-widths of 95 % intervals of each error against the mean of all sizes: what is shared is left out,
-        as it moves the whole curve."""
+        """(S,) half-width of each error's 95 % interval, relative to the mean over sizes.
+
+        What all sizes share is left out, because it moves the whole curve."""
         size = len(self.error)
         apart = np.eye(size) - 1 / size
         found = [self.standard_error(row) for row in apart]
         return np.array([stats.t.ppf(1 - ALPHA / 2, df) * error if df >= LEAST_DF else np.inf for error, df in found])
 
     def smallest(self, sizes: int) -> Measured:
-        """The smallest so many sizes alone."""
+        """Only the smallest `sizes` of them."""
         some = slice(sizes)
         return replace(
             self,
@@ -99,7 +100,7 @@ class Measured:
         )
 
     def less(self, other: Measured) -> Measured:
-        """Its errors less those of another model at the same sizes."""
+        """These errors minus those of another model at the same sizes."""
         pair = (self, other)
         _, df = satterthwaite(*((float(one.training.sum()), one.training_df) for one in pair))
         return Measured(
@@ -115,7 +116,7 @@ class Measured:
 def measure(design: Design, windows: Sequence[float], scores: Sequence[Sequence[Sequence[Floats]]]) -> Measured:
     """The errors of one model.
 
-    `windows` (S,): training windows. `scores[size][seed]`: cosines (W,) of every held-out window, one array a fold of
+    `windows` (S,): training windows. `scores[size][seed]`: cosines (W,) of every held-out window, one array per fold of
     `design`: with one fold the seeds share their windows; with folds there is one array for each seed, in a single
     "seed" of F arrays.
     """
@@ -147,13 +148,13 @@ def measure(design: Design, windows: Sequence[float], scores: Sequence[Sequence[
 
 
 def _apart(rows: Floats) -> Floats:
-    """Rows (K, S) without what their sizes share."""
+    """Rows (K, S), each minus its mean over sizes."""
     return np.asarray(rows - rows.mean(axis=1, keepdims=True))
 
 
 def _scatter(errors: Floats) -> tuple[Floats, float]:
     """Variance (S,) of one run's error beside what the sizes of its seed share, from errors (K, S), and its degrees of
-    freedom. Each size's own is known by K - 1 degrees of freedom, so it is drawn half way to the mean of all."""
+    freedom. Each size's own is known by K - 1 degrees of freedom, so it is shrunk half way to the mean of all."""
     seeds, sizes = errors.shape
     rest = _apart(errors)
     own = ((rest - rest.mean(axis=0)) ** 2).sum(axis=0) / (seeds - 1) * sizes / (sizes - 1)
@@ -165,12 +166,12 @@ def _scatter(errors: Floats) -> tuple[Floats, float]:
 
 @dataclass(frozen=True)
 class Gain:
-    """What more data would bring: a fall of the error, which is a rise of the cosine."""
+    """What more data would bring: the fall of the error, which is the gain in cosine."""
 
     value: float
     low: float
     high: float
-    """The 95 % interval; infinity where nothing bounds it."""
+    """The 95 % interval; infinite where nothing bounds it."""
 
     def times(self, factor: float) -> Gain:
         return Gain(self.value * factor, self.low * factor, self.high * factor)
@@ -182,13 +183,13 @@ class Gain:
 
 @dataclass(frozen=True)
 class Curve:
-    """The fitted curve of one model: for each exponent that was tried the rest of the fit."""
+    """The fitted curve of one model: the rest of the fit for each of the C exponents tried."""
 
     measured: Measured
     exponents: Floats
-    """(C,) tried; one, zero, with three sizes."""
+    """(C,) exponents tried; with three sizes only zero."""
     weights: Floats
-    """(C, S) with which the errors add up to the worth of a doubling."""
+    """(C, S) weights of the errors in the worth of a doubling."""
     doubling: Floats
     """(C,) worth of a doubling, in cosine."""
     error: Floats
@@ -196,14 +197,14 @@ class Curve:
     last: Floats
     """(C,) fitted error at the largest size."""
     last_weights: Floats
-    """(C, S) with which the errors add up to it."""
+    """(C, S) weights of the errors in it."""
     misfit: Floats
     """(C,) chi-square of the errors around the curve, after widening."""
     df: float
     fits: float
-    """p-value of the scatter around the best curve, before widening; 1 where nothing is left to judge it by."""
+    """p-value of the scatter around the best curve, before widening; 1 without degrees of freedom to judge it."""
     widened: float
-    """Factor by which all standard errors were multiplied, because the sizes scatter more than they explain."""
+    """Factor that widens all standard errors, because the sizes scatter more than these explain."""
 
     @property
     def best(self) -> int:
@@ -244,7 +245,7 @@ class Curve:
         return np.asarray(self.last[self.best] + self.doubling[self.best] * steps)
 
     def gain(self, factor: float) -> Gain:
-        """What `factor` times the largest size would bring beyond it, in cosine; `inf`: all there is to be had."""
+        """What `factor` times the largest size would bring, in cosine; with `inf`, all that any amount of data can."""
         times = self.doublings(factor)
         room = self.room(ALPHA)
         inside = room >= 0
@@ -255,7 +256,7 @@ class Curve:
         return Gain(value, float(np.nanmin(low[inside])), float(np.nanmax(high[inside])))
 
     def doublings(self, factor: float) -> Floats:
-        """(C,) how many times the worth of the next doubling `factor` times the data brings."""
+        """(C,) gain of `factor` times the data, in worths of the next doubling."""
         if np.isinf(factor):
             with np.errstate(divide="ignore"):
                 return np.where(self.exponents > 0, 1 / (1 - 2.0**-self.exponents), np.inf)
@@ -272,12 +273,12 @@ class Curve:
         return ""
 
     def room(self, alpha: float) -> Floats:
-        """(C,) how much of the allowed misfit each exponent leaves: below zero it is not plausible."""
+        """(C,) how much of the allowed misfit each exponent leaves; where negative, it is not plausible."""
         allowed = float(stats.f.ppf(1 - alpha, 1, self.df)) if self.df > 0 else np.inf
         return np.asarray(allowed - (self.misfit - self.misfit.min()))
 
     def word(self, cosine: float) -> tuple[Word, str]:
-        """What is said of the model, and why where it cannot be told. `cosine`: at the largest size."""
+        """The answer for the model, with the reason where there is none. `cosine`: at the largest size."""
         if reason := self.refuses(2):
             return "cannot tell", reason
         percent = self.gain(2).times(100 / max(abs(cosine), 1e-6))
@@ -290,15 +291,15 @@ class Curve:
         return ("flattening" if self._flattens() else "still rising"), ""
 
     def _flattens(self) -> bool:
-        """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of what
-        the first did."""
+        """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of the
+        first."""
         curve = self if len(self.exponents) > 1 else fit(self.measured, EXPONENTS)
         straight = curve.room(2 * ALPHA)[0] >= 0
         return not straight and curve.exponent * np.log2(curve.span / 2) > 1
 
 
 def _shape(times: Floats, c: float) -> Floats:
-    """By how many times the worth of a doubling the error at `times` the largest size lies above the error there."""
+    """Error at `times` the largest size minus the error there, in worths of a doubling."""
     steps = np.log2(times)
     return np.asarray((2.0 ** (-c * steps) - 1) / (1 - 2.0**-c) if c > 0 else -steps)
 
@@ -344,7 +345,7 @@ def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
 
 
 LEAST_VARIANCE = 1e-14
-"""Of a size's error: single precision. Sizes that are equal to the bit would otherwise have none."""
+"""Least variance of a size's error, from single precision. Sizes equal to the bit would otherwise have none."""
 
 
 def _modelled(measured: Measured) -> tuple[Floats, float]:

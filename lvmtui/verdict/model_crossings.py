@@ -1,5 +1,5 @@
-"""Two models over the same sizes: which is better where, where they cross, and how much more data makes up for a
-smaller model. Pure."""
+"""Two models over the same sizes: which one is better at each, where they cross, and how much more data makes
+up for a smaller model. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Lead:
 
     model: str
     clear: bool
-    """Its lead over every other one is clear of zero; the intervals hold together (Bonferroni)."""
+    """Its lead over every other model excludes zero; the intervals hold jointly (Bonferroni)."""
     second: str
-    """The next best; empty: there is no other."""
+    """The next best; empty if there is no other."""
 
 
 def leads(models: Mapping[str, Measured]) -> list[Lead]:
-    """The best model at each of S sizes, which all of them have."""
+    """The best model at each of the S sizes that all models share."""
     found = []
     sizes = len(next(iter(models.values())).error)
     for size in range(sizes):
@@ -39,7 +39,7 @@ def leads(models: Mapping[str, Measured]) -> list[Lead]:
 
 
 def _side(difference: Measured, size: int, alpha: float) -> int:
-    """-1 or 1 where the difference of the errors at a size is clear of zero, else 0."""
+    """-1 or 1 where the interval of the difference at a size excludes zero, else 0."""
     weights = np.zeros(len(difference.error))
     weights[size] = 1
     error, df = difference.standard_error(weights)
@@ -55,7 +55,7 @@ class Crossing:
 
     before: str
     after: str
-    """Better from there on."""
+    """The model that is better from there on."""
     value: float
     low: float
     high: float
@@ -91,9 +91,9 @@ class Need:
     """How many times the largest size the smaller model needs to be as good as the larger one is there."""
 
     value: float | None
-    """None: more than ten times."""
+    """None if more than ten times."""
     low: float | None
-    """None: even the lower end is beyond ten times."""
+    """None if even the lower end is beyond ten times."""
     high: float | None
 
 
@@ -127,6 +127,6 @@ def need(smaller: Curve, larger: Measured) -> Need | None:
 
 
 def _variance(mine: Measured, weights: Floats, larger: Measured) -> float:
-    """Of the weighted sum of my errors less the larger model's at the largest size."""
+    """Variance of the weighted sum of `mine` minus the larger model's error at its largest size."""
     moved = mine.influence @ weights - larger.influence[:, -1]
     return float(moved @ moved + mine.training @ weights**2 + larger.training[-1])

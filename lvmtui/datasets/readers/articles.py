@@ -42,7 +42,7 @@ class Articles:
 
 
 class Numbering:
-    """Numbers ids that come in blocks. Memory: four bytes a row, and each different id once."""
+    """Numbers ids that come in blocks. Memory: four bytes per row, plus each distinct id once."""
 
     def __init__(self, file: str, name: str, rows: int) -> None:
         """`file` and `name` (of the array or column) are for messages. `rows`: how many will come."""
