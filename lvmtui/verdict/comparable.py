@@ -88,11 +88,11 @@ def check_code(sides: Sequence[Side]) -> Check:
         found = ", ".join(f"{', '.join(names)} {count:,}" for count, names in parameters.items())
         return Check("same model", False, f"the runs have different numbers of parameters: {found}")
     if len(codes) > 1:
-        found = " and ".join(", ".join(names) for names in codes.values())
+        found = "; another ".join(", ".join(names) for names in codes.values())
         return Check(
             "same model",
             False,
-            f"the code that trains changed between runs: {found} differ",
+            f"the code that trains changed between runs: one version trained {found}",
             "train the runs of this model again with one version of the code (lvmtui retry --from-start)",
         )
     words = "all runs were trained by the same code" if codes else "all runs have the same number of parameters"

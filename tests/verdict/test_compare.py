@@ -310,6 +310,6 @@ def test_code_that_was_edited_between_the_arms_is_in_the_row(tmp_path: Path) -> 
     compare(workspace.campaign(campaign.id), "amn")
     (row,) = read_table(state_of(workspace, campaign)).rows
     assert row.verdict.sentence == (
-        "not comparable: the code that trains changed between runs: 8k seed 1 and 23k seed 1 differ"
+        "not comparable: the code that trains changed between runs: one version trained 8k seed 1; another 23k seed 1"
     )
     assert row.medal == "" and row.verdict.remedy
