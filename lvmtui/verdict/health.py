@@ -27,8 +27,8 @@ Kind = Literal[
 EARLY = 0.25
 """Share of the run in which nothing is reported: models start near one constant vector."""
 COLLAPSED_SHARE = 0.25
-"""Least spread of predictions, as a share of the context mean's own. On the bundled validation windows that mean has .58
-to .65, 50 healthy runs had .49 to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
+"""Least spread of predictions, as a share of the context mean's own. On the bundled validation windows that mean has
+.58 to .65, 50 healthy runs had .49 to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
 COLLAPSED_SPREAD = 0.05
 """Least spread of predictions while the context mean's is unknown."""
 FALL = 0.05
