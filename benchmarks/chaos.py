@@ -77,7 +77,7 @@ def planned_in(place: Workspace, given: argparse.Namespace) -> Campaign:
 
 
 def trained_in_peace(given: argparse.Namespace) -> Workspace:
-    """The same plan, left alone."""
+    """The same plan, trained without faults."""
     place = Workspace(Path(tempfile.mkdtemp(prefix="lvmtui-quiet-")))
     campaign = planned_in(place, given)
     print(f"quiet: {ensure_supervisor(place)}", flush=True)
@@ -101,7 +101,7 @@ def supervisor_of(place: Workspace, extra: Mapping[str, str], before: Sequence[s
 
 
 def differences(quiet: Workspace, place: Workspace, campaign: Campaign) -> list[str]:
-    """What is not the same in the two."""
+    """What differs between the two."""
     found: list[str] = []
     calm = CampaignReader(quiet, newest_campaign(quiet)).refresh()
     for planned in campaign.runs:

@@ -65,7 +65,7 @@ class Setting:
     """`bundled`; `giant`: one article with 40 % of the windows; `equal`: 30 articles of 60."""
     change: float = CHANGE
     cautious: bool = False
-    """True: may cover more than 97 %."""
+    """True if it may cover more than 97 %."""
     claimed: bool = True
     """False: beyond what is promised; shown so that the limit is known."""
 

@@ -41,7 +41,7 @@ class Look:
     what: str
     """`run`, `queued run`, `campaign`."""
     share: float
-    """Of its time that was over."""
+    """Share of its time that had passed."""
     eta: Eta | None
     truth: float
 

@@ -42,11 +42,12 @@ COSINE = 0.52
 HARD, HARD_ARTICLES = 0.12, 0.05
 """Standard deviations of how hard windows and articles are, the same for all sizes."""
 OWN = 0.016
-"""Of what a size does for a window: the difference of two sizes then varies by 4.4 % of the cosine, as measured."""
+"""Standard deviation of a size's own effect on a window. Differences of two sizes then vary by 4.4 % of the cosine, as
+measured."""
 BETWEEN = 0.06
 """Share of that variance that is between articles."""
 TRAINING = 0.0003
-"""Of a run's cosine over seeds."""
+"""Standard deviation of a run's cosine over seeds."""
 
 
 @dataclass(frozen=True)

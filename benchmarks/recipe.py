@@ -53,7 +53,7 @@ class Found:
         self.by_key = {r.trial.key: r for r in results(workspace)}
 
     def of(self, trials: Iterable[Trial]) -> list[Result]:
-        """Those of the trials that were trained."""
+        """The results of the trials that were trained."""
         return [self.by_key[t.key] for t in trials if t.key in self.by_key]
 
     def cosines(self, trials: Iterable[Trial]) -> Floats:

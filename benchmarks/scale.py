@@ -45,7 +45,7 @@ CHUNK = 50_000
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run."""
+    """Figures of one run."""
 
     windows_per_second: float
     """Median over the training points."""

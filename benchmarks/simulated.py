@@ -32,7 +32,7 @@ class Noise:
     kind: float = 0.2
     run: float = 0.04
     drift: float = 0.1
-    """Of the speed, which forgets itself over `drift_share` of the campaign."""
+    """Standard deviation of the log of the speed, whose memory is `drift_share` of the campaign."""
     drift_share: float = 0.05
     other_jobs: float = 0.1
     """Share of the time in which somebody else's job takes a third of the speed."""

@@ -38,7 +38,7 @@ STEPS = 150
 
 
 def status_seconds(workspace: Workspace) -> float:
-    """Of the real command, as a person waits for it."""
+    """How long a person waits for the real command."""
     began = time.perf_counter()
     command = (sys.executable, "-P", "-m", "lvmtui", "status", "--workspace", str(workspace.root))
     done = subprocess.run(command, capture_output=True, text=True)
@@ -58,7 +58,7 @@ def picture_seconds(workspace: Workspace) -> tuple[float, float]:
 
 
 def look_seconds(workspace: Workspace) -> float:
-    """Of one look for changes, as on a file system that tells of none; median of fifty."""
+    """Median of fifty looks for changes, as on a file system that reports none."""
     news, spent = Polling(workspace), []
     for _ in range(50):
         began = time.process_time()

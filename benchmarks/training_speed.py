@@ -47,7 +47,7 @@ from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engine import thread_environment
 
 LEAST_MFLOP = {"amn": 7.9, "lstm": 116, "gru": 180, "transformer": 440, "graphmert_lvm": 1989}
-"""Of one sequence, forward and backward, size full, D = 768."""
+"""Least Mflop of one sequence, forward and backward, size full, D = 768."""
 ADAMW_BYTES = 28
 HEAD = """\
 model         ms a step, CPU (clock)             times as fast    share of the limit, CPU (clock)
@@ -219,13 +219,13 @@ class Worker:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one model: medians over the turns. Seconds of CPU and of the clock a step."""
+    """One model's medians over the turns: seconds per step, of CPU and of the clock."""
 
     textbook: Turn
     ours: Turn
     speedup: Turn
     share: Turn | None
-    """Of the limit that ours reaches."""
+    """Share of the limit that our trainer reaches."""
     textbook_share: Turn | None
     share_of_mm: Turn | None
     """The same, had the machine nothing faster than torch.mm."""

@@ -85,7 +85,7 @@ class Result:
     """Mean cosine of the best model on the validation windows: what choices are made by."""
     heldout: float | None
     spread: float | None
-    """Of the predictions for the held-out windows."""
+    """Spread of the predictions for the held-out windows."""
     best_step: int
     steps: int
     cpu: float

@@ -63,9 +63,9 @@ class Answer:
     """One line; empty: the code can be used."""
     parameters: int = 0
     step_seconds: float = 0.0
-    """Of one step, median, one thread."""
+    """Median time of one step on one thread."""
     reference_seconds: float = 0.0
-    """Of a small GRU beside it, so that the speed of this machine does not matter."""
+    """The same for a small GRU beside it, so that the speed of this machine does not matter."""
 
 
 def check(request: Request) -> Answer:

@@ -27,7 +27,7 @@ class Found:
     """The checkpoint from which a run resumes."""
 
     state: dict[str, Any] | None
-    """None: from the start."""
+    """None to begin at the start."""
     file: str | None
     passed_over: tuple[str, ...]
     """Names of newer checkpoints that are damaged."""

@@ -84,7 +84,7 @@ class Heldout:
     """The held-out windows, with what the scores need to know of each."""
 
     windows: Windows
-    """As the model sees them."""
+    """The windows as the model sees them."""
     starts: np.ndarray  # (W,) int64
     context: int
     """Where the windows begin and how long their context is for the longest context of the campaign: runs of other
@@ -93,7 +93,7 @@ class Heldout:
     stratum: np.ndarray  # (W,) uint8
     group: np.ndarray | None  # (M,) int64, over the vectors: the same number is one candidate in a rank
     fingerprint: str
-    """Of the windows as they were read: runs that share it are judged on the same windows."""
+    """Fingerprint of the windows as they were read: runs that share it are judged on the same windows."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def write_heldout(
 
 
 def counting(candidates: Floats, device: torch.device) -> Count:
-    """As `lvmtui.datasets.scores.counting`, on a device: each of 20,000 windows is compared with as many others."""
+    """`lvmtui.datasets.scores.counting` on a device: each of 20,000 windows is compared with as many others."""
     pool = torch.from_numpy(candidates).to(device)
     similar = product if device.type == "cpu" and available() else _whole_product
 

@@ -39,7 +39,7 @@ class FileFacts:
     random_leak: float
     """Share of the windows held out by a random split that have a vector in common with a training window."""
     fingerprint: str = ""
-    """As the report shows it: 64 hex digits that change when the content, or what is read of it, does."""
+    """As shown in the report: 64 hex digits that change when the content, or what is read of it, does."""
     reading: tuple[str, ...] = ()
     """What was taken for what in the file, what was done with its rows, and what was not read, sanitised."""
     chance: float | None = None
@@ -76,7 +76,7 @@ class PairFacts:
     """Windows of such vectors alone."""
     new_coherence: float | None = None
     new_forward_signal: float | None = None
-    """The same figures as of a file, for the new vectors alone; None where there are no such neighbours or windows."""
+    """The figures of a file, for the new vectors alone; None where these have no neighbours or windows."""
 
 
 @dataclass(frozen=True)

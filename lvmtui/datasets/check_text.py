@@ -76,7 +76,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:
-    """Of the vectors: `all 1`, or from the shortest to the longest."""
+    """The vectors' lengths: `all 1`, or from the shortest to the longest."""
     if shortest is None or longest is None:
         return "none finite"
     low, high = f"{shortest:.4g}", f"{longest:.4g}"

@@ -173,7 +173,7 @@ def keep_held_out(
 def _ground(
     arms: Sequence[Arm], cross_articles: bool, baseline_used: bool, groups: Groups | None, context: int
 ) -> _Ground:
-    """Of arms from small to large."""
+    """What the draw needs to know of the arms, given from small to large."""
     groups = groups or group_arms(*arms)
     expanded, of_expanded = arms[-1], groups.of[-1]
 

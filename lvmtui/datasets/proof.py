@@ -67,7 +67,7 @@ class Proof:
     same: float
     """Cosine from which two vectors are the same."""
     arms: Mapping[ArmName, ArmProof]
-    """Of every arm of the split, smallest first."""
+    """The proof of every arm of the split, smallest first."""
     seconds: float
 
     @property

@@ -28,7 +28,7 @@ from lvmtui.formats.trainer_log import HeldoutScores
 from lvmtui.system.files import seal_archive, written_beside
 
 VERSION = 1
-"""Of `heldout.npz`, from which the verdict is computed."""
+"""Version of `heldout.npz`, from which the verdict is computed."""
 TIE = 1e-6
 """Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""
 ROWS = 256
@@ -80,9 +80,10 @@ def unit(rows: Floats) -> Floats:
 
 
 Count = Callable[[Floats, Integers, Integers], Integers]
-"""Of unit predictions (B, D), for each the place of its target among the candidates (B,), and those of its own context
-(B, T), -1 where one is none: how many candidates are nearer than the target by more than TIE, the own ones not counted,
-(B,)."""
+"""Counts (B,) the candidates that are nearer to each prediction than its target, by more than TIE.
+
+Arguments: unit predictions (B, D), the index (B,) of each target among the candidates, and the indices (B, T) of its
+own context vectors, which do not count; -1 where one is no candidate."""
 
 
 def counting(candidates: Floats) -> Count:

@@ -69,7 +69,7 @@ class Pool:
 
     @property
     def vectors(self) -> int:
-        """Of the largest size: all there is to train on."""
+        """Vectors of the largest size, which is all there is to train on."""
         return int(self._vectors[-1]) if len(self._vectors) else 0
 
     def size(self, vectors: int | None) -> Size:

@@ -52,7 +52,7 @@ class ArmCounts:
     equal_to_held_out: int
     """They hold a vector that is the same by content as a held-out one: a copy or a near-copy."""
     equal_to_validation: int
-    """The same with a validation vector of this arm."""
+    """They hold a vector that is the same by content as a validation vector of this arm."""
     spare: int = 0
     """They stand in a validation cluster, and are not looked at."""
 
@@ -86,7 +86,7 @@ class SplitFacts:
     fold: int | None = None
     """Number of the fold, from 1; None: one split for all seeds."""
     between: tuple[ArmCounts, ...] = ()
-    """Of the arms between the two, smallest first."""
+    """Counts of the arms between the two, smallest first."""
     context: int = USUAL_CONTEXT
     """Vectors in a context. Models with a shorter one see the last vectors of the same windows."""
     centre: Centring | None = None
@@ -95,7 +95,7 @@ class SplitFacts:
 
     @property
     def arms(self) -> dict[ArmName, ArmCounts]:
-        """Of all arms by name, smallest first."""
+        """The counts of all arms by name, smallest first."""
         counts = (self.baseline, *self.between, self.expanded)
         return dict(zip(arm_names(len(counts)), counts, strict=True))
 
@@ -126,14 +126,14 @@ class HeldOut:
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Those that are kept, by name."""
+        """The arrays that are stored, by name."""
         found = {name: getattr(self, name) for name in ("vectors", "starts", "cluster", "stratum", "group")}
         centre = {} if self.centre is None else {"shift": self.centre.shift, "scale": self.centre.scale}
         return {name: array for name, array in found.items() if array is not None} | centre
 
     @property
     def fingerprint(self) -> str:
-        """Of the windows and of the space: cosines of two spaces cannot be compared."""
+        """Fingerprint of the windows and of the space, since cosines of two spaces cannot be compared."""
         digest = hashlib.sha256()
         for array in self.arrays.values():
             digest.update(f"{array.dtype} {array.shape} ".encode())
@@ -158,7 +158,7 @@ class Split:
     expanded: ArmWindows
     facts: SplitFacts
     between: tuple[ArmWindows, ...] = ()
-    """Of the arms between the two, smallest first."""
+    """Windows of the arms between the two, smallest first."""
 
     @property
     def arms(self) -> dict[ArmName, ArmWindows]:

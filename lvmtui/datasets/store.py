@@ -160,7 +160,7 @@ class Store:
 
     @property
     def longest_context(self) -> int:
-        """Of the windows that its file can give; 0 where no two vectors follow each other."""
+        """The longest context of any window in its file; 0 where no two vectors follow each other."""
         if self.facts.file_kind == "sequences":
             return self.facts.file_context
         if self.article_of is None:

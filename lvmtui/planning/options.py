@@ -52,7 +52,7 @@ class Option:
     metavar: str | tuple[str, ...] = ""
     """The placeholder in `--help`; of each value where `count` is given."""
     several: bool = False
-    """It takes a list of values."""
+    """True if it takes a list of values."""
     count: int | None = None
     """How many values the list must have; None: one or more."""
     choices: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ class Figure:
 
     title: str
     path: str
-    """As seen from the file that shows it."""
+    """Relative to the file that shows it."""
 
 
 Block = Heading | Paragraph | Bullets | Table | Figure

@@ -41,7 +41,7 @@ class Heldout:
 
     windows: int
     windows_own: int | None
-    """Those in articles of the baseline's source; the others are in new articles. None: unknown."""
+    """Windows in articles of the baseline's source; the others are in new articles. None if unknown."""
     clusters: int
     effective_clusters: float | None
     """How many clusters of equal size would tell as much (Kish 1965)."""
@@ -163,7 +163,7 @@ class Report:
     next_steps: tuple[str, ...] = ()
     """What would make the answer surer."""
     learning_curve: LearningCurve | None = None
-    """Of a campaign of more than two sizes."""
+    """None unless the campaign has more than two sizes."""
     version: int = VERSION
 
 

@@ -54,7 +54,7 @@ class Choice:
 
     @property
     def price(self) -> float | None:
-        """What is paid for each prediction: latency, or parameters where the latency is unknown."""
+        """The cost of a prediction: latency, or parameters where the latency is unknown."""
         return self.cost.latency_ms or self.cost.parameters
 
 

@@ -25,7 +25,7 @@ from lvmtui.report.blocks import (
 from lvmtui.system.text import padded, sanitise, width
 
 LEAST_WIDTH = 3
-"""Of a column: Markdown wants three dashes below its title."""
+"""Least width of a column: Markdown wants three dashes below its title."""
 
 
 def markdown(blocks: Iterable[Block], pictures: Mapping[str, str] | None = None, *, mark: str = "") -> str:

@@ -11,7 +11,7 @@ from lvmtui.report.evidence import milliseconds
 from lvmtui.system.numbers import cosine, date, duration, plural
 
 DIGITS = 8
-"""Of a checksum that is shown; all of it is in report.json."""
+"""Digits of a checksum that are shown; report.json has all of them."""
 
 BEST = Code("best_model.pt")
 

@@ -214,7 +214,7 @@ def _counts(table: Table, without: Sequence[Word] = ()) -> str:
 
 
 def _left_out(table: Table) -> str:
-    """What is not in the figures, and why."""
+    """Which models are left out of the figures, and why."""
     waiting = table.with_word(Word.PROVISIONAL)
     cancelled = [row for row in table.rows if row.cancelled]
     unfair = [row for row in table.with_word(Word.NOT_COMPARABLE) if not row.cancelled]

@@ -37,9 +37,9 @@ class Side:
     starts: tuple[Started, ...]
     """How each of its attempts began, the oldest first."""
     scores_version: int | None
-    """Of `heldout.npz`; None if it cannot be used."""
+    """Version of `heldout.npz`; None if the file cannot be used."""
     scores_fingerprint: str
-    """Of the windows it scores."""
+    """Fingerprint of the windows it scores."""
     fault: str
     """Why `heldout.npz` cannot be used, in words; else empty."""
 

@@ -16,7 +16,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
 CURVE_REVISION = 2
-"""The same for `learning_curve.json`."""
+"""The revision of `learning_curve.json`, increased likewise."""
 
 
 def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:

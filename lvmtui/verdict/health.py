@@ -27,10 +27,10 @@ Kind = Literal[
 EARLY = 0.25
 """Share of the run in which nothing is reported: models start near one constant vector."""
 COLLAPSED_SHARE = 0.25
-"""Of the context mean's own spread. On the bundled validation windows that mean has .58 to .65, 50 healthy runs had .49
-to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
+"""Least spread of predictions, as a share of the context mean's own. On the bundled validation windows that mean has
+.58 to .65, 50 healthy runs had .49 to .57, collapsed ones under .05: the threshold, about .15, is far from both."""
 COLLAPSED_SPREAD = 0.05
-"""The same where the context mean's spread is not known (yet)."""
+"""Least spread of predictions while the context mean's is unknown."""
 FALL = 0.05
 """Without spread: by how much validation and training cosine fall when a run collapses. The original experiment's
 fell by .137 and .105; healthy curves move by less than .01 from one evaluation to the next once they are up."""
@@ -71,7 +71,7 @@ class Finding:
 
     kind: Kind
     alarm: bool
-    """True: the run is no evidence about its data. False: it is a note."""
+    """True if the run is no evidence about its data; False for a note."""
     words: str
     """With the numbers behind it."""
     short: str = ""

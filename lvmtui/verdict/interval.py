@@ -133,5 +133,5 @@ def estimate(
 
 
 def rounded(effects: Effects) -> Effects:
-    """The same with six significant digits per cluster, for a document that may hold ten thousand."""
+    """The effects rounded to six significant digits per cluster, for a document that may hold ten thousand."""
     return replace(effects, influence=tuple(float(f"{i:.6g}") for i in effects.influence))

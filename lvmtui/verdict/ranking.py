@@ -66,6 +66,7 @@ def table_of(
         cap=campaign.cluster_cap,
         folds=campaign.folds,
         judge_on=campaign.judge_on,
+        centre=campaign.centre,
         by_source=_by_source(fair) if primary else (),
         uncapped=bool(fair) and campaign.cluster_cap is None,
     )
@@ -92,7 +93,7 @@ class _Together:
     """What follows from the effects of all models."""
 
     estimates: tuple[Estimate, ...]
-    """Of each model's change."""
+    """The estimate of each model's change."""
     average: Estimate
     level: float
 
@@ -206,7 +207,7 @@ def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) 
     campaign = state.campaign
 
     def cosines(arm: Arm) -> dict[str, float]:
-        """Of all contexts; several have a row each of what differs between them."""
+        """By name, over all contexts; a predictor that depends on the context has one row for each of several."""
         found: dict[str, float] = {}
         for context in campaign.contexts or (campaign.context,):
             for name, value in of_context(arm, context).items():

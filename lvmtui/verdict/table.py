@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.formats.data_facts import ForwardScores
+from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
@@ -136,7 +136,7 @@ class Row:
 
     model: str
     rank: int | None
-    """None: not ranked."""
+    """None if not ranked."""
     baseline: ArmCell
     expanded: ArmCell
     change: float | None
@@ -155,13 +155,13 @@ class Row:
     seeds_missing: int
     """Planned, and not compared (yet)."""
     history: bool
-    """True: figures are from histories of earlier runs."""
+    """True if the figures come from histories of earlier runs."""
     notes: tuple[str, ...]
     """What to know before believing the row, in words."""
     figures: tuple[str, ...] = ()
     """Further figures of the row, in words."""
     medal: str = ""
-    """Of the first three with a gain clear of zero. A history's point estimate wins none."""
+    """For the first three whose gain excludes zero. A history's point estimate wins none."""
     own_title: str = ""
     """How people write the name of a user's own model or trainer; empty: the registry has it."""
     early: EarlyChange | None = None
@@ -176,7 +176,7 @@ class Row:
     disagreement: str = ""
     """How the two sources contradict each other, in words; empty: they do not."""
     cancelled: bool = False
-    """True: not compared because a run was cancelled."""
+    """True if not compared because a run was cancelled."""
 
     @property
     def gains(self) -> bool:
@@ -257,10 +257,12 @@ class Table:
     folds: bool = False
     judge_on: Population = "both"
     """The held-out articles that all figures are of, but for those of single sources."""
+    centre: Centring | None = None
+    """The space of all cosines, where vectors are centred."""
     by_source: tuple[SourceAverage, ...] = ()
     """The average change by the source of held-out articles, both together last; empty where it is not known."""
     uncapped: bool = False
-    """True: planned before weights were capped; judged with every window weighing the same."""
+    """True if planned before weights were capped; then every window weighs the same."""
 
     @property
     def ranked(self) -> tuple[Row, ...]:
@@ -268,7 +270,7 @@ class Table:
 
     @property
     def gaining(self) -> tuple[Row, ...]:
-        """Those that gain or seem to, the largest gain first."""
+        """The rows that gain or seem to, largest gain first."""
         return tuple(row for row in self.ranked if row.gains)
 
     @property

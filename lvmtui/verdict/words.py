@@ -246,7 +246,7 @@ def short_trivial(name: str) -> str:
 
 
 def the_trivial(name: str) -> str:
-    """The same within a sentence: `the recency mean`, `copy-last`."""
+    """Its name within a sentence: `the recency mean`, `copy-last`."""
     return trivial_title(name) if name in WITHOUT_ARTICLE else f"the {trivial_title(name)}"
 
 

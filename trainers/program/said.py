@@ -36,9 +36,9 @@ class Said:
         self.evaluated_step = -1
         self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
         self.new_checkpoint = False
-        """It has told of a checkpoint in this attempt."""
+        """True once it has reported a checkpoint in this attempt."""
         self.news = False
-        """It has said something since the live digits were written."""
+        """True if it has reported something since the live digits were written."""
         self.points, self.evaluations = Thinned(POINTS), Thinned(EVALUATIONS)
         for event in past:
             if isinstance(event, Evaluated) and event.step <= first_step and event.best:

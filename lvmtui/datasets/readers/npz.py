@@ -115,7 +115,7 @@ class NpzSource:
         return tuple(hashlib.sha256((content + words).encode()).hexdigest() for words in dict.fromkeys((other, "")))
 
     def _other_reading(self) -> str:
-        """What is read otherwise than version 1 of the program did; empty where nothing is."""
+        """What is read differently from version 1 of the program; empty if nothing is."""
         roles, first = self.roles, ("vectors", "q", "target_vectors")
         if roles.vectors in first and roles.contexts in ("", PAIRS[0][0]) and not roles.documents:
             by_name = roles.article if roles.article != ARTICLE_NAMES[0] else ""

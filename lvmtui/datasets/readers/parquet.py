@@ -79,7 +79,7 @@ class ParquetSource:
         )
 
     def fingerprints(self) -> tuple[str, ...]:
-        """Of the content and of what is read of it."""
+        """Fingerprints of the content and of what is read of it."""
         digest = hashlib.sha256(repr(self.columns).encode())
         for file in self._files:
             with read_errors(file), file.open("rb") as plain:
