@@ -213,6 +213,9 @@ def queue(given: argparse.Namespace) -> int:
 
 
 def check(given: argparse.Namespace) -> int:
+    from lvmtui.system.hardware import load_numpy
+
+    load_numpy()
     from lvmtui.datasets.check import check_files
     from lvmtui.datasets.check_text import check_as_text
     from lvmtui.datasets.proof import prove_campaign

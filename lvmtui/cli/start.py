@@ -64,6 +64,9 @@ def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
 
 def _start(given: argparse.Namespace, start: Options, file: Given, extended: Extension | None = None) -> int:
     """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
+    from lvmtui.system.hardware import load_numpy
+
+    load_numpy()
     from lvmtui.datasets.convert import move_stores
     from lvmtui.planning.describe import plan_as_json, plan_as_text
     from lvmtui.planning.plan import make_plan, write_plan

@@ -19,6 +19,8 @@ OWN_CGROUP = Path("/proc/self/cgroup")
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """Device files that show that there is a GPU: NVIDIA (also in containers), AMD (torch calls it `cuda` too), WSL."""
 
+OPENBLAS_THREADS = "OPENBLAS_NUM_THREADS"
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -64,6 +66,21 @@ def cores(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
         if len(words) == 2 and (quota := _number(words[0])) and (period := _number(words[1])):
             found = min(found, math.ceil(quota / period))
     return max(1, found)
+
+
+def load_numpy() -> None:
+    """Import numpy with a thread for each core that is free.
+
+    On busy cores the threads of a product wait for each other: beside two trainings a check took ten times its
+    processor time. And OpenBLAS counts the cores of the machine, not those that a container leaves. What the user has
+    set stays.
+    """
+    if "numpy" in sys.modules or os.environ.keys() & {OPENBLAS_THREADS, "OMP_NUM_THREADS"}:
+        return
+    os.environ[OPENBLAS_THREADS] = str(max(1, cores() - round(os.getloadavg()[0])))
+    import numpy  # noqa: F401  (it reads the variable now)
+
+    del os.environ[OPENBLAS_THREADS]  # not for the processes that this one starts
 
 
 def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:

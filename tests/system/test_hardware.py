@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -100,3 +102,17 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_planned(monkeypat
 def test_no_groups_are_no_limit(tmp_path: Path) -> None:
     assert cores(tmp_path, tmp_path / "none") == len(os.sched_getaffinity(0))
     assert free_memory(tmp_path, tmp_path / "none") > 0
+
+
+@pytest.mark.parametrize(("load", "threads"), [(0.2, 4), (2.6, 1), (40.0, 1)])
+def test_numpy_takes_the_cores_that_are_free(load: float, threads: int) -> None:
+    """A fresh interpreter that is told of four cores; OpenBLAS starts its threads when numpy is imported."""
+    script = (
+        "import os; from lvmtui.system import hardware\n"
+        f"hardware.cores = lambda: 4; os.getloadavg = lambda: ({load}, 0, 0)\n"
+        "hardware.load_numpy(); print(len(os.listdir('/proc/self/task')), 'OPENBLAS_NUM_THREADS' in os.environ)"
+    )
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in limits}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(min(threads, len(os.sched_getaffinity(0)))), "False"]
