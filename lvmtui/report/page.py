@@ -16,7 +16,7 @@ from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, centre_words, interval_words, population_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
 
 MARK = "lvmtui campaign {id}"
 """In the first line of a report file: it tells this campaign's report from another one's with the same labels."""
@@ -142,8 +142,6 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
         f"Change is the difference in percent of {base}."
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]
-    if plan.centre:
-        said.append(f"The {centre_words(plan.centre)}.")
     if whole.ranked:
         leaning = any(row.gains and not row.known_to_gain for row in whole.ranked)
         none = " There is no medal for a lean." if leaning else ""

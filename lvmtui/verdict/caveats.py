@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.words import centre_words
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
@@ -20,7 +21,8 @@ FEW_DF = 10.0
 def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table."""
     ranked = [row for row in table.ranked if row.estimate is not None]
-    said = [*_remedies(table), _seeds(ranked), _folds(table, ranked), _joint(table), _weights(table, ranked)]
+    space = f"The {centre_words(table.centre)}." if table.centre else ""
+    said = [*_remedies(table), space, _seeds(ranked), _folds(table, ranked), _joint(table), _weights(table, ranked)]
     return tuple(filter(None, [*said, *_few(ranked)]))
 
 

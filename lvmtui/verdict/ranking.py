@@ -66,6 +66,7 @@ def table_of(
         cap=campaign.cluster_cap,
         folds=campaign.folds,
         judge_on=campaign.judge_on,
+        centre=campaign.centre,
         by_source=_by_source(fair) if primary else (),
         uncapped=bool(fair) and campaign.cluster_cap is None,
     )

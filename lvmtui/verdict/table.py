@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.formats.data_facts import ForwardScores
+from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
@@ -257,6 +257,8 @@ class Table:
     folds: bool = False
     judge_on: Population = "both"
     """The held-out articles that all figures are of, but for those of single sources."""
+    centre: Centring | None = None
+    """The space of all cosines, where vectors are centred."""
     by_source: tuple[SourceAverage, ...] = ()
     """The average change by the source of held-out articles, both together last; empty where it is not known."""
     uncapped: bool = False

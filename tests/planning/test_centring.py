@@ -24,6 +24,7 @@ from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.campaign_reader import newest_campaign
 from lvmtui.system.errors import UserError
+from lvmtui.verdict.caveats import caveats
 from tests.trainers.tiny import plan_campaign, state_of, train_here, write_walk
 from trainers.data import open_data
 from trainers.program.data import data_folder
@@ -92,6 +93,9 @@ def test_runs_are_judged_in_that_space_and_predictions_find_the_way_back(tmp_pat
     assert np.array_equal(kept["shift"].numpy(), centre.shift) and np.array_equal(kept["scale"].numpy(), centre.scale)
     of_notebook = lvmtui.open(tmp_path).newest.centre()
     assert of_notebook is not None and np.array_equal(of_notebook.shift, centre.shift)
+
+    table = lvmtui.open(tmp_path).newest.report.table
+    assert any(said.startswith("The vectors are centred: less the mean of") for said in caveats(table))
 
     last = (heldout.judged[heldout.starts + 4] * heldout.judged[heldout.starts + 5]).sum(axis=1).mean()
     scores = write_baselines(folder, "expanded").scores
