@@ -1,7 +1,7 @@
 """How sure `lvmtui check` is that the rows of a file are in no order: its measure on bundled vectors.
 
 The measure is how much more alike neighbours are than any two vectors, in standard deviations of the cosine of any two.
-It is taken of stretches of the bundled articles, in order and shuffled, and of as many vectors from anywhere.
+It is taken on stretches of the bundled articles, in order and shuffled, and of as many vectors from anywhere.
 
     python benchmarks/search_sets.py
 
@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from command_line import parser_of
 
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import chance_of
@@ -31,12 +32,13 @@ STRETCHES = 200
 
 
 def measure(rows: Floats) -> float:
-    """Standard deviations by which neighbours are more alike."""
+    """How much more alike neighbours of `rows` (N, D) are than any two, in standard deviations."""
     chance, spread = chance_of(rows, (0, len(rows)))
     return (float(np.einsum("nd,nd->n", rows[:-1], rows[1:]).mean()) - chance) / spread
 
 
 def main() -> int:
+    parser_of(__doc__).parse_args()
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         vectors = np.array(bundled_arms(Path(folder))[1].open().vectors)

@@ -65,7 +65,7 @@ class Joined:
 
 
 def _moved(windows: Floats, width: int) -> Integers:
-    """By how many vectors each window but the first has moved on from the one before; `width` where it has not."""
+    """How many vectors each window but the first lies after the one before; `width` where it does not follow it."""
     bits = windows.view(np.uint32)
     moved = np.full(len(windows) - 1, width, np.int64)
     open_ = np.arange(len(windows) - 1)

@@ -71,7 +71,7 @@ class Extension:
         )
 
     def label(self, vectors: int) -> str | None:
-        """The label of its size with so many vectors; None: it has no such size."""
+        """The label of the size with this many vectors; None if it has no such size."""
         return next((arm.label for arm in self.campaign.arms.values() if arm.vectors == vectors), None)
 
     def with_its_windows(self, splits: Sequence[Split], labels: Sequence[str]) -> tuple[Split, ...]:

@@ -99,7 +99,7 @@ class TrainerTable:
 
 @dataclass(frozen=True)
 class Own:
-    """All that a campaign has of its user's own, by name."""
+    """Everything of the user's own in a campaign, by name."""
 
     models: Mapping[str, ModelTable] = field(default_factory=dict)
     recipes: Mapping[str, RecipeTable] = field(default_factory=dict)

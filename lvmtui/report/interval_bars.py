@@ -29,7 +29,7 @@ class Scale:
         return f"{_percent(self.low)} to {_percent(self.high)}"
 
     def bar(self, value: float, interval: Interval, cells: int = CELLS, band: float = 0.0) -> str:
-        """The interval with its middle, in so many `cells`; those within ± `band` percent of zero are shaded."""
+        """The interval with its middle, `cells` characters wide; those within ± `band` percent of zero are shaded."""
         first, last, middle, zero = (self._cell(v, cells) for v in (*interval, value, 0.0))
         drawn = [OUTSIDE] * cells
         if band:

@@ -95,7 +95,7 @@ def _between_folds(effects: Sequence[Effects], peers: Sequence[Effects]) -> tupl
 
 
 def _excess(effects: Sequence[Effects]) -> float:
-    """Variance between folds of a mean change, less that of clusters; may be negative."""
+    """Variance of a mean change between folds, minus that of clusters; may be negative."""
     share, change = effects[0].share, _mean([e.change for e in effects])
     within = [0.0] * len(share)
     for fold, moved in zip(effects[0].fold, _mean([e.influence for e in effects]), strict=True):

@@ -51,7 +51,7 @@ class SourceFacts:
     path: Path
     kind: FileKind
     rows: int
-    """Vectors; in `sequences` windows; in `documents` at most so many vectors."""
+    """Vectors; in `sequences`, windows; in `documents`, the most vectors there can be."""
     dim: int
     dtype: str
     size: int
