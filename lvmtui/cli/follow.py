@@ -21,7 +21,7 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervisor_of
 from lvmtui.state.status import PHASES, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
@@ -29,7 +29,9 @@ from lvmtui.system import numbers as words
 EVERY = 1.0
 """Seconds between two looks."""
 PATIENCE = 60.0
-"""Seconds to wait for the report after the last run has ended."""
+"""Seconds to wait for the report of a finished campaign once nobody is at work on it, or in vain."""
+SILENT = 2.0
+"""Seconds before a person is told what is waited for."""
 WRAPPED = 110
 """Characters in a line of prose where there is no terminal."""
 
@@ -48,7 +50,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
-        report = state.finished and _await_report(state)
+        report = state.finished and _await_report(workspace, reader, state)
     except KeyboardInterrupt:
         told = leave(workspace, f"the runs go on; come back with '{program()}'")
         print(f"\n{told}", file=sys.stderr)
@@ -125,14 +127,23 @@ def program() -> str:
     return "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
 
 
-def _await_report(state: CampaignState) -> bool:
+def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignState) -> bool:
     """Wait until the report describes the runs of a settled campaign as they are; False if it does not come.
 
-    A report from before a retry may be there.
+    A report from before a retry may be there. Trivial baselines of large files and comparisons take minutes.
     """
     phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
-    until = time.monotonic() + PATIENCE
-    while not (there := _phases_in(state.dir.report_json) == phases) and time.monotonic() < until:
+    began = at_work = time.monotonic()
+    told = False
+    while not (there := _phases_in(state.dir.report_json) == phases):
+        now = time.monotonic()
+        if supervisor_of(workspace) is not None and not reader.refresh().trouble:
+            at_work = now
+        if now - at_work >= PATIENCE:
+            break
+        if now - began >= SILENT and not told:
+            print("all runs have ended; the report is being made", file=sys.stderr, flush=True)
+            told = True
         time.sleep(0.2)
     return there
 

@@ -10,6 +10,7 @@ import pytest
 
 from lvmtui.cli import follow
 from lvmtui.cli.status import status_as_json, status_as_text
+from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.make import write_report
@@ -22,16 +23,42 @@ from tests.verdict.scenes import finished, read_table, report_of, state_of
 UP = {"amn": (0.51, 0.52)}
 
 
+def awaited(workspace: Workspace, campaign: Campaign) -> bool:
+    reader = CampaignReader(workspace, workspace.campaign(campaign.id))
+    return follow._await_report(workspace, reader, reader.refresh())
+
+
 def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "PATIENCE", 0.0)
     workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "cancelled"})
-    assert not follow._await_report(state_of(workspace, campaign)), "there is none"
+    assert not awaited(workspace, campaign), "there is none"
     write_report(workspace, campaign.id)
-    assert follow._await_report(state_of(workspace, campaign))
+    assert awaited(workspace, campaign)
     bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
-    assert not follow._await_report(state_of(workspace, campaign)), "it is of the time before the run was tried again"
+    assert not awaited(workspace, campaign), "it is of the time before the run was tried again"
     write_report(workspace, campaign.id)
-    assert follow._await_report(state_of(workspace, campaign))
+    assert awaited(workspace, campaign)
+
+
+def test_a_report_is_waited_for_as_long_as_somebody_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A supervisor is at work for longer than the patience with one that is not; then the report is there."""
+    monkeypatch.setattr(follow, "PATIENCE", 0.1)
+    monkeypatch.setattr(follow, "SILENT", 0.0)
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    looks = 0
+
+    def at_work(_: Workspace) -> object:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            write_report(workspace, campaign.id)
+        return own_identity()
+
+    monkeypatch.setattr(follow, "supervisor_of", at_work)
+    assert awaited(workspace, campaign) and looks == 3
+    assert capsys.readouterr().err == "all runs have ended; the report is being made\n"
 
 
 def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +66,7 @@ def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeyp
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
     shutil.rmtree(workspace.run(campaign.runs[0]).path)
     write_report(workspace, campaign.id)
-    assert follow._await_report(state_of(workspace, campaign))
+    assert awaited(workspace, campaign)
 
 
 def test_what_happened_before_is_told_in_its_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
