@@ -25,13 +25,13 @@ from command_line import parser_of
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lvmtui.formats.intent import write_intent
-from lvmtui.formats.paths import Workspace
+from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.models import MODELS
 from lvmtui.state.campaign_reader import supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, identity_of
+from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, identity_of
 from lvmtui.system.processes import kill_all, marked_processes
 from tests.factory import bring_to, make_campaign
 from tests.supervisor.fake_trainer import Behaviour
@@ -69,6 +69,11 @@ def workspace() -> Iterator[Workspace]:
             kill_all(lambda: [p for p in marked_processes() if p.mark.startswith(root)])
 
 
+def marks_of(folder: RunDir) -> dict[str, str]:
+    """What a run's processes carry in their environment."""
+    return {RUN_MARK: os.path.realpath(folder.path), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: ""}
+
+
 @contextmanager
 def many_runs(place: Workspace, running: int, others: int) -> Iterator[None]:
     """A campaign with so many runs that run (their processes sleep), and as many that wait, have finished or failed."""
@@ -84,7 +89,7 @@ def many_runs(place: Workspace, running: int, others: int) -> Iterator[None]:
                 subprocess.Popen(
                     [sys.executable, "-S", "-c", "import time; time.sleep(3600)"],
                     start_new_session=True,
-                    env={**os.environ, RUN_MARK: os.path.realpath(folder.path), LAUNCH_MARK: ""},
+                    env={**os.environ, **marks_of(folder)},
                 )
             )
             bring_to(place, campaign, *key, state="running", process=identity_of(sleepers[-1].pid))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
 from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
@@ -110,19 +111,19 @@ class _EarlyChanges:
     def news(self, states: Mapping[str, RunState | None]) -> list[Line]:
         """The lines that have become due."""
         runs = {(p.model, p.arm, p.seed): states.get(p.run) for p in self._campaign.runs}
+        baselines = cache(self._baselines)  # read once, however many pairs wait for them
         lines: list[Line] = []
         for due in tuple(self._due):
             share, model, seed = due
+            trivial = baselines(self._campaign.fold_of(seed))
+            if None in trivial.values():
+                continue  # its worker has not come to it yet
             baseline, expanded = (runs.get((model, arm, seed)) for arm in ARMS)
             if baseline is None or expanded is None:
                 continue
             times = [_time_of_share(run, share) for run in (baseline, expanded)]
             if None in times:
                 continue
-            fold = self._campaign.fold_of(seed)
-            trivial = {arm: read_trivial(self._folder.baseline_scores(arm, fold)) for arm in ARMS}
-            if None in trivial.values():
-                continue  # its worker has not come to it yet
             self._due.remove(due)
             change = early_change([PairSoFar(baseline, expanded, trivial)], share)
             if change is not None:
@@ -131,11 +132,16 @@ class _EarlyChanges:
                 lines.append((when, f"{title_of(model)}{of_seed}  change {change.words}"))
         return lines
 
+    def _baselines(self, fold: int) -> dict[Arm, TrivialBaselines | None]:
+        return {arm: read_trivial(self._folder.baseline_scores(arm, fold)) for arm in ARMS}
+
 
 def _time_of_share(run: RunState, share: float) -> float | None:
     """When a run was evaluated after that share of its training; None: not yet, or it ended before."""
-    step = share * run.spec.total_steps
-    return next((e.time for e in run.trainer.evaluations if e.step >= step), None)
+    step, evaluations = share * run.spec.total_steps, run.trainer.evaluations
+    if not evaluations or evaluations[-1].step < step:
+        return None
+    return next(e.time for e in evaluations if e.step >= step)
 
 
 @dataclass
