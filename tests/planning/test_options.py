@@ -72,6 +72,7 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
     ("line", "words"),
     [
         (["--sizes", "10k", "all"], "--sizes: 2 sizes: a learning curve needs 3 or more"),
+        (["--sizes", "x"], "--sizes: 'x' is no size; write numbers of vectors"),
         (["--sizes", "1"], "--sizes: one size: a learning curve needs 3 or more"),
         (["--sizes", "10k", "many", "all"], "--sizes: 'many' is no size"),
         (["--sizes", "10k", "0k", "all"], "--sizes: '0k' is no size"),
