@@ -112,10 +112,10 @@ def next_steps(state: CampaignState, table: Table, program: str) -> list[str]:
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     if retried := [view for view in unfinished if view.planned.trained_here]:
         steps.append((f"{program} retry {retried[0].planned.run}", "try a run again that did not finish"))
-    steps.append((program, "look at curves, logs and the verdict"))
+    steps.append((program, "curves, logs, the verdict"))
     steps.append((f"{program} report --output -", "print the whole report"))
     if state.campaign.baseline.data.file == BUNDLED:
-        steps.append((f"{program} check SMALL.npz LARGE.npz", "start with vectors of your own"))
+        steps.append((f"{program} check SMALL.npz LARGE.npz", "check your own files"))
     elif table.seeds == 1 and table.with_word(*LEANING):
         steps.append((f"{program} run ... --seeds 1 2 3", "the same with three seeds, for a firmer verdict"))
     return aligned(steps)

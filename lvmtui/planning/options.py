@@ -128,17 +128,17 @@ def vectors_of(size: str) -> int | None:
 def _sizes_problem(sizes: tuple[str, ...]) -> str | None:
     if not sizes:
         return None
+    for size in sizes:
+        try:
+            vectors_of(size)
+        except ValueError:
+            return f"'{size}' is no size; write numbers of vectors, as 10k 20k all, or how many sizes, as 5"
     if (count := count_of_sizes(sizes) or len(sizes)) < LEAST_SIZES:
         named = f"{count} sizes" if count > 1 else "one size"
         return (
             f"{named}: a learning curve needs {LEAST_SIZES} or more; two data sets are compared with --baseline and "
             "--expanded"
         )
-    for size in sizes:
-        try:
-            vectors_of(size)
-        except ValueError:
-            return f"'{size}' is no size; write numbers of vectors, as 10k 20k all, or how many sizes, as 5"
     return None
 
 

@@ -72,6 +72,7 @@ def test_every_option_works_on_the_command_line_and_in_a_file(tmp_path: Path, na
     ("line", "words"),
     [
         (["--sizes", "10k", "all"], "--sizes: 2 sizes: a learning curve needs 3 or more"),
+        (["--sizes", "x"], "--sizes: 'x' is no size; write numbers of vectors"),
         (["--sizes", "1"], "--sizes: one size: a learning curve needs 3 or more"),
         (["--sizes", "10k", "many", "all"], "--sizes: 'many' is no size"),
         (["--sizes", "10k", "0k", "all"], "--sizes: '0k' is no size"),
@@ -239,6 +240,7 @@ def test_a_mistake_on_the_command_line_names_the_option(arguments: list[str], sa
         (["demo", "--modles", "gru"], "--modles: no such option, did you mean --models?"),
         (["demo", "--sede=3"], "--sede: no such option, did you mean --seeds?"),
         (["status", "--xyz"], "--xyz: no such option;"),
+        (["status", "somewhere"], "somewhere: not expected here;"),
         (["stauts"], "command 'stauts' is not known; did you mean 'status'?"),
         (["report", "--format", "mdd"], "--format 'mdd' is not known; did you mean 'md'?"),
     ],

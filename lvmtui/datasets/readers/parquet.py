@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.readers.articles import Articles, Numbering, arranged, title_of, titles_by_number, titles_of_rows
+from lvmtui.datasets.readers.articles import (
+    NO_IDS,
+    Articles,
+    Numbering,
+    arranged,
+    title_of,
+    titles_by_number,
+    titles_of_rows,
+)
 from lvmtui.datasets.readers.npy import read_errors
 from lvmtui.datasets.readers.source import (
     ARTICLE_NAMES,
@@ -69,10 +77,10 @@ class ParquetSource:
             schema = _schema(self._files[0])
         self.columns, notes = choose_columns(shown(path), schema, reading)
         counts = [self._rows_of(file, schema) for file in self._files]
-        dim, dtype = self._dim(schema)
         rows = int(self._document_lengths.sum()) if self.columns.documents else sum(counts)
         if not rows:
             raise UserError(f"{shown(path)}: has no rows; make the file again")
+        dim, dtype = self._dim(schema)
         size = sum(file.stat().st_size for file in self._files)
         self.facts = SourceFacts(
             path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
@@ -238,6 +246,8 @@ def _notes(columns: Columns, schema: pa.Schema, reading: Reading) -> list[str]:
         notes.append(f"the column {columns.split} is not used: all rows are read, whatever split they name")
     if rest:
         notes.append(f"not read: {', '.join(rest)}")
+    if not columns.article and not columns.documents:
+        notes.append(NO_IDS)
     return notes
 
 

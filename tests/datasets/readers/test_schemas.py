@@ -71,6 +71,15 @@ def _null(column: list[Any], row: int, value: Any = None) -> list[Any]:
     return [value if i == row else cell for i, cell in enumerate(column)]
 
 
+def _without_rows(folder: Path) -> Path:
+    """A file whose column is of lists of floats, as a filter that kept nothing leaves it."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = folder / "vectors.parquet"
+    parquet.write_table(pyarrow.table({"emb": pyarrow.array([], pyarrow.list_(pyarrow.float32()))}), path)
+    return path
+
+
 BAD_TABLES: dict[str, tuple[Callable[[Path], Path], Reading, str]] = {
     "no vectors": (table(text=["a"] * len(ROWS)), Reading(), "holds no columns of vectors; name the one to read"),
     "two that could be meant": (table(a=ROWS, b=ROWS), Reading(), "holds several columns of vectors: a, b; name one"),
@@ -80,6 +89,7 @@ BAD_TABLES: dict[str, tuple[Callable[[Path], Path], Reading, str]] = {
     "a short vector": (table(emb=_null(ROWS, 40, ROWS[0][:7])), Reading(), "emb has 7 numbers in row 40, not 16"),
     "a missing id": (table(emb=ROWS, doc_id=_null(IDS.tolist(), 3)), Reading(), "doc_id is missing in some rows"),
     "no rows": (table(np.arange(0), emb=ROWS), Reading("emb"), "no rows|no list of floats"),
+    "no rows of lists": (_without_rows, Reading(), "vectors.parquet: has no rows; make the file again"),
 }
 
 
@@ -89,6 +99,12 @@ def test_what_is_wrong_with_a_table_is_said_in_one_line(tmp_path: Path, name: st
     with pytest.raises(UserError, match=words) as refused:
         convert(make(tmp_path), tmp_path, reading=reading)
     assert str(refused.value).isprintable() and "vectors.parquet: " in str(refused.value)
+
+
+def test_a_table_without_ids_is_told_that_its_windows_may_leak(tmp_path: Path) -> None:
+    without, named = table(emb=ROWS, page=PLACES.tolist()), table(emb=ROWS, doc_id=IDS.tolist())
+    assert "no ids of articles" in open_source(without(tmp_path)).facts.notes[-1]
+    assert not any("no ids" in note for note in open_source(named(tmp_path)).facts.notes)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.98])
