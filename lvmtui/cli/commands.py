@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvmtui.cli.parser import parse
-from lvmtui.cli.shared import WIPE, ExitCode, announcer, campaign_of, line_width, workspace_of
+from lvmtui.cli.shared import WIPE, ExitCode, announcer, campaign_of, line_width, named_campaign, workspace_of
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
@@ -225,7 +225,8 @@ def check(given: argparse.Namespace) -> int:
     if given.split is not None and given.files:
         raise UserError("check: name vector files, or give --split for a campaign's proof, not both")
     if given.split is not None:
-        folder = workspace.campaign(given.split) if given.split else campaign_of(given, workspace)
+        named = given.split
+        folder = named_campaign(workspace, named, "--split") if named else campaign_of(given, workspace)
         words, holds = prove_campaign(folder)
         print(words)
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED

@@ -243,7 +243,7 @@ def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
 
 def _read_arrays(path: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, npt.NDArray[Any]]:
     if not path.exists():
-        raise UserError(f"{path}: no such file; is this a campaign's split folder?")
+        raise UserError(f"{path}: no such file, so the split of this campaign is incomplete; copy its folder again")
     if sealed_digest(path) is None:
         raise UserError(f"{path}: not what was written; restore the file or start a new campaign")
     try:
