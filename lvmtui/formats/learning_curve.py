@@ -6,13 +6,13 @@ made from them later. Read without numpy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.json_codec import find_document
 
-VERSION = 1
+VERSION = 2
 Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
 WORDS: tuple[Word, ...] = ("still rising", "flattening", "flat", "falling", "cannot tell")
 """What is said of a model at its largest size, see `lvmtui.verdict.learning_curve`."""
@@ -144,7 +144,12 @@ class LearningCurve:
     """At each size that all judged models have."""
     overtakings: tuple[Overtaking, ...] = ()
     more_for_less: tuple[MoreForLess, ...] = ()
+    titles: dict[str, str] = field(default_factory=dict)
+    """How people write the models' names, by model."""
     version: int = VERSION
+
+    def title(self, model: str) -> str:
+        return self.titles.get(model, model)
 
     def of(self, model: str) -> ModelCurve | None:
         return next((curve for curve in self.models if curve.model == model), None)

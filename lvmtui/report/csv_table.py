@@ -6,7 +6,6 @@ import csv
 import io
 
 from lvmtui.formats.learning_curve import LearningCurve
-from lvmtui.models import title_of
 from lvmtui.report.contents import Report
 
 
@@ -56,7 +55,7 @@ def curve_csv(curve: LearningCurve) -> str:
             told = one.doubling if point is one.points[-1] else None
             said = [one.word or "", told.value, told.low, told.high] if told else [""] * 4
             figures = [point.vectors, point.windows, point.seeds, point.cosine, point.whisker, point.trivial]
-            write([plain(title_of(one.model)), plain(point.label), *figures, point.against, *said])
+            write([plain(curve.title(one.model)), plain(point.label), *figures, point.against, *said])
     return out.getvalue()
 
 

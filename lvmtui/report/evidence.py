@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from lvmtui.formats.results import LEAST_DF, STRATA, Population, Skill
 from lvmtui.formats.spec import ARMS
-from lvmtui.models import title_of
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.costs import NO_COST, latency_doubt
@@ -207,6 +206,12 @@ def _margins(row: Row) -> str:
     return ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
 
 
+def _without_context(report: Report, model: str) -> str:
+    """`GRU` of `GRU@20`."""
+    row = report.table.row(model)
+    return (row.title if row else model).partition("@")[0]
+
+
 def _contexts(report: Report) -> list[Block]:
     """What a longer context is worth, a row for each model, arm and pair of neighbouring contexts."""
     labels = dict(zip(ARMS, report.table.labels, strict=True))
@@ -215,7 +220,7 @@ def _contexts(report: Report) -> list[Block]:
         return []
     rows: list[list[Text]] = [
         [
-            title_of(model.partition("@")[0]),
+            _without_context(report, model),
             labels[gain.arm],
             f"{gain.shorter}{ARROW}{gain.context}",
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
-from lvmtui.models import title_of
 from lvmtui.report.curves import ON_WHITE, canvas, text
 from lvmtui.report.sizes import ALL, picture_of
 from lvmtui.system.numbers import cosine
@@ -21,21 +20,22 @@ GREY = "#666666"
 def learning_pictures(curve: LearningCurve) -> dict[str, str]:
     """All pictures by the name of their file: all models in one, then each model with any size judged."""
     judged = [one for one in curve.models if one.points]
-    pictures = {ALL: learning_svg("Learning curves", judged)}
-    return pictures | {picture_of(one.model): learning_svg(title_of(one.model), [one]) for one in judged}
+    pictures = {ALL: _svg("Learning curves", judged, curve.titles)}
+    return pictures | {picture_of(one.model): _svg(curve.title(one.model), [one], curve.titles) for one in judged}
 
 
-def learning_svg(title: str, curves: Sequence[ModelCurve]) -> str:
+def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str]) -> str:
     """Points with whiskers, the fitted curves, dotted beyond the largest size, and the best trivial baseline."""
     drawn = [curve for curve in curves if curve.points]
-    lines = _Frame(drawn).all(drawn) if drawn else [text(LEFT, HEIGHT / 2, "no size is judged yet", GREY)]
+    lines = _Frame(drawn, titles).all(drawn) if drawn else [text(LEFT, HEIGHT / 2, "no size is judged yet", GREY)]
     return canvas(title, (WIDTH, HEIGHT), LEFT, lines)
 
 
 class _Frame:
     """Turns figures into pixels."""
 
-    def __init__(self, curves: Sequence[ModelCurve]) -> None:
+    def __init__(self, curves: Sequence[ModelCurve], titles: Mapping[str, str]) -> None:
+        self.titles = titles
         points = [point for curve in curves for point in curve.points]
         windows = [p.windows for p in points] + [n for c in curves if c.fit for n, _ in c.fit.line]
         self.first, self.last = math.log(min(windows)), math.log(max(windows))
@@ -108,4 +108,4 @@ class _Frame:
 
     def _name(self, curve: ModelCurve, colour: str, y: float) -> str:
         word = f" {curve.word}" if curve.word else ""
-        return text(WIDTH - RIGHT + 6, y, f"{title_of(curve.model)}{word}", colour)
+        return text(WIDTH - RIGHT + 6, y, f"{self.titles.get(curve.model, curve.model)}{word}", colour)

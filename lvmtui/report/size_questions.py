@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
 from lvmtui.formats.results import Interval
-from lvmtui.models import title_of
 from lvmtui.report.costs import Cost
 from lvmtui.report.questions import Question, trend
 from lvmtui.system.numbers import count, plural
@@ -36,10 +35,10 @@ def _profit(curve: LearningCurve) -> str:
     if not known:
         return "No model is known to profit from twice the data."
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
-    words = "; ".join(f"{title_of(one.model)} {worth_words(one.doubling)}" for one in ranked)
+    words = "; ".join(f"{curve.title(one.model)} {worth_words(one.doubling)}" for one in ranked)
     first = ranked[0].doubling
-    equal = [title_of(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]
-    more = f" The interval of {title_of(ranked[0].model)} overlaps with that of {listed(equal)}." if equal else ""
+    equal = [curve.title(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]
+    more = f" The interval of {curve.title(ranked[0].model)} overlaps with that of {listed(equal)}." if equal else ""
     return f"With twice the largest size: {words}.{more}"
 
 
@@ -67,16 +66,16 @@ def _enough(curve: LearningCurve) -> str:
     said = []
     for one in curve.models:
         if one.word == "flat" and one.doubling:
-            said.append(f"{title_of(one.model)}: yes, a doubling brings {worth_words(one.doubling)}")
+            said.append(f"{curve.title(one.model)}: yes, a doubling brings {worth_words(one.doubling)}")
         elif one.word in WORDS[:2]:
             left = one.rest if one.rest and not one.rest.refused else one.doubling
             what = "all the data of this kind there could be" if left is one.rest else "a doubling"
-            said.append(f"{title_of(one.model)}: no, {what} would bring {worth_words(left)}")
+            said.append(f"{curve.title(one.model)}: no, {what} would bring {worth_words(left)}")
         elif one.word == "falling":
-            said.append(f"{title_of(one.model)}: more of this data is known to hurt")
+            said.append(f"{curve.title(one.model)}: more of this data is known to hurt")
         elif one.word:
             may = worth_words(one.doubling) or "anything"
-            said.append(f"{title_of(one.model)}: not known, a doubling may bring {may}")
+            said.append(f"{curve.title(one.model)}: not known, a doubling may bring {may}")
     return f"{'. '.join(said)}. All of this is extrapolated from the sizes measured." if said else "Unknown."
 
 
@@ -90,12 +89,12 @@ def _best(curve: LearningCurve) -> str:
         else:
             stretches.append((lead.model, [lead.label], lead.clear))
     words = [
-        f"{title_of(model)} at {labels[0] if len(labels) == 1 else f'{labels[0]} to {labels[-1]}'}"
+        f"{curve.title(model)} at {labels[0] if len(labels) == 1 else f'{labels[0]} to {labels[-1]}'}"
         + ("" if clear else " (its lead is not clear of zero)")
         for model, labels, clear in stretches
     ]
     crossings = [
-        f"{title_of(c.after)} overtakes {title_of(c.before)} at about {count(c.windows)} training windows "
+        f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {count(c.windows)} training windows "
         f"({count(c.low)} to {count(c.high)})"
         for c in curve.overtakings
     ]
@@ -105,7 +104,7 @@ def _best(curve: LearningCurve) -> str:
 def _more_for_less(curve: LearningCurve) -> str:
     said = []
     for one in curve.more_for_less:
-        pair = f"{title_of(one.smaller)} to equal {title_of(one.larger)}"
+        pair = f"{curve.title(one.smaller)} to equal {curve.title(one.larger)}"
         if one.factor is None:
             least = f" (at least {one.low:.1f} times)" if one.low is not None else ""
             said.append(f"{pair}: more than ten times the data{least}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
-from lvmtui.models import title_of
 from lvmtui.report.blocks import Block, Figure, Heading, Text, bullets, table
 from lvmtui.report.curves import file_stem
 from lvmtui.system.numbers import cosine, percent
@@ -45,7 +44,7 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
         models = [one for one in curve.models if one.word == word]
         if not models:
             continue
-        names = listed([title_of(one.model) for one in models])
+        names = listed([curve.title(one.model) for one in models])
         is_ = "is" if len(models) == 1 else "are"
         said.append(f"for {names} it is too uncertain to tell" if word == "cannot tell" else f"{names} {is_} {word}")
     if not said:
@@ -71,7 +70,7 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
         return []
     labels = list(dict.fromkeys(p.label for one in _longest_first(curve) for p in one.points))
     judged = [one for one in curve.models if one.points]
-    rows = [_row(one, labels) for one in judged]
+    rows = [_row(curve, one, labels) for one in judged]
     trivial = _longest_first(curve)[0]
     best = {p.label: p for p in trivial.points}
     shown = [best[label].trivial if label in best else None for label in labels]
@@ -79,8 +78,8 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
         names = list(dict.fromkeys(trivial_title(p.against) for p in trivial.points if p.against))
         rows.append([f"best trivial ({', '.join(names)})", *(cosine(value) for value in shown), "", ""])
     words = [word for word in WORDS if any(one.word == word for one in judged)]
-    missing = [f"{title_of(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
-    reasons = [f"{title_of(one.model)}: {one.reason}." for one in curve.models if one.reason]
+    missing = [f"{curve.title(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
+    reasons = [f"{curve.title(one.model)}: {one.reason}." for one in curve.models if one.reason]
     return [
         Heading("Learning curve"),
         table(["model", *labels, "a doubling is worth", "verdict"], rows, right=range(1, len(labels) + 1)),
@@ -94,8 +93,11 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
             ]
         ),
         Figure("Learning curves of all models", f"{pictures}/{ALL}"),
-        *_fits(judged),
-        *(Figure(f"Learning curve of {title_of(one.model)}", f"{pictures}/{picture_of(one.model)}") for one in judged),
+        *_fits(curve, judged),
+        *(
+            Figure(f"Learning curve of {curve.title(one.model)}", f"{pictures}/{picture_of(one.model)}")
+            for one in judged
+        ),
     ]
 
 
@@ -103,17 +105,17 @@ def _longest_first(curve: LearningCurve) -> list[ModelCurve]:
     return sorted(curve.models, key=lambda one: -len(one.points))
 
 
-def _row(one: ModelCurve, labels: Sequence[str]) -> list[Text]:
+def _row(curve: LearningCurve, one: ModelCurve, labels: Sequence[str]) -> list[Text]:
     by_label = {p.label: p.cosine for p in one.points}
     return [
-        title_of(one.model),
+        curve.title(one.model),
         *(cosine(by_label.get(label)) for label in labels),
         worth_words(one.doubling),
         one.word or "–",
     ]
 
 
-def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
+def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
     rows = []
     for one in judged:
         if one.fit is None:
@@ -123,7 +125,7 @@ def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
         exponent = interval if len(one.points) > 3 else "0, fixed"
         rows.append(
             [
-                title_of(one.model),
+                curve.title(one.model),
                 exponent,
                 cosine(1 - f.floor) if f.floor is not None else "none",
                 "under 0.01" if f.p < 0.01 else f"{f.p:.2f}",
@@ -134,7 +136,7 @@ def _fits(judged: Sequence[ModelCurve]) -> list[Block]:
     if not rows:
         return []
     widened = [
-        f"{title_of(one.model)} {one.fit.widened:.1f} times" for one in judged if one.fit and one.fit.widened > 1
+        f"{curve.title(one.model)} {one.fit.widened:.1f} times" for one in judged if one.fit and one.fit.widened > 1
     ]
     refused = {w.refused for one in judged for w in (one.ten, one.rest) if w and w.refused}
     return [

@@ -129,7 +129,7 @@ class _EarlyChanges:
             if change is not None:
                 of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
                 when = max(time for time in times if time is not None)
-                lines.append((when, f"{title_of(model)}{of_seed}  change {change.words}"))
+                lines.append((when, f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
         return lines
 
     def _baselines(self, fold: int) -> dict[Arm, TrivialBaselines | None]:
@@ -196,4 +196,4 @@ class ReadableLogs:
 
     def compared(self, model: str, when: float, seeds: int) -> None:
         """Note that a model's comparison was written. `seeds`: number of pairs it is made from."""
-        self.note(f"comparison of {title_of(model)} written, {words.plural(seeds, 'pair')}", when)
+        self.note(f"comparison of {title_of(model, self.campaign.titles)} written, {words.plural(seeds, 'pair')}", when)

@@ -16,6 +16,7 @@ from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.formats.trainer_log import Failed
+from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
@@ -74,7 +75,7 @@ def draft_row(
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
-        own_title=state.campaign.titles.get(model, ""),
+        own_title=title_of(model, state.campaign.titles),
         rank=None,
         baseline=cells["baseline"],
         expanded=cells["expanded"],

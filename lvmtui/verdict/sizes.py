@@ -28,9 +28,11 @@ from lvmtui.formats.learning_curve import (
 )
 from lvmtui.formats.results import STRATA
 from lvmtui.formats.spec import Arm
+from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
+from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
 from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
 from lvmtui.verdict.figures import WindowScores
@@ -96,6 +98,7 @@ def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
         best=tuple(Leader(p.label, one.model, one.clear, one.second) for p, one in zip(points, best, strict=False)),
         overtakings=tuple(Overtaking(c.before, c.after, c.value, c.low, c.high) for c in found if c),
         more_for_less=tuple(_needs(state, alike)),
+        titles={model: sanitise(title_of(model, state.campaign.titles), 60) for model in judged},
     )
 
 

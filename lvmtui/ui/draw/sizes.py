@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from lvmtui.models import title_of
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Series, chart
 from lvmtui.ui.draw.lines import Line, Piece, cut, fit, left, right
@@ -42,7 +41,7 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
     return cut(next((form for form in forms if cell_len(form) <= width), shorter), width)
 
 
-def size_table(curve: LearningCurve, titles: Mapping[str, str], chosen: str, width: int) -> list[Line]:
+def size_table(curve: LearningCurve, chosen: str, width: int) -> list[Line]:
     """A column a size, a row a model: cosine, worth of a doubling, word. What has no room is left out from the middle
     of the sizes on; the word always stands."""
     judged = [one for one in curve.models if one.points]
@@ -63,7 +62,7 @@ def size_table(curve: LearningCurve, titles: Mapping[str, str], chosen: str, wid
     for one in judged:
         cosines = {p.label: p.cosine for p in one.points}
         figures = "".join(right(words.cosine(cosines.get(label)) or "–", CELL) for label in labels)
-        name = cut(title_of(one.model, titles), MODEL - 2)
+        name = cut(curve.title(one.model), MODEL - 2)
         pieces: list[Piece] = [
             (" " + left(name, MODEL - 1), "selected" if one.model == chosen else "heading"),
             (figures, ""),

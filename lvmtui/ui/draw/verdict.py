@@ -162,7 +162,7 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
 def _sizes(snapshot: Snapshot, chosen: str, width: int) -> list[Line]:
     """The learning curves, of a campaign of more than two sizes."""
     curve = snapshot.learning_curve
-    table = size_table(curve, snapshot.state.campaign.titles, chosen, width) if curve else []
+    table = size_table(curve, chosen, width) if curve else []
     return [(), *table] if table else []
 
 

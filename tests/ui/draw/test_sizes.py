@@ -25,7 +25,10 @@ def text(line: Line) -> str:
 @pytest.mark.parametrize("sizes", [3, 5, 8])
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_each_row_has_both_ends_and_the_word(sizes: int, width: int) -> None:
-    titles, row = map(text, size_table(LearningCurve("c", "", 0.0, (curve(sizes),)), {}, "", width))
+    titles, row = map(
+        text,
+        size_table(LearningCurve("c", "", 0.0, (curve(sizes),), titles={"graphmert_lvm": "GraphMERT-LVM"}), "", width),
+    )
     assert len(titles) <= width and len(row) <= width
     assert "1k" in titles and f"{2 ** (sizes - 1)}k" in titles
     assert ".5200" in row and row.rstrip().endswith("still rising")
@@ -37,7 +40,7 @@ def test_each_row_has_both_ends_and_the_word(sizes: int, width: int) -> None:
 
 def test_a_model_without_any_size_has_no_row() -> None:
     bare = ModelCurve("amn", (), ("1k: cancelled",), None, "0 sizes judged", None, None, None, None)
-    assert size_table(LearningCurve("c", "", 0.0, (bare,)), {}, "", 80) == []
+    assert size_table(LearningCurve("c", "", 0.0, (bare,)), "", 80) == []
 
 
 def test_the_chart_fills_its_place_and_says_what_a_doubling_is_worth() -> None:
