@@ -1,0 +1,44 @@
+"""What the report says of learning curves: a user's own model has the title its campaign gives it, everywhere."""
+
+from __future__ import annotations
+
+import re
+
+from lvmtui.formats.learning_curve import Fit, Leader, LearningCurve, ModelCurve, MoreForLess, Overtaking, Point, Worth
+from lvmtui.report.csv_table import curve_csv
+from lvmtui.report.markdown import markdown
+from lvmtui.report.size_pictures import learning_pictures
+from lvmtui.report.size_questions import size_questions
+from lvmtui.report.sizes import curve_answer, sizes_section
+
+
+def model(name: str, rise: float) -> ModelCurve:
+    points = tuple(
+        Point("size2", f"{2**n}k", 1000 * 2**n, 800.0 * 2**n, 3, 0.52 + rise * n, 0.001, 0.515, "recency_mean")
+        for n in range(3)
+    )
+    fit = Fit(0.0, 0.0, 1.0, None, rise, 0.01, 1.6, tuple((p.windows, p.cosine) for p in points))
+    worth = Worth(2.0, 100 * rise, 0.1, 0.7)
+    return ModelCurve(name, points, (f"{points[0].label}: cancelled",), "still rising", "", fit, worth, worth, None)
+
+
+CURVE = LearningCurve(
+    campaign="c",
+    inputs="",
+    made=0.0,
+    models=(model("mine@5", 0.004), model("gru@5", 0.003)),
+    best=(Leader("1k", "gru@5", False, "mine@5"), Leader("4k", "mine@5", True, "gru@5")),
+    overtakings=(Overtaking("gru@5", "mine@5", 1600.0, 900.0, 2500.0),),
+    more_for_less=(MoreForLess("gru@5", "mine@5", 2.1, 1.4, 5.0),),
+    titles={"mine@5": "MLP mixer@5", "gru@5": "GRU@5"},
+)
+
+
+def test_a_title_stands_wherever_the_report_speaks_of_a_curve() -> None:
+    section = markdown(sizes_section(CURVE, "curves"))
+    questions = [question.answer for question in size_questions(CURVE, {})]
+    said = [curve_answer(CURVE, 3), section, *questions, curve_csv(CURVE), *learning_pictures(CURVE).values()]
+    for words in said:
+        assert not re.search(r"(?<!learning_)\bmine\b", words), words
+    assert sum("MLP mixer@5" in words for words in said) >= 8
+    assert "GRU@5 to equal MLP mixer@5: 2.1 times the largest size" in questions[-1]
