@@ -1,4 +1,5 @@
-"""Several sizes as a person compares them: one command, real runs, a learning curve; then one size more."""
+"""Several sizes as a person compares them: one command, real runs on centred vectors, a learning curve; then one
+size more."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def curve_of(workspace: Workspace) -> LearningCurve:
 
 def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspace) -> None:
     file = str(workspace.root / "large.npz")
-    done = lvmtui(workspace, "run", "--data", file, "--sizes", "250", "500", "all", *SMALL, *QUICK)
+    centred = ("--centre", "mean")
+    done = lvmtui(workspace, "run", "--data", file, "--sizes", "250", "500", "all", *centred, *SMALL, *QUICK)
     assert done.returncode == 0, done.stderr
     assert "size 1     250:" in done.stdout and "a run" in done.stdout and "the same for all sizes" in done.stdout
     first = newest_campaign(workspace)
@@ -67,7 +69,8 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     state = CampaignReader(workspace, extended).refresh()
     assert [view.planned.trained_here for view in state.runs] == [False, False, True, False]
     assert all(view.status.phase is Phase.FINISHED for view in state.runs)
-    assert state.campaign.split_fingerprint == campaign.split_fingerprint
+    assert state.campaign.split_fingerprint == campaign.split_fingerprint, "the same windows in the same space"
+    assert all(view.state and view.state.spec.centre == "mean" for view in state.runs)
     (longer,) = curve_of(workspace).models
     assert len(longer.points) == 4 and next(p for p in longer.points if p.label != "1k").cosine == pytest.approx(
         model.points[0].cosine
