@@ -146,6 +146,7 @@ def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, man
 
 
 def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
+    """The gain so far; for an imported run, which has no baseline, the cosine; empty while neither is known."""
     best = run.trainer.best.cosine if run.trainer.best else None
     if best is None or run.spec.imported:
         return "" if best is None else words.cosine(best)

@@ -41,7 +41,7 @@ def check_as_text(checked: Check, width: int = 10_000) -> str:
 
 
 def _wrapped(line: str, width: int) -> str:
-    """What goes on stands below the words, to the right of the name."""
+    """Continuation lines are indented to where the text begins."""
     indent = 17 if line.startswith("  ") else 6
     return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False)
 

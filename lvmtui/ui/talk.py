@@ -1,4 +1,4 @@
-"""What the program says to whoever sits before it: words on the last line, for a moment."""
+"""Short messages to the user, shown on the last line for a moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ READ = 1.0
 
 
 class Talks(App[int], inherit_bindings=False):
-    """A program that says something now and then. Its views show `words`."""
+    """An app that shows a message now and then. Its views draw `words`."""
 
     words = ""
     _saying = 0

@@ -251,16 +251,15 @@ def _no_better(
         if finished.heldout.cosine > score.cosine:
             return None
         reached, bar = finished.heldout.cosine, score.cosine
-        of, means, where = f"{the_trivial(name)} on the held-out windows", " (plain means)", "held-out "
+        of, means = f"{the_trivial(name)} on the held-out windows", " (plain means)"
     else:
         name, best = "mean", peak(evaluations)
         assert best is not None
         if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
             return None
-        reached, bar = cosine_of(best), trivial.validation_mean
-        of, means, where = "the context mean so far", "", ""
+        reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
     words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
-    return Finding("no_better", False, words, f"{where}{'below' if reached < bar else 'at'} {short_trivial(name)}")
+    return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
 
 
 def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:

@@ -75,7 +75,7 @@ def draft_row(
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
-        own_title=title_of(model, state.campaign.titles),
+        title=sanitise(title_of(model, state.campaign.titles), 60),
         rank=None,
         baseline=cells["baseline"],
         expanded=cells["expanded"],

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import Arm
-from lvmtui.models import title_of
 from lvmtui.system.numbers import percent, signed
-from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
     UP,
@@ -135,6 +133,8 @@ class Row:
     """One model."""
 
     model: str
+    title: str
+    """How people write its name."""
     rank: int | None
     """None if not ranked."""
     baseline: ArmCell
@@ -162,8 +162,6 @@ class Row:
     """Further figures of the row, in words."""
     medal: str = ""
     """For the first three whose gain excludes zero. A history's point estimate wins none."""
-    own_title: str = ""
-    """How people write the name of a user's own model or trainer; empty: the registry has it."""
     early: EarlyChange | None = None
     """The change before the runs are judged."""
     retrieval: tuple[Retrieval, ...] = ()
@@ -187,10 +185,6 @@ class Row:
     def known_to_gain(self) -> bool:
         """True if it gains and the verdict is more than a lean: what medals go to."""
         return self.gains and self.verdict.word is Word.IMPROVED
-
-    @property
-    def title(self) -> str:
-        return sanitise(self.own_title or title_of(self.model), 60)
 
     @property
     def change_words(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lvmtui.formats.results import ArmScores, Estimate, Retrieval, Skill
+from lvmtui.models import title_of
 from lvmtui.verdict.cross_checks import moves
 from lvmtui.verdict.ranking import ranked
 from lvmtui.verdict.table import ArmCell, Average, Row, Table
@@ -19,6 +20,7 @@ def made_row(model: str, change: float, word: Word = Word.IMPROVED, expanded: fl
     found = Estimate(change, 0.1, 30, 2000, 60, 40)
     return Row(
         model=model,
+        title=title_of(model),
         rank=None,
         baseline=ArmCell(LABELS[0], "finished", expanded / (1 + change / 100), None, None, ()),
         expanded=ArmCell(LABELS[1], "finished", expanded, None, None, ()),

@@ -141,7 +141,7 @@ def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
     assert said.label == "at context mean"
     assert said.words == "no better than the context mean so far: .5070 against .5070"
     (said,) = health_of(run_of(run, heldout=0.5064), TRIVIAL)
-    assert said.label == "held-out below recency mean"
+    assert said.label == "below recency mean"
     assert said.words == "no better than the recency mean on the held-out windows: .5064 against .5170 (plain means)"
 
 

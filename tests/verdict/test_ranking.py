@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.models import title_of
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import ranked, table_of
@@ -27,6 +28,7 @@ def row(model: str, change: float | None, expanded: float | None, word: Word) ->
 
     return Row(
         model=model,
+        title=title_of(model),
         rank=None,
         baseline=cell("8k", 0.5),
         expanded=cell("23k", expanded),
