@@ -132,7 +132,7 @@ def test_of_many_those_that_make_no_sense_are_skipped_and_said_a_line_a_reason(b
     assert len(lines) == 4 and lines[-1].endswith(": skipped, it has finished")
     assert bench.intent() == Intent()
     again = orders.pause(bench.select("amn"))
-    assert len(again) == 2 and "3 runs: skipped, each is to be paused already" in again
+    assert len(again) == 2 and "3 runs: skipped, each is paused already" in again
 
 
 def test_what_is_written(bench: Bench) -> None:
