@@ -38,8 +38,12 @@ class Palette:
 
 ON_WHITE = Palette()
 OF_THE_PAGE = Palette(
-    *(f"var(--{name})" for name in ("paper", "ink", "dim", "baseline", "expanded")),
-    models=tuple(f"var(--model-{n})" for n in range(1, 9)),
+    "var(--paper)",
+    "var(--ink)",
+    "var(--dim)",
+    "var(--baseline)",
+    "var(--expanded)",
+    tuple(f"var(--model-{n})" for n in range(1, 9)),
 )
 """For a picture inside an HTML page, whose style sheet says them (`page.css`)."""
 
