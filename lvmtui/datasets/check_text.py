@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
+from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
 
@@ -17,7 +17,7 @@ INCOHERENT = 0.5
 """Share of the baseline's coherence below which new rows are not text like it."""
 
 
-def check_as_text(checked: Check, width: int = 10_000) -> str:
+def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
     """The check as plain lines, without colour, wrapped to `width` characters."""
     lines = []
     for facts in checked.files:
@@ -46,7 +46,7 @@ def _wrapped(line: str, width: int) -> str:
     return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False)
 
 
-def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
+def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
     articles = {
         "articles": f"{facts.articles:,}",
         "sequence": "not named; all vectors follow each other",
@@ -83,7 +83,7 @@ def _lengths(shortest: float | None, longest: float | None) -> str:
     return f"all {low}" if low == high else f"{low} to {high}"
 
 
-def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
+def _pair_lines(pair: CheckedPair) -> list[tuple[str, str]]:
     part = ", a part of it" if pair.baseline_is_part else ""
     lines = [
         ("ratio", f"{pair.ratio:.2f}"),
@@ -105,7 +105,7 @@ def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
     return [*lines, ("random split", leak)]
 
 
-def _space(pair: PairFacts) -> str:
+def _space(pair: CheckedPair) -> str:
     known = {"yes": "the same", "no": "not the same", "unknown": "unknown"}[pair.same_space]
     space = pair.space
     if space is None:
@@ -134,7 +134,7 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
 # Notes ----------------------------------------------------------------------------------------------------------------
 
 
-def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Neighbours | None) -> list[str]:
+def notes_on(files: Sequence[CheckedFile], pair: CheckedPair | None, neighbours: Neighbours | None) -> list[str]:
     """What a person should know before starting, one sentence each."""
     notes = [note for facts in files for note in _file_notes(facts)]
     if pair is not None:
@@ -144,7 +144,7 @@ def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Nei
     return notes
 
 
-def _file_notes(facts: FileFacts) -> list[str]:
+def _file_notes(facts: CheckedFile) -> list[str]:
     notes = []
     notes += [f"{facts.file}: {note}" for note in facts.reading]
     if facts.rows.off_unit:
@@ -169,7 +169,7 @@ def _file_notes(facts: FileFacts) -> list[str]:
     return notes
 
 
-def _pair_notes(files: Sequence[FileFacts], pair: PairFacts) -> list[str]:
+def _pair_notes(files: Sequence[CheckedFile], pair: CheckedPair) -> list[str]:
     notes = []
     if pair.same_space == "unknown":
         notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")

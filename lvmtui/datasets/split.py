@@ -199,14 +199,18 @@ def read_facts(folder: Path) -> SplitFacts:
     return read_document(SplitFacts, folder / "split.json", what="a split", place=place, cure=cure)
 
 
-def read_heldout(folder: Path) -> HeldOut:
-    """Read the held-out windows. Raises UserError if they are not those that were written."""
+def read_heldout(folder: Path, planned: str = "") -> HeldOut:
+    """Read the held-out windows. Raises UserError if they are not those that were written, or do not have the
+    fingerprint of those that were `planned` (empty: any)."""
     path = folder / HELDOUT
     optional = ("group", "context", "shift", "scale")
     arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional)
     context = int(arrays.pop("context", np.int64(USUAL_CONTEXT)))
     centre = Centre(arrays.pop("shift"), arrays.pop("scale")) if "shift" in arrays else None
-    return HeldOut(**arrays, context=context, centre=centre)
+    held = HeldOut(**arrays, context=context, centre=centre)
+    if planned and held.fingerprint != planned:
+        raise UserError(f"{folder}: not the held-out windows the run was planned with; start the campaign again")
+    return held
 
 
 def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:

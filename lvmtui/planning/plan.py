@@ -17,7 +17,7 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.check_facts import Check
+from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -63,7 +63,7 @@ class Plan:
     splits: tuple[Split, ...]
     """One, or with folds one for each seed in the order of `campaign.seeds`."""
     arms: Mapping[Arm, ArmRows]
-    check: Check
+    check: DataCheck
     """Facts of the data; without faults, or there would be no plan."""
     expected: Eta
     """Time of the whole campaign."""
