@@ -48,7 +48,7 @@ class RowFile:
 
 
 @dataclass(frozen=True)
-class Windows:
+class TensorWindows:
     """A set of windows on some vectors. Nothing is copied until a batch is asked for."""
 
     vectors: Tensor
@@ -80,12 +80,12 @@ class Windows:
 
 @dataclass(frozen=True)
 class RunData:
-    train: Windows
-    validation: Windows
+    train: TensorWindows
+    validation: TensorWindows
     heldout: HeldOut
     """With the longest context of the campaign: runs of other contexts are judged on the same targets among the same
     candidates."""
-    judged: Windows
+    judged: TensorWindows
     """The held-out windows as the model sees them."""
 
 
@@ -107,9 +107,9 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
 
     centred = _on_device(held.centre, device)
 
-    def windows(starts: np.ndarray) -> Windows:
+    def windows(starts: np.ndarray) -> TensorWindows:
         seen = narrowed(starts.astype(np.int64), held.context, spec.context)
-        return Windows(vectors, torch.from_numpy(seen).to(device), spec.context, file, centred)
+        return TensorWindows(vectors, torch.from_numpy(seen).to(device), spec.context, file, centred)
 
     judged = replace(windows(held.starts), vectors=torch.from_numpy(held.judged).to(device), file=None, centred=None)
     return RunData(windows(arm.train), windows(arm.validation), held, judged)

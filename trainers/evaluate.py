@@ -19,7 +19,7 @@ from torch.nn import functional
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.scores import TIE, Count, forward_scores
 from lvmtui.formats.data_facts import ForwardScores
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.fast import faster
 from trainers.fast.operations import available, product
 from trainers.models import unit
@@ -56,7 +56,7 @@ def loss_and_cosine(by: str | Loss, raw: Tensor, predicted: Tensor, target: Tens
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Callable[[], None]) -> Validation:
+def evaluate(model: nn.Module, windows: TensorWindows, loss: str | Loss, between: Callable[[], None]) -> Validation:
     """How good `model` is on `windows`. `between` is called between batches and may raise to stop."""
     forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)
@@ -76,7 +76,7 @@ def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Call
 
 
 @torch.no_grad()
-def predict(model: nn.Module, windows: Windows, between: Callable[[], None]) -> np.ndarray:
+def predict(model: nn.Module, windows: TensorWindows, between: Callable[[], None]) -> np.ndarray:
     """Unit predictions for all windows, (W, D) float32 on the CPU."""
     forward = faster(model.eval())
     parts = []
@@ -130,7 +130,7 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def forward_of(
-    model: nn.Module, windows: Windows, cluster: np.ndarray, between: Callable[[], None]
+    model: nn.Module, windows: TensorWindows, cluster: np.ndarray, between: Callable[[], None]
 ) -> ForwardScores | None:
     """`forward_scores` of a trained model on held-out windows of cluster (W,); None where none is followed by four
     more. `between` is called between batches and may raise to stop."""

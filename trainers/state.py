@@ -17,7 +17,7 @@ from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
 from lvmtui.system.errors import UserError
 from trainers.correction import Correction
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.device import random_state, set_random_state
 from trainers.fast import faster
 from trainers.models import build
@@ -247,7 +247,7 @@ def build_forecaster(
     size: str,
     recipe: Recipe,
     context: int,
-    train: Windows | None,
+    train: TensorWindows | None,
     own: nn.Module | None = None,
 ) -> nn.Module:
     """The model as the recipe trains it: itself, or as the correction of a weighted context mean.

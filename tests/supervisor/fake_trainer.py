@@ -24,7 +24,7 @@ from types import FrameType
 from typing import NoReturn
 
 from lvmtui.formats.intent import read_intent
-from lvmtui.formats.json_codec import decode, write_document
+from lvmtui.formats.json_codec import decode, encode_line, write_document
 from lvmtui.formats.live import Activity, Progress, write_progress
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
@@ -40,7 +40,6 @@ from lvmtui.formats.trainer_log import (
     Paused,
     Started,
     decode_event,
-    encode_event,
 )
 from lvmtui.system.files import LineLog, replace_file
 from lvmtui.system.filesystem import try_lock
@@ -118,7 +117,7 @@ class Trainer:
         return time.monotonic() - self.began
 
     def event(self, event: Event) -> None:
-        self.log.append(encode_event(event))
+        self.log.append(encode_line(event))
 
     def run(self) -> int:
         behaviour, folder = self.behaviour, self.folder
