@@ -258,7 +258,7 @@ def judging(splits: Sequence[Split]) -> tuple[Split, ...]:
 
 def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace, cut: bool) -> ArmFacts:
     store = arm.open()
-    windows, counts = split.arm(name), split.facts.arms[name]
+    windows, counts = split.arms[name], split.facts.arms[name]
     vectors, rows = arm.vectors, np.arange(*arm.rows)
     if cut:
         rows = np.flatnonzero(covered(windows.train, store.facts.rows, split.heldout.context))

@@ -116,7 +116,7 @@ def make_plan(
     facts = data.facts(workspace, cut=bool(options.sizes))
     if earlier and options.size == AUTO:
         options = replace(options, size=earlier.spec.size)
-    smaller = min(len(split.arm(name).train) for split in data.splits for name in facts)
+    smaller = min(len(split.arms[name].train) for split in data.splits for name in facts)
     asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
@@ -308,7 +308,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         trained = extended.like(model, seed).recipe
     weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
     recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
-    own = len(split.arm(arm).train)
+    own = len(split.arms[arm].train)
     counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
     if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
@@ -331,7 +331,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         split=f"artifacts/lvm/campaigns/{campaign_id}/{_split_folder(options, seed)}",
         split_fingerprint=split.facts.fingerprint,
         train_windows=own,
-        validation_windows=len(split.arm(arm).validation),
+        validation_windows=len(split.arms[arm].validation),
         heldout_windows=split.facts.windows,
         total_steps=steps,
         evaluate_every=math.ceil(steps / recipe.evaluations),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.weights import CORRELATION, capped, traces
+from lvmtui.datasets.weights import CORRELATION, bell_mccaffrey, capped
 from lvmtui.formats.results import LEAST_DF
 from lvmtui.system.student import t_quantile
 
@@ -143,11 +143,8 @@ def _smallest(
     """The smallest change that is detected, the expected half-width, the degrees of freedom."""
     if any(len(fold) < 2 for fold in lengths):
         return None, None, 0.0
-    trace = of_square = 0.0
-    for own, share in _shares(lengths, cap):
-        one, two = traces(share)
-        trace, of_square = trace + own**2 * one, of_square + own**4 * two
-    df = trace**2 / of_square
+    folds, shares = zip(*_shares(lengths, cap), strict=True)
+    df = bell_mccaffrey(shares, folds)
     if df < LEAST_DF:
         return None, None, df
     error = math.sqrt(variance_of_articles(lengths, cap, prior) + prior.training**2 / seeds)

@@ -14,7 +14,7 @@ from statistics import fmean
 
 import numpy as np
 
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.learning_curve import (
     LEAST_SIZES,
     Fit,
@@ -28,7 +28,6 @@ from lvmtui.formats.results import STRATA
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
@@ -49,7 +48,7 @@ Cells = Mapping[tuple[Arm, int], WindowScores]
 
 def write_curves(state: CampaignState) -> None:
     """Write the learning curves of the runs that are finished. Raises OSError."""
-    replace_file(state.dir.learning_curve, dump_document(encode(curves_of(state, curve_inputs(state), time.time()))))
+    write_document(state.dir.learning_curve, curves_of(state, curve_inputs(state), time.time()))
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def test_the_proof_finds_a_leak(tmp_path: Path) -> None:
     assert not proof.holds and proof.arms["expanded"].held_out_leaks > 0 and proof.arms["baseline"].held_out_leaks == 0
     assert str(proof).startswith("LEAK: expanded: ")
 
-    train = np.sort(np.concatenate([split.baseline.train, split.baseline.validation[:1]]))
-    replace(split, baseline=ArmWindows(train, split.baseline.validation)).write(tmp_path / "split")
+    train = np.sort(np.concatenate([split.arms["baseline"].train, split.arms["baseline"].validation[:1]]))
+    replace(split, baseline=ArmWindows(train, split.arms["baseline"].validation)).write(tmp_path / "split")
     proof = prove(tmp_path / "split", stores)
     assert (
         not proof.holds
