@@ -12,7 +12,7 @@ from typing import IO
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.json_codec import encode_line
-from lvmtui.formats.live import Activity, Progress, write_progress
+from lvmtui.formats.live import Activity, Progress, write_live
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.supervisor_log import GaveUp, Launched, Lost, Record
@@ -214,7 +214,7 @@ class History:
     def digits(self, activity: Activity) -> None:
         """The live digits, as of now."""
         spec, share = self.spec, self.step / self.spec.total_steps
-        write_progress(
+        write_live(
             self.folder.progress,
             Progress(
                 time=self.time,

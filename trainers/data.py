@@ -105,7 +105,7 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     if spec.context > held.context:
         raise UserError(f"{split}: its windows have {held.context} vectors, the run needs {spec.context}; start again")
 
-    centred = _on_device(held.centre, device)
+    centred = on_device(held.centre, device)
 
     def windows(starts: np.ndarray) -> TensorWindows:
         seen = narrowed(starts.astype(np.int64), held.context, spec.context)
@@ -115,7 +115,7 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     return RunData(windows(arm.train), windows(arm.validation), held, judged)
 
 
-def _on_device(centre: Centre | None, device: torch.device) -> Callable[[Tensor], Tensor] | None:
+def on_device(centre: Centre | None, device: torch.device) -> Callable[[Tensor], Tensor] | None:
     """`Centre.__call__` for tensors: rows (..., D) of the file's space at length 1 in the centred space."""
     if centre is None:
         return None

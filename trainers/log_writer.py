@@ -9,7 +9,7 @@ from collections import Counter, defaultdict, deque
 from contextlib import suppress
 
 from lvmtui.formats.json_codec import encode_line
-from lvmtui.formats.live import INTERVAL, Activity, Progress, write_progress
+from lvmtui.formats.live import INTERVAL, Activity, Progress, write_live
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import Event
 from lvmtui.system.files import LineLog
@@ -117,7 +117,7 @@ class Journal:
             checkpoint_seconds=clock.of("saving"),
         )
         with suppress(OSError):  # these figures may be lost; events may not
-            write_progress(self._folder.progress, digits)
+            write_live(self._folder.progress, digits)
 
     def _pace(self) -> float | None:
         """Median seconds a step over the last `RECENT` updates; None before the first step."""

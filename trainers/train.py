@@ -349,8 +349,9 @@ class Training:
             step = error.step
         failure = failure_of(error, self.folder.path, self.state.nbytes if self.state else MARGIN)
         if failure.reason == "error" and (words := own_fault(error, self.spec, self.folder.workspace.root)):
-            failure = replace(failure, message=words)
-        if failure.reason == "error":
+            # before the first step another try would end the same way
+            failure = replace(failure, message=words, reason="error" if self.journal.steps else "setup")
+        if failure.reason in ("error", "setup"):
             traceback.print_exception(error, file=self.journal.out)
         self.journal.say(f"failed at step {step}: {failure.message}")
         message = sanitise(failure.message, 500)

@@ -242,7 +242,7 @@ def _write_vectors(
     scan, kept = RowScan(), [np.empty(0, np.float32)]
     with path.open("w+b") as out:
         out.write(bytes(HEADER_BYTES))
-        put = _in_order(out) if places is None else _at_places(out, places, file.dim)
+        put = (lambda rows: out.write(rows.data)) if places is None else _at_places(out, places, file.dim)
         for block in blocks:
             lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
             scan = scan.plus(lengths)
@@ -265,10 +265,6 @@ def _write_vectors(
         stored[slice(None) if places is None else places] = in_file
         _save(path.with_name("lengths.npy"), stored)
     return scan
-
-
-def _in_order(out: IO[bytes]) -> Callable[[Floats], object]:
-    return lambda rows: out.write(rows.data)
 
 
 def _at_places(out: IO[bytes], places: Integers, dim: int) -> Callable[[Floats], object]:

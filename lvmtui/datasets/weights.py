@@ -50,17 +50,13 @@ def default_cap(lengths: Lengths) -> int:
     if not len(sizes):
         raise ValueError("no held-out clusters")
     longest = int(sizes.max())
-    tried = sorted({longest, *_caps(longest)})
+    caps = [round(step * 10.0**power) for power in range(len(str(longest))) for step in STEPS]
+    tried = sorted({longest, *(cap for cap in caps if cap < longest)})
     expected = [expected_half_width(sizes, cap) for cap in tried]
     least = min(expected)
     if math.isinf(least):
         return longest
     return max(cap for cap, width in zip(tried, expected, strict=True) if width <= NEAR_BEST * least)
-
-
-def _caps(longest: int) -> list[int]:
-    powers = range(len(str(longest)))
-    return [cap for power in powers for step in STEPS if (cap := round(step * 10**power)) < longest]
 
 
 def expected_half_width(lengths: Lengths, cap: int | None) -> float:

@@ -138,7 +138,7 @@ class Failed:
     step: int
     reason: Reason
     """`diverged`: loss not finite; `data`: input missing or changed; `no_space`: the disk is full; `setup`: the Python
-    it was started with cannot train; `error`: else."""
+    it was started with, or the user's own code, cannot train; `error`: else."""
     message: str
     """One line."""
     active: float

@@ -360,7 +360,8 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
     if trainer and table:
         steps = table.epochs or table.steps or spec.total_steps
         return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
-    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=own.with_loss(spec.recipe))
+    recipe = replace(spec.recipe, own_loss=own.losses.get(spec.recipe.name))
+    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=recipe)
 
 
 def _split_folder(options: Options, seed: int) -> str:

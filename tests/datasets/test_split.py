@@ -326,7 +326,7 @@ def test_an_earlier_held_out_set_serves_another_expanded_arm(tmp_path: Path, fil
     expanded = file_arm("expanded", larger, tmp_path, normalise=True)
     kept = keep_held_out(first, own, trained, expanded, seed=1)
     assert kept.facts.fingerprint == kept.heldout.fingerprint == first.facts.fingerprint
-    assert np.array_equal(kept.arms["baseline"].train, first.arm(own).train)
+    assert np.array_equal(kept.arms["baseline"].train, first.arms[own].train)
     assert kept.facts.expanded.held_out > 0 and len(kept.expanded.train) > len(kept.heldout.starts)
     no_leak(kept, trained, expanded, tmp_path / "kept")
 
@@ -364,8 +364,8 @@ def test_a_split_is_read_as_it_was_written(tmp_path: Path) -> None:
     read = read_split(tmp_path / "split")
     assert read.facts == split.facts and read.heldout.fingerprint == split.facts.fingerprint
     for name in ARMS:
-        assert np.array_equal(read.arm(name).train, split.arms[name].train)
-        assert np.array_equal(read.arm(name).validation, split.arms[name].validation)
+        assert np.array_equal(read.arms[name].train, split.arms[name].train)
+        assert np.array_equal(read.arms[name].validation, split.arms[name].validation)
 
 
 @pytest.mark.parametrize("name", ["heldout_windows.npz", "expanded.npz", "split.json"])

@@ -278,7 +278,7 @@ class SlowWorkers(Workers):
     def busy(self) -> bool:
         return self._task is not None
 
-    def begin(self, folder: CampaignDir, tasks: Sequence[Task]) -> Task | None:
+    def begin(self, folder: CampaignDir, tasks: Sequence[Task], threads: int = 1) -> Task | None:
         if not tasks or self._task is not None:
             return None
         self._task = (tasks[0], folder, self._slurm.now + self.SECONDS)

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from lvmtui.formats.intent import read_intent
 from lvmtui.formats.json_codec import decode, encode_line, write_document
-from lvmtui.formats.live import Activity, Progress, write_progress
+from lvmtui.formats.live import Activity, Progress, write_live
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
@@ -266,7 +266,7 @@ class Trainer:
 
     def show(self, activity: Activity) -> None:
         with suppress(OSError):
-            write_progress(
+            write_live(
                 self.folder.progress,
                 Progress(
                     time.time(),

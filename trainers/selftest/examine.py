@@ -48,7 +48,7 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
             continue
         result = _done(name, check, bench)
         if result.ok is False:
-            fallbacks = _both(fallbacks, fallback)
+            fallbacks = Fallbacks(**{name: value or getattr(fallback, name) for name, value in vars(fallbacks).items()})
         if name == "gradients" and result.ok is False:
             result, fallbacks = _other_arithmetic(bench, result, fallbacks, results, say)
         if fallbacks.no_graph:
@@ -137,10 +137,6 @@ def _speeds(
 def _without_graph(bench: Bench, fallbacks: Fallbacks) -> Fallbacks:
     bench.recorder_of = lambda device: None
     return replace(fallbacks, no_graph=True)
-
-
-def _both(a: Fallbacks, b: Fallbacks) -> Fallbacks:
-    return Fallbacks(**{name: value or getattr(b, name) for name, value in vars(a).items()})
 
 
 def _line(result: CheckResult) -> str:
