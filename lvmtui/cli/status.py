@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,10 @@ from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import health_by_run
-from lvmtui.verdict.rows import TOO_EARLY, best_trivial, draft_row
+from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.rows import TOO_EARLY, best_trivial
 from lvmtui.verdict.table import Row as ModelRow
+from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
 WIDTH = 120
@@ -68,20 +69,19 @@ def judged(state: CampaignState) -> Judged:
     return Judged(trivial, health_by_run(state, trivial))
 
 
+def _table(state: CampaignState, known: Judged) -> Table:
+    return table_of(state, read_comparisons(state), known.trivial, known.findings)
+
+
 def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[RunRow]:
     """A row a run, in the order of the campaign."""
     many = len(state.campaign.seeds) > 1
     return [_row(state.campaign, view, eta, known, many) for view in state.runs]
 
 
-def _models(state: CampaignState, known: Judged) -> list[ModelRow]:
-    """Each model's row. Their joint verdict takes longer; the report has it."""
-    compared, models = read_comparisons(state), state.campaign.models
-    return [draft_row(state, model, compared.get(model), known.trivial, known.findings) for model in models]
-
-
-def _model_lines(rows: Sequence[ModelRow]) -> list[str]:
-    """`AMN  +0.82 % ± 0.4 so far (at 62 % of training)`: a line a model with what is known of its change by now."""
+def _model_lines(table: Table) -> list[str]:
+    """`AMN  +0.8 ± 0.4 % so far (at 62 % of training)`: a line a model, best first, with what is known by now."""
+    rows = table.rows
     width = max((len(row.title) for row in rows), default=0)
     return [f"{row.title:{width}}  {_change_words(row)}" for row in rows]
 
@@ -91,8 +91,8 @@ def _change_words(row: ModelRow) -> str:
     if row.early is not None:
         return row.early.words
     if row.estimate is not None:
-        interval = row.estimate.interval()
-        return f"{words.percent(row.change)} {interval_words(interval)}" if interval else words.percent(row.change)
+        interval = f" {interval_words(row.interval)}" if row.interval else ""
+        return words.percent(row.change) + interval
     if row.change is None:
         return TOO_EARLY if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
@@ -184,7 +184,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
         lines += [(row + first).rstrip(), *(" " * len(row) + line for line in more)]
     lines += [] if imported else ["", *textwrap.wrap(GAIN, width)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
-    lines += ["", f"change from {small} to {large}", *_model_lines(_models(state, known)), ""]
+    lines += ["", f"change from {small} to {large}", *_model_lines(_table(state, known)), ""]
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
     if state.trouble and supervisor:
@@ -202,10 +202,11 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, width: int
 
 def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
     """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
-    from lvmtui.cli.ending import outcome_of, read_table
+    from lvmtui.cli.ending import outcome_of
 
     now = time.time()
     eta, known = campaign_eta(state, now), judged(state)
+    table = _table(state, known)
     return {
         "version": 1,
         "campaign": state.campaign.id,
@@ -215,8 +216,8 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "silence": state.silence,
         "trouble": state.trouble,
         "eta": encode(eta.eta),
-        "verdict": encode(outcome := outcome_of(state.campaign.id, read_table(state))) | {"line": outcome.line},
-        "models": [model_as_json(row) for row in _models(state, known)],
+        "verdict": encode(outcome := outcome_of(state.campaign.id, table)) | {"line": outcome.line},
+        "models": [model_as_json(row) for row in table.rows],
         "runs": [run_as_json(view, eta, known.findings.get(view.planned.run, ())) for view in state.runs],
     }
 
@@ -225,7 +226,7 @@ def model_as_json(row: ModelRow) -> dict[str, Any]:
     return {
         "model": row.model,
         "change_percent": row.change,
-        "interval": encode(row.estimate.interval()) if row.estimate else None,
+        "interval": encode(row.interval),
         "early": encode(row.early),
         "words": _change_words(row),
     }
