@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from lvmtui.cli.ending import read_table
+from lvmtui.cli.shared import ExitCode, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase
@@ -15,45 +19,47 @@ from lvmtui.system.text import aligned, sanitise
 from lvmtui.verdict.answer import answer
 
 
+def campaigns(given: argparse.Namespace) -> int:
+    workspace = workspace_of(given)
+    print(json.dumps(campaigns_as_json(workspace), indent=1) if given.json else campaigns_as_text(workspace))
+    return ExitCode.OK
+
+
 def campaigns_as_text(workspace: Workspace) -> str:
     """Two lines for each campaign: what it is and how far it has come, then what it says."""
-    found = [(folder, _read(workspace, folder)) for folder in reversed(workspace.campaign_dirs())]
-    if not found:
-        return f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'"
-    rows = []
-    for folder, state in found:
-        if isinstance(state, UserError):
+    rows, said = [], []
+    for folder, state in _read(workspace):
+        if isinstance(state, str):
             rows.append((folder.id, "", "", "cannot be read"))
+            said.append(state)
         else:
             campaign = state.campaign
             what = f"{plural(len(campaign.models), 'model')}, {plural(len(campaign.seeds), 'seed')}"
             rows.append((folder.id, date(campaign.created)[:16], what, progress_words(state)))
-    said = [str(state) if isinstance(state, UserError) else answer(read_table(state)) for _, state in found]
-    lines = [line for pair in zip(aligned(rows), (f"    {words}" for words in said), strict=True) for line in pair]
+            said.append(answer(read_table(state)))
+    if not rows:
+        return f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'"
+    lines = [line for row, words in zip(aligned(rows), said, strict=True) for line in (row, f"    {words}")]
     return "\n".join([*lines, "", "name one with --campaign and its id, or part of it; commands mean the newest"])
 
 
 def campaigns_as_json(workspace: Workspace) -> dict[str, Any]:
     """The same for programs: a list under `campaigns`, the newest first."""
-    listed: list[dict[str, Any]] = []
-    for folder in reversed(workspace.campaign_dirs()):
-        state = _read(workspace, folder)
-        if isinstance(state, UserError):
-            listed.append({"campaign": folder.id, "fault": str(state)})
-            continue
-        phases = Counter(view.status.phase.value for view in state.runs)
-        listed.append(
-            {
-                "campaign": folder.id,
-                "created": state.campaign.created,
-                "models": list(state.campaign.models),
-                "seeds": list(state.campaign.seeds),
-                "runs": dict(phases),
-                "settled": state.settled,
-                "answer": answer(read_table(state)),
-            }
-        )
-    return {"version": 1, "campaigns": listed}
+    return {"version": 1, "campaigns": [_as_json(folder.id, state) for folder, state in _read(workspace)]}
+
+
+def _as_json(id: str, state: CampaignState | str) -> dict[str, Any]:
+    if isinstance(state, str):
+        return {"campaign": id, "fault": state}
+    return {
+        "campaign": id,
+        "created": state.campaign.created,
+        "models": list(state.campaign.models),
+        "seeds": list(state.campaign.seeds),
+        "runs": Counter(view.status.phase.value for view in state.runs),
+        "settled": state.settled,
+        "answer": answer(read_table(state)),
+    }
 
 
 def progress_words(state: CampaignState) -> str:
@@ -64,8 +70,10 @@ def progress_words(state: CampaignState) -> str:
     return ", ".join([f"{done} of {plural(len(state.runs), 'run')} finished", *rest])
 
 
-def _read(workspace: Workspace, folder: CampaignDir) -> CampaignState | UserError:
-    try:
-        return CampaignReader(workspace, folder).refresh()
-    except UserError as error:
-        return UserError(sanitise(str(error), 300))
+def _read(workspace: Workspace) -> Iterator[tuple[CampaignDir, CampaignState | str]]:
+    """Each campaign, the newest first, as it is now, or why it cannot be read."""
+    for folder in reversed(workspace.campaign_dirs()):
+        try:
+            yield folder, CampaignReader(workspace, folder).refresh()
+        except UserError as error:
+            yield folder, sanitise(str(error), 300)

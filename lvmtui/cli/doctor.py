@@ -8,9 +8,9 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from lvmtui.cli.shared import ExitCode, workspace_of
 from lvmtui.doctor.devices import devices, findings, self_tests_of
 from lvmtui.doctor.machine import MachineFinding, look_at_machine
 from lvmtui.formats.json_codec import encode
@@ -20,9 +20,8 @@ from lvmtui.system.numbers import plural
 WORDS = {"ok": "ok", "note": "note", "fault": "FAULT"}
 
 
-def doctor(given: argparse.Namespace, workspace: Path) -> bool:
-    """Print the page, or JSON. True if nothing that was found will fail."""
-    found = look_at_machine(workspace)
+def doctor(given: argparse.Namespace) -> int:
+    found = look_at_machine(workspace_of(given).root)
     wanted = devices() if torch_build().version else ()
     results = self_tests_of(wanted, lambda words: print(words, file=sys.stderr), again=given.again)
     found += findings(results)
@@ -30,7 +29,7 @@ def doctor(given: argparse.Namespace, workspace: Path) -> bool:
         print(json.dumps(as_json(found, [result.record for result in results if result.record]), indent=1))
     else:
         print(as_text(found, shutil.get_terminal_size((100, 24)).columns))
-    return all(finding.state != "fault" for finding in found)
+    return ExitCode.RUNS_FAILED if any(finding.state == "fault" for finding in found) else ExitCode.OK
 
 
 def as_text(findings: Sequence[MachineFinding], width: int) -> str:
@@ -39,10 +38,10 @@ def as_text(findings: Sequence[MachineFinding], width: int) -> str:
     lines = []
     for finding in findings:
         head = f"{finding.subject:{broad}}  {WORDS[finding.state]:5}  "
-        rest = max(20, width - len(head))
-        lines += _beside(head, textwrap.wrap(finding.words, rest) or [""])
+        room, below = max(width, len(head) + 20), " " * len(head)
+        lines += textwrap.wrap(finding.words, room, initial_indent=head, subsequent_indent=below) or [head]
         if finding.remedy:
-            lines += _beside(" " * len(head), textwrap.wrap(f"> {finding.remedy}", rest, subsequent_indent="  "))
+            lines += textwrap.wrap(finding.remedy, room, initial_indent=f"{below}> ", subsequent_indent=f"{below}  ")
     faults = sum(f.state == "fault" for f in findings)
     notes = sum(f.state == "note" for f in findings)
     if faults:
@@ -56,7 +55,3 @@ def as_json(findings: Sequence[MachineFinding], records: Sequence[Any]) -> dict[
     """Findings, and the records of the self-tests as they are kept."""
     faults = any(f.state == "fault" for f in findings)
     return {"ok": not faults, "findings": [encode(f) for f in findings], "self_tests": [encode(r) for r in records]}
-
-
-def _beside(head: str, words: Sequence[str]) -> list[str]:
-    return [(head if n == 0 else " " * len(head)) + line for n, line in enumerate(words)]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from lvmtui.cli.shared import ExitCode, announcer
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.embed.documents import need_syntok
-from lvmtui.embed.embed import SHORT, EmbedProgress, EmbedSettings, embed
+from lvmtui.embed.embed import SHORT, EmbedProgress, EmbedSettings
+from lvmtui.embed.embed import embed as embed_texts
 from lvmtui.embed.encoder import SentenceTransformer
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import duration, plural
 
 
-def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """Embed and tell what was made. `say` shows progress. Raises UserError."""
+def embed(given: argparse.Namespace) -> int:
     output = Path(given.output).expanduser()
     if output.suffix != ".npz":
         raise UserError(f"-o {given.output}: name a file that ends in .npz")
@@ -24,6 +24,7 @@ def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
         raise UserError(f"--batch-size {given.batch_size}: at least 1 is needed")
     if given.by == "sentences":
         need_syntok()
+    say = announcer()
     say("loading the model")
     encoder = SentenceTransformer(given.model, device=given.device, batch=given.batch_size or 64)
     settings = EmbedSettings(
@@ -35,7 +36,7 @@ def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
     )
     began = time.monotonic()
     try:
-        made = embed(Path(given.texts).expanduser(), output, encoder, settings, lambda at: say(_words(at)))
+        made = embed_texts(Path(given.texts).expanduser(), output, encoder, settings, lambda at: say(_words(at)))
     except KeyboardInterrupt:
         say("")
         print(f"interrupted; the same command goes on from what {output.name}.parts holds")
@@ -55,6 +56,7 @@ def embed_texts(given: argparse.Namespace, say: Callable[[str], None]) -> None:
         shortest, longest = made.lengths
         print(f"  their lengths are from {shortest:.3g} to {longest:.3g}; give --normalise to check and run")
     print(f"next: lvmtui check {output}{scaled}")
+    return ExitCode.OK
 
 
 def _words(at: EmbedProgress) -> str:

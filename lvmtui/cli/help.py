@@ -1,14 +1,13 @@
 """What `--help` prints: examples first, then options, on one screen of 80 by 24 characters (`run`: 40 lines).
 
-`PAGES` holds what each command's help shows before all else. A command with more options than fit names the common
-ones there; `--help-all` shows every option.
+`EXAMPLES` holds what each command's help shows before all else. A command with more options than fit has the common
+ones in `COMMON`; `--help-all` shows every option.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from lvmtui.system.errors import unknown
@@ -21,180 +20,128 @@ EVERYWHERE = "all commands"
 # -- the words ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Page:
-    """What the help of one command shows first."""
-
-    examples: tuple[tuple[str, str], ...]
-    """The commonest ways to type it, each with what it does."""
-    common: tuple[str, ...] = ()
-    """The options that `--help` shows where there are too many for a screen. Empty: all but those in `RARE`."""
-
-
 ROOT = "lvmtui"
-RARE = ("poll",)
-"""Options of all commands that only `--help-all` shows."""
-PAGES: Mapping[str, Page] = {
-    ROOT: Page(
-        (
-            ("lvmtui demo", "a verdict in minutes"),
-            ("lvmtui run --baseline small.npz --expanded large.npz", "on your vectors"),
-            ("lvmtui", "the screen"),
-        )
+EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
+    ROOT: (
+        ("lvmtui demo", "a verdict in minutes"),
+        ("lvmtui run --baseline small.npz --expanded large.npz", "on your vectors"),
+        ("lvmtui", "the screen"),
     ),
-    "demo": Page(
-        (
-            ("lvmtui demo", "one to three minutes"),
-            ("lvmtui demo --seeds 1 2 3", "a surer verdict in three times the time"),
-            ("lvmtui demo --detach", "start it and watch it on the screen: lvmtui"),
-        ),
-        ("seeds", "jobs", "engine", "plan", "detach"),
+    "demo": (
+        ("lvmtui demo", "one to three minutes"),
+        ("lvmtui demo --seeds 1 2 3", "a surer verdict in three times the time"),
+        ("lvmtui demo --detach", "start it and watch it on the screen: lvmtui"),
     ),
-    "run": Page(
-        (
-            ("lvmtui run --baseline small.npz --expanded large.npz --plan", "only plan"),
-            ("lvmtui run --baseline small.npz --expanded large.npz --seeds 1 2 3", ""),
-            ("lvmtui run --data large.npz --sizes 5", "more data?"),
-        ),
-        ("baseline", "expanded", "data", "sizes", "models", "context", "seeds", "jobs", "engine", "plan", "detach"),
+    "run": (
+        ("lvmtui run --baseline small.npz --expanded large.npz --plan", "only plan"),
+        ("lvmtui run --baseline small.npz --expanded large.npz --seeds 1 2 3", ""),
+        ("lvmtui run --data large.npz --sizes 5", "more data?"),
     ),
-    "attach": Page(
-        (
-            ("lvmtui attach", "the newest campaign; ctrl-c leaves its runs alone"),
-            ("lvmtui attach --headless", "plain lines, for a pipe or a log"),
-            ("lvmtui attach --detach", "make sure that its runs go on, and return"),
-        )
+    "attach": (
+        ("lvmtui attach", "the newest campaign; ctrl-c leaves its runs alone"),
+        ("lvmtui attach --headless", "plain lines, for a pipe or a log"),
+        ("lvmtui attach --detach", "make sure that its runs go on, and return"),
     ),
-    "status": Page(
-        (
-            ("lvmtui status", "the newest campaign"),
-            ("lvmtui status --campaign 0412", "another one; part of its id is enough"),
-            ("lvmtui status --json", "for programs"),
-        )
+    "status": (
+        ("lvmtui status", "the newest campaign"),
+        ("lvmtui status --campaign 0412", "another one; part of its id is enough"),
+        ("lvmtui status --json", "for programs"),
     ),
-    "campaigns": Page(
-        (
-            ("lvmtui campaigns", "in this folder"),
-            ("lvmtui campaigns --workspace ~/vectors", "in another one"),
-            ("lvmtui campaigns --json", "for programs"),
-        )
+    "campaigns": (
+        ("lvmtui campaigns", "in this folder"),
+        ("lvmtui campaigns --workspace ~/vectors", "in another one"),
+        ("lvmtui campaigns --json", "for programs"),
     ),
-    "serve": Page(
-        (
-            ("lvmtui serve", "prints the address; nothing can be changed there"),
-            ("lvmtui serve --control", "with the keys that change things"),
-            ("lvmtui serve --port 8080", "at another port"),
-        )
+    "serve": (
+        ("lvmtui serve", "prints the address; nothing can be changed there"),
+        ("lvmtui serve --control", "with the keys that change things"),
+        ("lvmtui serve --port 8080", "at another port"),
     ),
-    "tensorboard": Page(
-        (
-            ("lvmtui tensorboard", "goes on until all runs are over"),
-            ("lvmtui tensorboard --once", "what is there now"),
-            ("lvmtui tensorboard --output tb", "in a folder of your choice"),
-        )
+    "tensorboard": (
+        ("lvmtui tensorboard", "goes on until all runs are over"),
+        ("lvmtui tensorboard --once", "what is there now"),
+        ("lvmtui tensorboard --output tb", "in a folder of your choice"),
     ),
-    "report": Page(
-        (
-            ("lvmtui report", "Markdown"),
-            ("lvmtui report --format html --output answer.html", "to send around"),
-            ("lvmtui report --format csv --table heldout --output -", "every window"),
-        )
+    "report": (
+        ("lvmtui report", "Markdown"),
+        ("lvmtui report --format html --output answer.html", "to send around"),
+        ("lvmtui report --format csv --table heldout --output -", "every window"),
     ),
-    "pause": Page(
-        (
-            ("lvmtui pause gru", "all runs of a model"),
-            ("lvmtui pause gru/80k/1", "one run: model/arm/seed"),
-            ("lvmtui pause all", "everything, over lunch"),
-        )
+    "pause": (
+        ("lvmtui pause gru", "all runs of a model"),
+        ("lvmtui pause gru/80k/1", "one run: model/arm/seed"),
+        ("lvmtui pause all", "everything, over lunch"),
     ),
-    "resume": Page(
-        (
-            ("lvmtui resume all", "everything that is paused"),
-            ("lvmtui resume gru", "all runs of a model"),
-            ("lvmtui resume gru/80k/1", "one run: model/arm/seed"),
-        )
+    "resume": (
+        ("lvmtui resume all", "everything that is paused"),
+        ("lvmtui resume gru", "all runs of a model"),
+        ("lvmtui resume gru/80k/1", "one run: model/arm/seed"),
     ),
-    "cancel": Page(
-        (
-            ("lvmtui cancel gru/80k/1", "one run: model/arm/seed"),
-            ("lvmtui cancel all", "the whole campaign"),
-            ("lvmtui cancel gru --force", "where a run does not stop by itself"),
-        )
+    "cancel": (
+        ("lvmtui cancel gru/80k/1", "one run: model/arm/seed"),
+        ("lvmtui cancel all", "the whole campaign"),
+        ("lvmtui cancel gru --force", "where a run does not stop by itself"),
     ),
-    "retry": Page(
-        (
-            ("lvmtui retry gru/80k/1", "one run: model/arm/seed"),
-            ("lvmtui retry all", "all that failed or were cancelled"),
-            ("lvmtui retry gru --from-start", "without its checkpoint"),
-        )
+    "retry": (
+        ("lvmtui retry gru/80k/1", "one run: model/arm/seed"),
+        ("lvmtui retry all", "all that failed or were cancelled"),
+        ("lvmtui retry gru --from-start", "without its checkpoint"),
     ),
-    "queue": Page(
-        (
-            ("lvmtui queue", "the order as it is"),
-            ("lvmtui queue --jobs 2", "two runs side by side from now on"),
-            ("lvmtui queue --first gru lstm/80k", "these before the others"),
-        )
+    "queue": (
+        ("lvmtui queue", "the order as it is"),
+        ("lvmtui queue --jobs 2", "two runs side by side from now on"),
+        ("lvmtui queue --first gru lstm/80k", "these before the others"),
     ),
-    "check": Page(
-        (
-            ("lvmtui check small.npz large.npz", "before training"),
-            ("lvmtui check books.parquet --vectors emb --article book", "which columns"),
-            ("lvmtui check --split", "of a campaign"),
-        ),
-        ("context", "vectors", "article", "order", "split", "campaign"),
+    "check": (
+        ("lvmtui check small.npz large.npz", "before training"),
+        ("lvmtui check books.parquet --vectors emb --article book", "which columns"),
+        ("lvmtui check --split", "of a campaign"),
     ),
-    "embed": Page(
-        (
-            ("lvmtui embed texts/ --model sentence-transformers/all-MiniLM-L6-v2 -o v.npz", ""),
-            ("lvmtui embed texts.jsonl --text-field body --model ./my-encoder -o v.npz", ""),
-            ("lvmtui embed texts/ --model ./my-encoder -o v.npz --by paragraphs --half", ""),
-        ),
-        ("by", "device", "batch_size", "text_field"),
+    "embed": (
+        ("lvmtui embed texts/ --model sentence-transformers/all-MiniLM-L6-v2 -o v.npz", ""),
+        ("lvmtui embed texts.jsonl --text-field body --model ./my-encoder -o v.npz", ""),
+        ("lvmtui embed texts/ --model ./my-encoder -o v.npz --by paragraphs --half", ""),
     ),
-    "doctor": Page(
-        (
-            ("lvmtui doctor", "what is wrong with this machine, and what helps"),
-            ("lvmtui doctor --again", "after new drivers or another torch"),
-            ("lvmtui doctor --json", "for programs"),
-        )
+    "doctor": (
+        ("lvmtui doctor", "what is wrong with this machine, and what helps"),
+        ("lvmtui doctor --again", "after new drivers or another torch"),
+        ("lvmtui doctor --json", "for programs"),
     ),
-    "import": Page(
-        (
-            ("lvmtui import old/lstm_80k old/lstm_340k", "folders of two runs"),
-            ("lvmtui import old/* --trained-on small.npz", "judge their weights"),
-            ("lvmtui import old/lstm --arm 80k --context 10", "what they do not say"),
-        )
+    "import": (
+        ("lvmtui import old/lstm_80k old/lstm_340k", "folders of two runs"),
+        ("lvmtui import old/* --trained-on small.npz", "judge their weights"),
+        ("lvmtui import old/lstm --arm 80k --context 10", "what they do not say"),
     ),
-    "trainer": Page(
-        (
-            ('lvmtui trainer test --command "python train.py"', "try it"),
-            ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
-            ("lvmtui trainer test --help", ""),
-        )
+    "trainer": (
+        ('lvmtui trainer test --command "python train.py"', "try it"),
+        ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
+        ("lvmtui trainer test --help", ""),
     ),
-    "trainer test": Page(
-        (
-            ('lvmtui trainer test --command "python train.py"', "try it"),
-            ('lvmtui trainer test --command "python train.py" --checkpoints', "on TERM"),
-            ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
-        )
+    "trainer test": (
+        ('lvmtui trainer test --command "python train.py"', "try it"),
+        ('lvmtui trainer test --command "python train.py" --checkpoints', "on TERM"),
+        ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
     ),
-    "watch": Page(
-        (
-            ("lvmtui watch logs/", "all logs in a folder"),
-            ("lvmtui watch train.log --pattern 'epoch (?P<epoch>\\d+) loss (?P<loss>\\S+)'", ""),
-            ("lvmtui watch logs/ --once", "print the rows and stop"),
-        )
+    "watch": (
+        ("lvmtui watch logs/", "all logs in a folder"),
+        ("lvmtui watch train.log --pattern 'epoch (?P<epoch>\\d+) loss (?P<loss>\\S+)'", ""),
+        ("lvmtui watch logs/ --once", "print the rows and stop"),
     ),
-    "supervise": Page(
-        (
-            ("lvmtui supervise", "as it starts by itself"),
-            ("lvmtui supervise --workspace ~/vectors", "for another folder"),
-            ("lvmtui supervise --poll", "on a shared file system"),
-        )
+    "supervise": (
+        ("lvmtui supervise", "as it starts by itself"),
+        ("lvmtui supervise --workspace ~/vectors", "for another folder"),
+        ("lvmtui supervise --poll", "on a shared file system"),
     ),
 }
-"""By the words that are typed after `lvmtui`."""
+"""The commonest ways to type each command, with what they do, by the words that are typed after `lvmtui`."""
+COMMON = {
+    "demo": ("seeds", "jobs", "engine", "plan", "detach"),
+    "run": ("baseline", "expanded", "data", "sizes", "models", "context", "seeds", "jobs", "engine", "plan", "detach"),
+    "check": ("context", "vectors", "article", "order", "split", "campaign"),
+    "embed": ("by", "device", "batch_size", "text_field"),
+}
+"""The options that `--help` shows of commands with too many for a screen. Of others it shows all but `RARE`."""
+RARE = ("poll",)
 
 OVERVIEW = (
     ("demo", "train five small models on bundled vectors, compare them"),
@@ -245,10 +192,8 @@ class Formatter(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """Prints one line for a mistake instead of the whole usage, and a help that fits a screen."""
 
-    def __init__(self, *, page: Page | None = None, **more: Any) -> None:
-        """`page` None: a parser that only lends its options to others."""
+    def __init__(self, **more: Any) -> None:
         super().__init__(add_help=False, formatter_class=Formatter, **more)
-        self.page = page
 
     def error(self, message: str) -> NoReturn:
         then = "" if message.endswith("?") else ";"
@@ -263,12 +208,12 @@ class Parser(argparse.ArgumentParser):
         return [name for action in self._actions for name in action.option_strings]
 
     def format_help(self, everything: bool = False) -> str:
-        page = self.page or Page(())
+        name = self.prog.removeprefix(f"{ROOT} ")
         formatter = Formatter(f"{self.prog} [options]")
         needed = [action for action in self._actions if action.required or not action.option_strings]
         formatter.add_usage(self.usage, needed, [])
         formatter.add_text(self.description)
-        formatter.add_lines(page.examples, "  # ")
+        formatter.add_lines(EXAMPLES[name], "  # ")
         if self.prog == ROOT and not everything:
             formatter.add_lines(OVERVIEW, "  ")
             formatter.add_text("'lvmtui COMMAND --help' shows more of each, 'lvmtui --help-all' every option.")
@@ -278,7 +223,7 @@ class Parser(argparse.ArgumentParser):
             formatter.add_arguments(
                 action
                 for action in group._group_actions
-                if (everything or _is_common(action, page)) and (action.option_strings or action.help)
+                if (everything or _is_common(action, COMMON.get(name))) and (action.option_strings or action.help)
             )
             formatter.end_section()
         return formatter.format_help()
@@ -296,7 +241,7 @@ class HelpAll(argparse.Action):
         parser.exit()
 
 
-def _is_common(action: argparse.Action, page: Page) -> bool:
+def _is_common(action: argparse.Action, common: Collection[str] | None) -> bool:
     if action.required or not action.option_strings or action.dest in ("help", "workspace"):
         return True
-    return action.dest in page.common if page.common else action.dest not in RARE
+    return action.dest not in RARE if common is None else action.dest in common

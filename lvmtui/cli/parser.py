@@ -1,6 +1,6 @@
 """The command line as argparse knows it. Options of a campaign come from the table in `lvmtui/planning/options.py`.
 
-A command's handler is the entry of the same name in `lvmtui/cli/commands.py`.
+What carries a command out is in `HANDLERS` of `lvmtui/cli/commands.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import lvmtui
-from lvmtui.cli.help import EVERYWHERE, PAGES, ROOT, HelpAll, Parser
+from lvmtui.cli.help import EVERYWHERE, ROOT, HelpAll, Parser
 from lvmtui.embed import UNITS
 from lvmtui.planning.options import GROUPS, OPTIONS, RUNNING, Option
 
@@ -46,7 +46,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         "runs", nargs="+", metavar="RUN", help="model, model/arm, model/arm/seed, the name of a run folder, or all"
     )
 
-    parser = Parser(prog=ROOT, page=PAGES[ROOT], parents=[common, chosen])
+    parser = Parser(prog=ROOT, parents=[common, chosen])
     parser.usage = "lvmtui [--workspace DIR] [--campaign ID] [--read-only] [COMMAND ...]"
     parser.description = "train latent vector models on small and large data, watch, control, and judge"
     parser.set_defaults(command="screen", parser=parser)
@@ -57,9 +57,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     )
 
     def command(name: str, words: str, *parents: Parser) -> Parser:
-        added: Parser = commands.add_parser(
-            name, help=words, description=words, page=PAGES[name], parents=[common, *parents]
-        )
+        added: Parser = commands.add_parser(name, help=words, description=words, parents=[common, *parents])
         added.set_defaults(command=name, parser=added)
         return added
 
@@ -193,7 +191,7 @@ def _add_own_trainers(command: Callable[..., Parser], common: Parser) -> None:
     added = command("trainer", "try a trainer of your own, or what a pattern understands of its log")
     tests = added.add_subparsers(title="what", metavar="test", required=True, parser_class=Parser)
     words = "try a command on bundled vectors, or a pattern on a log"
-    added = tests.add_parser("test", help=words, description=words, page=PAGES["trainer test"], parents=[common])
+    added = tests.add_parser("test", help=words, description=words, parents=[common])
     added.set_defaults(parser=added)
     added.add_argument("log", nargs="?", metavar="LOGFILE", help="with --pattern: a log to read")
     added.add_argument("--command", dest="trainer", metavar="COMMAND", help="as in [trainers.NAME] of a campaign file")

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.cli.shared import ExitCode, campaign_of, workspace_of
+from lvmtui.formats.paths import CampaignDir
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 
@@ -16,10 +17,11 @@ EVERY = 5.0
 """Seconds between two looks of `lvmtui tensorboard`."""
 
 
-def report(given: argparse.Namespace, folder: CampaignDir) -> None:
-    """Write it and print its path, or print the report itself. Raises UserError."""
+def report(given: argparse.Namespace) -> int:
+    """Write it and print its path, or print the report itself."""
     from lvmtui.report.make import Form, render_report, write_report
 
+    folder = campaign_of(given, workspace_of(given))
     form = Form(given.format, given.self_contained)
     if form.self_contained and (form.format != "md" or not given.output):
         raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
@@ -30,6 +32,7 @@ def report(given: argparse.Namespace, folder: CampaignDir) -> None:
     else:
         output = Path(given.output) if given.output else None
         print(write_report(folder.workspace, folder.id, form, output))
+    return ExitCode.OK
 
 
 def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:
@@ -51,11 +54,13 @@ def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:
     print(given.output)
 
 
-def tensorboard(given: argparse.Namespace, workspace: Workspace, folder: CampaignDir) -> None:
-    """Write event files until every run is over; with `--once` only now. Raises UserError."""
+def tensorboard(given: argparse.Namespace) -> int:
+    """Write event files until every run is over; with `--once` only now."""
     from lvmtui.report.event_files import EventFiles
     from lvmtui.state.campaign_reader import CampaignReader
 
+    workspace = workspace_of(given)
+    folder = campaign_of(given, workspace)
     above = Path(given.output) if given.output else workspace.logs / "tensorboard"
     files = EventFiles(above / folder.id)
     reader = CampaignReader(workspace, folder)
@@ -74,3 +79,4 @@ def tensorboard(given: argparse.Namespace, workspace: Workspace, folder: Campaig
         raise UserError(f"--output {where}: cannot be written ({error.strerror}); name another folder") from None
     finally:
         files.close()
+    return ExitCode.OK

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lvmtui.cli.help import USAGE
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.patterns import Patterns, pattern_fault
 from lvmtui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from lvmtui.state.campaign_reader import CampaignState
 
 WIPE = "\r\x1b[K"
 """Clears the line of a terminal in which progress is shown."""
@@ -58,6 +63,22 @@ def named_campaign(workspace: Workspace, named: str, option: str) -> CampaignDir
     what = "means more than one" if found else "is not here"
     which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
     raise UserError(f"{option} {named} {what}; {which}: {known}")
+
+
+def read_campaign(given: argparse.Namespace) -> CampaignState:
+    """The campaign that `campaign_of` finds, as it is now. Raises UserError."""
+    from lvmtui.state.campaign_reader import CampaignReader
+
+    workspace = workspace_of(given)
+    return CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+
+
+def pattern_reader(patterns: Sequence[str]) -> Patterns:
+    """Reads lines by what `--pattern` gives. Raises UserError."""
+    for pattern in patterns:
+        if fault := pattern_fault(pattern):
+            raise UserError(f"--pattern: {fault}")
+    return Patterns(patterns)
 
 
 def line_width() -> int:

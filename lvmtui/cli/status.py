@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import shutil
 import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from lvmtui.estimate.eta import CampaignEta, campaign_eta
-from lvmtui.formats.campaign import Campaign
+from lvmtui.cli.shared import ExitCode, read_campaign
+from lvmtui.estimate.eta import CampaignEta, RunEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
-from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import aligned, padded, sanitise, width
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import health_by_run, table_of
@@ -33,26 +35,41 @@ WIDTH = 120
 """Characters in a line where there is no terminal."""
 NARROWEST = 30
 """Characters of a reason in a line, at least, however narrow the terminal."""
-
+LOOKED_BACK = 5
+"""How many other campaigns are looked at, the newest ones."""
 GAIN = "gain: best validation cosine less that of the best trivial baseline, on the run's own validation windows"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
 """What a running process does, where its own word for it is not shown."""
 
 
-@dataclass(frozen=True)
-class RunRow:
-    """One run in words."""
+class RunRow(NamedTuple):
+    """One run in words, a cell a column."""
 
     model: str
     arm: str
     seed: str
     state: str
-    epoch: str
-    gain: str
+    epoch: str = ""
+    gain: str = ""
     """See `GAIN`; empty until the baseline is known. Of imported runs the bare cosine."""
-    time: str
-    note: str
+    time: str = ""
+    note: str = ""
+
+
+def status(given: argparse.Namespace) -> int:
+    state = read_campaign(given)
+    workspace = state.dir.workspace
+    supervisor = supervisor_of(workspace)
+    if given.json:
+        print(json.dumps(status_as_json(state, supervisor), indent=1))
+        return ExitCode.OK
+    print(status_as_text(state, supervisor))
+    others = [f for f in workspace.campaign_dirs() if f.id != state.campaign.id]
+    for other in others[-LOOKED_BACK:]:
+        if not CampaignReader(workspace, other).refresh().settled:
+            print(f"campaign {other.id} is not over either: --campaign {other.id}")
+    return ExitCode.OK
 
 
 @dataclass(frozen=True)
@@ -75,15 +92,7 @@ def _table(state: CampaignState, known: Judged) -> Table:
 
 def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[RunRow]:
     """A row a run, in the order of the campaign."""
-    many = len(state.campaign.seeds) > 1
-    return [_row(state.campaign, view, eta, known, many) for view in state.runs]
-
-
-def _model_lines(table: Table) -> list[str]:
-    """`AMN  +0.8 ± 0.4 % so far (at 62 % of training)`: a line a model, best first, with what is known by now."""
-    rows = table.rows
-    width = max((len(row.title) for row in rows), default=0)
-    return [f"{row.title:{width}}  {_change_words(row)}" for row in rows]
+    return [_row(state, view, eta, known) for view in state.runs]
 
 
 def _change_words(row: ModelRow) -> str:
@@ -98,51 +107,48 @@ def _change_words(row: ModelRow) -> str:
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
 
 
-def _row(campaign: Campaign, view: RunView, eta: CampaignEta, known: Judged, many: bool) -> RunRow:
-    run, status, planned = view.state, view.status, view.planned
-    label = campaign.arm(planned.arm).label
-    seed = f"s{planned.seed}" if many else ""
-    if run is None:
-        return RunRow(
-            title_of(planned.model, campaign.titles),
-            label,
-            seed,
-            status.phase.value,
-            "",
-            "",
-            "",
-            sanitise(view.fault, 1000),
-        )
-    epochs = run.spec.total_steps / run.spec.steps_per_epoch
-    epoch = f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else ""
-    expected = eta.runs.get(planned.run)
-    if status.phase in ALIVE and expected and expected.eta:
-        spent = f"{words.duration(expected.eta.seconds)} left"
-    elif view.job is not None and view.job.waiting:
-        spent = ""  # the cluster decides; the note says what it says
-    elif status.phase is Phase.QUEUED and expected and expected.start_in is not None:
-        spent = f"in {words.duration(expected.start_in.seconds)}"
-    else:
-        spent = words.duration(run.trainer.active) if run.trainer.attempts else ""
-    note = RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason
-    if view.job is not None and status.phase in ALIVE:
-        note = f"{note}, {view.job.words}" if note else view.job.words
-    if run.trainer.interruptions and not status.over:
-        note = f"{note}, interrupted {words.plural(run.trainer.interruptions, 'time')}".removeprefix(", ")
-    if run.trainer.finished and run.trainer.finished.stopped_early:
-        note = f"ended early, best at epoch {run.trainer.finished.best_epoch:.1f}"
-    alarms = [finding.label for finding in known.findings.get(planned.run, ()) if finding.alarm]
-    note = "; ".join([*alarms, *([note] if note else [])])
-    return RunRow(
+def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judged) -> RunRow:
+    run, planned, campaign = view.state, view.planned, state.campaign
+    row = RunRow(
         title_of(planned.model, campaign.titles),
-        label,
-        seed,
-        status.phase.value,
-        epoch,
-        _gain(run, known.trivial.get(planned.run)),
-        spent,
-        sanitise(note, 1000),
+        campaign.arm(planned.arm).label,
+        f"s{planned.seed}" if len(campaign.seeds) > 1 else "",
+        view.status.phase.value,
     )
+    if run is None:
+        return row._replace(note=sanitise(view.fault, 1000))
+    epochs = run.spec.total_steps / run.spec.steps_per_epoch
+    return row._replace(
+        epoch=f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else "",
+        gain=_gain(run, known.trivial.get(planned.run)),
+        time=_time(view, run, eta.runs.get(planned.run)),
+        note=sanitise(_note(view, run, known.findings.get(planned.run, ())), 1000),
+    )
+
+
+def _time(view: RunView, run: RunState, expected: RunEta | None) -> str:
+    """Time left, time until it starts, or time it has worked."""
+    if view.status.phase in ALIVE and expected and expected.eta:
+        return f"{words.duration(expected.eta.seconds)} left"
+    if view.job is not None and view.job.waiting:
+        return ""  # the cluster decides; the note says what it says
+    if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
+        return f"in {words.duration(expected.start_in.seconds)}"
+    return words.duration(run.trainer.active) if run.trainer.attempts else ""
+
+
+def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
+    """Alarms, then why it is as it is."""
+    status, finished = view.status, run.trainer.finished
+    said = [RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason]
+    if view.job is not None and status.phase in ALIVE:
+        said.append(view.job.words)
+    if run.trainer.interruptions and not status.over:
+        said.append(f"interrupted {words.plural(run.trainer.interruptions, 'time')}")
+    if finished and finished.stopped_early:
+        said = [f"ended early, best at epoch {finished.best_epoch:.1f}"]
+    alarms = [finding.label for finding in found if finding.alarm]
+    return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 
 
 def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
@@ -167,24 +173,25 @@ def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True)
     return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(eta.ends)}"
 
 
-def status_as_text(state: CampaignState, supervisor: Identity | None, width: int | None = None) -> str:
-    """What `lvmtui status` prints. Reasons wrap at `width` characters; None: the terminal's."""
-    width = width or shutil.get_terminal_size((WIDTH, 24)).columns
+def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:
+    """What `lvmtui status` prints. Reasons wrap at so many columns; None: the terminal's."""
+    columns = columns or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
     known = judged(state)
     imported = any(view.state and view.state.spec.imported for view in state.runs)
     figure = "best" if imported else "gain"
-    rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time", ""), *rows_of(state, eta, known)]
-    columns = [[getattr(row, name) for row in rows] for name in RunRow.__dataclass_fields__]
-    widths = [max(map(len, column)) for column in columns]
+    rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
     lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
-    for *cells, note in zip(*columns, strict=True):
-        row = "".join(cell.ljust(size) + "  " for cell, size in zip(cells, widths, strict=False) if size)
-        first, *more = textwrap.wrap(note, max(NARROWEST, width - len(row))) or [""]
-        lines += [(row + first).rstrip(), *(" " * len(row) + line for line in more)]
-    lines += [] if imported else ["", *textwrap.wrap(GAIN, width)]
+    starts = aligned([row[:-1] for row in rows])
+    indent = max(map(width, starts)) + 2
+    for start, row in zip(starts, rows, strict=True):
+        head, below = padded(start, indent), " " * indent
+        room = max(columns, indent + NARROWEST)
+        lines += textwrap.wrap(row.note, room, initial_indent=head, subsequent_indent=below) or [start]
+    lines += [] if imported else ["", *textwrap.wrap(GAIN, columns)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
-    lines += ["", f"change from {small} to {large}", *_model_lines(_table(state, known)), ""]
+    changes = aligned([(row.title, _change_words(row)) for row in _table(state, known).rows])
+    lines += ["", f"change from {small} to {large}", *changes, ""]
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
     if state.trouble and supervisor:

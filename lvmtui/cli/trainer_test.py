@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections import deque
@@ -11,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvmtui.cli.shared import ExitCode, pattern_reader
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
+from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.trainer_log import (
     CheckpointSaved,
     Evaluated,
@@ -43,12 +46,30 @@ ASK_AFTER = 10.0
 """Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
 
 
+def trainer(given: argparse.Namespace) -> int:
+    patterns = given.pattern or []
+    if given.log is not None:
+        if not patterns or given.trainer:
+            raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
+        lines, understood = pattern_report(patterns, Path(given.log))
+        print("\n".join(lines))
+        return ExitCode.OK if understood else ExitCode.RUNS_FAILED
+    if not given.trainer:
+        raise UserError("trainer test: give --command, or --pattern and a log file")
+    code = ExitCode.OK
+    print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
+    for found in try_trainer(
+        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
+    ):
+        print(found.line, flush=True)
+        if found.needed and not found.works:
+            code = ExitCode.RUNS_FAILED
+    return code
+
+
 def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
-    for pattern in patterns:
-        if fault := pattern_fault(pattern):
-            raise UserError(f"--pattern: {fault}")
-    reader = Patterns(patterns)
+    reader = pattern_reader(patterns)
     lines = matched = evaluations = 0
     shown: list[str] = []
     best: float | None = None

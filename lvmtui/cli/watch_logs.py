@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from lvmtui.formats.patterns import LineReading, Patterns, pattern_fault
+from lvmtui.cli.shared import ExitCode, pattern_reader
+from lvmtui.formats.patterns import LineReading, Patterns
 from lvmtui.state.tail import LogCursor
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
@@ -48,18 +51,15 @@ class LogFacts:
 
     def after(self, reading: LineReading) -> LogFacts:
         """With one more line."""
-        cosine = self.cosine if reading.cosine is None else reading.cosine
-        best = self.best if reading.cosine is None else max(reading.cosine, -2.0 if self.best is None else self.best)
-        loss = next((v for v in (reading.loss, reading.train_loss) if v is not None), self.loss)
-        return replace(
-            self,
-            step=self.step if reading.step is None else reading.step,
-            epoch=self.epoch if reading.epoch is None else reading.epoch,
-            cosine=cosine,
-            best=best,
-            loss=loss,
-            lines=self.lines + 1,
-        )
+        figures: dict[str, Any] = {
+            "step": reading.step,
+            "epoch": reading.epoch,
+            "cosine": reading.cosine,
+            "loss": reading.train_loss if reading.loss is None else reading.loss,
+        }
+        best = max((value for value in (self.best, reading.cosine) if value is not None), default=None)
+        news = {name: value for name, value in figures.items() if value is not None}
+        return replace(self, **news, best=best, lines=self.lines + 1)
 
 
 class WatchedLog:
@@ -88,14 +88,11 @@ class Watch:
 
     def __init__(self, places: Sequence[Path], patterns: Sequence[str]) -> None:
         """Raises UserError for a place that is not there, or a pattern that is none."""
-        for pattern in patterns:
-            if fault := pattern_fault(pattern):
-                raise UserError(f"--pattern: {fault}")
         for place in places:
             if not place.exists():
                 raise UserError(f"{place}: no such file or folder; name a folder with logs")
         self._places = places
-        self._patterns = Patterns(patterns or USUAL)
+        self._patterns = pattern_reader(patterns or USUAL)
         self._logs: dict[Path, WatchedLog] = {}
 
     def look(self) -> list[LogFacts]:
@@ -136,22 +133,22 @@ def table(logs: Sequence[LogFacts], now: float) -> list[str]:
     return aligned(rows, right=range(1, 6))
 
 
-def watch(places: Sequence[Path], patterns: Sequence[str], *, once: bool) -> int:
-    """Show the table, again and again on a terminal. Returns how many logs say something. Raises UserError."""
-    seen = Watch(places, patterns)
-    if once:
+def watch(given: argparse.Namespace) -> int:
+    """Show the table, again and again on a terminal."""
+    seen = Watch([Path(place) for place in given.places], given.pattern or [])
+    if given.once or not sys.stdout.isatty():
         logs = seen.look()
         print("\n".join([*table(logs, time.time()), READ_ONLY]))
-        if not logs:
-            print("no line of any log is understood; give --pattern, see 'lvmtui trainer test'", file=sys.stderr)
-        return len(logs)
+        if logs:
+            return ExitCode.OK
+        print("no line of any log is understood; give --pattern, see 'lvmtui trainer test'", file=sys.stderr)
+        return ExitCode.RUNS_FAILED
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
-    with Live(auto_refresh=False, screen=False) as live:
+    with Live(auto_refresh=False) as live:
         while True:
-            logs = seen.look()
-            lines = [*table(logs, time.time()), READ_ONLY]
+            lines = [*table(seen.look(), time.time()), READ_ONLY]
             live.update(Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True)
             time.sleep(INTERVAL)

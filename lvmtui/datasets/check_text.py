@@ -71,8 +71,8 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
                 f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",
             ),
         ]
-    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
-    return [*lines, ("random split", f"{leak}; whole articles or blocks are held out instead"), ("fingerprint", facts.fingerprint)]
+    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window; not used"
+    return [*lines, ("random split", leak), ("fingerprint", facts.fingerprint)]
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:

@@ -27,13 +27,24 @@ class Palette:
     baseline: str = "#6b7f99"
     expanded: str = "#c2621b"
     """The arms differ in lightness too, and each line carries its label."""
+    models: tuple[str, ...] = (
+        "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9", "#333333", "#e69f00",
+    )  # fmt: skip
+    """One a model, told apart by colour-blind eyes (Okabe and Ito 2008); each curve carries its name too."""
 
     def arm(self, arm: str) -> str:
         return {"baseline": self.baseline, "expanded": self.expanded}.get(arm, self.axis)
 
 
 ON_WHITE = Palette()
-OF_THE_PAGE = Palette(*(f"var(--{name})" for name in ("paper", "ink", "dim", "baseline", "expanded")))
+OF_THE_PAGE = Palette(
+    "var(--paper)",
+    "var(--ink)",
+    "var(--dim)",
+    "var(--baseline)",
+    "var(--expanded)",
+    tuple(f"var(--model-{n})" for n in range(1, 9)),
+)
 """For a picture inside an HTML page, whose style sheet says them (`page.css`)."""
 
 

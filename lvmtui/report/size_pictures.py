@@ -6,36 +6,37 @@ import math
 from collections.abc import Mapping, Sequence
 
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
-from lvmtui.report.curves import ON_WHITE, canvas, text
+from lvmtui.report.curves import ON_WHITE, Palette, canvas, text
 from lvmtui.report.sizes import ALL, picture_of
 from lvmtui.system.numbers import cosine
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 120, 30, 34
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9", "#333333", "#e69f00")
-"""Told apart by colour-blind eyes (Okabe and Ito 2008); each curve carries its name too."""
-GREY = "#666666"
 
 
-def learning_pictures(curve: LearningCurve) -> dict[str, str]:
+def learning_pictures(curve: LearningCurve, palette: Palette = ON_WHITE) -> dict[str, str]:
     """All pictures by the name of their file: all models in one, then each model with any size judged."""
     judged = [one for one in curve.models if one.points]
-    pictures = {ALL: _svg("Learning curves", judged, curve.titles)}
-    return pictures | {picture_of(one.model): _svg(curve.title(one.model), [one], curve.titles) for one in judged}
+    pictures = {ALL: ("Learning curves", judged)}
+    pictures |= {picture_of(one.model): (curve.title(one.model), [one]) for one in judged}
+    return {name: _svg(title, drawn, curve.titles, palette) for name, (title, drawn) in pictures.items()}
 
 
-def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str]) -> str:
+def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str], palette: Palette) -> str:
     """Points with whiskers, the fitted curves, dotted beyond the largest size, and the best trivial baseline."""
     drawn = [curve for curve in curves if curve.points]
-    lines = _Frame(drawn, titles).all(drawn) if drawn else [text(LEFT, HEIGHT / 2, "no size is judged yet", GREY)]
-    return canvas(title, (WIDTH, HEIGHT), LEFT, lines)
+    if drawn:
+        lines = _Frame(drawn, titles, palette).all(drawn)
+    else:
+        lines = [text(LEFT, HEIGHT / 2, "no size is judged yet", palette.axis)]
+    return canvas(title, (WIDTH, HEIGHT), LEFT, lines, palette)
 
 
 class _Frame:
     """Turns figures into pixels."""
 
-    def __init__(self, curves: Sequence[ModelCurve], titles: Mapping[str, str]) -> None:
-        self.titles = titles
+    def __init__(self, curves: Sequence[ModelCurve], titles: Mapping[str, str], palette: Palette) -> None:
+        self.titles, self.palette = titles, palette
         points = [point for curve in curves for point in curve.points]
         windows = [p.windows for p in points] + [n for c in curves if c.fit for n, _ in c.fit.line]
         self.first, self.last = math.log(min(windows)), math.log(max(windows))
@@ -59,13 +60,13 @@ class _Frame:
         ends = sorted(curves, key=lambda curve: self.y(curve.points[-1].cosine))
         below = 0.0
         for curve in ends:
-            colour = COLOURS[list(curves).index(curve) % len(COLOURS)]
+            colour = self.palette.models[list(curves).index(curve) % len(self.palette.models)]
             below = max(self.y(curve.points[-1].cosine) + 4, below + 13)
             lines += [*self._curve(curve, colour), self._name(curve, colour, below)]
         return lines
 
     def _axes(self, curve: ModelCurve) -> list[str]:
-        bottom, colour = HEIGHT - BOTTOM, ON_WHITE.axis
+        bottom, colour = HEIGHT - BOTTOM, self.palette.axis
         lines = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="{colour}"/>']
         for value in (self.low, (self.low + self.high) / 2, self.high):
             lines.append(text(LEFT - 5, self.y(value) + 4, cosine(value), colour, "end"))
@@ -74,7 +75,7 @@ class _Frame:
             lines.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}" stroke="{colour}"/>')
             lines.append(text(x, bottom + 16, point.label, colour, "middle"))
         words = "held-out cosine over training windows, log axis; dotted: carried on beyond the data"
-        return [*lines, text(WIDTH - RIGHT, HEIGHT - 4, words, GREY, "end")]
+        return [*lines, text(WIDTH - RIGHT, HEIGHT - 4, words, self.palette.axis, "end")]
 
     def _trivial(self, curve: ModelCurve) -> list[str]:
         known = [(self.x(p.windows), self.y(p.trivial)) for p in curve.points if p.trivial is not None]
@@ -83,8 +84,8 @@ class _Frame:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
         x, y = known[0]
         return [
-            f'<polyline points="{path}" fill="none" stroke="{GREY}" stroke-dasharray="4 3"/>',
-            text(x + 4, y - 4, "best trivial baseline", GREY),
+            f'<polyline points="{path}" fill="none" stroke="{self.palette.axis}" stroke-dasharray="4 3"/>',
+            text(x + 4, y - 4, "best trivial baseline", self.palette.axis),
         ]
 
     def _curve(self, curve: ModelCurve, colour: str) -> list[str]:

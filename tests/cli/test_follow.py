@@ -126,7 +126,7 @@ def test_a_long_reason_wraps_and_keeps_its_end(tmp_path: Path) -> None:
     spec = workspace.run(campaign.runs[0]).spec
     spec.write_text('{"version": 99}')
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
-    text = status_as_text(state, None, width=80)
+    text = status_as_text(state, None, columns=80)
     lines = text.splitlines()
     assert "update lvmtui to read it" in " ".join(text.split())
     assert sum(line.startswith(" " * 20) for line in lines) >= 1, "the reason goes on below itself"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Iterator
+from pkgutil import resolve_name
 
 import pytest
 
-from lvmtui.cli.help import EVERYWHERE, OVERVIEW, PAGES, ROOT, Parser
+from lvmtui.cli.commands import HANDLERS
+from lvmtui.cli.help import COMMON, EVERYWHERE, EXAMPLES, OVERVIEW, ROOT, Parser
 from lvmtui.cli.parser import build_parser, parse
 
 SCREEN = 23
@@ -39,7 +41,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_fits_a_screen_and_begins_with_examples(name: str) -> None:
     lines = COMMANDS[name].format_help().splitlines()
     assert len(lines) <= HIGH.get(name, SCREEN) and max(map(len, lines)) <= 80
-    examples = PAGES[name].examples
+    examples = EXAMPLES[name]
     assert len(examples) == 3
     first = next(number for number, line in enumerate(lines) if line.startswith("  ") and number)
     assert lines[first - 1] == ""
@@ -50,7 +52,7 @@ def test_help_fits_a_screen_and_begins_with_examples(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_are_of_their_command_and_parse(name: str) -> None:
-    for typed, _ in PAGES[name].examples:
+    for typed, _ in EXAMPLES[name]:
         program, *arguments = shlex.split(typed)
         assert program == ROOT and (name == ROOT or typed.startswith(f"lvmtui {name}"))
         if arguments[-1:] != ["--help"]:
@@ -74,7 +76,12 @@ def test_every_command_is_in_the_overview_once() -> None:
     assert sorted([*named, "supervise"]) == sorted(name for name in COMMANDS if name != ROOT and " " not in name)
 
 
-def test_what_a_page_calls_common_exists() -> None:
-    assert PAGES.keys() == COMMANDS.keys()
-    for name, page in PAGES.items():
-        assert set(page.common) <= {action.dest for action in COMMANDS[name]._actions}
+def test_what_is_called_common_exists() -> None:
+    assert EXAMPLES.keys() == COMMANDS.keys()
+    for name, common in COMMON.items():
+        assert set(common) <= {action.dest for action in COMMANDS[name]._actions}
+
+
+def test_every_command_has_what_carries_it_out() -> None:
+    assert HANDLERS.keys() == {parser.get_default("command") for parser in COMMANDS.values()} - {None}
+    assert all(callable(resolve_name(f"lvmtui.cli.{where}")) for where in HANDLERS.values())

@@ -1,0 +1,47 @@
+"""`lvmtui pause`, `resume`, `cancel`, `retry` and `queue`: write the orders, see to a supervisor that obeys them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from lvmtui import orders
+from lvmtui.cli.shared import ExitCode, read_campaign
+from lvmtui.state.campaign_reader import RunView
+from lvmtui.supervisor.lock import ensure_supervisor
+from lvmtui.system.errors import UserError
+
+
+def pause(given: argparse.Namespace) -> int:
+    return _order(given, orders.pause)
+
+
+def resume(given: argparse.Namespace) -> int:
+    return _order(given, orders.resume)
+
+
+def cancel(given: argparse.Namespace) -> int:
+    return _order(given, lambda views: orders.cancel(views, force=given.force))
+
+
+def retry(given: argparse.Namespace) -> int:
+    return _order(given, lambda views: orders.retry(views, from_start=given.from_start))
+
+
+def _order(given: argparse.Namespace, order: Callable[[Sequence[RunView]], list[str]]) -> int:
+    state = read_campaign(given)
+    print("\n".join(order(orders.select(state, given.runs))))
+    ensure_supervisor(state.dir.workspace)
+    return ExitCode.OK
+
+
+def queue(given: argparse.Namespace) -> int:
+    state = read_campaign(given)
+    if given.jobs is None and not given.first:
+        raise UserError("queue: nothing to change; give --jobs N or --first RUN...")
+    if given.jobs is not None:
+        print(orders.set_jobs(state, given.jobs))
+    if given.first:
+        print(orders.set_order(state, orders.select(state, given.first)))
+    ensure_supervisor(state.dir.workspace)
+    return ExitCode.OK
