@@ -54,7 +54,7 @@ def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
     }
     windows = f"{facts.windows:,} of {context} vectors and the next one"
     if facts.crossing is not None:
-        windows += f"; {facts.crossing:.1%} of all runs of {context + 1} cross an article's border"
+        windows += f"; {facts.crossing:.1%} of all stretches of {context + 1} vectors cross an article's border"
     rows = facts.rows
     lines = [
         ("vectors", f"{facts.vectors:,} of {facts.dim:,} numbers; the file has {facts.bytes / 1e6:,.1f} MB"),
@@ -71,8 +71,8 @@ def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
                 f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",
             ),
         ]
-    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
-    return [*lines, ("random split", f"not used: with it {leak}"), ("fingerprint", facts.fingerprint)]
+    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window; not used"
+    return [*lines, ("random split", leak), ("fingerprint", facts.fingerprint)]
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:
@@ -98,11 +98,7 @@ def _pair_lines(pair: CheckedPair) -> list[tuple[str, str]]:
                 f"order {pair.new_forward_signal:+.3f}",
             )
         )
-    leak = (
-        f"{pair.random_leak_across:.1%} of the baseline's held-out windows would share a vector with a "
-        "training window of the expanded arm"
-    )
-    return [*lines, ("random split", leak)]
+    return lines
 
 
 def _space(pair: CheckedPair) -> str:
@@ -115,8 +111,8 @@ def _space(pair: CheckedPair) -> str:
     figures = ""
     if space.energy_new is not None and space.energy_baseline is not None and space.mean_cosine is not None:
         figures = (
-            f"; the baseline's main directions hold {space.energy_baseline:.2f} of it and {space.energy_new:.2f} of "
-            f"the new vectors, the means have a cosine of {space.mean_cosine:+.2f}"
+            f"; the baseline's main directions hold {space.energy_baseline:.2f} of the length of its own vectors and "
+            f"{space.energy_new:.2f} of the new ones'; cosine of the two means {space.mean_cosine:+.2f}"
         )
     return known + figures
 
@@ -152,6 +148,11 @@ def _file_notes(facts: CheckedFile) -> list[str]:
         same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
         back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
         notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
+    if facts.kind == "sequence":
+        notes.append(
+            f"{facts.file}: no ids of articles were found, so a held-out window may stand beside a training window of "
+            "its text; if the file has ids, name them with --article"
+        )
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
         notes.append(
             f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "

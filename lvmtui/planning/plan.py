@@ -36,7 +36,7 @@ from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of
+from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
@@ -220,7 +220,7 @@ def make_plan(
         expected=way.expected,
         hardware=there,
         started_with=started_with_now(os.environ),
-        power=power_of(campaign, judging(data.splits), workspace),
+        power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
         run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
         remarks=tuple(remarks),
         own=own,

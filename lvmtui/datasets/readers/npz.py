@@ -24,7 +24,6 @@ import numpy as np
 
 from lvmtui.datasets.readers.articles import (
     MOST_TITLES,
-    NO_IDS,
     Articles,
     Numbering,
     Numbers,
@@ -280,8 +279,6 @@ def _notes(roles: Roles, headers: Mapping[str, Header], faults: Mapping[str, str
     if rest:
         more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
         yield f"not read: {', '.join(rest[:NAMED])}{more}"
-    if not (roles.article or roles.documents or roles.contexts):
-        yield NO_IDS
 
 
 def _without_padding(document: Floats) -> Floats:

@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 
 from lvmtui.datasets.convert import convert, source_fault
-from lvmtui.datasets.readers.articles import NO_IDS
 from lvmtui.datasets.readers.refusals import FOREIGN
 from lvmtui.datasets.vector_files import open_source
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
-from tests.datasets.readers.schemas import ARTICLES, DIM, IDS, LENGTHS, PLACES, ROWS, SCHEMAS, VECTORS, npy, npz, table
+from tests.datasets.readers.schemas import ARTICLES, DIM, IDS, LENGTHS, PLACES, ROWS, SCHEMAS, VECTORS, npz, table
 
 
 def as_sets(articles: list[np.ndarray]) -> set[frozenset[tuple[float, ...]]]:
@@ -100,19 +99,6 @@ def test_what_is_wrong_with_a_table_is_said_in_one_line(tmp_path: Path, name: st
     with pytest.raises(UserError, match=words) as refused:
         convert(make(tmp_path), tmp_path, reading=reading)
     assert str(refused.value).isprintable() and "vectors.parquet: " in str(refused.value)
-
-
-def test_a_table_without_ids_is_told_that_its_windows_may_leak(tmp_path: Path) -> None:
-    without, named = table(emb=ROWS, page=PLACES.tolist()), table(emb=ROWS, doc_id=IDS.tolist())
-    assert "no ids of articles" in open_source(without(tmp_path)).facts.notes[-1]
-    assert not any("no ids" in note for note in open_source(named(tmp_path)).facts.notes)
-
-
-@pytest.mark.parametrize(
-    "made", [npz(vectors=VECTORS), npz(q=np.ones((9, 4), np.int8), scale=np.ones(9)), npy(VECTORS)]
-)
-def test_so_is_a_file_with_nothing_but_vectors(tmp_path: Path, made: Callable[[Path], Path]) -> None:
-    assert open_source(made(tmp_path)).facts.notes[-1] == NO_IDS
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.98])
