@@ -105,6 +105,11 @@ def refused_folder(path: Path) -> UserError:
     """The error for a folder without anything that is read."""
     if any((path / name).exists() for name in (".zgroup", ".zarray", "zarr.json")):
         return _error(path, next(f for f in FOREIGN if f.name == "Zarr"))
+    if any(entry.suffix.lower() in (".txt", ".md") for entry in path.iterdir()):
+        return UserError(
+            f"{shown(path)}: a folder of texts; make vectors of them first: "
+            f"lvmtui embed {shown(path)} --model NAME -o vectors.npz"
+        )
     return UserError(
         f"{shown(path)}: a folder without .npy, .parquet or .arrow files; name the file with the vectors, "
         "or a folder with a file for each document"

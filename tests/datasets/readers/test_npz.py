@@ -163,6 +163,7 @@ def lying(path: Path) -> None:
 
 BROKEN = {
     "missing": (lambda p: None, "no such file; check the path"),
+    "a folder of texts": (lambda p: (p.mkdir(), (p / "a.txt").touch()), "a folder of texts; .* lvmtui embed"),
     "a folder": (lambda p: p.mkdir(), "a folder without .npy, .parquet or .arrow files; name"),
     "a pipe": (lambda p: os.mkfifo(p), "not an ordinary file"),
     "empty": (lambda p: p.write_bytes(b""), "is empty"),
