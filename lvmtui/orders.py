@@ -141,7 +141,8 @@ def _is(phase: Phase) -> str:
 
 
 def pause(views: Sequence[RunView]) -> list[str]:
-    """Write a checkpoint, free the memory, leave; a queued run is not started. A line a run. Raises UserError.
+    """Write a checkpoint, free the memory, leave; a queued run is not started. A line a run, and one a reason for those
+    that do not allow it. Raises UserError.
 
     What cannot write a checkpoint is suspended instead, and its line says so.
     """
@@ -202,12 +203,13 @@ def _give(
     words: str | Callable[[RunView], str],
     **options: bool,
 ) -> list[str]:
-    lines = []
+    lines: list[str] = []
+    skipped: dict[str, list[str]] = {}
     for view in views:
         if reason := why_not(order if isinstance(order, str) else order(view), view):
             if len(views) == 1:
                 raise UserError(f"{view.planned.run}: {reason}")
-            lines.append(f"{view.planned.run}: passed over, it {reason}")
+            skipped.setdefault(reason, []).append(view.planned.run)
             continue
         _write(view.folder.path, partial(write_intent, view.folder.intent, want, by=who(), **options))
         lines.append(f"{view.planned.run}: {words if isinstance(words, str) else words(view)}")
@@ -215,6 +217,9 @@ def _give(
             lines.append(f"{view.planned.run}: but {fault}")
     for workspace in {view.folder.workspace for view in views}:
         ring(workspace)
+    for reason, runs in skipped.items():
+        named = runs[0] if len(runs) == 1 else f"{len(runs)} runs"
+        lines.append(f"{named}: skipped, {'it' if len(runs) == 1 else 'each'} {reason}")
     return lines
 
 

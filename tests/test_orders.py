@@ -118,7 +118,7 @@ def test_an_order_is_written_where_it_makes_sense_and_refused_with_words_where_n
     before = bench.intent()
     if state in sensible:
         (line,) = give(views)
-        assert views[0].planned.run in line and "passed over" not in line
+        assert views[0].planned.run in line and "skipped" not in line
         assert bench.intent().generation == before.generation + 1
     else:
         with pytest.raises(UserError, match=views[0].planned.run):
@@ -126,12 +126,13 @@ def test_an_order_is_written_where_it_makes_sense_and_refused_with_words_where_n
         assert bench.intent() == before
 
 
-def test_of_many_those_that_make_no_sense_are_passed_over_and_said(bench: Bench) -> None:
+def test_of_many_those_that_make_no_sense_are_skipped_and_said_a_line_a_reason(bench: Bench) -> None:
     bench.bring("finished")
     lines = orders.pause(bench.select("amn"))
-    assert len(lines) == 4 and sum("passed over, it has finished" in line for line in lines) == 1
+    assert len(lines) == 4 and lines[-1].endswith(": skipped, it has finished")
     assert bench.intent() == Intent()
-    assert all("passed over" in line for line in orders.pause(bench.select("amn")))
+    again = orders.pause(bench.select("amn"))
+    assert len(again) == 2 and "3 runs: skipped, each is paused already" in again
 
 
 def test_what_is_written(bench: Bench) -> None:

@@ -25,13 +25,24 @@ class Palette:
     baseline: str = "#6b7f99"
     expanded: str = "#c2621b"
     """The arms differ in lightness too, and each line carries its label."""
+    models: tuple[str, ...] = (
+        "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9", "#333333", "#e69f00",
+    )  # fmt: skip
+    """One a model, told apart by colour-blind eyes (Okabe and Ito 2008); each curve carries its name too."""
 
     def arm(self, arm: str) -> str:
         return {"baseline": self.baseline, "expanded": self.expanded}.get(arm, self.axis)
 
 
 ON_WHITE = Palette()
-OF_THE_PAGE = Palette(*(f"var(--{name})" for name in ("paper", "ink", "dim", "baseline", "expanded")))
+OF_THE_PAGE = Palette(
+    "var(--paper)",
+    "var(--ink)",
+    "var(--dim)",
+    "var(--baseline)",
+    "var(--expanded)",
+    tuple(f"var(--model-{n})" for n in range(1, 9)),
+)
 """For a picture inside an HTML page, whose style sheet says them (`page.css`)."""
 
 
@@ -79,21 +90,22 @@ def svg(title: str, curves: Sequence[RunCurve], context_means: Mapping[str, floa
     arms = {curve.arm for curve in drawn}
     means = {arm: c for arm, mean in context_means.items() if arm in arms and (c := finite(mean)) is not None}
     cosines = [*(y for curve in drawn for _, y in curve.points), *means.values()]
+    frame = replace(FRAME, palette=palette)
     if not drawn:
-        lines = [text(FRAME.left, FRAME.height / 2, "no evaluation yet", palette.axis)]
+        lines = [frame.nothing("no evaluation yet")]
     else:
         low, high = min(cosines), max(cosines)
         low, high = (low - 0.01, high + 0.01) if high - low < 1e-9 else (low, high)
         last = max(x for curve in drawn for x, _ in curve.points) or 1.0
-        frame = replace(FRAME, last=last, low=low, high=high)
+        frame = replace(frame, last=last, low=low, high=high)
         ends = (
             text(frame.left, frame.below + 15, "0", palette.axis),
             text(frame.beyond, frame.below + 15, f"{last:.3g}", palette.axis, "end"),
         )
-        lines = [*frame.axes(palette.axis, 3), *ends]
+        lines = [*frame.axes(digits=3), *ends]
         lines += [_mean(frame, palette.arm(arm), mean, at) for at, (arm, mean) in enumerate(means.items())]
         lines += [line for curve in drawn for line in _curve(frame, palette.arm(curve.arm), curve)]
-    return FRAME.canvas(f"{title}: validation cosine by epoch", lines, palette)
+    return frame.canvas(f"{title}: validation cosine by epoch", lines)
 
 
 def joined(places: Iterable[tuple[float, float]]) -> str:
@@ -120,6 +132,7 @@ class Frame:
     last: float = 1.0
     low: float = 0.0
     high: float = 1.0
+    palette: Palette = ON_WHITE
 
     @property
     def below(self) -> int:
@@ -137,20 +150,25 @@ class Frame:
     def y(self, value: float) -> float:
         return self.below - (self.below - self.top) * (value - self.low) / (self.high - self.low)
 
-    def axes(self, colour: str, digits: int) -> list[str]:
+    def axes(self, digits: int) -> list[str]:
         """Both axes, and three cosines at the y axis."""
+        colour = self.palette.axis
         lines = f'<path d="M{self.left} {self.top}V{self.below}H{self.beyond}" fill="none" stroke="{colour}"/>'
         values = (self.low, (self.low + self.high) / 2, self.high)
         return [lines, *(text(self.left - 5, self.y(v) + 4, cosine(v, digits), colour, "end") for v in values)]
 
-    def canvas(self, title: str, lines: Sequence[str], palette: Palette) -> str:
+    def nothing(self, words: str) -> str:
+        """Words in the place of the picture."""
+        return text(self.left, self.height / 2, words, self.palette.axis)
+
+    def canvas(self, title: str, lines: Sequence[str]) -> str:
         """A whole SVG file; `lines`: its elements but for the title."""
         width, height = self.width, self.height
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             'font-family="sans-serif" font-size="11">',
-            f'<rect width="{width}" height="{height}" fill="{palette.paper}"/>',
-            f'<text x="{self.left}" y="17" font-size="13" fill="{palette.title}">{escape(title)}</text>',
+            f'<rect width="{width}" height="{height}" fill="{self.palette.paper}"/>',
+            f'<text x="{self.left}" y="17" font-size="13" fill="{self.palette.title}">{escape(title)}</text>',
         )
         return "\n".join([*head, *lines, "</svg>", ""])
 

@@ -194,7 +194,7 @@ def _pictures(report: Report, palette: Palette) -> dict[str, str]:
         runs = [run for run in report.runs if run.model == model]
         title = runs[0].title if runs else model
         drawn[curve_file(model)] = svg(title, [run.curve for run in runs], report.validation_mean, palette)
-    return drawn | (learning_pictures(report.learning_curve) if report.learning_curve else {})
+    return drawn | (learning_pictures(report.learning_curve, palette) if report.learning_curve else {})
 
 
 def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:

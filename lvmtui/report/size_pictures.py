@@ -7,41 +7,37 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
-from lvmtui.report.curves import ON_WHITE, Frame, joined, text
+from lvmtui.report.curves import ON_WHITE, Frame, Palette, joined, text
 from lvmtui.report.sizes import ALL, picture_of
 
 FRAME = Frame(640, 320, left=56, right=120, top=30, bottom=34)
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a5c00", "#56b4e9", "#333333", "#e69f00")
-"""Told apart by colour-blind eyes (Okabe and Ito 2008); each curve carries its name too."""
-GREY = "#666666"
 
 
-def learning_pictures(curve: LearningCurve) -> dict[str, str]:
+def learning_pictures(curve: LearningCurve, palette: Palette = ON_WHITE) -> dict[str, str]:
     """All pictures by the name of their file: all models in one, then each model with any size judged."""
     judged = [one for one in curve.models if one.points]
-    pictures = {ALL: _svg("Learning curves", judged, curve.titles)}
-    return pictures | {picture_of(one.model): _svg(curve.title(one.model), [one], curve.titles) for one in judged}
+    pictures = {ALL: ("Learning curves", judged)}
+    pictures |= {picture_of(one.model): (curve.title(one.model), [one]) for one in judged}
+    return {name: _svg(title, drawn, curve.titles, palette) for name, (title, drawn) in pictures.items()}
 
 
-def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str]) -> str:
+def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str], palette: Palette) -> str:
     """Points with whiskers, the fitted curves, dotted beyond the largest size, and the best trivial baseline."""
-    lines = _drawn(curves, titles) if curves else [text(FRAME.left, FRAME.height / 2, "no size is judged yet", GREY)]
-    return FRAME.canvas(title, lines, ON_WHITE)
-
-
-def _drawn(curves: Sequence[ModelCurve], titles: Mapping[str, str]) -> list[str]:
-    frame = _frame_of(curves)
+    if not curves:
+        empty = replace(FRAME, palette=palette)
+        return empty.canvas(title, [empty.nothing("no size is judged yet")])
+    frame = _frame_of(curves, palette)
     lines = [*_axes(frame, max(curves, key=lambda curve: len(curve.points))), *_trivial(frame, curves[0])]
     below = 0.0
     for curve in sorted(curves, key=lambda curve: frame.y(curve.points[-1].cosine)):
-        colour = COLOURS[list(curves).index(curve) % len(COLOURS)]
+        colour = palette.models[list(curves).index(curve) % len(palette.models)]
         below = max(frame.y(curve.points[-1].cosine) + 4, below + 13)
         name = f"{titles.get(curve.model, curve.model)} {curve.word or ''}".rstrip()
         lines += [*_curve(frame, curve, colour), text(frame.beyond + 6, below, name, colour)]
-    return lines
+    return frame.canvas(title, lines)
 
 
-def _frame_of(curves: Sequence[ModelCurve]) -> Frame:
+def _frame_of(curves: Sequence[ModelCurve], palette: Palette) -> Frame:
     """The x axis is that of the logarithm of the windows."""
     points = [point for curve in curves for point in curve.points]
     windows = [p.windows for p in points] + [n for c in curves if c.fit for n, _ in c.fit.line]
@@ -51,7 +47,7 @@ def _frame_of(curves: Sequence[ModelCurve]) -> Frame:
     low, high = min(values), max(values)
     room = max(0.002, 0.08 * (high - low))
     last = last if last - first >= 1e-9 else first + 1
-    return replace(FRAME, first=first, last=last, low=low - room, high=high + room)
+    return replace(FRAME, first=first, last=last, low=low - room, high=high + room, palette=palette)
 
 
 def _places(frame: Frame, points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -60,14 +56,14 @@ def _places(frame: Frame, points: Iterable[tuple[float, float]]) -> list[tuple[f
 
 
 def _axes(frame: Frame, curve: ModelCurve) -> list[str]:
-    colour, bottom = ON_WHITE.axis, frame.below
-    lines = frame.axes(colour, 4)
+    colour, bottom = frame.palette.axis, frame.below
+    lines = frame.axes(digits=4)
     for point in curve.points:
         x = frame.x(math.log(point.windows))
         lines.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}" stroke="{colour}"/>')
         lines.append(text(x, bottom + 16, point.label, colour, "middle"))
     words = "held-out cosine over training windows, log axis; dotted: carried on beyond the data"
-    return [*lines, text(frame.beyond, frame.height - 4, words, GREY, "end")]
+    return [*lines, text(frame.beyond, frame.height - 4, words, colour, "end")]
 
 
 def _trivial(frame: Frame, curve: ModelCurve) -> list[str]:
@@ -76,8 +72,8 @@ def _trivial(frame: Frame, curve: ModelCurve) -> list[str]:
         return []
     x, y = known[0]
     return [
-        f'<polyline points="{joined(known)}" fill="none" stroke="{GREY}" stroke-dasharray="4 3"/>',
-        text(x + 4, y - 4, "best trivial baseline", GREY),
+        f'<polyline points="{joined(known)}" fill="none" stroke="{frame.palette.axis}" stroke-dasharray="4 3"/>',
+        text(x + 4, y - 4, "best trivial baseline", frame.palette.axis),
     ]
 
 

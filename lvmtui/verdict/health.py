@@ -76,6 +76,8 @@ class Finding:
     """With the numbers behind it."""
     short: str = ""
     """See `label`; empty: the name of the kind."""
+    on_heldout: bool = False
+    """It is about the held-out windows; what is shown beside it may be about the validation windows."""
 
     @property
     def label(self) -> str:
@@ -246,7 +248,8 @@ def _no_better(
     """A trivial baseline predicts as well."""
     if trivial is None:
         return None
-    if finished and trivial.scores and trivial.fingerprint == run.spec.split_fingerprint:
+    judged = finished is not None and bool(trivial.scores) and trivial.fingerprint == run.spec.split_fingerprint
+    if finished and judged:
         name, score = max(trivial.scores.items(), key=lambda item: item[1].cosine)
         if finished.heldout.cosine > score.cosine:
             return None
@@ -259,7 +262,8 @@ def _no_better(
             return None
         reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
     words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
-    return Finding("no_better", False, words, f"{'below' if reached < bar else 'at'} {short_trivial(name)}")
+    short = f"{'below' if reached < bar else 'at'} {short_trivial(name)}"
+    return Finding("no_better", False, words, short, on_heldout=judged)
 
 
 def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from lvmtui.formats.learning_curve import Fit, Leader, LearningCurve, ModelCurve, MoreForLess, Overtaking, Point, Worth
+from lvmtui.report import html
 from lvmtui.report.csv_table import curve_csv
+from lvmtui.report.curves import OF_THE_PAGE
 from lvmtui.report.markdown import markdown
 from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.size_questions import size_questions
@@ -42,3 +45,11 @@ def test_a_title_stands_wherever_the_report_speaks_of_a_curve() -> None:
         assert not re.search(r"(?<!learning_)\bmine\b", words), words
     assert sum("MLP mixer@5" in words for words in said) >= 8
     assert "GRU@5 to equal MLP mixer@5: 2.1 times the largest size" in questions[-1]
+
+
+def test_in_a_page_a_picture_takes_its_colours_from_the_page() -> None:
+    style = (Path(html.__file__).parent / "page.css").read_text()
+    for drawn in learning_pictures(CURVE, OF_THE_PAGE).values():
+        assert "#" not in drawn.removeprefix("<svg")
+        for name in set(re.findall(r"var\((--[a-z0-9-]+)\)", drawn)):
+            assert style.count(f"{name}: ") >= 2, f"{name} has a colour on a light and on a dark screen"

@@ -163,7 +163,8 @@ def doubts(model: ModelFacts) -> list[tuple[str, str]]:
     for run in model.runs:
         for finding in run.findings:
             if not finding.alarm and not run.alarms:
-                found.setdefault((run.arm_label, finding.label), []).append(run)
+                said = f"held-out {finding.label}" if finding.on_heldout else finding.label
+                found.setdefault((run.arm_label, said), []).append(run)
     notes = [
         f"{arm} {said} ({len(runs)} seeds)" if len(runs) > 1 else f"{runs[0].label} {said}"
         for (arm, said), runs in found.items()
