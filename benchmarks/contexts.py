@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.models import recipe_for
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.evaluate import loss_and_cosine
 from trainers.fast import faster
 from trainers.models import unit
@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 torch.manual_seed(0)
 store = bundled_arms(workspace)[1].open()
 starts = torch.from_numpy(store.window_starts(context, cross_articles=True))
-windows = Windows(torch.tensor(store.vectors), starts, context)
+windows = TensorWindows(torch.tensor(store.vectors), starts, context)
 network = build_forecaster(model, store.facts.dim, size, recipe_for("tuned", model), context, windows).train()
 forward, times = faster(network), []
 for step in range(12):

@@ -18,7 +18,8 @@ from pathlib import Path
 from command_line import folder_and_options
 
 from lvmtui.formats.campaign import PlannedRun
-from lvmtui.formats.live import read_progress
+from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.live import Progress
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Finished, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
@@ -65,7 +66,7 @@ def parts(workspace: Workspace, runs: list[PlannedRun]) -> dict[str, float]:
     spent: defaultdict[str, float] = defaultdict(float)
     for folder in map(workspace.run, runs):
         events = [decode_event(line) for line in folder.events.read_bytes().splitlines()]
-        digits = read_progress(folder.progress)
+        digits = find_document(Progress, folder.progress)
         (finished,) = (event for event in events if isinstance(event, Finished))
         assert digits is not None
         own = {

@@ -37,7 +37,7 @@ from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of, peak
 from trainers import train
-from trainers.data import RunData, Windows, open_data
+from trainers.data import RunData, TensorWindows, open_data
 from trainers.orders import Orders
 from trainers.state import build_forecaster
 
@@ -120,13 +120,13 @@ class ContextMean(CopyLast):
 
 
 @dataclass(frozen=True)
-class Shuffled(Windows):
+class Shuffled(TensorWindows):
     """Windows whose targets are other windows'."""
 
     def batch(self, which: Tensor | slice) -> tuple[Tensor, Tensor]:
-        context, _ = Windows.batch(self, which)
+        context, _ = TensorWindows.batch(self, which)
         other = torch.randperm(len(self), generator=torch.Generator().manual_seed(5))[which]
-        return context, Windows.batch(self, other)[1]
+        return context, TensorWindows.batch(self, other)[1]
 
 
 def shuffled(data: RunData) -> RunData:
@@ -263,7 +263,7 @@ def trivial_of(spec: RunSpec, root: Path) -> TrivialBaselines:
     def margin(predicted: Tensor) -> float:
         return float((predicted * target).sum(-1).mean() - (predicted * last).sum(-1).mean())
 
-    held, heldout = data.heldout.windows.batch(slice(None))
+    held, heldout = data.judged.batch(slice(None))
     cosine = float((functional.normalize(held.mean(dim=1), dim=-1) * heldout).sum(-1).mean())
     return TrivialBaselines(
         arm=spec.arm,

@@ -37,7 +37,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Trained, encode_event
+from lvmtui.formats.json_codec import encode_line
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Trained
 from lvmtui.system.files import written_beside
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Run:
     # -- how it is told --
 
     def _tell_event(self, event: Event) -> None:
-        self._send(encode_event(event), patience=PATIENCE)
+        self._send(encode_line(event), patience=PATIENCE)
 
     def _send(self, line: bytes, patience: float) -> None:
         if self._pipe is None or len(line) > LONGEST:

@@ -11,10 +11,11 @@ from typing import IO
 
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.intent import Want, write_intent
-from lvmtui.formats.live import Activity, Progress, write_progress
+from lvmtui.formats.json_codec import encode_line
+from lvmtui.formats.live import Activity, Progress, write_live
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.supervisor_log import GaveUp, Launched, Lost, Record, encode_record
+from lvmtui.formats.supervisor_log import GaveUp, Launched, Lost, Record
 from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
@@ -27,7 +28,6 @@ from lvmtui.formats.trainer_log import (
     Paused,
     Started,
     Trained,
-    encode_event,
 )
 from lvmtui.system.files import append_line, seal_archive
 from lvmtui.system.process_id import Identity, own_identity
@@ -122,11 +122,11 @@ class History:
 
     def event(self, event: Event) -> None:
         """Append to the trainer's log."""
-        append_line(self.folder.events, encode_event(event))
+        append_line(self.folder.events, encode_line(event))
 
     def record(self, record: Record) -> None:
         """Append to the supervisor's log."""
-        append_line(self.folder.supervision, encode_record(record))
+        append_line(self.folder.supervision, encode_line(record))
 
     def want(self, want: Want, **options: bool) -> None:
         """Write an order."""
@@ -214,7 +214,7 @@ class History:
     def digits(self, activity: Activity) -> None:
         """The live digits, as of now."""
         spec, share = self.spec, self.step / self.spec.total_steps
-        write_progress(
+        write_live(
             self.folder.progress,
             Progress(
                 time=self.time,

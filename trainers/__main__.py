@@ -12,9 +12,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
-from lvmtui.formats.trainer_log import Exit, Failed, encode_event
+from lvmtui.formats.trainer_log import Exit, Failed
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import append_line
 from lvmtui.system.filesystem import try_lock
@@ -65,7 +66,7 @@ def cannot_train(folder: RunDir, error: ImportError) -> Exit:
     """Log that this Python lacks what training needs: another try would end the same way."""
     what = f"{error}; install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
     print(what, file=sys.stderr)
-    append_line(folder.events, encode_event(Failed(time.time(), 0, "setup", sanitise(what, 500), 0.0)))
+    append_line(folder.events, encode_line(Failed(time.time(), 0, "setup", sanitise(what, 500), 0.0)))
     return Exit.FAILED
 
 

@@ -23,7 +23,7 @@ kill loses at most a hundred times what a checkpoint costs."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCheckpoint:
     """The checkpoint from which a run resumes."""
 
     state: dict[str, Any] | None
@@ -61,7 +61,7 @@ def save_checkpoint(folder: RunDir, state: Mapping[str, Any]) -> tuple[str, int]
     return digest, folder.checkpoint.stat().st_size
 
 
-def find_checkpoint(folder: RunDir) -> Found:
+def find_checkpoint(folder: RunDir) -> FoundCheckpoint:
     """The newest checkpoint whose checksum is right, loaded to the CPU."""
     passed_over: list[str] = []
     for path in (folder.checkpoint, folder.previous_checkpoint):
@@ -69,9 +69,9 @@ def find_checkpoint(folder: RunDir) -> Found:
             continue
         if sealed_digest(path) is not None:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            return Found(state, path.name, tuple(passed_over))
+            return FoundCheckpoint(state, path.name, tuple(passed_over))
         passed_over.append(path.name)
-    return Found(None, None, tuple(passed_over))
+    return FoundCheckpoint(None, None, tuple(passed_over))
 
 
 def remove_checkpoints(folder: RunDir) -> None:

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lvmtui.datasets.arm import open_store_of
-from lvmtui.datasets.centre import Centre
-from lvmtui.datasets.split import read_arm_windows, read_heldout
+from lvmtui.datasets.centre import ZERO, Centre
+from lvmtui.datasets.split import HeldOut, read_arm_windows, read_heldout
 from lvmtui.datasets.windows import narrowed
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system.errors import UserError
-from trainers.centre import on_device
 from trainers.device import refuse_too_large
 
 LARGE = 256 << 20
@@ -49,7 +48,7 @@ class RowFile:
 
 
 @dataclass(frozen=True)
-class Windows:
+class TensorWindows:
     """A set of windows on some vectors. Nothing is copied until a batch is asked for."""
 
     vectors: Tensor
@@ -80,28 +79,14 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Heldout:
-    """The held-out windows, with what the scores need to know of each."""
-
-    windows: Windows
-    """The windows as the model sees them."""
-    starts: np.ndarray  # (W,) int64
-    context: int
-    """Where the windows begin and how long their context is for the longest context of the campaign: runs of other
-    contexts are judged on the same targets among the same candidates."""
-    cluster: np.ndarray  # (W,) int32
-    stratum: np.ndarray  # (W,) uint8
-    group: np.ndarray | None  # (M,) int64, over the vectors: the same number is one candidate in a rank
-    fingerprint: str
-    """Fingerprint of the windows as they were read: runs that share it are judged on the same windows."""
-
-
-@dataclass(frozen=True)
 class RunData:
-    train: Windows
-    validation: Windows
-    heldout: Heldout
-    centre: Centre | None = None
+    train: TensorWindows
+    validation: TensorWindows
+    heldout: HeldOut
+    """With the longest context of the campaign: runs of other contexts are judged on the same targets among the same
+    candidates."""
+    judged: TensorWindows
+    """The held-out windows as the model sees them."""
 
 
 def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
@@ -112,10 +97,7 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
     split = workspace / spec.split
     open_store_of(spec.data, workspace)  # it is a cache that may have been deleted: then it is made again
     vectors, file = _vectors(workspace / spec.data.store / "vectors.npy", spec, device)
-    arm, held = read_arm_windows(split, spec.arm), read_heldout(split)
-    fingerprint = held.fingerprint
-    if fingerprint != spec.split_fingerprint:
-        raise UserError(f"{split}: not the held-out windows the run was planned with; start the campaign again")
+    arm, held = read_arm_windows(split, spec.arm), read_heldout(split, spec.split_fingerprint)
     found, planned = (len(arm.train), len(arm.validation)), (spec.train_windows, spec.validation_windows)
     if found != planned:
         raise UserError(f"{split}: holds {found} windows where {planned} were planned; start the campaign again")
@@ -125,17 +107,20 @@ def open_data(spec: RunSpec, workspace: Path, device: torch.device) -> RunData:
 
     centred = on_device(held.centre, device)
 
-    def windows(starts: np.ndarray) -> Windows:
+    def windows(starts: np.ndarray) -> TensorWindows:
         seen = narrowed(starts.astype(np.int64), held.context, spec.context)
-        return Windows(vectors, torch.from_numpy(seen).to(device), spec.context, file, centred)
+        return TensorWindows(vectors, torch.from_numpy(seen).to(device), spec.context, file, centred)
 
-    judging = replace(windows(held.starts), vectors=torch.from_numpy(held.judged).to(device), file=None, centred=None)
-    return RunData(
-        windows(arm.train),
-        windows(arm.validation),
-        Heldout(judging, held.starts, held.context, held.cluster, held.stratum, held.group, fingerprint),
-        held.centre,
-    )
+    judged = replace(windows(held.starts), vectors=torch.from_numpy(held.judged).to(device), file=None, centred=None)
+    return RunData(windows(arm.train), windows(arm.validation), held, judged)
+
+
+def on_device(centre: Centre | None, device: torch.device) -> Callable[[Tensor], Tensor] | None:
+    """`Centre.__call__` for tensors: rows (..., D) of the file's space at length 1 in the centred space."""
+    if centre is None:
+        return None
+    shift, scale = (torch.from_numpy(part).to(device) for part in (centre.shift, centre.scale))
+    return lambda rows: nn.functional.normalize((rows - shift) / scale, dim=-1, eps=ZERO)
 
 
 def order_of(epoch: int, windows: int, seed: int) -> np.ndarray:

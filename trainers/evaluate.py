@@ -17,12 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lvmtui.datasets.readers.source import Floats, Integers
-from lvmtui.datasets.scores import TIE, Count, forward_scores, score_and_write
-from lvmtui.datasets.split import HeldOut
+from lvmtui.datasets.scores import TIE, Count, forward_scores
 from lvmtui.formats.data_facts import ForwardScores
-from lvmtui.formats.paths import RunDir
-from lvmtui.formats.trainer_log import HeldoutScores
-from trainers.data import Heldout, Windows
+from trainers.data import TensorWindows
 from trainers.fast import faster
 from trainers.fast.operations import available, product
 from trainers.models import unit
@@ -59,7 +56,7 @@ def loss_and_cosine(by: str | Loss, raw: Tensor, predicted: Tensor, target: Tens
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Callable[[], None]) -> Validation:
+def evaluate(model: nn.Module, windows: TensorWindows, loss: str | Loss, between: Callable[[], None]) -> Validation:
     """How good `model` is on `windows`. `between` is called between batches and may raise to stop."""
     forward = faster(model.eval())
     sums = torch.zeros(3, dtype=torch.float64)
@@ -79,7 +76,7 @@ def evaluate(model: nn.Module, windows: Windows, loss: str | Loss, between: Call
 
 
 @torch.no_grad()
-def predict(model: nn.Module, windows: Windows, between: Callable[[], None]) -> np.ndarray:
+def predict(model: nn.Module, windows: TensorWindows, between: Callable[[], None]) -> np.ndarray:
     """Unit predictions for all windows, (W, D) float32 on the CPU."""
     forward = faster(model.eval())
     parts = []
@@ -102,26 +99,6 @@ def latency(model: nn.Module, context: Tensor) -> tuple[float, float]:
         if query >= WARM_UP:
             times.append(1e3 * (time.perf_counter() - started))
     return float(np.percentile(times, 50)), float(np.percentile(times, 95))
-
-
-def write_heldout(
-    folder: RunDir,
-    heldout: Heldout,
-    predicted: np.ndarray,
-    device: torch.device,
-    forward: ForwardScores | None = None,
-) -> tuple[HeldoutScores, str]:
-    """Score unit predictions (W, D) and write `heldout.npz`, one row per window: the verdict is computed from it.
-
-    Ranks are counted on `device`. Returns the means and the file's checksum. Raises OSError.
-    """
-    vectors = heldout.windows.vectors.cpu().numpy()
-    held = HeldOut(vectors, heldout.starts, heldout.cluster, heldout.stratum, heldout.group, heldout.context)
-
-    def on_device(candidates: Floats) -> Count:
-        return counting(candidates, device)
-
-    return score_and_write(folder.heldout, held, heldout.fingerprint, predicted, on_device, forward)
 
 
 def counting(candidates: Floats, device: torch.device) -> Count:
@@ -152,13 +129,13 @@ def _whole_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) -> ForwardScores | None:
-    """`forward_scores` of a trained model; None where no window is followed by four more.
-
-    `between` is called between batches and may raise to stop.
-    """
+def forward_of(
+    model: nn.Module, windows: TensorWindows, cluster: np.ndarray, between: Callable[[], None]
+) -> ForwardScores | None:
+    """`forward_scores` of a trained model on held-out windows of cluster (W,); None where none is followed by four
+    more. `between` is called between batches and may raise to stop."""
     forward = faster(model.eval())
-    vectors = heldout.windows.vectors
+    vectors = windows.vectors
 
     def predict(contexts: np.ndarray) -> np.ndarray:
         parts = []
@@ -168,5 +145,4 @@ def forward_of(model: nn.Module, heldout: Heldout, between: Callable[[], None]) 
             parts.append(forward(batch).float().cpu().numpy())
         return np.concatenate(parts)
 
-    starts, context = heldout.windows.starts.cpu().numpy(), heldout.windows.context
-    return forward_scores(predict, vectors.cpu().numpy(), starts, context, heldout.cluster)
+    return forward_scores(predict, vectors.cpu().numpy(), windows.starts.cpu().numpy(), windows.context, cluster)

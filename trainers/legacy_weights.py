@@ -26,7 +26,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Evaluated, decode_event
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.evaluate import evaluate
 from trainers.log_writer import Journal
 from trainers.state import TrainState
@@ -216,7 +216,9 @@ def check_weights(
     rows = chosen[:, None] + np.arange(spec.context + 1)
     vectors = torch.from_numpy(np.ascontiguousarray(store.vectors[rows.ravel()]))
     device = next(model.parameters()).device
-    windows = Windows(vectors.to(device), torch.arange(len(chosen), device=device) * (spec.context + 1), spec.context)
+    windows = TensorWindows(
+        vectors.to(device), torch.arange(len(chosen), device=device) * (spec.context + 1), spec.context
+    )
     reached, bar = evaluate(model, windows, spec.recipe.loss, between).cosine, _known(claimed.cosine, math.nan)
     if not reached >= bar - SHORTFALL:
         raise UserError(

@@ -8,9 +8,10 @@ import time
 from collections import Counter, defaultdict, deque
 from contextlib import suppress
 
-from lvmtui.formats.live import INTERVAL, Activity, Progress, write_progress
+from lvmtui.formats.json_codec import encode_line
+from lvmtui.formats.live import INTERVAL, Activity, Progress, write_live
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.trainer_log import Event, encode_event
+from lvmtui.formats.trainer_log import Event
 from lvmtui.system.files import LineLog
 
 RECENT = 20
@@ -71,7 +72,7 @@ class Journal:
 
     def event(self, event: Event, *, durable: bool = False) -> None:
         """Append an event; with `durable`, return only when it is synced to the disk. Raises OSError."""
-        self._events.append(encode_event(event), durable=durable)
+        self._events.append(encode_line(event), durable=durable)
 
     def say(self, words: str) -> None:
         """Print a line with the time; it goes to train.log."""
@@ -116,7 +117,7 @@ class Journal:
             checkpoint_seconds=clock.of("saving"),
         )
         with suppress(OSError):  # these figures may be lost; events may not
-            write_progress(self._folder.progress, digits)
+            write_live(self._folder.progress, digits)
 
     def _pace(self) -> float | None:
         """Median seconds a step over the last `RECENT` updates; None before the first step."""

@@ -16,9 +16,8 @@ from lvmtui.datasets.centre import Centre
 from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
 from lvmtui.system.errors import UserError
-from trainers.centre import InFileSpace
 from trainers.correction import Correction
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.device import random_state, set_random_state
 from trainers.fast import faster
 from trainers.models import build
@@ -226,13 +225,29 @@ def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
     return model.eval()
 
 
+class InFileSpace(nn.Module):
+    """A model of the centred space, seen from the file's: contexts (B, T, D) in, unit predictions (B, D) out, both in
+    the space of the file."""
+
+    def __init__(self, model: nn.Module, centre: Centre) -> None:
+        super().__init__()
+        self.model = model
+        self.centre = centre
+
+    @torch.no_grad()
+    def forward(self, context: Tensor) -> Tensor:
+        centred = torch.from_numpy(self.centre(context.cpu().numpy())).to(context.device)
+        predicted = self.model(centred)
+        return torch.from_numpy(self.centre.back(predicted.float().cpu().numpy())).to(context.device)
+
+
 def build_forecaster(
     name: str,
     dim: int,
     size: str,
     recipe: Recipe,
     context: int,
-    train: Windows | None,
+    train: TensorWindows | None,
     own: nn.Module | None = None,
 ) -> nn.Module:
     """The model as the recipe trains it: itself, or as the correction of a weighted context mean.

@@ -14,7 +14,7 @@ from torch import Tensor
 from lvmtui.formats.spec import RunSpec
 from trainers.correction import Correction
 from trainers.cuda_graph import Recorder, Replay
-from trainers.data import Windows, order_of
+from trainers.data import TensorWindows, order_of
 from trainers.evaluate import loss_and_cosine
 from trainers.models import unit
 from trainers.optimizer import rate_at
@@ -31,7 +31,7 @@ class Steps:
         self,
         spec: RunSpec,
         state: TrainState,
-        train: Windows,
+        train: TensorWindows,
         recorder: Recorder | None = None,
     ) -> None:
         """`recorder`: see `trainers.cuda_graph`; None sends every operation by itself."""

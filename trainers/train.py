@@ -9,19 +9,15 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
+from lvmtui.datasets.scores import score_and_write
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import (
-    CheckpointSaved,
-    Exit,
-    Failed,
-    Finished,
-    Started,
-)
+from lvmtui.formats.trainer_log import CheckpointSaved, Exit, Failed, Finished, Started
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.process_id import own_identity, own_launch
 from lvmtui.system.text import sanitise
@@ -47,7 +43,7 @@ from trainers.device import (
     training_code,
     versions,
 )
-from trainers.evaluate import evaluate, forward_of, latency, predict, write_heldout
+from trainers.evaluate import counting, evaluate, forward_of, latency, predict
 from trainers.failure import Diverged, failure_of
 from trainers.legacy_weights import take_over
 from trainers.log_writer import Journal
@@ -271,7 +267,8 @@ class Training:
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""
-        content = best_model(self.spec, self.place, self.known.best, self.folder.workspace.root, self.data.centre)
+        root, centre = self.folder.workspace.root, self.data.heldout.centre
+        content = best_model(self.spec, self.place, self.known.best, root, centre)
         return save_archive(self.folder.best_model, content)
 
     def between(self) -> None:
@@ -298,13 +295,13 @@ class Training:
         state.averaged.load_state_dict(state.best)
         if sealed_digest(self.folder.best_model) != place.best_digest:
             place.best_digest = self.save_best()
-        heldout = self.data.heldout
-        predicted = predict(state.averaged, heldout.windows, self.between)
-        forward = forward_of(state.averaged, heldout, self.between)
-        ranks_on = torch.device("cpu") if self.fallbacks.ranks_on_cpu else self.device
-        scores, digest = write_heldout(self.folder, heldout, predicted, ranks_on, forward)
+        held, judged = self.data.heldout, self.data.judged
+        predicted = predict(state.averaged, judged, self.between)
+        forward = forward_of(state.averaged, judged, held.cluster, self.between)
+        count = partial(counting, device=torch.device("cpu") if self.fallbacks.ranks_on_cpu else self.device)
+        scores, digest = score_and_write(self.folder.heldout, held, spec.split_fingerprint, predicted, count, forward)
         self.orders.check()
-        p50, p95 = latency(state.averaged, heldout.windows.batch(slice(0, 1))[0])
+        p50, p95 = latency(state.averaged, judged.batch(slice(0, 1))[0])
         self.journal.event(
             Finished(
                 time=time.time(),
@@ -352,8 +349,9 @@ class Training:
             step = error.step
         failure = failure_of(error, self.folder.path, self.state.nbytes if self.state else MARGIN)
         if failure.reason == "error" and (words := own_fault(error, self.spec, self.folder.workspace.root)):
-            failure = replace(failure, message=words)
-        if failure.reason == "error":
+            # before the first step another try would end the same way
+            failure = replace(failure, message=words, reason="error" if self.journal.steps else "setup")
+        if failure.reason in ("error", "setup"):
             traceback.print_exception(error, file=self.journal.out)
         self.journal.say(f"failed at step {step}: {failure.message}")
         message = sanitise(failure.message, 500)

@@ -12,7 +12,7 @@ from typing import Any
 
 import lvmtui
 from lvmtui.cli.help import EVERYWHERE, ROOT, HelpAll, Parser
-from lvmtui.embed import UNITS
+from lvmtui.embed.documents import UNITS
 from lvmtui.planning.options import GROUPS, OPTIONS, RUNNING, Option
 
 ENGINE_OPTION = "engine_option_"

@@ -25,9 +25,10 @@ from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import health_by_run
-from lvmtui.verdict.rows import TOO_EARLY, best_trivial, draft_row
+from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.rows import TOO_EARLY, best_trivial
 from lvmtui.verdict.table import Row as ModelRow
+from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
 WIDTH = 120
@@ -85,15 +86,13 @@ def judged(state: CampaignState) -> Judged:
     return Judged(trivial, health_by_run(state, trivial))
 
 
+def _table(state: CampaignState, known: Judged) -> Table:
+    return table_of(state, read_comparisons(state), known.trivial, known.findings)
+
+
 def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[RunRow]:
     """A row a run, in the order of the campaign."""
     return [_row(state, view, eta, known) for view in state.runs]
-
-
-def _models(state: CampaignState, known: Judged) -> list[ModelRow]:
-    """Each model's row. Their joint verdict takes longer; the report has it."""
-    compared, models = read_comparisons(state), state.campaign.models
-    return [draft_row(state, model, compared.get(model), known.trivial, known.findings) for model in models]
 
 
 def _change_words(row: ModelRow) -> str:
@@ -101,8 +100,8 @@ def _change_words(row: ModelRow) -> str:
     if row.early is not None:
         return row.early.words
     if row.estimate is not None:
-        interval = row.estimate.interval()
-        return f"{words.percent(row.change)} {interval_words(interval)}" if interval else words.percent(row.change)
+        interval = f" {interval_words(row.interval)}" if row.interval else ""
+        return words.percent(row.change) + interval
     if row.change is None:
         return TOO_EARLY if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
@@ -191,7 +190,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
         lines += textwrap.wrap(row.note, room, initial_indent=head, subsequent_indent=below) or [start]
     lines += [] if imported else ["", *textwrap.wrap(GAIN, columns)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
-    changes = aligned([(row.title, _change_words(row)) for row in _models(state, known)])
+    changes = aligned([(row.title, _change_words(row)) for row in _table(state, known).rows])
     lines += ["", f"change from {small} to {large}", *changes, ""]
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
@@ -210,10 +209,11 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
 
 def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:
     """What `lvmtui status --json` prints; `docs/formats.md` describes it."""
-    from lvmtui.cli.ending import outcome_of, read_table
+    from lvmtui.cli.ending import outcome_of
 
     now = time.time()
     eta, known = campaign_eta(state, now), judged(state)
+    table = _table(state, known)
     return {
         "version": 1,
         "campaign": state.campaign.id,
@@ -223,8 +223,8 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "silence": state.silence,
         "trouble": state.trouble,
         "eta": encode(eta.eta),
-        "verdict": encode(outcome := outcome_of(state.campaign.id, read_table(state))) | {"line": outcome.line},
-        "models": [model_as_json(row) for row in _models(state, known)],
+        "verdict": encode(outcome := outcome_of(state.campaign.id, table)) | {"line": outcome.line},
+        "models": [model_as_json(row) for row in table.rows],
         "runs": [run_as_json(view, eta, known.findings.get(view.planned.run, ())) for view in state.runs],
     }
 
@@ -233,7 +233,7 @@ def model_as_json(row: ModelRow) -> dict[str, Any]:
     return {
         "model": row.model,
         "change_percent": row.change,
-        "interval": encode(row.estimate.interval()) if row.estimate else None,
+        "interval": encode(row.interval),
         "early": encode(row.early),
         "words": _change_words(row),
     }

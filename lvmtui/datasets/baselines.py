@@ -33,12 +33,12 @@ from lvmtui.datasets.store import GATHERED_BYTES, Store
 from lvmtui.datasets.windows import gather, narrowed
 from lvmtui.formats.campaign import Campaign, read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
-from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
+from lvmtui.system.files import seal_archive, sealed_digest, written_beside
 
 VERSION = 1
 
@@ -161,7 +161,7 @@ def _write_context(folder: CampaignDir, campaign: Campaign, name: ArmName, short
     mean = replace(mean_of_folds(found, campaign.split_fingerprint), windows=campaign.heldout_windows)
     path = folder.baseline_scores(name, 0, shorter)
     if find_document(TrivialBaselines, path) != mean:
-        replace_file(path, dump_document(encode(mean)))
+        write_document(path, mean)
     return mean
 
 
@@ -227,7 +227,7 @@ def _write_split(
         with beside.open("wb") as file:
             np.savez(file, allow_pickle=False, version=np.int64(VERSION), **arrays)
         document = replace(document, checksum=seal_archive(beside))
-    replace_file(path, dump_document(encode(document)))
+    write_document(path, document)
     return document
 
 

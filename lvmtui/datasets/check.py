@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
-from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
+from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
@@ -43,7 +43,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     context: int = USUAL_CONTEXT,
     progress: Progress | None = None,
     cache: Path | None = None,
-) -> Check:
+) -> DataCheck:
     """Check one file, or two as baseline and expanded; the word `bundled` means the bundled arms.
 
     What is wrong with a file becomes a fault of the result. A file's compact store is made in `cache`, or in the
@@ -73,7 +73,7 @@ def check_arms(
     faults: tuple[str, ...] = (),
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
-) -> Check:
+) -> DataCheck:
     """Check arms whose stores are made: one, baseline and expanded, or several from small to large.
 
     `groups`: what they have in common (`clusters.group_arms`), found here if it is not given.
@@ -97,10 +97,11 @@ def check_arms(
             faults = (*faults, str(error))
     neighbours = groups.facts if groups else None
     # A fault makes a note about the same rows pointless: no windows, no order; other dimensions, nothing in common.
-    return Check(files, pair, faults, () if faults else tuple(notes_on(files, pair, neighbours)), neighbours, context)
+    notes = () if faults else tuple(notes_on(files, pair, neighbours))
+    return DataCheck(files=files, pair=pair, faults=faults, notes=notes, neighbours=neighbours, context=context)
 
 
-def _no_windows(facts: FileFacts, arm: Arm, context: int) -> str:
+def _no_windows(facts: CheckedFile, arm: Arm, context: int) -> str:
     longest = (store := arm.open()).longest_context
     if store.facts.file_kind == "sequences":
         return f"{facts.file}: its contexts have {longest} vectors; --context {longest} or less can be taken from it"
@@ -144,7 +145,7 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
     return notes
 
 
-def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) -> FileFacts:
+def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) -> CheckedFile:
     """Look at all of an arm's vectors, in constant memory. `group` (n,): equal for rows that are the same."""
     store = arm.open()
     first, stop = arm.rows
@@ -154,7 +155,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
     runs = arm.vectors - context
     chance, spread = chance_of(store.vectors, arm.rows)
-    return FileFacts(
+    return CheckedFile(
         file=arm.title,
         label=arm.label,
         vectors=arm.vectors,
@@ -176,12 +177,12 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     )
 
 
-def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int) -> PairFacts:
+def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int) -> CheckedPair:
     """What the two have in common. `groups` is None where their dimensions differ."""
     small, large = baseline.open(), expanded.open()
     ratio = expanded.vectors / baseline.vectors
     if groups is None:
-        return PairFacts(ratio, 0.0, False, "no", 0.0)
+        return CheckedPair(ratio=ratio, shared=0.0, baseline_is_part=False, same_space="no")
     base, full = groups.of
     starts = large.window_starts(context, expanded.rows) - expanded.rows[0]
     train, _ = _random_split(starts)
@@ -195,7 +196,7 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
     together = _together(large, expanded.rows) & new[1:] & new[:-1]
     coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts, context)
     small.release()
-    return PairFacts(
+    return CheckedPair(
         ratio=ratio,
         shared=shared,
         baseline_is_part=shared >= PART,

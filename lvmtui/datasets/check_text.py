@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from lvmtui.datasets.check_facts import Check, FileFacts, PairFacts
+from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
 
@@ -17,7 +17,7 @@ INCOHERENT = 0.5
 """Share of the baseline's coherence below which new rows are not text like it."""
 
 
-def check_as_text(checked: Check, width: int = 10_000) -> str:
+def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
     """The check as plain lines, without colour, wrapped to `width` characters."""
     lines = []
     for facts in checked.files:
@@ -46,7 +46,7 @@ def _wrapped(line: str, width: int) -> str:
     return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False)
 
 
-def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
+def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
     articles = {
         "articles": f"{facts.articles:,}",
         "sequence": "not named; all vectors follow each other",
@@ -54,7 +54,7 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
     }
     windows = f"{facts.windows:,} of {context} vectors and the next one"
     if facts.crossing is not None:
-        windows += f"; {facts.crossing:.1%} of all runs of {context + 1} cross an article's border"
+        windows += f"; {facts.crossing:.1%} of all stretches of {context + 1} vectors cross an article's border"
     rows = facts.rows
     lines = [
         ("vectors", f"{facts.vectors:,} of {facts.dim:,} numbers; the file has {facts.bytes / 1e6:,.1f} MB"),
@@ -71,8 +71,8 @@ def _file_lines(facts: FileFacts, context: int) -> list[tuple[str, str]]:
                 f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",
             ),
         ]
-    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window"
-    return [*lines, ("random split", f"not used: with it {leak}"), ("fingerprint", facts.fingerprint)]
+    leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window; not used"
+    return [*lines, ("random split", leak), ("fingerprint", facts.fingerprint)]
 
 
 def _lengths(shortest: float | None, longest: float | None) -> str:
@@ -83,7 +83,7 @@ def _lengths(shortest: float | None, longest: float | None) -> str:
     return f"all {low}" if low == high else f"{low} to {high}"
 
 
-def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
+def _pair_lines(pair: CheckedPair) -> list[tuple[str, str]]:
     part = ", a part of it" if pair.baseline_is_part else ""
     lines = [
         ("ratio", f"{pair.ratio:.2f}"),
@@ -98,14 +98,10 @@ def _pair_lines(pair: PairFacts) -> list[tuple[str, str]]:
                 f"order {pair.new_forward_signal:+.3f}",
             )
         )
-    leak = (
-        f"{pair.random_leak_across:.1%} of the baseline's held-out windows would share a vector with a "
-        "training window of the expanded arm"
-    )
-    return [*lines, ("random split", leak)]
+    return lines
 
 
-def _space(pair: PairFacts) -> str:
+def _space(pair: CheckedPair) -> str:
     known = {"yes": "the same", "no": "not the same", "unknown": "unknown"}[pair.same_space]
     space = pair.space
     if space is None:
@@ -115,8 +111,8 @@ def _space(pair: PairFacts) -> str:
     figures = ""
     if space.energy_new is not None and space.energy_baseline is not None and space.mean_cosine is not None:
         figures = (
-            f"; the baseline's main directions hold {space.energy_baseline:.2f} of it and {space.energy_new:.2f} of "
-            f"the new vectors, the means have a cosine of {space.mean_cosine:+.2f}"
+            f"; the baseline's main directions hold {space.energy_baseline:.2f} of the length of its own vectors and "
+            f"{space.energy_new:.2f} of the new ones'; cosine of the two means {space.mean_cosine:+.2f}"
         )
     return known + figures
 
@@ -134,7 +130,7 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
 # Notes ----------------------------------------------------------------------------------------------------------------
 
 
-def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Neighbours | None) -> list[str]:
+def notes_on(files: Sequence[CheckedFile], pair: CheckedPair | None, neighbours: Neighbours | None) -> list[str]:
     """What a person should know before starting, one sentence each."""
     notes = [note for facts in files for note in _file_notes(facts)]
     if pair is not None:
@@ -144,7 +140,7 @@ def notes_on(files: Sequence[FileFacts], pair: PairFacts | None, neighbours: Nei
     return notes
 
 
-def _file_notes(facts: FileFacts) -> list[str]:
+def _file_notes(facts: CheckedFile) -> list[str]:
     notes = []
     notes += [f"{facts.file}: {note}" for note in facts.reading]
     if facts.rows.off_unit:
@@ -152,6 +148,11 @@ def _file_notes(facts: FileFacts) -> list[str]:
         same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
         back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
         notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
+    if facts.kind == "sequence":
+        notes.append(
+            f"{facts.file}: no ids of articles were found, so a held-out window may stand beside a training window of "
+            "its text; if the file has ids, name them with --article"
+        )
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
         notes.append(
             f"{facts.file}: its windows hardly follow each other; windows that hold the same vectors in "
@@ -169,7 +170,7 @@ def _file_notes(facts: FileFacts) -> list[str]:
     return notes
 
 
-def _pair_notes(files: Sequence[FileFacts], pair: PairFacts) -> list[str]:
+def _pair_notes(files: Sequence[CheckedFile], pair: CheckedPair) -> list[str]:
     notes = []
     if pair.same_space == "unknown":
         notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")

@@ -26,7 +26,7 @@ from lvmtui.datasets.joined import Joined
 from lvmtui.datasets.readers.source import Floats, Integers, Source, SourceFacts, shown
 from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
 from lvmtui.datasets.vector_files import Identity
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
@@ -221,7 +221,7 @@ def _write(
             encoder=file.encoder,
             notes=(*file.notes, *notes),
         )
-        replace_file(part / "store.json", dump_document(encode(facts)))
+        write_document(part / "store.json", facts)
         if vector_files.identify(file.path) != identity:
             raise UserError(f"{shown(file.path)}: changed while it was read; wait until it is complete and try again")
         sync_folder(part)
@@ -242,7 +242,7 @@ def _write_vectors(
     scan, kept = RowScan(), [np.empty(0, np.float32)]
     with path.open("w+b") as out:
         out.write(bytes(HEADER_BYTES))
-        put = _in_order(out) if places is None else _at_places(out, places, file.dim)
+        put = (lambda rows: out.write(rows.data)) if places is None else _at_places(out, places, file.dim)
         for block in blocks:
             lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
             scan = scan.plus(lengths)
@@ -265,10 +265,6 @@ def _write_vectors(
         stored[slice(None) if places is None else places] = in_file
         _save(path.with_name("lengths.npy"), stored)
     return scan
-
-
-def _in_order(out: IO[bytes]) -> Callable[[Floats], object]:
-    return lambda rows: out.write(rows.data)
 
 
 def _at_places(out: IO[bytes], places: Integers, dim: int) -> Callable[[Floats], object]:

@@ -24,7 +24,7 @@ from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
 from lvmtui.datasets.windows import Mask, covered, touches
-from lvmtui.formats.spec import USUAL_CONTEXT
+from lvmtui.formats.spec import USUAL_CONTEXT, arm_names
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
 
@@ -52,18 +52,17 @@ few windows are left."""
 class _Ground:
     """What every fold of a comparison is drawn from."""
 
-    baseline: Arm
-    expanded: Arm
-    base: Side
-    full: Side
+    arms: Sequence[Arm]
+    """Smallest first."""
+    sides: Sequence[Side]
+    """Each arm, cut into the clusters of the union of the first and the last; numbers from its end on are the arm's
+    alone."""
     union: Union
     same: float
     context: int
     cross_articles: bool
     baseline_used: bool
     """Another program has trained on the baseline, nobody knows on which of its windows."""
-    between: tuple[tuple[Arm, Side], ...] = ()
-    """The arms between the two, cut into the clusters of the union; numbers from its end on are theirs alone."""
 
 
 def draw_split(
@@ -131,7 +130,7 @@ def draw_sizes(  # noqa: PLR0913  what is drawn, from what, for whom
     found: list[Split] = []
     sizes: Sequence[int | None] = ()
     for split, drawn_by in zip(splits, seeds, strict=False):
-        pool = Pool(ground.full, ground.union, split.expanded.train, subsets, drawn_by)
+        pool = Pool(ground.sides[-1], ground.union, split.expanded.train, subsets, drawn_by)
         sizes = sizes or choose(pool)
         found.append(sized(split, [pool.size(vectors) for vectors in sizes]))
     return tuple(found)
@@ -160,11 +159,10 @@ def keep_held_out(
             f"{expanded.title}: beside the held-out windows of the baseline runs {counts.train:,} training and "
             f"{counts.validation:,} validation windows are left; {_cure(expanded, full)}"
         )
-    own_counts = earlier.facts.baseline if own == "baseline" else earlier.facts.expanded
     # The finished runs may hold near-copies that were not known as such when their split was made.
     same = max(groups.same, earlier.facts.same)
-    facts = replace(earlier.facts, baseline=own_counts, expanded=counts, same=same)
-    return Split(earlier.heldout, earlier.arm(own), windows, facts)
+    facts = replace(earlier.facts, same=same).with_counts((earlier.facts.arms[own], counts))
+    return Split(earlier.heldout, {"baseline": earlier.arms[own], "expanded": windows}, facts)
 
 
 # ------------------------------------------------------------------------------------------------------ drawing
@@ -175,15 +173,13 @@ def _ground(
 ) -> _Ground:
     """What the draw needs to know of the arms, given from small to large."""
     groups = groups or group_arms(*arms)
-    expanded, of_expanded = arms[-1], groups.of[-1]
-
-    def beside(number: int) -> tuple[Side, Side, Union]:
-        two = Groups((groups.of[number], of_expanded), groups.facts)
-        return union_of(arms[number], expanded, cross_articles, two, context)
-
-    base, full, union = beside(0)
-    between = tuple((arms[number], beside(number)[0]) for number in range(1, len(arms) - 1))
-    return _Ground(arms[0], expanded, base, full, union, groups.same, context, cross_articles, baseline_used, between)
+    cut = [
+        union_of(arm, arms[-1], cross_articles, Groups((of, groups.of[-1]), groups.facts), context)
+        for arm, of in zip(arms[:-1], groups.of, strict=False)
+    ]
+    _, full, union = cut[0]
+    sides = [*(side for side, _, _ in cut), full]
+    return _Ground(arms, sides, union, groups.same, context, cross_articles, baseline_used)
 
 
 def _free(ground: _Ground) -> Union:
@@ -191,10 +187,10 @@ def _free(ground: _Ground) -> Union:
 
     Where the baseline was used, that is where no vector of the cluster, in whatever copy, is one of the baseline's.
     """
-    union, full = ground.union, ground.full
+    union, full = ground.union, ground.sides[-1]
     if not ground.baseline_used:
         return union
-    used = _with_gap(np.isin(full.group, ground.base.group), full.runs_on)
+    used = _with_gap(np.isin(full.group, ground.sides[0].group), full.runs_on)
     touched = np.bincount(full.cluster_of[used], minlength=len(union.windows)) > 0
     return replace(union, windows=np.where(touched | ~union.in_expanded, 0, union.windows))
 
@@ -240,70 +236,65 @@ def _draw(union: Union, windows: Integers, share: float, salt: str) -> Mask:
 
 def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | None) -> Split:
     """The split with these clusters held out. Raises UserError where too little is left."""
-    baseline, expanded, union = ground.baseline, ground.expanded, ground.union
+    union = ground.union
     if held.sum() < 2:
         raise UserError(_too_few(ground, fold))
     salt = f"validation {seed}" if fold is None else f"validation {seed} fold {fold}"
     validation = _draw(union, np.where(held, 0, union.windows), VALIDATION_SHARE, salt)
-    heldout = _held_out_windows(ground.base, ground.full, union, held)
+    heldout = _held_out_windows(ground.sides[0], ground.sides[-1], union, held)
     assert heldout.group is not None
-    full_windows, full_counts = _arm_windows(ground.full, held, validation, heldout.group)
-    if ground.baseline_used:
-        base_windows, base_counts = _all_windows(ground.base, baseline.rows)
-    else:
-        base_windows, base_counts = _arm_windows(ground.base, held, validation, heldout.group)
-    between = []
-    for arm, side in ground.between:
-        more = max(0, int(side.cluster_of.max()) + 1 - len(held))
-        theirs = [np.append(mask, np.zeros(more, bool)) for mask in (held, validation)]
-        between.append((arm, side, *_arm_windows(side, theirs[0], theirs[1], heldout.group)))
-    for arm, side, counts in (
-        (baseline, ground.base, base_counts),
-        *((arm, side, counts) for arm, side, _, counts in between),
-        (expanded, ground.full, full_counts),
-    ):
-        if not counts.train or not (counts.validation or (ground.baseline_used and arm is baseline)):
+    windows, counts = [], []
+    for number, (arm, side) in enumerate(zip(ground.arms, ground.sides, strict=True)):
+        used = ground.baseline_used and number == 0
+        if used:
+            own, count = _all_windows(side, arm.rows)
+        else:
+            alone = np.zeros(max(0, int(side.cluster_of.max()) + 1 - len(held)), bool)
+            own, count = _arm_windows(side, np.append(held, alone), np.append(validation, alone), heldout.group)
+        if not count.train or not (count.validation or used):
             raise UserError(
-                f"{arm.title}: of {counts.windows:,} windows no {'validation' if counts.train else 'training'} ones "
-                f"are left ({counts.held_out:,} are held out, {counts.equal_to_held_out:,} repeat a held-out vector); "
+                f"{arm.title}: of {count.windows:,} windows no {'validation' if count.train else 'training'} ones "
+                f"are left ({count.held_out:,} are held out, {count.equal_to_held_out:,} repeat a held-out vector); "
                 f"{_cure(arm, side)}"
             )
+        windows.append(own)
+        counts.append(count)
     numbers, heldout_cluster = np.unique(heldout.cluster, return_inverse=True)
     heldout = replace(heldout, cluster=heldout_cluster.astype(np.int32))
-    own = heldout.stratum == 0
+    of_baseline = heldout.stratum == 0
     facts = SplitFacts(
         seed=seed,
         cross_articles=ground.cross_articles,
         share=share,
         fingerprint=heldout.fingerprint,
         windows=len(heldout.starts),
-        windows_own=int(own.sum()),
+        windows_own=int(of_baseline.sum()),
         clusters=len(numbers),
-        clusters_own=len(np.unique(heldout.cluster[own])),
+        clusters_own=len(np.unique(heldout.cluster[of_baseline])),
         effective_clusters=effective_clusters(heldout.cluster),
-        effective_clusters_own=effective_clusters(heldout.cluster[own]),
-        effective_clusters_new=effective_clusters(heldout.cluster[~own]),
-        baseline=base_counts,
-        expanded=full_counts,
+        effective_clusters_own=effective_clusters(heldout.cluster[of_baseline]),
+        effective_clusters_new=effective_clusters(heldout.cluster[~of_baseline]),
+        baseline=counts[0],
+        expanded=counts[-1],
         cluster_names=tuple(union.names[n] for n in numbers.tolist()),
         same=ground.same,
         fold=fold,
         context=ground.context,
-        between=tuple(counts for *_, counts in between),
+        between=tuple(counts[1:-1]),
     )
-    return Split(heldout, base_windows, full_windows, facts, tuple(windows for _, _, windows, _ in between))
+    return Split(heldout, dict(zip(arm_names(len(windows)), windows, strict=True)), facts)
 
 
 def _too_few(ground: _Ground, fold: int | None) -> str:
     """Why nothing can be held out, and what to do."""
     clusters = int((_free(ground).windows > 0).sum())
-    titles = f"{ground.baseline.title} and {ground.expanded.title}"
-    apart = f" that have no vector in common with {ground.baseline.title}" if ground.baseline_used else ""
+    small, large = ground.arms[0].title, ground.arms[-1].title
+    apart = f" that have no vector in common with {small}" if ground.baseline_used else ""
     enough = "ten or more are needed" if fold is None else "ten or more for each seed are needed with --folds"
     return (
-        f"{titles}: only {clusters} articles that have {ground.context + 1} vectors, or blocks of "
+        f"{small} and {large}: only {clusters} articles that have {ground.context + 1} vectors, or blocks of "
         f"{block_of(ground.context)} vectors, to hold out from{apart}; {enough}, "
-        f"{_cure(ground.expanded, ground.full, 'give larger files')}"
+        f"{_cure(ground.arms[-1], ground.sides[-1], 'give larger files')}"
     )
 
 

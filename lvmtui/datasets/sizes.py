@@ -22,6 +22,7 @@ from lvmtui.datasets.clusters import Side, Union
 from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.split import ArmWindows, Split
 from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.spec import arm_names
 from lvmtui.system.errors import UserError
 
 Subsets = Literal["random", "file"]
@@ -99,14 +100,15 @@ def sized(split: Split, sizes: Sequence[Size]) -> Split:
             )
     validation = split.expanded.validation
     windows = [ArmWindows(size.starts, validation) for size in sizes]
-    smaller = [
-        replace(split.facts.expanded, windows=len(one.train) + len(validation), train=len(one.train), **_UNCUT)
+    whole = split.facts.expanded
+    counts = [
+        replace(whole, windows=len(one.train) + len(validation), train=len(one.train), **_UNCUT)
+        if len(one.train) < whole.train
+        else whole
         for one in windows
     ]
-    facts = replace(split.facts, baseline=smaller[0], between=tuple(smaller[1:-1]))
-    if len(windows[-1].train) < len(split.expanded.train):
-        facts = replace(facts, expanded=smaller[-1])
-    return replace(split, baseline=windows[0], between=tuple(windows[1:-1]), expanded=windows[-1], facts=facts)
+    arms = dict(zip(arm_names(len(windows)), windows, strict=True))
+    return replace(split, arms=arms, facts=split.facts.with_counts(counts))
 
 
 def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ...]:

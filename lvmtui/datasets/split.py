@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,11 @@ from lvmtui.datasets.centre import Centre
 from lvmtui.datasets.near_copies import EQUAL
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.formats.data_facts import Centring
-from lvmtui.formats.json_codec import dump_document, encode, read_document
-from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, arm_names
+from lvmtui.formats.json_codec import read_document, write_document
+from lvmtui.formats.spec import USUAL_CONTEXT, arm_names
 from lvmtui.formats.spec import Arm as ArmName
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, seal_archive, sealed_digest, written_beside
+from lvmtui.system.files import seal_archive, sealed_digest, written_beside
 
 VERSION = 1
 HELDOUT = "heldout_windows.npz"
@@ -99,6 +100,10 @@ class SplitFacts:
         counts = (self.baseline, *self.between, self.expanded)
         return dict(zip(arm_names(len(counts)), counts, strict=True))
 
+    def with_counts(self, counts: Sequence[ArmCounts]) -> SplitFacts:
+        """The facts with other counts of the arms, smallest first."""
+        return replace(self, baseline=counts[0], between=tuple(counts[1:-1]), expanded=counts[-1])
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -154,20 +159,13 @@ class ArmWindows:
 @dataclass(frozen=True)
 class Split:
     heldout: HeldOut
-    baseline: ArmWindows
-    expanded: ArmWindows
+    arms: Mapping[ArmName, ArmWindows]
+    """Smallest first."""
     facts: SplitFacts
-    between: tuple[ArmWindows, ...] = ()
-    """Windows of the arms between the two, smallest first."""
 
     @property
-    def arms(self) -> dict[ArmName, ArmWindows]:
-        """The windows of all arms by name, smallest first."""
-        windows = (self.baseline, *self.between, self.expanded)
-        return dict(zip(arm_names(len(windows)), windows, strict=True))
-
-    def arm(self, name: ArmName) -> ArmWindows:
-        return self.arms[name]
+    def expanded(self) -> ArmWindows:
+        return self.arms["expanded"]
 
     def write(self, folder: Path, beside: Path | None = None) -> None:
         """Write the folder; split.json comes last, and with it the split exists. Raises OSError.
@@ -179,7 +177,7 @@ class Split:
             _write_arrays(folder / HELDOUT, **self.heldout.arrays, context=np.asarray(self.heldout.context))
         for name, windows in self.arms.items():
             _write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
-        replace_file(folder / "split.json", dump_document(encode(self.facts)))
+        write_document(folder / "split.json", self.facts)
 
 
 def effective_clusters(cluster: npt.NDArray[np.integer]) -> float:
@@ -199,14 +197,18 @@ def read_facts(folder: Path) -> SplitFacts:
     return read_document(SplitFacts, folder / "split.json", what="a split", place=place, cure=cure)
 
 
-def read_heldout(folder: Path) -> HeldOut:
-    """Read the held-out windows. Raises UserError if they are not those that were written."""
+def read_heldout(folder: Path, planned: str = "") -> HeldOut:
+    """Read the held-out windows. Raises UserError if they are not those that were written, or do not have the
+    fingerprint of those that were `planned` (empty: any)."""
     path = folder / HELDOUT
     optional = ("group", "context", "shift", "scale")
     arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional)
     context = int(arrays.pop("context", np.int64(USUAL_CONTEXT)))
     centre = Centre(arrays.pop("shift"), arrays.pop("scale")) if "shift" in arrays else None
-    return HeldOut(**arrays, context=context, centre=centre)
+    held = HeldOut(**arrays, context=context, centre=centre)
+    if planned and held.fingerprint != planned:
+        raise UserError(f"{folder}: not the held-out windows the run was planned with; start the campaign again")
+    return held
 
 
 def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:
@@ -217,9 +219,7 @@ def read_arm_windows(folder: Path, name: ArmName) -> ArmWindows:
 def read_split(folder: Path) -> Split:
     """Read all of a split's folder. Raises UserError."""
     facts = read_facts(folder)
-    windows = {name: read_arm_windows(folder, name) for name in facts.arms}
-    baseline, expanded = (windows.pop(name) for name in ARMS)
-    return Split(read_heldout(folder), baseline, expanded, facts, tuple(windows.values()))
+    return Split(read_heldout(folder), {name: read_arm_windows(folder, name) for name in facts.arms}, facts)
 
 
 # -------------------------------------------------------------------------------------------------------- files

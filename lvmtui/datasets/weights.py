@@ -14,7 +14,7 @@ freedom, so `default_cap` compares expected half-widths of the 95 % interval, t 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -50,17 +50,13 @@ def default_cap(lengths: Lengths) -> int:
     if not len(sizes):
         raise ValueError("no held-out clusters")
     longest = int(sizes.max())
-    tried = sorted({longest, *_caps(longest)})
+    caps = [round(step * 10.0**power) for power in range(len(str(longest))) for step in STEPS]
+    tried = sorted({longest, *(cap for cap in caps if cap < longest)})
     expected = [expected_half_width(sizes, cap) for cap in tried]
     least = min(expected)
     if math.isinf(least):
         return longest
     return max(cap for cap, width in zip(tried, expected, strict=True) if width <= NEAR_BEST * least)
-
-
-def _caps(longest: int) -> list[int]:
-    powers = range(len(str(longest)))
-    return [cap for power in powers for step in STEPS if (cap := round(step * 10**power)) < longest]
 
 
 def expected_half_width(lengths: Lengths, cap: int | None) -> float:
@@ -72,7 +68,7 @@ def expected_half_width(lengths: Lengths, cap: int | None) -> float:
     share = capped(sizes, cap)
     share = share / share.sum()
     variance = float(np.sum(share**2 * (CORRELATION + (1 - CORRELATION) / sizes)))
-    return t_quantile(0.05, bell_mccaffrey(share)) * math.sqrt(variance)
+    return t_quantile(0.05, bell_mccaffrey([share])) * math.sqrt(variance)
 
 
 def effective(share: npt.NDArray[np.floating]) -> float:
@@ -81,17 +77,18 @@ def effective(share: npt.NDArray[np.floating]) -> float:
     return float(1 / np.sum(share**2))
 
 
-def bell_mccaffrey(share: npt.NDArray[np.floating]) -> float:
-    """Degrees of freedom of the CR2 variance of a mean over clusters of shares w (G,), G >= 2.
+def bell_mccaffrey(shares: Iterable[npt.NDArray[np.floating]], folds: Iterable[float] = (1.0,)) -> float:
+    """Degrees of freedom of the CR2 variance of a mean over clusters of shares w (G,), G >= 2: one array a fold, with
+    the shares of the folds.
 
     tr(A)^2 / tr(A^2) with A = M' diag(a) M, a = w^2 / (1 - w), M = I - 1 w' (Bell and McCaffrey 2002, for cluster
-    means of equal variance). Equal shares give G - 1.
+    means of equal variance); with folds A has a block for each. Equal shares give G - 1.
     """
-    trace, of_square = traces(share)
-    return trace**2 / of_square
+    found = [(own, *_traces(share)) for share, own in zip(shares, folds, strict=True)]
+    return sum(own**2 * one for own, one, _ in found) ** 2 / sum(own**4 * two for own, _, two in found)
 
 
-def traces(share: npt.NDArray[np.floating]) -> tuple[float, float]:
+def _traces(share: npt.NDArray[np.floating]) -> tuple[float, float]:
     """tr(A) and tr(A^2) of `bell_mccaffrey`.
 
     They are the traces of diag(a) P with P = M M', P_ij = [i = j] - w_i - w_j + w'w. With c = w - w'w / 2, off the

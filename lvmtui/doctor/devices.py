@@ -82,7 +82,8 @@ def findings(results: Sequence[DeviceRecord]) -> list[MachineFinding]:
     """The self-tests as lines of the doctor's page: one a device, and one for each check that failed."""
     found = []
     for result in results:
-        record, subject = result.record, _subject(result.gpu)
+        record, gpu = result.record, result.gpu
+        subject = gpu.name if gpu in (CPU, APPLE) else f"GPU {gpu.device}"
         if record is None:
             remedy = "see that torch works in this Python; runs on the CPU need no self-test"
             found.append(MachineFinding(subject, "fault", f"its self-test could not be run: {result.failed}", remedy))
@@ -133,10 +134,6 @@ def _remedy(check: str) -> str:
         "ranks": "nothing to do: trainers count ranks on the CPU",
         "resume": "nothing to do: a resumed run may differ in the last digits",
     }.get(check, "nothing to do: trainers send each operation by itself, which is slower")
-
-
-def _subject(gpu: Gpu) -> str:
-    return gpu.name if gpu in (CPU, APPLE) else f"GPU {gpu.device}"
 
 
 def _name(gpu: Gpu) -> str:

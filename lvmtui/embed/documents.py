@@ -11,11 +11,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from lvmtui.embed import Unit
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import natural, sanitise
 
+Unit = Literal["sentences", "paragraphs", "lines"]
+"""What becomes one vector."""
+UNITS: tuple[Unit, ...] = ("sentences", "paragraphs", "lines")
 SUFFIXES = (".txt", ".md", ".rst")
 """Files of a folder that are read as text."""
 JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
@@ -54,7 +57,7 @@ def documents(path: Path, *, text_field: str = "", title_field: str = "") -> Ite
     """
     if path.is_dir():
         yield from _text_files(path)
-    elif _is_json_lines(path):
+    elif path.is_file() and path.name.lower().endswith(JSON_SUFFIXES):
         yield from _json_lines(path, (text_field,) if text_field else TEXT_FIELDS, title_field)
     else:
         raise UserError(
@@ -75,10 +78,6 @@ def input_files(path: Path) -> list[tuple[str, int, int]]:
         status = file.stat()
         seen.append((str(file.relative_to(path)), status.st_size, status.st_mtime_ns))
     return seen
-
-
-def _is_json_lines(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith(JSON_SUFFIXES)
 
 
 def _files_of(folder: Path) -> list[Path]:

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import lvmtui
-from lvmtui.embed import Unit
-from lvmtui.embed.documents import Document, documents, input_files
+from lvmtui.embed.documents import Document, Unit, documents, input_files
 from lvmtui.embed.encoder import Encoder
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import read_json, replace_file, written_beside

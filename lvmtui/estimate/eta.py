@@ -16,7 +16,7 @@ from typing import Literal
 
 from lvmtui.estimate.cost import Work, step_cost, work_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, Shown, latest_pace, machine_of
-from lvmtui.estimate.stopping import UNKNOWN, Ends, Worsening, ends_of, quantile, without_better, worsening_of
+from lvmtui.estimate.stopping import UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.formats.campaign import start_order
 from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
@@ -211,7 +211,7 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
         steps = left.steps_until(evaluations, work.evaluate_every)
         return max(steps * step + evaluations * evaluation + rest, LEAST)
 
-    ends = _ends(work, left, chance)
+    ends = ends_of(left.evaluations, work.patience, left.without_better, chance)
     early, middle, late = (seconds(quantile(ends, share)) for share in (0.1, 0.5, 0.9))
     mean = sum(p * seconds(evaluations) for evaluations, p in ends)
     training = min(left.steps * step, middle)
@@ -223,10 +223,6 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
         up=math.hypot(spread, math.log(late / middle) / RANGE),
         calibrated=left.steps == 0 or math.sqrt(guess.variance) <= CALIBRATING,
     )
-
-
-def _ends(work: Work, left: Left, chance: Worsening) -> Ends:
-    return ends_of(left.evaluations, work.patience, left.without_better, chance)
 
 
 # A campaign ---------------------------------------------------------------------------------------------------------
@@ -271,7 +267,8 @@ def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
         left, chance = left_of(work, view, now), chances.get(spec.arm, UNKNOWN)
         own = shown.get(spec.run) if left.doing not in ("waiting", "starting") else None
         if own is not None:
-            ahead = left.steps_until(quantile(_ends(work, left, chance), 0.5), work.evaluate_every)
+            ends = ends_of(left.evaluations, work.patience, left.without_better, chance)
+            ahead = left.steps_until(quantile(ends, 0.5), work.evaluate_every)
             times[view.planned.run] = time_of(work, left, machine, chance, latest_pace(run, own, ahead))
         else:  # queued runs of several seeds have the same time
             key = (work, left, spec.arm)

@@ -88,7 +88,7 @@ def read_trivial(path: Path) -> TrivialBaselines | None:
     return find_document(TrivialBaselines, path)
 
 
-# What `check.json` says that a verdict needs: whether both arms are of one vector space, and facts for the report.
+# The part of `check.json` that verdict and report read; `datasets/check_facts.py` has the rest.
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class FileFacts:
     """One data set."""
 
     duplicates: int
-    """Vectors equal to an earlier one."""
+    """Vectors that are the same as an earlier one: copies and near-copies."""
     coherence: float | None
     """Mean cosine of neighbours."""
     file: str = ""
@@ -109,24 +109,21 @@ class FileFacts:
     @property
     def unordered(self) -> str:
         """What to know where neighbours are no more alike than any two vectors, as in a search set; else empty."""
-        return unordered_words(self.file, self.coherence, self.chance, self.chance_spread)
+        coherence, chance, spread = self.coherence, self.chance, self.chance_spread
+        if coherence is None or chance is None or not spread or coherence - chance >= UNORDERED * spread:
+            return ""
+        return (
+            f"{self.file}: neighbours are no more alike than any two vectors (mean cosine {coherence:.3f} and "
+            f"{chance:.3f}), as in a search set of one vector an entity. Its rows have no reading order, so there is "
+            "nothing that comes next to learn: embed texts sentence by sentence instead (lvmtui embed), or sort the "
+            "rows by text and place"
+        )
 
 
 UNORDERED = 0.3
 """Standard deviations (of the cosine of any two vectors) by which neighbours must be more alike for rows to be in an
 order. In 200 stretches of 500 bundled vectors it is 1.12 and more; with the rows shuffled .13 at most, with a standard
 deviation of .05 (`benchmarks/search_sets.py`): neither error was seen in 1,200 stretches."""
-
-
-def unordered_words(file: str, coherence: float | None, chance: float | None, spread: float | None) -> str:
-    """One sentence where the rows of a file are in no order; else empty."""
-    if coherence is None or chance is None or not spread or coherence - chance >= UNORDERED * spread:
-        return ""
-    return (
-        f"{file}: neighbours are no more alike than any two vectors (mean cosine {coherence:.3f} and {chance:.3f}), as "
-        "in a search set of one vector an entity. Its rows have no reading order, so there is nothing that comes next "
-        "to learn: embed texts sentence by sentence instead (lvmtui embed), or sort the rows by text and place"
-    )
 
 
 @dataclass(frozen=True)

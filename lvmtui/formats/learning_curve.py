@@ -105,6 +105,7 @@ class Leader:
     clear: bool
     """Its lead over each other model is clear of zero."""
     second: str
+    """The next best."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class MoreForLess:
     factor: float | None
     """None: more than ten times."""
     low: float | None
+    """95 % interval; None: even this end is beyond ten times."""
     high: float | None
 
 

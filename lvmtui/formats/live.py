@@ -50,16 +50,6 @@ class Progress:
     version: int = 1
 
 
-def write_progress(path: Path, progress: Progress) -> None:
-    """Replace `progress.json`. Raises OSError."""
-    replace_file(path, dump_line(encode(progress)), durable=False)
-
-
-def read_progress(path: Path) -> Progress | None:
-    """Read `progress.json`; None if it is missing or cannot be read."""
-    return find_document(Progress, path)
-
-
 BEAT = 15.0
 """Seconds after which the supervisor writes `pulse.json` again even if nothing changed."""
 STALE = 120.0
@@ -113,9 +103,9 @@ class Pulse:
     version: int = 1
 
 
-def write_pulse(path: Path, pulse: Pulse) -> None:
-    """Replace the pulse. Raises OSError."""
-    replace_file(path, dump_line(encode(pulse)), durable=False)
+def write_live(path: Path, document: Progress | Pulse) -> None:
+    """Replace the document. Raises OSError."""
+    replace_file(path, dump_line(encode(document)), durable=False)
 
 
 def read_pulse(path: Path) -> Pulse | None:

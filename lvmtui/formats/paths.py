@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lvmtui.formats.campaign import Campaign, PlannedRun
+
+
+class Below:
+    """A path below another one of its owner. It is made when it is first asked for: some are, many times a second."""
+
+    def __init__(self, *names: str, of: str = "path") -> None:
+        """`of`: the owner's attribute that `names` are below."""
+        self._names = names
+        self._of = of
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: Any, kind: type) -> Path:
+        made: Path = getattr(owner, self._of).joinpath(*self._names)
+        owner.__dict__[self._name] = made  # found there from now on
+        return made
 
 
 @dataclass(frozen=True)
@@ -14,6 +31,30 @@ class CampaignDir:
     """A campaign's folder; who writes which file is in `docs/formats.md`."""
 
     path: Path
+
+    campaign = Below("campaign.json")
+    intent = Below("campaign_intent.json")
+    started_with = Below("started_with.json")
+    """The Python and the variables its runs are started with."""
+    told = Below("told.jsonl")
+    """What the commands of `--on-event` were told."""
+    telling = Below("telling.lock")
+    """Locked by the process that tells."""
+    split = Below("split")
+    """Folder of the held-out windows and of each arm's training and validation windows; with folds, of theirs."""
+    check = Below("check.json")
+    """Facts and faults of the two data files."""
+    baselines = Below("baselines")
+    """Folder of the trivial baselines' scores, a file an arm."""
+    comparisons = Below("comparisons")
+    learning_curve = Below("learning_curve.json")
+    """The held-out cosine over the size, in a campaign of more than two sizes."""
+    made = Below("made.json")
+    """What each result was made from: the supervisor's note on which of them are still right."""
+    task_output = Below("task.log")
+    """What the process that makes one of the results prints; gone when it has ended."""
+    report = Below("report.md")
+    report_json = Below("report.json")
 
     @property
     def id(self) -> str:
@@ -24,83 +65,18 @@ class CampaignDir:
         """The workspace the folder lies in."""
         return Workspace(self.path.resolve().parents[3])
 
-    @property
-    def campaign(self) -> Path:
-        return self.path / "campaign.json"
-
-    @property
-    def intent(self) -> Path:
-        return self.path / "campaign_intent.json"
-
-    @property
-    def started_with(self) -> Path:
-        """The Python and the variables its runs are started with."""
-        return self.path / "started_with.json"
-
-    @property
-    def told(self) -> Path:
-        """What the commands of `--on-event` were told."""
-        return self.path / "told.jsonl"
-
-    @property
-    def telling(self) -> Path:
-        """Locked by the process that tells."""
-        return self.path / "telling.lock"
-
-    @property
-    def split(self) -> Path:
-        """Folder of the held-out windows and of each arm's training and validation windows; with folds, of theirs."""
-        return self.path / "split"
-
     def split_of(self, fold: int) -> Path:
         """The split of a fold, counted from 1; 0 is a campaign without folds."""
         return self.split / f"fold{fold}" if fold else self.split
-
-    @property
-    def check(self) -> Path:
-        """Facts and faults of the two data files."""
-        return self.path / "check.json"
-
-    @property
-    def baselines(self) -> Path:
-        """Folder of the trivial baselines' scores, a file an arm."""
-        return self.path / "baselines"
 
     def baseline_scores(self, arm: str, fold: int = 0, shorter: int = 0) -> Path:
         """Scores of an arm's trivial baselines; folds are counted from 1, 0 is a campaign without folds. `shorter`: the
         context they see, where it is not the campaign's longest."""
         return self.baselines / f"{arm}{f'_c{shorter}' if shorter else ''}{f'_fold{fold}' if fold else ''}.json"
 
-    @property
-    def comparisons(self) -> Path:
-        return self.path / "comparisons"
-
     def comparison(self, model: str) -> Path:
         """The comparison of a model's two arms, over the seeds that are complete."""
         return self.comparisons / f"{model}.json"
-
-    @property
-    def learning_curve(self) -> Path:
-        """The held-out cosine over the size, in a campaign of more than two sizes."""
-        return self.path / "learning_curve.json"
-
-    @property
-    def made(self) -> Path:
-        """What each result was made from: the supervisor's note on which of them are still right."""
-        return self.path / "made.json"
-
-    @property
-    def task_output(self) -> Path:
-        """What the process that makes one of the results prints; gone when it has ended."""
-        return self.path / "task.log"
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.md"
-
-    @property
-    def report_json(self) -> Path:
-        return self.report_as("json")
 
     def report_as(self, format: str) -> Path:
         """The report in another format: `report.json`, `report.csv`, `report.html`."""
@@ -115,54 +91,22 @@ class Workspace:
     cache: Path | None = None
     """Where compact stores are made that `datasets` does not have; None: there."""
 
-    @property
-    def lvm(self) -> Path:
-        return self.root / "artifacts" / "lvm"
-
-    @property
-    def models(self) -> Path:
-        """Run folders."""
-        return self.lvm / "models"
-
-    @property
-    def campaigns(self) -> Path:
-        return self.lvm / "campaigns"
-
-    @property
-    def datasets(self) -> Path:
-        """Compact stores of the vectors."""
-        return self.lvm / "datasets"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def supervisor_lock(self) -> Path:
-        return self.lvm / "supervisor.lock"
-
-    @property
-    def supervisor(self) -> Path:
-        """Names the process that supervises."""
-        return self.lvm / "supervisor.json"
-
-    @property
-    def pulse(self) -> Path:
-        """What the supervisor last saw of runs on other hosts; screen and commands cannot look there themselves."""
-        return self.lvm / "pulse.json"
-
-    @property
-    def bell(self) -> Path:
-        """Replaced with each order, so that the supervisor needs to look at one file and not at one a run."""
-        return self.lvm / "bell"
-
-    @property
-    def supervisor_log(self) -> Path:
-        return self.logs / "supervisor.log"
-
-    @property
-    def screen_log(self) -> Path:
-        return self.logs / "screen.log"
+    lvm = Below("artifacts", "lvm", of="root")
+    models = Below("models", of="lvm")
+    """Run folders."""
+    campaigns = Below("campaigns", of="lvm")
+    datasets = Below("datasets", of="lvm")
+    """Compact stores of the vectors."""
+    supervisor_lock = Below("supervisor.lock", of="lvm")
+    supervisor = Below("supervisor.json", of="lvm")
+    """Names the process that supervises."""
+    pulse = Below("pulse.json", of="lvm")
+    """What the supervisor last saw of runs on other hosts; screen and commands cannot look there themselves."""
+    bell = Below("bell", of="lvm")
+    """Replaced with each order, so that the supervisor needs to look at one file and not at one a run."""
+    logs = Below("logs", of="root")
+    supervisor_log = Below("supervisor.log", of="logs")
+    screen_log = Below("screen.log", of="logs")
 
     def retrain_log(self, campaign: Campaign, label: str) -> Path:
         """One line an event of an arm's runs."""
@@ -199,9 +143,22 @@ class Workspace:
 
 @dataclass(frozen=True)
 class RunDir:
-    """A run folder; who writes which file is in `docs/formats.md`. Its paths are asked for many times a second."""
+    """A run folder; who writes which file is in `docs/formats.md`."""
 
     path: Path
+
+    spec = Below("spec.json")
+    intent = Below("intent.json")
+    supervision = Below("supervision.jsonl")
+    events = Below("events.jsonl")
+    progress = Below("progress.json")
+    log = Below("train.log")
+    lock = Below("run.lock")
+    """Held by the trainer as long as it lives."""
+    checkpoint = Below("checkpoint.pt")
+    previous_checkpoint = Below("checkpoint.prev.pt")
+    best_model = Below("best_model.pt")
+    heldout = Below("heldout.npz")
 
     @property
     def name(self) -> str:
@@ -212,52 +169,7 @@ class RunDir:
         """The workspace the folder lies in: `artifacts/lvm/models/` stands between."""
         return Workspace(self.path.resolve().parents[3])
 
-    @cached_property
-    def spec(self) -> Path:
-        return self.path / "spec.json"
-
-    @cached_property
-    def intent(self) -> Path:
-        return self.path / "intent.json"
-
-    @cached_property
-    def supervision(self) -> Path:
-        return self.path / "supervision.jsonl"
-
-    @cached_property
-    def events(self) -> Path:
-        return self.path / "events.jsonl"
-
-    @cached_property
-    def progress(self) -> Path:
-        return self.path / "progress.json"
-
-    @cached_property
-    def log(self) -> Path:
-        return self.path / "train.log"
-
     @property
     def logs(self) -> tuple[Path, ...]:
         """The files that trainer and supervisor append to."""
         return (self.events, self.supervision, self.log, self.lock)
-
-    @cached_property
-    def lock(self) -> Path:
-        """Held by the trainer as long as it lives."""
-        return self.path / "run.lock"
-
-    @cached_property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.pt"
-
-    @cached_property
-    def previous_checkpoint(self) -> Path:
-        return self.path / "checkpoint.prev.pt"
-
-    @cached_property
-    def best_model(self) -> Path:
-        return self.path / "best_model.pt"
-
-    @cached_property
-    def heldout(self) -> Path:
-        return self.path / "heldout.npz"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
+from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
 from lvmtui.system.process_id import Identity
 
-__all__ = ["Record", "Unknown", "decode_record", "encode_record"]
+__all__ = ["Record", "Unknown", "decode_record"]
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,6 @@ class GaveUp:
 
 Record = Launched | Adopted | Signalled | Lost | Stopped | GaveUp | Unknown
 _KINDS = {kind_of(cls): cls for cls in (Launched, Adopted, Signalled, Lost, Stopped, GaveUp)}
-
-
-def encode_record(record: Record) -> bytes:
-    """Return the log line of a record, newline included."""
-    return encode_line(record)
 
 
 def decode_record(line: bytes) -> Record:

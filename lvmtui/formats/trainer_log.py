@@ -14,10 +14,10 @@ from enum import IntEnum
 from typing import Literal
 
 from lvmtui.formats.data_facts import ForwardScores
-from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
+from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
 from lvmtui.system.process_id import Identity
 
-__all__ = ["Event", "Unknown", "decode_event", "encode_event"]
+__all__ = ["Event", "Unknown", "decode_event"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Failed:
     step: int
     reason: Reason
     """`diverged`: loss not finite; `data`: input missing or changed; `no_space`: the disk is full; `setup`: the Python
-    it was started with cannot train; `error`: else."""
+    it was started with, or the user's own code, cannot train; `error`: else."""
     message: str
     """One line."""
     active: float
@@ -198,11 +198,6 @@ _KINDS = {
     kind_of(cls): cls
     for cls in (Started, Trained, Evaluated, CheckpointSaved, Paused, Interrupted, Cancelled, Failed, Finished)
 }
-
-
-def encode_event(event: Event) -> bytes:
-    """Return the log line of an event, newline included."""
-    return encode_line(event)
 
 
 def decode_event(line: bytes) -> Event:

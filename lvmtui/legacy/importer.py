@@ -18,9 +18,10 @@ from pathlib import Path
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
+from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Arm, ArmData, Imported, RunSpec, write_spec
-from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started, encode_event
+from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
 from lvmtui.legacy.history import History, read_history
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.report.make import write_report
@@ -284,7 +285,7 @@ def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign
         deterministic=False,
         imported=Imported(str(history.folder), history.file, history.digest, history.weights),
     )
-    create_file(folder.events, b"".join(map(encode_event, events_of(history))))
+    create_file(folder.events, b"".join(map(encode_line, events_of(history))))
     write_spec(folder.spec, spec)
 
 

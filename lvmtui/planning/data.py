@@ -15,7 +15,7 @@ from lvmtui.datasets.arm import Arm as ArmRows
 from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
-from lvmtui.datasets.check_facts import Check
+from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
 from lvmtui.datasets.near_copies import Groups
@@ -40,7 +40,7 @@ class CampaignData:
     arms: Mapping[Arm, ArmRows]
     """Smallest first. Sizes that are cut from one file all have its rows; their windows stand in the splits."""
     labels: tuple[str, ...]
-    check: Check
+    check: DataCheck
     splits: tuple[Split, ...]
     """One, or one for each seed."""
     notes: tuple[str, ...]
@@ -258,7 +258,7 @@ def judging(splits: Sequence[Split]) -> tuple[Split, ...]:
 
 def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace, cut: bool) -> ArmFacts:
     store = arm.open()
-    windows, counts = split.arm(name), split.facts.arms[name]
+    windows, counts = split.arms[name], split.facts.arms[name]
     vectors, rows = arm.vectors, np.arange(*arm.rows)
     if cut:
         rows = np.flatnonzero(covered(windows.train, store.facts.rows, split.heldout.context))

@@ -91,10 +91,9 @@ class Extension:
                 (before, arm_of[label]) if label in arm_of else (split, mine)
                 for label, mine in zip(labels, split.arms, strict=True)
             ]
-            windows = [one.arms[name] for one, name in from_]
-            counts = [one.facts.arms[name] for one, name in from_]
-            facts = replace(split.facts, baseline=counts[0], between=tuple(counts[1:-1]), expanded=counts[-1])
-            found.append(Split(split.heldout, windows[0], windows[-1], facts, tuple(windows[1:-1])))
+            windows = {mine: one.arms[name] for mine, (one, name) in zip(split.arms, from_, strict=True)}
+            facts = split.facts.with_counts([one.facts.arms[name] for one, name in from_])
+            found.append(Split(split.heldout, windows, facts))
         return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -31,6 +32,11 @@ def folds_by_default(options: Options) -> bool:
     return options.arms == "both" and len(options.models) * (len(options.seeds) - 1) >= FOLD_DF
 
 
+def would_fold(options: Options) -> bool:
+    """True for one seed where three would each hold out articles of their own."""
+    return len(options.seeds) == 1 and not options.sizes and folds_by_default(replace(options, seeds=(1, 2, 3)))
+
+
 def population_of(options: Options, splits: Sequence[Split]) -> Population:
     """The held-out articles that `--judge-on` names. Raises UserError where there are none."""
     judge_on: Population = next(one for one in POPULATIONS if one == options.judge_on)
@@ -52,12 +58,13 @@ def held_out_lengths(split: Split, judge_on: Population) -> list[int]:
     return _lengths_of(split.heldout.cluster, split.heldout.stratum, judge_on)
 
 
-def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace) -> Power:
-    """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one."""
+def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace, *, folds: bool) -> Power:
+    """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one.
+    `folds`: several seeds would hold out articles of their own."""
     judging = splits if campaign.folds else splits[:1]
     lengths = [fold for split in judging if (fold := held_out_lengths(split, campaign.judge_on))]
     prior = prior_for(campaign, workspace)
-    return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior)
+    return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior, folds=folds)
 
 
 def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:

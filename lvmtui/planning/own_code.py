@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,6 @@ class OwnCode:
         """What the plan must say besides."""
         named = ", ".join(trainer.title for trainer in self.trainers.values())
         return (f"how long {named} takes is not known; the time expected is a guess",) if named else ()
-
-    def with_loss(self, recipe: Recipe) -> Recipe:
-        return replace(recipe, own_loss=self.losses.get(recipe.name))
 
     def write(self, workspace: Path) -> None:
         """Put the copies into the campaign's folder. Raises OSError."""

@@ -17,7 +17,7 @@ import numpy as np
 
 import lvmtui
 from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.check_facts import Check
+from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.weights import default_cap
@@ -36,7 +36,7 @@ from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of
+from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own
 from lvmtui.state.campaign_reader import CampaignReader
@@ -63,7 +63,7 @@ class Plan:
     splits: tuple[Split, ...]
     """One, or with folds one for each seed in the order of `campaign.seeds`."""
     arms: Mapping[Arm, ArmRows]
-    check: Check
+    check: DataCheck
     """Facts of the data; without faults, or there would be no plan."""
     expected: Eta
     """Time of the whole campaign."""
@@ -116,7 +116,7 @@ def make_plan(
     facts = data.facts(workspace, cut=bool(options.sizes))
     if earlier and options.size == AUTO:
         options = replace(options, size=earlier.spec.size)
-    smaller = min(len(split.arm(name).train) for split in data.splits for name in facts)
+    smaller = min(len(split.arms[name].train) for split in data.splits for name in facts)
     asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
@@ -220,7 +220,7 @@ def make_plan(
         expected=way.expected,
         hardware=there,
         started_with=started_with_now(os.environ),
-        power=power_of(campaign, judging(data.splits), workspace),
+        power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
         run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
         remarks=tuple(remarks),
         own=own,
@@ -308,7 +308,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         trained = extended.like(model, seed).recipe
     weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
     recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
-    own = len(split.arm(arm).train)
+    own = len(split.arms[arm].train)
     counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
     steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
     if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
@@ -331,7 +331,7 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
         split=f"artifacts/lvm/campaigns/{campaign_id}/{_split_folder(options, seed)}",
         split_fingerprint=split.facts.fingerprint,
         train_windows=own,
-        validation_windows=len(split.arm(arm).validation),
+        validation_windows=len(split.arms[arm].validation),
         heldout_windows=split.facts.windows,
         total_steps=steps,
         evaluate_every=math.ceil(steps / recipe.evaluations),
@@ -360,7 +360,8 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
     if trainer and table:
         steps = table.epochs or table.steps or spec.total_steps
         return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
-    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=own.with_loss(spec.recipe))
+    recipe = replace(spec.recipe, own_loss=own.losses.get(spec.recipe.name))
+    return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=recipe)
 
 
 def _split_folder(options: Options, seed: int) -> str:

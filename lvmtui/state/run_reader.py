@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.formats.intent import read_intent
-from lvmtui.formats.live import read_progress
+from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.live import Progress
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.supervisor_log import decode_record
@@ -79,7 +80,7 @@ class RunReader:
         if self._changed(self.folder.intent, asked):
             state = replace(state, intent=read_intent(self.folder.intent, state.intent))
         if digits and self._changed(self.folder.progress):
-            state = replace(state, progress=read_progress(self.folder.progress))
+            state = replace(state, progress=find_document(Progress, self.folder.progress))
         self.state = state
         return state
 

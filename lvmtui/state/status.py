@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from lvmtui.formats.supervisor_log import Stopped
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
@@ -154,7 +153,8 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
     if intent.want == "cancel":
         stopped = run.supervision.stopped
         if stopped and stopped.generation >= intent.generation:
-            return Status(Phase.CANCELLED, _killed_words(stopped), stopped.time)
+            killed = numbered(stopped.killed, sanitise(stopped.what, 12))
+            return Status(Phase.CANCELLED, f"{killed} had to be killed" if stopped.killed else "", stopped.time)
         return Status(Phase.CANCELLING, since=intent.time or None)
     given_up = run.supervision.gave_up
     if given_up and given_up.generation >= intent.generation:
@@ -162,7 +162,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
     if isinstance(ending, Failed) and (final := _final_failure(run, ending)):
         return final
     if intent.want == "pause":
-        return Status(Phase.PAUSED, since=_last_time(run))
+        return Status(Phase.PAUSED, since=run.trainer.last_time or intent.time or None)
     if run.supervision.launches == 0 and run.trainer.attempts == 0:
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
@@ -239,11 +239,3 @@ def processes_of(run: RunState) -> tuple[Identity, ...]:
     attempt, started = newest_attempt(run), run.trainer.started
     found = [attempt.process if attempt else None, run.supervision.process, started.process if started else None]
     return tuple(dict.fromkeys(identity for identity in found if identity is not None))
-
-
-def _last_time(run: RunState) -> float | None:
-    return run.trainer.last_time or run.intent.time or None
-
-
-def _killed_words(stopped: Stopped) -> str:
-    return f"{numbered(stopped.killed, sanitise(stopped.what, 12))} had to be killed" if stopped.killed else ""

@@ -12,7 +12,6 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import supervisor_of
@@ -37,11 +36,7 @@ def ends_the_container() -> bool:
 def listen_for_term() -> None:
     """Let TERM end this process as Ctrl-C does, where it is the first of its container."""
     if ends_the_container():
-        signal.signal(signal.SIGTERM, _interrupt)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def take_runs_along(workspace: Workspace, patience: float = PATIENCE) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
-from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_pulse
+from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engine import Engine
 from lvmtui.supervisor.observation import Track
@@ -66,4 +66,4 @@ class Heartbeat:
         self._written = now
         with suppress(OSError):  # people know less for a while
             pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._since, self._troubles)
-            write_pulse(self._workspace.pulse, pulse)
+            write_live(self._workspace.pulse, pulse)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.supervisor_log import Record, encode_record
+from lvmtui.formats.supervisor_log import Record
 from lvmtui.system.files import append_line
 from lvmtui.system.permissions import why_unwritable
 
@@ -46,7 +47,7 @@ class SupervisionJournal:
         records = self._waiting[folder.path]
         try:
             while records:
-                append_line(folder.supervision, encode_record(records[0]))
+                append_line(folder.supervision, encode_line(records[0]))
                 del records[0]
         except (FileNotFoundError, NotADirectoryError):
             pass  # the folder is gone and has no use for its lines

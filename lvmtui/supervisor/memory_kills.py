@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 from lvmtui.system.hardware import control_groups
 from lvmtui.system.process_id import Identity
@@ -19,9 +17,10 @@ _KILLED = re.compile(rb"(?:Killed process|task_memcg=.*?,pid=|oom-kill:.*?pid=)\
 
 def counter() -> int | None:
     """Processes of our control group the kernel has killed for memory so far, None where it does not tell."""
-    for path in _counter_files():
+    for group in control_groups("memory"):
         try:
-            text = path.read_text()
+            version2 = group / "memory.events"
+            text = (version2 if version2.exists() else group / "memory.oom_control").read_text()
         except OSError:
             continue
         for line in text.splitlines():
@@ -58,10 +57,3 @@ def _seconds(record: bytes) -> float:
     """When a record `level,number,microseconds,flags;text` was written, in seconds since the boot."""
     fields = record.partition(b";")[0].split(b",")
     return int(fields[2]) / 1e6 if len(fields) > 2 and fields[2].isdigit() else -1.0
-
-
-def _counter_files() -> Iterator[Path]:
-    """Where the counter may be: in our control group or in one around it, of version 2 or 1."""
-    for group in control_groups("memory"):
-        yield group / "memory.events"
-        yield group / "memory.oom_control"

@@ -196,7 +196,9 @@ class Observer:
             track.intent, track.ordered = intent, now
             self._note_stranger(track)
         asked_about = track.named
-        self._note_movement(track, probe, now)
+        signs = (signature(track.folder.progress), probe.members[:1])
+        if signs != track.moved[0]:  # new digits, or another process: it is not hanging
+            track.moved = (signs, now)
         ended_elsewhere = probe.sees_all_hosts and not probe.members and (track.seen.alive or track.seen.unsettled)
         state = track.reader.refresh(digits=now - track.moved[1] > DIGITS_AFTER, asked=ended_elsewhere)
         if (state is None) != track.gone:
@@ -233,12 +235,6 @@ class Observer:
             and still < track.patience
             and track.seen.still < track.patience
         )
-
-    def _note_movement(self, track: Track, probe: Probe, now: float) -> None:
-        """New digits, another process: it is not hanging."""
-        signs = (signature(track.folder.progress), probe.members[:1])
-        if signs != track.moved[0]:
-            track.moved = (signs, now)
 
     def _note_stranger(self, track: Track) -> None:
         try:

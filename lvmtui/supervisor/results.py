@@ -23,6 +23,7 @@ from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, complete_pairs, due, result_of
 from lvmtui.supervisor.tell import EventTeller, of_campaign
 from lvmtui.system.files import last_line
+from lvmtui.system.hardware import cores
 from lvmtui.system.programs import ending_words, kill_child, lower_priority, spawn, unmarked_environment
 
 TRIES = 3
@@ -126,8 +127,8 @@ class Workers:
             self._put_off(task, fault, self._tries[task])
         return WorkerEnd(task, fault, self._tries.get(task, 0))
 
-    def begin(self, folder: CampaignDir, tasks: Sequence[Task]) -> Task | None:
-        """Start the first task that may be started, if none is running."""
+    def begin(self, folder: CampaignDir, tasks: Sequence[Task], threads: int = 1) -> Task | None:
+        """Start the first task that may be started, if none is running, with so many threads."""
         if self._running is not None:
             return None
         now = self._clock()
@@ -137,9 +138,11 @@ class Workers:
         task = next((t for t in tasks if now >= self._not_before.get(t, now)), None)
         if task is None:
             return None
+        ours = unmarked_environment(os.environ)
+        environment = {**ours, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
         try:
             process = spawn(
-                self._command(folder, task), output=folder.task_output, append=False, environment=_environment()
+                self._command(folder, task), output=folder.task_output, append=False, environment=environment
             )
         except OSError as error:
             self._refusals[task] = self._refusals.get(task, 0) + 1
@@ -156,8 +159,13 @@ class Workers:
         self._not_before[task] = self._clock() + min(LONGEST_PAUSE, PAUSE * 2 ** min(times - 1, 20))
 
 
-def _environment() -> dict[str, str]:
-    return {**unmarked_environment(os.environ), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def idle_cores(campaigns: Sequence[CampaignTrack]) -> int:
+    """Cores of this machine, at least one, that are left beside the runs that are going on or may begin."""
+    taken = 0
+    for one in campaigns:
+        going_on = sum(not track.seen.status.over for track in one.order)
+        taken += min(one.jobs, going_on) * one.campaign.threads if one.campaign.engine == Campaign.engine else 0
+    return max(1, cores() - taken)
 
 
 class Results:
@@ -180,7 +188,7 @@ class Results:
         for campaign in campaigns:
             of_campaign = self._of(campaign)
             of_campaign.update(campaign, self.workers)
-            if self.workers.begin(campaign.dir, of_campaign.tasks) is not None:
+            if self.workers.begin(campaign.dir, of_campaign.tasks, idle_cores(campaigns)) is not None:
                 return True
             of_campaign.stale = bool(of_campaign.tasks)  # they wait for another try, or could not be started
         return done is not None

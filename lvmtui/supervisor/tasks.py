@@ -41,21 +41,12 @@ class Task:
     """The arm of baselines, the model of a comparison."""
     made_from: str
     """Changes when the result must be made again."""
+    title: str
+    """In words."""
 
     @property
     def key(self) -> str:
         return f"{self.kind} {self.subject}".strip()
-
-    @property
-    def title(self) -> str:
-        """In words."""
-        match self.kind:
-            case "baselines":
-                return f"trivial baselines of the {self.subject} arm"
-            case "comparison":
-                return f"comparison of {title_of(self.subject)}"
-            case "report":
-                return "report"
 
 
 def due(
@@ -74,16 +65,21 @@ def due(
         return not given_up(task) and (made.get(task.key) != task.made_from or missing(task))
 
     judged = campaign.heldout_windows > 0  # a campaign of imported histories has no windows to score anything on
-    baselines = [Task(campaign.id, "baselines", arm, campaign.split_fingerprint) for arm in campaign.arms if judged]
-    comparisons = [
-        Task(campaign.id, "comparison", model, _digest(*pairs, *_between(campaign, outcomes, model)))
-        for model in campaign.models
-        if judged and (pairs := complete_pairs(outcomes, model))
-    ]
-    tasks = [task for task in (*baselines, *comparisons) if wanted(task)]
+    results: list[Task] = []
+    for arm in campaign.arms if judged else ():
+        title = f"trivial baselines of the {arm} arm"
+        results.append(Task(campaign.id, "baselines", arm, campaign.split_fingerprint, title))
+    for model in campaign.models if judged else ():
+        if pairs := complete_pairs(outcomes, model):
+            # a learning curve has the runs between the pair too
+            sizes = [f"{o.seed} {o.arm} {o.digest}" for o in outcomes if o.model == model and o.digest]
+            made_from = _digest(*pairs, *(sorted(sizes) if campaign.between else ()))
+            title = f"comparison of {title_of(model, campaign.titles)}"
+            results.append(Task(campaign.id, "comparison", model, made_from, title))
+    tasks = [task for task in results if wanted(task)]
     if not tasks and outcomes and all(outcome.over for outcome in outcomes):
         told = (f"{o.model} {o.arm} {o.seed} {o.phase} {o.digest}" for o in outcomes)
-        report = Task(campaign.id, "report", "", _digest(campaign.id, *told))
+        report = Task(campaign.id, "report", "", _digest(campaign.id, *told), "report")
         tasks = [report] if wanted(report) else []
     return tasks
 
@@ -97,13 +93,6 @@ def complete_pairs(outcomes: Sequence[RunOutcome], model: str) -> list[str]:
         for seed in seeds
         if (seed, "baseline") in digests and (seed, "expanded") in digests
     ]
-
-
-def _between(campaign: Campaign, outcomes: Sequence[RunOutcome], model: str) -> list[str]:
-    """The runs between the pair that are finished, with the checksums of their scores: the learning curve has them."""
-    if not campaign.between:
-        return []
-    return sorted(f"{o.seed} {o.arm} {o.digest}" for o in outcomes if o.model == model and o.digest)
 
 
 def _digest(*parts: str) -> str:

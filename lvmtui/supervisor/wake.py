@@ -32,10 +32,9 @@ class Wakeup:
         self._read, self._write = os.pipe()  # safe to write to from a signal handler; children do not inherit it
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
-        self._watcher = None if only_regular else self._make_watcher(warn)
-
-    def _make_watcher(self, warn: Callable[[str], None]) -> Watcher:
-        return Watcher(lambda paths: self.wake(), warn=warn, matters=matters, timing=TIMING)
+        self._watcher = None
+        if not only_regular:
+            self._watcher = Watcher(lambda paths: self.wake(), warn=warn, matters=matters, timing=TIMING)
 
     def start(self) -> None:
         if self._watcher:

@@ -133,7 +133,8 @@ class LineLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._torn = self._ends_torn()
+        size = os.fstat(self._descriptor).st_size
+        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         self._shared = is_shared(path)
 
     def append(self, line: bytes, *, durable: bool = False) -> None:
@@ -150,10 +151,6 @@ class LineLog:
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-    def _ends_torn(self) -> bool:
-        size = os.fstat(self._descriptor).st_size
-        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
 
 def append_line(path: Path, line: bytes) -> None:

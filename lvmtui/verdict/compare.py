@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.formats.data_facts import read_data_facts, read_trivial
-from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
 from lvmtui.formats.spec import ARMS, Arm
@@ -24,7 +24,7 @@ from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import unknown
-from lvmtui.system.files import replace_file, sealed_digest
+from lvmtui.system.files import sealed_digest
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
@@ -46,7 +46,7 @@ def compare(folder: CampaignDir, model: str) -> bool:
 def write_comparison(state: CampaignState, model: str) -> None:
     """Write the comparison of the seeds that are complete. Raises OSError."""
     state.dir.comparisons.mkdir(exist_ok=True)
-    replace_file(state.dir.comparison(model), dump_document(encode(comparison_of(state, model, time.time()))))
+    write_document(state.dir.comparison(model), comparison_of(state, model, time.time()))
 
 
 def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:

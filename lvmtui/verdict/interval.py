@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.weights import capped, effective, traces
+from lvmtui.datasets.weights import bell_mccaffrey, capped, effective
 from lvmtui.formats.results import Effects, Estimate
 from lvmtui.verdict.average import estimate_of
 
@@ -62,13 +62,10 @@ class Design:
         self.cluster_df = self._cluster_df()
 
     def _cluster_df(self) -> float:
-        """Bell-McCaffrey over all folds: the matrix of the variance has one block per fold."""
         if any(len(fold.sizes) == 1 for fold in self._folds):
             return 0.0
-        found = [traces(fold.share) for fold in self._folds]
-        trace = sum(a**2 * one for a, (one, _) in zip(self.share, found, strict=True))
         # Rounded, so that four equal clusters have 3 and not a little less.
-        return round(float(trace**2 / sum(a**4 * two for a, (_, two) in zip(self.share, found, strict=True))), 9)
+        return round(float(bell_mccaffrey((fold.share for fold in self._folds), self.share)), 9)
 
     def mean(self, scores: Sequence[Floats]) -> float:
         """The weighted mean of `scores`, one array (W,) per fold."""

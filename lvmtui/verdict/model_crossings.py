@@ -3,38 +3,27 @@ up for a smaller model. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
 
+from lvmtui.formats.learning_curve import Leader, MoreForLess, Overtaking
 from lvmtui.formats.results import ALPHA, LEAST_DF
 from lvmtui.verdict.learning_curve import FACTORS, Curve, Floats, Measured, fit
 
 STEPS = 121
 
 
-@dataclass(frozen=True)
-class Lead:
-    """The best model at one size."""
-
-    model: str
-    clear: bool
-    """Its lead over every other model excludes zero; the intervals hold jointly (Bonferroni)."""
-    second: str
-    """The next best; empty if there is no other."""
-
-
-def leads(models: Mapping[str, Measured]) -> list[Lead]:
-    """The best model at each of the S sizes that all models share."""
+def leaders(models: Mapping[str, Measured], labels: Sequence[str]) -> list[Leader]:
+    """The best model at each of the S sizes that all models share, called by its label. A lead is clear if it excludes
+    zero over every other model; the intervals hold jointly (Bonferroni)."""
     found = []
-    sizes = len(next(iter(models.values())).error)
-    for size in range(sizes):
+    for size, label in enumerate(labels):
         ranked = sorted(models, key=lambda model: float(models[model].error[size]))
         best = models[ranked[0]]
-        clear = all(_side(best.less(models[other]), size, ALPHA / max(1, len(models) - 1)) < 0 for other in ranked[1:])
-        found.append(Lead(ranked[0], clear, ranked[1] if len(ranked) > 1 else ""))
+        clear = all(_side(best.less(models[other]), size, ALPHA / (len(models) - 1)) < 0 for other in ranked[1:])
+        found.append(Leader(label, ranked[0], clear, ranked[1]))
     return found
 
 
@@ -49,20 +38,7 @@ def _side(difference: Measured, size: int, alpha: float) -> int:
     return int(np.sign(value)) if abs(value) > stats.t.ppf(1 - alpha / 2, df) * error else 0
 
 
-@dataclass(frozen=True)
-class Crossing:
-    """Where one model overtakes another, in training windows."""
-
-    before: str
-    after: str
-    """The model that is better from there on."""
-    value: float
-    low: float
-    high: float
-    """95 % interval, within the sizes."""
-
-
-def crossing(one: str, other: str, difference: Measured) -> Crossing | None:
+def overtaking(one: str, other: str, difference: Measured) -> Overtaking | None:
     """Where the errors of `one` less those of `other` change their sign; None where it is not known that they do: each
     must be better at one end, clear of zero.
 
@@ -83,47 +59,35 @@ def crossing(one: str, other: str, difference: Measured) -> Crossing | None:
     largest = float(difference.windows[-1])
     before, after = (one, other) if first < 0 else (other, one)
     value, low, high = (largest * 2.0 ** float(step) for step in (best, where.min(), where.max()))
-    return Crossing(before, after, value, low, high)
+    return Overtaking(before, after, value, low, high)
 
 
-@dataclass(frozen=True)
-class Need:
-    """How many times the largest size the smaller model needs to be as good as the larger one is there."""
-
-    value: float | None
-    """None if more than ten times."""
-    low: float | None
-    """None if even the lower end is beyond ten times."""
-    high: float | None
-
-
-def need(smaller: Curve, larger: Measured) -> Need | None:
-    """What the smaller model needs; None where it is not known to be worse at the largest size, or its curve cannot be
-    carried on.
+def more_for_less(smaller: str, larger: str, curve: Curve, target: Measured) -> MoreForLess | None:
+    """What the smaller model, of this `curve`, needs to equal the larger one, which is `target`; None where it is not
+    known to be worse at the largest size, or its curve cannot be carried on.
 
     For each exponent that its curve allows and each factor the error it would have is compared with the larger model's;
     the interval holds every factor at which the two may be equal. Beyond the data all of it is extrapolation.
     """
-    mine = smaller.measured
-    if smaller.refuses(2) or _side(mine.less(larger), -1, ALPHA) <= 0:
+    mine = curve.measured
+    if curve.refuses(2) or _side(mine.less(target), -1, ALPHA) <= 0:
         return None
-    target = float(larger.error[-1])
-    room = smaller.room(ALPHA)
+    room = curve.room(ALPHA)
     reached: list[float] = []
     value = None
     for factor in FACTORS:
-        times = smaller.doublings(float(factor))
-        ahead = smaller.last - times * smaller.doubling - target
-        if value is None and ahead[smaller.best] <= 0:
+        times = curve.doublings(float(factor))
+        ahead = curve.last - times * curve.doubling - float(target.error[-1])
+        if value is None and ahead[curve.best] <= 0:
             value = float(factor)
         for number in np.flatnonzero(room >= 0):
-            weights = smaller.last_weights[number] - times[number] * smaller.weights[number]
-            if ahead[number] ** 2 <= room[number] * smaller.widened**2 * _variance(mine, weights, larger):
+            weights = curve.last_weights[number] - times[number] * curve.weights[number]
+            if ahead[number] ** 2 <= room[number] * curve.widened**2 * _variance(mine, weights, target):
                 reached.append(float(factor))
                 break
     low = min(reached, default=None)
     high = max(reached, default=None)
-    return Need(value, low, None if high is None or high >= FACTORS[-1] else high)
+    return MoreForLess(smaller, larger, value, low, None if high is None or high >= FACTORS[-1] else high)
 
 
 def _variance(mine: Measured, weights: Floats, larger: Measured) -> float:

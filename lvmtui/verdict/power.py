@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.weights import CORRELATION, capped, traces
+from lvmtui.datasets.weights import CORRELATION, bell_mccaffrey, capped
 from lvmtui.formats.results import LEAST_DF
 from lvmtui.system.student import t_quantile
 
@@ -64,13 +64,15 @@ class Power:
     """About how many times as many articles that takes; None: over 64 times."""
     with_seeds: float | None = None
     """The smallest change with twice the seeds, where that helps."""
+    folds: bool = False
+    """True if several seeds would hold out articles of their own."""
     source: str = ""
     """The data whose variances it goes by."""
 
     @property
     def words(self) -> str:
-        """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; more seeds gain
-        little`."""
+        """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; --seeds 1 2 3 holds
+        out up to three times as many`."""
         if self.smallest is None:
             uneven = ", some of them much longer than others," if self.df < 0.8 * (self.clusters - 1) else ""
             known = math.floor(10 * self.df) / 10  # rounded up it could look like enough
@@ -82,16 +84,24 @@ class Power:
         if self.target is not None:
             times = f"about {self.times_articles}" if self.times_articles else f"more than {MOST_TIMES}"
             said.append(f"for {self.target:g} % {times} times as many articles are needed")
-        said.append(
-            f"with {2 * self.seeds} seeds about {self.with_seeds:.2g} %"
-            if self.with_seeds
-            else "more seeds gain little"
-        )
+        if self.folds:
+            said.append("--seeds 1 2 3 holds out up to three times as many")
+        elif self.with_seeds:
+            said.append(f"with {2 * self.seeds} seeds about {self.with_seeds:.2g} %")
+        else:
+            said.append("more seeds gain little")
         return f"{'; '.join(said)} (if changes vary as with {self.source})"
 
 
-def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, prior: Prior | None = None) -> Power:
-    """What a campaign with these held-out clusters can detect.
+def power(
+    lengths: Sequence[Sequence[int]],
+    cap: int | None,
+    *,
+    seeds: int = 1,
+    prior: Prior | None = None,
+    folds: bool = False,
+) -> Power:
+    """What a campaign with these held-out clusters can detect. `folds`: several seeds would hold out other articles.
 
     `lengths`: windows of each cluster, one list a fold (a campaign without folds has one list); with folds there is
     one seed a fold. Raises ValueError for no clusters.
@@ -108,9 +118,11 @@ def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, 
     times = None
     if target is not None:
         times = next((n for n in range(2, MOST_TIMES + 1) if _reaches(lengths, cap, seeds, prior, n, target)), None)
-    doubled = _smallest(lengths, cap, 2 * seeds, prior)[0] if len(lengths) == 1 else None
+    doubled = _smallest(lengths, cap, 2 * seeds, prior)[0]
     helps = doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest
-    return Power(smallest, half_width, df, clusters, seeds, target, times, doubled if helps else None, prior.source)
+    return Power(
+        smallest, half_width, df, clusters, seeds, target, times, doubled if helps else None, folds, prior.source
+    )
 
 
 def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:
@@ -143,11 +155,8 @@ def _smallest(
     """The smallest change that is detected, the expected half-width, the degrees of freedom."""
     if any(len(fold) < 2 for fold in lengths):
         return None, None, 0.0
-    trace = of_square = 0.0
-    for own, share in _shares(lengths, cap):
-        one, two = traces(share)
-        trace, of_square = trace + own**2 * one, of_square + own**4 * two
-    df = trace**2 / of_square
+    folds, shares = zip(*_shares(lengths, cap), strict=True)
+    df = bell_mccaffrey(shares, folds)
     if df < LEAST_DF:
         return None, None, df
     error = math.sqrt(variance_of_articles(lengths, cap, prior) + prior.training**2 / seeds)

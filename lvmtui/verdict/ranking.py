@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import fmean
 
-from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate
+from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, Arm
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
@@ -46,9 +46,11 @@ def table_of(
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
     joint = _together(effects) if effects else None
+    by_source: tuple[SourceAverage, ...] = ()
     if joint:  # with folds, all models together show how uneven training is
         estimates = dict(zip((row.model for row in fair), joint.estimates, strict=True))
         drafts = [replace(row, estimate=estimates.get(row.model)) for row in drafts]
+        drafts, by_source = _sources_together(drafts)
     tested = [row for row in drafts if row.estimate and row.estimate.interval()]
     level = joint.level if joint else joint_level(_independent(len(tested)))
     rows = ranked([_judged(row, level, labels[0], tested=len(tested)) for row in drafts])
@@ -67,7 +69,7 @@ def table_of(
         folds=campaign.folds,
         judge_on=campaign.judge_on,
         centre=campaign.centre,
-        by_source=_by_source(fair) if primary else (),
+        by_source=by_source if primary else (),
         uncapped=bool(fair) and campaign.cluster_cap is None,
     )
 
@@ -116,14 +118,34 @@ def _average(rows: Sequence[Row], estimate: Estimate) -> Average:
     return Average(estimate, word, tuple(row.model for row in rows), chances(estimate))
 
 
-def _by_source(rows: Sequence[Row]) -> tuple[SourceAverage, ...]:
-    """The average of each source that all models have figures of."""
-    found = []
+def _sources_together(rows: Sequence[Row]) -> tuple[list[Row], tuple[SourceAverage, ...]]:
+    """The rows with the changes on each source as all models together show them, and the average on each source.
+
+    Sources of which not every model that is judged has figures stay as they are and have no average.
+    """
+    judged = [row for row in rows if row.estimate is not None]
+    averages = []
     for name in (*STRATA, "both"):
-        effects = _same_clusters([s.effects for row in rows for s in row.strata if s.name == name])
-        if len(effects) == len(rows):
-            found.append(SourceAverage(name, _together(effects).average))
-    return tuple(found)
+        effects = _same_clusters([s.effects for row in judged for s in row.strata if s.name == name])
+        if effects and len(effects) == len(judged):
+            joint = _together(effects)
+            averages.append(SourceAverage(name, joint.average))
+            judged = [_with_change(row, name, change) for row, change in zip(judged, joint.estimates, strict=True)]
+    by_model = {row.model: row for row in judged}
+    return [by_model.get(row.model, row) for row in rows], tuple(averages)
+
+
+def _with_change(row: Row, source: Population, change: Estimate) -> Row:
+    """The row with this change in percent on a source, and the same error of its difference in cosine there."""
+
+    def told(stratum: Stratum) -> Stratum:
+        before, difference = stratum.change.standard_error, stratum.difference
+        if difference and difference.standard_error and before and change.standard_error:
+            error = difference.standard_error * change.standard_error / before
+            difference = replace(change, value=difference.value, standard_error=error)
+        return replace(stratum, change=change, difference=difference)
+
+    return replace(row, strata=tuple(told(s) if s.name == source else s for s in row.strata))
 
 
 def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:

@@ -14,15 +14,13 @@ from statistics import fmean
 
 import numpy as np
 
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.learning_curve import (
     LEAST_SIZES,
     Fit,
-    Leader,
     LearningCurve,
     ModelCurve,
     MoreForLess,
-    Overtaking,
     Point,
     Worth,
 )
@@ -30,7 +28,6 @@ from lvmtui.formats.results import STRATA
 from lvmtui.formats.spec import Arm
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.system.files import replace_file
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
@@ -39,7 +36,7 @@ from lvmtui.verdict.figures import WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
 from lvmtui.verdict.learning_curve import Curve, Floats, Measured, fit, measure
-from lvmtui.verdict.model_crossings import crossing, leads, need
+from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
 
@@ -51,7 +48,7 @@ Cells = Mapping[tuple[Arm, int], WindowScores]
 
 def write_curves(state: CampaignState) -> None:
     """Write the learning curves of the runs that are finished. Raises OSError."""
-    replace_file(state.dir.learning_curve, dump_document(encode(curves_of(state, curve_inputs(state), time.time()))))
+    write_document(state.dir.learning_curve, curves_of(state, curve_inputs(state), time.time()))
 
 
 @dataclass(frozen=True)
@@ -87,16 +84,15 @@ def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
     most = max(kinds, key=kinds.count, default=None)
     alike = {model: one for model, one in judged.items() if one.measured and (one.arms, one.seeds) == most}
     measured = {model: one.measured for model, one in alike.items() if one.measured}
-    best = leads(measured) if len(measured) > 1 else []
-    points = next(iter(alike.values())).document.points if alike else ()
-    found = [crossing(a, b, measured[a].less(measured[b])) for a, b in combinations(measured, 2) if len(points) > 2]
+    labels = [point.label for point in next(iter(alike.values())).document.points] if alike else []
+    found = [overtaking(a, b, measured[a].less(measured[b])) for a, b in combinations(measured, 2) if len(labels) > 2]
     return LearningCurve(
         campaign=state.campaign.id,
         inputs=inputs,
         made=now,
         models=tuple(one.document for one in judged.values()),
-        best=tuple(Leader(p.label, one.model, one.clear, one.second) for p, one in zip(points, best, strict=False)),
-        overtakings=tuple(Overtaking(c.before, c.after, c.value, c.low, c.high) for c in found if c),
+        best=tuple(leaders(measured, labels)) if len(measured) > 1 else (),
+        overtakings=tuple(one for one in found if one),
         more_for_less=tuple(_needs(state, alike)),
         titles={model: sanitise(title_of(model, state.campaign.titles), 60) for model in judged},
     )
@@ -112,9 +108,9 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
     found = []
     for smaller, larger in combinations(sorted(sizes, key=lambda model: sizes[model]), 2):
         curve, target = alike[smaller].curve, alike[larger].measured
-        if curve and target and sizes[smaller] < sizes[larger] and (more := need(curve, target)):
-            found.append(MoreForLess(smaller, larger, more.value, more.low, more.high))
-    return found
+        if curve and target and sizes[smaller] < sizes[larger]:
+            found.append(more_for_less(smaller, larger, curve, target))
+    return [one for one in found if one]
 
 
 # One model -----------------------------------------------------------------------------------------------------------

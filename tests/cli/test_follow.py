@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lvmtui.cli import follow
 from lvmtui.cli.status import status_as_json, status_as_text
 from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.results import Stratum, read_comparison
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.numbers import signed
 from lvmtui.system.process_id import own_identity
+from lvmtui.verdict.average import estimate_of
+from lvmtui.verdict.interval import Design
+from lvmtui.verdict.words import interval_words
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.verdict.scenes import finished, read_table, report_of, state_of
 
@@ -171,3 +178,28 @@ def test_without_a_verdict_the_last_line_says_so(tmp_path: Path) -> None:
     alone, one = finished(tmp_path / "one", UP, seeds=(1,))
     report_of(alone, one)
     assert status_as_json(state_of(alone, one), None)["verdict"]["word"] == "leans-up"
+
+
+def test_status_and_sources_show_the_intervals_of_the_table(tmp_path: Path) -> None:
+    """With folds a model's interval depends on the other models; each place must say the same."""
+    workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.52)})
+    write_report(workspace, campaign.id)
+    folder = workspace.campaign(campaign.id)
+    folds = [np.repeat(np.arange(20), 5)] * 3
+    for model, uneven in (("amn", (0.0, 0.0, 0.0)), ("gru", (-0.4, 0.0, 0.4))):
+        compared = read_comparison(folder.comparison(model))
+        assert compared
+        effects = Design(folds).effects([np.resize([0.5, 1.5], 100) + shift for shift in uneven])
+        change = estimate_of([effects])
+        both = Stratum("both", 0.51, 0.52, change, change, effects)
+        told = replace(compared, change=change, effects=effects, strata=(both,))
+        folder.comparison(model).write_bytes(dump_document(encode(told)))
+    state = state_of(workspace, campaign)
+    rows = read_table(state).rows
+    assert rows[0].interval == pytest.approx(rows[1].interval), "they share the spread between folds"
+    said = status_as_json(state, None)["models"]
+    for row, model in zip(rows, said, strict=True):
+        assert row.estimate and row.interval and row.strata[0].change == row.estimate
+        assert row.strata[0].difference and row.strata[0].difference.interval() == pytest.approx(row.interval)
+        assert model["model"] == row.model and model["interval"] == list(row.interval)
+        assert f"{row.title}  +1.00 % {interval_words(row.interval)}" in status_as_text(state, None).splitlines()

@@ -198,8 +198,8 @@ def campaign_of(workspace: Path, split: Split, pair: tuple[Arm, Arm]) -> Campaig
             data=arm.data(workspace),
             vectors=arm.vectors,
             articles=None,
-            train_windows=len(split.arm(arm.name).train),
-            validation_windows=len(split.arm(arm.name).validation),
+            train_windows=len(split.arms[arm.name].train),
+            validation_windows=len(split.arms[arm.name].validation),
             dropped_windows=0,
         )
         for arm in pair

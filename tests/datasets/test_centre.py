@@ -9,7 +9,8 @@ import torch
 from lvmtui.datasets.centre import Centre, centre_of
 from lvmtui.system.errors import UserError
 from tests.datasets.making import walk
-from trainers.centre import InFileSpace, on_device
+from trainers.data import on_device
+from trainers.state import InFileSpace
 
 
 def shifted(rows: int, share: float = 1.5, seed: int = 0) -> np.ndarray:

@@ -44,7 +44,7 @@ def judged(split: Split, files: dict[str, list[np.ndarray]], context: int) -> No
         held_vectors |= set(window)
     for name, articles in files.items():
         rows = [(number, vector.tobytes()) for number, article in enumerate(articles) for vector in article]
-        windows = split.arm(name)
+        windows = split.arms[name]
         assert len(windows.train) and len(windows.validation)
         seen: dict[str, set[bytes]] = {}
         for part in ("train", "validation"):

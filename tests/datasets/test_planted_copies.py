@@ -28,7 +28,7 @@ def highest(split: Split, *pair: Arm) -> float:
     with any that is trained on."""
     found = -1.0
     for arm in pair:
-        vectors, windows = arm.open().vectors.astype(np.float64), split.arm(arm.name)
+        vectors, windows = arm.open().vectors.astype(np.float64), split.arms[arm.name]
         train, validation = (vectors[np.unique(s[:, None] + np.arange(6))] for s in (windows.train, windows.validation))
         found = max(found, float((np.concatenate([train, validation]) @ split.heldout.vectors.T).max()))
         found = max(found, float((train @ validation.T).max()))
@@ -114,7 +114,7 @@ def test_the_proof_fails_above_the_threshold_and_warns_below_it(tmp_path: Path) 
     replace(split, heldout=negated, facts=facts).write(tmp_path / "split")
     assert "are the negative of a held-out vector" in str(prove(tmp_path / "split", stores))
     outside = ArmWindows(np.append(split.expanded.train, 10**6), split.expanded.validation)
-    replace(split, expanded=outside).write(tmp_path / "split")
+    replace(split, arms={**split.arms, "expanded": outside}).write(tmp_path / "split")
     with pytest.raises(UserError, match="outside of its store"):
         prove(tmp_path / "split", stores)
 

@@ -24,13 +24,15 @@ def test_the_proof_finds_a_leak(tmp_path: Path) -> None:
     leaking = near[np.isin(near, held)][:1]
 
     train = np.sort(np.concatenate([split.expanded.train, leaking]))
-    replace(split, expanded=ArmWindows(train, split.expanded.validation)).write(tmp_path / "split")
+    leaky = {**split.arms, "expanded": ArmWindows(train, split.expanded.validation)}
+    replace(split, arms=leaky).write(tmp_path / "split")
     proof = prove(tmp_path / "split", stores)
     assert not proof.holds and proof.arms["expanded"].held_out_leaks > 0 and proof.arms["baseline"].held_out_leaks == 0
     assert str(proof).startswith("LEAK: expanded: ")
 
-    train = np.sort(np.concatenate([split.baseline.train, split.baseline.validation[:1]]))
-    replace(split, baseline=ArmWindows(train, split.baseline.validation)).write(tmp_path / "split")
+    train = np.sort(np.concatenate([split.arms["baseline"].train, split.arms["baseline"].validation[:1]]))
+    leaky = {**split.arms, "baseline": ArmWindows(train, split.arms["baseline"].validation)}
+    replace(split, arms=leaky).write(tmp_path / "split")
     proof = prove(tmp_path / "split", stores)
     assert (
         not proof.holds

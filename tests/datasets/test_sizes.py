@@ -68,12 +68,12 @@ def test_all_sizes_and_seeds_share_held_out_and_validation_windows(file: Arm, su
 
 def test_another_seed_draws_other_articles_and_the_file_has_one_order(file: Arm) -> None:
     one, other = drawn(file, "random")
-    assert not np.array_equal(one.baseline.train, other.baseline.train)
+    assert not np.array_equal(one.arms["baseline"].train, other.arms["baseline"].train)
     assert np.array_equal(one.expanded.train, other.expanded.train)
     (first,) = drawn(file, "file")
     # The first so many: every article of the smallest size comes before what only the larger ones have.
-    rest = np.setdiff1d(first.expanded.train, first.baseline.train)
-    assert first.baseline.train.max() < rest.min()
+    rest = np.setdiff1d(first.expanded.train, first.arms["baseline"].train)
+    assert first.arms["baseline"].train.max() < rest.min()
 
 
 def test_folds_hold_out_other_articles_for_each_seed(file: Arm) -> None:

@@ -10,7 +10,7 @@ import pytest
 from lvmtui.datasets import spaces
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import check_arms, check_files
-from lvmtui.datasets.check_facts import Check
+from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.spaces import compare_spaces, main_directions
 from lvmtui.formats.data_facts import read_data_facts
 from lvmtui.formats.json_codec import dump_document, encode
@@ -31,7 +31,7 @@ def articles(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
     return every[:40] + every[400:420]
 
 
-def checked(at: Path, baseline: list[np.ndarray], expanded: list[np.ndarray]) -> Check:
+def checked(at: Path, baseline: list[np.ndarray], expanded: list[np.ndarray]) -> DataCheck:
     return check_arms(*arms(at, save_articles(at / "b.npz", baseline), save_articles(at / "e.npz", expanded)))
 
 

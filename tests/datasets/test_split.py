@@ -29,7 +29,7 @@ def rows_of(starts: np.ndarray) -> np.ndarray:
 def no_leak(split: Split, baseline: Arm, expanded: Arm, folder: Path) -> None:
     """By comparing everything with everything; and the proof says the same."""
     for arm in (baseline, expanded):
-        vectors, windows = arm.open().vectors.astype(np.float64), split.arm(arm.name)
+        vectors, windows = arm.open().vectors.astype(np.float64), split.arms[arm.name]
         used = vectors[rows_of(np.concatenate([windows.train, windows.validation]))]
         assert (used @ split.heldout.vectors.T.astype(np.float64)).max() <= 0.9999
         train, validation = (vectors[rows_of(starts)] for starts in (windows.train, windows.validation))
@@ -42,7 +42,7 @@ def no_leak(split: Split, baseline: Arm, expanded: Arm, folder: Path) -> None:
 def is_whole(split: Split, baseline: Arm, expanded: Arm) -> None:
     """Every window is accounted for, none is in two places, and the held-out ones are windows of the files."""
     for arm, counts in ((baseline, split.facts.baseline), (expanded, split.facts.expanded)):
-        windows = split.arm(arm.name)
+        windows = split.arms[arm.name]
         dropped = counts.held_out + counts.gap + counts.equal_to_held_out + counts.equal_to_validation
         dropped += counts.spare
         assert counts.windows == counts.train + counts.validation + dropped
@@ -191,9 +191,9 @@ def test_what_both_arms_have_is_the_same_cluster_in_both(tmp_path: Path, files: 
 
     mine = articles(same)
     for kind in ("train", "validation"):
-        of_base, of_full = getattr(split.baseline, kind), getattr(split.expanded, kind)
+        of_base, of_full = getattr(split.arms["baseline"], kind), getattr(split.expanded, kind)
         assert articles(same[of_base]) == articles(of_full) & mine
-    assert not articles(same[split.baseline.train]) & articles(split.expanded.validation)
+    assert not articles(same[split.arms["baseline"].train]) & articles(split.expanded.validation)
 
 
 def test_the_share_and_the_strata(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_an_earlier_held_out_set_serves_another_expanded_arm(tmp_path: Path, fil
     expanded = file_arm("expanded", larger, tmp_path, normalise=True)
     kept = keep_held_out(first, own, trained, expanded, seed=1)
     assert kept.facts.fingerprint == kept.heldout.fingerprint == first.facts.fingerprint
-    assert np.array_equal(kept.baseline.train, first.arm(own).train)
+    assert np.array_equal(kept.arms["baseline"].train, first.arms[own].train)
     assert kept.facts.expanded.held_out > 0 and len(kept.expanded.train) > len(kept.heldout.starts)
     no_leak(kept, trained, expanded, tmp_path / "kept")
 
@@ -364,8 +364,8 @@ def test_a_split_is_read_as_it_was_written(tmp_path: Path) -> None:
     read = read_split(tmp_path / "split")
     assert read.facts == split.facts and read.heldout.fingerprint == split.facts.fingerprint
     for name in ARMS:
-        assert np.array_equal(read.arm(name).train, split.arm(name).train)
-        assert np.array_equal(read.arm(name).validation, split.arm(name).validation)
+        assert np.array_equal(read.arms[name].train, split.arms[name].train)
+        assert np.array_equal(read.arms[name].validation, split.arms[name].validation)
 
 
 @pytest.mark.parametrize("name", ["heldout_windows.npz", "expanded.npz", "split.json"])

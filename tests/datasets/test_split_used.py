@@ -50,8 +50,8 @@ def test_no_article_of_the_used_file_is_held_out_whatever_its_title(tmp_path: Pa
         assert nearest(split, baseline) <= 0.9
         leaking += nearest(draw_split(baseline, expanded, seed=seed, groups=groups), baseline) > 0.9999
         assert (split.heldout.stratum == 1).all() and split.facts.clusters >= 2
-        assert len(split.baseline.train) == split.facts.baseline.windows == baseline.vectors - 5
-        assert not len(split.baseline.validation) and len(split.expanded.validation)
+        assert len(split.arms["baseline"].train) == split.facts.baseline.windows == baseline.vectors - 5
+        assert not len(split.arms["baseline"].validation) and len(split.expanded.validation)
     assert leaking == 12  # a split that trusts the baseline's own would hold them out
 
 
@@ -68,7 +68,7 @@ def test_the_proof_looks_at_every_window_of_the_used_file(tmp_path: Path) -> Non
     trusting.write(tmp_path / "trusting")
     assert prove(tmp_path / "trusting", stores).holds
     with (tmp_path / "trusting" / "baseline.npz").open("wb") as out:  # the old trainer took other windows than we give
-        np.savez(out, train=split.baseline.train, validation=split.baseline.validation)
+        np.savez(out, train=split.arms["baseline"].train, validation=split.arms["baseline"].validation)
     seal_archive(tmp_path / "trusting" / "baseline.npz")
     leak = prove(tmp_path / "trusting", stores)
     assert not leak.holds and leak.arms["baseline"].held_out_leaks > 0

@@ -31,7 +31,7 @@ def test_a_giant_does_not_decide() -> None:
     sizes = [2000] + [15] * 40
     cap = default_cap(sizes)
     share = capped(sizes, cap) / capped(sizes, cap).sum()
-    assert share.max() < 0.1 and effective(share) > 30 and bell_mccaffrey(share) > 20
+    assert share.max() < 0.1 and effective(share) > 30 and bell_mccaffrey([share]) > 20
 
 
 def test_weights_of_articles_that_can_be_very_long_level_off_at_the_reciprocal_correlation() -> None:
@@ -45,7 +45,7 @@ def test_degrees_of_freedom_are_those_of_the_matrix(sizes: list[int], cap: int) 
     w = capped(sizes, cap) / capped(sizes, cap).sum()
     m = np.eye(len(w)) - np.outer(np.ones(len(w)), w)
     a = m.T @ np.diag(w**2 / (1 - w)) @ m
-    assert bell_mccaffrey(w) == pytest.approx(np.trace(a) ** 2 / np.trace(a @ a), rel=1e-6)
+    assert bell_mccaffrey([w]) == pytest.approx(np.trace(a) ** 2 / np.trace(a @ a), rel=1e-6)
 
 
 def test_no_clusters_are_refused() -> None:

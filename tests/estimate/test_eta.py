@@ -16,7 +16,8 @@ from lvmtui.estimate.eta import CALIBRATING, CampaignEta, Eta, Left, Time, all_o
 from lvmtui.estimate.pace import NOTHING_SHOWN, Guess, Machine, Shown, machine_of
 from lvmtui.estimate.stopping import PRIOR, UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.formats.campaign import Campaign, write_campaign_intent
-from lvmtui.formats.live import read_progress, write_progress
+from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.live import Progress, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
@@ -107,10 +108,10 @@ def test_only_the_steps_of_the_newest_process_count(tmp_path: Path) -> None:
     run.start(resumed_from=300)
     before, run.seconds_per_step = run.active, 0.05
     run.train(600)
-    digits = read_progress(run.folder.progress)
+    digits = find_document(Progress, run.folder.progress)
     assert digits is not None
     assert run.active - before < 300 * 0.1
-    write_progress(run.folder.progress, replace(digits, train_steps=300, train_seconds=300 * 0.05))
+    write_live(run.folder.progress, replace(digits, train_steps=300, train_seconds=300 * 0.05))
     eta = eta_of(tmp_path, campaign, run.time).runs[name(campaign, "amn", "baseline")].eta
     assert eta is not None and eta.seconds == pytest.approx(work_left(run, 600), rel=0.12)
 
@@ -119,9 +120,9 @@ def test_progress_of_an_earlier_process_show_nothing(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.5)
     assert eta_of(tmp_path, campaign, run.time).eta is not None
-    digits = read_progress(run.folder.progress)
+    digits = find_document(Progress, run.folder.progress)
     assert digits is not None
-    write_progress(run.folder.progress, replace(digits, pid=digits.pid + 1))
+    write_live(run.folder.progress, replace(digits, pid=digits.pid + 1))
     assert eta_of(tmp_path, campaign, run.time).eta is None
 
 

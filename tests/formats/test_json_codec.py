@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, read_campaign
 from lvmtui.formats.intent import Intent, read_intent
-from lvmtui.formats.json_codec import DecodeError, decode, encode
+from lvmtui.formats.json_codec import DecodeError, decode, encode, encode_line
 from lvmtui.formats.live import Progress
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.supervisor_log import Record, decode_record, encode_record
-from lvmtui.formats.trainer_log import Event, Unknown, decode_event, encode_event
+from lvmtui.formats.supervisor_log import Record, decode_record
+from lvmtui.formats.trainer_log import Event, Unknown, decode_event
 from lvmtui.system.errors import UserError
 from tests.factory import make_campaign
 from tests.strategies import campaign_intents, events, intents, progresses, records
@@ -31,7 +31,7 @@ json_values = st.recursive(
 @settings(deadline=None)
 @given(event=events)
 def test_an_event_is_one_line_and_comes_back(event: Event) -> None:
-    line = encode_event(event)
+    line = encode_line(event)
     assert line.endswith(b"\n") and line.count(b"\n") == 1
     assert decode_event(line[:-1]) == event
 
@@ -39,7 +39,7 @@ def test_an_event_is_one_line_and_comes_back(event: Event) -> None:
 @settings(deadline=None)
 @given(record=records)
 def test_a_record_is_one_line_and_comes_back(record: Record) -> None:
-    line = encode_record(record)
+    line = encode_line(record)
     assert line.count(b"\n") == 1 and decode_record(line[:-1]) == record
 
 
@@ -52,7 +52,7 @@ def test_documents_come_back(value: Any) -> None:
 @settings(deadline=None)
 @given(event=events, cut=st.integers(1, 400))
 def test_a_line_cut_anywhere_is_unknown(event: Event, cut: int) -> None:
-    line = encode_event(event)[:-1]
+    line = encode_line(event)[:-1]
     if cut < len(line):
         assert isinstance(decode_event(line[:cut]), Unknown)
 
@@ -60,7 +60,7 @@ def test_a_line_cut_anywhere_is_unknown(event: Event, cut: int) -> None:
 @settings(deadline=None)
 @given(event=events, name=st.text(min_size=1, max_size=5), value=json_values)
 def test_what_a_later_version_adds_is_passed_over(event: Event, name: str, value: object) -> None:
-    data = json.loads(encode_event(event))
+    data = json.loads(encode_line(event))
     if name not in data:
         data[name] = value
         assert decode_event(json.dumps(data).encode()) == event
@@ -80,7 +80,7 @@ def test_a_line_nested_without_end_is_no_error() -> None:
 @settings(deadline=None)
 @given(event=events, data=st.data())
 def test_a_value_of_another_type_is_never_taken(event: Event, data: st.DataObject) -> None:
-    document = json.loads(encode_event(event))
+    document = json.loads(encode_line(event))
     name = data.draw(st.sampled_from(sorted(set(document) - {"v", "kind"})))
     document[name] = {"nothing": ["of", "the", "kind"]}
     decoded = decode_event(json.dumps(document).encode())

@@ -13,7 +13,7 @@ import pytest
 
 import lvmtui.datasets
 import lvmtui.formats
-from lvmtui.datasets.check_facts import Check
+from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.split import SplitFacts
 from lvmtui.formats.campaign import CampaignIntent, read_campaign_intent, write_campaign_intent
 from lvmtui.formats.data_facts import DataFacts
@@ -62,12 +62,12 @@ def test_every_document_of_a_later_version_is_refused(cls: Any) -> None:
 def test_there_are_documents_to_refuse() -> None:
     names = {cls.__name__ for cls in documents()}
     assert {"Intent", "RunSpec", "Campaign", "CampaignIntent", "Progress", "Pulse"} <= names
-    assert {"SplitFacts", "StoreFacts", "ArmBaselines", "Check", "Report"} <= names
+    assert {"SplitFacts", "StoreFacts", "ArmBaselines", "DataCheck", "Report"} <= names
 
 
 @pytest.mark.parametrize(
     ("part", "whole"),
-    [(HeldoutSet, SplitFacts), (DataFacts, Check), (ReportedRuns, Report)],
+    [(HeldoutSet, SplitFacts), (DataFacts, DataCheck), (ReportedRuns, Report)],
     ids=lambda cls: cls.__name__,
 )
 def test_who_reads_a_part_of_a_document_refuses_what_who_reads_all_of_it_refuses(

@@ -11,6 +11,8 @@ from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import Exit, Failed, Finished
 from lvmtui.planning.own_tables import Own, read_own, with_sources
+from lvmtui.state.run_reader import RunReader
+from lvmtui.state.status import Life, Phase, status_of
 from lvmtui.system.errors import UserError
 from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
 from trainers.state import load_forecaster
@@ -73,6 +75,17 @@ def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> No
     assert train_here(changed) is Exit.FAILED
     ending = events_of(changed)[-1]
     assert isinstance(ending, Failed) and ending.message == "model.py:9: no 32"
+    state = RunReader(changed).refresh()
+    assert state is not None and status_of(state, Life.NONE).phase is Phase.FAILED, "it is not tried again"
+
+
+def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path) -> None:
+    counting = "self.seen = getattr(self, 'seen', 0) + self.training\n        assert self.seen < 26, 'enough'\n        "
+    (tmp_path / "model.py").write_text(BATCH_NORM.replace("return self", counting + "return self"))
+    run = planned(tmp_path, f"{tmp_path}/model.py:Model")
+    assert train_here(run) is Exit.FAILED
+    ending = events_of(run)[-1]
+    assert isinstance(ending, Failed) and ending.reason == "error" and ending.message == "model.py:10: enough"
 
 
 def _with_batch(run: RunDir, size: int) -> object:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.intent import write_intent
-from lvmtui.formats.live import read_progress
+from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.live import Progress
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
@@ -128,7 +129,7 @@ def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
     assert finished.heldout.windows == read_spec(run.spec).heldout_windows and finished.heldout.cosine > 0.5
     points = [e for e in events_of(run) if isinstance(e, Trained)]
     assert len(points) == 50 and points[-1].loss == pytest.approx(1 / 50)
-    assert read_progress(run.progress) is not None
+    assert find_document(Progress, run.progress) is not None
 
 
 @pytest.mark.parametrize("example", ["without_torch.py", "plain_torch.py"])
@@ -186,7 +187,7 @@ def test_one_that_cannot_is_suspended_and_goes_on(bench: Bench) -> None:
     wait_for(bench.evaluated)
     write_intent(run.intent, "pause", by="test")
     wait_for(lambda: len(bench.tree()) == 2 and all(p.stopped for p in bench.tree()))
-    wait_for(lambda: (p := read_progress(run.progress)) is not None and p.activity == "suspended")
+    wait_for(lambda: (p := find_document(Progress, run.progress)) is not None and p.activity == "suspended")
     count = len(events_of(run))
     write_intent(run.intent, "run", by="test")
     wait_for(lambda: len(events_of(run)) > count)

@@ -56,7 +56,7 @@ def test_the_centre_is_that_of_all_training_vectors_and_of_no_held_out_one(tmp_p
     large = stores[1]
     trained = covered(split.expanded.train, len(large), 5)
     # the small file is the beginning of the large one: nothing is counted twice
-    small = covered(split.baseline.train, len(stores[0]), 5)
+    small = covered(split.arms["baseline"].train, len(stores[0]), 5)
     trained[: len(small)] |= small
     expected = centre_of(large[trained], "mean")
     centre = split.heldout.centre

@@ -214,7 +214,7 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     kept = read_split(workspace.campaign(campaign.id).split)
     before = read_split(workspace.root / old.split)
     assert np.array_equal(kept.heldout.vectors, before.heldout.vectors)
-    assert np.array_equal(kept.baseline.train, before.baseline.train)
+    assert np.array_equal(kept.arms["baseline"].train, before.arms["baseline"].train)
     assert kept.facts.expanded.held_out + kept.facts.expanded.equal_to_held_out > 0
 
     shutil.rmtree(workspace.root / old.split)
@@ -266,7 +266,7 @@ def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Op
         spec, split = read_spec(workspace.run(planned).spec), splits[planned.seed]
         assert read_split(tmp_path / spec.split).facts == split.facts
         assert spec.split_fingerprint == split.facts.fingerprint != campaign.split_fingerprint
-        windows = split.arm(planned.arm)
+        windows = split.arms[planned.arm]
         assert (spec.train_windows, spec.validation_windows) == (len(windows.train), len(windows.validation))
     words, holds = prove_campaign(folder)
     assert holds and words.count("no leak") == 3 and words.startswith("fold1: ")

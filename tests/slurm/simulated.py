@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 from lvmtui.formats.intent import Want, read_intent, write_intent
+from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import CampaignDir, RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
@@ -28,7 +29,6 @@ from lvmtui.formats.trainer_log import (
     Interrupted,
     Paused,
     Started,
-    encode_event,
 )
 from lvmtui.supervisor.results import WorkerEnd, Workers
 from lvmtui.supervisor.tasks import Task, result_of
@@ -251,7 +251,7 @@ class SimulatedSlurm:
         self._tell(job, CheckpointSaved(self._time, step, 100, 0.1, "0" * 64, 1.0))
 
     def _tell(self, job: Job, event: Event) -> None:
-        append_line(job.folder.events, encode_event(event))
+        append_line(job.folder.events, encode_line(event))
 
     def _end(self, job: Job, state: str) -> None:
         job.state, job.over = state, self.now
@@ -278,7 +278,7 @@ class SlowWorkers(Workers):
     def busy(self) -> bool:
         return self._task is not None
 
-    def begin(self, folder: CampaignDir, tasks: Sequence[Task]) -> Task | None:
+    def begin(self, folder: CampaignDir, tasks: Sequence[Task], threads: int = 1) -> Task | None:
         if not tasks or self._task is not None:
             return None
         self._task = (tasks[0], folder, self._slurm.now + self.SECONDS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.formats.live import Pulse, write_pulse
+from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.state import polling as news_module
 from lvmtui.state.polling import AT_ONCE, Polling
@@ -42,9 +42,9 @@ def test_a_new_campaign_and_a_result(tmp_path: Path) -> None:
 def test_the_pulse_names_what_would_be_found_late(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     make_campaign(workspace, models=("amn",))
-    write_pulse(workspace.pulse, Pulse(time.time(), 1, changed={"other": 1}))
+    write_live(workspace.pulse, Pulse(time.time(), 1, changed={"other": 1}))
     polling = Polling(workspace)
-    write_pulse(workspace.pulse, Pulse(time.time(), 3, changed={"other": 1, "amn_8k_20261122_134500": 3}))
+    write_live(workspace.pulse, Pulse(time.time(), 3, changed={"other": 1, "amn_8k_20261122_134500": 3}))
     (path,) = polling.changes()
     assert path.endswith("amn_8k_20261122_134500/events.jsonl")
 

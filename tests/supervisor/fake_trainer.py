@@ -24,8 +24,8 @@ from types import FrameType
 from typing import NoReturn
 
 from lvmtui.formats.intent import read_intent
-from lvmtui.formats.json_codec import decode, write_document
-from lvmtui.formats.live import Activity, Progress, write_progress
+from lvmtui.formats.json_codec import decode, encode_line, write_document
+from lvmtui.formats.live import Activity, Progress, write_live
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
@@ -40,7 +40,6 @@ from lvmtui.formats.trainer_log import (
     Paused,
     Started,
     decode_event,
-    encode_event,
 )
 from lvmtui.system.files import LineLog, replace_file
 from lvmtui.system.filesystem import try_lock
@@ -118,7 +117,7 @@ class Trainer:
         return time.monotonic() - self.began
 
     def event(self, event: Event) -> None:
-        self.log.append(encode_event(event))
+        self.log.append(encode_line(event))
 
     def run(self) -> int:
         behaviour, folder = self.behaviour, self.folder
@@ -267,7 +266,7 @@ class Trainer:
 
     def show(self, activity: Activity) -> None:
         with suppress(OSError):
-            write_progress(
+            write_live(
                 self.folder.progress,
                 Progress(
                     time.time(),

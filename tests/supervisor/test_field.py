@@ -22,7 +22,7 @@ from lvmtui.formats.started_with import StartedWith, differences, read_started_w
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.engines.local import LocalEngine
-from lvmtui.supervisor.results import PAUSE, Workers
+from lvmtui.supervisor.results import PAUSE, Workers, idle_cores
 from lvmtui.supervisor.tasks import Task
 from lvmtui.system.files import append_line, create_file, replace_file
 from lvmtui.system.launch import our_command
@@ -56,6 +56,16 @@ def test_results_are_made_although_tmpdir_has_vanished(world: World) -> None:
     assert not folder.task_output.exists()
 
 
+def test_workers_take_the_cores_that_runs_leave(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.plan("amn", "gru", jobs=3)
+    monkeypatch.setattr("lvmtui.supervisor.results.cores", lambda: 16)
+    observer = world.supervisor.observer
+    observer.observe()
+    assert idle_cores([]) == 16 and idle_cores(observer.campaigns) == 16 - 3 * world.campaign.threads
+    world.to_the_end()
+    assert idle_cores(observer.campaigns) == 16
+
+
 def test_a_worker_that_cannot_start_is_told_and_tried_after_longer_and_longer_pauses(world: World) -> None:
     now, tried = [0.0], []
 
@@ -66,7 +76,7 @@ def test_a_worker_that_cannot_start_is_told_and_tried_after_longer_and_longer_pa
     world.plan()
     world.supervisor.results.workers = workers = Workers(command=command, clock=lambda: now[0])
     folder = world.workspace.campaign(world.campaign.id)
-    task = Task(folder.id, "report", "", "now")
+    task = Task(folder.id, "report", "", "now", "report")
     for _ in range(5000):
         workers.begin(folder, [task])
         now[0] += 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -104,6 +105,12 @@ def test_the_report_tells_of_failures_and_changes_with_them(campaign: Campaign) 
     assert keys(campaign, retried, again) == ["report"]
 
 
+def test_a_model_of_ones_own_is_called_by_its_title(campaign: Campaign) -> None:
+    own = replace(campaign, titles={"gru": "My Gru"})
+    tasks = due(own, outcomes(own, everything(own)), {}, lambda task: True, lambda task: False)
+    assert {"comparison of My Gru", "trivial baselines of the expanded arm"} <= {task.title for task in tasks}
+
+
 def test_what_was_lost_is_made_again_and_what_failed_too_often_blocks_nothing(campaign: Campaign) -> None:
     found = outcomes(campaign, everything(campaign))
     made = made_of(campaign, found)
@@ -114,9 +121,9 @@ def test_what_was_lost_is_made_again_and_what_failed_too_often_blocks_nothing(ca
 
 def test_the_commands_are_the_ones_agreed_on(folder: CampaignDir) -> None:
     def words(kind: str, subject: str) -> list[str]:
-        return list(command_of(folder, Task(folder.id, kind, subject, "")))[3:]  # type: ignore[arg-type]
+        return list(command_of(folder, Task(folder.id, kind, subject, "", "it")))[3:]  # type: ignore[arg-type]
 
-    assert command_of(folder, Task(folder.id, "report", "", ""))[:3] == our_command("lvmtui")[:3]
+    assert command_of(folder, Task(folder.id, "report", "", "", "it"))[:3] == our_command("lvmtui")[:3]
     assert words("baselines", "baseline") == ["lvmtui.datasets.baselines", str(folder.path), "baseline"]
     assert words("comparison", "gru") == ["lvmtui.report.make", str(folder.path), "gru"]
     assert words("report", "") == ["lvmtui.report.make", str(folder.path)]
@@ -142,7 +149,7 @@ def finish(workers: Workers) -> WorkerEnd:
 
 
 def test_a_worker_leaves_its_result(folder: CampaignDir) -> None:
-    task = Task(folder.id, "comparison", "gru", "now")
+    task = Task(folder.id, "comparison", "gru", "now", "it")
     yields = "import os, time\nwhile os.nice(0) != 10: time.sleep(0.01)\n"  # its priority is lowered once it runs
     code = f"os.makedirs({str(folder.comparisons)!r}); open({str(result_of(folder, task))!r}, 'w')"
     workers = Workers(command=lambda folder, task: python(yields + code))
@@ -154,7 +161,7 @@ def test_a_worker_leaves_its_result(folder: CampaignDir) -> None:
 
 def test_a_worker_that_fails_says_why_and_is_tried_twice_more(folder: CampaignDir) -> None:
     now = [0.0]
-    task = Task(folder.id, "baselines", "baseline", "now")
+    task = Task(folder.id, "baselines", "baseline", "now", "it")
     workers = Workers(
         command=lambda folder, task: python("print('\\x1b[31mno room\\n'); raise SystemExit(1)"), clock=lambda: now[0]
     )
@@ -164,11 +171,11 @@ def test_a_worker_that_fails_says_why_and_is_tried_twice_more(folder: CampaignDi
         assert (done.fault, done.tries) == ("no room", tries)
         assert workers.begin(folder, [task]) is None  # not at once
         now[0] += 1000
-    assert workers.given_up(task) and not workers.given_up(Task(folder.id, "baselines", "baseline", "later"))
+    assert workers.given_up(task) and not workers.given_up(Task(folder.id, "baselines", "baseline", "later", "it"))
 
 
 def test_a_worker_that_leaves_nothing_or_cannot_be_started_has_failed(folder: CampaignDir) -> None:
-    task = Task(folder.id, "report", "", "now")
+    task = Task(folder.id, "report", "", "now", "it")
     workers = Workers(command=lambda folder, task: python("pass"))
     workers.begin(folder, [task])
     assert finish(workers).fault == "left no result"
@@ -179,15 +186,23 @@ def test_a_worker_that_leaves_nothing_or_cannot_be_started_has_failed(folder: Ca
     assert "could not be started" in workers.trouble(folder.id) and "/no/such/interpreter" in workers.trouble(folder.id)
 
 
+def test_a_worker_has_the_threads_it_is_given(folder: CampaignDir) -> None:
+    workers = Workers(
+        command=lambda folder, task: python("import os; raise SystemExit(os.environ['OPENBLAS_NUM_THREADS'])")
+    )
+    workers.begin(folder, [Task(folder.id, "report", "", "now", "it")], threads=5)
+    assert finish(workers).fault == "5"
+
+
 def test_a_worker_that_hangs_is_ended(folder: CampaignDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers_module, "LIMIT", 0.2)
     workers = Workers(command=lambda folder, task: python("import time; time.sleep(600)"))
-    workers.begin(folder, [Task(folder.id, "report", "", "now")])
+    workers.begin(folder, [Task(folder.id, "report", "", "now", "it")])
     assert "did not end within" in finish(workers).fault
 
 
 def test_what_was_made_is_remembered_and_a_damaged_note_forgotten(folder: CampaignDir) -> None:
-    Made(folder).note(Task(folder.id, "comparison", "gru", "now"))
+    Made(folder).note(Task(folder.id, "comparison", "gru", "now", "it"))
     assert Made(folder).results == {"comparison gru": "now"}
     assert json.loads(folder.made.read_bytes())["version"] == 1
     for damage in (b"", b"[]", b'{"results": 3}', b"\xff"):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lvmtui.models import MODELS
 from trainers.correction import Correction
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.evaluate import evaluate, loss_and_cosine, predict
 from trainers.fast import faster, operations
 from trainers.fast.operations import LEVELS, add_dropped, available, dropout, keep_mask, linear
@@ -161,7 +161,7 @@ def test_the_update_resumes_to_the_bit() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_evaluation_does_not_depend_on_who_computes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(name, DIM, "small")
-    windows = Windows(unit(torch.randn(60, DIM)), torch.arange(50), CONTEXT)
+    windows = TensorWindows(unit(torch.randn(60, DIM)), torch.arange(50), CONTEXT)
     scores, predicted = evaluate(model, windows, "mse", lambda: None), predict(model, windows, lambda: None)
     monkeypatch.setattr("trainers.evaluate.faster", lambda module: module)
     plain = evaluate(model, windows, "mse", lambda: None)

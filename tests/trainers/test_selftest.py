@@ -218,5 +218,5 @@ def test_resuming_and_evaluating_are_tested_with_both_recipes(monkeypatch: pytes
     """The one run that resumed differently on a GPU was one by the reference recipe."""
     monkeypatch.setattr(checks, "difference", lambda *ends: 1.0)
     bench = Bench(CPU, lambda device: None, models=("amn",))
-    assert checks.resume(bench).words == "not equal to the bit: amn (tuned), amn (reference)"
-    assert checks.evaluation(bench).words == "changes amn (tuned), amn (reference)"
+    assert checks.resume(bench)[1] == "not equal to the bit: amn (tuned), amn (reference)"
+    assert checks.evaluation(bench)[1] == "changes amn (tuned), amn (reference)"

@@ -19,19 +19,19 @@ from tests.trainers.taping import Taping
 from tests.trainers.tiny import DIM, plan_campaign
 from trainers import data
 from trainers.cuda_graph import WARM, CannotRecord, Recorder, Work, reason_of
-from trainers.data import Windows, open_data
+from trainers.data import TensorWindows, open_data
 from trainers.state import TrainState, build_forecaster
 from trainers.steps import AHEAD, Steps
 
 
 @pytest.fixture(scope="module")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, Windows]:
+def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunSpec, TensorWindows]:
     workspace, folders = plan_campaign(tmp_path_factory.mktemp("w"))
     spec = read_spec(folders[1].spec)
     return spec, open_data(spec, workspace.root, torch.device("cpu")).train
 
 
-def begin(spec: RunSpec, train: Windows, recorder: Recorder | None = None) -> Steps:
+def begin(spec: RunSpec, train: TensorWindows, recorder: Recorder | None = None) -> Steps:
     torch.manual_seed(spec.seed)
     model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, train)
     state = TrainState(model.train(), spec.recipe)
@@ -54,7 +54,7 @@ class Noting(TorchDispatchMode):
 @pytest.mark.filterwarnings("ignore:TF32")
 @pytest.mark.parametrize("recipe", ["tuned", "reference"])
 @pytest.mark.parametrize("model", MODELS)
-def test_replayed_steps_are_the_same_steps(planned: tuple[RunSpec, Windows], model: str, recipe: str) -> None:
+def test_replayed_steps_are_the_same_steps(planned: tuple[RunSpec, TensorWindows], model: str, recipe: str) -> None:
     spec, train = planned
     spec = replace(
         spec, model=model, recipe=replace(recipe_for(recipe, model), batch_size=8), total_steps=40, evaluate_every=9
@@ -78,7 +78,7 @@ def test_replayed_steps_are_the_same_steps(planned: tuple[RunSpec, Windows], mod
 @pytest.mark.parametrize("recipe", ["tuned", "reference"])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_step_never_looks_at_what_the_device_holds(
-    planned: tuple[RunSpec, Windows], monkeypatch: pytest.MonkeyPatch, model: str, recipe: str
+    planned: tuple[RunSpec, TensorWindows], monkeypatch: pytest.MonkeyPatch, model: str, recipe: str
 ) -> None:
     """Tensors without data raise at every look, and at every meeting with one of the host."""
     spec, train = planned
@@ -91,7 +91,7 @@ def test_a_step_never_looks_at_what_the_device_holds(
 
     monkeypatch.setattr(torch, "_fused_adamw_", without_rate)
     device = torch.device("meta")
-    nowhere = Windows(train.vectors.to(device), train.starts.to(device), train.context)
+    nowhere = TensorWindows(train.vectors.to(device), train.starts.to(device), train.context)
     model_there = build_forecaster(model, DIM, spec.size, spec.recipe, spec.context, None).to(device)
     steps = Steps(spec, TrainState(model_there.train(), spec.recipe), nowhere)
     with Noting() as noted:
@@ -106,7 +106,7 @@ def test_a_step_never_looks_at_what_the_device_holds(
 
 @pytest.mark.parametrize("model", ["lstm", "gru"])
 def test_the_averaged_models_recurrent_weights_lie_in_one_piece(
-    planned: tuple[RunSpec, Windows], monkeypatch: pytest.MonkeyPatch, model: str
+    planned: tuple[RunSpec, TensorWindows], monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     """Else cuDNN copies them, and warns, at each evaluation. Copying a module takes its weights apart."""
     spec, train = planned
@@ -120,7 +120,7 @@ def test_the_averaged_models_recurrent_weights_lie_in_one_piece(
 @pytest.mark.parametrize("stage", ["begin", "work", "end"])
 @pytest.mark.parametrize("kind", [RuntimeError, torch.OutOfMemoryError, ValueError])
 def test_a_failed_recording_ends_the_process_at_whatever_stage(
-    planned: tuple[RunSpec, Windows], stage: str, kind: type[Exception]
+    planned: tuple[RunSpec, TensorWindows], stage: str, kind: type[Exception]
 ) -> None:
     """The first error is the reason that is told, also where ending the capture raises one of its own. No further step
     is taken: gradients and random state would be those of the failed capture."""
@@ -182,7 +182,9 @@ def test_rows_of_a_large_file_are_asked_for_before_they_are_needed(
     assert len(asked) == train.vectors[torch.unique(train.starts[:, None] + torch.arange(6))].numel() * 4
 
 
-def test_plans_end_at_evaluations_and_every_window_is_taken_once_an_epoch(planned: tuple[RunSpec, Windows]) -> None:
+def test_plans_end_at_evaluations_and_every_window_is_taken_once_an_epoch(
+    planned: tuple[RunSpec, TensorWindows],
+) -> None:
     spec, train = planned
     spec = replace(spec, total_steps=900, evaluate_every=300, recipe=replace(spec.recipe, batch_size=16))
     steps = begin(spec, train)

@@ -21,12 +21,12 @@ def test_degrees_of_freedom_are_those_of_the_matrix(sizes: list[int]) -> None:
     w = np.array(sizes) / sum(sizes)
     m = np.eye(len(w)) - np.outer(np.ones(len(w)), w)
     a = m.T @ np.diag(w**2 / (1 - w)) @ m
-    assert bell_mccaffrey(w) == pytest.approx(np.trace(a) ** 2 / np.trace(a @ a), rel=1e-6)
+    assert bell_mccaffrey([w]) == pytest.approx(np.trace(a) ** 2 / np.trace(a @ a), rel=1e-6)
 
 
 @pytest.mark.parametrize("clusters", [2, 3, 10, 513, 2000])
 def test_equal_clusters_give_one_degree_less_than_there_are(clusters: int) -> None:
-    assert bell_mccaffrey(np.full(clusters, 1 / clusters)) == pytest.approx(clusters - 1)
+    assert bell_mccaffrey([np.full(clusters, 1 / clusters)]) == pytest.approx(clusters - 1)
 
 
 def test_equal_clusters_give_the_plain_standard_error_of_their_means() -> None:

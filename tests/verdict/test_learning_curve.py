@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.learning_curve import EXPONENTS, Floats, Measured, fit, measure
-from lvmtui.verdict.model_crossings import crossing, leads, need
+from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
 
 WINDOWS = np.geomspace(1000, 16_000, 5)
 CLUSTERS = 60
@@ -119,22 +119,23 @@ def test_training_noise_between_seeds_widens_the_interval_and_folds_are_pooled()
 def test_the_best_model_at_each_size_and_where_another_overtakes_it() -> None:
     steep = measured(np.linspace(0.5, 0.46, 5))
     flat = measured(np.full(5, 0.475), seed=6)
-    found = leads({"steep": steep, "flat": flat})
+    found = leaders({"steep": steep, "flat": flat}, "abcde")
+    assert [lead.label for lead in found] == list("abcde")
     assert [lead.model for lead in found] == ["flat"] * 3 + ["steep"] * 2 and all(lead.clear for lead in found)
-    crossed = crossing("steep", "flat", steep.less(flat))
+    crossed = overtaking("steep", "flat", steep.less(flat))
     assert crossed and (crossed.before, crossed.after) == ("flat", "steep")
     # Equal half way between the third size and the fourth.
-    assert crossed.value == pytest.approx(np.sqrt(WINDOWS[2] * WINDOWS[3]), rel=0.05)
-    assert WINDOWS[0] <= crossed.low <= crossed.value <= crossed.high <= WINDOWS[-1]
-    assert crossing("flat", "flat", flat.less(measured(np.full(5, 0.474), noise=1e-2, seed=7))) is None
+    assert crossed.windows == pytest.approx(np.sqrt(WINDOWS[2] * WINDOWS[3]), rel=0.05)
+    assert WINDOWS[0] <= crossed.low <= crossed.windows <= crossed.high <= WINDOWS[-1]
+    assert overtaking("flat", "flat", flat.less(measured(np.full(5, 0.474), noise=1e-2, seed=7))) is None
 
 
 def test_what_a_smaller_model_needs_to_equal_a_larger_one() -> None:
     small = fit(measured(power_law(0, fall=0.04)))  # .01 with each doubling
     error = small.measured.error
-    found = need(small, measured(error - 0.02, seed=6))
-    assert found and found.value == pytest.approx(4, rel=0.05)
+    found = more_for_less("small", "large", small, measured(error - 0.02, seed=6))
+    assert found and (found.smaller, found.larger) == ("small", "large") and found.factor == pytest.approx(4, rel=0.05)
     assert found.low is not None and found.high is not None and found.low <= 4 <= found.high
-    far = need(small, measured(error - 0.2, seed=6))
-    assert far and far.value is None and far.high is None
-    assert need(small, measured(error + 0.02)) is None  # it is better already
+    far = more_for_less("small", "large", small, measured(error - 0.2, seed=6))
+    assert far and far.factor is None and far.high is None
+    assert more_for_less("small", "large", small, measured(error + 0.02)) is None  # it is better already

@@ -45,6 +45,7 @@ def test_folds_judge_more_articles() -> None:
     one, three = power([[30] * 40], 20, seeds=3), power([[30] * 40] * 3, 20)
     assert one.smallest and three.smallest and three.smallest < 0.65 * one.smallest
     assert (three.seeds, three.clusters) == (3, 120)
+    assert "; --seeds 1 2 3 holds out up to three times as many (if" in power([[30] * 40], 20, folds=True).words
 
 
 def test_too_few_articles_tell_nothing_and_it_is_said_before_training() -> None:

@@ -28,7 +28,6 @@ from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import HeldoutScores
-from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
 ROWS = 1 << 14
@@ -44,20 +43,12 @@ def data_folder(spec: RunSpec, workspace: Path) -> Path:
     beside = split / f".{folder.name}.{secrets.token_hex(4)}.part"
     try:
         beside.mkdir()
-        _fill(beside, spec, workspace, checked_heldout(spec, workspace))
+        _fill(beside, spec, workspace, read_heldout(split, spec.split_fingerprint))
         with suppress(OSError):  # another run was faster
             beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
-
-
-def checked_heldout(spec: RunSpec, workspace: Path) -> HeldOut:
-    """The held-out windows the run was planned with. Raises UserError."""
-    held = read_heldout(workspace / spec.split)
-    if held.fingerprint != spec.split_fingerprint:
-        raise UserError(f"{spec.split}: not the held-out windows the run was planned with; start the campaign again")
-    return held
 
 
 def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
@@ -103,7 +94,7 @@ def judged(spec: RunSpec, folder: RunDir) -> tuple[HeldoutScores, str, str]:
     path = folder.path / "out" / "predictions.npy"
     if not path.exists():
         return nothing, "", "it left no predictions of the held-out windows (predictions.npy)"
-    held = checked_heldout(spec, folder.workspace.root)
+    held = read_heldout(folder.workspace.root / spec.split, spec.split_fingerprint)
     try:
         predicted = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -14,7 +14,7 @@ from torch import Tensor
 from lvmtui.formats.spec import ArmData, Recipe, RunSpec
 from lvmtui.models import MODELS, recipe_for
 from trainers.cuda_graph import WARM, Recorder
-from trainers.data import Windows
+from trainers.data import TensorWindows
 from trainers.models import unit
 from trainers.state import TrainState, build_forecaster
 from trainers.steps import Steps
@@ -59,7 +59,7 @@ class Bench:
         with self.device:
             return self._begin(spec, walk(FULL_WINDOWS, FULL_DIM, self.device), recorded=True)
 
-    def _begin(self, spec: RunSpec, windows: Windows, recorded: bool) -> Steps:
+    def _begin(self, spec: RunSpec, windows: TensorWindows, recorded: bool) -> Steps:
         torch.manual_seed(spec.seed)
         model = build_forecaster(spec.model, spec.dim, spec.size, spec.recipe, spec.context, windows)
         state = TrainState(model.train().to(self.device), spec.recipe, plain=self.plain)
@@ -93,12 +93,12 @@ def spec_for(model: str, size: str, dim: int, recipe: Recipe, windows: int) -> R
     )
 
 
-def walk(windows: int, dim: int, device: torch.device) -> Windows:
+def walk(windows: int, dim: int, device: torch.device) -> TensorWindows:
     """Windows on a random walk on the unit sphere, the same each time."""
     random = torch.Generator().manual_seed(1)
     steps = torch.randn(windows + CONTEXT, dim, generator=random, device="cpu")
     vectors: Tensor = unit(steps + 0.5 * steps.roll(1, 0) + 0.25 * steps.roll(2, 0))
-    return Windows(vectors.to(device), torch.arange(windows, device=device), CONTEXT)
+    return TensorWindows(vectors.to(device), torch.arange(windows, device=device), CONTEXT)
 
 
 def taken(steps: Steps, count: int) -> None:

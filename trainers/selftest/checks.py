@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,30 +31,26 @@ NEEDED_MEMORY = 2.5e9
 """Bytes for GraphMERT-LVM at full size: weights, gradients, moments, averages and a step's activations."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a check found; `ok` None: not tested here."""
-
-    ok: bool | None
-    words: str
+Outcome = tuple[bool | None, str]
+"""Whether a check holds, and what it found; None: not tested here."""
 
 
 def kernels(bench: Bench) -> Outcome:
     """The build has kernels for the device, and one computes."""
     numbers = torch.arange(1000, device=bench.device, dtype=torch.float32)
     total = float((numbers * 2).sum())
-    return Outcome(total == 999_000, "a kernel of this torch build computes on it" if total == 999_000 else f"{total}")
+    return total == 999_000, "a kernel of this torch build computes on it" if total == 999_000 else f"{total}"
 
 
 def memory(bench: Bench) -> Outcome:
     """Enough memory is free for the largest model."""
     if bench.device.type != "cuda":
-        return Outcome(None, "not tested here")
+        return None, "not tested here"
     free, total = torch.cuda.mem_get_info(bench.device)
     words = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB are free"
     if free < NEEDED_MEMORY:
         words += f"; the largest model needs {NEEDED_MEMORY / 1e9:.1f}: end what else uses the GPU, or leave it out"
-    return Outcome(free >= NEEDED_MEMORY, words)
+    return free >= NEEDED_MEMORY, words
 
 
 def gradients(bench: Bench) -> Outcome:
@@ -65,7 +60,7 @@ def gradients(bench: Bench) -> Outcome:
     errors = {model: _gradient_error(model, bench) for model in bench.models}
     worst = max(errors, key=lambda model: errors[model])
     words = f"largest difference to float64 {errors[worst]:.1e} ({worst}, {kind}, at most {most:.0e})"
-    return Outcome(errors[worst] <= most, words)
+    return errors[worst] <= most, words
 
 
 def _gradient_error(name: str, bench: Bench) -> float:
@@ -137,7 +132,7 @@ def optimizer(bench: Bench) -> Outcome:
             m, v = first[i] / (1 - BETAS[0] ** step), second[i] / (1 - BETAS[1] ** step)
             values[i] = values[i] * (1 - 1e-2 * 0.1) - 1e-2 * m / (np.sqrt(v) + EPSILON)
     error = max(float(np.abs(p.detach().cpu().numpy() - v).max()) for p, v in zip(parameters, values, strict=True))
-    return Outcome(error <= UPDATE_ERROR, f"difference to the formula {error:.1e} (at most {UPDATE_ERROR:.0e})")
+    return error <= UPDATE_ERROR, f"difference to the formula {error:.1e} (at most {UPDATE_ERROR:.0e})"
 
 
 def ranks(bench: Bench) -> Outcome:
@@ -149,13 +144,13 @@ def ranks(bench: Bench) -> Outcome:
     predicted /= np.linalg.norm(predicted, axis=1, keepdims=True)
     found = score(predicted, vectors, starts, windows.context, lambda candidates: counting(candidates, bench.device))
     wrong = int((found.rank != score(predicted, vectors, starts, windows.context).rank).sum())
-    return Outcome(wrong == 0, f"{wrong} of {len(starts)} ranks differ from numpy's")
+    return wrong == 0, f"{wrong} of {len(starts)} ranks differ from numpy's"
 
 
 def graph(bench: Bench) -> Outcome:
     """Three warm-up steps and three replays against six steps sent operation by operation."""
     if not bench.records:
-        return Outcome(None, "nothing is recorded on this device")
+        return None, "nothing is recorded on this device"
     worst, exact = 0.0, 0
     cases = _cases(bench)
     for model, recipe in cases:
@@ -167,13 +162,13 @@ def graph(bench: Bench) -> Outcome:
         error = difference(*ends)
         worst, exact = max(worst, error), exact + (error == 0)
     words = f"{exact} of {len(cases)} models and recipes equal to the bit, largest difference {worst:.1e}"
-    return Outcome(worst <= REPLAY_ERROR, f"{words} (at most {REPLAY_ERROR:.0e})")
+    return worst <= REPLAY_ERROR, f"{words} (at most {REPLAY_ERROR:.0e})"
 
 
 def dropout(bench: Bench) -> Outcome:
     """Two replays of one batch at rate 0: they differ if the model has dropout, and only then."""
     if not bench.records:
-        return Outcome(None, "nothing is recorded on this device")
+        return None, "nothing is recorded on this device"
     wrong = []
     for model in bench.models:
         steps = bench.steps(model, "reference", rate=0.0)
@@ -185,7 +180,7 @@ def dropout(bench: Bench) -> Outcome:
         drops |= any(isinstance(m, nn.MultiheadAttention) and m.dropout > 0 for m in steps.state.model.modules())
         if (before != after) != drops:
             wrong.append(model)
-    return Outcome(not wrong, f"wrong for {', '.join(wrong)}" if wrong else "replays draw new masks, and nothing else")
+    return not wrong, f"wrong for {', '.join(wrong)}" if wrong else "replays draw new masks, and nothing else"
 
 
 def resume(bench: Bench) -> Outcome:
@@ -202,7 +197,7 @@ def resume(bench: Bench) -> Outcome:
         if difference(straight, weights_of(again)):
             differing.append(f"{model} ({recipe})")
     words = "a resumed run is equal to the bit" if not differing else f"not equal to the bit: {', '.join(differing)}"
-    return Outcome(not differing, words)
+    return not differing, words
 
 
 def evaluation(bench: Bench) -> Outcome:
@@ -218,13 +213,13 @@ def evaluation(bench: Bench) -> Outcome:
         taken(steps, half)
         if difference(straight, weights_of(steps)):
             changed.append(f"{model} ({recipe})")
-    return Outcome(not changed, f"changes {', '.join(changed)}" if changed else "changes nothing")
+    return not changed, f"changes {', '.join(changed)}" if changed else "changes nothing"
 
 
 def steady_memory(bench: Bench) -> Outcome:
     """The 50th step needs no more memory than the 10th."""
     if bench.device.type != "cuda":
-        return Outcome(None, "not tested here")
+        return None, "not tested here"
     steps = bench.steps("lstm")
     taken(steps, 10)
     torch.cuda.synchronize(bench.device)
@@ -232,7 +227,7 @@ def steady_memory(bench: Bench) -> Outcome:
     taken(steps, 40)
     torch.cuda.synchronize(bench.device)
     grown = torch.cuda.memory_allocated(bench.device) - before
-    return Outcome(grown == 0, f"{grown:,} bytes more after 50 steps than after 10")
+    return grown == 0, f"{grown:,} bytes more after 50 steps than after 10"
 
 
 # -- what the checks share --------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
             continue
         result = _done(name, check, bench)
         if result.ok is False:
-            fallbacks = _both(fallbacks, fallback)
+            fallbacks = Fallbacks(**{name: value or getattr(fallback, name) for name, value in vars(fallbacks).items()})
         if name == "gradients" and result.ok is False:
             result, fallbacks = _other_arithmetic(bench, result, fallbacks, results, say)
         if fallbacks.no_graph:
@@ -96,13 +96,13 @@ def _other_arithmetic(
 def _done(name: str, check: Callable[[Bench], Outcome], bench: Bench) -> CheckResult:
     began = time.monotonic()
     try:
-        outcome = check(bench)
+        ok, words = check(bench)
     except CannotRecord:
         raise
     except Exception as error:  # whatever a device may answer
         first = (str(error) or type(error).__name__).splitlines()[0]
-        outcome = Outcome(False, f"{type(error).__name__}: {first}")
-    return CheckResult(name, outcome.ok, outcome.words, time.monotonic() - began)
+        ok, words = False, f"{type(error).__name__}: {first}"
+    return CheckResult(name, ok, words, time.monotonic() - began)
 
 
 def _speeds(
@@ -116,15 +116,15 @@ def _speeds(
 
     def alone(bench: Bench) -> Outcome:
         seconds.update(speed.step_seconds(bench))
-        return Outcome(True, ", ".join(f"{model} {1e3 * s:.2f}" for model, s in seconds.items()) + " ms a step")
+        return True, ", ".join(f"{model} {1e3 * s:.2f}" for model, s in seconds.items()) + " ms a step"
 
     def shared(bench: Bench) -> Outcome:
         nonlocal beside
         try:
             beside = speed.side_by_side(bench.device, seconds[speed.SHARED_MODEL])
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            return Outcome(None, f"two processes could not be run: {error}")
-        return Outcome(True, f"two processes at once take {beside:.2f} times as many steps as one")
+            return None, f"two processes could not be run: {error}"
+        return True, f"two processes at once take {beside:.2f} times as many steps as one"
 
     for name, check in (("speed", alone), ("side by side", shared)):
         if name == "side by side" and speed.SHARED_MODEL not in seconds:
@@ -137,10 +137,6 @@ def _speeds(
 def _without_graph(bench: Bench, fallbacks: Fallbacks) -> Fallbacks:
     bench.recorder_of = lambda device: None
     return replace(fallbacks, no_graph=True)
-
-
-def _both(a: Fallbacks, b: Fallbacks) -> Fallbacks:
-    return Fallbacks(**{name: value or getattr(b, name) for name, value in vars(a).items()})
 
 
 def _line(result: CheckResult) -> str:

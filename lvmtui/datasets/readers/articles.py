@@ -23,11 +23,6 @@ MOST_TITLES = 1_000_000
 """Titles that are kept; articles beyond are called by their number."""
 LONGEST_TITLE = 200
 """Characters of a title that are kept."""
-NO_IDS = (
-    "no ids of articles were found, so a held-out window may stand beside a training window of its text; if the file "
-    "has ids, name them with --article"
-)
-"""The note on a file that may have ids under another name."""
 LARGEST_NUMBER = (1 << 31) - 1
 """Ids from 0 to here are kept as they are; others are numbered in the order in which they first come."""
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
@@ -24,7 +24,6 @@ import numpy as np
 
 from lvmtui.datasets.readers.articles import (
     MOST_TITLES,
-    NO_IDS,
     Articles,
     Numbering,
     Numbers,
@@ -153,14 +152,13 @@ class NpzSource:
             return self._documents()
         if not roles.article:
             return Articles()
-        with read_errors(self._path), zipfile.ZipFile(self._path) as archive:
+        with read_errors(self._path):
             numbering = Numbering(shown(self._path), roles.article, rows)
-            with archive.open(f"{roles.article}.npy") as stream:
-                size = archive.getinfo(f"{roles.article}.npy").file_size
+            with self._array(roles.article) as (stream, size):
                 for ids in array_blocks(self._path, roles.article, stream, size):
                     numbering.add(ids)
             by_row, names = numbering.finish()
-            titles = self._article_titles(archive, by_row, names)
+            titles = self._article_titles(by_row, names)
         if roles.contexts:  # windows stay in the order of the file, in which they follow each other
             return Articles(by_row, titles)
         numbers, places, notes = arranged(by_row, named=roles.article)
@@ -178,11 +176,10 @@ class NpzSource:
         )
         return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), notes=notes)
 
-    def _article_titles(self, archive: zipfile.ZipFile, by_row: Numbers, names: list[Any] | None) -> tuple[str, ...]:
+    def _article_titles(self, by_row: Numbers, names: list[Any] | None) -> tuple[str, ...]:
         """Titles by article number. The file may have one for each row, or one for each number."""
         if self.roles.titles:
-            with archive.open(f"{self.roles.titles}.npy") as stream:
-                size = archive.getinfo(f"{self.roles.titles}.npy").file_size
+            with self._array(self.roles.titles) as (stream, size):
                 header = read_header(self._path, self.roles.titles, stream, size)
                 titles = _texts(self._path, self.roles.titles, header, stream)
                 if header.shape[0] == self.facts.rows:
@@ -191,19 +188,25 @@ class NpzSource:
                     return tuple(islice(titles, MOST_TITLES))
         return titles_by_number(names)
 
+    @contextmanager
+    def _array(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+        """The .npy of an array, and its bytes."""
+        if self._plain:
+            with self._path.open("rb") as plain:
+                yield plain, self._size
+            return
+        with zipfile.ZipFile(self._path) as archive, archive.open(f"{name}.npy") as stream:
+            yield stream, archive.getinfo(f"{name}.npy").file_size
+
     def _floats(self, stack: ExitStack, name: str, rows: int) -> Iterator[Floats]:
         """The rows of an array, `rows` at a time."""
-        if self._plain:
-            return float_blocks(self._path, name, stack.enter_context(self._path.open("rb")), self._size, rows)
-        archive = stack.enter_context(zipfile.ZipFile(self._path))
-        size = archive.getinfo(f"{name}.npy").file_size
-        return float_blocks(self._path, name, stack.enter_context(archive.open(f"{name}.npy")), size, rows)
+        return float_blocks(self._path, name, *stack.enter_context(self._array(name)), rows)
 
     def _headers(self) -> tuple[dict[str, Header], dict[str, str]]:
         """Headers of all arrays, and for those that cannot be read why not."""
         if self._plain:
-            with self._path.open("rb") as plain:
-                return {ONE_ARRAY: read_header(self._path, ONE_ARRAY, plain, self._size)}, {}
+            with self._array(ONE_ARRAY) as (plain, size):
+                return {ONE_ARRAY: read_header(self._path, ONE_ARRAY, plain, size)}, {}
         headers, faults = {}, {}
         with zipfile.ZipFile(self._path) as archive:
             for member in archive.namelist():
@@ -221,8 +224,7 @@ class NpzSource:
         """A text that stands alone in the file, such as the encoder's name; empty where there is none."""
         if name not in headers or headers[name].shape != () or headers[name].dtype.kind not in "US":
             return ""
-        with read_errors(self._path), zipfile.ZipFile(self._path) as archive, archive.open(f"{name}.npy") as stream:
-            size = archive.getinfo(f"{name}.npy").file_size
+        with read_errors(self._path), self._array(name) as (stream, size):
             blocks = array_blocks(self._path, name, stream, size)
             return sanitise(next((title_of(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
 
@@ -277,8 +279,6 @@ def _notes(roles: Roles, headers: Mapping[str, Header], faults: Mapping[str, str
     if rest:
         more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
         yield f"not read: {', '.join(rest[:NAMED])}{more}"
-        if not (roles.article or roles.documents or roles.contexts):
-            yield NO_IDS
 
 
 def _without_padding(document: Floats) -> Floats:

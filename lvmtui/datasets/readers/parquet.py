@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.readers.articles import (
-    NO_IDS,
     Articles,
     Numbering,
     arranged,
@@ -246,8 +245,6 @@ def _notes(columns: Columns, schema: pa.Schema, reading: Reading) -> list[str]:
         notes.append(f"the column {columns.split} is not used: all rows are read, whatever split they name")
     if rest:
         notes.append(f"not read: {', '.join(rest)}")
-    if not columns.article and not columns.documents:
-        notes.append(NO_IDS)
     return notes
 
 

@@ -101,12 +101,6 @@ def test_what_is_wrong_with_a_table_is_said_in_one_line(tmp_path: Path, name: st
     assert str(refused.value).isprintable() and "vectors.parquet: " in str(refused.value)
 
 
-def test_a_table_without_ids_is_told_that_its_windows_may_leak(tmp_path: Path) -> None:
-    without, named = table(emb=ROWS, page=PLACES.tolist()), table(emb=ROWS, doc_id=IDS.tolist())
-    assert "no ids of articles" in open_source(without(tmp_path)).facts.notes[-1]
-    assert not any("no ids" in note for note in open_source(named(tmp_path)).facts.notes)
-
-
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.98])
 def test_a_truncated_table_is_named(tmp_path: Path, share: float) -> None:
     path = SCHEMAS["parquet with wiki_id and paragraph_id"].make(tmp_path)
