@@ -217,9 +217,7 @@ def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(
     until(lambda: screen.last and screen.last.state.campaign.id == first.id)
 
 
-def test_another_campaign_is_shown_with_its_verdict_at_once(
-    tmp_path: Path, source: SnapshotSource, screen: Screen
-) -> None:
+def test_another_campaign_has_its_verdict_at_once(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     workspace, over = finished(tmp_path, {"amn": (0.51, 0.52)}, seeds=(1,), stamp="20261122_100000")
     write_report(workspace, over.id)
     make_campaign(tmp_path, models=("gru",), stamp="20261122_110000")
