@@ -20,7 +20,7 @@ from lvmtui import __version__
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import USUAL_CONTEXT, Arm, ArmData, Imported, RunSpec, write_spec
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
 from lvmtui.legacy.history import History, read_history
 from lvmtui.models import MODELS, recipe_for
@@ -139,7 +139,7 @@ def size_of(label: str) -> float | None:
 def _take_in_campaign(workspace: Workspace, histories: Sequence[History], trained_on: Path | None) -> Campaign:
     """Write the histories of two sizes as a campaign."""
     small, large = sorted({h.label for h in histories if h.label}, key=lambda label: size_of(label) or 0.0)
-    arms: dict[str, Arm] = {small: "baseline", large: "expanded"}
+    arms: dict[str, ArmName] = {small: "baseline", large: "expanded"}
     folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
     workspace.models.mkdir(parents=True, exist_ok=True)
     models = _models(histories)
@@ -160,7 +160,7 @@ def _models(histories: Sequence[History]) -> list[str]:
 
 
 def _runs(
-    histories: Sequence[History], model: str, label: str, arm: Arm, stamp: str
+    histories: Sequence[History], model: str, label: str, arm: ArmName, stamp: str
 ) -> list[tuple[PlannedRun, History]]:
     """The runs that a model's histories of one size become. Several count as seeds, the oldest first."""
     same = sorted((h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder))
@@ -194,7 +194,7 @@ def _campaign(
     histories: Sequence[History],
     models: Sequence[str],
     planned: Sequence[PlannedRun],
-    arms: Mapping[str, Arm],
+    arms: Mapping[str, ArmName],
     trained_on: Path | None,
 ) -> Campaign:
     facts = {

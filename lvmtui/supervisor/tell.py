@@ -20,7 +20,7 @@ from pathlib import Path
 from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
 from lvmtui.formats.json_codec import dump_line, encode
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
@@ -67,7 +67,7 @@ class _OfCampaign:
     """The plan was written by somebody whose orders do not count here."""
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
-    trivial: dict[tuple[Arm, int, int], TrivialBaselines] = field(default_factory=dict)
+    trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
 
 
 class EventTeller:

@@ -19,7 +19,7 @@ from lvmtui.formats.data_facts import read_data_facts, read_trivial
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import LogCursor
@@ -204,10 +204,10 @@ def _starts(events: Path) -> tuple[Started, ...]:
 
 
 def trivial_scores(
-    state: CampaignState, model: str, seed: int, windows: int, arms: Sequence[Arm] = ARMS
-) -> dict[Arm, dict[str, TrivialScores]]:
+    state: CampaignState, model: str, seed: int, windows: int, arms: Sequence[ArmName] = ARMS
+) -> dict[ArmName, dict[str, TrivialScores]]:
     """Each arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
-    found: dict[Arm, dict[str, TrivialScores]] = {}
+    found: dict[ArmName, dict[str, TrivialScores]] = {}
     for arm in arms:
         path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
         facts = read_trivial(path)
