@@ -109,7 +109,7 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         heldout_windows=spec.heldout_windows,
         device=device or spec.device,
         threads=max(1, spec.threads),
-        patience=spec.recipe.patience,
+        patience=None if spec.own_trainer else spec.recipe.patience,  # a trainer of the user's own decides itself
         parameters=parameters or (spec.own_model.parameters if spec.own_model else None),
         uses=spec.own_model.uses or None if spec.own_model else None,
         context=spec.context,

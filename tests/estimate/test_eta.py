@@ -19,8 +19,9 @@ from lvmtui.formats.campaign import Campaign, write_campaign_intent
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import Progress, write_live
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS
+from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.formats.trainer_log import Paused
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.models import MODELS
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from tests.factory import bring_to, make_campaign, planned_run
@@ -243,6 +244,13 @@ def test_patience_ends_exactly_when_it_must() -> None:
     assert ends_of(10, None, 2, Worsening(1, 1)) == ((10, 1.0),)
     assert ends_of(10, 3, 0, Worsening(0, 1))[-1] == (10, 1.0)
     assert [n for n, p in ends_of(10, 3, None, Worsening(1, 1)) if p > 0] == [4]
+
+
+def test_when_a_trainer_of_the_users_own_stops_is_not_known_so_all_its_steps_are_counted(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("gru",), recipe="tuned")
+    spec = read_spec(Workspace(tmp_path).run(planned_run(campaign, "gru", "baseline")).spec)
+    assert work_of(spec).patience == spec.recipe.patience == 8
+    assert work_of(replace(spec, own_trainer=OwnTrainer("mine", "python mine.py", "/"))).patience is None
 
 
 def test_chances_are_counted_by_arm() -> None:

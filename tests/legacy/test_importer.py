@@ -23,7 +23,7 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_c
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
 from tests.verdict.scenes import NOW, read_table
@@ -121,7 +121,7 @@ def test_from_the_command_to_status_report_screen_and_notebook(
     assert campaign_id in lvmtui_says("campaigns")
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
 
-    snapshot = Source(workspace, machine=lambda: None).look()
+    snapshot = SnapshotSource(workspace, machine=lambda: None).look()
     assert snapshot is not None and [run.phase for run in snapshot.runs] == [Phase.FINISHED] * 10
 
     campaign = lvmtui.open(workspace.root).campaign(campaign_id)

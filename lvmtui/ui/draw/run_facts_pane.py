@@ -7,7 +7,7 @@ from dataclasses import fields
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
-from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
+from lvmtui.ui.draw.lines import Line, beside, hanging, left
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.verdict.health import Finding
 
@@ -34,10 +34,7 @@ def _column(groups: list[Group], width: int) -> list[Line]:
             lines.append(())
         lines.append(((f" {title}", "heading"),))
         for name, value in (pair for pair in pairs if pair[1]):
-            first, *more = wrapped(sanitise(value, 400), max(10, width - NAME - 3)) or [""]
-            pieces: list[Piece] = [("  " + left(name, NAME), "dim"), (first, "")]
-            lines.append(tuple(pieces))
-            lines.extend(((" " * (NAME + 2), ""), (text, "")) for text in more)
+            lines += hanging([("  " + left(name, NAME), "dim")], sanitise(value, 400), "", width - 1)
     return lines
 
 

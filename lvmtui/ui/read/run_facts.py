@@ -82,12 +82,6 @@ class RunFacts:
         return self.view.status.over
 
     @property
-    def heldout(self) -> float | None:
-        """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
-        finished = self.state.trainer.finished if self.state else None
-        return finished.heldout.cosine if finished and finished.heldout.windows else None
-
-    @property
     def gain(self) -> float | None:
         """Validation cosine of the best model so far less that of the best trivial baseline, on its own validation
         windows. Unlike the bare cosines, gains of runs on different windows can be compared."""

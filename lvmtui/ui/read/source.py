@@ -54,7 +54,7 @@ LOG_LINES = 40
 """Newest lines of the selected run's log that a snapshot carries."""
 
 
-class Source:
+class SnapshotSource:
     """Reads one campaign of a workspace and delivers snapshots of it."""
 
     def __init__(
