@@ -13,7 +13,8 @@ from pathlib import Path
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
@@ -133,7 +134,7 @@ class _EarlyChanges:
         return lines
 
     def _baselines(self, fold: int) -> dict[ArmName, TrivialBaselines | None]:
-        return {arm: read_trivial(self._folder.baseline_scores(arm, fold)) for arm in ARMS}
+        return {arm: find_document(TrivialBaselines, self._folder.baseline_scores(arm, fold)) for arm in ARMS}
 
 
 def _time_of_share(run: RunState, share: float) -> float | None:

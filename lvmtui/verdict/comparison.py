@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, ArmName
@@ -55,7 +56,7 @@ def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
     scores, campaign = state.dir.baseline_scores, state.campaign
     planned = [view.planned for view in state.runs]
     paths = {p.run: scores(p.arm, campaign.fold_of(p.seed), campaign.shorter(p.model)) for p in planned}
-    documents = {path: read_trivial(path) for path in dict.fromkeys(paths.values())}
+    documents = {path: find_document(TrivialBaselines, path) for path in dict.fromkeys(paths.values())}
     return {run: documents[path] for run, path in paths.items()}
 
 

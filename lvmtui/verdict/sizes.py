@@ -35,7 +35,7 @@ from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
 from lvmtui.verdict.figures import WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
-from lvmtui.verdict.learning_curve import Curve, Floats, Measured, fit, measure
+from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
@@ -59,7 +59,7 @@ class _Judged:
     seeds: tuple[int, ...]
     measured: Measured | None
     """None with fewer than two sizes."""
-    curve: Curve | None
+    curve: FittedCurve | None
     document: ModelCurve
 
 
@@ -133,7 +133,7 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
     cells = {key: cells[key] for arm in arms for seed in seeds if (key := (arm, seed))}
     measured: Measured | None = None
-    curve: Curve | None = None
+    curve: FittedCurve | None = None
     points: tuple[Point, ...] = ()
     if len(arms) > 1:
         design = _design(state, arms, seeds, cells)
@@ -237,7 +237,7 @@ def _trivial(
 
 
 def _document(
-    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: Curve | None
+    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: FittedCurve | None
 ) -> ModelCurve:
     """Figures and word of a model."""
     bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
@@ -262,7 +262,7 @@ def _document(
     )
 
 
-def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:
+def _worth(curve: FittedCurve, factor: float | None, cosine: float) -> Worth:
     """What that many times the largest size would bring; None: all that more data could."""
     if factor is None:
         reason = curve.refuses(2) or ("" if len(curve.exponents) > 1 else curve.refuses(10))

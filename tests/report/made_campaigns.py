@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.legacy.importer import import_folders
@@ -145,7 +146,7 @@ def _judged(root: Path, cosines: Mapping[str, tuple[float, float]], **options: o
 def _write_trivial_scores(workspace: Workspace, campaign: Campaign, arm: ArmName) -> None:
     """Window by window, as hard as for a trained model, with the means that the document has."""
     path = workspace.campaign(campaign.id).baseline_scores(arm)
-    facts = read_trivial(path)
+    facts = find_document(TrivialBaselines, path)
     assert facts is not None
     runs = [workspace.run(planned_run(campaign, model, a)) for model in campaign.models for a in ARMS]
     with np.load(next(run.heldout for run in runs if run.heldout.exists())) as arrays:
