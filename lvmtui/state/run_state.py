@@ -86,8 +86,12 @@ class SupervisionState:
     """Deaths that count, since the newest checkpoint or order: what the limit of retries is held against."""
     lost: Lost | None = None
     """The newest death, if nothing was started since."""
+    last_lost: Lost | None = None
+    """The newest death ever, for its words."""
     stopped: Stopped | None = None
     gave_up: GaveUp | None = None
+    killed: tuple[int, ...] = ()
+    """Every process that had to be killed."""
     signalled: Signalled | None = None
     """The newest signal to the newest attempt."""
     insisted: tuple[int, ...] = ()
@@ -204,14 +208,14 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             return replace(run, process=record.process, launch=record.launch, after=record.after, lost=None)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
-            return replace(run, signalled=record, insisted=(*run.insisted, *killed))
+            return replace(run, killed=(*run.killed, *killed), signalled=record, insisted=(*run.insisted, *killed))
         case Lost():
             same = tuple(
                 d
                 for d in run.deaths
                 if d.generation == record.generation and d.checkpoint_step == record.checkpoint_step
             )
-            return replace(run, deaths=(*same, record) if record.counts else same, lost=record)
+            return replace(run, deaths=(*same, record) if record.counts else same, lost=record, last_lost=record)
         case Stopped():
             return replace(run, stopped=record)
         case GaveUp():
