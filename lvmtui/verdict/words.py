@@ -230,6 +230,7 @@ TRIVIAL_TITLES = {
     "constant_mean": "constant mean",
     "ridge": "ridge",
 }
+"""In the order they are shown."""
 WITHOUT_ARTICLE = frozenset({"copy_last", "ridge"})
 """Names of methods; the others are things."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
@@ -62,7 +62,7 @@ class RunFacts:
         return self.view.planned.run
 
     @property
-    def arm(self) -> Arm:
+    def arm(self) -> ArmName:
         return self.view.planned.arm
 
     @property
