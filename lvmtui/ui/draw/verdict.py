@@ -32,7 +32,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, the_trivial
+from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial
 
 IN_REPORT = ", tab shows the report"
 LEAST = (1, 3, 4)
@@ -242,9 +242,7 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
     for cell in (row.baseline, row.expanded):
         parts = [cell.status]
         if cell.skill:
-            gain, against = words.signed(cell.skill.gain.value), the_trivial(cell.skill.against)
-            than = "" if cell.skill_words == "below" else "than "
-            parts.append(f"{cell.skill_words or 'not known to be better'} {than}{against} ({gain})")
+            parts.append(f"gain {cell.gain_words}")
         parts += [finding.words for finding in cell.findings]
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [
