@@ -239,7 +239,6 @@ class _Grid:
 def _document(
     model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: FittedCurve | None
 ) -> ModelCurve:
-    """Figures and word of a model."""
     bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
     if curve is None:
         too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
