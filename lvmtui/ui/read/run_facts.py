@@ -9,7 +9,6 @@ from functools import cached_property
 from lvmtui.estimate.eta import RunEta
 from lvmtui.formats.spec import Arm
 from lvmtui.formats.trainer_log import Failed, Trained
-from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, PHASES, Phase
@@ -177,6 +176,7 @@ class RunFacts:
 
 def run_facts(
     view: RunView,
+    title: str,
     label: str,
     *,
     seeds: int,
@@ -202,7 +202,7 @@ def run_facts(
         view=view,
         label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
         arm_label=label,
-        title=sanitise((state.spec.own_title if state else "") or title_of(view.planned.model), NAME),
+        title=title,
         glyph=looks.glyph,
         word=view.status.phase.value,
         style=looks.style,
