@@ -36,8 +36,9 @@ ALL = "all"
 def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
     """The runs that `names` mean, each once, in the order of the names; runs of one name in the campaign's order.
 
-    A name is a model (`gru`, of several contexts `gru@20` means one), model and arm (`gru/expanded`, `gru/23k`), model, arm and seed (`gru/23k/s2`), the name
-    of a run folder, or `all`. Raises UserError for an unknown name and suggests the nearest one.
+    A name is a model (`gru`, in one of several contexts `gru@20`), model and arm (`gru/expanded`, `gru/23k`), model,
+    arm and seed (`gru/23k/s2`), the name of a run folder, or `all`. Raises UserError for an unknown name and suggests
+    the nearest one.
     """
     meaning = _names(state)
     chosen: dict[str, RunView] = {}

@@ -90,6 +90,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "queue": (
         ("lvmtui queue --jobs 2", "two runs side by side from now on"),
         ("lvmtui queue --first gru lstm/80k", "these before the others"),
+        ("lvmtui queue --first gru@20", "one of several contexts"),
     ),
     "check": (
         ("lvmtui check small.npz large.npz", "before training"),

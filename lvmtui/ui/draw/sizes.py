@@ -68,11 +68,9 @@ def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list
     for one in shown:
         cosines = {p.label: p.cosine for p in one.points}
         figures = "".join(right(words.cosine(cosines.get(label)) or "–", CELL) for label in labels)
+        title = cut_title(curve.title(one.model), name - 2)
         pieces: list[Piece] = [
-            (
-                " " + left(cut_title(curve.title(one.model), name - 2), name - 1),
-                "selected" if one.model == chosen else "heading",
-            ),
+            (" " + left(title, name - 1), "selected" if one.model == chosen else "heading"),
             (figures, ""),
             ("  " + left(worths[one.model], with_worth) + (" " if with_worth else ""), ""),
             (one.word or "–", WORD_STYLES.get(one.word or "", "")),

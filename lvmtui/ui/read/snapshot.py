@@ -205,16 +205,16 @@ class Builder:
         started = (v.state.trainer.started for v in views if v.state)
         parameters = next((s.parameters for s in started if s), None)
         parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
-        title = sanitise(title_of(model, state.campaign.titles), NAME)
-        runs = [self._run(state, view, title, eta, parameters, now) for view in views]
+        runs = [self._run(state, view, eta, parameters, now) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
         curve = self._curve.of(model) if self._curve else None
+        title = sanitise(title_of(model, state.campaign.titles), NAME)
         facts = ModelFacts(model, title, parameters, tuple(runs), row, curve)
         self._known[model] = views, row, eta, facts
         return facts
 
     def _run(
-        self, state: CampaignState, view: RunView, title: str, eta: CampaignEta, parameters: int | None, now: float
+        self, state: CampaignState, view: RunView, eta: CampaignEta, parameters: int | None, now: float
     ) -> RunFacts:
         name = view.planned.run
         expected = eta.runs.get(name)
@@ -223,9 +223,7 @@ class Builder:
             return before[2]
         facts = run_facts(
             view,
-            title,
-            state.campaign.arm(view.planned.arm).label,
-            seeds=len(state.campaign.seeds),
+            state.campaign,
             expected=expected,
             findings=self._health_of(view),
             trivial=best_trivial(view.state, self._trivial.get(name)) if view.state else None,
