@@ -18,9 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from lvmtui.formats.campaign import Campaign as Plan
-from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.paths import Workspace as Folder
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.csv_table import plain
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, newest_campaign
@@ -37,7 +36,7 @@ TABLES = ("runs", "curves", "heldout", "comparisons")
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One run. What is unknown, or not there before it finishes, is None."""
 
     campaign: str
@@ -101,7 +100,7 @@ class CurvePoint(OfRun):
 
 
 @dataclass(frozen=True)
-class Heldout(OfRun):
+class HeldoutRecord(OfRun):
     """A finished run's scores, an entry a held-out window: arrays (W,), the same windows for both arms of a seed."""
 
     window: npt.NDArray[Any]
@@ -118,7 +117,7 @@ class Heldout(OfRun):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonRecord:
     """A model's row of the verdict. What is not known (yet) is None."""
 
     campaign: str
@@ -145,7 +144,7 @@ class Comparison:
     reason: str
 
 
-T = TypeVar("T", Run, CurvePoint, Heldout, Comparison)
+T = TypeVar("T", RunRecord, CurvePoint, HeldoutRecord, ComparisonRecord)
 
 
 class Rows(tuple[T, ...]):
@@ -156,7 +155,7 @@ class Rows(tuple[T, ...]):
         found: dict[str, list[Any]] = {}
         for one in self:
             values = {field.name: getattr(one, field.name) for field in fields(one)}
-            rows = len(one.window) if isinstance(one, Heldout) else 1
+            rows = len(one.window) if isinstance(one, HeldoutRecord) else 1
             for name, value in values.items():
                 column = found.setdefault(name, [])
                 column.extend(value.tolist() if hasattr(value, "tolist") else [value] * rows)
@@ -177,7 +176,7 @@ class Rows(tuple[T, ...]):
             write([plain(value) if isinstance(value, str) else value for value in row])
 
 
-class Campaign:
+class OpenCampaign:
     """A campaign as it was when it was opened."""
 
     def __init__(self, state: CampaignState) -> None:
@@ -196,7 +195,7 @@ class Campaign:
         return self._state.campaign.title
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Campaign:
         """What was planned: models, seeds, recipe, arms."""
         return self._state.campaign
 
@@ -218,7 +217,7 @@ class Campaign:
         return read_report(self._state, now=time.time())
 
     @cached_property
-    def runs(self) -> Rows[Run]:
+    def runs(self) -> Rows[RunRecord]:
         return Rows(_run(self.id, run) for run in self.report.runs)
 
     @cached_property
@@ -227,12 +226,12 @@ class Campaign:
         return Rows(point for view in self._state.runs for point in _curve(self.plan, view))
 
     @cached_property
-    def heldout(self) -> Rows[Heldout]:
+    def heldout(self) -> Rows[HeldoutRecord]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
         return Rows(_heldout(self.plan, view) for view in self._state.runs if view.state and _scored(view))
 
     @cached_property
-    def comparisons(self) -> Rows[Comparison]:
+    def comparisons(self) -> Rows[ComparisonRecord]:
         """In the order of the ranking."""
         return Rows(_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
 
@@ -250,10 +249,10 @@ class Campaign:
         return rows
 
 
-class Workspace:
+class OpenWorkspace:
     """The campaigns of a folder."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Workspace) -> None:
         self._folder = folder
 
     def __repr__(self) -> str:
@@ -265,38 +264,38 @@ class Workspace:
         return tuple(folder.id for folder in self._folder.campaign_dirs())
 
     @property
-    def newest(self) -> Campaign:
+    def newest(self) -> OpenCampaign:
         """Raises UserError if there is none."""
         return self._read(newest_campaign(self._folder))
 
     @property
-    def campaigns(self) -> Iterator[Campaign]:
+    def campaigns(self) -> Iterator[OpenCampaign]:
         """All, the oldest first, read one after the other."""
         return map(self._read, self._folder.campaign_dirs())
 
-    def campaign(self, id: str) -> Campaign:
+    def campaign(self, id: str) -> OpenCampaign:
         """Raises UserError if it is not there."""
         if id not in self.ids:
             raise UserError(f"campaign {id}: not in {self._folder.root}; there are {', '.join(self.ids) or 'none'}")
         return self._read(self._folder.campaign(id))
 
-    def _read(self, folder: CampaignDir) -> Campaign:
-        return Campaign(CampaignReader(self._folder, folder).refresh())
+    def _read(self, folder: CampaignDir) -> OpenCampaign:
+        return OpenCampaign(CampaignReader(self._folder, folder).refresh())
 
 
-def open_workspace(folder: str | os.PathLike[str]) -> Workspace:
+def open_workspace(folder: str | os.PathLike[str]) -> OpenWorkspace:
     """Raises UserError if there is no such folder."""
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; name a workspace")
-    return Workspace(Folder(root.resolve()))
+    return OpenWorkspace(Workspace(root.resolve()))
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def _run(campaign: str, run: RunDetail) -> Run:
-    return Run(
+def _run(campaign: str, run: RunDetail) -> RunRecord:
+    return RunRecord(
         campaign=campaign,
         alarms=", ".join(finding.label for finding in run.findings if finding.alarm),
         steps=run.steps,
@@ -306,11 +305,11 @@ def _run(campaign: str, run: RunDetail) -> Run:
     )
 
 
-_SAME = {field.name for field in fields(Run)} & {field.name for field in fields(RunDetail)} - {"steps"}
+_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)} - {"steps"}
 """What a run's row takes from the report as it is."""
 
 
-def _named(plan: Plan, view: RunView) -> dict[str, Any]:
+def _named(plan: Campaign, view: RunView) -> dict[str, Any]:
     planned = view.planned
     label = plan.arm(planned.arm).label
     return {
@@ -319,7 +318,7 @@ def _named(plan: Plan, view: RunView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _curve(plan: Plan, view: RunView) -> Iterable[CurvePoint]:
+def _curve(plan: Campaign, view: RunView) -> Iterable[CurvePoint]:
     for one in view.state.trainer.evaluations if view.state else ():
         yield CurvePoint(**_named(plan, view), **{name: getattr(one, name) for name in _EVALUATED})
 
@@ -332,7 +331,7 @@ def _scored(view: RunView) -> bool:
     return bool(view.finished and view.finished.heldout_digest)
 
 
-def _heldout(plan: Plan, view: RunView) -> Heldout:
+def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:
     import numpy as np
 
     from lvmtui.verdict.compare import read_scores
@@ -341,7 +340,7 @@ def _heldout(plan: Plan, view: RunView) -> Heldout:
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     if scores is None:
         raise UserError(f"{view.planned.run}: {fault}; restore the file")
-    return Heldout(
+    return HeldoutRecord(
         **_named(plan, view),
         window=scores.window,
         cluster=scores.cluster,
@@ -352,11 +351,11 @@ def _heldout(plan: Plan, view: RunView) -> Heldout:
     )
 
 
-def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> Comparison:
+def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> ComparisonRecord:
     low, high = row.interval or (None, None)
     adjusted_low, adjusted_high = row.adjusted or (None, None)
     estimate = row.estimate
-    return Comparison(
+    return ComparisonRecord(
         campaign=campaign,
         model=row.model,
         title=row.title,

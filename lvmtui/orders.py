@@ -17,9 +17,9 @@ from typing import get_args
 
 from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
-from lvmtui.formats.json_codec import write_document
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.started_with import differences, read_started_with, started_with_now
+from lvmtui.formats.started_with import StartedWith, differences, started_with_now
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
@@ -188,7 +188,7 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
     now = started_with_now(os.environ)
     lines = []
     for folder in {v.folder.workspace.campaign(v.state.spec.campaign) for v in views if v.state}:
-        before = read_started_with(folder.started_with)
+        before = find_document(StartedWith, folder.started_with)
         changed = differences(before, now)
         if changed and folder.campaign.exists():
             _write(folder.path, partial(write_document, folder.started_with, now))

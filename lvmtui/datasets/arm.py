@@ -11,8 +11,7 @@ from lvmtui.datasets.convert import Progress, convert, source_fault
 from lvmtui.datasets.readers.source import shown
 from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import BUNDLED, ArmData, Reading
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import BUNDLED, ArmData, ArmName, Reading
 from lvmtui.system.errors import UserError
 
 BUNDLED_BASELINE_ROWS = 8_280

@@ -24,8 +24,7 @@ from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
 from lvmtui.datasets.windows import Mask, covered, touches
-from lvmtui.formats.spec import USUAL_CONTEXT, arm_names
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
 
 GAP = 5

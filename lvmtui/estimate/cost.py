@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
-from lvmtui.models import REGISTRY, Cost
+from lvmtui.models import REGISTRY, ModelCost
 
 OTHER_USES = 5.0
-"""`Cost.uses` of a model that is not in the registry and was not timed."""
+"""`ModelCost.uses` of a model that is not in the registry and was not timed."""
 
 GUESSED = {"small": 1_000_000, "full": 10_000_000}
 """Parameters of a model that is not in the registry and was not counted: between the smallest and the largest there."""
@@ -73,7 +73,7 @@ class Work:
     parameters: int | None = None
     """As the run has logged them, or as they were counted when it was planned; None: taken from the registry."""
     uses: float | None = None
-    """`Cost.uses`, as a user's own model was timed; None: taken from the registry."""
+    """`ModelCost.uses`, as a user's own model was timed; None: taken from the registry."""
     context: int = USUAL_CONTEXT
 
     @property
@@ -116,7 +116,7 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
     )
 
 
-def _cost_of(model: str, size: str) -> Cost | None:
+def _cost_of(model: str, size: str) -> ModelCost | None:
     return REGISTRY[model].costs.get(size) if model in REGISTRY else None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lvmtui.formats.results import Estimate
-from lvmtui.report.costs import Choice, Cost, choices
+from lvmtui.report.costs import PricedModel, UseCost, choices
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
@@ -36,11 +36,13 @@ class Recommendation:
     words: str
 
 
-def recommendations(table: Table, costs: Mapping[str, Cost]) -> tuple[Recommendation, ...]:
+def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recommendation, ...]:
     """The most accurate model, the one that gains most, the best balance, and what not to use."""
     if not choices(table, costs):
         words = f"no {table.labels[1]} model is finished and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
+    if len(table.rows) == 1:  # what gains most or costs least of one model is no advice
+        return (_accurate(table), *_avoid(table))
     advisable = replace(table, rows=tuple(row for row in table.rows if not against(row, table)))
     return (_accurate(table), _gains_most(table), _balanced(choices(advisable, costs)), *_avoid(table))
 
@@ -181,7 +183,7 @@ def _gains_most(table: Table) -> Recommendation:
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
 
-def _balanced(usable: Sequence[Choice]) -> Recommendation:
+def _balanced(usable: Sequence[PricedModel]) -> Recommendation:
     """The cheapest of those nearly as good as the best."""
     if not usable:
         return Recommendation("Best balance", (), NONE)

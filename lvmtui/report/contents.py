@@ -13,11 +13,11 @@ from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import Arm, RunSpec
+from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
-from lvmtui.report.costs import Choice, Cost, choices
-from lvmtui.report.curves import Curve, curve_of
+from lvmtui.report.costs import PricedModel, UseCost, choices
+from lvmtui.report.curves import RunCurve, curve_of
 from lvmtui.report.questions import Question, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
@@ -36,7 +36,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Heldout:
+class HeldoutSet:
     """The held-out windows, which every run of the campaign is judged on."""
 
     windows: int
@@ -79,7 +79,7 @@ class RunDetail:
     run: str
     model: str
     title: str
-    arm: Arm
+    arm: ArmName
     label: str
     seed: int
     status: str
@@ -119,7 +119,7 @@ class RunDetail:
     """Folder it was imported from; empty: trained by this program."""
     history_digest: str
     """sha256 of the imported history."""
-    curve: Curve
+    curve: RunCurve
     best_at_first: bool = False
     """The first of several evaluations was its best: it may have been better still before."""
 
@@ -146,7 +146,7 @@ class Report:
     table: Table
     questions: tuple[Question, ...]
     recommendations: tuple[Recommendation, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[PricedModel, ...]
     """Expanded models by quality, with their costs and the Pareto front."""
     comparisons: tuple[Comparison, ...]
     """The figures behind the table."""
@@ -154,7 +154,7 @@ class Report:
     expanded: ArmFacts
     data: DataFacts | None
     """What the check of both data sets found; None: unknown."""
-    heldout: Heldout
+    heldout: HeldoutSet
     validation_mean: dict[str, float]
     """Cosine of the context mean on each arm's validation windows, by arm, where it is known."""
     runs: tuple[RunDetail, ...]
@@ -172,7 +172,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
     comparisons: Mapping[str, Comparison],
     trivial: Mapping[str, TrivialBaselines | None],
     health: Mapping[str, tuple[Finding, ...]],
-    heldout: Heldout,
+    heldout: HeldoutSet,
     data: DataFacts | None,
     learning_curve: LearningCurve | None = None,
     *,
@@ -239,7 +239,7 @@ def _seeds(seeds: list[int]) -> str:
     return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, Cost]:
+def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost]:
     """By model, from the expanded arm's runs; parameters from the baseline arm if the expanded one has not started."""
     found = {}
     for model in campaign.models:
@@ -247,7 +247,7 @@ def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, Cost]:
         expanded = [run for run in mine if run.arm == "expanded"]
         parameters = next((run.parameters for run in [*expanded, *mine] if run.parameters), None)
         again = mean_of(run.latency_p50_ms for run in mine if run.arm == "baseline")
-        found[model] = Cost(parameters, mean_of(run.latency_p50_ms for run in expanded), again)
+        found[model] = UseCost(parameters, mean_of(run.latency_p50_ms for run in expanded), again)
     return found
 
 

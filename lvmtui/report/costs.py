@@ -11,7 +11,7 @@ from lvmtui.verdict.table import Row, Table
 
 
 @dataclass(frozen=True)
-class Cost:
+class UseCost:
     """What a model costs to use."""
 
     parameters: int | None
@@ -35,17 +35,17 @@ class Cost:
         return " and ".join(parts) or "unknown cost"
 
 
-NO_COST = Cost(None, None)
+NO_COST = UseCost(None, None)
 
 
 @dataclass(frozen=True)
-class Choice:
+class PricedModel:
     """An expanded model with its quality and its cost."""
 
     model: str
     title: str
     cosine: float
-    cost: Cost
+    cost: UseCost
     on_front: bool
     """On the Pareto front: no other model is at least as good in cosine, size and latency, and better in one of them.
     False if `weighed` is False."""
@@ -58,7 +58,7 @@ class Choice:
         return self.cost.latency_ms or self.cost.parameters
 
 
-def choices(table: Table, costs: Mapping[str, Cost]) -> tuple[Choice, ...]:
+def choices(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedModel, ...]:
     """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
     usable = [row for row in table.rows if row.expanded.cosine is not None and not row.expanded.alarms]
     axes = {row.model: _axes(row, costs) for row in usable}
@@ -69,14 +69,14 @@ def choices(table: Table, costs: Mapping[str, Cost]) -> tuple[Choice, ...]:
         weighed = complete is not None and _known(cost) == complete
         beaten = any(_dominates(other, axes[row.model]) for other in axes.values())
         found.append(
-            Choice(
+            PricedModel(
                 row.model, row.title, row.expanded.cosine or 0.0, cost, on_front=weighed and not beaten, weighed=weighed
             )
         )
     return tuple(sorted(found, key=lambda choice: -choice.cosine))
 
 
-def latency_doubt(chosen: Sequence[Choice]) -> str:
+def latency_doubt(chosen: Sequence[PricedModel]) -> str:
     """A sentence if the latencies are too uneven to compare these models by; else empty."""
     if not any(unsure_latency(a, b) for i, a in enumerate(chosen) for b in chosen[:i]):
         return ""
@@ -87,7 +87,7 @@ def latency_doubt(chosen: Sequence[Choice]) -> str:
     )
 
 
-def unsure_latency(a: Choice, b: Choice) -> bool:
+def unsure_latency(a: PricedModel, b: PricedModel) -> bool:
     """True if two models differ by less than two measurements of one of them do."""
     if a.cost.latency_ms is None or b.cost.latency_ms is None:
         return False
@@ -95,7 +95,7 @@ def unsure_latency(a: Choice, b: Choice) -> bool:
     return abs(a.cost.latency_ms - b.cost.latency_ms) < error
 
 
-def cost_ratio(mine: Choice, other: Choice) -> str:
+def cost_ratio(mine: PricedModel, other: PricedModel) -> str:
     """`for 4.3 times the parameters and 1.8 times the latency`; empty where neither is known."""
     words = ""
     if _known(mine.cost) == (True, True) and mine.cost == other.cost:
@@ -111,7 +111,7 @@ def cost_ratio(mine: Choice, other: Choice) -> str:
     return words
 
 
-def _axes(row: Row, costs: Mapping[str, Cost]) -> tuple[float, float, float]:
+def _axes(row: Row, costs: Mapping[str, UseCost]) -> tuple[float, float, float]:
     """(-cosine, parameters, latency): lower is better; an unknown cost counts as infinite."""
     cost = costs.get(row.model, NO_COST)
     return (
@@ -121,11 +121,11 @@ def _axes(row: Row, costs: Mapping[str, Cost]) -> tuple[float, float, float]:
     )
 
 
-def _known(cost: Cost) -> tuple[bool, bool]:
+def _known(cost: UseCost) -> tuple[bool, bool]:
     return bool(cost.parameters), bool(cost.latency_ms)
 
 
-def _most_known(costs: Iterable[Cost]) -> tuple[bool, bool] | None:
+def _most_known(costs: Iterable[UseCost]) -> tuple[bool, bool] | None:
     """Which of (parameters, latency) are known for any of the models; None if neither is."""
     known = list(map(_known, costs))
     axes = any(parameters for parameters, _ in known), any(latency for _, latency in known)

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lvmtui.formats.campaign import PlannedRun, read_campaign, read_campaign_intent, start_order
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.started_with import read_started_with
+from lvmtui.formats.started_with import StartedWith
 from lvmtui.state.liveness import StallWatch
 from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
@@ -109,7 +110,7 @@ class Observer:
                 campaign.order = [campaign.tracks[p.run] for p in ordered if p.trained_here]
             if (written := signature(campaign.dir.started_with)) != campaign.started_with:
                 campaign.started_with = written
-                started_with = read_started_with(campaign.dir.started_with)
+                started_with = find_document(StartedWith, campaign.dir.started_with)
                 for run in campaign.tracks.values():
                     run.started_with = started_with
 

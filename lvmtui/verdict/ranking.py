@@ -13,7 +13,7 @@ from functools import lru_cache
 from statistics import fmean
 
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
@@ -228,7 +228,7 @@ def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) 
     """Cosines with the weights of the comparisons, as soon as there is one; before that the plain means."""
     campaign = state.campaign
 
-    def cosines(arm: Arm) -> dict[str, float]:
+    def cosines(arm: ArmName) -> dict[str, float]:
         """By name, over all contexts; a predictor that depends on the context has one row for each of several."""
         found: dict[str, float] = {}
         for context in campaign.contexts or (campaign.context,):
@@ -237,7 +237,7 @@ def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) 
                 found[f"{name}@{context}" if differs else name] = value
         return found
 
-    def of_context(arm: Arm, context: int) -> dict[str, float]:
+    def of_context(arm: ArmName, context: int) -> dict[str, float]:
         mine = [row for row in rows if campaign.context_of(row.model) == context]
         judged = next((s.trivial for row in mine if (s := row.cell(arm).scores) and s.trivial), None)
         if judged is not None:

@@ -25,7 +25,7 @@ from lvmtui.formats.learning_curve import (
     Worth,
 )
 from lvmtui.formats.results import STRATA
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.numbers import plural
@@ -35,14 +35,14 @@ from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
 from lvmtui.verdict.figures import WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
-from lvmtui.verdict.learning_curve import Curve, Floats, Measured, fit, measure
+from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
 
 DRAWN = 48
 """Points of a curve, for pictures."""
-Cells = Mapping[tuple[Arm, int], WindowScores]
+Cells = Mapping[tuple[ArmName, int], WindowScores]
 """A model's scores by arm and seed."""
 
 
@@ -55,11 +55,11 @@ def write_curves(state: CampaignState) -> None:
 class _Judged:
     """A model with the sizes and seeds its curve is made of."""
 
-    arms: tuple[Arm, ...]
+    arms: tuple[ArmName, ...]
     seeds: tuple[int, ...]
     measured: Measured | None
     """None with fewer than two sizes."""
-    curve: Curve | None
+    curve: FittedCurve | None
     document: ModelCurve
 
 
@@ -118,7 +118,7 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
 
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     campaign = state.campaign
-    cells: dict[tuple[Arm, int], WindowScores] = {}
+    cells: dict[tuple[ArmName, int], WindowScores] = {}
     missing: list[str] = []
     coming = 0
     for view in (v for v in state.runs if v.planned.model == model):
@@ -133,7 +133,7 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
     cells = {key: cells[key] for arm in arms for seed in seeds if (key := (arm, seed))}
     measured: Measured | None = None
-    curve: Curve | None = None
+    curve: FittedCurve | None = None
     points: tuple[Point, ...] = ()
     if len(arms) > 1:
         design = _design(state, arms, seeds, cells)
@@ -153,10 +153,12 @@ def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[Windo
     return read_scores(view.folder.heldout, view.finished.heldout_digest)
 
 
-def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
+def _most_complete(
+    arms: Sequence[ArmName], seeds: Sequence[int], cells: Cells
+) -> tuple[tuple[ArmName, ...], tuple[int, ...]]:
     """The sizes and seeds, each with all of the others, that keep the most runs: a size that lacks a seed is left out,
     or that seed is. Among equals the one with more sizes."""
-    best: tuple[tuple[Arm, ...], tuple[int, ...]] = ((), ())
+    best: tuple[tuple[ArmName, ...], tuple[int, ...]] = ((), ())
     for count in range(len(seeds), 0, -1):
         for chosen in combinations(seeds, count):
             whole = tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen))
@@ -165,7 +167,7 @@ def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> t
     return best
 
 
-def _design(state: CampaignState, arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> Design:
+def _design(state: CampaignState, arms: Sequence[ArmName], seeds: Sequence[int], cells: Cells) -> Design:
     chosen = seeds if state.campaign.folds else seeds[:1]
     held = [cells[arms[0], seed] for seed in chosen]
     return Design([scores.cluster[_judging(state, scores)] for scores in held], state.campaign.cluster_cap)
@@ -177,14 +179,14 @@ def _judging(state: CampaignState, scores: WindowScores) -> Booleans:
     return np.ones(len(scores.window), bool) if judge_on == "both" else scores.stratum == STRATA.index(judge_on)
 
 
-def _pooled(state: CampaignState, cells: Cells, arm: Arm, seeds: Sequence[int]) -> list[list[Floats]]:
+def _pooled(state: CampaignState, cells: Cells, arm: ArmName, seeds: Sequence[int]) -> list[list[Floats]]:
     """The cosines of a size as `measure` takes them."""
     held = [cells[arm, seed] for seed in seeds]
     cosines: list[Floats] = [scores.cosine[_judging(state, scores)].astype(np.float64) for scores in held]
     return [cosines] if state.campaign.folds else [[one] for one in cosines]
 
 
-def _windows(state: CampaignState, model: str, arm: Arm, seed: int) -> int:
+def _windows(state: CampaignState, model: str, arm: ArmName, seed: int) -> int:
     view = state.view(model, arm, seed)
     return view.state.spec.train_windows if view and view.state else 0
 
@@ -192,7 +194,7 @@ def _windows(state: CampaignState, model: str, arm: Arm, seed: int) -> int:
 def _points(
     state: CampaignState,
     model: str,
-    arms: Sequence[Arm],
+    arms: Sequence[ArmName],
     seeds: Sequence[int],
     cells: Cells,
     measured: Measured,
@@ -220,7 +222,7 @@ def _points(
 
 
 def _trivial(
-    state: CampaignState, model: str, arm: Arm, seeds: Sequence[int], cells: Cells, design: Design
+    state: CampaignState, model: str, arm: ArmName, seeds: Sequence[int], cells: Cells, design: Design
 ) -> dict[str, float]:
     """Cosine of each trivial baseline of a size, weighted as the models are."""
     by_seed: list[dict[str, Floats]] = []
@@ -235,7 +237,7 @@ def _trivial(
 
 
 def _document(
-    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: Curve | None
+    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: FittedCurve | None
 ) -> ModelCurve:
     """Figures and word of a model."""
     bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
@@ -260,7 +262,7 @@ def _document(
     )
 
 
-def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:
+def _worth(curve: FittedCurve, factor: float | None, cosine: float) -> Worth:
     """What that many times the largest size would bring; None: all that more data could."""
     if factor is None:
         reason = curve.refuses(2) or ("" if len(curve.exponents) > 1 else curve.refuses(10))

@@ -230,6 +230,7 @@ TRIVIAL_TITLES = {
     "constant_mean": "constant mean",
     "ridge": "ridge",
 }
+"""In the order they are shown."""
 WITHOUT_ARTICLE = frozenset({"copy_last", "ridge"})
 """Names of methods; the others are things."""
 
@@ -269,7 +270,9 @@ GLOSSARY: tuple[Term, ...] = (
     Term("held-out", "windows that no run of the campaign trained or validated on; all runs are judged on them"),
     Term("cluster", "an article, or a block of about 128 consecutive vectors; it is held out as a whole"),
     Term(
-        "cosine", "cosine between predicted and true next vector, averaged over windows; 1 is perfect, higher is better"
+        "cosine",
+        "cosine between predicted and true next vector, averaged over windows; long articles weigh less, but not in a "
+        "plain mean; 1 is perfect, higher is better",
     ),
     Term("change", "held-out cosine of the expanded arm minus that of the baseline, in percent of the baseline's"),
     Term("average", "mean change over the models that were compared: the figure that answers the question"),

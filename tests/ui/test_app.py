@@ -22,7 +22,7 @@ from lvmtui.ui.screens.verdict import VerdictScreen
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.terminal import TerminalDriver, alert
 from lvmtui.ui.widgets.canvas import Canvas
-from lvmtui.ui.widgets.dialogs import Ask
+from lvmtui.ui.widgets.dialogs import AskDialog
 from tests.factory import bring_to, make_campaign
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import end, log_lines, many, middle
@@ -137,7 +137,7 @@ async def test_cancel_asks_first(root: Path, make_app: MakeApp) -> None:
         assert "Cancel GRU 8k?" in words and "checkpoint of epoch" in words and "on this machine" in words
         await pilot.press("enter")
         await pilot.pause()
-        assert not isinstance(app.screen, Ask) and intent(app).want == "run"
+        assert not isinstance(app.screen, AskDialog) and intent(app).want == "run"
         await pilot.press("x", "y")
         await until(pilot, lambda: intent(app).want == "cancel" and not intent(app).force)
         await pilot.press("X")

@@ -12,7 +12,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import figure, gain_chart, has_gains, loss_chart, measure_words
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, left, right, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, joined, left, right, spread, width_of, wrapped
 from lvmtui.ui.draw.sizes import size_chart, size_words
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
@@ -210,16 +210,9 @@ def bar_pieces(scale: Scale, change: float, row: Row, cells: int) -> list[Piece]
     """The interval of a row around zero, with what is negligible shaded."""
     if row.interval is None:
         return [(" " * cells, "")]
-    pieces: list[Piece] = []
     style = change_style(change) if row.rank is not None else "dim"
-    for character in scale.bar(change, row.interval, cells, NEGLIGIBLE):
-        look = "dim" if character in (OUTSIDE, SHADE, ZERO) else style
-        character = " " if character == OUTSIDE else character
-        if pieces and pieces[-1][1] == look:
-            pieces[-1] = (pieces[-1][0] + character, look)
-        else:
-            pieces.append((character, look))
-    return pieces
+    drawn = scale.bar(change, row.interval, cells, NEGLIGIBLE)
+    return joined((c.replace(OUTSIDE, " "), "dim" if c in (OUTSIDE, SHADE, ZERO) else style) for c in drawn)
 
 
 def heldout_words(row: Row | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
@@ -133,6 +135,18 @@ def wrapped(text: str, width: int) -> list[str]:
         *full, current = chop_cells(word, max(2, width)) or [word]
         lines.extend(full)
     return [*lines, current] if current or not lines else lines
+
+
+def hanging(head: Sequence[Piece], text: str, style: str, width: int) -> list[Line]:
+    """`head` and `text` in `width` cells; what of the text has no room beside the head goes on below its beginning."""
+    indent = width_of(head)
+    first, *more = wrapped(text, max(10, width - indent))
+    return [(*head, (first, style)), *(((" " * indent, ""), (part, style)) for part in more)]
+
+
+def joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Neighbours of one style as one piece."""
+    return [("".join(text for text, _ in same), style) for style, same in groupby(pieces, key=itemgetter(1))]
 
 
 def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
@@ -63,7 +63,7 @@ class Column:
     """True: at the right."""
     least: int = 0
     """Width of the screen from which it is shown."""
-    arm: Arm | None = None
+    arm: ArmName | None = None
     """The arm whose figure it shows."""
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
@@ -63,7 +63,7 @@ class RunFacts:
         return self.view.planned.run
 
     @property
-    def arm(self) -> Arm:
+    def arm(self) -> ArmName:
         return self.view.planned.arm
 
     @property
@@ -81,12 +81,6 @@ class RunFacts:
     @property
     def over(self) -> bool:
         return self.view.status.over
-
-    @property
-    def heldout(self) -> float | None:
-        """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
-        finished = self.state.trainer.finished if self.state else None
-        return finished.heldout.cosine if finished and finished.heldout.windows else None
 
     @property
     def gain(self) -> float | None:

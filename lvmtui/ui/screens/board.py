@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -76,7 +76,7 @@ class BoardScreen(View):
             self._paint_rows(snapshot, selected)
         names = [run.name for run in snapshot.runs]
         listed = names if panels else names[self._top : self._top + max(1, self.canvas("rows").size.height - 1)]
-        self.ui.set_visible(selected, listed)
+        self.ui.source.set_visible(selected, listed)
         if self.canvas("ranking").display:
             self.canvas("ranking").paint(
                 lambda width, height: verdict_view(snapshot, selected, SORTS[0], width, height),
@@ -141,21 +141,17 @@ class BoardScreen(View):
             self.redraw()
 
     def action_step(self, by: int) -> None:
-        self._go(lambda at, count: (at + by) % count)
+        if self.snapshot and self.snapshot.runs:
+            self.ui.step(self.snapshot.runs, by)
 
     def action_edge(self, end: int) -> None:
-        self._go(lambda at, count: end % count)
+        if self.snapshot and self.snapshot.runs:
+            self.select(self.snapshot.runs[end])
 
     def action_page(self, by: int) -> None:
-        page = max(1, self.canvas("rows").size.height - 2)
-        self._go(lambda at, count: max(0, min(count - 1, at + by * page)))
-
-    def _go(self, place: Callable[[int, int], int]) -> None:
-        runs = self.snapshot.runs if self.snapshot else ()
-        if runs:
-            names = [run.name for run in runs]
-            at = names.index(self.ui.selected) if self.ui.selected in names else 0
-            self.select(runs[place(at, len(runs))])
+        if self.snapshot and (run := self.ui.run_selected):
+            runs, page = self.snapshot.runs, max(1, self.canvas("rows").size.height - 2)
+            self.select(runs[max(0, min(len(runs) - 1, runs.index(run) + by * page))])
 
     def select(self, run: RunFacts) -> None:
         self.ui.selected = run.name

@@ -88,7 +88,7 @@ class View(Screen[None]):
 
     def parts(self) -> Iterable[Widget]:
         """What is above the line of keys, from the top."""
-        yield Canvas(id="body")
+        raise NotImplementedError
 
     def paint(self, snapshot: Snapshot) -> None:
         """Give each canvas what it shows."""

@@ -49,7 +49,7 @@ Choice = tuple[str, str]
 """Key, and what it does."""
 
 
-class Ask(Dialog[str]):
+class AskDialog(Dialog[str]):
     """A question with choices. Its result is the key of the choice; "" if everything is to stay as it is.
 
     Enter keeps everything as it is, or takes the choice whose key is `enter`.

@@ -12,7 +12,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase, Status
 from lvmtui.ui.read.run_facts import last_words
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, every_state
 
@@ -41,7 +41,7 @@ WORDS = {
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     root = tmp_path_factory.mktemp("states")
     every_state(root)
-    found = Source(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
+    found = SnapshotSource(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
     assert found is not None
     return found
 
@@ -78,7 +78,7 @@ def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline")
     run.folder.spec.write_text("{")
-    snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
     assert snapshot.runs[0].word == "failed" and "spec" in last_words(snapshot.runs[0])
     assert snapshot.runs[0].trouble.startswith("spec.json: "), "where the file is would fill the line"
@@ -87,7 +87,7 @@ def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 
 def test_a_run_that_waits_says_what_for(tmp_path: Path) -> None:
     make_campaign(tmp_path, models=("amn",))
-    snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
     run = snapshot.runs[0]
     assert run.word == "queued" and run.trouble == last_words(run) == ""
@@ -101,7 +101,7 @@ def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:
     write_trivial(tmp_path, campaign, "baseline")
     for model in campaign.models:
         bring_to(tmp_path, campaign, model, "baseline", state="paused")
-    source = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None)
+    source = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None)
     first, again = source.look(), source.look()
     assert first is not None and again is not None
     assert all(a.state is b.state for a, b in zip(first.runs, again.runs, strict=True))
