@@ -117,6 +117,6 @@ def test_a_run_of_ones_own_model_is_called_by_title_and_context(tmp_path: Path) 
     path = Workspace(tmp_path).campaign(campaign.id).campaign
     path.unlink()
     write_campaign(path, replace(campaign, titles={"mine": "Mixer"}))
-    found = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert found is not None
     assert [run.title for run in found.runs] == ["Mixer@5", "Mixer@5", "Mixer@10", "Mixer@10"]
