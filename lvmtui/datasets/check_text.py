@@ -149,7 +149,7 @@ def _file_notes(facts: CheckedFile) -> list[str]:
     if facts.kind == "sequence":
         notes.append(
             f"{facts.file}: no ids of articles were found, so a held-out window may stand beside a training window of "
-            "its text; if the file has ids, name them with --article"
+            "its text; if there are ids, save them beside the vectors as article_id, or name them with --article"
         )
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
         notes.append(

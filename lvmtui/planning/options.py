@@ -152,7 +152,7 @@ class Options:
     baseline: str = option(
         DATA,
         BUNDLED,
-        "vectors of the small arm (.npz, .npy)",
+        "vectors of the small arm: a file or a folder (docs/data.md)",
         metavar="FILE",
         is_path=True,
         hint="bundled vectors, first 41 articles; or a path, ctrl+o picks",
