@@ -162,12 +162,6 @@ class RunSpec:
         return self.imported is not None and not self.heldout_windows
 
     @property
-    def own_title(self) -> str:
-        """How people write the name of the user's own model or trainer; empty for one of ours."""
-        own = self.own_model or self.own_trainer
-        return own.title if own else ""
-
-    @property
     def steps_per_epoch(self) -> float:
         """Steps in which every training window is seen once; of a run of another program one."""
         in_epochs = self.imported or (self.own_trainer and self.own_trainer.unit == "epoch")

@@ -55,6 +55,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
+        + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)

@@ -51,8 +51,6 @@ DOWN = frozenset({Word.REGRESSED, Word.LEANS_DOWN})
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word with its reason."""
-
     word: Word
     degree: str = ""
     """`slight`, `minor` or `large`, where the word is a direction shown by several seeds."""
@@ -242,8 +240,9 @@ def trivial_title(name: str) -> str:
 
 
 def short_trivial(name: str) -> str:
-    """The name in at most 12 characters, for the cell of a table."""
-    return {"mean": "context mean", "constant_mean": "constant"}.get(name, trivial_title(name))[:12]
+    """The name in at most 12 characters, and its context, for the cell of a table."""
+    name, at, context = name.partition("@")
+    return {"mean": "context mean", "constant_mean": "constant"}.get(name, trivial_title(name))[:12] + at + context
 
 
 def the_trivial(name: str) -> str:

@@ -18,6 +18,7 @@ from lvmtui.ui.draw.lines import (
     Line,
     Piece,
     cut,
+    cut_title,
     fit,
     left,
     part,
@@ -71,13 +72,14 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
     base, expanded = snapshot.table.labels
     hits = f"hit@10 {base} {expanded}"
     hits = hits if cell_len(hits) <= MOST_HITS else "hit@10"
+    name = 14 if width < 104 else 20
     found = [
         Column("rank", 5, lambda row: [(str(row.rank) if row.rank else "–", "bold" if row.rank else "dim")]),
         Column(
             "model",
-            16 if width < 104 else 22,
-            lambda row: [(row.title, "heading")],
-            lambda row: row.title if width >= 104 else short_trivial(row.name),
+            name + 2,
+            lambda row: [(cut_title(row.title, name), "heading")],
+            lambda row: row.title if width >= 104 else cut_title(short_trivial(row.name), name),
             flush=False,
         ),
         Column(
@@ -142,7 +144,7 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     run, model = snapshot.run(selected), snapshot.model(selected)
     chosen = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
     trivial = [_trivial(one, columns, width) for one in best_first(snapshot.table.trivial)]
-    sizes = _sizes(snapshot, model.model if model else "", width)[: max(0, height // 3)]
+    sizes = _sizes(snapshot, model.model if model else "", width, height // 3)
     doubts = _doubts(snapshot, width, MOST_DOUBTS)
     details = _details(rows[chosen], run, width) if run and rows else []
     room = height - len(sizes) - 2  # the titles, and a blank line
@@ -159,10 +161,10 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     return Drawing(tuple(lines[:height]), tuple(hits))
 
 
-def _sizes(snapshot: Snapshot, chosen: str, width: int) -> list[Line]:
-    """The learning curves, of a campaign of more than two sizes."""
+def _sizes(snapshot: Snapshot, chosen: str, width: int, height: int) -> list[Line]:
+    """The learning curves, of a campaign of more than two sizes; where not all have room, those around the chosen."""
     curve = snapshot.learning_curve
-    table = size_table(curve, chosen, width) if curve else []
+    table = size_table(curve, chosen, width, max(1, height - 2)) if curve else []
     return [(), *table] if table else []
 
 

@@ -223,8 +223,7 @@ class Builder:
             return before[2]
         facts = run_facts(
             view,
-            state.campaign.arm(view.planned.arm).label,
-            seeds=len(state.campaign.seeds),
+            state.campaign,
             expected=expected,
             findings=self._health_of(view),
             trivial=best_trivial(view.state, self._trivial.get(name)) if view.state else None,
