@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.cli.shared import named_campaign
+from lvmtui.state.campaign_reader import named_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.errors import UserError
 from tests.factory import make_campaign
