@@ -31,7 +31,7 @@ MOST_READ = 64 << 20
 INTERVAL = 1.0
 QUIET = 300.0
 """Seconds without a line after which a log is called quiet."""
-READ_ONLY = "read only: lvmtui did not start these and cannot pause or cancel them"
+READ_ONLY = "logs are only read here: nothing can be paused or cancelled"
 
 
 @dataclass(frozen=True)

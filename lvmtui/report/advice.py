@@ -41,6 +41,8 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     if not choices(table, costs):
         words = f"no {table.labels[1]} model is finished and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
+    if len(table.rows) == 1:  # what gains most or costs least of one model is no advice
+        return (_accurate(table), *_avoid(table))
     advisable = replace(table, rows=tuple(row for row in table.rows if not against(row, table)))
     return (_accurate(table), _gains_most(table), _balanced(choices(advisable, costs)), *_avoid(table))
 

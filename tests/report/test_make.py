@@ -112,13 +112,13 @@ def test_where_a_workspace_may_only_be_read_the_report_goes_elsewhere(
             raise OSError(errno.EROFS, "Read-only file system", str(path))
         path.write_bytes(content)
 
-    for module in ("lvmtui.report.make", "lvmtui.verdict.compare", "lvmtui.system.files"):
+    for module in ("lvmtui.report.make", "lvmtui.formats.json_codec", "lvmtui.system.files"):
         monkeypatch.setattr(f"{module}.replace_file", refuse)
     with pytest.raises(UserError, match=r"Read-only file system.*--output"):
         write_report(workspace, campaign.id)
     monkeypatch.undo()
     write_report(workspace, campaign.id)
-    for module in ("lvmtui.report.make", "lvmtui.verdict.compare", "lvmtui.system.files"):
+    for module in ("lvmtui.report.make", "lvmtui.formats.json_codec", "lvmtui.system.files"):
         monkeypatch.setattr(f"{module}.replace_file", refuse)
     out = tmp_path / "out.csv"
     assert write_report(workspace, campaign.id, ReportForm("csv"), out) == out
