@@ -298,14 +298,13 @@ def _run(campaign: str, run: RunDetail) -> RunRecord:
     return RunRecord(
         campaign=campaign,
         alarms=", ".join(finding.label for finding in run.findings if finding.alarm),
-        steps=run.steps,
         validation_cosine=run.validation,
         heldout_cosine=run.heldout,
         **{name: getattr(run, name) for name in _SAME},
     )
 
 
-_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)} - {"steps"}
+_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)}
 """What a run's row takes from the report as it is."""
 
 

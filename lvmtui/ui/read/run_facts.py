@@ -53,8 +53,6 @@ class RunFacts:
     trivial: BestTrivial | None
     """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
-    read: float
-    """Seconds since 1970 at which this was so."""
 
     @property
     def name(self) -> str:
@@ -178,7 +176,6 @@ def run_facts(
     findings: tuple[Finding, ...],
     trivial: BestTrivial | None,
     parameters: int | None,
-    now: float,
 ) -> RunFacts:
     """What is told of a run."""
     state = view.state
@@ -207,7 +204,6 @@ def run_facts(
         curve=curve,
         trivial=trivial,
         parameters=parameters,
-        read=now,
     )
     return _worded(facts)
 
