@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lvmtui.formats.results import Estimate
-from lvmtui.report.costs import PricedModel, UseCost, choices
+from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
@@ -27,8 +27,6 @@ DETECTED = 1.96 + 0.84
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to do, with the figures behind it."""
-
     what: str
     models: tuple[str, ...]
     """Names; empty: none is recommended."""
@@ -37,13 +35,13 @@ class Recommendation:
 
 def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recommendation, ...]:
     """The most accurate model, the one that gains most, the best balance, and what not to use."""
-    if not choices(table, costs):
+    if not priced_models(table, costs):
         words = f"no {table.labels[1]} model is finished and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gains most or costs least of one model is no advice
         return (_accurate(table), *_avoid(table))
     advisable = replace(table, rows=tuple(row for row in table.rows if not against(row, table)))
-    return (_accurate(table), _gains_most(table), _balanced(choices(advisable, costs)), *_avoid(table))
+    return (_accurate(table), _gains_most(table), _balanced(priced_models(advisable, costs)), *_avoid(table))
 
 
 def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import Arm, RunSpec
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
-from lvmtui.report.costs import PricedModel, UseCost, choices
+from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.report.curves import RunCurve, curve_of
 from lvmtui.report.questions import Question, questions
 from lvmtui.report.size_questions import size_questions
@@ -132,8 +132,6 @@ class RunDetail:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the report says."""
-
     campaign: str
     title: str
     """`8k vs 23k`."""
@@ -197,7 +195,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
         table=table,
         questions=(*size_questions(learning_curve, costs), *questions(table, costs, pair=learning_curve is None)),
         recommendations=recommendations(table, costs),
-        choices=choices(table, costs),
+        choices=priced_models(table, costs),
         comparisons=tuple(comparisons[model] for model in campaign.models if model in comparisons),
         baseline=campaign.baseline,
         expanded=campaign.expanded,

@@ -12,8 +12,6 @@ from lvmtui.verdict.table import Table
 
 @dataclass(frozen=True)
 class UseCost:
-    """What a model costs to use."""
-
     parameters: int | None
     latency_ms: float | None
     """Median of one prediction (batch of 1), measured by the expanded arm's run."""
@@ -58,7 +56,7 @@ class PricedModel:
         return self.cost.latency_ms or self.cost.parameters
 
 
-def choices(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedModel, ...]:
+def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedModel, ...]:
     """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
     usable = [
         (row, row.expanded.cosine, costs.get(row.model, NO_COST))

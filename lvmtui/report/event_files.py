@@ -53,7 +53,6 @@ class EventFiles:
         return sum(self._of(view).write(view) for view in state.runs if view.state and view.state.trainer.evaluations)
 
     def close(self) -> None:
-        """Flush and close all files."""
         for run in self._runs.values():
             run.close()
 

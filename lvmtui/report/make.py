@@ -28,7 +28,7 @@ from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
 from lvmtui.report.html import html
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import comparison_page, mark_of, page_of
+from lvmtui.report.page import comparison_page, page_of, report_mark
 from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
@@ -44,8 +44,6 @@ Format = Literal["md", "html", "json", "csv"]
 
 @dataclass(frozen=True)
 class ReportForm:
-    """How a report is written."""
-
     format: Format = "md"
     self_contained: bool = False
     """Markdown holds its pictures itself. HTML always does."""
@@ -156,9 +154,9 @@ def _render(report: Report, form: ReportForm, curves: str) -> str:
     page = page_of(report, curves=curves)
     match form.format:
         case "md":
-            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=mark_of(report))
+            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
         case "html":
-            return html(page, pictures(OF_THE_PAGE), mark=mark_of(report))
+            return html(page, pictures(OF_THE_PAGE), mark=report_mark(report))
         case "json":
             return dump_document(encode(report)).decode()
         case "csv":

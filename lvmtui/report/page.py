@@ -25,7 +25,7 @@ def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
     return (*first_page(report), *sizes, *evidence(report, curves), *provenance(report))
 
 
-def mark_of(report: Report) -> str:
+def report_mark(report: Report) -> str:
     """What the first line of the report's file says: which of several campaigns with the same labels it is about."""
     return f"lvmtui campaign {report.campaign}"
 

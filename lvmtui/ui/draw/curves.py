@@ -168,7 +168,6 @@ def _at(curve: tuple[Point, ...], x: float) -> float:
 
 
 def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
-    """The training loss of each arm, smoothed."""
     unit = x_unit(runs)
     series = [
         Series(

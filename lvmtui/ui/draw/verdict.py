@@ -51,8 +51,6 @@ BAR = (13, 41)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table."""
-
     title: str
     width: int
     """With the gap before it, which a figure that is long may take but for one cell."""

@@ -29,8 +29,6 @@ SOON = 3.0
 
 @dataclass(frozen=True)
 class RunFacts:
-    """One run."""
-
     view: RunView
     label: str
     """Of its arm, with the seed where there are several."""
@@ -177,7 +175,6 @@ def run_facts(
     trivial: BestTrivial | None,
     parameters: int | None,
 ) -> RunFacts:
-    """What is told of a run."""
     state = view.state
     looks = PHASES[view.status.phase]
     curve: tuple[Point, ...] = ()
@@ -224,7 +221,7 @@ def _worded(facts: RunFacts) -> RunFacts:
     return facts
 
 
-def last_words(facts: RunFacts) -> str:
+def why_it_stands(facts: RunFacts) -> str:
     """What a run left behind that stands still by no will of its own; empty for others."""
     state = facts.state
     if state is None:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the fi
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The runs of one model."""
-
     model: str
     title: str
     parameters: int | None
@@ -66,8 +64,6 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One moment."""
-
     now: float
     state: CampaignState
     models: tuple[ModelFacts, ...]
@@ -107,7 +103,6 @@ class Snapshot:
         return found[1] if found else None
 
     def model(self, name: str) -> ModelFacts | None:
-        """The model a run belongs to."""
         found = self._by_name.get(name)
         return found[0] if found else None
 
