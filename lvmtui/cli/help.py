@@ -88,9 +88,9 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("lvmtui retry gru --from-start", "without its checkpoint"),
     ),
     "queue": (
-        ("lvmtui queue", "the order as it is"),
         ("lvmtui queue --jobs 2", "two runs side by side from now on"),
         ("lvmtui queue --first gru lstm/80k", "these before the others"),
+        ("lvmtui queue --first gru@20", "one of several contexts"),
     ),
     "check": (
         ("lvmtui check small.npz large.npz", "before training"),

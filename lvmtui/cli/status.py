@@ -164,7 +164,7 @@ def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = 
     finished = sum(view.status.phase is Phase.FINISHED for view in state.runs)
     text = f"{state.campaign.title}: {finished} of {words.plural(len(state.runs), 'run')} finished"
     if state.settled or eta.eta is None:
-        return text + ("" if state.settled else ", calibrating")
+        return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
     span = f"({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:

@@ -13,7 +13,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import Arm, RunSpec
+from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
@@ -80,7 +80,7 @@ class RunDetail:
     run: str
     model: str
     title: str
-    arm: Arm
+    arm: ArmName
     label: str
     seed: int
     status: str

@@ -19,7 +19,7 @@ from typing import Literal
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_data_facts
+from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
@@ -94,7 +94,7 @@ def read_report(state: CampaignState, *, now: float) -> Report:
         trivial,
         health_by_run(state, trivial),
         _heldout(state),
-        read_data_facts(state.dir.check),
+        find_document(DataFacts, state.dir.check),
         read_learning_curve(state.dir.learning_curve),
         now=now,
         version=__version__,

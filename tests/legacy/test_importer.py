@@ -16,7 +16,7 @@ from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
-from lvmtui.legacy.history import History, read_history
+from lvmtui.legacy.history import ImportedHistory, read_history
 from lvmtui.legacy.importer import import_folders, size_of, with_arms
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
@@ -335,6 +335,6 @@ def test_sizes() -> None:
 
 def test_labels_decide_before_anything_is_written(tmp_path: Path) -> None:
     found = [read_history(folder) for folder in write_originals(tmp_path / "o")]
-    labelled: tuple[History, ...] = with_arms(found)
+    labelled: tuple[ImportedHistory, ...] = with_arms(found)
     assert sorted({h.label for h in labelled if h.label}) == ["232k", "80k"]
     assert {h.folder.name: h.label for h in labelled}["amn_20251016_133427"] == "80k"

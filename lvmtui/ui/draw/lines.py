@@ -60,6 +60,12 @@ def cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + glyphs.ELLIPSIS
 
 
+def cut_title(title: str, width: int) -> str:
+    """A model's title in at most `width` cells; its context is kept, `GraphMERT-L…@10`."""
+    name, at, context = title.rpartition("@")
+    return cut(name, width - cell_len(at + context)) + at + context if at else cut(title, width)
+
+
 def left(text: str, width: int) -> str:
     """`text` in exactly `width` cells, at the left."""
     text = cut(text, width)

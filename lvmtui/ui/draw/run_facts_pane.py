@@ -126,7 +126,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     return [
         ("held-out cosine", f"{words.cosine(held.cosine)}, plain mean of {held.windows:,} windows"),
         *known,
-        ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}"),
+        ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}, plain means"),
         ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
         ("spread", words.cosine(held.spread)),
         ("latency", f"{finished.latency_p50_ms:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %"),

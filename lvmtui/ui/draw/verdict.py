@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.interval_bars import Scale
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
@@ -18,6 +18,7 @@ from lvmtui.ui.draw.lines import (
     Line,
     Piece,
     cut,
+    cut_title,
     fit,
     left,
     part,
@@ -32,7 +33,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, the_trivial
+from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial
 
 IN_REPORT = ", tab shows the report"
 LEAST = (1, 3, 4)
@@ -60,7 +61,7 @@ class Column:
     """True: at the right."""
     least: int = 0
     """Width of the screen from which it is shown."""
-    arm: Arm | None = None
+    arm: ArmName | None = None
     """The arm whose figure it shows."""
 
 
@@ -69,13 +70,14 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
     base, expanded = snapshot.table.labels
     hits = f"hit@10 {base} {expanded}"
     hits = hits if cell_len(hits) <= MOST_HITS else "hit@10"
+    name = 14 if width < 104 else 20
     found = [
         Column("rank", 5, lambda row: [(str(row.rank) if row.rank else "–", "bold" if row.rank else "dim")]),
         Column(
             "model",
-            16 if width < 104 else 22,
-            lambda row: [(row.title, "heading")],
-            lambda row: row.title if width >= 104 else short_trivial(row.name),
+            name + 2,
+            lambda row: [(cut_title(row.title, name), "heading")],
+            lambda row: row.title if width >= 104 else cut_title(short_trivial(row.name), name),
             flush=False,
         ),
         _arm(base, "baseline"),
@@ -96,7 +98,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
     return columns
 
 
-def _arm(title: str, arm: Arm) -> Column:
+def _arm(title: str, arm: ArmName) -> Column:
     """The cosines of an arm."""
 
     def trivial(row: TrivialRow) -> str:
@@ -137,7 +139,7 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     run, model = snapshot.run(selected), snapshot.model(selected)
     chosen = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
     trivial = [_trivial(one, columns, width) for one in best_first(snapshot.table.trivial)]
-    sizes = _sizes(snapshot, model.model if model else "", width)[: max(0, height // 3)]
+    sizes = _sizes(snapshot, model.model if model else "", width, height // 3)
     doubts = _doubts(snapshot, width, MOST_DOUBTS)
     details = _details(rows[chosen], run, width) if run and rows else []
     room = height - len(sizes) - 2  # the titles, and a blank line
@@ -154,10 +156,10 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     return Drawing(tuple(lines[:height]), tuple(hits))
 
 
-def _sizes(snapshot: Snapshot, chosen: str, width: int) -> list[Line]:
-    """The learning curves, of a campaign of more than two sizes."""
+def _sizes(snapshot: Snapshot, chosen: str, width: int, height: int) -> list[Line]:
+    """The learning curves, of a campaign of more than two sizes; where not all have room, those around the chosen."""
     curve = snapshot.learning_curve
-    table = size_table(curve, chosen, width) if curve else []
+    table = size_table(curve, chosen, width, max(1, height - 2)) if curve else []
     return [(), *table] if table else []
 
 
@@ -237,9 +239,7 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
     for cell in (row.baseline, row.expanded):
         parts = [cell.status]
         if cell.skill:
-            gain, against = words.signed(cell.skill.gain.value), the_trivial(cell.skill.against)
-            than = "" if cell.skill_words == "below" else "than "
-            parts.append(f"{cell.skill_words or 'not known to be better'} {than}{against} ({gain})")
+            parts.append(f"gain {cell.gain_words}")
         parts += [finding.words for finding in cell.findings]
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [

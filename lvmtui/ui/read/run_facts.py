@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
@@ -58,7 +59,7 @@ class RunFacts:
         return self.view.planned.run
 
     @property
-    def arm(self) -> Arm:
+    def arm(self) -> ArmName:
         return self.view.planned.arm
 
     @property
@@ -167,9 +168,8 @@ class RunFacts:
 
 def run_facts(
     view: RunView,
-    label: str,
+    campaign: Campaign,
     *,
-    seeds: int,
     expected: RunEta | None,
     findings: tuple[Finding, ...],
     trivial: BestTrivial | None,
@@ -185,12 +185,12 @@ def run_facts(
         share = min(1.0, state.step / max(1, state.spec.total_steps))
         if state.trainer.finished:
             share = 1.0
-    label = sanitise(label, NAME)
+    label = sanitise(campaign.arm(view.planned.arm).label, NAME)
     facts = RunFacts(
         view=view,
-        label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
+        label=f"{label} s{view.planned.seed}" if len(campaign.seeds) > 1 else label,
         arm_label=label,
-        title=sanitise((state.spec.own_title if state else "") or title_of(view.planned.model), NAME),
+        title=sanitise(title_of(view.planned.model, campaign.titles), NAME),
         glyph=looks.glyph,
         word=view.status.phase.value,
         style=looks.style,

@@ -13,7 +13,7 @@ from lvmtui.estimate.cost import parameters_of
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
@@ -47,9 +47,9 @@ class ModelFacts:
     """Its learning curve, where there are more than two sizes."""
 
     @cached_property
-    def arms(self) -> dict[Arm, list[RunFacts]]:
+    def arms(self) -> dict[ArmName, list[RunFacts]]:
         """Its runs by arm."""
-        found: dict[Arm, list[RunFacts]] = {}
+        found: dict[ArmName, list[RunFacts]] = {}
         for run in self.runs:
             found.setdefault(run.arm, []).append(run)
         return found
@@ -225,8 +225,7 @@ class Builder:
             return before[2]
         facts = run_facts(
             view,
-            state.campaign.arm(view.planned.arm).label,
-            seeds=len(state.campaign.seeds),
+            state.campaign,
             expected=expected,
             findings=self._health_of(view),
             trivial=best_trivial(view.state, self._trivial.get(name)) if view.state else None,

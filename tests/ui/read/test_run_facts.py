@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.campaign import write_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase, Status
 from lvmtui.ui.read.run_facts import why_it_stands
@@ -109,3 +110,13 @@ def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:
     assert third is not None
     assert third.run(first.runs[3].name).word == "finished"  # type: ignore[union-attr]
     assert third.runs[0].state is first.runs[0].state
+
+
+def test_a_run_of_ones_own_model_is_called_by_title_and_context(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("mine@5", "mine@10"))
+    path = Workspace(tmp_path).campaign(campaign.id).campaign
+    path.unlink()
+    write_campaign(path, replace(campaign, titles={"mine": "Mixer"}))
+    found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None
+    assert [run.title for run in found.runs] == ["Mixer@5", "Mixer@5", "Mixer@10", "Mixer@10"]

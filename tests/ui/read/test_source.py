@@ -12,12 +12,14 @@ import pytest
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
+from lvmtui.report.make import write_report
 from lvmtui.state.status import Phase
 from lvmtui.system.files import append_line
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.ui.read.watch import Hints, Places
 from tests.factory import bring_to, make_campaign, planned_run
+from tests.verdict.scenes import finished
 from tests.waiting import IdleTrainer
 
 PATIENCE = 15.0
@@ -28,10 +30,15 @@ class Screen:
 
     def __init__(self) -> None:
         self.last: Snapshot | None = None
-        self.count = 0
+        self.all: list[Snapshot] = []
 
     def take(self, snapshot: Snapshot | None) -> None:
-        self.last, self.count = snapshot, self.count + 1
+        self.last = snapshot
+        self.all += [snapshot] if snapshot else []
+
+    @property
+    def count(self) -> int:
+        return len(self.all)
 
     def word(self, model: str, arm: str) -> str:
         runs = self.last.runs if self.last else ()
@@ -208,6 +215,18 @@ def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(
     until(lambda: screen.last and screen.last.state.campaign.id == second.id)
     source.open(first.id)
     until(lambda: screen.last and screen.last.state.campaign.id == first.id)
+
+
+def test_another_campaign_has_its_verdict_at_once(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
+    workspace, over = finished(tmp_path, {"amn": (0.51, 0.52)}, seeds=(1,), stamp="20261122_100000")
+    write_report(workspace, over.id)
+    make_campaign(tmp_path, models=("gru",), stamp="20261122_110000")
+    assert source.look() is not None
+    source.start()
+    source.open(over.id)
+    until(lambda: screen.last and screen.last.state.campaign.id == over.id)
+    (first, *_) = (one for one in screen.all if one.state.campaign.id == over.id)
+    assert first.answer.startswith("More data seems to help AMN") and first.table.rows[0].rank == 1
 
 
 def test_a_campaign_that_is_over_gives_way_to_a_newer_one(
