@@ -12,8 +12,6 @@ from lvmtui.system.errors import unknown
 
 @dataclass(frozen=True)
 class ModelCost:
-    """What a model of one size costs."""
-
     parameters: tuple[int, int, int]
     """(a, b, c): it has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test builds
     the models and counts."""

@@ -260,7 +260,6 @@ class Fitted:
 
 
 def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
-    """Fit the baselines of an arm."""
     recency = recency_weights(store, windows.train, context)
     return Fitted(
         recency,

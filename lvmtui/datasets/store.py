@@ -136,8 +136,6 @@ class StoreFacts:
 
 @dataclass(frozen=True)
 class Store:
-    """An open store."""
-
     folder: Path
     facts: StoreFacts
     vectors: Floats

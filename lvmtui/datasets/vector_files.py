@@ -32,11 +32,16 @@ class FileIdentity:
 
 
 def identify(path: Path) -> FileIdentity:
-    """Look at the file's place. Raises UserError where there is no ordinary, readable, non-empty file or folder."""
+    """Look at the file's place. A folder is as large as its files together and as new as the newest of them.
+
+    Raises UserError where there is no ordinary, readable, non-empty file or folder.
+    """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            return _identify_folder(path, status)
+            files = [p.stat() for p in sorted(path.rglob("*")) if p.is_file()]
+            newest = max((status.st_mtime_ns, *(file.st_mtime_ns for file in files)))
+            return FileIdentity(os.path.realpath(path), sum(file.st_size for file in files), newest, status.st_ino)
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{shown(path)}: not an ordinary file; save the vectors to a .npz or .npy file")
         if status.st_size == 0:
@@ -49,13 +54,6 @@ def identify(path: Path) -> FileIdentity:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{sanitise(str(path))}: cannot be opened ({reason}); check path and permissions") from None
     return FileIdentity(os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def _identify_folder(path: Path, status: os.stat_result) -> FileIdentity:
-    """A folder is as large as its files together and as new as the newest of them."""
-    files = [p.stat() for p in sorted(path.rglob("*")) if p.is_file()]
-    newest = max((status.st_mtime_ns, *(file.st_mtime_ns for file in files)))
-    return FileIdentity(os.path.realpath(path), sum(file.st_size for file in files), newest, status.st_ino)
 
 
 def open_source(path: Path, reading: Reading | None = None) -> VectorSource:

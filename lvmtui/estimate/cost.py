@@ -135,7 +135,8 @@ def step_cost(work: Work) -> float:
     windows = work.batch_size * _window(work)
     entry = REGISTRY.get(work.model)
     fixed = STEP if work.device_kind == "cpu" else (entry.gpu_step if entry else OTHER_GPU_STEP)
-    return fixed + UPDATE * parameters_in(work) / _memory_speed(work) + windows
+    memory_speed = 200.0 if work.device_kind == "gpu" else 1.0  # over that of the reference, whatever the threads
+    return fixed + UPDATE * parameters_in(work) / memory_speed + windows
 
 
 def evaluation_cost(work: Work) -> float:
@@ -167,8 +168,3 @@ def _window(work: Work) -> float:
 def _speed(work: Work) -> float:
     """How many reference cores the run's device is worth."""
     return GPU if work.device_kind == "gpu" else work.threads**THREADS
-
-
-def _memory_speed(work: Work) -> float:
-    """Memory speed over that of the reference: the same for any number of threads, about 200 times higher on a GPU."""
-    return 200.0 if work.device_kind == "gpu" else 1.0

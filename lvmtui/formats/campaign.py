@@ -20,8 +20,6 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of the campaign."""
-
     run: str
     """Name of the run folder."""
     folder: str

@@ -82,8 +82,6 @@ class TrivialBaselines:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """One data set."""
-
     duplicates: int
     """Vectors that are the same as an earlier one: copies and near-copies."""
     coherence: float | None
@@ -168,8 +166,6 @@ class Centring:
 
 @dataclass(frozen=True)
 class PairFacts:
-    """Both data sets."""
-
     shared: float
     """Share of the baseline's vectors that the expanded arm has by content."""
     baseline_is_part: bool

@@ -43,8 +43,6 @@ class RunView:
 
 @dataclass(frozen=True)
 class CampaignState:
-    """A campaign with all its runs."""
-
     dir: CampaignDir
     campaign: Campaign
     intent: CampaignIntent

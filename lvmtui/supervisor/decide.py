@@ -72,8 +72,6 @@ LATER = (Exit.LOCKED, Exit.NO_SPACE)
 
 @dataclass(frozen=True)
 class Start:
-    """Start a trainer."""
-
     run: str
 
 

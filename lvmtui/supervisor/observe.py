@@ -99,8 +99,11 @@ class Observer:
             if (track := self._read_campaign(self.workspace.campaign(name), now)) is not None:
                 self.campaigns.append(track)
                 self.campaigns.sort(key=lambda c: (c.campaign.created, c.dir.id))
-        for name in known.keys() - names:
-            self._forget(known[name])
+        for name in known.keys() - names:  # runs' processes are orphans as soon as their folders are gone too
+            self.campaigns.remove(known[name])
+            for run_name in known[name].tracks:
+                self.tracks.pop(run_name, None)
+            self._say(f"campaign {name}: its folder is gone")
         for campaign in self.campaigns:
             if (intent := signature(campaign.dir.intent, asked=True)) != campaign.intent:
                 campaign.intent = intent
@@ -137,13 +140,6 @@ class Observer:
             if planned.trained_here:
                 self.tracks[planned.run] = track
         return CampaignTrack(folder, campaign, tracks)
-
-    def _forget(self, campaign: CampaignTrack) -> None:
-        """The campaign's folder is gone. Its runs' processes are orphans as soon as their folders are gone too."""
-        self.campaigns.remove(campaign)
-        for name in campaign.tracks:
-            self.tracks.pop(name, None)
-        self._say(f"campaign {campaign.dir.id}: its folder is gone")
 
     # -- runs --
 

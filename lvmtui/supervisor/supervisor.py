@@ -274,8 +274,6 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
 
 
 class _Leave(Enum):
-    """Why a supervisor leaves."""
-
     IDLE = "nothing is left to do"
     TOLD = "told to go; the runs go on"
     DISPLACED = "the lock's file was replaced: another supervisor has the workspace"

@@ -100,7 +100,6 @@ def _digest(*parts: str) -> str:
 
 
 def result_of(folder: CampaignDir, task: Task) -> Path:
-    """The file a task leaves."""
     match task.kind:
         case "baselines":
             return folder.baseline_scores(task.subject)

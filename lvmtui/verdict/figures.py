@@ -103,7 +103,6 @@ class Figures:
         return Figures(chosen, self.cap, folds=self.folds) if chosen else None
 
     def mean(self, arm: ArmName) -> float:
-        """Weighted mean cosine of an arm."""
         return self._mean(self.cosines[arm])
 
     def change(self) -> Estimate:

@@ -55,7 +55,10 @@ def table_of(
     level = joint.level if joint else joint_level(_independent(len(tested)))
     rows = ranked([_judged(row, level, labels[0], tested=len(tested)) for row in drafts])
     changes = [row.change for row in rows if row.rank is not None and row.change is not None]
-    primary = _average(fair, joint.average) if joint and len(fair) > 1 else None
+    primary = None
+    if joint and len(fair) > 1:
+        word = verdict(joint.average, seeds=min(row.seeds for row in fair))
+        primary = Average(joint.average, word, tuple(row.model for row in fair), chances(joint.average))
     return Table(
         labels=labels,
         rows=tuple(rows),
@@ -111,11 +114,6 @@ def _together(effects: tuple[Effects, ...]) -> _Together:
 def _independent(models: int) -> Matrix:
     """Correlations where errors are not known by article: none, which makes intervals the widest."""
     return tuple(tuple(float(i == j) for j in range(models)) for i in range(models))
-
-
-def _average(rows: Sequence[Row], estimate: Estimate) -> Average:
-    word = verdict(estimate, seeds=min(row.seeds for row in rows))
-    return Average(estimate, word, tuple(row.model for row in rows), chances(estimate))
 
 
 def _sources_together(rows: Sequence[Row]) -> tuple[list[Row], tuple[SourceAverage, ...]]:

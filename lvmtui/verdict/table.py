@@ -124,14 +124,11 @@ class ArmCell:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Words of its alarms."""
         return tuple(finding.words for finding in self.findings if finding.alarm)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model."""
-
     model: str
     title: str
     """How people write its name."""
@@ -231,8 +228,6 @@ class SourceAverage:
 
 @dataclass(frozen=True)
 class Table:
-    """The ranked table."""
-
     labels: tuple[str, str]
     rows: tuple[Row, ...]
     trivial: tuple[TrivialRow, ...]

@@ -51,8 +51,6 @@ DOWN = frozenset({Word.REGRESSED, Word.LEANS_DOWN})
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word with its reason."""
-
     word: Word
     degree: str = ""
     """`slight`, `minor` or `large`, where the word is a direction shown by several seeds."""

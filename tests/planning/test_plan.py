@@ -169,7 +169,7 @@ def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:
     for word in ("small", "large", "AMN, GRU", "held out", "expected", "16-d"):
         assert word in text
     weights = capped(held_out_lengths(plan.split, "both"), plan.campaign.cluster_cap)
-    assert f"as good as {effective(weights / weights.sum()):.0f} equal ones" in text, "as the verdict will weigh them"
+    assert f"worth {effective(weights / weights.sum()):.0f} of equal weight" in text, "as the verdict will weigh them"
     told = json.loads(json.dumps(plan_as_json(plan)))
     assert told["campaign"]["id"] == plan.campaign.id and len(told["runs"]) == 4 and told["expected"]["seconds"] > 0
 
