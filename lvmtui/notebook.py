@@ -142,7 +142,7 @@ class ComparisonRecord:
     reason: str
 
 
-T = TypeVar("T", RunRecord, CurvePoint, HeldoutRecord, ComparisonRecord)
+T = TypeVar("T", bound=RunRecord | CurvePoint | HeldoutRecord | ComparisonRecord)
 
 
 class Rows(tuple[T, ...]):

@@ -93,7 +93,7 @@ def test_a_part_of_an_id_names_a_campaign_as_in_commands(root: Path) -> None:
 def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
     make_campaign(tmp_path, models=("amn",))
     campaign = lvmtui.open(tmp_path).newest
-    assert campaign.curves == () and "cosine" in campaign.curves.columns()
+    assert not campaign.curves and "cosine" in campaign.curves.columns()
     assert copy(campaign.runs).columns() == campaign.runs.columns()
 
 
