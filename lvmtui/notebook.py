@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Report, RunDetail
-from lvmtui.report.csv_table import plain
+from lvmtui.report.csv_table import no_formula
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, newest_campaign
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.table import Row
@@ -70,8 +70,6 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class OfRun:
-    """The run that a row belongs to."""
-
     campaign: str
     run: str
     model: str
@@ -173,7 +171,7 @@ class Rows(tuple[T, ...]):
         write = csv.writer(file, lineterminator="\n").writerow
         write(columns)
         for row in zip(*columns.values(), strict=True):
-            write([plain(value) if isinstance(value, str) else value for value in row])
+            write([no_formula(value) if isinstance(value, str) else value for value in row])
 
 
 class OpenCampaign:
@@ -298,14 +296,13 @@ def _run(campaign: str, run: RunDetail) -> RunRecord:
     return RunRecord(
         campaign=campaign,
         alarms=", ".join(finding.label for finding in run.findings if finding.alarm),
-        steps=run.steps,
         validation_cosine=run.validation,
         heldout_cosine=run.heldout,
         **{name: getattr(run, name) for name in _SAME},
     )
 
 
-_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)} - {"steps"}
+_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)}
 """What a run's row takes from the report as it is."""
 
 

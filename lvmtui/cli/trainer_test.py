@@ -207,7 +207,7 @@ class _Test:
         self._wait(self._over, 20.0)
         if not self._over():
             yield PartFound("leave", False, "asked to leave (TERM), it was still there after 20 s")
-            self._kill()
+            kill_all(self._tree)
             return
         seconds = time.monotonic() - began
         left = isinstance(self._events()[-1], Paused)
@@ -299,10 +299,7 @@ class _Test:
         while not condition() and time.monotonic() < until:
             time.sleep(0.1)
 
-    def _kill(self) -> None:
-        kill_all(self._tree)
-
     def clear(self) -> None:
         if self.process is not None:
-            self._kill()
+            kill_all(self._tree)
             self.process.wait()
