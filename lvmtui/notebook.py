@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.paths import Workspace as Folder
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.csv_table import plain
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, newest_campaign
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, named_campaign, newest_campaign
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.table import Row
 
@@ -145,20 +145,29 @@ class Comparison:
     reason: str
 
 
-T = TypeVar("T", Run, CurvePoint, Heldout, Comparison)
+T = TypeVar("T", bound=Run | CurvePoint | Heldout | Comparison)
 
 
 class Rows(tuple[T, ...]):
-    """Objects of one kind, in order; a tuple that can become a table."""
+    """Objects of one kind, in order; a tuple that can become a table, with all its columns also where it is empty."""
+
+    kind: type[T]
+
+    def __new__(cls, kind: type[T], rows: Iterable[T]) -> Rows[T]:
+        made = super().__new__(cls, rows)
+        made.kind = kind
+        return made
+
+    def __getnewargs__(self) -> tuple[type[T], tuple[T, ...]]:
+        return self.kind, tuple(self)
 
     def columns(self) -> dict[str, list[Any]]:
         """By name, all of one length. An object with arrays makes as many rows as they have entries."""
-        found: dict[str, list[Any]] = {}
+        found: dict[str, list[Any]] = {field.name: [] for field in fields(self.kind)}
         for one in self:
-            values = {field.name: getattr(one, field.name) for field in fields(one)}
             rows = len(one.window) if isinstance(one, Heldout) else 1
-            for name, value in values.items():
-                column = found.setdefault(name, [])
+            for name, column in found.items():
+                value = getattr(one, name)
                 column.extend(value.tolist() if hasattr(value, "tolist") else [value] * rows)
         return found
 
@@ -219,22 +228,23 @@ class Campaign:
 
     @cached_property
     def runs(self) -> Rows[Run]:
-        return Rows(_run(self.id, run) for run in self.report.runs)
+        return Rows(Run, (_run(self.id, run) for run in self.report.runs))
 
     @cached_property
     def curves(self) -> Rows[CurvePoint]:
         """All evaluations of all runs."""
-        return Rows(point for view in self._state.runs for point in _curve(self.plan, view))
+        return Rows(CurvePoint, (point for view in self._state.runs for point in _curve(self.plan, view)))
 
     @cached_property
     def heldout(self) -> Rows[Heldout]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
-        return Rows(_heldout(self.plan, view) for view in self._state.runs if view.state and _scored(view))
+        return Rows(Heldout, (_heldout(self.plan, v) for v in self._state.runs if v.state and _scored(v)))
 
     @cached_property
     def comparisons(self) -> Rows[Comparison]:
         """In the order of the ranking."""
-        return Rows(_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
+        rows = self.report.table.rows
+        return Rows(Comparison, (_comparison(self.id, self.report.table.labels, row) for row in rows))
 
     def centre(self, seed: int | None = None) -> Centre | None:
         """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where
@@ -270,15 +280,13 @@ class Workspace:
         return self._read(newest_campaign(self._folder))
 
     @property
-    def campaigns(self) -> Iterator[Campaign]:
-        """All, the oldest first, read one after the other."""
-        return map(self._read, self._folder.campaign_dirs())
+    def campaigns(self) -> tuple[Campaign, ...]:
+        """All, the oldest first. Raises UserError if one cannot be read."""
+        return tuple(map(self._read, self._folder.campaign_dirs()))
 
     def campaign(self, id: str) -> Campaign:
-        """Raises UserError if it is not there."""
-        if id not in self.ids:
-            raise UserError(f"campaign {id}: not in {self._folder.root}; there are {', '.join(self.ids) or 'none'}")
-        return self._read(self._folder.campaign(id))
+        """With this id, or with this part of an id. Raises UserError."""
+        return self._read(named_campaign(self._folder, id, "campaign"))
 
     def _read(self, folder: CampaignDir) -> Campaign:
         return Campaign(CampaignReader(self._folder, folder).refresh())

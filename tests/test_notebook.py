@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import re
@@ -55,6 +56,18 @@ def test_frames_have_a_row_for_each_run_evaluation_and_window(root: Path) -> Non
     assert all(abs(means[run.run] - run.heldout_cosine) < 1e-5 for run in campaign.runs if run.heldout_cosine)
 
 
+def test_part_of_an_id_is_enough(root: Path) -> None:
+    workspace = lvmtui.open(root)
+    assert workspace.campaign(workspace.ids[0][-6:]).id == workspace.campaigns[0].id == workspace.ids[0]
+
+
+def test_an_empty_table_has_its_columns_and_a_copy_is_the_same_table(root: Path) -> None:
+    curves = lvmtui.open(root).newest.curves
+    none = type(curves)(curves.kind, ())
+    assert list(none.to_pandas().columns) == list(curves.to_pandas().columns)
+    assert copy.deepcopy(curves).columns() == curves.columns()
+
+
 def test_figures_are_those_of_the_report(root: Path) -> None:
     campaign = lvmtui.open(root).newest
     first, row = campaign.comparisons[0], campaign.report.table.rows[0]
@@ -86,10 +99,10 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         lvmtui.open(tmp_path / "nowhere")
     empty = lvmtui.open(tmp_path)
-    assert empty.ids == () and list(empty.campaigns) == []
+    assert empty.ids == () and empty.campaigns == ()
     with pytest.raises(UserError, match="no campaign here"):
         _ = empty.newest
-    with pytest.raises(UserError, match=r"campaign x: not in .*; there are none"):
+    with pytest.raises(UserError, match="campaign x is not here; campaigns: none"):
         empty.campaign("x")
 
 

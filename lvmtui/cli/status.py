@@ -161,14 +161,15 @@ def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
 
 
 def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
-    """`8k vs 23k: 4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
+    """`8k vs 23k: 4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end where nobody knows when the
+    work goes on."""
     finished = sum(view.status.phase is Phase.FINISHED for view in state.runs)
     text = f"{state.campaign.title}: {finished} of {words.plural(len(state.runs), 'run')} finished"
     if state.settled or eta.eta is None:
-        return text + ("" if state.settled else ", calibrating")
+        return text + ("" if state.settled else ", calibrating" if eta.runs else ", time left unknown")
     left = eta.eta
     span = f"({words.duration(left.low)} to {words.duration(left.high)})"
-    if not supervised:
+    if not supervised or state.held_up:
         return f"{text}, {words.duration(left.seconds)} of work left {span}"
     return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(eta.ends)}"
 

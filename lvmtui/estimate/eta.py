@@ -236,13 +236,16 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     slots += [FREED_AFTER for phase in phases.values() if phase in STOPPING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]
-    starts, total = play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
+    jobs = state.intent.jobs or state.campaign.jobs
+    if any(view.job is not None and view.job.waiting for view in state.runs):
+        jobs = min(jobs, len(slots))  # its cluster has no room for more
+    starts, total = play([times[run].mean for run in queue], slots, jobs)
     down, up = _deviations(list(times.values()), SHARED)
     known = bool(machine.shown) and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     start_in = {run: _range(start, down, up) if known else None for run, start in zip(queue, starts, strict=True)}
     return CampaignEta(
         now=now,
-        eta=_range(total, down, up) if known or not times else None,
+        eta=_range(total, down, up) if state.settled or (known and (times or slots)) else None,
         runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
         left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT),
     )

@@ -59,8 +59,10 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
         return (f"{words.plural(paused, 'run')} paused" if paused else "all ended",)
     eta = snapshot.eta.eta
     if eta is None:
-        return (f"calibrating{glyphs.ELLIPSIS}",)
+        return (f"calibrating{glyphs.ELLIPSIS}" if snapshot.eta.runs else "time left unknown",)
     left = words.duration(eta.seconds) if wide else words.short_duration(eta.seconds)
+    if snapshot.state.held_up or not snapshot.supervised:
+        return (f"{left} of work left ({range_words(eta)})",)
     return f"{left} left ({range_words(eta)})", f"ends {words.clock(snapshot.eta.ends)}"
 
 
