@@ -9,7 +9,7 @@ from typing import Any
 
 from trials import Trial
 
-from lvmtui.formats.spec import Arm, Recipe
+from lvmtui.formats.spec import ArmName, Recipe
 from lvmtui.models import recipe_for
 
 SEEDS = (1, 2, 3)
@@ -50,7 +50,7 @@ class Part:
     """What of an experiment was asked for."""
 
     models: tuple[str, ...]
-    arms: tuple[Arm, ...]
+    arms: tuple[ArmName, ...]
     seeds: tuple[int, ...] | None
     rates: tuple[float, ...]
 

@@ -26,7 +26,8 @@ from command_line import parser_of
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Recipe, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Evaluated
@@ -64,7 +65,9 @@ def judge_runs(workspaces: Sequence[Path]) -> bool:
                 state = RunReader(RunDir(path)).refresh()
                 if state is None or not state.trainer.evaluations:
                     continue
-                trivial = read_trivial(folder.baseline_scores(state.spec.arm)) or trivial_of(state.spec, workspace.root)
+                trivial = find_document(TrivialBaselines, folder.baseline_scores(state.spec.arm)) or trivial_of(
+                    state.spec, workspace.root
+                )
                 runs += 1
                 first: dict[str, tuple[int, Finding]] = {}
                 for n, moment in enumerate(moments(state), start=1):

@@ -32,7 +32,7 @@ from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import ALPHA
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.verdict.interval import Design
-from lvmtui.verdict.learning_curve import Curve, Measured, fit, measure
+from lvmtui.verdict.learning_curve import FittedCurve, Measured, fit, measure
 from lvmtui.verdict.sizes import measured_of
 
 Floats = npt.NDArray[np.float64]
@@ -141,7 +141,7 @@ class World:
         drawn = s.draw * walk * np.sqrt(self.windows[0])
         return np.asarray(drawn + self.random.normal(0, s.training, len(self.windows)))
 
-    def curve(self) -> Curve:
+    def curve(self) -> FittedCurve:
         s = self.setting
         folds = [self._fold() for _ in range(s.folds)]
         if s.folds > 1:
@@ -222,7 +222,7 @@ def back_test(folders: list[str]) -> int:
     return 0
 
 
-def _holds(curve: Curve, factor: float, measured: Measured) -> bool:
+def _holds(curve: FittedCurve, factor: float, measured: Measured) -> bool:
     """Is the largest size within the interval that the smaller ones predict, its own error counted?"""
     room = curve.room(ALPHA)
     times = curve.doublings(factor)

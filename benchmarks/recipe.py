@@ -31,7 +31,7 @@ from command_line import parser_of
 from experiments import COMMANDS, MANY_SEEDS, RATES, SEEDS, VARIATIONS, Part, changed, reach, twice
 from trials import Floats, Look, Result, Trial, figure, planned, recency_mean, results, train_all
 
-from lvmtui.formats.spec import ARMS, Arm, Recipe
+from lvmtui.formats.spec import ARMS, ArmName, Recipe
 from lvmtui.models import MODELS, title_of
 from lvmtui.verdict.interval import estimate
 
@@ -72,7 +72,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def labels(found: Found, data: str = "bundled") -> dict[Arm, str]:
+def labels(found: Found, data: str = "bundled") -> dict[ArmName, str]:
     _, specs = planned(found.workspace, data)
     return {arm: spec.label for (_, arm), spec in specs.items()}
 

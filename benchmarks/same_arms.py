@@ -26,7 +26,7 @@ from command_line import parser_of
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
@@ -60,7 +60,7 @@ def train(workspace: Workspace, campaign: Campaign) -> CampaignState:
     return reader.refresh()
 
 
-def cosines(state: CampaignState, model: str, arm: Arm) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.integer]]:
+def cosines(state: CampaignState, model: str, arm: ArmName) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.integer]]:
     """Held-out cosines (K, W) of the seeds that finished, and the clusters (W,)."""
     rows, cluster = [], np.empty(0, np.int32)
     for view in state.runs:

@@ -29,7 +29,7 @@ from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.polling import Polling
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from tests.factory import make_campaign
 from tests.slurm.simulated import Figures, Killed, SimulatedSlurm, Weather
 from tests.slurm.test_simulated import MODELS, supervisor_over
@@ -48,7 +48,7 @@ def status_seconds(workspace: Workspace) -> float:
 
 def picture_seconds(workspace: Workspace) -> tuple[float, float]:
     """(the screen's first snapshot, one more with everything read again)."""
-    source = Source(workspace, machine=lambda: None)
+    source = SnapshotSource(workspace, machine=lambda: None)
     spent = []
     for _ in range(2):
         began = time.perf_counter()

@@ -32,7 +32,7 @@ from lvmtui.datasets.baselines import write_baselines
 from lvmtui.datasets.store import open_store
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, read_spec, write_spec
+from lvmtui.formats.spec import ARMS, ArmName, Recipe, RunSpec, read_spec, write_spec
 from lvmtui.formats.trainer_log import decode_event
 from lvmtui.planning.options import Options, demo
 from lvmtui.planning.plan import make_plan, write_plan
@@ -50,7 +50,7 @@ class Trial:
     """One run to train."""
 
     model: str
-    arm: Arm
+    arm: ArmName
     seed: int
     recipe: Recipe
     data: str
@@ -95,7 +95,7 @@ class Result:
 # Data ----------------------------------------------------------------------------------------------------------------
 
 
-def planned(workspace: Path, data: str) -> tuple[Workspace, dict[tuple[str, Arm], RunSpec]]:
+def planned(workspace: Path, data: str) -> tuple[Workspace, dict[tuple[str, ArmName], RunSpec]]:
     """The campaign of the data, planned where it is not yet, and its runs' specs: trials are copies of them."""
     place = Workspace(workspace / data)
     if not place.campaign_dirs():
@@ -126,7 +126,7 @@ def turned(place: Workspace, options: Options) -> Options:
     return replace(options, baseline=str(files[0]), expanded=str(files[1]), labels=("8k", "23k"))
 
 
-def recency_mean(workspace: Path, data: str, arm: Arm) -> tuple[float, Floats, npt.NDArray[np.integer]]:
+def recency_mean(workspace: Path, data: str, arm: ArmName) -> tuple[float, Floats, npt.NDArray[np.integer]]:
     """The recency mean's cosine on the validation windows, its held-out cosines (W,), and the windows' clusters."""
     place, _ = planned(workspace, data)
     folder = place.campaign(place.campaign_dirs()[-1].path.name)
@@ -244,7 +244,7 @@ def train_one(workspace: Path, trial: Trial) -> Result:
     )
 
 
-def spec_of(trial: Trial, specs: dict[tuple[str, Arm], RunSpec]) -> RunSpec:
+def spec_of(trial: Trial, specs: dict[tuple[str, ArmName], RunSpec]) -> RunSpec:
     """The planned spec with the trial's seed and recipe, its steps counted as planning counts them."""
     spec, recipe = specs[trial.model, trial.arm], trial.recipe
     own = spec.train_windows

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
-    from lvmtui.notebook import Workspace
+    from lvmtui.notebook import OpenWorkspace
 
 __version__ = "0.2.0"
 
 
-def open(folder: str | os.PathLike[str] = ".") -> Workspace:
+def open(folder: str | os.PathLike[str] = ".") -> OpenWorkspace:
     """What a workspace holds, as plain objects: campaigns, runs, curves, held-out scores, comparisons.
 
     Nothing else is imported before it is called. Raises UserError.

@@ -30,8 +30,6 @@ MOST_NUMBERS = 6
 
 @dataclass(frozen=True)
 class Sentence:
-    """What to say."""
-
     words: str
     style: str = ""
     """A name from `ui/draw/styles.py`."""
@@ -112,7 +110,7 @@ def _of_supervisor(record: Record) -> Sentence | None:
         case Signalled():
             return Sentence(_signalled(record), "waiting")
         case Lost():
-            return Sentence(f"its process is gone: {sanitise(record.reason, 200)}", "alarm")
+            return Sentence(f"ended: {sanitise(record.reason, 200)}", "alarm")
         case Stopped():
             what = sanitise(record.what, 12)
             killed = words.numbered(record.killed[:MOST_NUMBERS], what)

@@ -11,9 +11,7 @@ from lvmtui.system.errors import unknown
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a model of one size costs."""
-
+class ModelCost:
     parameters: tuple[int, int, int]
     """(a, b, c): it has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test builds
     the models and counts."""
@@ -29,7 +27,7 @@ class Model:
 
     title: str
     """How people write it."""
-    costs: Mapping[str, Cost]
+    costs: Mapping[str, ModelCost]
     """By size."""
     gpu_step: float = 0.0
     """Seconds of a step on a GPU that are the time of its many small kernels, replayed as one graph. Measured on an
@@ -43,15 +41,23 @@ class Model:
 
 
 REGISTRY: Mapping[str, Model] = {
-    "amn": Model("AMN", {"small": Cost((100_480, 1_281, 0), 1.8), "full": Cost((133_888, 1_793, 0), 1.7)}, 2.3e-4),
-    "lstm": Model("LSTM", {"small": Cost((445_440, 961, 0), 4.2), "full": Cost((3_153_920, 2_561, 0), 4.6)}, 3.5e-4),
-    "gru": Model("GRU", {"small": Cost((668_352, 385, 0), 4.9), "full": Cost((6_308_352, 1_025, 0), 4.6)}, 7.0e-4),
+    "amn": Model(
+        "AMN", {"small": ModelCost((100_480, 1_281, 0), 1.8), "full": ModelCost((133_888, 1_793, 0), 1.7)}, 2.3e-4
+    ),
+    "lstm": Model(
+        "LSTM", {"small": ModelCost((445_440, 961, 0), 4.2), "full": ModelCost((3_153_920, 2_561, 0), 4.6)}, 3.5e-4
+    ),
+    "gru": Model(
+        "GRU", {"small": ModelCost((668_352, 385, 0), 4.9), "full": ModelCost((6_308_352, 1_025, 0), 4.6)}, 7.0e-4
+    ),
     "transformer": Model(
-        "Transformer", {"small": Cost((546_048, 257, 0), 7.5), "full": Cost((17_080_320, 1_025, 0), 4.6)}, 1.21e-3
+        "Transformer",
+        {"small": ModelCost((546_048, 257, 0), 7.5), "full": ModelCost((17_080_320, 1_025, 0), 4.6)},
+        1.21e-3,
     ),
     "graphmert_lvm": Model(
         "GraphMERT-LVM",
-        {"small": Cost((513, 1_049, 10), 5.6), "full": Cost((24_577, 49_267, 50), 5.0)},
+        {"small": ModelCost((513, 1_049, 10), 5.6), "full": ModelCost((24_577, 49_267, 50), 5.0)},
         1.31e-3,
         positions=True,
         reference={"rate": 1e-4, "epochs": 12, "evaluations": 12},

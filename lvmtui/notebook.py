@@ -18,11 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from lvmtui.formats.campaign import Campaign as Plan
-from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.paths import Workspace as Folder
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Report, RunDetail
-from lvmtui.report.csv_table import plain
+from lvmtui.report.csv_table import no_formula
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, named_campaign, newest_campaign
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.table import Row
@@ -37,7 +36,7 @@ TABLES = ("runs", "curves", "heldout", "comparisons")
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One run. What is unknown, or not there before it finishes, is None."""
 
     campaign: str
@@ -71,8 +70,6 @@ class Run:
 
 @dataclass(frozen=True)
 class OfRun:
-    """The run that a row belongs to."""
-
     campaign: str
     run: str
     model: str
@@ -101,7 +98,7 @@ class CurvePoint(OfRun):
 
 
 @dataclass(frozen=True)
-class Heldout(OfRun):
+class HeldoutRecord(OfRun):
     """A finished run's scores, an entry a held-out window: arrays (W,), the same windows for both arms of a seed."""
 
     window: npt.NDArray[Any]
@@ -118,7 +115,7 @@ class Heldout(OfRun):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonRecord:
     """A model's row of the verdict. What is not known (yet) is None."""
 
     campaign: str
@@ -145,7 +142,7 @@ class Comparison:
     reason: str
 
 
-T = TypeVar("T", bound=Run | CurvePoint | Heldout | Comparison)
+T = TypeVar("T", bound=RunRecord | CurvePoint | HeldoutRecord | ComparisonRecord)
 
 
 class Rows(tuple[T, ...]):
@@ -165,7 +162,7 @@ class Rows(tuple[T, ...]):
         """By name, all of one length. An object with arrays makes as many rows as they have entries."""
         found: dict[str, list[Any]] = {field.name: [] for field in fields(self.kind)}
         for one in self:
-            rows = len(one.window) if isinstance(one, Heldout) else 1
+            rows = len(one.window) if isinstance(one, HeldoutRecord) else 1
             for name, column in found.items():
                 value = getattr(one, name)
                 column.extend(value.tolist() if hasattr(value, "tolist") else [value] * rows)
@@ -183,10 +180,10 @@ class Rows(tuple[T, ...]):
         write = csv.writer(file, lineterminator="\n").writerow
         write(columns)
         for row in zip(*columns.values(), strict=True):
-            write([plain(value) if isinstance(value, str) else value for value in row])
+            write([no_formula(value) if isinstance(value, str) else value for value in row])
 
 
-class Campaign:
+class OpenCampaign:
     """A campaign as it was when it was opened."""
 
     def __init__(self, state: CampaignState) -> None:
@@ -205,7 +202,7 @@ class Campaign:
         return self._state.campaign.title
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Campaign:
         """What was planned: models, seeds, recipe, arms."""
         return self._state.campaign
 
@@ -227,8 +224,8 @@ class Campaign:
         return read_report(self._state, now=time.time())
 
     @cached_property
-    def runs(self) -> Rows[Run]:
-        return Rows(Run, (_run(self.id, run) for run in self.report.runs))
+    def runs(self) -> Rows[RunRecord]:
+        return Rows(RunRecord, (_run(self.id, run) for run in self.report.runs))
 
     @cached_property
     def curves(self) -> Rows[CurvePoint]:
@@ -236,15 +233,15 @@ class Campaign:
         return Rows(CurvePoint, (point for view in self._state.runs for point in _curve(self.plan, view)))
 
     @cached_property
-    def heldout(self) -> Rows[Heldout]:
+    def heldout(self) -> Rows[HeldoutRecord]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
-        return Rows(Heldout, (_heldout(self.plan, v) for v in self._state.runs if v.state and _scored(v)))
+        return Rows(HeldoutRecord, (_heldout(self.plan, v) for v in self._state.runs if v.state and _scored(v)))
 
     @cached_property
-    def comparisons(self) -> Rows[Comparison]:
+    def comparisons(self) -> Rows[ComparisonRecord]:
         """In the order of the ranking."""
         rows = self.report.table.rows
-        return Rows(Comparison, (_comparison(self.id, self.report.table.labels, row) for row in rows))
+        return Rows(ComparisonRecord, (_comparison(self.id, self.report.table.labels, row) for row in rows))
 
     def centre(self, seed: int | None = None) -> Centre | None:
         """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where
@@ -260,10 +257,10 @@ class Campaign:
         return rows
 
 
-class Workspace:
+class OpenWorkspace:
     """The campaigns of a folder."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Workspace) -> None:
         self._folder = folder
 
     def __repr__(self) -> str:
@@ -275,50 +272,49 @@ class Workspace:
         return tuple(folder.id for folder in self._folder.campaign_dirs())
 
     @property
-    def newest(self) -> Campaign:
+    def newest(self) -> OpenCampaign:
         """Raises UserError if there is none."""
         return self._read(newest_campaign(self._folder))
 
     @property
-    def campaigns(self) -> tuple[Campaign, ...]:
+    def campaigns(self) -> tuple[OpenCampaign, ...]:
         """All, the oldest first. Raises UserError if one cannot be read."""
         return tuple(map(self._read, self._folder.campaign_dirs()))
 
-    def campaign(self, id: str) -> Campaign:
+    def campaign(self, id: str) -> OpenCampaign:
         """With this id, or with this part of an id. Raises UserError."""
         return self._read(named_campaign(self._folder, id, "campaign"))
 
-    def _read(self, folder: CampaignDir) -> Campaign:
-        return Campaign(CampaignReader(self._folder, folder).refresh())
+    def _read(self, folder: CampaignDir) -> OpenCampaign:
+        return OpenCampaign(CampaignReader(self._folder, folder).refresh())
 
 
-def open_workspace(folder: str | os.PathLike[str]) -> Workspace:
+def open_workspace(folder: str | os.PathLike[str]) -> OpenWorkspace:
     """Raises UserError if there is no such folder."""
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; name a workspace")
-    return Workspace(Folder(root.resolve()))
+    return OpenWorkspace(Workspace(root.resolve()))
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def _run(campaign: str, run: RunDetail) -> Run:
-    return Run(
+def _run(campaign: str, run: RunDetail) -> RunRecord:
+    return RunRecord(
         campaign=campaign,
         alarms=", ".join(finding.label for finding in run.findings if finding.alarm),
-        steps=run.steps,
         validation_cosine=run.validation,
         heldout_cosine=run.heldout,
         **{name: getattr(run, name) for name in _SAME},
     )
 
 
-_SAME = {field.name for field in fields(Run)} & {field.name for field in fields(RunDetail)} - {"steps"}
+_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)}
 """What a run's row takes from the report as it is."""
 
 
-def _named(plan: Plan, view: RunView) -> dict[str, Any]:
+def _named(plan: Campaign, view: RunView) -> dict[str, Any]:
     planned = view.planned
     label = plan.arm(planned.arm).label
     return {
@@ -327,7 +323,7 @@ def _named(plan: Plan, view: RunView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _curve(plan: Plan, view: RunView) -> Iterable[CurvePoint]:
+def _curve(plan: Campaign, view: RunView) -> Iterable[CurvePoint]:
     for one in view.state.trainer.evaluations if view.state else ():
         yield CurvePoint(**_named(plan, view), **{name: getattr(one, name) for name in _EVALUATED})
 
@@ -340,7 +336,7 @@ def _scored(view: RunView) -> bool:
     return bool(view.finished and view.finished.heldout_digest)
 
 
-def _heldout(plan: Plan, view: RunView) -> Heldout:
+def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:
     import numpy as np
 
     from lvmtui.verdict.compare import read_scores
@@ -349,7 +345,7 @@ def _heldout(plan: Plan, view: RunView) -> Heldout:
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     if scores is None:
         raise UserError(f"{view.planned.run}: {fault}; restore the file")
-    return Heldout(
+    return HeldoutRecord(
         **_named(plan, view),
         window=scores.window,
         cluster=scores.cluster,
@@ -360,11 +356,11 @@ def _heldout(plan: Plan, view: RunView) -> Heldout:
     )
 
 
-def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> Comparison:
+def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> ComparisonRecord:
     low, high = row.interval or (None, None)
     adjusted_low, adjusted_high = row.adjusted or (None, None)
     estimate = row.estimate
-    return Comparison(
+    return ComparisonRecord(
         campaign=campaign,
         model=row.model,
         title=row.title,

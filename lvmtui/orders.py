@@ -11,14 +11,15 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
 from lvmtui.formats.campaign import write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
-from lvmtui.formats.json_codec import write_document
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.started_with import differences, read_started_with, started_with_now
+from lvmtui.formats.started_with import StartedWith, differences, started_with_now
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
@@ -35,8 +36,9 @@ ALL = "all"
 def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
     """The runs that `names` mean, each once, in the order of the names; runs of one name in the campaign's order.
 
-    A name is a model (`gru`), model and arm (`gru/expanded`, `gru/23k`), model, arm and seed (`gru/23k/s2`), the name
-    of a run folder, or `all`. Raises UserError for an unknown name and suggests the nearest one.
+    A name is a model (`gru`, in one of several contexts `gru@20`), model and arm (`gru/expanded`, `gru/23k`), model,
+    arm and seed (`gru/23k/s2`), the name of a run folder, or `all`. Raises UserError for an unknown name and suggests
+    the nearest one.
     """
     meaning = _names(state)
     chosen: dict[str, RunView] = {}
@@ -57,10 +59,9 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
         words = [ALL, planned.run]
-        for model in (
-            planned.model,
-            title_of(planned.model, state.campaign.titles),
-        ):  # as in commands, and as on the screen
+        alone = planned.model.partition("@")[0]  # without the context: in all contexts
+        named = [(name, title_of(name, state.campaign.titles)) for name in (planned.model, alone)]
+        for model in chain.from_iterable(named):  # as in commands, and as on the screen
             words += [model, *(f"{model}/{arm}" for arm in arms)]
             words += [f"{model}/{arm}/{seed}" for arm in arms for seed in (planned.seed, f"s{planned.seed}")]
         for word in words:
@@ -187,7 +188,7 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
     now = started_with_now(os.environ)
     lines = []
     for folder in {v.folder.workspace.campaign(v.state.spec.campaign) for v in views if v.state}:
-        before = read_started_with(folder.started_with)
+        before = find_document(StartedWith, folder.started_with)
         changed = differences(before, now)
         if changed and folder.campaign.exists():
             _write(folder.path, partial(write_document, folder.started_with, now))

@@ -155,7 +155,9 @@ class Run:
         """Of that checkpoint; 0 from the start."""
         self._steps_per_epoch: float = facts["steps_per_epoch"]
         self._pipe: int | None = _opened(facts["pipe"])
-        self._teller = Teller(self._tell_event, self.steps, facts["batch_size"])
+        self._teller = Teller(
+            lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps, facts["batch_size"]
+        )
         self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
         self._asked = False
@@ -258,9 +260,6 @@ class Run:
             signal.signal(signal.SIGTERM, note)
 
     # -- how it is told --
-
-    def _tell_event(self, event: Event) -> None:
-        self._send(encode_line(event), patience=PATIENCE)
 
     def _send(self, line: bytes, patience: float) -> None:
         if self._pipe is None or len(line) > LONGEST:

@@ -20,7 +20,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campai
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, Arm, ArmData, Recipe, RunSpec, write_spec
+from lvmtui.formats.spec import ARMS, ArmData, ArmName, Recipe, RunSpec, write_spec
 from lvmtui.formats.supervisor_log import Stopped
 from lvmtui.formats.trainer_log import (
     Cancelled,
@@ -154,13 +154,13 @@ def make_campaign(  # noqa: PLR0913  any field of a campaign may matter to a tes
     return campaign
 
 
-def planned_run(campaign: Campaign, model: str, arm: Arm, seed: int | None = None) -> PlannedRun:
+def planned_run(campaign: Campaign, model: str, arm: ArmName, seed: int | None = None) -> PlannedRun:
     """A run of the campaign; `seed` None: of its first seed."""
     seed = campaign.seeds[0] if seed is None else seed
     return next(p for p in campaign.runs if (p.model, p.arm, p.seed) == (model, arm, seed))
 
 
-def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: Arm) -> TrivialBaselines:
+def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: ArmName) -> TrivialBaselines:
     """Leave the trivial baselines' scores of an arm, near those of the bundled vectors."""
     folder = _workspace(workspace).campaign(campaign.id)
     ridge, recency = (0.4549, 0.5166) if arm == "baseline" else (0.5003, 0.5171)
@@ -195,7 +195,7 @@ def bring_to(  # noqa: C901, PLR0912, PLR0913  a story with one step for each st
     workspace: Workspace | Path,
     campaign: Campaign,
     model: str,
-    arm: Arm,
+    arm: ArmName,
     seed: int | None = None,
     *,
     state: State = "finished",

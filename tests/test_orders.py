@@ -79,6 +79,16 @@ def test_runs_come_in_the_order_of_the_names(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "expected"), [("gru", 4), ("gru@5", 2), ("mine", 4), ("Mixer", 4), ("mixer@20/8k", 1), ("MIXER/8k", 2)]
+)
+def test_of_several_contexts_a_model_alone_means_all(tmp_path: Path, name: str, expected: int) -> None:
+    campaign = make_campaign(tmp_path, models=("gru@5", "gru@20", "mine@5", "mine@20"))
+    state = CampaignReader(Workspace(tmp_path), Workspace(tmp_path).campaign(campaign.id)).refresh()
+    state = replace(state, campaign=replace(campaign, titles={"mine": "Mixer"}))
+    assert len(orders.select(state, [name])) == expected
+
+
+@pytest.mark.parametrize(
     ("name", "hint"), [("gur", "did you mean 'gru'"), ("gru/80k", "did you mean 'gru/8k'"), ("transformer", "known: ")]
 )
 def test_a_name_that_means_nothing(bench: Bench, name: str, hint: str) -> None:

@@ -51,7 +51,7 @@ class Mean:
 
 
 @dataclass
-class Place:
+class TrainingPlace:
     """Where a run is: plain numbers."""
 
     step: int = 0
@@ -105,7 +105,7 @@ class TrainState:
         self.optimizer = AdamW(_groups(model, recipe))
         self.loss: str | Loss = recipe.loss
         """Its name, or a user's own."""
-        self.place = Place()
+        self.place = TrainingPlace()
         self.best: dict[str, Tensor] = {}
 
     @torch.no_grad()
@@ -155,12 +155,12 @@ class TrainState:
         place = dict(state["place"])
         for name in ("since_point", "since_evaluation"):
             place[name] = Mean(**place[name])
-        self.place = Place(**place)
+        self.place = TrainingPlace(**place)
         set_random_state(self.device, state)
 
 
 def best_model(
-    spec: RunSpec, place: Place, weights: Mapping[str, Tensor], workspace: Path, centre: Centre | None = None
+    spec: RunSpec, place: TrainingPlace, weights: Mapping[str, Tensor], workspace: Path, centre: Centre | None = None
 ) -> dict[str, Any]:
     """The content of `best_model.pt`: the best weights so far, with all that is needed to use them."""
     return {

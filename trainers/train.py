@@ -50,7 +50,7 @@ from trainers.log_writer import Journal
 from trainers.optimizer import rate_at
 from trainers.orders import LEAVE_ON, Leave, Orders, events_in
 from trainers.process import NO_GRAPH, without_graphs
-from trainers.state import Place, TrainState, best_model, build_forecaster, loss_of, own_model_of
+from trainers.state import TrainingPlace, TrainState, best_model, build_forecaster, loss_of, own_model_of
 from trainers.steps import Steps
 from trainers.user_code import Bounded, own_fault
 
@@ -371,7 +371,7 @@ class Training:
         return self.state
 
     @property
-    def place(self) -> Place:
+    def place(self) -> TrainingPlace:
         return self.known.place
 
     @property

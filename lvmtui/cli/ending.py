@@ -35,7 +35,7 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     labels = ("next    ", *[" " * 8] * 9)
-    lines += [label + step for label, step in zip(labels, next_steps(state, table, program), strict=False)]
+    lines += [label + step for label, step in zip(labels, next_commands(state, table, program), strict=False)]
     return "\n".join(lines)
 
 
@@ -46,7 +46,7 @@ def read_table(state: CampaignState) -> Table:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CampaignOutcome:
     """The verdict of a campaign for programs: of the average of its models, or of its only model."""
 
     campaign: str
@@ -76,7 +76,7 @@ class Outcome:
         return f"VERDICT {self.word} {change} {ends} {counts} campaign={self.campaign}"
 
 
-def outcome_of(campaign: str, table: Table) -> Outcome:
+def outcome_of(campaign: str, table: Table) -> CampaignOutcome:
     """The campaign's verdict as it stands now."""
     ranked = table.ranked
     change: float | None
@@ -89,7 +89,7 @@ def outcome_of(campaign: str, table: Table) -> Outcome:
         verdict, change, interval = None, table.average, None
     word = verdict.word.value.replace(" ", "-") if verdict else "none"
     degree = verdict.degree if verdict else ""
-    return Outcome(campaign, word, degree, change, interval, len(ranked), len(table.rows), table.seeds)
+    return CampaignOutcome(campaign, word, degree, change, interval, len(ranked), len(table.rows), table.seeds)
 
 
 def result_rows(table: Table) -> list[tuple[str, ...]]:
@@ -106,7 +106,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     return rows
 
 
-def next_steps(state: CampaignState, table: Table, program: str) -> list[str]:
+def next_commands(state: CampaignState, table: Table, program: str) -> list[str]:
     """Commands worth typing now, each with its purpose, the most useful first."""
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]

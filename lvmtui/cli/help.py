@@ -88,9 +88,9 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("lvmtui retry gru --from-start", "without its checkpoint"),
     ),
     "queue": (
-        ("lvmtui queue", "the order as it is"),
         ("lvmtui queue --jobs 2", "two runs side by side from now on"),
         ("lvmtui queue --first gru lstm/80k", "these before the others"),
+        ("lvmtui queue --first gru@20", "one of several contexts"),
     ),
     "check": (
         ("lvmtui check small.npz large.npz", "before training"),
@@ -230,8 +230,6 @@ class Parser(argparse.ArgumentParser):
 
 
 class HelpAll(argparse.Action):
-    """Prints every option."""
-
     def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
 

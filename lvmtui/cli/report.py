@@ -19,10 +19,10 @@ EVERY = 5.0
 
 def report(given: argparse.Namespace) -> int:
     """Write it and print its path, or print the report itself."""
-    from lvmtui.report.make import Form, render_report, write_report
+    from lvmtui.report.make import ReportForm, render_report, write_report
 
     folder = campaign_of(given, workspace_of(given))
-    form = Form(given.format, given.self_contained)
+    form = ReportForm(given.format, given.self_contained)
     if form.self_contained and (form.format != "md" or not given.output):
         raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
     if given.table:

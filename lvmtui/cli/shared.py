@@ -23,8 +23,6 @@ WIPE = "\r\x1b[K"
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the commands."""
-
     OK = 0
     RUNS_FAILED = 1
     """The campaign is over, and a run of it failed, diverged or was cancelled."""
@@ -52,7 +50,7 @@ def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
     return newest_campaign(workspace) if named is None else named_campaign(workspace, named, "--campaign")
 
 
-def read_campaign(given: argparse.Namespace) -> CampaignState:
+def campaign_now(given: argparse.Namespace) -> CampaignState:
     """The campaign that `campaign_of` finds, as it is now. Raises UserError."""
     from lvmtui.state.campaign_reader import CampaignReader
 

@@ -122,7 +122,7 @@ def reading_words(reading: LineReading) -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class PartFound:
     """What one part of the test found."""
 
     part: str
@@ -138,7 +138,7 @@ class Found:
 
 def try_trainer(
     command: str, patterns: Sequence[str], *, checkpoints: bool, folder: Path, limit: float = LIMIT
-) -> Iterator[Found]:
+) -> Iterator[PartFound]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
         run = _planned(Path(root), command, patterns, checkpoints, folder)
@@ -171,27 +171,27 @@ class _Test:
         self.process: subprocess.Popen[bytes] | None = None
         self.launches: set[str] = set()
 
-    def parts(self) -> Iterator[Found]:
+    def parts(self) -> Iterator[PartFound]:
         self._start()
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
         if not told:
             why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s"
-            yield Found("events", False, why, needed=True)
+            yield PartFound("events", False, why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
-        yield Found("events", True, ", ".join(counts), needed=True)
+        yield PartFound("events", True, ", ".join(counts), needed=True)
         if self._over():
             early = "it ended before it could be asked; give it more steps"
-            yield from (Found(part, False, early) for part in ("leave", "checkpoint", "resume"))
+            yield from (PartFound(part, False, early) for part in ("leave", "checkpoint", "resume"))
         else:
             yield from self._leaving()
         yield from self._predictions()
         yield self._cancelled()
 
-    def _leaving(self) -> Iterator[Found]:
+    def _leaving(self) -> Iterator[PartFound]:
         """Pause it, and go on. One that cannot is suspended."""
         can = self._can_checkpoint()
         self._want("pause")
@@ -199,22 +199,22 @@ class _Test:
         if not can:
             self._wait(self._suspended, 5.0)
             told = "it tells of no checkpoint, so a pause only stops its processes; their memory stays taken"
-            yield Found("leave", False, told)
-            yield Found("checkpoint", False, "call run.checkpoint(path, step), or say checkpoints = true")
-            yield Found("resume", False, "a retry begins from the start")
+            yield PartFound("leave", False, told)
+            yield PartFound("checkpoint", False, "call run.checkpoint(path, step), or say checkpoints = true")
+            yield PartFound("resume", False, "a retry begins from the start")
             self._want("run")
             return
         self._wait(self._over, 20.0)
         if not self._over():
-            yield Found("leave", False, "asked to leave (TERM), it was still there after 20 s")
-            self._kill()
+            yield PartFound("leave", False, "asked to leave (TERM), it was still there after 20 s")
+            kill_all(self._tree)
             return
         seconds = time.monotonic() - began
         left = isinstance(self._events()[-1], Paused)
-        yield Found("leave", left, f"left {seconds:.1f} s after it was asked" if left else self._ending_words())
+        yield PartFound("leave", left, f"left {seconds:.1f} s after it was asked" if left else self._ending_words())
         saved = [e for e in self._events() if isinstance(e, CheckpointSaved)]
         words = f"the last of step {saved[-1].step:,}, {saved[-1].bytes / 1e6:.1f} MB" if saved else "it told of none"
-        yield Found("checkpoint", bool(saved), words)
+        yield PartFound("checkpoint", bool(saved), words)
         before = len(self._told())
         self._want("run")
         self._start()
@@ -223,30 +223,30 @@ class _Test:
         first = next((e.step for e in self._told()[before:]), 0)
         resumed = started.resumed_from > 0 and first > started.resumed_from
         words = f"went on after step {started.resumed_from:,}, its next word was of step {first:,}"
-        yield Found("resume", resumed, words if started.resumed_from else "it began again from the start")
+        yield PartFound("resume", resumed, words if started.resumed_from else "it began again from the start")
 
-    def _predictions(self) -> Iterator[Found]:
+    def _predictions(self) -> Iterator[PartFound]:
         self._wait(self._over)
         finished = next((e for e in self._events() if isinstance(e, Finished)), None)
         if finished is None:
             why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
-            yield Found("predictions", False, f"{why}; they are handed in at the end")
+            yield PartFound("predictions", False, f"{why}; they are handed in at the end")
         elif finished.heldout.windows:
             judged = f"{finished.heldout.windows:,} held-out windows, cosine {finished.heldout.cosine:.4f}"
-            yield Found("predictions", True, judged)
+            yield PartFound("predictions", True, judged)
         else:
-            yield Found("predictions", False, f"{finished.unjudged}: a point estimate, no verdict")
+            yield PartFound("predictions", False, f"{finished.unjudged}: a point estimate, no verdict")
 
-    def _cancelled(self) -> Found:
+    def _cancelled(self) -> PartFound:
         """Nobody stays behind."""
         if self._over():
             left = len(self._tree())
             ended = f"it ended and left {left} processes" if left else "it has ended by itself and left nobody"
-            return Found("cancel", not left, f"{ended} behind")
+            return PartFound("cancel", not left, f"{ended} behind")
         self._want("cancel")
         self._wait(self._over, 15.0, beyond=True)
         left = len(self._tree())
-        return Found("cancel", not left, "nobody was left" if not left else f"{left} processes were left")
+        return PartFound("cancel", not left, "nobody was left" if not left else f"{left} processes were left")
 
     # -- what it is made of --
 
@@ -299,10 +299,7 @@ class _Test:
         while not condition() and time.monotonic() < until:
             time.sleep(0.1)
 
-    def _kill(self) -> None:
-        kill_all(self._tree)
-
     def clear(self) -> None:
         if self.process is not None:
-            self._kill()
+            kill_all(self._tree)
             self.process.wait()

@@ -11,8 +11,7 @@ from lvmtui.datasets.convert import Progress, convert, source_fault
 from lvmtui.datasets.readers.source import shown
 from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import BUNDLED, ArmData, Reading
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import BUNDLED, ArmData, ArmName, Reading
 from lvmtui.system.errors import UserError
 
 BUNDLED_BASELINE_ROWS = 8_280
@@ -114,12 +113,13 @@ def refuse_unfit(baseline: Arm, expanded: Arm) -> None:
     small, large = baseline.open().facts, expanded.open().facts
     if small.dim != large.dim:
         raise UserError(
-            f"--baseline has vectors of {small.dim:,} numbers and --expanded of {large.dim:,}; "
+            f"{baseline.title} has vectors of {small.dim:,} numbers and {expanded.title} of {large.dim:,}; "
             "embed both with the same encoder"
         )
     if baseline.fingerprint == expanded.fingerprint and baseline.rows == expanded.rows:
-        raise UserError("--baseline and --expanded are the same vectors; name two different files")
+        raise UserError(f"{baseline.title} and {expanded.title} are the same vectors; name two different files")
     if baseline.vectors > expanded.vectors:
         raise UserError(
-            f"--baseline has {baseline.vectors:,} vectors and --expanded only {expanded.vectors:,}; swap the two"
+            f"{baseline.title} has {baseline.vectors:,} vectors and {expanded.title} only {expanded.vectors:,}; "
+            "swap the two"
         )

@@ -35,8 +35,7 @@ from lvmtui.formats.campaign import Campaign, read_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import USUAL_CONTEXT, ArmData
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import seal_archive, sealed_digest, written_beside
 

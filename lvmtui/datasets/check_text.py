@@ -37,13 +37,11 @@ def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
         lines += ["near-copies", *(f"  {name:<15}{text}" for name, text in _neighbour_lines(checked.neighbours)), ""]
     lines += [f"note: {note}" for note in checked.notes]
     lines += [f"fault: {fault}" for fault in checked.faults] or ["no faults"]
-    return "\n".join(_wrapped(line, max(40, width)) for line in lines)
-
-
-def _wrapped(line: str, width: int) -> str:
-    """Continuation lines are indented to where the text begins."""
-    indent = 17 if line.startswith("  ") else 6
-    return textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False)
+    text = textwrap.TextWrapper(max(40, width), break_long_words=False)
+    for number, line in enumerate(lines):
+        text.subsequent_indent = " " * (17 if line.startswith("  ") else 6)  # to where the text begins
+        lines[number] = text.fill(line)
+    return "\n".join(lines)
 
 
 def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
@@ -151,7 +149,7 @@ def _file_notes(facts: CheckedFile) -> list[str]:
     if facts.kind == "sequence":
         notes.append(
             f"{facts.file}: no ids of articles were found, so a held-out window may stand beside a training window of "
-            "its text; if the file has ids, name them with --article"
+            "its text; if there are ids, save them beside the vectors as article_id, or name them with --article"
         )
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
         notes.append(

@@ -23,9 +23,9 @@ import numpy.typing as npt
 
 from lvmtui.datasets import vector_files
 from lvmtui.datasets.joined import Joined
-from lvmtui.datasets.readers.source import Floats, Integers, Source, SourceFacts, shown
+from lvmtui.datasets.readers.source import Floats, Integers, SourceFacts, VectorSource, shown
 from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
-from lvmtui.datasets.vector_files import Identity
+from lvmtui.datasets.vector_files import FileIdentity
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
@@ -114,13 +114,13 @@ def source_fault(path: Path, store: Store, reading: Reading | None = None) -> st
     return f"{shown(path)}: changed since it was read; start a new campaign with it"
 
 
-def _note(datasets: Path, identity: Identity, reading: Reading) -> Path:
+def _note(datasets: Path, identity: FileIdentity, reading: Reading) -> Path:
     """The file that remembers which store belongs to a vector file."""
     text = json.dumps([identity.path, identity.size, identity.mtime_ns, identity.inode, READER, *astuple(reading)])
     return datasets / "seen" / hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
-def _seen(datasets: Path, identity: Identity, reading: Reading) -> Store | None:
+def _seen(datasets: Path, identity: FileIdentity, reading: Reading) -> Store | None:
     try:
         folder = datasets / _note(datasets, identity, reading).read_text().strip()
     except (OSError, ValueError):
@@ -128,7 +128,7 @@ def _seen(datasets: Path, identity: Identity, reading: Reading) -> Store | None:
     return open_store(folder) if folder.parent == datasets and is_whole(folder) else None
 
 
-def _remember(datasets: Path, identity: Identity, reading: Reading, folder: Path) -> None:
+def _remember(datasets: Path, identity: FileIdentity, reading: Reading, folder: Path) -> None:
     note = _note(datasets, identity, reading)
     note.parent.mkdir(exist_ok=True)
     replace_file(note, folder.name.encode() + b"\n", durable=False)
@@ -179,7 +179,7 @@ def _write_errors(datasets: Path) -> Iterator[None]:
 
 
 def _write(
-    source: Source, folder: Path, identity: Identity, fingerprint: str, normalise: bool, progress: Progress
+    source: VectorSource, folder: Path, identity: FileIdentity, fingerprint: str, normalise: bool, progress: Progress
 ) -> None:
     """Make the store in a folder beside, then rename. Raises UserError, OSError."""
     file = source.facts

@@ -24,8 +24,7 @@ from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
 from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
 from lvmtui.datasets.windows import Mask, covered, touches
-from lvmtui.formats.spec import USUAL_CONTEXT, arm_names
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
 
 GAP = 5
@@ -246,8 +245,9 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
     windows, counts = [], []
     for number, (arm, side) in enumerate(zip(ground.arms, ground.sides, strict=True)):
         used = ground.baseline_used and number == 0
-        if used:
-            own, count = _all_windows(side, arm.rows)
+        if used:  # every window trains, those too that run from one article into the next
+            starts = side.store.window_starts(side.context, arm.rows, cross_articles=True)
+            own, count = ArmWindows(starts, starts[:0]), ArmCounts(len(starts), len(starts), 0, 0, 0, 0, 0)
         else:
             alone = np.zeros(max(0, int(side.cluster_of.max()) + 1 - len(held)), bool)
             own, count = _arm_windows(side, np.append(held, alone), np.append(validation, alone), heldout.group)
@@ -370,12 +370,6 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
         spare=len(chosen) - len(looked_at),
     )
     return ArmWindows(train + side.first, looked_at + side.first), counts
-
-
-def _all_windows(side: Side, rows: tuple[int, int]) -> tuple[ArmWindows, ArmCounts]:
-    """Every window of an arm as a training window, those too that run from one article into the next."""
-    starts = side.store.window_starts(side.context, rows, cross_articles=True)
-    return ArmWindows(starts, starts[:0]), ArmCounts(len(starts), len(starts), 0, 0, 0, 0, 0)
 
 
 def _with_gap(rows: Mask, runs_on: bool) -> Mask:

@@ -249,7 +249,7 @@ class Fitted:
 
     @property
     def predictors(self) -> dict[str, Predictor]:
-        """By name, in the order of TRIVIAL."""
+        """By name, in the order of `verdict.words.TRIVIAL_TITLES`."""
         return {
             "copy_last": copy_last,
             "mean": context_mean,
@@ -260,7 +260,6 @@ class Fitted:
 
 
 def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
-    """Fit the baselines of an arm."""
     recency = recency_weights(store, windows.train, context)
     return Fitted(
         recency,

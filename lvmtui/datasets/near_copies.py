@@ -76,7 +76,6 @@ class Groups:
 
     @property
     def same(self) -> float:
-        """The threshold."""
         return self.facts.same
 
 

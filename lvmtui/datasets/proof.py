@@ -23,7 +23,7 @@ from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import ArmName
 from lvmtui.system.errors import UserError
 
 NATURAL = 0.96

@@ -30,8 +30,7 @@ from lvmtui.datasets.near_copies import EQUAL
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import read_document, write_document
-from lvmtui.formats.spec import USUAL_CONTEXT, arm_names
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive, sealed_digest, written_beside
 

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from lvmtui.datasets.centre import Centre
 from lvmtui.datasets.readers.source import BLOCK_BYTES, FileKind, Floats, Integers
-from lvmtui.datasets.vector_files import Identity
+from lvmtui.datasets.vector_files import FileIdentity
 from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document, read_names
 from lvmtui.formats.spec import USUAL_CONTEXT
@@ -122,7 +122,7 @@ class StoreFacts:
     file_kind: FileKind
     file_rows: int
     """Rows of the file's arrays: vectors, or windows in a sequence file."""
-    source: Identity
+    source: FileIdentity
     fingerprint: str
     scan: RowScan
     file_context: int = USUAL_CONTEXT
@@ -136,8 +136,6 @@ class StoreFacts:
 
 @dataclass(frozen=True)
 class Store:
-    """An open store."""
-
     folder: Path
     facts: StoreFacts
     vectors: Floats

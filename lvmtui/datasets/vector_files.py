@@ -15,14 +15,14 @@ from lvmtui.datasets.readers.npz import NpzSource
 from lvmtui.datasets.readers.parquet import MAGIC as TABLE_MAGIC
 from lvmtui.datasets.readers.parquet import ParquetSource, is_table
 from lvmtui.datasets.readers.refusals import refusal
-from lvmtui.datasets.readers.source import Source, shown
+from lvmtui.datasets.readers.source import VectorSource, shown
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
 
 @dataclass(frozen=True)
-class Identity:
+class FileIdentity:
     """Tells, without reading it, whether a file or a folder of files is the one seen before."""
 
     path: str
@@ -31,12 +31,17 @@ class Identity:
     inode: int
 
 
-def identify(path: Path) -> Identity:
-    """Look at the file's place. Raises UserError where there is no ordinary, readable, non-empty file or folder."""
+def identify(path: Path) -> FileIdentity:
+    """Look at the file's place. A folder is as large as its files together and as new as the newest of them.
+
+    Raises UserError where there is no ordinary, readable, non-empty file or folder.
+    """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            return _identify_folder(path, status)
+            files = [p.stat() for p in sorted(path.rglob("*")) if p.is_file()]
+            newest = max((status.st_mtime_ns, *(file.st_mtime_ns for file in files)))
+            return FileIdentity(os.path.realpath(path), sum(file.st_size for file in files), newest, status.st_ino)
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{shown(path)}: not an ordinary file; save the vectors to a .npz or .npy file")
         if status.st_size == 0:
@@ -48,17 +53,10 @@ def identify(path: Path) -> Identity:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{sanitise(str(path))}: cannot be opened ({reason}); check path and permissions") from None
-    return Identity(os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ino)
+    return FileIdentity(os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def _identify_folder(path: Path, status: os.stat_result) -> Identity:
-    """A folder is as large as its files together and as new as the newest of them."""
-    files = [p.stat() for p in sorted(path.rglob("*")) if p.is_file()]
-    newest = max((status.st_mtime_ns, *(file.st_mtime_ns for file in files)))
-    return Identity(os.path.realpath(path), sum(file.st_size for file in files), newest, status.st_ino)
-
-
-def open_source(path: Path, reading: Reading | None = None) -> Source:
+def open_source(path: Path, reading: Reading | None = None) -> VectorSource:
     """The reader of `path`, which has looked at the headers. Raises UserError that names the file, what is wrong and
     what to do; for formats we do not read with the lines that convert them."""
     reading = reading or Reading()

@@ -100,14 +100,13 @@ def _text_files(folder: Path) -> Iterator[Document]:
         except OSError as error:
             raise UserError(f"{source}: cannot be read ({error.strerror}); check permissions") from None
         read += len(raw)
-        yield Document(sanitise(file.stem, LONGEST_TITLE), source, _decoded(raw, source), read)
-
-
-def _decoded(raw: bytes, source: str) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{source}: not UTF-8 at byte {error.start:,}; convert it, for example with iconv") from None
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{source}: not UTF-8 at byte {error.start:,}; convert it, for example with iconv"
+            ) from None
+        yield Document(sanitise(file.stem, LONGEST_TITLE), source, text, read)
 
 
 def _json_lines(path: Path, text_fields: Sequence[str], title_field: str) -> Iterator[Document]:

@@ -48,8 +48,6 @@ class EmbedSettings:
 
 @dataclass(frozen=True)
 class EmbedProgress:
-    """How far the embedding is."""
-
     share: float
     """Of the input's bytes, 0 to 1."""
     documents: int
@@ -60,8 +58,6 @@ class EmbedProgress:
 
 @dataclass(frozen=True)
 class Embedded:
-    """What was written."""
-
     documents: int
     vectors: int
     dim: int

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
-from lvmtui.models import REGISTRY, Cost
+from lvmtui.models import REGISTRY, ModelCost
 
 OTHER_USES = 5.0
-"""`Cost.uses` of a model that is not in the registry and was not timed."""
+"""`ModelCost.uses` of a model that is not in the registry and was not timed."""
 
 GUESSED = {"small": 1_000_000, "full": 10_000_000}
 """Parameters of a model that is not in the registry and was not counted: between the smallest and the largest there."""
@@ -73,7 +73,7 @@ class Work:
     parameters: int | None = None
     """As the run has logged them, or as they were counted when it was planned; None: taken from the registry."""
     uses: float | None = None
-    """`Cost.uses`, as a user's own model was timed; None: taken from the registry."""
+    """`ModelCost.uses`, as a user's own model was timed; None: taken from the registry."""
     context: int = USUAL_CONTEXT
 
     @property
@@ -116,7 +116,7 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
     )
 
 
-def _cost_of(model: str, size: str) -> Cost | None:
+def _cost_of(model: str, size: str) -> ModelCost | None:
     return REGISTRY[model].costs.get(size) if model in REGISTRY else None
 
 
@@ -135,7 +135,8 @@ def step_cost(work: Work) -> float:
     windows = work.batch_size * _window(work)
     entry = REGISTRY.get(work.model)
     fixed = STEP if work.device_kind == "cpu" else (entry.gpu_step if entry else OTHER_GPU_STEP)
-    return fixed + UPDATE * parameters_in(work) / _memory_speed(work) + windows
+    memory_speed = 200.0 if work.device_kind == "gpu" else 1.0  # over that of the reference, whatever the threads
+    return fixed + UPDATE * parameters_in(work) / memory_speed + windows
 
 
 def evaluation_cost(work: Work) -> float:
@@ -167,8 +168,3 @@ def _window(work: Work) -> float:
 def _speed(work: Work) -> float:
     """How many reference cores the run's device is worth."""
     return GPU if work.device_kind == "gpu" else work.threads**THREADS
-
-
-def _memory_speed(work: Work) -> float:
-    """Memory speed over that of the reference: the same for any number of threads, about 200 times higher on a GPU."""
-    return 200.0 if work.device_kind == "gpu" else 1.0

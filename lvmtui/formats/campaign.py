@@ -11,7 +11,7 @@ from pathlib import Path
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import decode, dump_document, encode, read_document, write_document
 from lvmtui.formats.results import Population
-from lvmtui.formats.spec import ARMS, Arm, ArmData, arm_names
+from lvmtui.formats.spec import ARMS, ArmData, ArmName, arm_names
 from lvmtui.system.files import create_file
 from lvmtui.system.permissions import read_order
 
@@ -20,15 +20,13 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of the campaign."""
-
     run: str
     """Name of the run folder."""
     folder: str
     """The run folder, relative to the workspace; absolute if it is taken from another one."""
     model: str
     """An entry of the campaign's `models`: `gru`, or with several contexts `gru@20`."""
-    arm: Arm
+    arm: ArmName
     seed: int
     trained_here: bool = True
     """False: a finished run of an earlier campaign that serves as baseline."""
@@ -109,12 +107,12 @@ class Campaign:
     version: int = VERSION
 
     @property
-    def arms(self) -> dict[Arm, ArmFacts]:
+    def arms(self) -> dict[ArmName, ArmFacts]:
         """All arms by name, smallest first."""
         facts = (self.baseline, *self.between, self.expanded)
         return dict(zip(arm_names(len(facts)), facts, strict=True))
 
-    def arm(self, arm: Arm) -> ArmFacts:
+    def arm(self, arm: ArmName) -> ArmFacts:
         return self.baseline if arm == ARMS[0] else self.expanded if arm == ARMS[1] else self.arms[arm]
 
     def context_of(self, model: str) -> int:

@@ -6,12 +6,6 @@ A heavy process leaves the file; supervisor, screen and report read it without n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from lvmtui.formats.json_codec import find_document
-
-TRIVIAL = ("copy_last", "mean", "recency_mean", "constant_mean", "ridge")
-"""The trivial baselines, in the order they are shown."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ class TrivialBaselines:
     """Fingerprint of the held-out windows they were scored on."""
     windows: int
     scores: dict[str, TrivialScore]
-    """By name, see TRIVIAL; no `ridge` where the vectors are too wide for it."""
+    """By name, see `verdict.words.TRIVIAL_TITLES`; no `ridge` where the vectors are too wide for it."""
     validation_mean: float
     """Cosine of the context mean on the arm's own validation windows."""
     recency_weights: tuple[float, ...]
@@ -83,18 +77,11 @@ class TrivialBaselines:
     version: int = 1
 
 
-def read_trivial(path: Path) -> TrivialBaselines | None:
-    """The trivial baselines of an arm, None until they are there."""
-    return find_document(TrivialBaselines, path)
-
-
 # The part of `check.json` that verdict and report read; `datasets/check_facts.py` has the rest.
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """One data set."""
-
     duplicates: int
     """Vectors that are the same as an earlier one: copies and near-copies."""
     coherence: float | None
@@ -179,8 +166,6 @@ class Centring:
 
 @dataclass(frozen=True)
 class PairFacts:
-    """Both data sets."""
-
     shared: float
     """Share of the baseline's vectors that the expanded arm has by content."""
     baseline_is_part: bool
@@ -199,8 +184,3 @@ class DataFacts:
     pair: PairFacts | None
     notes: tuple[str, ...]
     neighbours: Neighbours | None = None
-
-
-def read_data_facts(path: Path) -> DataFacts | None:
-    """The facts, None where there are none that can be read."""
-    return find_document(DataFacts, path)

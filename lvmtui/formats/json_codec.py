@@ -251,7 +251,6 @@ def kind_of(cls: type) -> str:
 
 
 def encode_line(record: Any) -> bytes:
-    """Return the line for a record, newline included."""
     return dump_line({"v": LINE_VERSION, "kind": kind_of(type(record)), **encode(record)})
 
 

@@ -79,8 +79,6 @@ class Worth:
 
 @dataclass(frozen=True)
 class ModelCurve:
-    """One model."""
-
     model: str
     points: tuple[Point, ...]
     """Smallest first; those that are missing are left out."""
@@ -135,8 +133,6 @@ class MoreForLess:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """All models of a campaign."""
-
     campaign: str
     inputs: str
     """sha256 over what this was made from."""

@@ -74,7 +74,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EngineAnswer:
     """The last answer of an engine, such as the controller of a cluster."""
 
     time: float
@@ -91,7 +91,7 @@ class Pulse:
     """Seconds since 1970, by the supervisor's clock."""
     beat: int
     """Counts the changes."""
-    engines: Mapping[str, Answer] = field(default_factory=dict)
+    engines: Mapping[str, EngineAnswer] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
     """By run."""
     changed: Mapping[str, int] = field(default_factory=dict)

@@ -132,7 +132,7 @@ class Skill:
     """An arm against the best trivial baseline on the same windows."""
 
     against: str
-    """Name of the trivial baseline, see `formats.data_facts.TRIVIAL`."""
+    """Name of the trivial baseline, see `verdict.words.TRIVIAL_TITLES`."""
     cosine: float
     """Cosine of the trivial baseline."""
     gain: Estimate

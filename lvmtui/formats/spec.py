@@ -16,13 +16,13 @@ USUAL_CONTEXT = 5
 LONGEST_CONTEXT = 128
 BUNDLED = "bundled"
 """In place of a file name: the Wikipedia vectors that come with the program."""
-Arm = str
+ArmName = str
 """Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
-ARMS: tuple[Arm, Arm] = ("baseline", "expanded")
+ARMS: tuple[ArmName, ArmName] = ("baseline", "expanded")
 """The smallest and the largest arm: the pair that is compared. A campaign of two sizes has no others."""
 
 
-def arm_names(sizes: int) -> tuple[Arm, ...]:
+def arm_names(sizes: int) -> tuple[ArmName, ...]:
     """The arms of a campaign of so many sizes, smallest first: `baseline`, `size2`, `size3`, ..., `expanded`."""
     return (ARMS[0], *(f"size{number}" for number in range(2, sizes)), ARMS[1])
 
@@ -120,7 +120,7 @@ class RunSpec:
     campaign: str
     model: str
     size: Literal["small", "full"]
-    arm: Arm
+    arm: ArmName
     label: str
     """What people see for the arm: `8k`, `232k`."""
     seed: int
@@ -160,12 +160,6 @@ class RunSpec:
     def history(self) -> bool:
         """A history and no more: a point estimate on its own validation windows, nothing to start."""
         return self.imported is not None and not self.heldout_windows
-
-    @property
-    def own_title(self) -> str:
-        """How people write the name of the user's own model or trainer; empty for one of ours."""
-        own = self.own_model or self.own_trainer
-        return own.title if own else ""
 
     @property
     def steps_per_epoch(self) -> float:

@@ -11,9 +11,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from lvmtui.formats.json_codec import find_document
 
 KEPT = (
     "PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHASHSEED", "VIRTUAL_ENV", "CONDA_PREFIX", "LANG",
@@ -61,11 +58,6 @@ def started_with_now(environment: Mapping[str, str]) -> StartedWith:
     """The Python and variables of this process."""
     kept = {name: value for name, value in sorted(environment.items()) if matters(name)}
     return StartedWith(sys.executable, kept, time.time())
-
-
-def read_started_with(path: Path) -> StartedWith | None:
-    """None for a campaign that is older than this file, or if the file cannot be read."""
-    return find_document(StartedWith, path)
 
 
 def differences(before: StartedWith | None, now: StartedWith) -> str:

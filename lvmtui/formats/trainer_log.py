@@ -60,8 +60,6 @@ class Trained:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The validation windows were evaluated."""
-
     time: float
     step: int
     epoch: float

@@ -43,7 +43,7 @@ class OwnModel:
     parameters: int = 0
     """Trainable ones, counted when the campaign was planned."""
     uses: float = 0.0
-    """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.Cost.uses`."""
+    """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.ModelCost.uses`."""
 
 
 @dataclass(frozen=True)

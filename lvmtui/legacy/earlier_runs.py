@@ -60,7 +60,6 @@ class Earlier:
         return None
 
     def of(self, model: str, seed: int) -> tuple[RunDir, RunSpec]:
-        """The run of a model and seed."""
         pairs = zip(self.folders, self.specs, strict=True)
         return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))
 

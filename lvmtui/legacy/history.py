@@ -41,7 +41,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class History:
+class ImportedHistory:
     """What such a folder holds."""
 
     folder: Path
@@ -83,7 +83,7 @@ class History:
         return sum(epoch.seconds for epoch in self.epochs)
 
 
-def read_history(folder: Path) -> History:
+def read_history(folder: Path) -> ImportedHistory:
     """Read a folder. Raises UserError if it holds no history that can be read."""
     path = next((folder / name for name in HISTORIES if (folder / name).is_file()), None)
     if path is None:
@@ -112,7 +112,7 @@ def read_history(folder: Path) -> History:
     vectors = _whole(document.get("dataset_size"))
     kind = str(document.get("model_type") or document.get("model_name") or "")
     dim = re.search(r"(\d{2,5})D\b", kind)
-    return History(
+    return ImportedHistory(
         folder=folder.resolve(),
         file=path.name,
         digest=hashlib.sha256(content).hexdigest(),

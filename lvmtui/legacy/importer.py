@@ -20,9 +20,9 @@ from lvmtui import __version__
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import USUAL_CONTEXT, Arm, ArmData, Imported, RunSpec, write_spec
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
-from lvmtui.legacy.history import History, read_history
+from lvmtui.legacy.history import ImportedHistory, read_history
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
@@ -72,7 +72,7 @@ def import_folders(
 
 
 def _take_in_baseline(
-    workspace: Workspace, histories: Sequence[History], arm: str | None, trained_on: Path
+    workspace: Workspace, histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path
 ) -> tuple[Path, ...]:
     """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders.
 
@@ -97,7 +97,7 @@ def _take_in_baseline(
 # Which arm ------------------------------------------------------------------------------------------------------------
 
 
-def with_arms(histories: Sequence[History], arm: str | None = None) -> tuple[History, ...]:
+def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> tuple[ImportedHistory, ...]:
     """The histories with a label each, two labels in all. Raises UserError if the folders do not name their sizes.
 
     A size in the folder's name or in the history decides; else the size that the other folders of the model leave; else
@@ -117,7 +117,7 @@ def with_arms(histories: Sequence[History], arm: str | None = None) -> tuple[His
     return labelled
 
 
-def _decided(history: History, histories: Sequence[History], labels: set[str], arm: str | None) -> str:
+def _decided(history: ImportedHistory, histories: Sequence[ImportedHistory], labels: set[str], arm: str | None) -> str:
     if history.label:
         return history.label
     taken = {other.label for other in histories if other.model == history.model and other.label}
@@ -138,10 +138,10 @@ def size_of(label: str) -> float | None:
 # Writing --------------------------------------------------------------------------------------------------------------
 
 
-def _take_in_campaign(workspace: Workspace, histories: Sequence[History], trained_on: Path | None) -> Campaign:
+def _take_in_campaign(workspace: Workspace, histories: Sequence[ImportedHistory], trained_on: Path | None) -> Campaign:
     """Write the histories of two sizes as a campaign."""
     small, large = sorted({h.label for h in histories if h.label}, key=lambda label: size_of(label) or 0.0)
-    arms: dict[str, Arm] = {small: "baseline", large: "expanded"}
+    arms: dict[str, ArmName] = {small: "baseline", large: "expanded"}
     folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
     workspace.models.mkdir(parents=True, exist_ok=True)
     models = _models(histories)
@@ -156,14 +156,14 @@ def _take_in_campaign(workspace: Workspace, histories: Sequence[History], traine
     return campaign
 
 
-def _models(histories: Sequence[History]) -> list[str]:
+def _models(histories: Sequence[ImportedHistory]) -> list[str]:
     """Their models: those of the registry first, in its order."""
     return sorted({h.model for h in histories}, key=lambda m: (MODELS.index(m) if m in MODELS else len(MODELS), m))
 
 
 def _runs(
-    histories: Sequence[History], model: str, label: str, arm: Arm, stamp: str
-) -> list[tuple[PlannedRun, History]]:
+    histories: Sequence[ImportedHistory], model: str, label: str, arm: ArmName, stamp: str
+) -> list[tuple[PlannedRun, ImportedHistory]]:
     """The runs that a model's histories of one size become. Several count as seeds, the oldest first."""
     same = sorted((h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder))
     runs = []
@@ -193,10 +193,10 @@ def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
 
 def _campaign(
     id_: str,
-    histories: Sequence[History],
+    histories: Sequence[ImportedHistory],
     models: Sequence[str],
     planned: Sequence[PlannedRun],
-    arms: Mapping[str, Arm],
+    arms: Mapping[str, ArmName],
     trained_on: Path | None,
 ) -> Campaign:
     facts = {
@@ -234,7 +234,7 @@ def _campaign(
     )
 
 
-def _arm_facts(label: str, histories: Sequence[History], trained_on: Path | None) -> ArmFacts:
+def _arm_facts(label: str, histories: Sequence[ImportedHistory], trained_on: Path | None) -> ArmFacts:
     vectors = next((h.vectors for h in histories if h.vectors), None)
     return ArmFacts(
         label=label,
@@ -251,7 +251,9 @@ def _data(trained_on: Path | None) -> ArmData:
     return ArmData(str(trained_on.resolve()) if trained_on else NOT_KNOWN, "", (0, 0), "")
 
 
-def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign: str, trained_on: Path | None) -> None:
+def _write_run(
+    workspace: Workspace, run: PlannedRun, history: ImportedHistory, campaign: str, trained_on: Path | None
+) -> None:
     """Write a run folder: its spec, and the events a trainer of ours would have logged."""
     folder = workspace.run(run)
     folder.path.mkdir()
@@ -291,7 +293,7 @@ def _write_run(workspace: Workspace, run: PlannedRun, history: History, campaign
     write_spec(folder.spec, spec)
 
 
-def events_of(history: History) -> tuple[Event, ...]:
+def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
     began = history.ended - history.seconds
     events: list[Event] = [Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {})]
@@ -317,7 +319,7 @@ def events_of(history: History) -> tuple[Event, ...]:
     return (*events, _ending(history, active))
 
 
-def _ending(history: History, active: float) -> Event:
+def _ending(history: ImportedHistory, active: float) -> Event:
     best, steps = history.best, len(history.epochs)
     if best is None or best.cosine is None:
         return Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)

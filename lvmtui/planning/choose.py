@@ -21,7 +21,7 @@ ALIKE = 0.2
 
 
 @dataclass(frozen=True)
-class Choice:
+class AutoChoice:
     """What `auto` came to for one option."""
 
     option: str
@@ -39,16 +39,16 @@ class Choice:
         return f"{self.option} {self.value}: {self.reason}; --{self.option} {self.other} would take about {cost}"
 
 
-def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tuple[Options, tuple[Choice, ...]]:
+def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tuple[Options, tuple[AutoChoice, ...]]:
     """The options with recipe and size decided, and what was chosen.
 
     `windows`: training windows of the smaller arm. `keep_recipe`: the recipe stays `auto`, because runs of an earlier
     campaign are the baseline and the new runs are trained as they were.
     """
-    choices: list[Choice] = []
+    choices: list[AutoChoice] = []
     if options.recipe == AUTO and not keep_recipe:
         reason = "it starts from the weighted mean of the context and was better in every measurement so far"
-        choices.append(Choice("recipe", "tuned", "reference", reason))
+        choices.append(AutoChoice("recipe", "tuned", "reference", reason))
     if options.size == AUTO:
         choices.append(_size(options, windows))
     for choice in choices:
@@ -56,16 +56,16 @@ def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tupl
     return options, tuple(choices)
 
 
-def _size(options: Options, windows: int) -> Choice:
+def _size(options: Options, windows: int) -> AutoChoice:
     if options.recipe == "reference":
-        return Choice("size", "full", "small", "the original experiment trained the reference recipe at this size")
+        return AutoChoice("size", "full", "small", "the original experiment trained the reference recipe at this size")
     if windows < FULL_FROM:
         reason = f"with {windows:,} training windows in the smaller arm, larger models are not expected to gain"
-        return Choice("size", "small", "full", f"{reason} (full from {FULL_FROM:,})")
-    return Choice("size", "full", "small", f"{windows:,} training windows in the smaller arm are enough for it")
+        return AutoChoice("size", "small", "full", f"{reason} (full from {FULL_FROM:,})")
+    return AutoChoice("size", "full", "small", f"{windows:,} training windows in the smaller arm are enough for it")
 
 
-def with_other(asked: Options, choice: Choice, windows: int) -> Options:
+def with_other(asked: Options, choice: AutoChoice, windows: int) -> Options:
     """The options if the other value had been asked for. That may change what the other `auto` comes to."""
     return choose(_with(asked, choice.option, choice.other), windows)[0]
 

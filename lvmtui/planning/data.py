@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import Arm as ArmRows
-from lvmtui.datasets.arm import bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
 from lvmtui.datasets.check_facts import DataCheck
@@ -24,7 +23,7 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, Arm, arm_names
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
@@ -37,7 +36,7 @@ from lvmtui.system.errors import UserError
 class CampaignData:
     """The data of a campaign, opened, checked and split."""
 
-    arms: Mapping[Arm, ArmRows]
+    arms: Mapping[ArmName, Arm]
     """Smallest first. Sizes that are cut from one file all have its rows; their windows stand in the splits."""
     labels: tuple[str, ...]
     check: DataCheck
@@ -50,7 +49,7 @@ class CampaignData:
     def split_for(self, options: Options, seed: int) -> Split:
         return self.splits[options.seeds.index(seed) if len(self.splits) > 1 else 0]
 
-    def facts(self, workspace: Workspace, *, cut: bool) -> dict[Arm, ArmFacts]:
+    def facts(self, workspace: Workspace, *, cut: bool) -> dict[ArmName, ArmFacts]:
         """The arms as the plan shows them. `cut`: they are sizes of one file."""
         return {
             name: _arm_facts(arm, label, self.splits[0], name, workspace, cut)
@@ -84,13 +83,7 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
     arms = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
     for smaller, larger in pairwise(arms):
-        try:
-            refuse_unfit(smaller, larger)
-        except UserError as error:
-            if not options.data:
-                raise
-            words = str(error).replace("--baseline", smaller.title).replace("--expanded", larger.title)
-            raise UserError(f"--data: {words}") from None
+        refuse_unfit(smaller, larger)
     groups = group_arms(*arms, same=options.same)
     _refuse_not_nested(arms, groups)
     contexts = _contexts(options, earlier)
@@ -150,14 +143,14 @@ def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
     return (own,)
 
 
-def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[ArmRows, ...]:
+def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[Arm, ...]:
     """The files as arms, smallest first; their compact stores are made where they are not there yet. Raises
     UserError."""
 
     def shown(name: str) -> Callable[[int, int], None]:
         return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
 
-    def opened(name: Arm, file: str) -> ArmRows:
+    def opened(name: ArmName, file: str) -> Arm:
         if file == BUNDLED:
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
@@ -179,7 +172,7 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
     return tuple(opened(name, file) for name, file in zip(arm_names(len(files)), files, strict=True))
 
 
-def _refuse_not_nested(arms: Sequence[ArmRows], groups: Groups) -> None:
+def _refuse_not_nested(arms: Sequence[Arm], groups: Groups) -> None:
     """With three or more files each must contain the smaller ones: sizes that differ in more than size tell nothing
     about size. Raises UserError."""
     if len(arms) < 3:
@@ -256,7 +249,7 @@ def judging(splits: Sequence[Split]) -> tuple[Split, ...]:
     return tuple({split.facts.fingerprint: split for split in splits}.values())
 
 
-def _arm_facts(arm: ArmRows, label: str, split: Split, name: Arm, workspace: Workspace, cut: bool) -> ArmFacts:
+def _arm_facts(arm: Arm, label: str, split: Split, name: ArmName, workspace: Workspace, cut: bool) -> ArmFacts:
     store = arm.open()
     windows, counts = split.arms[name], split.facts.arms[name]
     vectors, rows = arm.vectors, np.arange(*arm.rows)

@@ -55,6 +55,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
+        + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
@@ -71,7 +72,7 @@ def _held_out(plan: Plan) -> str:
     most = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
         f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
-        f"(as good as {effective(weights / weights.sum()):.0f} equal ones{most})"
+        f"(worth {effective(weights / weights.sum()):.0f} of equal weight{most})"
     )
 
 
@@ -93,7 +94,7 @@ def _copies(plan: Plan) -> str:
     how = "by --same" if neighbours and neighbours.chosen_by_hand else "chosen from the data"
     return (
         f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
-        f"{words.plural(dropped, 'window')} left out because they repeat a held-out vector"
+        f"{dropped:,} of the windows left out repeat a held-out vector"
     )
 
 

@@ -13,7 +13,7 @@ from lvmtui.datasets.centring import with_centre
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import Arm, RunSpec
+from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.planning.options import Options
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
@@ -27,7 +27,7 @@ class Extension:
     campaign: Campaign
     specs: tuple[RunSpec, ...]
 
-    def planned(self, arm_of: dict[str, Arm]) -> list[PlannedRun]:
+    def planned(self, arm_of: dict[str, ArmName]) -> list[PlannedRun]:
         """Its runs in the new campaign; `arm_of`: the new arm of each label."""
         arms = self.campaign.arms
         return [replace(p, arm=arm_of[arms[p.arm].label], trained_here=False) for p in self.campaign.runs]

@@ -16,7 +16,7 @@ from statistics import fmean
 import numpy as np
 
 import lvmtui
-from lvmtui.datasets.arm import Arm as ArmRows
+from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.proof import prove_all
 from lvmtui.datasets.split import Split
@@ -29,7 +29,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
-from lvmtui.formats.spec import ARMS, Arm, Recipe, RunSpec, write_spec
+from lvmtui.formats.spec import ARMS, ArmName, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
@@ -62,7 +62,7 @@ class Plan:
     """Specs of the runs that are to start, in the order of `campaign.runs`."""
     splits: tuple[Split, ...]
     """One, or with folds one for each seed in the order of `campaign.seeds`."""
-    arms: Mapping[Arm, ArmRows]
+    arms: Mapping[ArmName, Arm]
     check: DataCheck
     """Facts of the data; without faults, or there would be no plan."""
     expected: Eta
@@ -73,7 +73,7 @@ class Plan:
     """The Python and the variables its runs will be started with: those of this process."""
     power: Power
     """What each model's verdict will be able to tell."""
-    run_seconds: Mapping[Arm, float] = field(default_factory=dict)
+    run_seconds: Mapping[ArmName, float] = field(default_factory=dict)
     """Expected seconds of one run of each arm that is trained here, mean over the models."""
     remarks: tuple[str, ...] = ()
     """What the program chose and why, and what options mean that are easily misread; one sentence each."""
@@ -296,8 +296,8 @@ def _spec(  # noqa: PLR0913  all that a run's spec is made of
     campaign_id: str,
     model: str,
     context: int,
-    arm: Arm,
-    facts: dict[Arm, ArmFacts],
+    arm: ArmName,
+    facts: dict[ArmName, ArmFacts],
     data: CampaignData,
     seed: int,
     stamp: str,

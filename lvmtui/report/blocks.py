@@ -58,7 +58,7 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     columns: tuple[str, ...]
     rows: tuple[tuple[Text, ...], ...]
     """Each row has one cell for each column."""
@@ -75,7 +75,7 @@ class Figure:
     """Relative to the file that shows it."""
 
 
-Block = Heading | Paragraph | Bullets | Table | Figure
+Block = Heading | Paragraph | Bullets | TableBlock | Figure
 
 
 def pieces_of(text: Text) -> tuple[Piece, ...]:
@@ -83,8 +83,7 @@ def pieces_of(text: Text) -> tuple[Piece, ...]:
     return text if isinstance(text, tuple) else (text,)
 
 
-def plain(text: Text) -> str:
-    """The text without any marks."""
+def unmarked(text: Text) -> str:
     return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces_of(text))
 
 
@@ -94,6 +93,6 @@ def bullets(items: Iterable[Text]) -> tuple[Block, ...]:
     return (Bullets(found),) if found else ()
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Text]], right: Iterable[int] = ()) -> Table:
+def table(columns: Iterable[str], rows: Iterable[Iterable[Text]], right: Iterable[int] = ()) -> TableBlock:
     """A table from any iterables."""
-    return Table(tuple(columns), tuple(tuple(row) for row in rows), frozenset(right))
+    return TableBlock(tuple(columns), tuple(tuple(row) for row in rows), frozenset(right))

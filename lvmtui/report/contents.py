@@ -13,17 +13,18 @@ from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import Arm, RunSpec
+from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.formats.trainer_log import Started
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
-from lvmtui.report.costs import Choice, Cost, choices
-from lvmtui.report.curves import Curve, curve_of
+from lvmtui.report.costs import PricedModel, UseCost, priced_models
+from lvmtui.report.curves import RunCurve, curve_of
 from lvmtui.report.questions import Question, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
+from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
@@ -37,7 +38,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Heldout:
+class HeldoutSet:
     """The held-out windows, which every run of the campaign is judged on."""
 
     windows: int
@@ -80,7 +81,7 @@ class RunDetail:
     run: str
     model: str
     title: str
-    arm: Arm
+    arm: ArmName
     label: str
     seed: int
     status: str
@@ -120,7 +121,7 @@ class RunDetail:
     """Folder it was imported from; empty: trained by this program."""
     history_digest: str
     """sha256 of the imported history."""
-    curve: Curve
+    curve: RunCurve
     best_at_first: bool = False
     """The first of several evaluations was its best: it may have been better still before."""
 
@@ -132,8 +133,6 @@ class RunDetail:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the report says."""
-
     campaign: str
     title: str
     """`8k vs 23k`."""
@@ -147,7 +146,7 @@ class Report:
     table: Table
     questions: tuple[Question, ...]
     recommendations: tuple[Recommendation, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[PricedModel, ...]
     """Expanded models by quality, with their costs and the Pareto front."""
     comparisons: tuple[Comparison, ...]
     """The figures behind the table."""
@@ -155,7 +154,7 @@ class Report:
     expanded: ArmFacts
     data: DataFacts | None
     """What the check of both data sets found; None: unknown."""
-    heldout: Heldout
+    heldout: HeldoutSet
     validation_mean: dict[str, float]
     """Cosine of the context mean on each arm's validation windows, by arm, where it is known."""
     runs: tuple[RunDetail, ...]
@@ -173,7 +172,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
     comparisons: Mapping[str, Comparison],
     trivial: Mapping[str, TrivialBaselines | None],
     health: Mapping[str, tuple[Finding, ...]],
-    heldout: Heldout,
+    heldout: HeldoutSet,
     data: DataFacts | None,
     learning_curve: LearningCurve | None = None,
     *,
@@ -197,7 +196,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
         table=table,
         questions=(*size_questions(learning_curve, costs), *questions(table, costs, pair=learning_curve is None)),
         recommendations=recommendations(table, costs),
-        choices=choices(table, costs),
+        choices=priced_models(table, costs),
         comparisons=tuple(comparisons[model] for model in campaign.models if model in comparisons),
         baseline=campaign.baseline,
         expanded=campaign.expanded,
@@ -231,16 +230,15 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
         ended=max(ends) if ends and all(view.status.over for view in state.runs) else None,
         runs=len(runs),
         finished=sum(run.status == Phase.FINISHED.value for run in runs),
-        missing=tuple(f"{name}{_seeds(seeds) if several else ''}: {why}" for (name, why), seeds in missing.items()),
+        missing=tuple(
+            f"{name}, {numbered(seeds, 'seed')}: {why}" if several else f"{name}: {why}"
+            for (name, why), seeds in missing.items()
+        ),
         to_come=sum(not view.status.over for view in state.runs),
     )
 
 
-def _seeds(seeds: list[int]) -> str:
-    return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, Cost]:
+def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost]:
     """By model, from the expanded arm's runs; parameters from the baseline arm if the expanded one has not started."""
     found = {}
     for model in campaign.models:
@@ -248,7 +246,7 @@ def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, Cost]:
         expanded = [run for run in mine if run.arm == "expanded"]
         parameters = next((run.parameters for run in [*expanded, *mine] if run.parameters), None)
         again = mean_of(run.latency_p50_ms for run in mine if run.arm == "baseline")
-        found[model] = Cost(parameters, mean_of(run.latency_p50_ms for run in expanded), again)
+        found[model] = UseCost(parameters, mean_of(run.latency_p50_ms for run in expanded), again)
     return found
 
 
@@ -261,7 +259,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
     evaluations = [(e.epoch, e.cosine) for e in trainer.evaluations] if trainer else []
-    label = sanitise(state.campaign.arm(planned.arm).label, 40)
+    label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
         run=planned.run,
         model=planned.model,
@@ -298,7 +296,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         split_fingerprint=spec.split_fingerprint if spec else "",
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
-        curve=curve_of(planned.arm, _curve_label(state, view, label), evaluations),
+        curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
         best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )
 
@@ -330,7 +328,3 @@ def _best_model(view: RunView, spec: RunSpec | None) -> str:
     if spec and spec.imported and spec.history:
         return f"{spec.imported.folder}/{spec.imported.weights}" if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"
-
-
-def _curve_label(state: CampaignState, view: RunView, label: str) -> str:
-    return f"{label} s{view.planned.seed}" if len(state.campaign.seeds) > 1 else label

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from lvmtui.system.numbers import cosine
@@ -13,8 +13,6 @@ from lvmtui.verdict.health import finite
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKS = 20
 """Characters of a sparkline, at most."""
-WIDTH, HEIGHT = 480, 214
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 42, 30
 
 
 @dataclass(frozen=True)
@@ -49,18 +47,16 @@ OF_THE_PAGE = Palette(
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One run's evaluations."""
-
+class RunCurve:
     arm: str
     label: str
     points: tuple[tuple[float, float], ...]
     """(epoch, validation cosine), finite."""
 
 
-def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | None]]) -> Curve:
+def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | None]]) -> RunCurve:
     """The curve of (epoch, cosine) pairs; those without a finite cosine are left out."""
-    return Curve(arm, label, tuple((epoch, c) for epoch, value in evaluations if (c := finite(value)) is not None))
+    return RunCurve(arm, label, tuple((epoch, c) for epoch, value in evaluations if (c := finite(value)) is not None))
 
 
 def file_stem(model: str) -> str:
@@ -69,7 +65,6 @@ def file_stem(model: str) -> str:
 
 
 def curve_file(model: str) -> str:
-    """Name of the picture of a model's curves."""
     return f"{file_stem(model)}.svg"
 
 
@@ -83,7 +78,7 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BLOCKS[round((v - low) / span * (len(BLOCKS) - 1))] if span > 0 else BLOCKS[3] for v in values)
 
 
-def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float], palette: Palette = ON_WHITE) -> str:
+def svg(title: str, curves: Sequence[RunCurve], context_means: Mapping[str, float], palette: Palette = ON_WHITE) -> str:
     """A small chart of validation cosine over epochs, at most 4 kB per run.
 
     One line per run. Dashed: the context mean's cosine on each arm's validation windows (`context_means`, by arm).
@@ -92,29 +87,27 @@ def svg(title: str, curves: Sequence[Curve], context_means: Mapping[str, float],
     arms = {curve.arm for curve in drawn}
     means = {arm: c for arm, mean in context_means.items() if arm in arms and (c := finite(mean)) is not None}
     cosines = [*(y for curve in drawn for _, y in curve.points), *means.values()]
+    frame = replace(FRAME, palette=palette)
     if not drawn:
-        lines = [text(LEFT, HEIGHT / 2, "no evaluation yet", palette.axis)]
+        lines = [frame.nothing("no evaluation yet")]
     else:
         low, high = min(cosines), max(cosines)
         low, high = (low - 0.01, high + 0.01) if high - low < 1e-9 else (low, high)
         last = max(x for curve in drawn for x, _ in curve.points) or 1.0
-        frame = _Frame(low, high, last, palette)
-        lines = frame.axes()
-        lines += [frame.mean(arm, mean, at) for at, (arm, mean) in enumerate(means.items())]
-        lines += [line for curve in drawn for line in frame.curve(curve)]
-    return canvas(f"{title}: validation cosine by epoch", (WIDTH, HEIGHT), LEFT, lines, palette)
+        frame = replace(frame, last=last, low=low, high=high)
+        ends = (
+            text(frame.left, frame.below + 15, "0", palette.axis),
+            text(frame.beyond, frame.below + 15, f"{last:.3g}", palette.axis, "end"),
+        )
+        lines = [*frame.axes(digits=3), *ends]
+        lines += [_mean(frame, palette.arm(arm), mean, at) for at, (arm, mean) in enumerate(means.items())]
+        lines += [line for curve in drawn for line in _curve(frame, palette.arm(curve.arm), curve)]
+    return frame.canvas(f"{title}: validation cosine by epoch", lines)
 
 
-def canvas(title: str, size: tuple[int, int], left: int, lines: Sequence[str], palette: Palette = ON_WHITE) -> str:
-    """A whole SVG file of this size with a title at `left`; `lines`: its other elements."""
-    width, height = size
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="sans-serif" font-size="11">',
-        f'<rect width="{width}" height="{height}" fill="{palette.paper}"/>',
-        f'<text x="{left}" y="17" font-size="13" fill="{palette.title}">{escape(title)}</text>',
-    )
-    return "\n".join([*head, *lines, "</svg>", ""])
+def svg_points(places: Iterable[tuple[float, float]]) -> str:
+    """The points of a line."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
 def text(x: float, y: float, words: str, colour: str, anchor: str = "start") -> str:
@@ -123,45 +116,77 @@ def text(x: float, y: float, words: str, colour: str, anchor: str = "start") -> 
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """Turns figures into pixels."""
+class Frame:
+    """A picture's size and the room around its axes, in pixels, and what the axes reach from and to."""
 
-    low: float
-    high: float
-    last: float
-    palette: Palette
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    first: float = 0.0
+    last: float = 1.0
+    low: float = 0.0
+    high: float = 1.0
+    palette: Palette = ON_WHITE
 
-    def x(self, epoch: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * epoch / self.last
+    @property
+    def below(self) -> int:
+        """Where the picture ends below, at the x axis."""
+        return self.height - self.bottom
+
+    @property
+    def beyond(self) -> int:
+        """Where the picture ends at the right."""
+        return self.width - self.right
+
+    def x(self, value: float) -> float:
+        return self.left + (self.beyond - self.left) * (value - self.first) / (self.last - self.first)
 
     def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low)
+        return self.below - (self.below - self.top) * (value - self.low) / (self.high - self.low)
 
-    def axes(self) -> list[str]:
-        bottom, colour = HEIGHT - BOTTOM, self.palette.axis
-        frame = f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="{colour}"/>'
+    def axes(self, digits: int) -> list[str]:
+        """Both axes, and three cosines at the y axis."""
+        colour = self.palette.axis
+        lines = f'<path d="M{self.left} {self.top}V{self.below}H{self.beyond}" fill="none" stroke="{colour}"/>'
         values = (self.low, (self.low + self.high) / 2, self.high)
-        return [
-            frame,
-            *(text(LEFT - 5, self.y(value) + 4, cosine(value, 3), colour, "end") for value in values),
-            text(LEFT, bottom + 15, "0", colour),
-            text(WIDTH - RIGHT, bottom + 15, f"{self.last:.3g}", colour, "end"),
-        ]
+        return [lines, *(text(self.left - 5, self.y(v) + 4, cosine(v, digits), colour, "end") for v in values)]
 
-    def mean(self, arm: str, mean: float, at: int) -> str:
-        """`at`: 0 for the first mean, 1 for the second; their labels stand side by side so that they never overlap."""
-        colour, y = self.palette.arm(arm), self.y(mean)
-        return (
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '
-            'stroke-width="0.8" stroke-dasharray="4 3"/>' + text(LEFT + 4 + 90 * at, y - 3, "context mean", colour)
+    def nothing(self, words: str) -> str:
+        """Words in the place of the picture."""
+        return text(self.left, self.height / 2, words, self.palette.axis)
+
+    def canvas(self, title: str, lines: Sequence[str]) -> str:
+        """A whole SVG file; `lines`: its elements but for the title."""
+        width, height = self.width, self.height
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            'font-family="sans-serif" font-size="11">',
+            f'<rect width="{width}" height="{height}" fill="{self.palette.paper}"/>',
+            f'<text x="{self.left}" y="17" font-size="13" fill="{self.palette.title}">{escape(title)}</text>',
         )
+        return "\n".join([*head, *lines, "</svg>", ""])
 
-    def curve(self, curve: Curve) -> list[str]:
-        colour = self.palette.arm(curve.arm)
-        path = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in curve.points)
-        x, y = curve.points[-1]
-        return [
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
-            f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="2.5" fill="{colour}"/>',
-            text(self.x(x) - 4, self.y(y) - 5, curve.label, colour, "end"),
-        ]
+
+FRAME = Frame(480, 214, left=52, right=12, top=42, bottom=30)
+
+
+def _mean(frame: Frame, colour: str, mean: float, at: int) -> str:
+    """`at`: 0 for the first mean, 1 for the second; their labels stand side by side so that they never overlap."""
+    y = frame.y(mean)
+    return (
+        f'<line x1="{frame.left}" x2="{frame.beyond}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" '
+        'stroke-width="0.8" stroke-dasharray="4 3"/>' + text(frame.left + 4 + 90 * at, y - 3, "context mean", colour)
+    )
+
+
+def _curve(frame: Frame, colour: str, curve: RunCurve) -> list[str]:
+    places = [(frame.x(x), frame.y(y)) for x, y in curve.points]
+    x, y = places[-1]
+    return [
+        f'<polyline points="{svg_points(places)}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>',
+        text(x - 4, y - 5, curve.label, colour, "end"),
+    ]

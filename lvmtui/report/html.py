@@ -20,7 +20,7 @@ from lvmtui.report.blocks import (
     Paragraph,
     Piece,
     Strong,
-    Table,
+    TableBlock,
     Text,
     pieces_of,
 )
@@ -85,7 +85,7 @@ def _block(block: Block, pictures: Mapping[str, str]) -> str:
             return f'<p class="answer">{_inline(text)}</p>' if whole else f"<p>{_inline(text)}</p>"
         case Bullets(items):
             return "\n".join(["<ul>", *(f"<li>{_inline(item)}</li>" for item in items), "</ul>"])
-        case Table():
+        case TableBlock():
             return _table(block)
         case Figure(title, path):
             return f'<figure role="img" aria-label="{_escaped(title)}">\n{pictures[path].strip()}\n</figure>'
@@ -95,7 +95,7 @@ def _heading(heading: Heading) -> str:
     return f"<h{heading.level}>{_escaped(heading.text)}</h{heading.level}>"
 
 
-def _table(table: Table) -> str:
+def _table(table: TableBlock) -> str:
     """A table that scrolls in its own box where it is too wide. One with bars becomes a card a row on a phone."""
     cards = any(isinstance(cell, Bar) for row in table.rows for cell in row)
     right = [' class="right"' if i in table.right else "" for i in range(len(table.columns))]

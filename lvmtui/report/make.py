@@ -15,43 +15,43 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_data_facts
+from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.report.contents import Heldout, Report, report_of
+from lvmtui.report.contents import HeldoutSet, Report, report_of
 from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
 from lvmtui.report.html import html
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import comparison_page, mark_of, page_of
+from lvmtui.report.page import comparison_page, page_of, report_mark
 from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
 from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
-FORMATS = ("md", "html", "json", "csv")
+Format = Literal["md", "html", "json", "csv"]
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a report is written."""
-
-    format: str = "md"
-    """One of FORMATS."""
+class ReportForm:
+    format: Format = "md"
     self_contained: bool = False
     """Markdown holds its pictures itself. HTML always does."""
 
 
-def write_report(workspace: Workspace, campaign_id: str, form: Form = Form(), output: Path | None = None) -> Path:
+def write_report(
+    workspace: Workspace, campaign_id: str, form: ReportForm = ReportForm(), output: Path | None = None
+) -> Path:
     """Write the report of a campaign as it is now, in all formats, to the usual places.
 
     Comparisons that are missing or out of date are made first. Returns the path of the `form` asked for: `output` if it
@@ -78,7 +78,7 @@ def write_report(workspace: Workspace, campaign_id: str, form: Form = Form(), ou
     return final if form.format == "md" else folder.report_as(form.format)
 
 
-def render_report(workspace: Workspace, campaign_id: str, form: Form = Form()) -> str:
+def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = ReportForm()) -> str:
     """The report of a campaign as it is now, as text. Only missing comparisons are written. Raises UserError."""
     folder = workspace.campaign(campaign_id)
     report = read_report(_compared(workspace, folder), now=time.time())
@@ -94,7 +94,7 @@ def read_report(state: CampaignState, *, now: float) -> Report:
         trivial,
         health_by_run(state, trivial),
         _heldout(state),
-        read_data_facts(state.dir.check),
+        find_document(DataFacts, state.dir.check),
         read_learning_curve(state.dir.learning_curve),
         now=now,
         version=__version__,
@@ -119,17 +119,18 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     """Write every file of the report to its usual place. Returns where the Markdown went. Raises OSError."""
     folder = state.dir
     _write_curves(folder.path / CURVES, report)
-    replace_file(folder.report, _render(report, Form(), CURVES).encode())
-    for format in ("html", "csv", "json"):
-        replace_file(folder.report_as(format), _render(report, Form(format), CURVES).encode())
+    replace_file(folder.report, _render(report, ReportForm(), CURVES).encode())
+    others: tuple[Format, ...] = ("html", "csv", "json")
+    for format in others:
+        replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
     if report.learning_curve:
         replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
-    return publish(final, _render(report, Form(), _seen_from(folder, final.parent)), state.campaign)
+    return publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state.campaign)
 
 
-def _export(report: Report, form: Form, output: Path, folder: CampaignDir) -> None:
+def _export(report: Report, form: ReportForm, output: Path, folder: CampaignDir) -> None:
     """Write one format to a file of the user's choice; a Markdown file gets its pictures beside it. Raises OSError.
 
     They lie in a folder of the campaign's id, so that reports of several campaigns can share one place.
@@ -144,7 +145,7 @@ def _export(report: Report, form: Form, output: Path, folder: CampaignDir) -> No
     _write_curves(beside / curves, report)
 
 
-def _render(report: Report, form: Form, curves: str) -> str:
+def _render(report: Report, form: ReportForm, curves: str) -> str:
     """`curves`: where the pictures of a Markdown file are, as seen from it."""
 
     def pictures(palette: Palette) -> dict[str, str]:
@@ -153,15 +154,13 @@ def _render(report: Report, form: Form, curves: str) -> str:
     page = page_of(report, curves=curves)
     match form.format:
         case "md":
-            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=mark_of(report))
+            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
         case "html":
-            return html(page, pictures(OF_THE_PAGE), mark=mark_of(report))
+            return html(page, pictures(OF_THE_PAGE), mark=report_mark(report))
         case "json":
             return dump_document(encode(report)).decode()
         case "csv":
             return table_csv(report)
-        case format:
-            raise unknown("--format", format, FORMATS)
 
 
 def _seen_from(folder: CampaignDir, reader: Path) -> str:
@@ -217,11 +216,11 @@ def _write_learning_curve(state: CampaignState) -> None:
         write_curves(state)
 
 
-def _heldout(state: CampaignState) -> Heldout:
+def _heldout(state: CampaignState) -> HeldoutSet:
     """From `split.json`, whose fields it shares; from the plan if there is none."""
     plan = state.campaign
-    drawn = find_document(Heldout, state.dir.split / "split.json")
-    return drawn or Heldout(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
+    drawn = find_document(HeldoutSet, state.dir.split / "split.json")
+    return drawn or HeldoutSet(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
 
 
 # Files under the names that people type -------------------------------------------------------------------------------

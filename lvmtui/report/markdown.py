@@ -10,18 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from lvmtui.report.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Figure,
-    Heading,
-    Paragraph,
-    Strong,
-    Table,
-    Text,
-    pieces_of,
-)
+from lvmtui.report.blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Strong, TableBlock, Text, pieces_of
 from lvmtui.system.text import padded, sanitise, width
 
 LEAST_WIDTH = 3
@@ -78,7 +67,7 @@ def _lines(block: Block, pictures: Mapping[str, str] | None) -> list[str]:
             return [inline(text)]
         case Bullets(items):
             return [f"- {inline(item)}" for item in items]
-        case Table():
+        case TableBlock():
             return _table(block)
         case Figure(title, path):
             return [f"![{escaped(title)}]({quote(path) if pictures is None else _data_url(pictures[path])})"]
@@ -88,7 +77,7 @@ def _data_url(svg: str) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
-def _table(block: Table) -> list[str]:
+def _table(block: TableBlock) -> list[str]:
     """Padded columns, so that the source lines up too."""
     rows: list[Sequence[str]] = [[escaped(title) for title in block.columns]]
     rows += [[inline(cell) for cell in row] for row in block.rows]

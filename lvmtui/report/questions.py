@@ -15,7 +15,7 @@ from statistics import correlation, fmean
 from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import in_short, named, overlapping, small_lead, titles
-from lvmtui.report.costs import Cost, choices, cost_ratio
+from lvmtui.report.costs import UseCost, cost_ratio, priced_models
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import hits_of, trivial_words
@@ -34,7 +34,7 @@ class Question:
     answer: str
 
 
-def questions(table: Table, costs: Mapping[str, Cost], *, pair: bool = True) -> tuple[Question, ...]:
+def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) -> tuple[Question, ...]:
     """The questions these figures can say something about. `pair`: two sizes are all there is; of more, the learning
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
@@ -77,7 +77,7 @@ def _gains(table: Table) -> str:
     return words
 
 
-def _scaling(table: Table, costs: Mapping[str, Cost]) -> str:
+def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
     points = [
         (float(cost.parameters), row.change)
         for row in table.ranked
@@ -106,14 +106,14 @@ def trend(points: Sequence[tuple[float, float]], what: str, compared: str) -> st
     return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
 
 
-def _largest(table: Table, costs: Mapping[str, Cost]) -> str:
+def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
     sized = [(cost.parameters, row) for row in table.rows if (cost := costs.get(row.model)) and cost.parameters]
     if len(sized) < 2:
         return "Unknown: the sizes of fewer than two models are known."
     parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
     if largest.expanded.alarms:
         return f"No: {largest.title} ({count(parameters)} parameters) {in_short(largest.expanded.alarms[0])}."
-    usable = choices(table, costs)
+    usable = priced_models(table, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
     if mine is None or not others:

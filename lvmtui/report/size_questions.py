@@ -9,13 +9,13 @@ from collections.abc import Mapping
 
 from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
 from lvmtui.formats.results import Interval
-from lvmtui.report.costs import Cost
+from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question, trend
 from lvmtui.system.numbers import count, plural
 from lvmtui.verdict.words import listed, worth_words
 
 
-def size_questions(curve: LearningCurve | None, costs: Mapping[str, Cost]) -> tuple[Question, ...]:
+def size_questions(curve: LearningCurve | None, costs: Mapping[str, UseCost]) -> tuple[Question, ...]:
     """What the learning curves answer; the first two take the place of those that two sizes answer."""
     if curve is None or not any(one.doubling for one in curve.models):
         return ()
@@ -52,7 +52,7 @@ def _interval(worth: Worth) -> Interval | None:
     return (worth.low, worth.high) if worth.low is not None and worth.high is not None else None
 
 
-def _larger(curve: LearningCurve, costs: Mapping[str, Cost]) -> str:
+def _larger(curve: LearningCurve, costs: Mapping[str, UseCost]) -> str:
     points = [
         (float(cost.parameters), one.doubling.value)
         for one in curve.models

@@ -5,7 +5,9 @@ Styles are names that the screen gives a look: `selected` (the title), `heading`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
 from lvmtui.report.blocks import (
     Block,
@@ -15,12 +17,12 @@ from lvmtui.report.blocks import (
     Heading,
     Paragraph,
     Strong,
-    Table,
+    TableBlock,
     Text,
     pieces_of,
-    plain,
+    unmarked,
 )
-from lvmtui.system.text import padded, sanitise, width
+from lvmtui.system.text import aligned, sanitise, width
 
 Line = tuple[tuple[str, str], ...]
 RULE = "─"
@@ -46,32 +48,28 @@ def _lines(block: Block, columns: int) -> list[Line]:
         case Heading(text, level):
             return [((" " + sanitise(text), "selected" if level == 1 else "heading"),)]
         case Paragraph(text):
-            return [((" ", ""), *line) for line in wrapped(text, columns - 2)]
+            return [((" ", ""), *line) for line in wrapped_lines(text, columns - 2)]
         case Bullets(items):
             return [line for item in items for line in _bullet(item, columns)]
-        case Table():
+        case TableBlock():
             return _table(block)
         case Figure(title, path):
             return [((f" {sanitise(title)}: {sanitise(path)}", "dim"),)]
 
 
 def _bullet(item: Text, columns: int) -> list[Line]:
-    lines = wrapped(item, max(10, columns - 4))
+    lines = wrapped_lines(item, max(10, columns - 4))
     return [((" • " if i == 0 else "   ", "dim"), *line) for i, line in enumerate(lines)]
 
 
-def _table(block: Table) -> list[Line]:
-    rows = [[sanitise(title) for title in block.columns]]
-    rows += [[sanitise(plain(cell)) for cell in row] for row in block.rows]
-    widths = [max(width(row[i]) for row in rows) for i in range(len(block.columns))]
-    lines: list[Line] = []
-    for y, row in enumerate(rows):
-        cells = (padded(cell, w, right=i in block.right) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        lines.append(((" " + "  ".join(cells), "" if y else "dim"),))
-    return [lines[0], ((" " + RULE * (sum(widths) + 2 * len(widths) - 2), "dim"),), *lines[1:]]
+def _table(block: TableBlock) -> list[Line]:
+    rows = [block.columns, *(map(unmarked, row) for row in block.rows)]
+    head, *below = aligned([[sanitise(cell) for cell in row] for row in rows], block.right)
+    rule = RULE * max(map(width, (head, *below)))
+    return [((f" {head}", "dim"),), ((f" {rule}", "dim"),), *(((f" {line}", ""),) for line in below)]
 
 
-def wrapped(text: Text, columns: int) -> list[Line]:
+def wrapped_lines(text: Text, columns: int) -> list[Line]:
     """`text` in lines of at most `columns`, broken at spaces; a longer word is cut."""
     lines: list[list[tuple[str, str]]] = [[]]
     room = columns
@@ -86,7 +84,10 @@ def wrapped(text: Text, columns: int) -> list[Line]:
                 room = columns
             lines[-1].append((part, style))
             room -= width(part)
-    return [_joined(line) for line in lines]
+    return [
+        tuple(("".join(part for part, _ in same), style) for style, same in groupby(line, key=itemgetter(1)))
+        for line in lines
+    ]
 
 
 def _words(text: Text) -> list[tuple[str, str, bool]]:
@@ -117,14 +118,3 @@ def _cut(word: str, columns: int) -> list[str]:
             current = ""
         current += character
     return [*parts, current]
-
-
-def _joined(line: Sequence[tuple[str, str]]) -> Line:
-    """Neighbours of one style as one piece."""
-    pieces: list[tuple[str, str]] = []
-    for text, style in line:
-        if pieces and pieces[-1][1] == style:
-            pieces[-1] = (pieces[-1][0] + text, style)
-        else:
-            pieces.append((text, style))
-    return tuple(pieces)

@@ -18,7 +18,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, HALTED, OVER, Life, Phase, Status, status_of
+from lvmtui.state.status import HALTED, OVER, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -43,8 +43,6 @@ class RunView:
 
 @dataclass(frozen=True)
 class CampaignState:
-    """A campaign with all its runs."""
-
     dir: CampaignDir
     campaign: Campaign
     intent: CampaignIntent
@@ -91,13 +89,6 @@ class CampaignState:
         """True if a supervisor on this host could do what is left: not if it is all with another host's."""
         going_on = {view.status.phase for view in self.runs} - OVER - HALTED
         return self.unreported or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
-
-    @property
-    def held_up(self) -> bool:
-        """True if no run trains and its cluster lets jobs wait: nobody knows how long."""
-        return any(view.job is not None and view.job.waiting for view in self.runs) and not any(
-            view.status.phase in ALIVE for view in self.runs
-        )
 
 
 class CampaignReader:

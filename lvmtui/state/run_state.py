@@ -133,7 +133,6 @@ class RunState:
 
 
 def apply(run: TrainerState, event: Event) -> TrainerState:
-    """One more event."""
     match event:
         case Started():
             step = event.resumed_from
@@ -187,7 +186,6 @@ def fold(events: Iterable[Event], run: TrainerState = TrainerState()) -> Trainer
 
 
 def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
-    """One more record."""
     match record:
         case Launched():
             deaths = tuple(d for d in run.deaths if d.generation == record.generation)
@@ -227,5 +225,4 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
 
 
 def fold_records(records: Iterable[Record], run: SupervisionState = SupervisionState()) -> SupervisionState:
-    """All records in the order of the log."""
     return reduce(apply_record, records, run)

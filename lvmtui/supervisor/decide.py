@@ -72,8 +72,6 @@ LATER = (Exit.LOCKED, Exit.NO_SPACE)
 
 @dataclass(frozen=True)
 class Start:
-    """Start a trainer."""
-
     run: str
 
 
@@ -86,7 +84,7 @@ class Adopt:
 
 
 @dataclass(frozen=True)
-class Ask:
+class AskToLeave:
     """Ask everything of the run to leave."""
 
     run: str
@@ -132,7 +130,7 @@ class GiveUp:
     reason: str
 
 
-Action = Start | Adopt | Ask | Insist | Lose | Close | GiveUp
+Action = Start | Adopt | AskToLeave | Insist | Lose | Close | GiveUp
 
 
 # The decision ---------------------------------------------------------------------------------------------------------
@@ -233,11 +231,11 @@ def _about_trainer(
         return _stop(run, CANCEL, rules, at_once=intent.force)
     if intent.want == "pause" and run.asked is None:
         if trainer.stopped:
-            return Ask(run.name, "stopped by a signal, and to be paused")
+            return AskToLeave(run.name, "stopped by a signal, and to be paused")
         if trainer.waiting:
-            return Ask(run.name, "in the queue, and to be paused")
+            return AskToLeave(run.name, "in the queue, and to be paused")
         if state.can_pause and run.probe.sees_all_hosts and run.ordered >= rules.pause_wait:
-            return Ask(run.name, "to be paused, and has not heard of it")
+            return AskToLeave(run.name, "to be paused, and has not heard of it")
     if trainer.waiting:
         return None
     if stall_timeout is not None and run.still >= _patience(state, rules, stall_timeout):
@@ -315,7 +313,7 @@ def _stop(run: RunSeen, reason: str, rules: Rules, *, at_once: bool = False) -> 
     if not run.alive:
         return None
     if run.asked is None and not at_once:
-        return Ask(run.name, reason)
+        return AskToLeave(run.name, reason)
     if run.asked is not None and run.asked.insisted is not None:
         return Insist(run.name, reason) if run.asked.insisted >= rules.insist_again else None
     if at_once or (run.asked is not None and run.asked.seconds >= rules.cancel_wait):

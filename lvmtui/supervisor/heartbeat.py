@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
-from lvmtui.formats.live import BEAT, REMEMBERED, Answer, Job, Pulse, write_live
+from lvmtui.formats.live import BEAT, REMEMBERED, EngineAnswer, Job, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engine import Engine
 from lvmtui.supervisor.observation import Track
@@ -25,7 +25,7 @@ class Heartbeat:
         self._engines = engines
         self._beat = int(time.time())  # more than any supervisor before has written
         self._since = self._beat
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, EngineAnswer] = {}
         self._jobs: dict[str, Job] = {}
         self._changed: dict[str, int] = {}
         self._troubles: dict[str, str] = {}
@@ -48,7 +48,7 @@ class Heartbeat:
                     track.engine, job.identity.pid, job.waiting, probe.detail, probe.node, probe.starts
                 )
         answers = {
-            name: Answer(self._answers[name].time if fault and name in self._answers else now, fault)
+            name: EngineAnswer(self._answers[name].time if fault and name in self._answers else now, fault)
             for name, fault in faults.items()
         }
         moved = {run for run in self._jobs.keys() | jobs.keys() if self._jobs.get(run) != jobs.get(run)} | set(acted)

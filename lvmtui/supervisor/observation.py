@@ -210,8 +210,6 @@ class Track:
 
 @dataclass
 class CampaignTrack:
-    """A campaign with its runs."""
-
     dir: CampaignDir
     campaign: Campaign
     tracks: dict[str, Track]

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lvmtui.formats.campaign import PlannedRun, read_campaign, read_campaign_intent, start_order
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.started_with import read_started_with
+from lvmtui.formats.started_with import StartedWith
 from lvmtui.state.liveness import StallWatch
 from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
@@ -98,8 +99,11 @@ class Observer:
             if (track := self._read_campaign(self.workspace.campaign(name), now)) is not None:
                 self.campaigns.append(track)
                 self.campaigns.sort(key=lambda c: (c.campaign.created, c.dir.id))
-        for name in known.keys() - names:
-            self._forget(known[name])
+        for name in known.keys() - names:  # runs' processes are orphans as soon as their folders are gone too
+            self.campaigns.remove(known[name])
+            for run_name in known[name].tracks:
+                self.tracks.pop(run_name, None)
+            self._say(f"campaign {name}: its folder is gone")
         for campaign in self.campaigns:
             if (intent := signature(campaign.dir.intent, asked=True)) != campaign.intent:
                 campaign.intent = intent
@@ -109,7 +113,7 @@ class Observer:
                 campaign.order = [campaign.tracks[p.run] for p in ordered if p.trained_here]
             if (written := signature(campaign.dir.started_with)) != campaign.started_with:
                 campaign.started_with = written
-                started_with = read_started_with(campaign.dir.started_with)
+                started_with = find_document(StartedWith, campaign.dir.started_with)
                 for run in campaign.tracks.values():
                     run.started_with = started_with
 
@@ -136,13 +140,6 @@ class Observer:
             if planned.trained_here:
                 self.tracks[planned.run] = track
         return CampaignTrack(folder, campaign, tracks)
-
-    def _forget(self, campaign: CampaignTrack) -> None:
-        """The campaign's folder is gone. Its runs' processes are orphans as soon as their folders are gone too."""
-        self.campaigns.remove(campaign)
-        for name in campaign.tracks:
-            self.tracks.pop(name, None)
-        self._say(f"campaign {campaign.dir.id}: its folder is gone")
 
     # -- runs --
 

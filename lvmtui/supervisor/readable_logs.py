@@ -13,9 +13,10 @@ from pathlib import Path
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
 from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
@@ -132,8 +133,8 @@ class _EarlyChanges:
                 lines.append((when, f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
         return lines
 
-    def _baselines(self, fold: int) -> dict[Arm, TrivialBaselines | None]:
-        return {arm: read_trivial(self._folder.baseline_scores(arm, fold)) for arm in ARMS}
+    def _baselines(self, fold: int) -> dict[ArmName, TrivialBaselines | None]:
+        return {arm: find_document(TrivialBaselines, self._folder.baseline_scores(arm, fold)) for arm in ARMS}
 
 
 def _time_of_share(run: RunState, share: float) -> float | None:

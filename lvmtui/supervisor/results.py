@@ -175,7 +175,7 @@ class Results:
         self.workspace = workspace
         self.workers = workers
         self.teller = teller
-        self._campaigns: dict[str, _OfCampaign] = {}
+        self._campaigns: dict[str, _CampaignResults] = {}
 
     def go_on(self, campaigns: Sequence[CampaignTrack]) -> bool:
         """Take in the result that was made, have the next one made. True if there was anything to do."""
@@ -224,13 +224,13 @@ class Results:
                 line = f"{run}  {text}"
                 self._of(campaign).logs.note(line, when or time.time(), once=when is None)
 
-    def _of(self, campaign: CampaignTrack) -> _OfCampaign:
+    def _of(self, campaign: CampaignTrack) -> _CampaignResults:
         if campaign.dir.id not in self._campaigns:
-            self._campaigns[campaign.dir.id] = _OfCampaign(self.workspace, campaign)
+            self._campaigns[campaign.dir.id] = _CampaignResults(self.workspace, campaign)
         return self._campaigns[campaign.dir.id]
 
 
-class _OfCampaign:
+class _CampaignResults:
     """What is made of one campaign's runs."""
 
     def __init__(self, workspace: Workspace, campaign: CampaignTrack) -> None:

@@ -26,7 +26,7 @@ from lvmtui.supervisor.container import ends_the_container, take_runs_along
 from lvmtui.supervisor.decide import (
     Action,
     Adopt,
-    Ask,
+    AskToLeave,
     Close,
     GiveUp,
     Insist,
@@ -97,9 +97,9 @@ class Supervisor:
         for action in actions:
             if isinstance(action, Start) and self.clock() - began > STARTING:
                 break  # starts come last; an order must not wait for hundreds of them
-            if not isinstance(action, (Ask, Insist)):
+            if not isinstance(action, (AskToLeave, Insist)):
                 self._carry_out(action)
-        self._signal([action for action in actions if isinstance(action, Ask)], "TERM")
+        self._signal([action for action in actions if isinstance(action, AskToLeave)], "TERM")
         self._signal([action for action in actions if isinstance(action, Insist)], "KILL")
         self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
         worked = self.results.go_on(self.observer.campaigns)
@@ -147,7 +147,7 @@ class Supervisor:
             case GiveUp():
                 self._record(track, GaveUp(time.time(), action.generation, action.reason))
 
-    def _signal(self, actions: Sequence[Ask | Insist], name: str) -> None:
+    def _signal(self, actions: Sequence[AskToLeave | Insist], name: str) -> None:
         """Send TERM or KILL, with one call to each engine for all its runs."""
         meant: dict[str, list[tuple[Track, str]]] = {}
         for action in actions:
@@ -274,8 +274,6 @@ def main(workspace: Workspace, *, supervisor: Supervisor | None = None, linger: 
 
 
 class _Leave(Enum):
-    """Why a supervisor leaves."""
-
     IDLE = "nothing is left to do"
     TOLD = "told to go; the runs go on"
     DISPLACED = "the lock's file was replaced: another supervisor has the workspace"

@@ -13,7 +13,7 @@ from typing import Literal
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.system.launch import our_command
 
@@ -23,7 +23,7 @@ class RunOutcome:
     """What has become of a run, as far as results depend on it."""
 
     model: str
-    arm: Arm
+    arm: ArmName
     seed: int
     phase: str
     over: bool
@@ -100,7 +100,6 @@ def _digest(*parts: str) -> str:
 
 
 def result_of(folder: CampaignDir, task: Task) -> Path:
-    """The file a task leaves."""
     match task.kind:
         case "baselines":
             return folder.baseline_scores(task.subject)

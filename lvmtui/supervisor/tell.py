@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
-from lvmtui.formats.json_codec import dump_line, encode
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import dump_line, encode, find_document
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
@@ -61,13 +61,13 @@ def command_of(telling: Telling) -> tuple[str, ...]:
 
 
 @dataclass
-class _OfCampaign:
+class _CampaignTold:
     told: set[tuple[str, str]]
     refused: bool
     """The plan was written by somebody whose orders do not count here."""
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
-    trivial: dict[tuple[Arm, int, int], TrivialBaselines] = field(default_factory=dict)
+    trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
 
 
 class EventTeller:
@@ -86,7 +86,7 @@ class EventTeller:
         self._running: tuple[Telling, subprocess.Popen[bytes], float] | None = None
         self._starts: dict[Telling, int] = {}
         self._not_before: dict[Telling, float] = {}
-        self._campaigns: dict[Path, _OfCampaign] = {}
+        self._campaigns: dict[Path, _CampaignTold] = {}
 
     @property
     def busy(self) -> bool:
@@ -148,7 +148,7 @@ class EventTeller:
         again = "it is not tried again" if starts >= TRIES else "it is tried again"
         return f"{telling.happening.key}: '{telling.command}' was not told: {why}; {again}"
 
-    def _of(self, folder: CampaignDir) -> _OfCampaign:
+    def _of(self, folder: CampaignDir) -> _CampaignTold:
         if folder.path not in self._campaigns:
             refused = False
             try:
@@ -157,10 +157,10 @@ class EventTeller:
                 refused = True
             except OSError:
                 pass
-            self._campaigns[folder.path] = _OfCampaign(set(read_told(folder.told)), refused)
+            self._campaigns[folder.path] = _CampaignTold(set(read_told(folder.told)), refused)
         return self._campaigns[folder.path]
 
-    def _of_run(self, known: _OfCampaign, campaign: CampaignTrack, track: Track) -> list[Happening]:
+    def _of_run(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> list[Happening]:
         """What has happened to a run, found again only when something it depends on has changed."""
         run, state, status = track.planned.run, track.state, track.seen.status
         if state is None:
@@ -172,11 +172,11 @@ class EventTeller:
             known.found[run] = before = now, of_run(run, status, state, health_of(state, trivial))
         return before[1]
 
-    def _trivial(self, known: _OfCampaign, campaign: CampaignTrack, track: Track) -> TrivialBaselines | None:
+    def _trivial(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> TrivialBaselines | None:
         """The trivial baselines a run is held against, once they are there."""
         planned, plan = track.planned, campaign.campaign
         key = (planned.arm, plan.fold_of(planned.seed), plan.shorter(planned.model))
-        if key not in known.trivial and (found := read_trivial(campaign.dir.baseline_scores(*key))):
+        if key not in known.trivial and (found := find_document(TrivialBaselines, campaign.dir.baseline_scores(*key))):
             known.trivial[key] = found
         return known.trivial.get(key)
 

@@ -51,7 +51,6 @@ class Wakeup:
             os.write(self._write, b"!")
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for at most `seconds`."""
         if select.select([self._read], [], [], max(0.0, seconds))[0]:
             with suppress(BlockingIOError):
                 while os.read(self._read, 4096):  # several wake-ups count as one

@@ -35,8 +35,6 @@ Mps = Literal["missing", "stopped", "running"]
 
 @dataclass(frozen=True)
 class TorchBuild:
-    """The installed torch."""
-
     version: str
     """As `torch.__version__`; empty if torch is not installed."""
     kind: str

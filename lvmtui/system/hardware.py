@@ -35,7 +35,6 @@ class Hardware:
 
 
 def hardware() -> Hardware:
-    """The hardware of this machine."""
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return Hardware(cores(), gpus.gpu_count() or int(apple), free_memory())
 

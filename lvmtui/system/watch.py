@@ -97,7 +97,10 @@ class Watcher:
             if not present:
                 self._again.wait(self._timing.retry)
             elif self._looks and self._look is not None:
-                self._look_for_changes(self._look())
+                look = self._look()
+                self._begun()
+                while not self._again.wait(LOOK_EVERY):
+                    self._report(look())
             else:
                 self._watch_or_fall_back(present)
 
@@ -113,12 +116,6 @@ class Watcher:
             self._looks = self._look is not None
             if not self._looks:
                 self._again.wait(self._timing.retry)
-
-    def _look_for_changes(self, look: Look) -> None:
-        """Until other roots are wanted."""
-        self._begun()
-        while not self._again.wait(LOOK_EVERY):
-            self._report(look())
 
     def _watch(self, present: list[Path]) -> None:
         """Report changes until other roots are wanted, or a root appeared, vanished or was replaced.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -25,8 +25,9 @@ from lvmtui.ui.ask_orders import AskOrders
 from lvmtui.ui.draw.header import troubled
 from lvmtui.ui.draw.keys import ORDER_KEYS, order_words
 from lvmtui.ui.read.machine import MachineFigures
+from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.ui.screens.board import BoardScreen
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.talk import Talks
@@ -54,8 +55,6 @@ def _actions() -> type[Provider]:
 
 
 class LvmApp(Talks, inherit_bindings=False):
-    """The screen."""
-
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_actions}  # type: ignore[assignment]
     TITLE = "lvmtui"
@@ -100,7 +99,9 @@ class LvmApp(Talks, inherit_bindings=False):
         """Name of the selected run; the same one in every view."""
         self.reading = False
         """True until there is a first snapshot of a campaign that takes a while to read."""
-        self.source = Source(workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, machine=machine)
+        self.source = SnapshotSource(
+            workspace, campaign, poll=poll, deliver=self._delivered, clock=clock, machine=machine
+        )
         self.run_orders = AskOrders(self)
         self._live = live
         self._newest: Snapshot | None = None
@@ -195,7 +196,6 @@ class LvmApp(Talks, inherit_bindings=False):
         self.redraw()
 
     def look(self) -> None:
-        """Look at everything now, and draw it."""
         self._accept(self.source.look())
         self.redraw()
 
@@ -221,14 +221,6 @@ class LvmApp(Talks, inherit_bindings=False):
         if view is not None:
             view.redraw()
 
-    def set_visible(self, selected: str, visible: Iterable[str] = ()) -> None:
-        """Say which run's log is shown, and which runs are on the screen."""
-        self.source.set_visible(selected, visible)
-
-    def look_soon(self) -> None:
-        """Have everything read again, from any thread."""
-        self.source.look_now()
-
     def _verdict_came(self) -> None:
         """The campaign is over: show the verdict. If somebody is typing, only say so: their next key is meant for what
         is on the screen now."""
@@ -246,7 +238,7 @@ class LvmApp(Talks, inherit_bindings=False):
     @property
     def offered(self) -> tuple[str, ...]:
         """The orders that make sense for the selected run now."""
-        run = self.snapshot.run(self.selected) if self.snapshot else None
+        run = self.run_selected
         return () if run is None or self.read_only else orders.allowed(run.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -269,6 +261,28 @@ class LvmApp(Talks, inherit_bindings=False):
                 return f"leave, {self.parting}"
         return words
 
+    # -- the selection -----------------------------------------------------------------------------------------------
+
+    @property
+    def run_selected(self) -> RunFacts | None:
+        """The selected run, as it is in the newest snapshot."""
+        return self.snapshot.run(self.selected) if self.snapshot else None
+
+    def step(self, runs: Sequence[RunFacts], by: int) -> None:
+        """Select the run that is so many places further among `runs`, round and round."""
+        names = [run.name for run in runs]
+        at = names.index(self.selected) if self.selected in names else -1
+        self.selected = names[(at + by) % len(names)]
+        self.redraw()
+
+    def select_model(self, model: ModelFacts) -> None:
+        """Select the model's run that is on the same arm, and if possible of the same seed, as the selected one."""
+        if self.run_selected is not None:
+            here = self.run_selected.view.planned
+            places = {(run.arm, run.view.planned.seed): run.name for run in reversed(model.runs)}
+            arms = {run.arm: run.name for run in reversed(model.runs)}
+            self.selected = places.get((here.arm, here.seed)) or arms.get(here.arm) or model.runs[0].name
+
     # -- views -------------------------------------------------------------------------------------------------------
 
     def open_run(self) -> None:
@@ -276,15 +290,6 @@ class LvmApp(Talks, inherit_bindings=False):
 
         if self.snapshot is not None and not isinstance(self.screen, RunScreen):
             self.push_screen(RunScreen(self))
-
-    def select_model(self, model: ModelFacts) -> None:
-        """Select the model's run that is on the same arm, and if possible of the same seed, as the selected one."""
-        now = self.snapshot.run(self.selected) if self.snapshot else None
-        if now is not None:
-            here = now.view.planned
-            places = {(run.arm, run.view.planned.seed): run.name for run in reversed(model.runs)}
-            arms = {run.arm: run.name for run in reversed(model.runs)}
-            self.selected = places.get((here.arm, here.seed)) or arms.get(here.arm) or model.runs[0].name
 
     def open_campaign(self, campaign: str | None) -> None:
         """Show another campaign of the workspace; None: the newest."""
@@ -306,7 +311,6 @@ class LvmApp(Talks, inherit_bindings=False):
             self.push_screen(NewScreen(self))
 
     def action_campaigns(self) -> None:
-        """List the campaigns of the workspace."""
         from lvmtui.ui.screens.campaigns import Campaigns
 
         def picked(campaign: str | None) -> None:
@@ -320,18 +324,10 @@ class LvmApp(Talks, inherit_bindings=False):
             self.say("no campaign here yet")
 
     def action_trouble(self) -> None:
-        """Select the next run that needs a person."""
-        names = [run.name for run in troubled(self.snapshot)] if self.snapshot else []
-        if names:
-            at = names.index(self.selected) + 1 if self.selected in names else 0
-            self.selected = names[at % len(names)]
-            self.redraw()
+        if self.snapshot and (runs := troubled(self.snapshot)):
+            self.step(runs, 1)
         else:
             self.say("no run needs you")
-
-    def use_theme(self, name: str) -> None:
-        """Take one of `available_themes`."""
-        self.theme = name
 
     def action_colours(self) -> None:
         """Switch between the colours for dark and for light terminals. Both are the terminal's own sixteen."""
@@ -343,10 +339,10 @@ class LvmApp(Talks, inherit_bindings=False):
         self.push_screen(Help(self.parting))
 
     def action_command_palette(self) -> None:
-        from lvmtui.ui.screens.palette import Palette
+        from lvmtui.ui.screens.palette import ActionPalette
 
-        if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+        if not isinstance(self.screen, ActionPalette):
+            self.push_screen(ActionPalette(id="--command-palette"))
 
     def action_export(self) -> None:
         from lvmtui.ui.screens.export import Export

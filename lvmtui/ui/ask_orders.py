@@ -13,7 +13,7 @@ from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.ui.widgets.dialogs import Ask
+from lvmtui.ui.widgets.dialogs import AskDialog
 
 if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
@@ -31,18 +31,16 @@ class AskOrders:
     # -- one run -----------------------------------------------------------------------------------------------------
 
     def pause_or_resume(self) -> None:
-        run = self._selected()
+        run = self._app.run_selected
         if run is None:
             return
-        if not orders.why_not("resume", run.view):
-            if not self._refused(run, ""):
-                self._give_one(run, lambda: orders.resume([run.view]))
-        elif not self._refused(run, orders.why_not(orders.halting(run.view), run.view)):
-            self._give_one(run, lambda: orders.pause([run.view]))
+        resumes = not orders.why_not("resume", run.view)
+        if not self._refused(run, "" if resumes else orders.why_not(orders.halting(run.view), run.view)):
+            self._give_one(run, lambda: (orders.resume if resumes else orders.pause)([run.view]))
 
     def cancel(self, *, force: bool) -> None:
         order: Order = "kill" if force else "cancel"
-        run = self._selected()
+        run = self._app.run_selected
         if run is None or self._refused(run, orders.why_not(order, run.view)):
             return
 
@@ -53,10 +51,10 @@ class AskOrders:
 
         title = f"Cancel {run.title} {run.label}" + (" at once?" if force else "?")
         how = "kill it now" if force and run.alive else "cancel it"
-        self._app.push_screen(Ask(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
+        self._app.push_screen(AskDialog(title, cancel_words(run, force), [("y", how)], "keep it"), answered)
 
     def retry(self) -> None:
-        run = self._selected()
+        run = self._app.run_selected
         if run is None:
             return
         not_on, not_anew = orders.why_not("retry", run.view), orders.why_not("restart", run.view)
@@ -81,7 +79,7 @@ class AskOrders:
             if run.state.step:
                 body.append("From the start, what it has learned does not count any more.")
             choices.append(("s", "from the start"))
-        self._app.push_screen(Ask(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
+        self._app.push_screen(AskDialog(f"Try {run.title} {run.label} again?", body, choices, "leave it"), answered)
 
     # -- many --------------------------------------------------------------------------------------------------------
 
@@ -101,7 +99,9 @@ class AskOrders:
                 self.give(lambda: orders.cancel(views, force=False))
 
         body = [f"{words.plural(len(views), 'queued run')} will not be trained; runs that have started go on."]
-        self._app.push_screen(Ask("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered)
+        self._app.push_screen(
+            AskDialog("Cancel all that is queued?", body, [("y", "cancel them")], "keep them"), answered
+        )
 
     def change_jobs(self, by: int) -> None:
         """Let this many more runs train at once."""
@@ -113,8 +113,7 @@ class AskOrders:
         self.give(lambda: [orders.set_jobs(state, jobs)])
 
     def start_next(self) -> None:
-        """Put the selected run first in the queue."""
-        snapshot, run = self._app.snapshot, self._selected()
+        snapshot, run = self._app.snapshot, self._app.run_selected
         if snapshot is not None and run is not None:
             self.give(lambda: [orders.set_order(snapshot.state, [run.view])])
 
@@ -163,7 +162,7 @@ class AskOrders:
                 said = [str(error)]
             except Exception as error:
                 said = [f"that did not work: {type(error).__name__}: {error}"]
-            self._app.look_soon()
+            self._app.source.look_now()
             if said:
                 more = f"; and so for {len(said) - 2} more" if len(said) > 3 else ""
                 self._app.call_later(self._app.say, "; ".join(said[:2] if more else said) + more)
@@ -177,10 +176,6 @@ class AskOrders:
         if why:
             self._app.say(f"{run.title} {run.label} {why}")
         return bool(why)
-
-    def _selected(self) -> RunFacts | None:
-        snapshot = self._app.snapshot
-        return snapshot.run(self._app.selected) if snapshot else None
 
     def _views(self, which: Callable[[RunFacts], bool]) -> list[RunView]:
         snapshot = self._app.snapshot

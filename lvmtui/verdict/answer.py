@@ -235,9 +235,9 @@ def _nothing(table: Table) -> str:
     models = len(table.rows)
     waiting, unfair = table.with_word(Word.PROVISIONAL), table.with_word(Word.NOT_COMPARABLE)
     if waiting:
-        one = "the model is" if models == 1 else f"none of {models} models is"
+        one = "the model is not" if models == 1 else f"none of {models} models is"
         rest = f"; {_number(len(unfair))} cannot be compared" if unfair else ""
-        return f"No answer yet: {one} {'not yet compared' if models == 1 else 'compared yet'}{rest}."
+        return f"No answer yet: {one} judged yet{rest}."
     if models == 1:
         row = table.rows[0]
         why = "was cancelled" if row.cancelled else f"allows no fair comparison ({row.verdict.reason})"

@@ -30,7 +30,7 @@ LONGER = "longer training (more --epochs), or equally many updates for both arms
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One run of a pair, with what only its files say."""
 
     state: RunState
@@ -53,7 +53,9 @@ class Side:
         return bool(self.starts) and self.starts[0].resumed_from == 0
 
 
-def checks_of(campaign: Campaign, baseline: Side, expanded: Side, data: PairFacts | None = None) -> tuple[Check, ...]:
+def checks_of(
+    campaign: Campaign, baseline: ComparedRun, expanded: ComparedRun, data: PairFacts | None = None
+) -> tuple[Check, ...]:
     """All conditions of a fair comparison, in the order in which people ask for them. `data`: of both data sets."""
     sides = (baseline, expanded)
     return (
@@ -78,7 +80,7 @@ def for_seed(checks: tuple[Check, ...], seed: int) -> tuple[Check, ...]:
     return tuple(c if c.passed else replace(c, words=f"seed {seed}: {c.words}") for c in checks)
 
 
-def check_code(sides: Sequence[Side]) -> Check:
+def check_code(sides: Sequence[ComparedRun]) -> Check:
     """Were all runs of the model, of both arms, every seed and every attempt, trained by the same code, and are they
     of the same size? Runs of other programs are left out, and so are runs that did not record their code."""
     ours = [side for side in sides if not side.state.spec.imported]
@@ -99,7 +101,7 @@ def check_code(sides: Sequence[Side]) -> Check:
     return Check("same model", True, words)
 
 
-def version_notes(sides: Sequence[Side]) -> tuple[str, ...]:
+def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
     """Libraries whose versions differ between runs or attempts; figures may differ by rounding."""
     ours = [side for side in sides if not side.state.spec.imported]
     libraries = dict.fromkeys(name for side in ours for start in side.starts for name in start.versions)
@@ -112,7 +114,7 @@ def version_notes(sides: Sequence[Side]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _by_value(values: Iterable[tuple[Side, V]]) -> dict[V, list[str]]:
+def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
     """The runs that have each value, by label and seed; what is not known (empty, 0) is left out."""
     found: dict[V, list[str]] = {}
     for side, value in values:
@@ -151,12 +153,12 @@ def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_scores(sides: tuple[Side, Side]) -> Check:
+def _check_scores(sides: tuple[ComparedRun, ComparedRun]) -> Check:
     faults = [f"{side.label}: {side.fault}" for side in sides if side.fault]
     return Check("held-out scores", not faults, "; ".join(faults) or "both runs finished and their scores are intact")
 
 
-def _check_windows(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
+def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
     expected = _split_of(campaign, sides)
     other = [s.label for s in sides if not s.fault and s.scores_fingerprint != expected]
     windows = sides[0].state.spec.heldout_windows if campaign.folds else campaign.heldout_windows
@@ -169,12 +171,12 @@ def _check_windows(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
     )
 
 
-def _split_of(campaign: Campaign, sides: tuple[Side, Side]) -> str:
+def _split_of(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> str:
     """Fingerprint of the held-out windows that both arms must share; with folds, of their seed's fold."""
     return sides[0].state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
 
 
-def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
+def _check_disjoint(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
     expected = _split_of(campaign, sides)
     unproven = [s.label for s in sides if s.state.spec.split_fingerprint != expected]
     return Check(
@@ -186,7 +188,7 @@ def _check_disjoint(campaign: Campaign, sides: tuple[Side, Side]) -> Check:
     )
 
 
-def _named_by_hand(sides: tuple[Side, Side]) -> str:
+def _named_by_hand(sides: tuple[ComparedRun, ComparedRun]) -> str:
     """What the answer rests on for runs of another trainer: the vectors it was given, or the file a person named."""
     if any(side.state.spec.own_trainer for side in sides):
         return " among those its own trainer was given"
@@ -210,7 +212,7 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
     )
 
 
-def _check_metric(sides: tuple[Side, Side]) -> Check:
+def _check_metric(sides: tuple[ComparedRun, ComparedRun]) -> Check:
     other = [f"{s.label} version {s.scores_version}" for s in sides if s.scores_version not in (None, METRIC)]
     return Check(
         "metric",
@@ -234,7 +236,7 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
     return Check("vector space", True, words + known.get(data.same_space, ""))
 
 
-def _check_start(sides: tuple[Side, Side]) -> Check:
+def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
     continued = [side.label for side in sides if not side.own_start]
     foreign = [side.label for side in sides if side.state.spec.imported]
     believed = f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""

@@ -15,18 +15,26 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.formats.data_facts import read_data_facts, read_trivial
+from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Started, decode_event
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import unknown
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.numbers import plural
-from lvmtui.verdict.comparable import Side, check_code, checks_of, contention_notes, for_seed, merged, version_notes
+from lvmtui.verdict.comparable import (
+    ComparedRun,
+    check_code,
+    checks_of,
+    contention_notes,
+    for_seed,
+    merged,
+    version_notes,
+)
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows
@@ -51,12 +59,12 @@ def write_comparison(state: CampaignState, model: str) -> None:
 
 def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
     """The comparison over the seeds that are complete."""
-    inputs, data, campaign = inputs_of(state, model), read_data_facts(state.dir.check), state.campaign
+    inputs, data, campaign = inputs_of(state, model), find_document(DataFacts, state.dir.check), state.campaign
     pairs: list[Pair] = []
     scored: list[ScoredPair] = []
     checks: list[tuple[Check, ...]] = []
     shared: list[tuple[str, ...]] = []
-    all_sides: list[Side] = []
+    all_sides: list[ComparedRun] = []
     for seed, *views in complete_pairs(state, model):
         scores, sides = zip(*(_side(view) for view in views), strict=True)
         all_sides += sides
@@ -165,11 +173,11 @@ def _alike(scored: list[ScoredPair], pairs: int, *, folds: bool) -> bool:
     )
 
 
-def _side(view: RunView) -> tuple[WindowScores | None, Side]:
+def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
     """A finished run's scores, if they are what it vouched for, and what the checks need."""
     assert view.state and view.finished
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
-    return scores, Side(
+    return scores, ComparedRun(
         state=view.state,
         starts=_starts(view.folder.events),
         scores_version=scores.version if scores else None,
@@ -204,13 +212,13 @@ def _starts(events: Path) -> tuple[Started, ...]:
 
 
 def trivial_scores(
-    state: CampaignState, model: str, seed: int, windows: int, arms: Sequence[Arm] = ARMS
-) -> dict[Arm, dict[str, TrivialScores]]:
+    state: CampaignState, model: str, seed: int, windows: int, arms: Sequence[ArmName] = ARMS
+) -> dict[ArmName, dict[str, TrivialScores]]:
     """Each arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
-    found: dict[Arm, dict[str, TrivialScores]] = {}
+    found: dict[ArmName, dict[str, TrivialScores]] = {}
     for arm in arms:
         path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
-        facts = read_trivial(path)
+        facts = find_document(TrivialBaselines, path)
         view = next((v for v in state.runs if v.state and v.planned.seed == seed and not v.state.spec.imported), None)
         wanted = view.state.spec.split_fingerprint if view and view.state else state.campaign.split_fingerprint
         if facts is None or facts.fingerprint != wanted:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from lvmtui.formats.data_facts import TrivialBaselines, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState, RunView
 
 REVISION = 4
@@ -29,7 +30,7 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
     return tuple(pairs)
 
 
-def context_pairs(state: CampaignState, model: str, arm: Arm) -> tuple[tuple[int, RunView, RunView], ...]:
+def context_pairs(state: CampaignState, model: str, arm: ArmName) -> tuple[tuple[int, RunView, RunView], ...]:
     """(seed, run with the next shorter context, run of the model) of each seed whose two runs have finished."""
     shorter = state.campaign.with_shorter(model)
     found = [
@@ -55,16 +56,16 @@ def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
     scores, campaign = state.dir.baseline_scores, state.campaign
     planned = [view.planned for view in state.runs]
     paths = {p.run: scores(p.arm, campaign.fold_of(p.seed), campaign.shorter(p.model)) for p in planned}
-    documents = {path: read_trivial(path) for path in dict.fromkeys(paths.values())}
+    documents = {path: find_document(TrivialBaselines, path) for path in dict.fromkeys(paths.values())}
     return {run: documents[path] for run, path in paths.items()}
 
 
-def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines | None]) -> dict[Arm, float]:
+def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines | None]) -> dict[ArmName, float]:
     """Validation cosine of the context mean by arm, averaged over folds.
 
     Arms where it is unknown are left out. Empty for a campaign of several contexts.
     """
-    found: dict[Arm, float] = {}
+    found: dict[ArmName, float] = {}
     if state.campaign.contexts:
         return found
     for arm in ARMS:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.formats.results import STRATA, ArmScores, Effects, Estimate, Population, Retrieval, Skill, Stratum
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.verdict.interval import Booleans, Design, Floats, Integers, rounded
 
 LEAST_COSINE = 1e-6
@@ -52,9 +52,9 @@ class TrivialScores:
 class ScoredPair:
     """The scores of one seed's two runs, on the same windows."""
 
-    scores: Mapping[Arm, WindowScores]
-    validation: Mapping[Arm, float]
-    trivial: Mapping[Arm, Mapping[str, TrivialScores]]
+    scores: Mapping[ArmName, WindowScores]
+    validation: Mapping[ArmName, float]
+    trivial: Mapping[ArmName, Mapping[str, TrivialScores]]
     """By the name of the trivial baseline, as far as they are there."""
 
     def on(self, population: Population) -> ScoredPair:
@@ -93,7 +93,7 @@ class Figures:
         self.folds = folds
         clusters = [pair.scores["baseline"].cluster for pair in pairs]
         self.design = Design(clusters if folds else clusters[:1], cap)
-        self.cosines: dict[Arm, list[Floats]] = {
+        self.cosines: dict[ArmName, list[Floats]] = {
             arm: [pair.scores[arm].cosine.astype(np.float64) for pair in pairs] for arm in ARMS
         }
 
@@ -102,8 +102,7 @@ class Figures:
         chosen = [part for pair in self.pairs if len((part := pair.on(population)).scores["baseline"].window)]
         return Figures(chosen, self.cap, folds=self.folds) if chosen else None
 
-    def mean(self, arm: Arm) -> float:
-        """Weighted mean cosine of an arm."""
+    def mean(self, arm: ArmName) -> float:
         return self._mean(self.cosines[arm])
 
     def change(self) -> Estimate:
@@ -166,7 +165,7 @@ class Figures:
             )
         return tuple(found)
 
-    def arm(self, arm: Arm) -> ArmScores:
+    def arm(self, arm: ArmName) -> ArmScores:
         scores, cosines = [pair.scores[arm] for pair in self.pairs], self.cosines[arm]
         by_seed = self._seed_means(cosines)
 
@@ -191,7 +190,7 @@ class Figures:
 
     # Parts ------------------------------------------------------------------------------------------------------------
 
-    def _skill(self, arm: Arm, cosines: list[Floats], trivial: Mapping[str, float]) -> Skill | None:
+    def _skill(self, arm: ArmName, cosines: list[Floats], trivial: Mapping[str, float]) -> Skill | None:
         """Against the trivial baseline that comes nearest to the truth on these windows."""
         if not trivial:
             return None
@@ -205,12 +204,12 @@ class Figures:
         gains = self._pooled([m - t for m, t in zip(mine, theirs, strict=True)])
         return self.design.estimate(gains, self._seed_means(mine))
 
-    def _trivial_names(self, arm: Arm) -> list[str]:
+    def _trivial_names(self, arm: ArmName) -> list[str]:
         """Trivial baselines that every pair has."""
         first, *others = (pair.trivial.get(arm, {}) for pair in self.pairs)
         return [name for name in first if all(name in other for other in others)]
 
-    def _trivial_ranks(self, arm: Arm, name: str) -> list[Integers]:
+    def _trivial_ranks(self, arm: ArmName, name: str) -> list[Integers]:
         return [rank for pair in self.pairs if (rank := pair.trivial[arm][name].rank) is not None]
 
     @property

@@ -59,20 +59,15 @@ class Design:
         self.windows = sum(map(len, clusters))
         every = np.concatenate([a * f.share for a, f in zip(self.share, folds, strict=True)])
         self.effective_clusters = effective(every)
-        self.cluster_df = self._cluster_df()
-
-    def _cluster_df(self) -> float:
-        if any(len(fold.sizes) == 1 for fold in self._folds):
-            return 0.0
-        # Rounded, so that four equal clusters have 3 and not a little less.
-        return round(float(bell_mccaffrey((fold.share for fold in self._folds), self.share)), 9)
+        self.cluster_df = 0.0
+        if all(len(fold.sizes) > 1 for fold in folds):
+            # Rounded, so that four equal clusters have 3 and not a little less.
+            self.cluster_df = round(float(bell_mccaffrey((fold.share for fold in folds), self.share)), 9)
 
     def mean(self, scores: Sequence[Floats]) -> float:
         """The weighted mean of `scores`, one array (W,) per fold."""
-        return float(sum(a * m for a, m in zip(self.share, self.fold_means(scores), strict=True)))
-
-    def fold_means(self, scores: Sequence[Floats]) -> list[float]:
-        return [float(f.share @ _cluster_means(f, s)) for f, s in zip(self._folds, scores, strict=True)]
+        means = (float(f.share @ _cluster_means(f, s)) for f, s in zip(self._folds, scores, strict=True))
+        return float(sum(a * m for a, m in zip(self.share, means, strict=True)))
 
     def effects(self, scores: Sequence[Floats], seed_means: Sequence[Floats] = (), unit: float = 1.0) -> Effects:
         """The mean of `scores` (one array (W,) per fold) in `unit`s, with what makes its error.

@@ -182,7 +182,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Curve:
+class FittedCurve:
     """The fitted curve of one model: the rest of the fit for each of the C exponents tried."""
 
     measured: Measured
@@ -304,7 +304,7 @@ def _shape(times: Floats, c: float) -> Floats:
     return np.asarray((2.0 ** (-c * steps) - 1) / (1 - 2.0**-c) if c > 0 else -steps)
 
 
-def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
+def fit(measured: Measured, exponents: Floats | None = None) -> FittedCurve:
     """Fit the curve to S >= 3 sizes. Raises ValueError for fewer."""
     sizes = len(measured.error)
     if sizes < LEAST_SIZES:
@@ -329,7 +329,7 @@ def fit(measured: Measured, exponents: Floats | None = None) -> Curve:
     left = sizes - (3 if len(exponents) > 1 else 2)
     p = float(stats.f.sf(min(misfit) / left, left, df)) if left > 0 and df > 0 else 1.0
     widened = float(np.sqrt(min(misfit) / left)) if p < SCATTER else 1.0
-    return Curve(
+    return FittedCurve(
         measured=measured,
         exponents=exponents,
         weights=np.array(weights),

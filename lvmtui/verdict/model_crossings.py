@@ -10,7 +10,7 @@ from scipy import stats
 
 from lvmtui.formats.learning_curve import Leader, MoreForLess, Overtaking
 from lvmtui.formats.results import ALPHA, LEAST_DF
-from lvmtui.verdict.learning_curve import FACTORS, Curve, Floats, Measured, fit
+from lvmtui.verdict.learning_curve import FACTORS, FittedCurve, Floats, Measured, fit
 
 STEPS = 121
 
@@ -62,7 +62,7 @@ def overtaking(one: str, other: str, difference: Measured) -> Overtaking | None:
     return Overtaking(before, after, value, low, high)
 
 
-def more_for_less(smaller: str, larger: str, curve: Curve, target: Measured) -> MoreForLess | None:
+def more_for_less(smaller: str, larger: str, curve: FittedCurve, target: Measured) -> MoreForLess | None:
     """What the smaller model, of this `curve`, needs to equal the larger one, which is `target`; None where it is not
     known to be worse at the largest size, or its curve cannot be carried on.
 

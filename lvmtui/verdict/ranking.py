@@ -13,7 +13,7 @@ from functools import lru_cache
 from statistics import fmean
 
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
@@ -55,7 +55,10 @@ def table_of(
     level = joint.level if joint else joint_level(_independent(len(tested)))
     rows = ranked([_judged(row, level, labels[0], tested=len(tested)) for row in drafts])
     changes = [row.change for row in rows if row.rank is not None and row.change is not None]
-    primary = _average(fair, joint.average) if joint and len(fair) > 1 else None
+    primary = None
+    if joint and len(fair) > 1:
+        word = verdict(joint.average, seeds=min(row.seeds for row in fair))
+        primary = Average(joint.average, word, tuple(row.model for row in fair), chances(joint.average))
     return Table(
         labels=labels,
         rows=tuple(rows),
@@ -111,11 +114,6 @@ def _together(effects: tuple[Effects, ...]) -> _Together:
 def _independent(models: int) -> Matrix:
     """Correlations where errors are not known by article: none, which makes intervals the widest."""
     return tuple(tuple(float(i == j) for j in range(models)) for i in range(models))
-
-
-def _average(rows: Sequence[Row], estimate: Estimate) -> Average:
-    word = verdict(estimate, seeds=min(row.seeds for row in rows))
-    return Average(estimate, word, tuple(row.model for row in rows), chances(estimate))
 
 
 def _sources_together(rows: Sequence[Row]) -> tuple[list[Row], tuple[SourceAverage, ...]]:
@@ -228,7 +226,7 @@ def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) 
     """Cosines with the weights of the comparisons, as soon as there is one; before that the plain means."""
     campaign = state.campaign
 
-    def cosines(arm: Arm) -> dict[str, float]:
+    def cosines(arm: ArmName) -> dict[str, float]:
         """By name, over all contexts; a predictor that depends on the context has one row for each of several."""
         found: dict[str, float] = {}
         for context in campaign.contexts or (campaign.context,):
@@ -237,7 +235,7 @@ def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) 
                 found[f"{name}@{context}" if differs else name] = value
         return found
 
-    def of_context(arm: Arm, context: int) -> dict[str, float]:
+    def of_context(arm: ArmName, context: int) -> dict[str, float]:
         mine = [row for row in rows if campaign.context_of(row.model) == context]
         judged = next((s.trivial for row in mine if (s := row.cell(arm).scores) and s.trivial), None)
         if judged is not None:

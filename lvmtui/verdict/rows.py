@@ -14,7 +14,7 @@ from statistics import fmean
 
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Failed
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
@@ -99,18 +99,18 @@ def draft_row(
 # Parts of a row ------------------------------------------------------------------------------------------------------
 
 
-def _views(state: CampaignState, model: str, arm: Arm) -> list[RunView]:
+def _views(state: CampaignState, model: str, arm: ArmName) -> list[RunView]:
     return [view for view in state.runs if (view.planned.model, view.planned.arm) == (model, arm)]
 
 
-def _label(state: CampaignState, arm: Arm) -> str:
+def _label(state: CampaignState, arm: ArmName) -> str:
     return sanitise(state.campaign.arm(arm).label, 40)
 
 
 def _cell(
     state: CampaignState,
     model: str,
-    arm: Arm,
+    arm: ArmName,
     comparison: Comparison | None,
     trivial: Trivials,
     health: Mapping[str, tuple[Finding, ...]],
@@ -237,7 +237,7 @@ def _cancelled(state: CampaignState, model: str) -> bool:
     return any(view.status.phase is Phase.CANCELLED for arm in ARMS for view in _views(state, model, arm))
 
 
-def _end_words(state: CampaignState, view: RunView | None, arm: Arm) -> str:
+def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
     label = _label(state, arm)
     if view is None or view.state is None:
         return f"{label} is missing"
@@ -278,7 +278,9 @@ def _unjudged(view: RunView) -> str | None:
     return sanitise(view.finished.unjudged, 200) if view.finished and view.finished.unjudged else None
 
 
-def _history_verdict(state: CampaignState, model: str, cells: Mapping[Arm, ArmCell]) -> tuple[Verdict, float | None]:
+def _history_verdict(
+    state: CampaignState, model: str, cells: Mapping[ArmName, ArmCell]
+) -> tuple[Verdict, float | None]:
     change = _percent(cells["baseline"].validation, cells["expanded"].validation)
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     going_on = [view for view in views if view.state and not view.status.over and not _only_history(view)]
@@ -308,7 +310,7 @@ class PairSoFar:
 
     baseline: RunState
     expanded: RunState
-    trivial: Mapping[Arm, TrivialBaselines | None]
+    trivial: Mapping[ArmName, TrivialBaselines | None]
 
 
 def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyChange | None:
@@ -324,7 +326,7 @@ def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyCh
 
 
 def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
-    runs: tuple[tuple[Arm, RunState], ...] = (("baseline", pair.baseline), ("expanded", pair.expanded))
+    runs: tuple[tuple[ArmName, RunState], ...] = (("baseline", pair.baseline), ("expanded", pair.expanded))
     done = min(_share(run) for _, run in runs)
     share = done if at is None else at
     if done < max(share, LEAST_SHARE):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from statistics import fmean
 
@@ -25,24 +26,24 @@ from lvmtui.formats.learning_curve import (
     Worth,
 )
 from lvmtui.formats.results import STRATA
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
 from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
-from lvmtui.verdict.figures import WindowScores
+from lvmtui.verdict.figures import TrivialScores, WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
-from lvmtui.verdict.learning_curve import Curve, Floats, Measured, fit, measure
+from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
 from lvmtui.verdict.ranking import health_by_run
 from lvmtui.verdict.rows import UNFIT
 
 DRAWN = 48
 """Points of a curve, for pictures."""
-Cells = Mapping[tuple[Arm, int], WindowScores]
+Cells = Mapping[tuple[ArmName, int], WindowScores]
 """A model's scores by arm and seed."""
 
 
@@ -55,11 +56,11 @@ def write_curves(state: CampaignState) -> None:
 class _Judged:
     """A model with the sizes and seeds its curve is made of."""
 
-    arms: tuple[Arm, ...]
+    arms: tuple[ArmName, ...]
     seeds: tuple[int, ...]
     measured: Measured | None
     """None with fewer than two sizes."""
-    curve: Curve | None
+    curve: FittedCurve | None
     document: ModelCurve
 
 
@@ -118,7 +119,7 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
 
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     campaign = state.campaign
-    cells: dict[tuple[Arm, int], WindowScores] = {}
+    cells: dict[tuple[ArmName, int], WindowScores] = {}
     missing: list[str] = []
     coming = 0
     for view in (v for v in state.runs if v.planned.model == model):
@@ -131,15 +132,13 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
             seed = f" seed {view.planned.seed}" if len(campaign.seeds) > 1 else ""
             missing.append(f"{campaign.arm(view.planned.arm).label}{seed}: {fault}")
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
-    cells = {key: cells[key] for arm in arms for seed in seeds if (key := (arm, seed))}
     measured: Measured | None = None
-    curve: Curve | None = None
+    curve: FittedCurve | None = None
     points: tuple[Point, ...] = ()
     if len(arms) > 1:
-        design = _design(state, arms, seeds, cells)
-        windows = [fmean(_windows(state, model, arm, seed) for seed in seeds) for arm in arms]
-        measured = measure(design, windows, [_pooled(state, cells, arm, seeds) for arm in arms])
-        points = _points(state, model, arms, seeds, cells, measured, design)
+        grid = _Grid(state, model, arms, seeds, cells)
+        measured = grid.measured()
+        points = grid.points(measured)
         curve = fit(measured) if len(arms) >= LEAST_SIZES else None
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
@@ -153,10 +152,12 @@ def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[Windo
     return read_scores(view.folder.heldout, view.finished.heldout_digest)
 
 
-def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
+def _most_complete(
+    arms: Sequence[ArmName], seeds: Sequence[int], cells: Cells
+) -> tuple[tuple[ArmName, ...], tuple[int, ...]]:
     """The sizes and seeds, each with all of the others, that keep the most runs: a size that lacks a seed is left out,
     or that seed is. Among equals the one with more sizes."""
-    best: tuple[tuple[Arm, ...], tuple[int, ...]] = ((), ())
+    best: tuple[tuple[ArmName, ...], tuple[int, ...]] = ((), ())
     for count in range(len(seeds), 0, -1):
         for chosen in combinations(seeds, count):
             whole = tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen))
@@ -165,79 +166,79 @@ def _most_complete(arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> t
     return best
 
 
-def _design(state: CampaignState, arms: Sequence[Arm], seeds: Sequence[int], cells: Cells) -> Design:
-    chosen = seeds if state.campaign.folds else seeds[:1]
-    held = [cells[arms[0], seed] for seed in chosen]
-    return Design([scores.cluster[_judging(state, scores)] for scores in held], state.campaign.cluster_cap)
+@dataclass(frozen=True)
+class _Grid:
+    """A model's scores at some sizes, each with the same seeds."""
 
+    state: CampaignState
+    model: str
+    arms: Sequence[ArmName]
+    seeds: Sequence[int]
+    cells: Cells
 
-def _judging(state: CampaignState, scores: WindowScores) -> Booleans:
-    """(W,) the held-out windows that the verdict is about."""
-    judge_on = state.campaign.judge_on
-    return np.ones(len(scores.window), bool) if judge_on == "both" else scores.stratum == STRATA.index(judge_on)
+    @cached_property
+    def design(self) -> Design:
+        campaign = self.state.campaign
+        held = [self.cells[self.arms[0], seed] for seed in (self.seeds if campaign.folds else self.seeds[:1])]
+        return Design([scores.cluster[self._judging(scores)] for scores in held], campaign.cluster_cap)
 
+    def measured(self) -> Measured:
+        windows = [fmean(self._windows(arm, seed) for seed in self.seeds) for arm in self.arms]
+        return measure(self.design, windows, [self._pooled(arm, self._scores(arm)) for arm in self.arms])
 
-def _pooled(state: CampaignState, cells: Cells, arm: Arm, seeds: Sequence[int]) -> list[list[Floats]]:
-    """The cosines of a size as `measure` takes them."""
-    held = [cells[arm, seed] for seed in seeds]
-    cosines: list[Floats] = [scores.cosine[_judging(state, scores)].astype(np.float64) for scores in held]
-    return [cosines] if state.campaign.folds else [[one] for one in cosines]
-
-
-def _windows(state: CampaignState, model: str, arm: Arm, seed: int) -> int:
-    view = state.view(model, arm, seed)
-    return view.state.spec.train_windows if view and view.state else 0
-
-
-def _points(
-    state: CampaignState,
-    model: str,
-    arms: Sequence[Arm],
-    seeds: Sequence[int],
-    cells: Cells,
-    measured: Measured,
-    design: Design,
-) -> tuple[Point, ...]:
-    found = []
-    for number, (arm, whisker) in enumerate(zip(arms, measured.whiskers.tolist(), strict=True)):
-        facts = state.campaign.arm(arm)
-        trivial = _trivial(state, model, arm, seeds, cells, design)
-        against = max(trivial, key=trivial.__getitem__, default="")
-        found.append(
-            Point(
-                arm=arm,
-                label=facts.label,
-                vectors=facts.vectors,
-                windows=float(measured.windows[number]),
-                seeds=len(seeds),
-                cosine=1 - float(measured.error[number]),
-                whisker=finite(whisker),
-                trivial=trivial.get(against),
-                against=against,
+    def points(self, measured: Measured) -> tuple[Point, ...]:
+        found = []
+        for number, (arm, whisker) in enumerate(zip(self.arms, measured.whiskers.tolist(), strict=True)):
+            facts = self.state.campaign.arm(arm)
+            trivial = self._trivial(arm)
+            against = max(trivial, key=trivial.__getitem__, default="")
+            found.append(
+                Point(
+                    arm=arm,
+                    label=facts.label,
+                    vectors=facts.vectors,
+                    windows=float(measured.windows[number]),
+                    seeds=len(self.seeds),
+                    cosine=1 - float(measured.error[number]),
+                    whisker=finite(whisker),
+                    trivial=trivial.get(against),
+                    against=against,
+                )
             )
-        )
-    return tuple(found)
+        return tuple(found)
 
+    def _scores(self, arm: ArmName) -> list[WindowScores]:
+        return [self.cells[arm, seed] for seed in self.seeds]
 
-def _trivial(
-    state: CampaignState, model: str, arm: Arm, seeds: Sequence[int], cells: Cells, design: Design
-) -> dict[str, float]:
-    """Cosine of each trivial baseline of a size, weighted as the models are."""
-    by_seed: list[dict[str, Floats]] = []
-    for seed in seeds:
-        scores = cells[arm, seed]
-        found = trivial_scores(state, model, seed, len(scores.window), (arm,)).get(arm, {})
-        by_seed.append({name: one.cosine[_judging(state, scores)].astype(np.float64) for name, one in found.items()})
-    names = [name for name in by_seed[0] if all(name in other for other in by_seed)]
-    if state.campaign.folds:
-        return {name: design.mean([one[name] for one in by_seed]) for name in names}
-    return {name: fmean(design.mean([one[name]]) for one in by_seed) for name in names}
+    def _windows(self, arm: ArmName, seed: int) -> int:
+        view = self.state.view(self.model, arm, seed)
+        return view.state.spec.train_windows if view and view.state else 0
+
+    def _judging(self, scores: WindowScores) -> Booleans:
+        """(W,) the held-out windows that the verdict is about."""
+        judge_on = self.state.campaign.judge_on
+        return np.ones(len(scores.window), bool) if judge_on == "both" else scores.stratum == STRATA.index(judge_on)
+
+    def _pooled(self, arm: ArmName, of_seeds: Sequence[WindowScores | TrivialScores]) -> list[list[Floats]]:
+        """Cosines on the windows of each seed of a size, as `measure` takes them."""
+        pairs = zip(of_seeds, self._scores(arm), strict=True)
+        cosines: list[Floats] = [one.cosine[self._judging(scores)].astype(np.float64) for one, scores in pairs]
+        return [cosines] if self.state.campaign.folds else [[one] for one in cosines]
+
+    def _trivial(self, arm: ArmName) -> dict[str, float]:
+        """Cosine of each trivial baseline of a size, weighted as the models are."""
+        found = [
+            trivial_scores(self.state, self.model, seed, len(self.cells[arm, seed].window), (arm,)).get(arm, {})
+            for seed in self.seeds
+        ]
+        names = [name for name in found[0] if all(name in other for other in found)]
+        pooled = {name: self._pooled(arm, [one[name] for one in found]) for name in names}
+        return {name: fmean(map(self.design.mean, seeds)) for name, seeds in pooled.items()}
 
 
 def _document(
-    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: Curve | None
+    model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: FittedCurve | None
 ) -> ModelCurve:
-    """Figures and word of a model."""
     bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
     if curve is None:
         too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
@@ -260,12 +261,9 @@ def _document(
     )
 
 
-def _worth(curve: Curve, factor: float | None, cosine: float) -> Worth:
+def _worth(curve: FittedCurve, factor: float | None, cosine: float) -> Worth:
     """What that many times the largest size would bring; None: all that more data could."""
-    if factor is None:
-        reason = curve.refuses(2) or ("" if len(curve.exponents) > 1 else curve.refuses(10))
-    else:
-        reason = curve.refuses(factor)
+    reason = curve.refuses(factor or 2) or ("" if factor or len(curve.exponents) > 1 else curve.refuses(10))
     if reason:
         return Worth(factor, None, None, None, reason)
     gain = curve.gain(np.inf if factor is None else factor).times(100 / max(abs(cosine), 1e-6))

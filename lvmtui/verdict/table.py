@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
@@ -124,14 +124,11 @@ class ArmCell:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Words of its alarms."""
         return tuple(finding.words for finding in self.findings if finding.alarm)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model."""
-
     model: str
     title: str
     """How people write its name."""
@@ -191,7 +188,7 @@ class Row:
         """`improved, minor (+1.54 %)`; for a history the change alone."""
         return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
 
-    def cell(self, arm: Arm) -> ArmCell:
+    def cell(self, arm: ArmName) -> ArmCell:
         return self.baseline if arm == "baseline" else self.expanded
 
 
@@ -231,8 +228,6 @@ class SourceAverage:
 
 @dataclass(frozen=True)
 class Table:
-    """The ranked table."""
-
     labels: tuple[str, str]
     rows: tuple[Row, ...]
     trivial: tuple[TrivialRow, ...]

@@ -51,8 +51,6 @@ DOWN = frozenset({Word.REGRESSED, Word.LEANS_DOWN})
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word with its reason."""
-
     word: Word
     degree: str = ""
     """`slight`, `minor` or `large`, where the word is a direction shown by several seeds."""
@@ -230,6 +228,7 @@ TRIVIAL_TITLES = {
     "constant_mean": "constant mean",
     "ridge": "ridge",
 }
+"""In the order they are shown."""
 WITHOUT_ARTICLE = frozenset({"copy_last", "ridge"})
 """Names of methods; the others are things."""
 
@@ -241,8 +240,9 @@ def trivial_title(name: str) -> str:
 
 
 def short_trivial(name: str) -> str:
-    """The name in at most 12 characters, for the cell of a table."""
-    return {"mean": "context mean", "constant_mean": "constant"}.get(name, trivial_title(name))[:12]
+    """The name in at most 12 characters, and its context, for the cell of a table."""
+    name, at, context = name.partition("@")
+    return {"mean": "context mean", "constant_mean": "constant"}.get(name, trivial_title(name))[:12] + at + context
 
 
 def the_trivial(name: str) -> str:
@@ -268,7 +268,9 @@ GLOSSARY: tuple[Term, ...] = (
     Term("held-out", "windows that no run of the campaign trained or validated on; all runs are judged on them"),
     Term("cluster", "an article, or a block of about 128 consecutive vectors; it is held out as a whole"),
     Term(
-        "cosine", "cosine between predicted and true next vector, averaged over windows; 1 is perfect, higher is better"
+        "cosine",
+        "cosine between predicted and true next vector, averaged over windows; long articles weigh less, but not in a "
+        "plain mean; 1 is perfect, higher is better",
     ),
     Term("change", "held-out cosine of the expanded arm minus that of the baseline, in percent of the baseline's"),
     Term("average", "mean change over the models that were compared: the figure that answers the question"),

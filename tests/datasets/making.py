@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lvmtui.datasets.arm import Arm, file_arm
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import ArmName
 
 DIM = 24
 

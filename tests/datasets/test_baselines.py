@@ -25,9 +25,11 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.campaign import ArmFacts, Campaign, write_campaign
-from lvmtui.formats.data_facts import TRIVIAL, read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ARMS
+from lvmtui.verdict.words import TRIVIAL_TITLES
 from tests.datasets.making import arms, library, save_articles, save_sequence, walk
 
 ARTICLES = library(60)
@@ -111,7 +113,7 @@ def test_all_of_an_arm(tmp_path: Path) -> None:
     paths = save_articles(tmp_path / "b.npz", ARTICLES[:20]), save_articles(tmp_path / "e.npz", ARTICLES)
     split, (_, arm) = drawn(tmp_path, *paths)
     found, arrays = measure("expanded", arm.open(), split.expanded, split.heldout)
-    assert tuple(found.scores) == TRIVIAL
+    assert tuple(found.scores) == tuple(TRIVIAL_TITLES)
     contexts, targets = gather(split.heldout.vectors, split.heldout.starts, 5)
     assert found.scores["copy_last"].cosine == pytest.approx(float((contexts[:, 4] * targets).sum(axis=1).mean()))
     for name, scores in found.scores.items():
@@ -241,11 +243,14 @@ def test_the_process_leaves_what_the_others_read(tmp_path: Path) -> None:
     for name in ARMS:
         done = run(str(folder.path), name)
         assert done.returncode == 0, done.stderr
-        found, shared = read_baselines(folder.baseline_scores(name)), read_trivial(folder.baseline_scores(name))
+        found, shared = (
+            read_baselines(folder.baseline_scores(name)),
+            find_document(TrivialBaselines, folder.baseline_scores(name)),
+        )
         assert found is not None and shared is not None
         assert shared.arm == name and shared.fingerprint == split.facts.fingerprint
         with np.load(folder.baseline_scores(name).with_suffix(".npz"), allow_pickle=False) as arrays:
-            cosines = {n: float(arrays[f"{n}_cosine"].astype(float).mean()) for n in TRIVIAL}
+            cosines = {n: float(arrays[f"{n}_cosine"].astype(float).mean()) for n in TRIVIAL_TITLES}
         assert cosines == pytest.approx({n: s.cosine for n, s in shared.scores.items()})
         assert shared.scores["ridge"].cosine > 0.4 and len(shared.recency_weights) == 5
     assert sorted(p.name for p in folder.baselines.iterdir()) == [f"{n}.{e}" for n in ARMS for e in ("json", "npz")]

@@ -12,8 +12,8 @@ from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import check_arms, check_files
 from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.spaces import compare_spaces, main_directions
-from lvmtui.formats.data_facts import read_data_facts
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.json_codec import dump_document, encode, find_document
 from tests.datasets.making import arms, save_articles, walk
 
 OWN = 20
@@ -55,7 +55,7 @@ def test_new_rows_in_a_turned_space_are_named(tmp_path: Path, articles: list[np.
     assert found.pair.space.energy_new == pytest.approx(64 / 384, abs=0.02)
     assert any("another space" in note and words in note for note in found.notes)
     (tmp_path / "check.json").write_bytes(dump_document(encode(found)))
-    read = read_data_facts(tmp_path / "check.json")
+    read = find_document(DataFacts, tmp_path / "check.json")
     assert read is not None and read.pair is not None and read.pair.space == found.pair.space
 
 

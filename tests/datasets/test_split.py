@@ -14,8 +14,7 @@ from lvmtui.datasets.draw import SHARES, draw_split, keep_held_out
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import HeldOut, Split, effective_clusters, read_split
 from lvmtui.datasets.windows import covered
-from lvmtui.formats.spec import ARMS
-from lvmtui.formats.spec import Arm as ArmName
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
 

@@ -16,7 +16,7 @@ from lvmtui.formats import trainer_log as events
 from lvmtui.formats.campaign import ArmFacts, Campaign, CampaignIntent, PlannedRun
 from lvmtui.formats.intent import Intent
 from lvmtui.formats.json_codec import Unknown, decode, kind_of
-from lvmtui.formats.live import Answer, Job, Progress, Pulse
+from lvmtui.formats.live import EngineAnswer, Job, Progress, Pulse
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import ArmData, Imported, Recipe, RunSpec
 from lvmtui.state.campaign_reader import CampaignReader
@@ -27,7 +27,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 EVENTS = [t for t in events.Event.__args__ if t is not Unknown]
 RECORDS = [t for t in supervision.Record.__args__ if t is not Unknown]
 DOCUMENTS = [RunSpec, Imported, ArmData, Intent, Progress, Campaign, ArmFacts, PlannedRun, CampaignIntent, Identity]
-DOCUMENTS += [Pulse, Job, Answer]
+DOCUMENTS += [Pulse, Job, EngineAnswer]
 LINES = [*EVENTS, *RECORDS, events.HeldoutScores]
 EXAMPLES = re.findall(r"```json\n(.*?)```", TEXT, re.S)
 

@@ -14,10 +14,10 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import ReportedRuns
 from lvmtui.legacy.earlier_runs import read_earlier
-from lvmtui.report.make import Form, render_report
+from lvmtui.report.make import ReportForm, render_report
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from tests.ui.terminal import Terminal
 
 CAMPAIGN = "8k_vs_23k_20261128_083414"
@@ -49,7 +49,7 @@ def test_status(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_report_has_the_same_scores_and_changes(workspace: Workspace) -> None:
     before = json.loads(workspace.campaign(CAMPAIGN).report_json.read_text())["table"]["rows"]
-    now = json.loads(render_report(workspace, CAMPAIGN, Form("json")))["table"]["rows"]
+    now = json.loads(render_report(workspace, CAMPAIGN, ReportForm("json")))["table"]["rows"]
     assert [row["model"] for row in now] == [row["model"] for row in before]
     for new, old in zip(now, before, strict=True):
         assert new["change"] == pytest.approx(old["change"], abs=1e-9)
@@ -64,7 +64,7 @@ def test_its_report_tells_the_phases_of_its_runs(workspace: Workspace) -> None:
 
 
 def test_the_screen(workspace: Workspace) -> None:
-    snapshot = Source(workspace, machine=lambda: None).look()
+    snapshot = SnapshotSource(workspace, machine=lambda: None).look()
     assert snapshot is not None
     assert [run.phase for run in snapshot.runs] == [Phase.FINISHED] * 4
     assert {row.model for row in snapshot.table.rows} == {"amn", "gru"}

@@ -33,7 +33,7 @@ from lvmtui.formats.results import ReportedRuns
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.supervisor_log import Lost, decode_record
 from lvmtui.formats.trainer_log import Evaluated, Paused, decode_event
-from lvmtui.report.contents import Heldout, Report
+from lvmtui.report.contents import HeldoutSet, Report
 from lvmtui.system.errors import UserError
 
 
@@ -67,7 +67,7 @@ def test_there_are_documents_to_refuse() -> None:
 
 @pytest.mark.parametrize(
     ("part", "whole"),
-    [(Heldout, SplitFacts), (DataFacts, DataCheck), (ReportedRuns, Report)],
+    [(HeldoutSet, SplitFacts), (DataFacts, DataCheck), (ReportedRuns, Report)],
     ids=lambda cls: cls.__name__,
 )
 def test_who_reads_a_part_of_a_document_refuses_what_who_reads_all_of_it_refuses(

@@ -16,14 +16,14 @@ from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
-from lvmtui.legacy.history import History, read_history
+from lvmtui.legacy.history import ImportedHistory, read_history
 from lvmtui.legacy.importer import import_folders, size_of, with_arms
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import percent
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
 from tests.verdict.scenes import NOW, read_table
@@ -121,7 +121,7 @@ def test_from_the_command_to_status_report_screen_and_notebook(
     assert campaign_id in lvmtui_says("campaigns")
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
 
-    snapshot = Source(workspace, machine=lambda: None).look()
+    snapshot = SnapshotSource(workspace, machine=lambda: None).look()
     assert snapshot is not None and [run.phase for run in snapshot.runs] == [Phase.FINISHED] * 10
 
     campaign = lvmtui.open(workspace.root).campaign(campaign_id)
@@ -335,6 +335,6 @@ def test_sizes() -> None:
 
 def test_labels_decide_before_anything_is_written(tmp_path: Path) -> None:
     found = [read_history(folder) for folder in write_originals(tmp_path / "o")]
-    labelled: tuple[History, ...] = with_arms(found)
+    labelled: tuple[ImportedHistory, ...] = with_arms(found)
     assert sorted({h.label for h in labelled if h.label}) == ["232k", "80k"]
     assert {h.folder.name: h.label for h in labelled}["amn_20251016_133427"] == "80k"

@@ -12,7 +12,7 @@ import pytest
 
 from lvmtui.cli.commands import main
 from lvmtui.cli.trainer_test import try_trainer
-from lvmtui.cli.watch_logs import Watch, table
+from lvmtui.cli.watch_logs import Watch, log_table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
@@ -78,7 +78,7 @@ def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> Non
     assert watch.look()[0].best == 0.51
     log.unlink()
     assert watch.look()[0].best == 0.51
-    assert "\x1b" not in "".join(table(watch.look(), 0.0))
+    assert "\x1b" not in "".join(log_table(watch.look(), 0.0))
 
 
 def test_a_trainer_with_the_kit_passes_every_part(tmp_path: Path) -> None:

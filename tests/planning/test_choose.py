@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.estimate.eta import Eta
-from lvmtui.planning.choose import FULL_FROM, Choice, choose, seed_remark, with_other
+from lvmtui.planning.choose import FULL_FROM, AutoChoice, choose, seed_remark, with_other
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan
@@ -34,7 +34,7 @@ def test_auto_is_decided_by_the_data(recipe: str, size: str, windows: int, chose
 
 
 def test_a_choice_tells_its_reason_and_the_cost_of_the_other() -> None:
-    choice = Choice("size", "small", "full", "few windows")
+    choice = AutoChoice("size", "small", "full", "few windows")
     said = choice.sentence(Eta(50.0, 40.0, 60.0), Eta(2340.0, 2000.0, 2500.0))
     assert said == "size small: few windows; --size full would take about 39 m 00 s instead of 50 s"
     said = choice.sentence(Eta(50.0, 40.0, 60.0), Eta(55.0, 40.0, 70.0))

@@ -15,7 +15,8 @@ from lvmtui.datasets.proof import prove_campaign
 from lvmtui.datasets.split import read_split
 from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
-from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import read_spec
@@ -158,7 +159,7 @@ def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:
     for word in ("small", "large", "AMN, GRU", "held out", "expected", "16-d"):
         assert word in text
     weights = capped(held_out_lengths(plan.split, "both"), plan.campaign.cluster_cap)
-    assert f"as good as {effective(weights / weights.sum()):.0f} equal ones" in text, "as the verdict will weigh them"
+    assert f"worth {effective(weights / weights.sum()):.0f} of equal weight" in text, "as the verdict will weigh them"
     told = json.loads(json.dumps(plan_as_json(plan)))
     assert told["campaign"]["id"] == plan.campaign.id and len(told["runs"]) == 4 and told["expected"]["seconds"] > 0
 
@@ -293,7 +294,10 @@ def test_a_run_on_a_fold_trains_and_its_baselines_are_of_that_fold(tmp_path: Pat
     assert [fold and fold.fingerprint for fold in of_folds] == [
         read_split(folder.split_of(fold)).facts.fingerprint for fold in (1, 2)
     ]
-    assert mean == read_trivial(folder.baseline_scores("baseline")) and mean.fingerprint == campaign.split_fingerprint
+    assert (
+        mean == find_document(TrivialBaselines, folder.baseline_scores("baseline"))
+        and mean.fingerprint == campaign.split_fingerprint
+    )
     cosines = [fold.scores["mean"].cosine for fold in of_folds if fold]
     assert min(cosines) <= mean.scores["mean"].cosine <= max(cosines)
     before = folder.baseline_scores("baseline", 2).stat().st_mtime_ns

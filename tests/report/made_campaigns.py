@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_trivial
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.legacy.importer import import_folders
 from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import mark_of, page_of
+from lvmtui.report.page import page_of, report_mark
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 from tests.factory import State, planned_run
 from tests.history import START, Curve
@@ -60,12 +61,12 @@ def below_trivial(root: Path) -> Scene:
 
 
 def half_cancelled(root: Path) -> Scene:
-    gone: dict[tuple[str, Arm], State] = {(m, arm): "cancelled" for m in ("gru", "transformer") for arm in ARMS}
+    gone: dict[tuple[str, ArmName], State] = {(m, arm): "cancelled" for m in ("gru", "transformer") for arm in ARMS}
     return _judged(root, {m: FIVE[m] for m in ("amn", "lstm", "gru", "transformer")}, states=gone)
 
 
 def failed_baseline(root: Path) -> Scene:
-    curves: dict[tuple[str, Arm], Curve] = {("transformer", "baseline"): Curve(0.12, start=0.05, noise=0.0)}
+    curves: dict[tuple[str, ArmName], Curve] = {("transformer", "baseline"): Curve(0.12, start=0.05, noise=0.0)}
     return _judged(root, {**UP, "transformer": (0.12, 0.52)}, curves=curves)
 
 
@@ -74,7 +75,7 @@ def one_seed(root: Path) -> Scene:
 
 
 def retrieval_falls(root: Path) -> Scene:
-    curves: dict[tuple[str, Arm], Curve] = {
+    curves: dict[tuple[str, ArmName], Curve] = {
         (model, arm): Curve(best, seed=1, ranks=0.25 if arm == "baseline" else 0.4)
         for model, cosines in UP.items()
         for arm, best in zip(ARMS, cosines, strict=True)
@@ -83,7 +84,7 @@ def retrieval_falls(root: Path) -> Scene:
 
 
 def sources_disagree(root: Path) -> Scene:
-    curves: dict[tuple[str, Arm], Curve] = {
+    curves: dict[tuple[str, ArmName], Curve] = {
         (model, "expanded"): Curve(best, seed=1, new_source=0.03) for model, (_, best) in UP.items()
     }
     return _judged(root, UP, curves=curves)
@@ -117,7 +118,7 @@ def golden_page(name: str, root: Path) -> str:
     runs = tuple(replace(r, imported_from=r.imported_from.replace(str(root), "/somewhere")) for r in report.runs)
     plan = replace(report.campaign_facts, created=START, by="ada@analytical")
     report = replace(report, runs=runs, campaign_facts=plan)
-    text = markdown(page_of(report), mark=mark_of(report))
+    text = markdown(page_of(report), mark=report_mark(report))
     return re.sub(rf"(?<=_){re.escape(campaign.stamp)}", "20261122_134500", text)
 
 
@@ -142,10 +143,10 @@ def _judged(root: Path, cosines: Mapping[str, tuple[float, float]], **options: o
     return workspace, campaign
 
 
-def _write_trivial_scores(workspace: Workspace, campaign: Campaign, arm: Arm) -> None:
+def _write_trivial_scores(workspace: Workspace, campaign: Campaign, arm: ArmName) -> None:
     """Window by window, as hard as for a trained model, with the means that the document has."""
     path = workspace.campaign(campaign.id).baseline_scores(arm)
-    facts = read_trivial(path)
+    facts = find_document(TrivialBaselines, path)
     assert facts is not None
     runs = [workspace.run(planned_run(campaign, model, a)) for model in campaign.models for a in ARMS]
     with np.load(next(run.heldout for run in runs if run.heldout.exists())) as arrays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lvmtui.formats.results import ArmScores, Estimate, Retrieval, Skill
-from lvmtui.report.costs import Cost
+from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question
 from lvmtui.verdict.cross_checks import moves
 from lvmtui.verdict.health import Finding
@@ -14,7 +14,7 @@ from lvmtui.verdict.words import Word
 from tests.verdict.tables import made_row, made_table
 
 MODELS = ("a", "b", "c", "d", "e")
-COSTS = {model: Cost(1000 * 2**i, 1.0 + i) for i, model in enumerate(MODELS)}
+COSTS = {model: UseCost(1000 * 2**i, 1.0 + i) for i, model in enumerate(MODELS)}
 
 
 def row(model: str, change: float, expanded: float, word: Word = Word.IMPROVED, *findings: Finding) -> Row:

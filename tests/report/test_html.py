@@ -10,7 +10,7 @@ import pytest
 
 from lvmtui.report.blocks import Bar, Bullets, Code, Figure, Heading, Paragraph, Strong, table
 from lvmtui.report.html import html
-from lvmtui.report.make import Form, write_report
+from lvmtui.report.make import ReportForm, write_report
 from tests.report.browser import measure, needs_chromium
 from tests.report.made_campaigns import SCENES
 
@@ -42,7 +42,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of five models with three seeds."""
     root = tmp_path_factory.mktemp("html").resolve()
     workspace, campaign = SCENES["all_improve"](root)
-    return write_report(workspace, campaign.id, Form("html"), root / "report.html")
+    return write_report(workspace, campaign.id, ReportForm("html"), root / "report.html")
 
 
 def test_text_stays_text() -> None:

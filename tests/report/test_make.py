@@ -19,7 +19,7 @@ import pytest
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.results import read_comparison
 from lvmtui.report.csv_table import table_csv
-from lvmtui.report.make import Form, publish, render_report, write_report
+from lvmtui.report.make import ReportForm, publish, render_report, write_report
 from lvmtui.system.errors import UserError
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, report_of
@@ -76,14 +76,12 @@ def test_curves_are_small_files_beside_it(tmp_path: Path) -> None:
 def test_rendered_and_written_are_the_same(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     assert write_report(workspace, campaign.id) == workspace.final_comparison(campaign)
-    assert write_report(workspace, campaign.id, Form("json")) == workspace.campaign(campaign.id).report_json
+    assert write_report(workspace, campaign.id, ReportForm("json")) == workspace.campaign(campaign.id).report_json
     out = tmp_path / "mine.csv"
-    assert write_report(workspace, campaign.id, Form("csv"), out) == out
-    assert out.read_text() == render_report(workspace, campaign.id, Form("csv"))
-    with pytest.raises(UserError, match="--format 'mdd' is not known"):
-        render_report(workspace, campaign.id, Form("mdd"))
+    assert write_report(workspace, campaign.id, ReportForm("csv"), out) == out
+    assert out.read_text() == render_report(workspace, campaign.id, ReportForm("csv"))
     with pytest.raises(UserError, match=r"--output .* cannot be written"):
-        write_report(workspace, campaign.id, Form("md"), tmp_path / "nowhere" / "x.md")
+        write_report(workspace, campaign.id, ReportForm("md"), tmp_path / "nowhere" / "x.md")
 
 
 def test_a_report_goes_through_links_and_into_pipes_and_replaces_neither(tmp_path: Path) -> None:
@@ -91,11 +89,11 @@ def test_a_report_goes_through_links_and_into_pipes_and_replaces_neither(tmp_pat
     real, link, pipe = tmp_path / "real.csv", tmp_path / "link.csv", tmp_path / "pipe"
     real.write_text("before")
     link.symlink_to(real)
-    write_report(workspace, campaign.id, Form("csv"), link)
-    assert link.is_symlink() and real.read_text() == render_report(workspace, campaign.id, Form("csv"))
+    write_report(workspace, campaign.id, ReportForm("csv"), link)
+    assert link.is_symlink() and real.read_text() == render_report(workspace, campaign.id, ReportForm("csv"))
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_report(workspace, campaign.id, Form("csv"), pipe)
+    write_report(workspace, campaign.id, ReportForm("csv"), pipe)
     assert os.read(reader, 1 << 16) == real.read_bytes() and pipe.is_fifo()
     os.close(reader)
 
@@ -104,7 +102,7 @@ def test_where_a_workspace_may_only_be_read_the_report_goes_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"]}, seeds=(1,))
-    expected = render_report(workspace, campaign.id, Form("csv"))
+    expected = render_report(workspace, campaign.id, ReportForm("csv"))
     workspace.campaign(campaign.id).comparison("amn").unlink()
 
     def refuse(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -112,16 +110,16 @@ def test_where_a_workspace_may_only_be_read_the_report_goes_elsewhere(
             raise OSError(errno.EROFS, "Read-only file system", str(path))
         path.write_bytes(content)
 
-    for module in ("lvmtui.report.make", "lvmtui.verdict.compare", "lvmtui.system.files"):
+    for module in ("lvmtui.report.make", "lvmtui.formats.json_codec", "lvmtui.system.files"):
         monkeypatch.setattr(f"{module}.replace_file", refuse)
     with pytest.raises(UserError, match=r"Read-only file system.*--output"):
         write_report(workspace, campaign.id)
     monkeypatch.undo()
     write_report(workspace, campaign.id)
-    for module in ("lvmtui.report.make", "lvmtui.verdict.compare", "lvmtui.system.files"):
+    for module in ("lvmtui.report.make", "lvmtui.formats.json_codec", "lvmtui.system.files"):
         monkeypatch.setattr(f"{module}.replace_file", refuse)
     out = tmp_path / "out.csv"
-    assert write_report(workspace, campaign.id, Form("csv"), out) == out
+    assert write_report(workspace, campaign.id, ReportForm("csv"), out) == out
     assert out.read_text() == expected
 
 
@@ -157,11 +155,11 @@ def test_a_report_that_is_exported_takes_its_pictures_along(tmp_path: Path) -> N
     workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"], "gru": UP["gru"]}, seeds=(1,))
     out = tmp_path / "mail" / "report.md"
     out.parent.mkdir()
-    write_report(workspace, campaign.id, Form("md"), out)
+    write_report(workspace, campaign.id, ReportForm("md"), out)
     linked = re.findall(r"!\[.*?\]\((.*?)\)", out.read_text())
     assert linked == [f"curves/{campaign.id}/amn.svg", f"curves/{campaign.id}/gru.svg"]
     assert all((out.parent / link).read_text().startswith("<svg") for link in linked)
-    write_report(workspace, campaign.id, Form("csv"), tmp_path / "mail" / "table.csv")
+    write_report(workspace, campaign.id, ReportForm("csv"), tmp_path / "mail" / "table.csv")
     assert sorted(path.name for path in out.parent.iterdir()) == ["curves", "report.md", "table.csv"]
 
 
@@ -195,7 +193,7 @@ def test_markdown_can_hold_its_pictures(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path / "w", {"amn": UP["amn"]}, seeds=(1,))
     out = tmp_path / "alone" / "report.md"
     out.parent.mkdir()
-    write_report(workspace, campaign.id, Form(self_contained=True), out)
+    write_report(workspace, campaign.id, ReportForm(self_contained=True), out)
     held = re.search(r"!\[AMN\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", out.read_text())
     assert held and ET.fromstring(base64.b64decode(held[1])).tag.endswith("svg")
     assert list(out.parent.iterdir()) == [out]

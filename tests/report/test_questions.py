@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.report.advice import recommendations
-from lvmtui.report.costs import Cost
+from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import questions, rank_correlation
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Word
@@ -75,7 +75,7 @@ def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
 
 
 def test_what_is_cheaper_is_not_held_against_the_largest() -> None:
-    costs = {"a": Cost(100, 1.0), "e": Cost(400, 0.7)}
+    costs = {"a": UseCost(100, 1.0), "e": UseCost(400, 0.7)}
     said = answers(questions(table(row("a", 1, 0.52), row("e", 1, 0.51)), costs))
     assert said["Is the largest model worth its cost?"] == (
         "No: e has .5100, a .5200, for 4.0 times the parameters, but only 0.7 times the latency."
@@ -121,6 +121,6 @@ def test_any_table_is_answered_in_whole_sentences(given_rows: list[tuple[float, 
     rows = [row(f"m{i}", change, cosine, word) for i, (change, cosine, word) in enumerate(given_rows)]
     rows = [replace(r, change=None) if r.verdict.word is Word.NOT_COMPARABLE else r for r in rows]
     one = table(*rows)
-    for question in questions(one, {r.model: Cost(1000 + i, None) for i, r in enumerate(rows)}):
+    for question in questions(one, {r.model: UseCost(1000 + i, None) for i, r in enumerate(rows)}):
         assert question.answer.endswith(".") and question.answer.split()[-1] != "None" and "nan" not in question.answer
     assert all(r.words and not r.words.endswith(".") for r in recommendations(one, {}))

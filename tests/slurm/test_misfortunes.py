@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.cli.status import status_as_text
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Failed, Finished
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
@@ -56,7 +56,7 @@ def _begin(short_of_time: SlurmWorld) -> None:
     """The minute that a time limit takes passes while the other tests run."""
 
 
-def whole(world: SlurmWorld, *arms: Arm) -> bool:
+def whole(world: SlurmWorld, *arms: ArmName) -> bool:
     """True if all (of these arms) have finished, with no step lost, doubled or out of order."""
     runs = [planned for planned in world.campaign.runs if planned.arm in (arms or ARMS)]
     endings = [(p.run, world.state(p.model, p.arm).trainer.ending) for p in runs]

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.supervisor_log import Launched, decode_record
 from lvmtui.supervisor.decide import Rules
 from lvmtui.supervisor.engines.slurm import SlurmEngine
@@ -67,12 +67,12 @@ class SlurmWorld(World):
             engine_settings={"python": (str(self.python),), **told},
         )
 
-    def job(self, model: str = "amn", arm: Arm = "baseline") -> int:
+    def job(self, model: str = "amn", arm: ArmName = "baseline") -> int:
         """Number of the run's newest job, 0 if it never had one."""
         process = self.state(model, arm).supervision.process
         return process.pid if process else 0
 
-    def launches(self, model: str = "amn", arm: Arm = "baseline") -> list[Launched]:
+    def launches(self, model: str = "amn", arm: ArmName = "baseline") -> list[Launched]:
         records = map(decode_record, self.folder(model, arm).supervision.read_bytes().splitlines())
         return [record for record in records if isinstance(record, Launched)]
 

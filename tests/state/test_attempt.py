@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lvmtui.formats.live import STALE, Answer, Job, Pulse
+from lvmtui.formats.live import STALE, EngineAnswer, Job, Pulse
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Launched, Lost, Record
 from lvmtui.formats.trainer_log import Event, Interrupted, Started
@@ -72,7 +72,7 @@ def test_a_start_that_was_not_written_down_is_the_newer_one(spec: RunSpec) -> No
 
 def pulse(waiting: bool | None, *, time: float = 2000.0, fault: str = "") -> Pulse:
     jobs = {} if waiting is None else {"amn": Job("slurm", 1, waiting, "job 1: words")}
-    return Pulse(time, 1, {"slurm": Answer(1990.0, fault)}, jobs)
+    return Pulse(time, 1, {"slurm": EngineAnswer(1990.0, fault)}, jobs)
 
 
 def test_what_the_pulse_says_of_a_run(spec: RunSpec) -> None:

@@ -19,7 +19,7 @@ from lvmtui.formats.trainer_log import (
     Started,
 )
 from lvmtui.state.run_state import RunState, apply, apply_record
-from lvmtui.supervisor.decide import Adopt, Ask, Close, GiveUp, Insist, Lose, Rules, Start, decide
+from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Rules, Start, decide
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.system.process_id import Identity
@@ -109,7 +109,7 @@ class SimulatedWorld:
                     self.starts.append(run.name)
                 case Adopt(member=member):
                     run.note(Adopted(self.now, member.identity, member.launch))
-                case Ask(reason=reason):
+                case AskToLeave(reason=reason):
                     run.asked, run.asked_by, run.insisted = self.now, generation, None
                     run.note(Signalled(self.now, "TERM", (1,), reason))
                     if not run.deaf:

@@ -25,7 +25,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
-from lvmtui.supervisor.decide import Adopt, Ask, Close, GiveUp, Insist, Lose, Start, decide, something_left_to_do
+from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Start, decide, something_left_to_do
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from tests.factory import make_campaign
@@ -149,7 +149,7 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
         run, _ = runs[action.run]
         assert not run.untouchable, "what cannot be seen is not touched"
         match action:
-            case Ask() | Insist():
+            case AskToLeave() | Insist():
                 assert run.alive
             case Adopt(member=member):
                 assert member in run.probe.members
@@ -177,7 +177,7 @@ def test_an_order_to_cancel_is_carried_out_or_under_way(data: st.DataObject, spe
                     run.asked.seconds < RULES.cancel_wait if run.asked.insisted is None else run.asked.insisted < 1
                 )
                 leaving = run.overtime is not None and run.overtime < RULES.leave_wait
-                assert isinstance(action, (Adopt, Ask, Insist)) or patient or leaving
+                assert isinstance(action, (Adopt, AskToLeave, Insist)) or patient or leaving
             else:
                 assert isinstance(action, Close) or run.status.phase is Phase.CANCELLED
 
@@ -274,12 +274,12 @@ def test_a_start_that_was_not_written_down_is_adopted(spec: RunSpec) -> None:
 def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> None:
     old = (launched(1), started(1), Paused(2.0, 10, 1.0))
     run = seen_with(spec, Intent("run", 2), *old, probe=alive(3, launch="launch-1"))
-    assert isinstance(decided(run), Ask)
+    assert isinstance(decided(run), AskToLeave)
 
 
 def test_nobody_is_taken_for_a_trainer_while_a_death_is_not_written_down(spec: RunSpec) -> None:
     run = seen_with(spec, Intent(), launched(1), started(1), probe=alive(3))
-    assert run.trainer is None and isinstance(decided(run), Ask)
+    assert run.trainer is None and isinstance(decided(run), AskToLeave)
 
 
 def test_nothing_is_begun_that_could_not_be_written_down(spec: RunSpec) -> None:
@@ -332,7 +332,7 @@ def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
         intent = Intent("cancel", 1, force=force)
         return decided(seen_with(spec, intent, launched(1), started(1), probe=alive(), asked=asked))
 
-    assert isinstance(at(None), Ask)
+    assert isinstance(at(None), AskToLeave)
     assert at(Asked(9.0, None)) is None
     assert isinstance(at(Asked(10.0, None)), Insist)
     assert at(Asked(10.5, 0.5)) is None
@@ -342,13 +342,13 @@ def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
 
 def test_a_trainer_told_to_begin_anew_is_stopped_for_it(spec: RunSpec) -> None:
     run = seen_with(spec, Intent("run", 2, restart=2), launched(1), started(1), probe=alive())
-    assert isinstance(decided(run), Ask)
+    assert isinstance(decided(run), AskToLeave)
     assert decided(seen_with(spec, Intent("run", 2), launched(1), started(1), probe=alive())) is None
 
 
 def test_a_retry_of_a_run_that_hangs_ends_it(spec: RunSpec) -> None:
     run = seen_with(spec, Intent("run", 1), launched(1), started(1), probe=alive(), stalled=True)
-    assert isinstance(decided(run), Ask)
+    assert isinstance(decided(run), AskToLeave)
 
 
 def test_a_full_disk_is_waited_for_and_a_paused_run_does_not_wait(spec: RunSpec) -> None:

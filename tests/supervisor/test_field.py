@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from lvmtui import orders
-from lvmtui.formats.json_codec import write_document
-from lvmtui.formats.started_with import StartedWith, differences, read_started_with, started_with_now
+from lvmtui.formats.json_codec import find_document, write_document
+from lvmtui.formats.started_with import StartedWith, differences, started_with_now
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.engines.local import LocalEngine
@@ -277,7 +277,7 @@ def test_each_campaign_is_started_with_what_its_own_shell_had(world: World, monk
     assert "OMP_PROC_BIND=false" in said and "CUDA_CACHE_DISABLE=1" in said
     world.until(world.training)
     assert _environment_of(world)["OMP_PROC_BIND"] == "false"
-    stored = read_started_with(folder.started_with)
+    stored = find_document(StartedWith, folder.started_with)
     assert stored is not None and stored.variables["CUDA_CACHE_DISABLE"] == "1"
 
 

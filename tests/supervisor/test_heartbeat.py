@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lvmtui.formats.live import Answer, Job, Pulse, read_pulse, write_live
+from lvmtui.formats.live import EngineAnswer, Job, Pulse, read_pulse, write_live
 from lvmtui.state.liveness import PulseReader
 from tests.supervisor.world import World
 
@@ -34,7 +34,7 @@ def test_a_reader_is_told_each_change_once(tmp_path: Path) -> None:
 def test_its_words_are_sanitised_and_a_broken_one_is_none(tmp_path: Path) -> None:
     path = tmp_path / "pulse.json"
     job = Job("slurm", 1, True, "waits \x1b]0;title\x07[/nope]", "node\x1b[2J")
-    write_live(path, Pulse(1.0, 1, {"slurm": Answer(1.0, "\x1b[31mfault")}, {"amn": job}))
+    write_live(path, Pulse(1.0, 1, {"slurm": EngineAnswer(1.0, "\x1b[31mfault")}, {"amn": job}))
     pulse = read_pulse(path)
     assert pulse is not None
     told = pulse.jobs["amn"].words + pulse.jobs["amn"].node + pulse.engines["slurm"].fault

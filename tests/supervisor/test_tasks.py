@@ -13,7 +13,7 @@ import pytest
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.supervisor import results as workers_module
 from lvmtui.supervisor.results import TRIES, Made, WorkerEnd, Workers
 from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, due, result_of
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, campaign: Campaign) -> CampaignDir:
     return Workspace(tmp_path).campaign(campaign.id)
 
 
-def outcomes(campaign: Campaign, finished: Sequence[tuple[str, Arm, int]], over: bool = False) -> list[RunOutcome]:
+def outcomes(campaign: Campaign, finished: Sequence[tuple[str, ArmName, int]], over: bool = False) -> list[RunOutcome]:
     done = set(finished)
     found = []
     for planned in campaign.runs:
@@ -43,7 +43,7 @@ def outcomes(campaign: Campaign, finished: Sequence[tuple[str, Arm, int]], over:
     return found
 
 
-def everything(campaign: Campaign) -> list[tuple[str, Arm, int]]:
+def everything(campaign: Campaign) -> list[tuple[str, ArmName, int]]:
     return [(p.model, p.arm, p.seed) for p in campaign.runs]
 
 

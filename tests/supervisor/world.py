@@ -15,7 +15,7 @@ from pathlib import Path
 from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.trainer_log import Finished
 from lvmtui.state.campaign_reader import CampaignReader, RunView
 from lvmtui.state.run_reader import RunReader
@@ -86,18 +86,18 @@ class World:
 
     # -- naming --
 
-    def run(self, model: str = "amn", arm: Arm = "baseline") -> PlannedRun:
+    def run(self, model: str = "amn", arm: ArmName = "baseline") -> PlannedRun:
         return planned_run(self.campaign, model, arm)
 
-    def folder(self, model: str = "amn", arm: Arm = "baseline") -> RunDir:
+    def folder(self, model: str = "amn", arm: ArmName = "baseline") -> RunDir:
         return self.workspace.run(self.run(model, arm))
 
     # -- doing --
 
-    def want(self, want: Want, model: str = "amn", arm: Arm = "baseline", **options: bool) -> None:
+    def want(self, want: Want, model: str = "amn", arm: ArmName = "baseline", **options: bool) -> None:
         write_intent(self.folder(model, arm).intent, want, by="test", **options)
 
-    def behave(self, model: str = "amn", arm: Arm = "baseline", **options: object) -> None:
+    def behave(self, model: str = "amn", arm: ArmName = "baseline", **options: object) -> None:
         behave(self.folder(model, arm), Behaviour(**options))  # type: ignore[arg-type]
 
     def until(self, condition: Callable[[], object]) -> None:
@@ -123,19 +123,19 @@ class World:
 
     # -- seeing --
 
-    def state(self, model: str = "amn", arm: Arm = "baseline") -> RunState:
+    def state(self, model: str = "amn", arm: ArmName = "baseline") -> RunState:
         state = RunReader(self.folder(model, arm)).refresh()
         assert state is not None
         return state
 
-    def view(self, model: str = "amn", arm: Arm = "baseline") -> RunView:
+    def view(self, model: str = "amn", arm: ArmName = "baseline") -> RunView:
         reader = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id))
         return reader.view(self.run(model, arm))
 
-    def phase(self, model: str = "amn", arm: Arm = "baseline") -> Phase:
+    def phase(self, model: str = "amn", arm: ArmName = "baseline") -> Phase:
         return self.view(model, arm).status.phase
 
-    def training(self, model: str = "amn", arm: Arm = "baseline") -> Identity | None:
+    def training(self, model: str = "amn", arm: ArmName = "baseline") -> Identity | None:
         """Its trainer, once it has said that it started and while it lives."""
         started = self.state(model, arm).trainer.started
         return started.process if started and started.process.alive() else None
@@ -166,7 +166,7 @@ class World:
         self.started.append(process)
         return process
 
-    def finished(self, model: str = "amn", arm: Arm = "baseline") -> bool:
+    def finished(self, model: str = "amn", arm: ArmName = "baseline") -> bool:
         return self.phase(model, arm) is Phase.FINISHED
 
     def whole(self) -> bool:

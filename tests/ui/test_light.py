@@ -16,8 +16,8 @@ for module in pkgutil.walk_packages(lvmtui.ui.__path__, "lvmtui.ui."):
     importlib.import_module(module.name)
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.read.snapshot import report_page
-from lvmtui.ui.read.source import Source
-snapshot = Source(Workspace(Path(sys.argv[1]))).look()
+from lvmtui.ui.read.source import SnapshotSource
+snapshot = SnapshotSource(Workspace(Path(sys.argv[1]))).look()
 assert "does the larger data set help?" in report_page(snapshot)[0].text
 heavy = {"numpy", "torch", "trainers", "pandas", "markdown_it"} & sys.modules.keys()
 sys.exit(f"loaded: {heavy}" if heavy else 0)

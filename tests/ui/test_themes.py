@@ -45,7 +45,7 @@ async def test_a_picture_of_each_theme_can_be_read(tmp_path: Path, make_app: Mak
     middle(tmp_path)
     app = make_app(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        app.use_theme(name)
+        app.theme = name
         await pilot.pause()
         await pilot.pause()
         poor = set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, Arm
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
@@ -26,8 +26,8 @@ def finished(  # noqa: PLR0913  a scene has many sides
     *,
     seeds: Sequence[int] = (1, 2, 3),
     windows: int = 2292,
-    states: Mapping[tuple[str, Arm], State] | None = None,
-    curves: Mapping[tuple[str, Arm], Curve] | None = None,
+    states: Mapping[tuple[str, ArmName], State] | None = None,
+    curves: Mapping[tuple[str, ArmName], Curve] | None = None,
     stamp: str = STAMP,
     notes: tuple[str, ...] = (),
     labels: tuple[str, str] = ("8k", "23k"),

@@ -54,8 +54,8 @@ def rows(*words: Word) -> list[Row]:
         ((CLOSE,), None, 0.1, "Whether more data helps m0 (+1.00 %, 95 % interval [+0.80, +1.20]) is too close to "
             "call."),
         ((LEANS_DOWN,), None, 0.1, f"More data seems to hurt m0 (+1.00 %, 95 % interval [+0.80, +1.20]); {ONE}."),
-        ((OPEN, OPEN), None, 0.1, "No answer yet: none of 2 models is compared yet."),
-        ((OPEN, UNFAIR, UNFAIR), None, 0.1, "No answer yet: none of 3 models is compared yet; two cannot be compared."),
+        ((OPEN, OPEN), None, 0.1, "No answer yet: none of 2 models is judged yet."),
+        ((OPEN, UNFAIR, UNFAIR), None, 0.1, "No answer yet: none of 3 models is judged yet; two cannot be compared."),
         ((UNFAIR, UNFAIR), None, 0.1, "No answer: none of 2 models allows a fair comparison."),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from lvmtui.formats.spec import Imported
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.comparable import (
-    Side,
+    ComparedRun,
     check_code,
     checks_of,
     contention_notes,
@@ -35,9 +35,9 @@ def pair(root: Path, curve: Curve | None = None) -> tuple[RunState, RunState]:
     return views[0].state, views[1].state
 
 
-def side(state: RunState, **options: object) -> Side:
+def side(state: RunState, **options: object) -> ComparedRun:
     assert state.trainer.started
-    return replace(Side(state, (state.trainer.started,), METRIC, FINGERPRINT, ""), **options)  # type: ignore[arg-type]
+    return replace(ComparedRun(state, (state.trainer.started,), METRIC, FINGERPRINT, ""), **options)  # type: ignore[arg-type]
 
 
 def with_speeds(state: RunState, speeds: list[float]) -> RunState:
@@ -126,7 +126,7 @@ def test_a_shared_machine_is_noted(tmp_path: Path) -> None:
     assert note.startswith("8k trained at 400 windows/s, 23k at 200;")
 
 
-def started_with(one: Side, **changes: object) -> Side:
+def started_with(one: ComparedRun, **changes: object) -> ComparedRun:
     """The side with one more attempt that differs from its first."""
     return replace(one, starts=(*one.starts, replace(one.starts[0], **changes)))  # type: ignore[arg-type]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.data_facts import read_trivial
-from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
@@ -281,7 +281,7 @@ def test_folds_are_judged_each_on_its_own_windows(tmp_path: Path) -> None:
             spec = replace(read_spec(run.spec), split_fingerprint=fingerprint)
             run.spec.write_bytes(dump_document(encode(spec)))
             bring_to(workspace, campaign, "amn", arm, seed, state="finished", heldout=True)
-            trivial = read_trivial(folder.baseline_scores(arm))
+            trivial = find_document(TrivialBaselines, folder.baseline_scores(arm))
             assert trivial is not None
             of_fold = replace(trivial, fingerprint=fingerprint)
             folder.baseline_scores(arm, plan.fold_of(seed)).write_bytes(dump_document(encode(of_fold)))

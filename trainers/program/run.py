@@ -269,7 +269,10 @@ class Program:
                 self._ask(leave)
         else:
             if self.suspended:
-                self._go_on()
+                self.suspended = False
+                resume_all(self._tree())
+                self.journal.say("goes on")
+                self.said.show("training")
         if self.leaving and time.monotonic() >= self.deadline:
             self.journal.say("it does not leave, and is killed")
             kill_all(self._tree)
@@ -295,12 +298,6 @@ class Program:
             self.suspended = True
             self.journal.say("suspended: its processes are stopped, their memory stays taken")
             self.said.show("suspended")
-
-    def _go_on(self) -> None:
-        self.suspended = False
-        resume_all(self._tree())
-        self.journal.say("goes on")
-        self.said.show("training")
 
     def _tree(self) -> list[Process]:
         """Every process of this attempt but ourselves."""

@@ -163,6 +163,5 @@ def titles_of_rows(by_row: Numbers, titles: Iterable[str]) -> tuple[str, ...]:
 
 
 def title_of(raw: Any) -> str:
-    """A title as it may be shown."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
     return sanitise(text, LONGEST_TITLE)

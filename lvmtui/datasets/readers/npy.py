@@ -33,8 +33,6 @@ BFLOAT16 = np.dtype("V2")
 
 @dataclass(frozen=True)
 class Header:
-    """What a .npy says about its array."""
-
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     column_major: bool = False
@@ -119,7 +117,9 @@ def float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int)
     blocks = _rows_of_columns(path, name, header, stream, rows) if header.column_major else None
     for block in blocks or _rows(path, name, header, stream, rows):
         with np.errstate(all="ignore"):  # too large for float32 becomes infinite, and is counted as such
-            yield _widened(block) if header.dtype == BFLOAT16 else block.astype(np.float32)
+            if header.dtype == BFLOAT16:  # the upper half of the bits of a float32
+                block = (block.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+            yield block.astype(np.float32, copy=False)
 
 
 def array_blocks(path: Path, name: str, stream: IO[bytes], size: int) -> Iterator[npt.NDArray[Any]]:
@@ -140,7 +140,8 @@ def _rows(path: Path, name: str, header: Header, stream: IO[bytes], rows: int) -
         data = read_exactly(stream, count * row_bytes)
         yield np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
         left -= count
-    _ends_well(path, name, stream)
+    if stream.read(1):
+        raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
 
 
 def _rows_of_columns(path: Path, name: str, header: Header, stream: IO[bytes], rows: int) -> Iterator[npt.NDArray[Any]]:
@@ -153,16 +154,6 @@ def _rows_of_columns(path: Path, name: str, header: Header, stream: IO[bytes], r
         mapped = np.memmap(copy, header.dtype, "r", shape=header.shape, order="F")
         for first in range(0, header.shape[0], rows):
             yield np.ascontiguousarray(mapped[first : first + rows])
-
-
-def _widened(block: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """bfloat16 as float32: the same bits, with zeros behind them."""
-    return (block.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-
-
-def _ends_well(path: Path, name: str, stream: IO[bytes]) -> None:
-    if stream.read(1):
-        raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
 
 
 def read_exactly(stream: IO[bytes], count: int) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvmtui.datasets.readers.source import shown
+from lvmtui.embed.documents import SUFFIXES
 from lvmtui.system.errors import UserError
 
 
@@ -94,6 +95,8 @@ def refusal(path: Path, start: bytes) -> UserError:
     if found is None:
         what = "a torch file" if start.startswith(b"PK") else ""
         found = next((f for f in FOREIGN if f.name == what), None)
+    if found is None and suffix in SUFFIXES:
+        return _texts(path, "a text")
     if found is None:
         return UserError(
             f"{shown(path)}: neither .npz, .npy, Parquet nor Arrow; save the vectors with numpy.savez or numpy.save"
@@ -105,10 +108,17 @@ def refused_folder(path: Path) -> UserError:
     """The error for a folder without anything that is read."""
     if any((path / name).exists() for name in (".zgroup", ".zarray", "zarr.json")):
         return _error(path, next(f for f in FOREIGN if f.name == "Zarr"))
+    if any(p.suffix.lower() in SUFFIXES for p in path.rglob("*")):
+        return _texts(path, "a folder of texts")
     return UserError(
         f"{shown(path)}: a folder without .npy, .parquet or .arrow files; name the file with the vectors, "
         "or a folder with a file for each document"
     )
+
+
+def _texts(path: Path, what: str) -> UserError:
+    name = shown(path)
+    return UserError(f"{name}: {what}; make vectors of it with 'lvmtui embed {name} --model MODEL -o vectors.npz'")
 
 
 def _error(path: Path, found: Foreign) -> UserError:

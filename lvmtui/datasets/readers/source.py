@@ -64,7 +64,7 @@ class SourceFacts:
     """What was taken for what, and what is not read, sanitised."""
 
 
-class Source(Protocol):
+class VectorSource(Protocol):
     """A recognised file. Reading is front to back, in bounded pieces; what is wrong raises UserError."""
 
     facts: SourceFacts

@@ -270,7 +270,6 @@ class LocalEngine:
         return {place.folder.path: ask_to_leave(self._members(place)) for place in places}
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
-        """Send KILL to all processes of the runs."""
         return {place.folder.path: kill_all(partial(self._members, place)) for place in places}
 
     def _members(self, place: Place) -> list[Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -12,7 +13,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import figure, gain_chart, has_gains, loss_chart, measure_words
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, left, right, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, joined, left, right, spread, width_of, wrapped
 from lvmtui.ui.draw.sizes import size_chart, size_words
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
@@ -52,9 +53,7 @@ def inside(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, hei
 def _run_lines(model: ModelFacts, selected: str, width: int, height: int) -> tuple[list[Line], tuple[Hit, ...]]:
     """A line a run; where several seeds would leave no room for a chart, a line an arm."""
     label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
-    arms: dict[str, list[RunFacts]] = {}
-    for run in model.runs:
-        arms.setdefault(run.arm, []).append(run)
+    arms = model.arms
     if len(model.runs) > len(arms) and len(model.runs) + CURVE + 2 > height:
         shown = [next((run for run in runs if run.name == selected), runs[0]) for runs in arms.values()]
         label = max([4, *(min(10, cell_len(run.arm_label)) for run in model.runs)])
@@ -100,9 +99,7 @@ def _state(run: RunFacts, room: int) -> list[Piece]:
 def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
     """The seeds of an arm: how many are where, their mean gain and its spread."""
     chosen = next((run for run in runs if run.name == selected), None)
-    said: dict[str, int] = {}
-    for run in runs:
-        said[run.phase.value] = said.get(run.phase.value, 0) + 1
+    said = Counter(run.phase.value for run in runs)
     gains = [run.gain for run in runs if run.gain is not None]
     mean = f"mean {words.signed(sum(gains) / len(gains))}" if gains else ""
     spread_ = f" ({words.signed(min(gains))} to {words.signed(max(gains))})" if len(gains) > 1 and width >= 60 else ""
@@ -210,16 +207,9 @@ def bar_pieces(scale: Scale, change: float, row: Row, cells: int) -> list[Piece]
     """The interval of a row around zero, with what is negligible shaded."""
     if row.interval is None:
         return [(" " * cells, "")]
-    pieces: list[Piece] = []
     style = change_style(change) if row.rank is not None else "dim"
-    for character in scale.bar(change, row.interval, cells, NEGLIGIBLE):
-        look = "dim" if character in (OUTSIDE, SHADE, ZERO) else style
-        character = " " if character == OUTSIDE else character
-        if pieces and pieces[-1][1] == look:
-            pieces[-1] = (pieces[-1][0] + character, look)
-        else:
-            pieces.append((character, look))
-    return pieces
+    drawn = scale.bar(change, row.interval, cells, NEGLIGIBLE)
+    return joined((c.replace(OUTSIDE, " "), "dim" if c in (OUTSIDE, SHADE, ZERO) else style) for c in drawn)
 
 
 def heldout_words(row: Row | None) -> str:

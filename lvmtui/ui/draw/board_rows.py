@@ -7,7 +7,7 @@ from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.curves import figure, has_gains, measure_words
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, fit, left, place, right, spread
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, cut_title, fit, left, place, right, spread
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
@@ -65,7 +65,7 @@ def _row(
     pieces: list[Piece] = [
         (glyphs.SELECTED if selected else " ", "selected"),
         (" ", ""),
-        (left(model.title if first else "", MODEL - 1) + " ", "selected" if selected else "heading"),
+        (left(cut_title(model.title, MODEL - 1) if first else "", MODEL), "selected" if selected else "heading"),
         (left(run.label, label - 1) + " ", "selected" if selected else ""),
         (f"{run.glyph} ", run.style),
         (left(run.word, _state_width(width) - 2), run.style),

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, cut, left, right
+from lvmtui.ui.draw.lines import Line, Piece, cut, joined, left, right
 
 FAR = 64
 """A curve is followed up to this many picture heights outside the picture."""
@@ -66,6 +66,11 @@ def cosine_ticks(value: float, digits: int) -> str:
 def signed_ticks(value: float, digits: int) -> str:
     """`+.012`, `0`"""
     return words.signed(value, digits) if value else "0"
+
+
+def count_ticks(value: float, digits: int) -> str:
+    """`8.3 k`"""
+    return words.count(value)
 
 
 def chart(  # noqa: PLR0913  what a plot is made of
@@ -293,7 +298,7 @@ class _Canvas:
                     cells[column : column + len(text)] = [(c, style) for c in text][: self.columns - column]
             if level := levels.get(y):
                 _lay(cells, level)
-            pieces = _pieces(cells)
+            pieces = joined(cells)
             if tail:
                 text, style = self.ends.get(y, ("", ""))
                 pieces.append((" " + left(text, tail), style))
@@ -328,17 +333,6 @@ def _merged(marks: Sequence[Level], scale: _Scale) -> dict[int, Level]:
         label = ", ".join(dict.fromkeys(filter(None, (*before, level.label))))
         found[row] = replace(level, label=f" {label} " if label else "")
     return found
-
-
-def _pieces(cells: Iterable[Piece]) -> list[Piece]:
-    """Neighbouring cells of one style joined."""
-    pieces: list[Piece] = []
-    for text, style in cells:
-        if pieces and pieces[-1][1] == style:
-            pieces[-1] = (pieces[-1][0] + text, style)
-        else:
-            pieces.append((text, style))
-    return pieces
 
 
 def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:

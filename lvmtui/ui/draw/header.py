@@ -59,10 +59,8 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
         return (f"{words.plural(paused, 'run')} paused" if paused else "all ended",)
     eta = snapshot.eta.eta
     if eta is None:
-        return (f"calibrating{glyphs.ELLIPSIS}" if snapshot.eta.runs else "time left unknown",)
+        return (snapshot.eta.unknown + glyphs.ELLIPSIS,)
     left = words.duration(eta.seconds) if wide else words.short_duration(eta.seconds)
-    if snapshot.state.held_up or not snapshot.supervised:
-        return (f"{left} of work left ({range_words(eta)})",)
     return f"{left} left ({range_words(eta)})", f"ends {words.clock(snapshot.eta.ends)}"
 
 

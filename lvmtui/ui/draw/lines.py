@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
@@ -29,8 +31,6 @@ class Hit:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a view looks like now."""
-
     lines: tuple[Line, ...]
     hits: tuple[Hit, ...] = ()
 
@@ -58,6 +58,12 @@ def cut(text: str, width: int) -> str:
     if width <= 0:
         return ""
     return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + glyphs.ELLIPSIS
+
+
+def cut_title(title: str, width: int) -> str:
+    """A model's title in at most `width` cells; its context is kept, `GraphMERT-L…@10`."""
+    name, at, context = title.rpartition("@")
+    return cut(name, width - cell_len(at + context)) + at + context if at else cut(title, width)
 
 
 def left(text: str, width: int) -> str:
@@ -127,6 +133,18 @@ def wrapped(text: str, width: int) -> list[str]:
         *full, current = chop_cells(word, max(2, width)) or [word]
         lines.extend(full)
     return [*lines, current] if current or not lines else lines
+
+
+def hanging(head: Sequence[Piece], text: str, style: str, width: int) -> list[Line]:
+    """`head` and `text` in `width` cells; what of the text has no room beside the head goes on below its beginning."""
+    indent = width_of(head)
+    first, *more = wrapped(text, max(10, width - indent))
+    return [(*head, (first, style)), *(((" " * indent, ""), (part, style)) for part in more)]
+
+
+def joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Neighbours of one style as one piece."""
+    return [("".join(text for text, _ in same), style) for style, same in groupby(pieces, key=itemgetter(1))]
 
 
 def part(lines: Sequence[Line], height: int, more: str) -> list[Line]:

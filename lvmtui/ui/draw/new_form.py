@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from lvmtui.planning.options import OPTIONS, Option
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, left, wrapped
+from lvmtui.ui.draw.lines import Line, hanging, left, wrapped
 from lvmtui.verdict.words import listed
 
 SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
@@ -46,7 +46,7 @@ NAME = 12
 
 
 @dataclass(frozen=True)
-class Form:
+class CampaignForm:
     """What has been filled in so far. What is not named is as the program proposes."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -141,119 +141,71 @@ class Answers:
     busy: str = ""
 
 
-def answer_lines(form: Form, answers: Answers, width: int) -> list[Line]:
+def answer_lines(form: CampaignForm, answers: Answers, width: int) -> list[Line]:
     """What the commands reported: faults, the plan, facts of the files."""
-    said: list[Line] = []
+    lines: list[Line] = []
     fault = form.fault or answers.fault
     if answers.busy:
-        said.extend(((f" {part}", "dim"),) for part in wrapped(f"{answers.busy}{glyphs.ELLIPSIS}", width - 3))
+        lines += [((f" {part}", "dim"),) for part in wrapped(f"{answers.busy}{glyphs.ELLIPSIS}", width - 3)]
     if fault:
-        said.extend(_fault_lines(fault, width))
-    if answers.plan and not fault:
-        said.extend(_plan_lines(answers.plan, width))
-        said.extend(_notes(answers.others, width))
-    return [*said, *_fact_lines(answers.facts, width, said_already=fault)]
+        lines += _fault_lines(fault, width)
+    elif answers.plan:
+        lines += [*_plan_lines(answers.plan, width), *_notes(answers.others, width)]
+    return [*lines, *(_fact_lines(answers.facts, width, said_already=fault) if answers.facts else ())]
 
 
-def _plan_lines(plan: dict[str, Any] | None, width: int) -> list[Line]:
+def _plan_lines(plan: dict[str, Any], width: int) -> list[Line]:
     """Runs, held-out windows, expected time, and what is worth knowing about them."""
-    if plan is None:
-        return []
-    campaign = _mapping(plan.get("campaign"))
-    split = _mapping(plan.get("split"))
-    said = [
-        (
-            "plan",
-            f"{_runs_words(plan)}, {campaign.get('size')} models, recipe {campaign.get('recipe')}, "
-            f"device {campaign.get('device')}",
-        ),
-        ("trained on", _arms_words(campaign)),
-        ("held out", f"{_number(split.get('windows'))} windows of {_number(split.get('clusters'))} articles or blocks"),
-    ]
-    if expected := _expected_words(plan):
-        said.append(("expected", expected))
-    lines = _pairs(said, width)
-    for notes in (plan.get("remarks"), campaign.get("notes")):
-        lines.extend(_notes(notes if isinstance(notes, list) else [], width))
-    return lines
+    campaign, split = plan["campaign"], plan["split"]
+    how = f"{campaign['size']} models, recipe {campaign['recipe']}, device {campaign['device']}"
+    arms = [campaign["baseline"], *campaign["between"], campaign["expanded"]]
+    said = {
+        "plan": f"{_runs_words(plan)}, {how}",
+        "trained on": listed([arm["label"] for arm in arms]),
+        "held out": f"{split['windows']:,} windows of {split['clusters']:,} articles or blocks",
+        "expected": _expected_words(plan),
+    }
+    lines = [line for name, value in said.items() for line in _named(name, value, width)]
+    return [*lines, *_notes([*plan["remarks"], *campaign["notes"]], width)]
 
 
-def plan_words(plan: dict[str, Any]) -> list[str]:
+def plan_words(plan: dict[str, Any]) -> str:
     """What to ask before it starts: how many runs, how long."""
-    expected = _expected_words(plan)
-    return [_runs_words(plan) + (f"; expected {expected}" if expected else "")]
+    return f"{_runs_words(plan)}; expected {_expected_words(plan)}"
 
 
 def _runs_words(plan: dict[str, Any]) -> str:
-    runs = plan.get("runs")
-    count = words.plural(len(runs) if isinstance(runs, list) else 0, "run")
-    return f"{count}, {_number(_mapping(plan.get('campaign')).get('jobs'))} side by side"
-
-
-def _arms_words(campaign: Mapping[str, Any]) -> str:
-    """`8k and 23k`, `3k, 8k and 23k`: the sizes that are compared."""
-    between = campaign.get("between")
-    arms = [campaign.get("baseline"), *(between if isinstance(between, list) else ()), campaign.get("expanded")]
-    return listed([str(_mapping(arm).get("label", "")) for arm in arms])
+    return f"{words.plural(len(plan['runs']), 'run')}, {plan['campaign']['jobs']} side by side"
 
 
 def _expected_words(plan: dict[str, Any]) -> str:
-    expected = _mapping(plan.get("expected"))
-    if not isinstance(seconds := expected.get("seconds"), (int, float)):
-        return ""
-    low, high = expected.get("low"), expected.get("high")
-    return words.duration(float(seconds)) + (
-        f" ({words.duration(low)} to {words.duration(high)})" if low and high else ""
-    )
+    seconds, low, high = (words.duration(plan["expected"][name]) for name in ("seconds", "low", "high"))
+    return f"{seconds} ({low} to {high})"
 
 
-def _fact_lines(facts: dict[str, Any] | None, width: int, *, said_already: str) -> list[Line]:
+def _fact_lines(facts: dict[str, Any], width: int, *, said_already: str) -> list[Line]:
     """Facts and faults of the files."""
-    if facts is None:
-        return []
     lines: list[Line] = []
-    files = facts.get("files")
-    for file in files if isinstance(files, list) else []:
-        one = _mapping(file)
-        said = (
-            f"{_number(one.get('vectors'))} {_number(one.get('dim'))}-d vectors, "
-            f"{_number(one.get('articles'))} articles, {_number(one.get('windows'))} windows"
-        )
-        if isinstance(duplicates := one.get("duplicates"), int) and duplicates:
-            said += f", {duplicates:,} duplicates"
-        if isinstance(coherence := one.get("coherence"), float):
-            said += f", cosine of neighbours {coherence:.2f}"
-        lines.extend(_pairs([(str(one.get("label", "")), said)], width))
-    faults = facts.get("faults")
-    for fault in dict.fromkeys(map(str, faults)) if isinstance(faults, list) else ():
+    for one in facts["files"]:
+        said = f"{one['vectors']:,} {one['dim']:,}-d vectors, {one['articles']:,} articles, {one['windows']:,} windows"
+        if one["duplicates"]:
+            said += f", {one['duplicates']:,} duplicates"
+        if one["coherence"] is not None:
+            said += f", cosine of neighbours {one['coherence']:.2f}"
+        lines += _named(one["label"], said, width)
+    for fault in dict.fromkeys(facts["faults"]):
         if fault != said_already:
-            lines.extend(_fault_lines(sanitise(fault), width))
-    notes = facts.get("notes")
-    lines.extend(_notes(notes if isinstance(notes, list) else [], width))
-    return lines
+            lines += _fault_lines(sanitise(fault), width)
+    return [*lines, *_notes(facts["notes"], width)]
 
 
-def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
-    lines: list[Line] = []
-    for name, value in pairs:
-        first, *more = wrapped(sanitise(value, 600), max(20, width - NAME - 3))
-        lines.append(((left(f" {sanitise(name, 20)}", NAME + 1), "dim"), (first, "")))
-        lines.extend(((" " * (NAME + 1), ""), (part, "")) for part in more)
-    return lines
+def _named(name: str, value: str, width: int) -> list[Line]:
+    return hanging([(left(f" {sanitise(name, 20)}", NAME + 1), "dim")], sanitise(value, 600), "", width - 2)
 
 
-def _notes(notes: Sequence[Any], width: int) -> list[Line]:
-    return [((" " + part, "note"),) for note in notes for part in wrapped(sanitise(str(note), 400), width - 3)]
+def _notes(notes: Iterable[str], width: int) -> list[Line]:
+    return [((" " + part, "note"),) for note in notes for part in wrapped(sanitise(note, 400), width - 3)]
 
 
 def _fault_lines(fault: str, width: int) -> list[Line]:
-    first, *more = wrapped(fault, width - 5)
-    return [((f" {glyphs.FAILED} {first}", "alarm"),), *(((f"   {part}", "alarm"),) for part in more)]
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else "–"
+    return hanging([(f" {glyphs.FAILED} ", "alarm")], fault, "alarm", width - 2)

@@ -9,9 +9,9 @@ from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.header import range_words
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, left, spread, width_of, wrapped
-from lvmtui.ui.read.run_facts import RunFacts, last_words
-from lvmtui.ui.read.run_history import Happening
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, hanging, left, spread, width_of, wrapped
+from lvmtui.ui.read.run_facts import RunFacts, why_it_stands
+from lvmtui.ui.read.run_history import HistoryLine
 from lvmtui.verdict.words import the_trivial
 
 PANES = ("charts", "log", "facts", "events")
@@ -60,7 +60,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
 def notices(run: RunFacts, width: int, most: int) -> list[Line]:
     """Why it stands still, if it does, then the findings about it."""
     lines: list[Line] = []
-    if said := last_words(run):
+    if said := why_it_stands(run):
         style = "alarm" if PHASES[run.phase].style in ("alarm", "failed") else "note"
         lines.extend(((f" {text}", style),) for text in wrapped(f"{run.glyph} {said}", width - 2))
     for finding in run.findings:
@@ -82,12 +82,10 @@ def tabs(shown: str, panes: Sequence[str], side: str, width: int) -> Drawing:
     return Drawing((spread(pieces, [(f" {side} ", "dim")] if side else [], width),), tuple(hits))
 
 
-def event_lines(happenings: Sequence[Happening], width: int) -> list[Line]:
+def event_lines(happenings: Sequence[HistoryLine], width: int) -> list[Line]:
     """Time, who, what; the oldest first."""
     lines: list[Line] = []
     for one in happenings:
         head = f" {words.date(one.time)[5:]}  {left(one.who, 11)}"
-        first, *more = wrapped(one.words, max(20, width - len(head) - 1))
-        lines.append(((head, "dim"), (first, one.style)))
-        lines.extend(((" " * len(head), ""), (text, one.style)) for text in more)
+        lines += hanging([(head, "dim")], one.words, one.style, width - 1)
     return lines or [(("  nothing has happened yet", "dim"),)]

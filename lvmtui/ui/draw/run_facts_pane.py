@@ -7,7 +7,7 @@ from dataclasses import fields
 from lvmtui.formats.spec import RunSpec
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
-from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
+from lvmtui.ui.draw.lines import Line, beside, hanging, left
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.verdict.health import Finding
 
@@ -34,10 +34,7 @@ def _column(groups: list[Group], width: int) -> list[Line]:
             lines.append(())
         lines.append(((f" {title}", "heading"),))
         for name, value in (pair for pair in pairs if pair[1]):
-            first, *more = wrapped(sanitise(value, 400), max(10, width - NAME - 3)) or [""]
-            pieces: list[Piece] = [("  " + left(name, NAME), "dim"), (first, "")]
-            lines.append(tuple(pieces))
-            lines.extend(((" " * (NAME + 2), ""), (text, "")) for text in more)
+            lines += hanging([("  " + left(name, NAME), "dim")], sanitise(value, 400), "", width - 1)
     return lines
 
 
@@ -129,7 +126,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     return [
         ("held-out cosine", f"{words.cosine(held.cosine)}, plain mean of {held.windows:,} windows"),
         *known,
-        ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}"),
+        ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}, plain means"),
         ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
         ("spread", words.cosine(held.spread)),
         ("latency", f"{finished.latency_p50_ms:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %"),

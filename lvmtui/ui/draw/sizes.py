@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Series, chart
-from lvmtui.ui.draw.lines import Line, Piece, cut, fit, left, right
+from lvmtui.ui.draw.lines import Line, Piece, cut, cut_title, fit, left, place, right, spread
 from lvmtui.verdict.words import worth_words
 
 if TYPE_CHECKING:
@@ -41,14 +41,18 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
     return cut(next((form for form in forms if cell_len(form) <= width), shorter), width)
 
 
-def size_table(curve: LearningCurve, chosen: str, width: int) -> list[Line]:
-    """A column a size, a row a model: cosine, worth of a doubling, word. What has no room is left out from the middle
-    of the sizes on; the word always stands."""
+def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list[Line]:
+    """A column a size, a row a model: cosine, worth of a doubling, word. At most `most` rows, with that of the model
+    `chosen`. What has no room is left out from the middle of the sizes on; the word always stands."""
     judged = [one for one in curve.models if one.points]
     if not judged:
         return []
+    at = next((i for i, one in enumerate(judged) if one.model == chosen), 0)
+    first = max(0, at - most + 1)
+    shown = judged[first : first + most]
+    name = min(max(MODEL, *(cell_len(curve.title(one.model)) + 2 for one in judged)), max(MODEL, width // 5))
     every = list(dict.fromkeys(p.label for one in sorted(judged, key=lambda one: -len(one.points)) for p in one.points))
-    room = width - MODEL - max(cell_len(one.word or "–") for one in judged) - 3
+    room = width - name - max(cell_len(one.word or "–") for one in judged) - 3
     labels = _shown(every, room // CELL)
     room -= CELL * len(labels)
     worths = {one.model: worth_words(one.doubling) for one in judged}
@@ -58,13 +62,15 @@ def size_table(curve: LearningCurve, chosen: str, width: int) -> list[Line]:
     with_worth = max(worth, cell_len("doubling")) if 0 < max(worth, cell_len("doubling")) + 1 <= room else 0
     head = "doubling" if with_worth else ""
     titles_ = "".join(right(label, CELL) for label in labels)
-    lines: list[Line] = [fit([(f" {left('held out', MODEL - 1)}{titles_}  {left(head, with_worth)}", "dim")], width)]
-    for one in judged:
+    titles_ = f" {left('held out', name - 1)}{titles_}  {left(head, with_worth)}"
+    part = place(first, len(shown), len(judged))
+    lines: list[Line] = [spread([(titles_, "dim")], [(f"{part} ", "note")] if part else [], width)]
+    for one in shown:
         cosines = {p.label: p.cosine for p in one.points}
         figures = "".join(right(words.cosine(cosines.get(label)) or "–", CELL) for label in labels)
-        name = cut(curve.title(one.model), MODEL - 2)
+        title = cut_title(curve.title(one.model), name - 2)
         pieces: list[Piece] = [
-            (" " + left(name, MODEL - 1), "selected" if one.model == chosen else "heading"),
+            (" " + left(title, name - 1), "selected" if one.model == chosen else "heading"),
             (figures, ""),
             ("  " + left(worths[one.model], with_worth) + (" " if with_worth else ""), ""),
             (one.word or "–", WORD_STYLES.get(one.word or "", "")),

@@ -40,18 +40,10 @@ STYLES: dict[str, Style] = {
 carries its label."""
 
 
-def style(name: str) -> Style:
-    """The look of a style name; plain for an unknown one."""
-    if name not in STYLES and name.startswith("size"):  # the curve of an arm between the two, and its band
-        name = "dim"
-    return STYLES.get(name, STYLES[""])
-
-
 def change_style(change: float | None) -> str:
     """The style of a change in percent: better or worse."""
     return "" if change is None or change == 0 else "better" if change > 0 else "worse"
 
 
 def verdict_style(word: Word) -> str:
-    """The style of a verdict."""
     return "better" if word in UP else "worse" if word in DOWN else "note" if word is Word.NOT_COMPARABLE else ""

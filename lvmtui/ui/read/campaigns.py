@@ -12,7 +12,7 @@ from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 
 MOST = 5
 """How many of the newest campaigns are read."""
@@ -31,7 +31,7 @@ def conflicts(workspace: Workspace, planned: Mapping[str, Any]) -> list[str]:
             continue
         campaign = state.campaign
         name = f"{sanitise(campaign.title, 60)} of {words.date(campaign.created)[:-3]}"
-        same = all(_data(encode(campaign.arm(arm))) == _data(planned.get(arm)) for arm in ARMS)
+        same = all(_vectors(encode(campaign.arm(arm))) == _vectors(planned[arm]) for arm in ARMS)
         if not state.settled:
             what = "compares the same vectors and goes on" if same else "goes on"
             said.append(f"{name} {what}; a new campaign starts when it is over")
@@ -40,16 +40,15 @@ def conflicts(workspace: Workspace, planned: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _data(arm: Any) -> tuple[str, str]:
+def _vectors(arm: Mapping[str, Any]) -> tuple[object, object]:
     """Fingerprint and rows: equal for equal vectors."""
-    data = arm.get("data") if isinstance(arm, Mapping) else None
-    return (str(data.get("fingerprint")), str(list(data.get("rows", ())))) if isinstance(data, Mapping) else ("", "")
+    return arm["data"]["fingerprint"], arm["data"]["rows"]
 
 
 def about(workspace: Workspace, folder: CampaignDir) -> str:
     """How far it has come and its answer, or why it cannot be read. Reads run folders, so it can take a moment."""
     try:
-        snapshot = Source(workspace, folder.id, machine=lambda: None).look()
+        snapshot = SnapshotSource(workspace, folder.id, machine=lambda: None).look()
     except UserError as error:
         return sanitise(str(error), 300)
     if snapshot is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,6 @@ COUNTED = 1 << 24
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line."""
-
     offset: int
     """Of its first byte."""
     text: str
@@ -122,22 +121,18 @@ def newest_lines(path: Path, count: int) -> list[str]:
     return [line.text for line in log.before(log.size(), count) if line.text.strip()]
 
 
-class _opened:
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     """A descriptor for reading; -1 if the file cannot be opened."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> int:
-        try:
-            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self._descriptor = -1
-        return self._descriptor
-
-    def __exit__(self, *exception: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield -1
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _end_of(descriptor: int, offset: int, size: int) -> int:

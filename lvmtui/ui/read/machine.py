@@ -12,7 +12,7 @@ QUERY = "--query-gpu=index,utilization.gpu,memory.used,memory.total"
 
 
 @dataclass(frozen=True)
-class Gpu:
+class GpuLoad:
     """One GPU. What its driver does not tell is None: the use of one that is cut into parts, for instance."""
 
     use: float | None
@@ -25,15 +25,13 @@ class Gpu:
 
 @dataclass(frozen=True)
 class MachineFigures:
-    """What was measured last."""
-
     cpu: float
     """Percent of all processors."""
     used: float
     """Bytes of memory."""
     total: float
     """Bytes of memory."""
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[GpuLoad, ...] = ()
 
 
 class MachineWatch:
@@ -41,7 +39,7 @@ class MachineWatch:
 
     def __init__(self) -> None:
         self._base: MachineFigures | None = None
-        self._gpus: dict[int, Gpu] = {}
+        self._gpus: dict[int, GpuLoad] = {}
         self._stop = threading.Event()
         self._tool: subprocess.Popen[str] | None = None
 
@@ -89,12 +87,12 @@ class MachineWatch:
         self._gpus.clear()
 
 
-def parse_gpu(line: str) -> tuple[int, Gpu] | None:
+def parse_gpu(line: str) -> tuple[int, GpuLoad] | None:
     """`0, 97, 2145, 143771`: index, percent, MiB, MiB, `[N/A]` for what is not known; None for any other line."""
     try:
         index, use, *memory = line.split(",")
         used, total = (None if (size := _number(part)) is None else size * 2**20 for part in memory)
-        return int(index), Gpu(_number(use), used, total)
+        return int(index), GpuLoad(_number(use), used, total)
     except ValueError:
         return None
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
-from lvmtui.formats.spec import Arm
+from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.spec import ArmName
 from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
@@ -29,8 +30,6 @@ SOON = 3.0
 
 @dataclass(frozen=True)
 class RunFacts:
-    """One run."""
-
     view: RunView
     label: str
     """Of its arm, with the seed where there are several."""
@@ -53,8 +52,6 @@ class RunFacts:
     trivial: BestTrivial | None
     """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
-    read: float
-    """Seconds since 1970 at which this was so."""
 
     @property
     def name(self) -> str:
@@ -62,7 +59,7 @@ class RunFacts:
         return self.view.planned.run
 
     @property
-    def arm(self) -> Arm:
+    def arm(self) -> ArmName:
         return self.view.planned.arm
 
     @property
@@ -80,12 +77,6 @@ class RunFacts:
     @property
     def over(self) -> bool:
         return self.view.status.over
-
-    @property
-    def heldout(self) -> float | None:
-        """Cosine on the held-out windows, once it has finished; None for runs that were judged on no such windows."""
-        finished = self.state.trainer.finished if self.state else None
-        return finished.heldout.cosine if finished and finished.heldout.windows else None
 
     @property
     def gain(self) -> float | None:
@@ -179,16 +170,13 @@ class RunFacts:
 
 def run_facts(
     view: RunView,
-    label: str,
+    campaign: Campaign,
     *,
-    seeds: int,
     expected: RunEta | None,
     findings: tuple[Finding, ...],
     trivial: BestTrivial | None,
     parameters: int | None,
-    now: float,
 ) -> RunFacts:
-    """What is told of a run."""
     state = view.state
     looks = PHASES[view.status.phase]
     curve: tuple[Point, ...] = ()
@@ -199,12 +187,12 @@ def run_facts(
         share = min(1.0, state.step / max(1, state.spec.total_steps))
         if state.trainer.finished:
             share = 1.0
-    label = sanitise(label, NAME)
+    label = sanitise(campaign.arm(view.planned.arm).label, NAME)
     facts = RunFacts(
         view=view,
-        label=f"{label} s{view.planned.seed}" if seeds > 1 else label,
+        label=f"{label} s{view.planned.seed}" if len(campaign.seeds) > 1 else label,
         arm_label=label,
-        title=sanitise((state.spec.own_title if state else "") or title_of(view.planned.model), NAME),
+        title=sanitise(title_of(view.planned.model, campaign.titles), NAME),
         glyph=looks.glyph,
         word=view.status.phase.value,
         style=looks.style,
@@ -215,7 +203,6 @@ def run_facts(
         curve=curve,
         trivial=trivial,
         parameters=parameters,
-        read=now,
     )
     return _worded(facts)
 
@@ -236,7 +223,7 @@ def _worded(facts: RunFacts) -> RunFacts:
     return facts
 
 
-def last_words(facts: RunFacts) -> str:
+def why_it_stands(facts: RunFacts) -> str:
     """What a run left behind that stands still by no will of its own; empty for others."""
     state = facts.state
     if state is None:

@@ -14,9 +14,7 @@ from lvmtui.state.tail import LogCursor
 
 
 @dataclass(frozen=True)
-class Happening:
-    """One line of what happened."""
-
+class HistoryLine:
     time: float
     """Seconds since 1970. A line that cannot be read has the time of the line before."""
     who: str
@@ -25,7 +23,7 @@ class Happening:
     style: str = ""
 
 
-class History:
+class RunHistory:
     """Reads both logs of a run, and of a log that has grown only what is new."""
 
     def __init__(self, folder: RunDir) -> None:
@@ -34,7 +32,7 @@ class History:
         self._trainer = _Side("trainer", LogCursor(folder.events, decode_event))
         self._supervisor = _Side("supervisor", LogCursor(folder.supervision, decode_record))
 
-    def refresh(self) -> tuple[Happening, ...]:
+    def refresh(self) -> tuple[HistoryLine, ...]:
         """All that happened, the oldest first."""
         seen = signature(self.folder.events), signature(self.folder.supervision)
         if seen != self._seen:
@@ -50,7 +48,7 @@ class _Side:
 
     who: str
     cursor: LogCursor[Event] | LogCursor[Record]
-    known: list[Happening] = field(default_factory=list)
+    known: list[HistoryLine] = field(default_factory=list)
 
     def read(self) -> None:
         happened, restarted = self.cursor.read()
@@ -61,4 +59,4 @@ class _Side:
             sentence = sentence_of(one)
             if sentence is not None:
                 last = last if isinstance(one, Unknown) else one.time
-                self.known.append(Happening(last, self.who, sentence.words, sentence.style))
+                self.known.append(HistoryLine(last, self.who, sentence.words, sentence.style))

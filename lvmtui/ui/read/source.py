@@ -54,7 +54,7 @@ LOG_LINES = 40
 """Newest lines of the selected run's log that a snapshot carries."""
 
 
-class Source:
+class SnapshotSource:
     """Reads one campaign of a workspace and delivers snapshots of it."""
 
     def __init__(
@@ -185,6 +185,7 @@ class Source:
         if self._reader is not None and self._reader.folder == chosen:
             return
         self._reader, self._views, self._builder = None, {}, Builder()
+        self._computed = self._cost = 0.0
         self._places = Places(self.workspace, None, {})
         if chosen is not None:
             self._open(chosen)
@@ -309,10 +310,12 @@ class Source:
             self._now = self._clock()
         if hints.campaigns:  # files made at once in a new folder may come without a notification
             self._settling = time.monotonic() + SETTLING
+        shown = self._reader
         if self._reader is None or time.monotonic() < self._settling:
             self._find_campaign()
         if self._reader is None:
             return None
+        look = hints.campaign or self._reader is not shown
         runs = hints.runs & self._views.keys()
         before = {name: self._views[name].status.phase for name in runs}
         if ticked:
@@ -324,11 +327,11 @@ class Source:
                 living = [n for i, n in enumerate(living) if n in self._visible or i % TURNS == self._turn]
             runs |= later | set(living)
         state = self._read(runs)
-        if hints.campaign:
+        if look:
             self._builder.read(state)
         turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
-        self._stale = self._stale or hints.campaign or bool(hints.runs or hints.later) or (ticked and bool(runs))
-        if self._stale and not self._computed_lately and (ticked or turned or hints.campaign):
+        self._stale = self._stale or look or bool(hints.runs or hints.later) or (ticked and bool(runs))
+        if self._stale and not self._computed_lately and (ticked or turned or look):
             self._recompute(state)
         return self._freeze(state)
 

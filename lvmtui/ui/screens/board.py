@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -11,7 +11,7 @@ from textual.containers import Container, Horizontal
 from textual.widget import Widget
 
 from lvmtui.system.numbers import count
-from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines, summary
+from lvmtui.ui.draw.board import about_selected, first_listed, log_end, summary
 from lvmtui.ui.draw.board_panels import inside, table_scale
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, troubles
@@ -31,8 +31,6 @@ AROUND = 13
 
 
 class BoardScreen(View):
-    """Every model at a glance."""
-
     KEYS = ("leave", "open", "pause", "cancel", "force", "retry", "verdict", "help", "export", "ask", "new")
     QUESTION = "find a run"
     GIVES_WAY = True
@@ -76,7 +74,7 @@ class BoardScreen(View):
             self._paint_rows(snapshot, selected)
         names = [run.name for run in snapshot.runs]
         listed = names if panels else names[self._top : self._top + max(1, self.canvas("rows").size.height - 1)]
-        self.ui.set_visible(selected, listed)
+        self.ui.source.set_visible(selected, listed)
         if self.canvas("ranking").display:
             self.canvas("ranking").paint(
                 lambda width, height: verdict_view(snapshot, selected, SORTS[0], width, height),
@@ -84,7 +82,7 @@ class BoardScreen(View):
             )
         log, run = self.canvas("log"), snapshot.run(selected)
         log.name_frame(f" {run.title} {run.label} log " if run else "")
-        log.paint(lambda width, height: newest_lines(snapshot, selected, width, height))
+        log.paint(lambda width, height: log_end(snapshot, selected, width, height))
 
     def _paint_panels(self, snapshot: Snapshot, selected: str) -> None:
         for model, panel in zip(snapshot.models, self.query_one("#panels").query(ModelPanel), strict=False):
@@ -141,21 +139,17 @@ class BoardScreen(View):
             self.redraw()
 
     def action_step(self, by: int) -> None:
-        self._go(lambda at, count: (at + by) % count)
+        if self.snapshot and self.snapshot.runs:
+            self.ui.step(self.snapshot.runs, by)
 
     def action_edge(self, end: int) -> None:
-        self._go(lambda at, count: end % count)
+        if self.snapshot and self.snapshot.runs:
+            self.select(self.snapshot.runs[end])
 
     def action_page(self, by: int) -> None:
-        page = max(1, self.canvas("rows").size.height - 2)
-        self._go(lambda at, count: max(0, min(count - 1, at + by * page)))
-
-    def _go(self, place: Callable[[int, int], int]) -> None:
-        runs = self.snapshot.runs if self.snapshot else ()
-        if runs:
-            names = [run.name for run in runs]
-            at = names.index(self.ui.selected) if self.ui.selected in names else 0
-            self.select(runs[place(at, len(runs))])
+        if self.snapshot and (run := self.ui.run_selected):
+            runs, page = self.snapshot.runs, max(1, self.canvas("rows").size.height - 2)
+            self.select(runs[max(0, min(len(runs) - 1, runs.index(run) + by * page))])
 
     def select(self, run: RunFacts) -> None:
         self.ui.selected = run.name
@@ -197,7 +191,6 @@ class ModelPanel(Canvas):
     """A model with its runs, both curves and what the data changed. It is drawn again only if its model changed."""
 
     def show(self, model: ModelFacts, snapshot: Snapshot, selected: str) -> None:
-        """Show the model as the snapshot has it."""
         chosen = selected if any(run.name == selected for run in model.runs) else ""
         self.name_frame(model.title, f"{count(model.parameters)} weights" if model.parameters else "")
         self.set_class(bool(chosen), "-selected")

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from lvmtui.state.status import PHASES
-from lvmtui.ui.draw.lines import Line, Piece, beside, left, wrapped
+from lvmtui.ui.draw.lines import Line, Piece, beside, hanging, left
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.verdict.words import GLOSSARY
@@ -123,10 +123,7 @@ def _states(width: int) -> list[Line]:
 
 
 def _terms(width: int) -> list[Line]:
-    """The glossary."""
     lines: list[Line] = [(("terms", "heading"),)]
     for term in GLOSSARY:
-        first, *more = wrapped(term.meaning, max(20, width - TERM - 2))
-        lines.append(((left(f"  {term.name}", TERM + 2), "key"), (first, "")))
-        lines.extend(((" " * (TERM + 2) + line, ""),) for line in more)
+        lines += hanging([(left(f"  {term.name}", TERM + 2), "key")], term.meaning, "", width)
     return lines

@@ -24,11 +24,21 @@ from lvmtui.models import MODELS, title_of
 from lvmtui.planning.options import OPTIONS
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
-from lvmtui.ui.draw.new_form import CHOICES, DEMO_OFFER, FIELDS, FILES, HINTS, Answers, Form, answer_lines, plan_words
+from lvmtui.ui.draw.new_form import (
+    CHOICES,
+    DEMO_OFFER,
+    FIELDS,
+    FILES,
+    HINTS,
+    Answers,
+    CampaignForm,
+    answer_lines,
+    plan_words,
+)
 from lvmtui.ui.read.campaigns import conflicts
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.widgets.canvas import Canvas
-from lvmtui.ui.widgets.dialogs import Ask
+from lvmtui.ui.widgets.dialogs import AskDialog
 from lvmtui.ui.widgets.field import Field, OneOf, Ticks
 from lvmtui.ui.widgets.picker import Picker, completed, typed_path
 
@@ -74,7 +84,7 @@ class NewScreen(View):
 
     def __init__(self, app: LvmApp) -> None:
         super().__init__(app)
-        self._form = Form()
+        self._form = CampaignForm()
         self._answers = Answers()
         self._timer: Timer | None = None
         self._check, self._plan, self._start = Child(), Child(), Child()
@@ -129,7 +139,7 @@ class NewScreen(View):
             answers = replace(answers, busy=f"{answers.busy}, {words.duration(took)} so far")
         form = self._form
         self.canvas("answers").paint(lambda width, height: answer_lines(form, answers, width))
-        offer = f" ({DEMO_OFFER})" if form == Form() else ""
+        offer = f" ({DEMO_OFFER})" if form == CampaignForm() else ""
         self.canvas("command").paint(lambda width, height: [((f" {form.command}{offer}", "dim"),)])
         self.query_one("#form").disabled = self._starting
         self._say()
@@ -175,9 +185,9 @@ class NewScreen(View):
 
         self.app.push_screen(Picker(typed if typed.is_dir() else typed.parent), picked)
 
-    def _filled(self) -> Form:
+    def _filled(self) -> CampaignForm:
         """The form as it is filled in now."""
-        return Form(
+        return CampaignForm(
             {field.id or "": field.value for field in self.query(Field) if field.value},
             frozenset(self.query_one("#models", Ticks).selected),
             {one.id or "": str(one.value) for one in self.query(OneOf) if one.value != CHOICES[one.id or ""][0]},
@@ -223,7 +233,7 @@ class NewScreen(View):
             self._plan.run(arguments, self.ui.workspace.root, partial(self._made, form))
         self.redraw()
 
-    def _look(self, form: Form) -> None:
+    def _look(self, form: CampaignForm) -> None:
         """Have the facts of the files that are named told, without a plan."""
         if not form.files and form.text("campaign"):
             self._answers = replace(self._answers, facts=None)
@@ -231,18 +241,17 @@ class NewScreen(View):
         arguments = ["check", "--json", *(form.files or ("bundled",)), *self._cache]
         self._check.run(arguments, self.ui.workspace.root, partial(self._told, self._checked, form))
 
-    def _told(self, take: Callable[..., None], form: Form, out: str, words: str, code: int) -> None:
+    def _told(self, take: Callable[..., None], form: CampaignForm, out: str, words: str, code: int) -> None:
         """Runs in a thread; `take` is called in the screen's."""
         self.ui.call_later(take, form, out, words, code)
 
-    def _made(self, form: Form, out: str, words: str, code: int) -> None:
+    def _made(self, form: CampaignForm, out: str, words: str, code: int) -> None:
         """Take the plan, or the reason why there is none. Runs in a thread, because it reads other campaigns."""
         plan = document(out) if code == 0 else None
-        campaign = plan.get("campaign") if plan else None
-        met = conflicts(self.ui.workspace, campaign) if isinstance(campaign, dict) else []
+        met = conflicts(self.ui.workspace, plan["campaign"]) if plan else []
         self.ui.call_later(self._planned, form, plan, tuple(met), words or f"the plan ended with code {code}")
 
-    def _planned(self, form: Form, plan: dict[str, Any] | None, met: tuple[str, ...], fault: str) -> None:
+    def _planned(self, form: CampaignForm, plan: dict[str, Any] | None, met: tuple[str, ...], fault: str) -> None:
         if form.arguments() != self._form.arguments():
             return
         if plan is None:
@@ -250,13 +259,12 @@ class NewScreen(View):
             self._answers = replace(self._answers, fault=fault, busy="")
             self._look(form)
         else:
-            facts = plan.get("check")
-            self._answers = Answers(facts if isinstance(facts, dict) else self._answers.facts, plan, met)
+            self._answers = Answers(plan["check"], plan, met)
         if self._entered:
             self.action_start()
         self.redraw()
 
-    def _checked(self, form: Form, out: str, words: str, code: int) -> None:
+    def _checked(self, form: CampaignForm, out: str, words: str, code: int) -> None:
         if form.files == self._form.files:
             fault = self._answers.fault or ("" if code == 0 else words)
             self._answers = replace(self._answers, facts=document(out), fault=fault)
@@ -274,7 +282,7 @@ class NewScreen(View):
         if form.folders:
             body, title = [f"folders: {', '.join(form.folders)}"], "Import these runs?"
         elif plan is not None:
-            body, title = [*plan_words(plan), *self._answers.others], "Start this campaign?"
+            body, title = [plan_words(plan), *self._answers.others], "Start this campaign?"
         else:
             self._entered = True
             if not self._answers.busy:
@@ -286,9 +294,9 @@ class NewScreen(View):
             if answer == "y":
                 self._begin(form)
 
-        self.app.push_screen(Ask(title, body, [("y", "start")], "not yet", enter="y"), answered)
+        self.app.push_screen(AskDialog(title, body, [("y", "start")], "not yet", enter="y"), answered)
 
-    def _begin(self, form: Form) -> None:
+    def _begin(self, form: CampaignForm) -> None:
         self._starting, self._since = True, time.monotonic()
         self._before = frozenset(folder.id for folder in self.ui.workspace.campaign_dirs())
         self._plan.stop()
@@ -298,7 +306,7 @@ class NewScreen(View):
         self._start.run(starting, self.ui.workspace.root, partial(self._told, self._started, form))
         self.redraw()
 
-    def _started(self, form: Form, out: str, words: str, code: int) -> None:
+    def _started(self, form: CampaignForm, out: str, words: str, code: int) -> None:
         self._starting = False
         there = any(folder.id not in self._before for folder in self.ui.workspace.campaign_dirs())
         if code == 0 or there:

@@ -29,7 +29,7 @@ class Action:
     do: Callable[[], object]
 
 
-class Palette(CommandPalette):
+class ActionPalette(CommandPalette):
     """Textual's palette. It ends the program if it is left while it searches: what it then looks for in itself is gone
     already (Textual 8.2.8)."""
 
@@ -94,7 +94,7 @@ def actions(view: View) -> Iterator[Action]:
     hint = "theme: the terminal's own colours, for a light or a dark terminal"
     yield Action("Colours: light or dark", hint, session.action_colours)
     for name in session.available_themes:
-        yield Action(f"Theme {name}", "colours of the screen", partial(session.use_theme, name))
+        yield Action(f"Theme {name}", "colours of the screen", partial(setattr, session, "theme", name))
     yield Action("Leave", f"q: quit the screen, the {session.parting}", session.action_leave)
 
 

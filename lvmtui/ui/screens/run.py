@@ -19,7 +19,7 @@ from lvmtui.ui.draw.lines import Line, place
 from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
 from lvmtui.ui.draw.run_facts_pane import fact_lines
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.ui.read.run_history import History
+from lvmtui.ui.read.run_history import RunHistory
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.widgets.canvas import Canvas
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 
 class RunScreen(View):
-    """The selected run."""
-
     KEYS = ("back", "pane", "pause", "cancel", "force", "retry", "follow", "wrap", "ask", "scale", "help")
     QUESTION = "search the log"
     GIVES_WAY = True
@@ -66,7 +64,7 @@ class RunScreen(View):
         self._count = 0
         self._run_name = ""
         self._log: LogPane | None = None
-        self._history: History | None = None
+        self._history: RunHistory | None = None
         self._search: threading.Event | None = None
 
     # -- drawing -----------------------------------------------------------------------------------------------------
@@ -85,7 +83,7 @@ class RunScreen(View):
             self.canvas("head").paint(lambda width, height: [((" this run is gone; esc leads back", "alarm"),)])
             return
         self._open(run)
-        self.ui.set_visible(run.name, [run.name])
+        self.ui.source.set_visible(run.name, [run.name])
         at, count = snapshot.runs.index(run) + 1, len(snapshot.runs)
         where = f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
         if self._above != self._tabs_below:
@@ -148,13 +146,13 @@ class RunScreen(View):
             self._run_name, self._top = run.name, 0
             wrap = self._log.wrap if self._log else False
             self._log = LogPane(run.view.folder.log, wrap=wrap, empty=run.no_log)
-            self._history = History(run.view.folder)
+            self._history = RunHistory(run.view.folder)
             self._stop_search()
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def action_pane(self, by: int) -> None:
-        run = self._current()
+        run = self.ui.run_selected
         if run is not None:
             self.action_open_pane(self._panes[(self._panes.index(self._shown(run)) + by) % len(self._panes)])
 
@@ -165,7 +163,7 @@ class RunScreen(View):
         self.redraw()
 
     def action_scroll(self, by: int) -> None:
-        run = self._current()
+        run = self.ui.run_selected
         if run is None:
             return
         if self._shown(run) == "log" and self._log is not None:
@@ -178,7 +176,7 @@ class RunScreen(View):
         self.action_scroll(by * max(1, self._area[1] - 1))
 
     def action_edge(self, end: int) -> None:
-        run = self._current()
+        run = self.ui.run_selected
         if run is not None and self._shown(run) == "log" and self._log is not None:
             self._log.to_end() if end else self._log.to_start()
         else:
@@ -186,10 +184,8 @@ class RunScreen(View):
         self.redraw()
 
     def action_run(self, by: int) -> None:
-        names = [run.name for run in self.snapshot.runs] if self.snapshot else []
-        if self.ui.selected in names:
-            self.ui.selected = names[(names.index(self.ui.selected) + by) % len(names)]
-            self.redraw()
+        if self.snapshot and self.ui.run_selected:
+            self.ui.step(self.snapshot.runs, by)
 
     def action_follow(self) -> None:
         if self._log is not None:
@@ -211,9 +207,6 @@ class RunScreen(View):
 
     def wheeled(self, by: int) -> None:
         self.action_scroll(3 * by)
-
-    def _current(self) -> RunFacts | None:
-        return self.snapshot.run(self.ui.selected) if self.snapshot else None
 
     # -- searching ---------------------------------------------------------------------------------------------------
 

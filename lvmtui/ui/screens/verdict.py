@@ -60,7 +60,7 @@ class VerdictScreen(View):
     def paint(self, snapshot: Snapshot) -> None:
         run, read_only = snapshot.run(self.ui.selected), self.ui.read_only
         if run is not None:
-            self.ui.set_visible(run.name, [run.name])
+            self.ui.source.set_visible(run.name, [run.name])
         answer = snapshot.answer
         self.canvas("answer").paint(lambda w, h: banner(answer, snapshot, w, h, read_only=read_only))
         if self._report:
@@ -141,13 +141,11 @@ class VerdictScreen(View):
 
     def action_shift(self, by: int) -> None:
         """To the model's next run; the report, some cells to the side."""
-        model = self.snapshot.model(self.ui.selected) if self.snapshot else None
         if self._report:
             self._across = max(0, self._across + 8 * by)
-        elif model is not None:
-            names = [run.name for run in model.runs]
-            self.ui.selected = names[(names.index(self.ui.selected) + by) % len(names)]
-        self.redraw()
+            self.redraw()
+        elif self.snapshot and (model := self.snapshot.model(self.ui.selected)):
+            self.ui.step(model.runs, by)
 
     def action_open(self) -> None:
         self.ui.open_run()

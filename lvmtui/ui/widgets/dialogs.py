@@ -34,7 +34,6 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         yield Canvas(id="text")
 
     def body(self, width: int) -> list[Line]:
-        """The text of the box."""
         raise NotImplementedError
 
     def on_mount(self) -> None:
@@ -49,7 +48,7 @@ Choice = tuple[str, str]
 """Key, and what it does."""
 
 
-class Ask(Dialog[str]):
+class AskDialog(Dialog[str]):
     """A question with choices. Its result is the key of the choice; "" if everything is to stay as it is.
 
     Enter keeps everything as it is, or takes the choice whose key is `enter`.

@@ -95,12 +95,10 @@ def test_what_nobody_reads_is_named(tmp_path: Path) -> None:
     odd: dict[str, Any] = {"odd\x1b[2J": np.zeros(2)}
     pickled = np.array([{"article": 1}], object)
     np.savez(tmp_path / "a.npz", vectors=VECTORS, doc_ids=np.zeros(3, int), metadata=pickled, **odd)
-    note, no_ids = open_source(tmp_path / "a.npz").facts.notes
-    assert note == "not read: doc_ids, odd, metadata"
-    assert "a held-out window may stand beside a training window" in no_ids and "--article" in no_ids
+    assert open_source(tmp_path / "a.npz").facts.notes == ("not read: doc_ids, odd, metadata",)
     many_more: dict[str, Any] = {f"x{i}": np.zeros(1) for i in range(30)}
     np.savez(tmp_path / "many.npz", vectors=VECTORS, **many_more)
-    note, _ = open_source(tmp_path / "many.npz").facts.notes
+    (note,) = open_source(tmp_path / "many.npz").facts.notes
     assert note.endswith(", x23 and 6 more")
 
 
@@ -164,6 +162,7 @@ def lying(path: Path) -> None:
 BROKEN = {
     "missing": (lambda p: None, "no such file; check the path"),
     "a folder": (lambda p: p.mkdir(), "a folder without .npy, .parquet or .arrow files; name"),
+    "texts": (lambda p: (p.mkdir(), (p / "a.md").write_text("hello")), "a folder of texts; make vectors of it with"),
     "a pipe": (lambda p: os.mkfifo(p), "not an ordinary file"),
     "empty": (lambda p: p.write_bytes(b""), "is empty"),
     "text": (lambda p: p.write_text("hello\n" * 99), "neither .npz, .npy, Parquet nor Arrow"),

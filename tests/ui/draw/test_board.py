@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Retrieval
-from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
+from lvmtui.ui.draw.board import about_selected, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, range_words
 from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Drawing, width_of
-from lvmtui.ui.read.machine import Gpu, MachineFigures, parse_gpu
+from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, end, every_state, many, middle
 
 
 def look(root: Path) -> Snapshot:
-    found = Source(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
+    found = SnapshotSource(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
     assert found is not None
     return found
 
@@ -56,7 +56,7 @@ def test_nothing_is_wider_or_higher_than_its_place(
     assert model is not None
     drawn = inside(model, snapshot, run.name, width, height).lines
     assert len(drawn) <= height
-    for lines in (newest_lines(snapshot, run.name, width, height), banner(snapshot.headline, snapshot, width, height)):
+    for lines in (log_end(snapshot, run.name, width, height), banner(snapshot.headline, snapshot, width, height)):
         assert len(lines) <= max(1, height)
     if width >= 40:
         for line in drawn:
@@ -154,15 +154,15 @@ def test_ranges_are_short(low: float, high: float, words: str) -> None:
 
 
 def test_graphics_cards_are_shown_where_there_are_some() -> None:
-    assert parse_gpu("0, 97, 2145, 143771") == (0, Gpu(97.0, 2145 * 2**20, 143771 * 2**20))
-    assert parse_gpu("1, [N/A], 2145, 143771") == (1, Gpu(None, 2145 * 2**20, 143771 * 2**20))
+    assert parse_gpu("0, 97, 2145, 143771") == (0, GpuLoad(97.0, 2145 * 2**20, 143771 * 2**20))
+    assert parse_gpu("1, [N/A], 2145, 143771") == (1, GpuLoad(None, 2145 * 2**20, 143771 * 2**20))
     assert parse_gpu("Failed to initialize NVML: Driver/library version mismatch") is None
 
     def said(machine: MachineFigures | None) -> str:
         return "".join(piece for piece, _ in machine_pieces(machine, "13:49")[0])
 
-    machine = MachineFigures(12.0, 2**30, 2**34, (Gpu(97.0, 2**31, 2**37), Gpu(3.0, 0, 2**37)))
+    machine = MachineFigures(12.0, 2**30, 2**34, (GpuLoad(97.0, 2**31, 2**37), GpuLoad(3.0, 0, 2**37)))
     assert "2 gpus 50 % 2.0 of 256 G" in said(machine)
-    parted = dataclasses.replace(machine, gpus=(Gpu(None, 2**31, 2**37),))
+    parted = dataclasses.replace(machine, gpus=(GpuLoad(None, 2**31, 2**37),))
     assert "gpu 2.0 of 128 G" in said(parted) and "None" not in said(parted)
     assert "gpu" not in said(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve, Point, Worth
@@ -27,7 +29,9 @@ def text(line: Line) -> str:
 def test_each_row_has_both_ends_and_the_word(sizes: int, width: int) -> None:
     titles, row = map(
         text,
-        size_table(LearningCurve("c", "", 0.0, (curve(sizes),), titles={"graphmert_lvm": "GraphMERT-LVM"}), "", width),
+        size_table(
+            LearningCurve("c", "", 0.0, (curve(sizes),), titles={"graphmert_lvm": "GraphMERT-LVM"}), "", width, 9
+        ),
     )
     assert len(titles) <= width and len(row) <= width
     assert "1k" in titles and f"{2 ** (sizes - 1)}k" in titles
@@ -40,7 +44,19 @@ def test_each_row_has_both_ends_and_the_word(sizes: int, width: int) -> None:
 
 def test_a_model_without_any_size_has_no_row() -> None:
     bare = ModelCurve("amn", (), ("1k: cancelled",), None, "0 sizes judged", None, None, None, None)
-    assert size_table(LearningCurve("c", "", 0.0, (bare,)), "", 80) == []
+    assert size_table(LearningCurve("c", "", 0.0, (bare,)), "", 80, 9) == []
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_where_not_all_models_have_room_the_chosen_one_is_shown_with_its_context(width: int) -> None:
+    names = [f"{name}@{context}" for name in ("amn", "gru", "graphmert_lvm") for context in (5, 10)]
+    titles = {name: name.replace("graphmert_lvm", "GraphMERT-LVM") for name in names}
+    many = LearningCurve("c", "", 0.0, tuple(replace(curve(4), model=name) for name in names), titles=titles)
+    head, *rows = map(text, size_table(many, "graphmert_lvm@10", width, 3))
+    assert head.rstrip().endswith("4-6/6") and len(rows) == 3
+    assert [row.split()[0].rpartition("@")[2] for row in rows] == ["10", "5", "10"]
+    assert all(row.split()[0].startswith("GraphMER") for row in rows[1:])
+    assert "1-" not in text(size_table(many, "", width, 6)[0]), "all have room"
 
 
 def test_the_chart_fills_its_place_and_says_what_a_doubling_is_worth() -> None:

@@ -16,7 +16,8 @@ def test_one_that_goes_on(tmp_path: Path) -> None:
     planned = json.loads(Workspace(tmp_path).campaign(campaign.id).campaign.read_text())
     (said,) = conflicts(Workspace(tmp_path), planned)
     assert said.startswith("8k vs 23k of 20") and "the same vectors and goes on; a new campaign starts when" in said
-    (said,) = conflicts(Workspace(tmp_path), {"baseline": None})
+    planned["baseline"]["data"]["rows"] = [0, 1]
+    (said,) = conflicts(Workspace(tmp_path), planned)
     assert "vs 23k of" in said and "same vectors" not in said
 
 
@@ -25,6 +26,7 @@ def test_one_that_is_over(tmp_path: Path) -> None:
     planned = json.loads(Workspace(tmp_path).campaign(campaign.id).campaign.read_text())
     (said,) = conflicts(Workspace(tmp_path), planned)
     assert said.endswith("has compared the same vectors already")
-    assert conflicts(Workspace(tmp_path), {}) == []
+    planned["baseline"]["data"]["fingerprint"] = "another"
+    assert conflicts(Workspace(tmp_path), planned) == []
     make_campaign(tmp_path / "other")
     assert conflicts(Workspace(tmp_path / "none"), planned) == []

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.campaign import write_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase, Status
-from lvmtui.ui.read.run_facts import last_words
+from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, every_state
 
@@ -40,7 +41,7 @@ WORDS = {
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     root = tmp_path_factory.mktemp("states")
     every_state(root)
-    found = Source(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
+    found = SnapshotSource(Workspace(root), clock=lambda: NOW, machine=lambda: None).look()
     assert found is not None
     return found
 
@@ -69,7 +70,7 @@ def test_a_state_is_told_by_word_and_glyph(snapshot: Snapshot, state: str) -> No
 )
 def test_last_words_of_what_went_wrong(snapshot: Snapshot, state: str, words: str) -> None:
     run = next(run for run in snapshot.runs if run.view.planned.model == state and run.arm == "baseline")
-    said = last_words(run)
+    said = why_it_stands(run)
     assert words in said if words else said == ""
 
 
@@ -77,21 +78,21 @@ def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline")
     run.folder.spec.write_text("{")
-    snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
-    assert snapshot.runs[0].word == "failed" and "spec" in last_words(snapshot.runs[0])
+    assert snapshot.runs[0].word == "failed" and "spec" in why_it_stands(snapshot.runs[0])
     assert snapshot.runs[0].trouble.startswith("spec.json: "), "where the file is would fill the line"
     assert snapshot.runs[1].word == "queued"
 
 
 def test_a_run_that_waits_says_what_for(tmp_path: Path) -> None:
     make_campaign(tmp_path, models=("amn",))
-    snapshot = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
     run = snapshot.runs[0]
-    assert run.word == "queued" and run.trouble == last_words(run) == ""
+    assert run.word == "queued" and run.trouble == why_it_stands(run) == ""
     told = replace(run, view=replace(run.view, status=Status(Phase.QUEUED, "in the queue: \x1b[2JResources")))
-    assert told.trouble == last_words(told) == "in the queue: Resources"
+    assert told.trouble == why_it_stands(told) == "in the queue: Resources"
     assert told.trouble_style == "note"
 
 
@@ -100,7 +101,7 @@ def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:
     write_trivial(tmp_path, campaign, "baseline")
     for model in campaign.models:
         bring_to(tmp_path, campaign, model, "baseline", state="paused")
-    source = Source(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None)
+    source = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None)
     first, again = source.look(), source.look()
     assert first is not None and again is not None
     assert all(a.state is b.state for a, b in zip(first.runs, again.runs, strict=True))
@@ -109,3 +110,13 @@ def test_a_snapshot_reuses_what_has_not_changed(tmp_path: Path) -> None:
     assert third is not None
     assert third.run(first.runs[3].name).word == "finished"  # type: ignore[union-attr]
     assert third.runs[0].state is first.runs[0].state
+
+
+def test_a_run_of_ones_own_model_is_called_by_title_and_context(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("mine@5", "mine@10"))
+    path = Workspace(tmp_path).campaign(campaign.id).campaign
+    path.unlink()
+    write_campaign(path, replace(campaign, titles={"mine": "Mixer"}))
+    found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None
+    assert [run.title for run in found.runs] == ["Mixer@5", "Mixer@5", "Mixer@10", "Mixer@10"]

@@ -12,12 +12,14 @@ import pytest
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
+from lvmtui.report.make import write_report
 from lvmtui.state.status import Phase
 from lvmtui.system.files import append_line
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.read.source import Source
+from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.ui.read.watch import Hints, Places
 from tests.factory import bring_to, make_campaign, planned_run
+from tests.verdict.scenes import finished
 from tests.waiting import IdleTrainer
 
 PATIENCE = 15.0
@@ -28,10 +30,15 @@ class Screen:
 
     def __init__(self) -> None:
         self.last: Snapshot | None = None
-        self.count = 0
+        self.all: list[Snapshot] = []
 
     def take(self, snapshot: Snapshot | None) -> None:
-        self.last, self.count = snapshot, self.count + 1
+        self.last = snapshot
+        self.all += [snapshot] if snapshot else []
+
+    @property
+    def count(self) -> int:
+        return len(self.all)
 
     def word(self, model: str, arm: str) -> str:
         runs = self.last.runs if self.last else ()
@@ -51,13 +58,15 @@ def screen() -> Screen:
 
 
 @pytest.fixture(params=["watched", "polled"])
-def source(tmp_path: Path, screen: Screen, request: pytest.FixtureRequest) -> Iterator[Source]:
-    source = Source(Workspace(tmp_path), poll=request.param == "polled", deliver=screen.take, machine=lambda: None)
+def source(tmp_path: Path, screen: Screen, request: pytest.FixtureRequest) -> Iterator[SnapshotSource]:
+    source = SnapshotSource(
+        Workspace(tmp_path), poll=request.param == "polled", deliver=screen.take, machine=lambda: None
+    )
     yield source
     source.stop()
 
 
-def test_a_change_of_state_arrives(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_a_change_of_state_arrives(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn", "gru"))
     assert source.look() is not None
     source.start()
@@ -66,7 +75,7 @@ def test_a_change_of_state_arrives(tmp_path: Path, source: Source, screen: Scree
     assert screen.word("gru", "expanded") == "queued"
 
 
-def test_a_campaign_that_begins_is_seen(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_a_campaign_that_begins_is_seen(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     assert source.look() is None
     source.start()
     make_campaign(tmp_path, models=("amn",))
@@ -75,7 +84,7 @@ def test_a_campaign_that_begins_is_seen(tmp_path: Path, source: Source, screen: 
     until(lambda: screen.last and screen.last.state.campaign.id == later.id)
 
 
-def test_a_folder_that_goes_and_comes_back(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_a_folder_that_goes_and_comes_back(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     assert source.look() is not None
     source.start()
@@ -89,7 +98,7 @@ def test_a_folder_that_goes_and_comes_back(tmp_path: Path, source: Source, scree
     until(lambda: screen.word("amn", "baseline") == "queued")
 
 
-def test_a_workspace_that_goes_and_comes_back(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_a_workspace_that_goes_and_comes_back(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     assert source.look() is not None
     source.start()
@@ -102,7 +111,7 @@ def test_a_workspace_that_goes_and_comes_back(tmp_path: Path, source: Source, sc
     until(lambda: screen.word("amn", "baseline") == "finished")
 
 
-def test_the_selected_log_comes_along(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_the_selected_log_comes_along(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="running")
     assert source.look() is not None
@@ -112,7 +121,7 @@ def test_the_selected_log_comes_along(tmp_path: Path, source: Source, screen: Sc
     until(lambda: screen.last and screen.last.log == ("hello there",))
 
 
-def test_a_broken_campaign_is_a_note_and_not_the_end(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_a_broken_campaign_is_a_note_and_not_the_end(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     assert source.look() is not None
     source.start()
@@ -124,7 +133,7 @@ def test_a_broken_campaign_is_a_note_and_not_the_end(tmp_path: Path, source: Sou
 
 def test_a_stopped_source_says_no_more(tmp_path: Path, screen: Screen) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
-    source = Source(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
+    source = SnapshotSource(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
     assert source.look() is not None
     others = set(threading.enumerate())
     source.start()
@@ -145,7 +154,7 @@ def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, scre
     campaign = make_campaign(tmp_path, models=("amn",))
     child.hold(Workspace(tmp_path).run(campaign.runs[0]).lock)
     bring_to(tmp_path, campaign, "amn", "baseline", state="running", process=identity_of(child.pid))
-    source = Source(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
+    source = SnapshotSource(Workspace(tmp_path), deliver=screen.take, machine=lambda: None)
     try:
         first = source.look()
         assert first is not None and first.runs[0].phase is Phase.RUNNING
@@ -166,9 +175,9 @@ def test_how_much_there_is_to_read_is_asked_of_the_campaign_that_is_shown(
     short = make_campaign(tmp_path, models=("amn",), stamp="20261123_080000")
     sizes = [Workspace(tmp_path).campaign(one.id).campaign.stat().st_size for one in (short, long)]
     monkeypatch.setattr("lvmtui.ui.read.source.LARGE", sum(sizes) / 2)
-    assert Source(Workspace(tmp_path), long.id).large
-    assert not Source(Workspace(tmp_path), short.id).large and not Source(Workspace(tmp_path)).large
-    assert not Source(Workspace(tmp_path), "none").large
+    assert SnapshotSource(Workspace(tmp_path), long.id).large
+    assert not SnapshotSource(Workspace(tmp_path), short.id).large and not SnapshotSource(Workspace(tmp_path)).large
+    assert not SnapshotSource(Workspace(tmp_path), "none").large
 
 
 def test_what_a_path_means() -> None:
@@ -191,7 +200,9 @@ def test_what_a_path_means() -> None:
     assert not hints(workspace.datasets / "x" / "vectors.npy", workspace.models / "other" / "events.jsonl").urgent
 
 
-def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(
+    tmp_path: Path, source: SnapshotSource, screen: Screen
+) -> None:
     first = make_campaign(tmp_path, models=("amn",), stamp="20261122_100000")
     bring_to(tmp_path, first, "amn", "baseline", state="running")
     assert source.look() is not None
@@ -206,7 +217,21 @@ def test_a_campaign_that_goes_on_is_not_left_for_a_newer_one(tmp_path: Path, sou
     until(lambda: screen.last and screen.last.state.campaign.id == first.id)
 
 
-def test_a_campaign_that_is_over_gives_way_to_a_newer_one(tmp_path: Path, source: Source, screen: Screen) -> None:
+def test_another_campaign_has_its_verdict_at_once(tmp_path: Path, source: SnapshotSource, screen: Screen) -> None:
+    workspace, over = finished(tmp_path, {"amn": (0.51, 0.52)}, seeds=(1,), stamp="20261122_100000")
+    write_report(workspace, over.id)
+    make_campaign(tmp_path, models=("gru",), stamp="20261122_110000")
+    assert source.look() is not None
+    source.start()
+    source.open(over.id)
+    until(lambda: screen.last and screen.last.state.campaign.id == over.id)
+    (first, *_) = (one for one in screen.all if one.state.campaign.id == over.id)
+    assert first.answer.startswith("More data seems to help AMN") and first.table.rows[0].rank == 1
+
+
+def test_a_campaign_that_is_over_gives_way_to_a_newer_one(
+    tmp_path: Path, source: SnapshotSource, screen: Screen
+) -> None:
     first = make_campaign(tmp_path, models=("amn",), stamp="20261122_100000")
     for arm in ARMS:
         bring_to(tmp_path, first, "amn", arm, state="finished")

@@ -14,7 +14,7 @@ import pytest
 from lvmtui.cli.parser import build_parser
 from lvmtui.models import MODELS
 from lvmtui.ui import child
-from lvmtui.ui.draw.new_form import FIELDS, Answers, Form, answer_lines
+from lvmtui.ui.draw.new_form import FIELDS, Answers, CampaignForm, answer_lines
 from lvmtui.ui.screens.new_campaign import NewScreen
 from lvmtui.ui.widgets.picker import VectorTree, completed, names
 from lvmtui.ui.widgets.prompt import TextField
@@ -24,30 +24,30 @@ from tests.ui.showcase import middle
 TO_MODELS = ("tab",) * FIELDS.index("models")
 
 
-def filled(**texts: str) -> Form:
-    return Form(texts)
+def filled(**texts: str) -> CampaignForm:
+    return CampaignForm(texts)
 
 
 @pytest.mark.parametrize(
     ("form", "command"),
     [
-        (Form(), "lvmtui demo"),
+        (CampaignForm(), "lvmtui demo"),
         (filled(seeds="1, 2 3", jobs="2", epochs="4"), "lvmtui demo --epochs 4 --seeds 1 2 3 --jobs 2"),
         (filled(baseline="a b.npz", expanded="/c.npz"), "lvmtui run --baseline 'a b.npz' --expanded /c.npz"),
-        (Form(ticked=frozenset(MODELS) - {"lstm"}), "lvmtui demo --models amn gru transformer graphmert_lvm"),
-        (Form(chosen={"recipe": "tuned"}), "lvmtui demo --recipe tuned"),
-        (Form(chosen={"size": "full"}), "lvmtui demo --size full"),
+        (CampaignForm(ticked=frozenset(MODELS) - {"lstm"}), "lvmtui demo --models amn gru transformer graphmert_lvm"),
+        (CampaignForm(chosen={"recipe": "tuned"}), "lvmtui demo --recipe tuned"),
+        (CampaignForm(chosen={"size": "full"}), "lvmtui demo --size full"),
         (filled(more="--normalise --labels 'a b' c"), "lvmtui demo --normalise --labels 'a b' c"),
         (filled(sizes="3", context="5 10"), "lvmtui demo --sizes 3 --context 5 10"),
         (filled(data="'a b.npz'", sizes="10k, 20k all"), "lvmtui run --data 'a b.npz' --sizes 10k 20k all"),
         (filled(data="a.npz b.npz c.npz"), "lvmtui run --data a.npz b.npz c.npz"),
-        (Form({"own-models": "mixer.py:Mixer"}, frozenset({"gru"})), "lvmtui demo --models gru mixer.py:Mixer"),
-        (Form({"own-models": "mixer.py:Mixer"}, frozenset()), "lvmtui demo --models mixer.py:Mixer"),
+        (CampaignForm({"own-models": "mixer.py:Mixer"}, frozenset({"gru"})), "lvmtui demo --models gru mixer.py:Mixer"),
+        (CampaignForm({"own-models": "mixer.py:Mixer"}, frozenset()), "lvmtui demo --models mixer.py:Mixer"),
         (filled(campaign="mine.toml", jobs="1"), "lvmtui run mine.toml --jobs 1"),
         (filled(**{"import": "'old runs/amn_80k' gru"}), "lvmtui import 'old runs/amn_80k' gru"),
     ],
 )
-def test_a_form_is_a_command_line(form: Form, command: str) -> None:
+def test_a_form_is_a_command_line(form: CampaignForm, command: str) -> None:
     assert form.command == command
     build_parser().parse_args(form.starting)
     if not form.folders:
@@ -83,24 +83,38 @@ def test_paths_are_completed(tmp_path: Path) -> None:
     assert names(tmp_path / "none") == []
 
 
-def test_whatever_our_commands_say_can_be_shown() -> None:
-    strange: list[Any] = [
-        None,
-        {},
-        {"files": 3, "faults": "x", "notes": None},
-        {"campaign": [], "runs": {}, "split": 3, "expected": {"seconds": 1.0, "low": None}, "remarks": "x"},
-        {"campaign": {"size": 3, "recipe": [], "notes": [1, {}]}, "expected": [], "remarks": [2, None, "\x1b[2J"]},
-        {"files": [3, {"label": 1, "vectors": "x", "coherence": "y", "duplicates": -1}], "faults": [None, 3]},
-    ]
-    for document in strange:
-        for width in (80, 30):
-            for fault in ("", "a fault"):
-                answers = Answers(facts=document, plan=document, others=("another waits",), fault=fault, busy="busy")
-                assert "\x1b" not in str(answer_lines(Form(), answers, width))
+ARM: dict[str, Any] = {"label": "8k", "data": {"fingerprint": "f1", "rows": [0, 8280]}}
+FILE: dict[str, Any] = {
+    "label": "8k", "vectors": 8280, "dim": 384, "articles": 41, "windows": 8075, "duplicates": 3, "coherence": 0.41,
+}  # fmt: skip
+CHECK: dict[str, Any] = {"files": [FILE], "faults": [], "notes": ["what is well to know"]}
+"""What our commands say, as far as the form shows it."""
+PLAN: dict[str, Any] = {
+    "campaign": {
+        "jobs": 2, "size": "small", "recipe": "tuned", "device": "cpu", "notes": [],
+        "baseline": ARM, "between": [], "expanded": ARM,
+    },
+    "runs": [1] * 10,
+    "remarks": ["size small: few windows"],
+    "check": CHECK,
+    "split": {"windows": 2292, "clusters": 91},
+    "expected": {"seconds": 240.0, "low": 180.0, "high": 360.0},
+}  # fmt: skip
 
 
-FAKE = """
+@pytest.mark.parametrize("width", [80, 30])
+@pytest.mark.parametrize("fault", ["", "a fault"])
+def test_text_from_files_is_shown_harmless(width: int, fault: str) -> None:
+    bad = "\x1b[2J" * 40
+    facts = CHECK | {"files": [FILE | {"label": bad, "coherence": None}], "faults": [bad], "notes": [bad]}
+    plan = PLAN | {"remarks": [bad], "campaign": {**PLAN["campaign"], "notes": [bad], "baseline": ARM | {"label": bad}}}
+    answers = Answers(facts=facts, plan=plan, others=("another waits",), fault=fault, busy="busy")
+    assert "\x1b" not in str(answer_lines(CampaignForm(), answers, width))
+
+
+FAKE = f"""
 import json, pathlib, sys
+CHECK, PLAN = {json.dumps(CHECK)!r}, {json.dumps(PLAN)!r}
 arguments = sys.argv[1:]
 log = pathlib.Path(sys.argv[0]).with_suffix(".log")
 log.open("a").write(json.dumps(arguments) + "\\n")
@@ -111,16 +125,9 @@ if "wrong.toml" in arguments:
 if "nope.npz" in arguments:
     sys.exit("lvmtui: nope.npz: no such file; name another")
 if arguments[0] == "check":
-    print(json.dumps({"files": [{"label": "8k", "vectors": 8280, "dim": 384, "articles": 41, "windows": 8075}],
-                      "faults": [], "notes": ["what is well to know"]}))
+    print(CHECK)
 elif "--plan" in arguments:
-    files = [{"label": "8k", "vectors": 8280, "dim": 384, "windows": 8075}]
-    check = {"files": files, "notes": ["what is well to know"]}
-    print(json.dumps({"campaign": {"jobs": 2, "size": "small", "recipe": "tuned", "device": "cpu"}, "runs": [1] * 10,
-                      "remarks": ["size small: few windows"],
-                      "check": check,
-                      "split": {"windows": 2292, "clusters": 91},
-                      "expected": {"seconds": 240.0, "low": 180.0, "high": 360.0}}))
+    print(PLAN)
 """
 
 
@@ -188,15 +195,15 @@ async def test_nothing_starts_without_a_model(
 
 def test_a_fault_is_said_once(tmp_path: Path) -> None:
     fault = "a.npz: 3,000 of 3,000 vectors are not of unit length; add --normalise to scale them to 1"
-    answers = Answers(facts={"faults": [fault, fault, "b.npz: other"]}, fault=fault)
-    text = "\n".join("".join(piece for piece, _ in line) for line in answer_lines(Form(), answers, 60))
+    answers = Answers(facts=CHECK | {"faults": [fault, fault, "b.npz: other"]}, fault=fault)
+    text = "\n".join("".join(piece for piece, _ in line) for line in answer_lines(CampaignForm(), answers, 60))
     assert text.count("a.npz") == text.count("b.npz") == 1
     assert text.count("✗") == 2, "what goes on in the next line is not another fault"
 
 
 def test_what_goes_on_is_not_cut() -> None:
     busy = "starting: drawing the split, proving it, writing the runs; esc calls it off, 12 s so far"
-    lines = ["".join(piece for piece, _ in line) for line in answer_lines(Form(), Answers(busy=busy), 60)]
+    lines = ["".join(piece for piece, _ in line) for line in answer_lines(CampaignForm(), Answers(busy=busy), 60)]
     assert all(len(line) <= 60 for line in lines) and " ".join("".join(lines).split()).endswith("12 s so far…")
 
 
