@@ -146,16 +146,16 @@ T = TypeVar("T", bound=RunRecord | CurvePoint | HeldoutRecord | ComparisonRecord
 
 
 class Rows(tuple[T, ...]):
-    """Objects of one kind, in order; a tuple that can become a table, with all its columns also where it is empty."""
+    """Objects of one kind, in order; a tuple that can become a table."""
 
     kind: type[T]
 
-    def __new__(cls, kind: type[T], rows: Iterable[T]) -> Rows[T]:
-        made = super().__new__(cls, rows)
-        made.kind = kind
-        return made
+    def __new__(cls, kind: type[T], rows: Iterable[T] = ()) -> Rows[T]:
+        self = super().__new__(cls, rows)
+        self.kind = kind
+        return self
 
-    def __getnewargs__(self) -> tuple[type[T], tuple[T, ...]]:
+    def __getnewargs__(self) -> tuple[Any, ...]:
         return self.kind, tuple(self)
 
     def columns(self) -> dict[str, list[Any]]:
@@ -235,13 +235,16 @@ class OpenCampaign:
     @cached_property
     def heldout(self) -> Rows[HeldoutRecord]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
-        return Rows(HeldoutRecord, (_heldout(self.plan, v) for v in self._state.runs if v.state and _scored(v)))
+        return Rows(
+            HeldoutRecord, (_heldout(self.plan, view) for view in self._state.runs if view.state and _scored(view))
+        )
 
     @cached_property
     def comparisons(self) -> Rows[ComparisonRecord]:
         """In the order of the ranking."""
-        rows = self.report.table.rows
-        return Rows(ComparisonRecord, (_comparison(self.id, self.report.table.labels, row) for row in rows))
+        return Rows(
+            ComparisonRecord, (_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
+        )
 
     def centre(self, seed: int | None = None) -> Centre | None:
         """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where
@@ -278,11 +281,11 @@ class OpenWorkspace:
 
     @property
     def campaigns(self) -> tuple[OpenCampaign, ...]:
-        """All, the oldest first. Raises UserError if one cannot be read."""
+        """All, the oldest first."""
         return tuple(map(self._read, self._folder.campaign_dirs()))
 
     def campaign(self, id: str) -> OpenCampaign:
-        """With this id, or with this part of an id. Raises UserError."""
+        """The one with this id, or with this part of an id. Raises UserError."""
         return self._read(named_campaign(self._folder, id, "campaign"))
 
     def _read(self, folder: CampaignDir) -> OpenCampaign:

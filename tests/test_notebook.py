@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import io
 import re
 import subprocess
 import sys
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from lvmtui.cli.commands import main
 from lvmtui.notebook import TABLES
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
+from tests.factory import make_campaign
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import finished
 
@@ -56,18 +57,6 @@ def test_frames_have_a_row_for_each_run_evaluation_and_window(root: Path) -> Non
     assert all(abs(means[run.run] - run.heldout_cosine) < 1e-5 for run in campaign.runs if run.heldout_cosine)
 
 
-def test_part_of_an_id_is_enough(root: Path) -> None:
-    workspace = lvmtui.open(root)
-    assert workspace.campaign(workspace.ids[0][-6:]).id == workspace.campaigns[0].id == workspace.ids[0]
-
-
-def test_an_empty_table_has_its_columns_and_a_copy_is_the_same_table(root: Path) -> None:
-    curves = lvmtui.open(root).newest.curves
-    none = type(curves)(curves.kind, ())
-    assert list(none.to_pandas().columns) == list(curves.to_pandas().columns)
-    assert copy.deepcopy(curves).columns() == curves.columns()
-
-
 def test_figures_are_those_of_the_report(root: Path) -> None:
     campaign = lvmtui.open(root).newest
     first, row = campaign.comparisons[0], campaign.report.table.rows[0]
@@ -95,6 +84,19 @@ def test_a_table_without_its_format_or_file_is_refused(root: Path, capsys: pytes
     assert "--output /nowhere/t.csv: cannot be written" in capsys.readouterr().err
 
 
+def test_a_part_of_an_id_names_a_campaign_as_in_commands(root: Path) -> None:
+    workspace = lvmtui.open(root)
+    assert workspace.campaign(workspace.ids[0][-6:]).id == workspace.ids[0]
+    assert [one.id for one in workspace.campaigns] == list(workspace.ids)
+
+
+def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
+    make_campaign(tmp_path, models=("amn",))
+    campaign = lvmtui.open(tmp_path).newest
+    assert not campaign.curves and "cosine" in campaign.curves.columns()
+    assert copy(campaign.runs).columns() == campaign.runs.columns()
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         lvmtui.open(tmp_path / "nowhere")
@@ -102,7 +104,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     assert empty.ids == () and empty.campaigns == ()
     with pytest.raises(UserError, match="no campaign here"):
         _ = empty.newest
-    with pytest.raises(UserError, match="campaign x is not here; campaigns: none"):
+    with pytest.raises(UserError, match=r"campaign x is not here; campaigns: none"):
         empty.campaign("x")
 
 

@@ -169,17 +169,17 @@ def newest_campaign(workspace: Workspace) -> CampaignDir:
     return folders[-1]
 
 
-def named_campaign(workspace: Workspace, named: str, option: str) -> CampaignDir:
-    """The campaign with this id, or with this part of an id. Raises UserError, which names the option."""
+def named_campaign(workspace: Workspace, named: str, what: str) -> CampaignDir:
+    """The campaign with this id, or with this part of an id. Raises UserError, which begins with `what`."""
     folders = workspace.campaign_dirs()
     exact = [f for f in folders if f.id == named]
     found = exact or [f for f in folders if named in f.id]
     if len(found) == 1:
         return found[0]
     known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
-    what = "means more than one" if found else "is not here"
+    fault = "means more than one" if found else "is not here"
     which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
-    raise UserError(f"{option} {named} {what}; {which}: {known}")
+    raise UserError(f"{what} {named} {fault}; {which}: {known}")
 
 
 def supervisor_of(workspace: Workspace) -> Identity | None:
