@@ -61,7 +61,7 @@ class Power:
     target: float | None = None
     """A smaller change that a person may want to detect."""
     times_articles: int | None = None
-    """About how many times as many articles that takes; None: over 64 times."""
+    """About how many times as many articles that takes; None: over 64 times, or more seeds too."""
     with_seeds: float | None = None
     """The smallest change with twice the seeds, where that helps."""
     folds: bool = False
@@ -81,9 +81,8 @@ class Power:
                 f"freedom, {LEAST_DF:.0f} needed); give a larger file"
             )
         said = [f"can detect a change of about {self.smallest:.2g} %"]
-        if self.target is not None:
-            times = f"about {self.times_articles}" if self.times_articles else f"more than {MOST_TIMES}"
-            said.append(f"for {self.target:g} % {times} times as many articles are needed")
+        if self.target is not None and self.times_articles:
+            said.append(f"for {self.target:g} % about {self.times_articles} times as many articles are needed")
         if self.folds:
             said.append("--seeds 1 2 3 holds out up to three times as many")
         elif self.with_seeds:

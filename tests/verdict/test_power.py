@@ -41,6 +41,11 @@ def test_the_number_of_articles_that_is_named_reaches_the_target() -> None:
     assert found.words.startswith(f"can detect a change of about {found.smallest:.2g} %; for {found.target:g} % about ")
 
 
+def test_no_number_of_articles_is_named_where_seeds_are_the_noise() -> None:
+    found = power([[30] * 40] * 3, 20, prior=Prior(training=0.3))
+    assert found.smallest and found.times_articles is None and "times as many articles" not in found.words
+
+
 def test_folds_judge_more_articles() -> None:
     one, three = power([[30] * 40], 20, seeds=3), power([[30] * 40] * 3, 20)
     assert one.smallest and three.smallest and three.smallest < 0.65 * one.smallest
