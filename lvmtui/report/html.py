@@ -148,4 +148,4 @@ def _bar(bar: Bar) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(sanitise(text))
+    return escape(sanitise(text)).replace(" %", "\u00a0%")

@@ -85,7 +85,7 @@ class RunScreen(View):
         self._open(run)
         self.ui.source.set_visible(run.name, [run.name])
         at, count = snapshot.runs.index(run) + 1, len(snapshot.runs)
-        where = f"{'read-only  ' if self.ui.read_only else ''}{at}/{count}"
+        where = f"{'read-only  ' if self.ui.read_only else ''}run {at} of {count}"
         if self._above != self._tabs_below:
             self._tabs_below = self._above
             names, charts = self.query_one("#tabs"), self.query_one("#charts")
