@@ -60,7 +60,7 @@ def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
     assert main(["watch", str(tmp_path / "runs"), "--pattern", PATTERN]) == 0
     said = capsys.readouterr().out
     assert "a.log" in said and "deep/b.out" in said and ".5500" in said and "notes.txt" not in said
-    assert "cannot pause or cancel them" in said
+    assert "nothing can be paused or cancelled" in said
 
 
 def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> None:
