@@ -30,8 +30,6 @@ MOST_NUMBERS = 6
 
 @dataclass(frozen=True)
 class Sentence:
-    """What to say."""
-
     words: str
     style: str = ""
     """A name from `ui/draw/styles.py`."""

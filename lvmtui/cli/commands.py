@@ -45,7 +45,6 @@ HANDLERS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character gets a question mark
     given = parse(sys.argv[1:] if arguments is None else arguments)

@@ -35,7 +35,7 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
         lines += [f"The report has {words.plural(len(doubts) - 1, 'more doubt')}."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     labels = ("next    ", *[" " * 8] * 9)
-    lines += [label + step for label, step in zip(labels, next_steps(state, table, program), strict=False)]
+    lines += [label + step for label, step in zip(labels, next_commands(state, table, program), strict=False)]
     return "\n".join(lines)
 
 
@@ -106,7 +106,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     return rows
 
 
-def next_steps(state: CampaignState, table: Table, program: str) -> list[str]:
+def next_commands(state: CampaignState, table: Table, program: str) -> list[str]:
     """Commands worth typing now, each with its purpose, the most useful first."""
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
         facts = facts_of(state, happening)
         fault, tries = "", 0
         for tries in range(1, TRIES + 1):
-            if not (fault := run_command(command, facts, folder.workspace.root, seconds=SECONDS)):
+            if not (fault := tell_command(command, facts, folder.workspace.root, seconds=SECONDS)):
                 break
             if tries < TRIES:
                 time.sleep(AGAIN)
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def run_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: float) -> str:
+def tell_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: float) -> str:
     """Run it once. Returns why it failed, in words; empty: it ended well."""
     mark = uuid.uuid4().hex
     environment = {**os.environ, "LVMTUI_MESSAGE": facts["message"], "LVMTUI_EVENT": facts["event"], MARK: mark}

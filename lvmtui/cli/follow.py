@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending, read_table
-from lvmtui.cli.status import GAIN, headline, judged, rows_of
+from lvmtui.cli.status import GAIN, judged, progress_line, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -97,7 +97,7 @@ def _draw(state: CampaignState) -> Group:
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
-    return Group(Text(headline(state, eta)), table, Text(GAIN, style="dim"))
+    return Group(Text(progress_line(state, eta)), table, Text(GAIN, style="dim"))
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

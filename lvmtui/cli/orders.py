@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from lvmtui import orders
-from lvmtui.cli.shared import ExitCode, read_campaign
+from lvmtui.cli.shared import ExitCode, campaign_now
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.supervisor.lock import ensure_supervisor
 from lvmtui.system.errors import UserError
@@ -29,14 +29,14 @@ def retry(given: argparse.Namespace) -> int:
 
 
 def _order(given: argparse.Namespace, order: Callable[[Sequence[RunView]], list[str]]) -> int:
-    state = read_campaign(given)
+    state = campaign_now(given)
     print("\n".join(order(orders.select(state, given.runs))))
     ensure_supervisor(state.dir.workspace)
     return ExitCode.OK
 
 
 def queue(given: argparse.Namespace) -> int:
-    state = read_campaign(given)
+    state = campaign_now(given)
     if given.jobs is None and not given.first:
         raise UserError("queue: nothing to change; give --jobs N or --first RUN...")
     if given.jobs is not None:

@@ -78,8 +78,12 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("campaigns", "the campaigns of this workspace, and what each of them says")
     added.add_argument("--json", action="store_true", help="for programs")
 
-    _add_serve_options(command("serve", "show the screen in a browser on this machine", chosen))
-    _add_tensorboard_options(command("tensorboard", "write the curves as TensorBoard event files", chosen))
+    added = command("serve", "show the screen in a browser on this machine", chosen)
+    added.add_argument("--port", type=int, default=8717, metavar="N", help="default: 8717")
+    added.add_argument("--control", action="store_true", help="with the keys that change things; default: read-only")
+    added = command("tensorboard", "write the curves as TensorBoard event files", chosen)
+    added.add_argument("--output", metavar="DIR", help="default: logs/tensorboard in the workspace")
+    added.add_argument("--once", action="store_true", help="write what is there now; do not go on while runs go on")
     _add_report_options(command("report", "write the comparison again, also while runs are missing", chosen))
 
     command("pause", "save a checkpoint, free the memory and stop; survives a reboot", chosen, runs)
@@ -155,16 +159,6 @@ def _add_embed_options(parser: Parser) -> None:
     parser.add_argument("--half", action="store_true", help="keep float16: half the file, three digits")
     parser.add_argument("--text-field", metavar="NAME", help="field of a JSON line with the text; default: found")
     parser.add_argument("--title-field", metavar="NAME", help="field of a JSON line with the title; default: found")
-
-
-def _add_serve_options(added: Parser) -> None:
-    added.add_argument("--port", type=int, default=8717, metavar="N", help="default: 8717")
-    added.add_argument("--control", action="store_true", help="with the keys that change things; default: read-only")
-
-
-def _add_tensorboard_options(added: Parser) -> None:
-    added.add_argument("--output", metavar="DIR", help="default: logs/tensorboard in the workspace")
-    added.add_argument("--once", action="store_true", help="write what is there now; do not go on while runs go on")
 
 
 def _add_report_options(added: Parser) -> None:

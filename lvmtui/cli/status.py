@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from lvmtui.cli.shared import ExitCode, read_campaign
+from lvmtui.cli.shared import ExitCode, campaign_now
 from lvmtui.estimate.eta import CampaignEta, RunEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
@@ -58,7 +58,7 @@ class RunRow(NamedTuple):
 
 
 def status(given: argparse.Namespace) -> int:
-    state = read_campaign(given)
+    state = campaign_now(given)
     workspace = state.dir.workspace
     supervisor = supervisor_of(workspace)
     if given.json:
@@ -91,7 +91,6 @@ def _table(state: CampaignState, known: Judged) -> Table:
 
 
 def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[RunRow]:
-    """A row a run, in the order of the campaign."""
     return [_row(state, view, eta, known) for view in state.runs]
 
 
@@ -160,12 +159,12 @@ def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
     return words.signed(best - against.cosine) if against else ""
 
 
-def headline(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
+def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
     """`8k vs 23k: 4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
     finished = sum(view.status.phase is Phase.FINISHED for view in state.runs)
     text = f"{state.campaign.title}: {finished} of {words.plural(len(state.runs), 'run')} finished"
     if state.settled or eta.eta is None:
-        return text + ("" if state.settled else ", calibrating")
+        return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
     span = f"({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:
@@ -181,7 +180,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     imported = any(view.state and view.state.spec.imported for view in state.runs)
     figure = "best" if imported else "gain"
     rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
-    lines = [f"campaign {state.campaign.id}", headline(state, eta, supervised=supervisor is not None), ""]
+    lines = [f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), ""]
     starts = aligned([row[:-1] for row in rows])
     indent = max(map(width, starts)) + 2
     for start, row in zip(starts, rows, strict=True):

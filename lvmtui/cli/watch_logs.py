@@ -63,8 +63,6 @@ class LogFacts:
 
 
 class WatchedLog:
-    """A log that grows."""
-
     def __init__(self, path: Path, name: str, patterns: Patterns) -> None:
         self._path = path
         self._cursor = LogCursor(path, patterns.read, most=MOST_READ)
@@ -84,8 +82,6 @@ class WatchedLog:
 
 
 class Watch:
-    """Some folders and files with logs."""
-
     def __init__(self, places: Sequence[Path], patterns: Sequence[str]) -> None:
         """Raises UserError for a place that is not there, or a pattern that is none."""
         for place in places:
@@ -114,7 +110,7 @@ class Watch:
                 yield path, place.name if path == place else str(path.relative_to(place))
 
 
-def table(logs: Sequence[LogFacts], now: float) -> list[str]:
+def log_table(logs: Sequence[LogFacts], now: float) -> list[str]:
     """The logs as lines of a table. Pure."""
     rows = [("log", "epoch", "step", "cosine", "best", "loss", "changed")]
     for log in logs:
@@ -138,7 +134,7 @@ def watch(given: argparse.Namespace) -> int:
     seen = Watch([Path(place) for place in given.places], given.pattern or [])
     if given.once or not sys.stdout.isatty():
         logs = seen.look()
-        print("\n".join([*table(logs, time.time()), READ_ONLY]))
+        print("\n".join([*log_table(logs, time.time()), READ_ONLY]))
         if logs:
             return ExitCode.OK
         print("no line of any log is understood; give --pattern, see 'lvmtui trainer test'", file=sys.stderr)
@@ -149,6 +145,6 @@ def watch(given: argparse.Namespace) -> int:
 
     with Live(auto_refresh=False) as live:
         while True:
-            lines = [*table(seen.look(), time.time()), READ_ONLY]
+            lines = [*log_table(seen.look(), time.time()), READ_ONLY]
             live.update(Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True)
             time.sleep(INTERVAL)

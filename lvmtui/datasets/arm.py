@@ -113,12 +113,13 @@ def refuse_unfit(baseline: Arm, expanded: Arm) -> None:
     small, large = baseline.open().facts, expanded.open().facts
     if small.dim != large.dim:
         raise UserError(
-            f"--baseline has vectors of {small.dim:,} numbers and --expanded of {large.dim:,}; "
+            f"{baseline.title} has vectors of {small.dim:,} numbers and {expanded.title} of {large.dim:,}; "
             "embed both with the same encoder"
         )
     if baseline.fingerprint == expanded.fingerprint and baseline.rows == expanded.rows:
-        raise UserError("--baseline and --expanded are the same vectors; name two different files")
+        raise UserError(f"{baseline.title} and {expanded.title} are the same vectors; name two different files")
     if baseline.vectors > expanded.vectors:
         raise UserError(
-            f"--baseline has {baseline.vectors:,} vectors and --expanded only {expanded.vectors:,}; swap the two"
+            f"{baseline.title} has {baseline.vectors:,} vectors and {expanded.title} only {expanded.vectors:,}; "
+            "swap the two"
         )

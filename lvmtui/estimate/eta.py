@@ -88,11 +88,13 @@ class CampaignEta:
 
     now: float
     eta: Eta | None
-    """Until its last run has ended; None: not enough of this machine's speed is known."""
+    """Until its last run has ended; None: see `unknown`."""
     runs: Mapping[str, RunEta]
     """By name, for the runs that continue without an order."""
     left_out: tuple[str, ...]
     """Runs that are not over and not counted: paused, without disk space, or on another host."""
+    unknown: str = ""
+    """Why there is no time: `calibrating` while not enough of this machine's speed is known, or what it waits for."""
 
     @property
     def ends(self) -> float | None:
@@ -236,15 +238,26 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     slots += [FREED_AFTER for phase in phases.values() if phase in STOPPING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]
-    starts, total = play([times[run].mean for run in queue], slots, state.intent.jobs or state.campaign.jobs)
+    in_line = any(view.job is not None and view.job.waiting for view in state.runs)
+    places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
+    starts, total = play([times[run].mean for run in queue], slots, places)
     down, up = _deviations(list(times.values()), SHARED)
-    known = bool(machine.shown) and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
-    start_in = {run: _range(start, down, up) if known else None for run, start in zip(queue, starts, strict=True)}
+    unknown = ""
+    if in_line and not places:
+        unknown = "waits for the cluster"
+    elif not times and Phase.UNKNOWN in phases.values():
+        unknown = "time left not known"
+    elif times and not (
+        machine.shown and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
+    ):
+        unknown = "calibrating"
+    start_in = {run: None if unknown else _range(start, down, up) for run, start in zip(queue, starts, strict=True)}
     return CampaignEta(
         now=now,
-        eta=_range(total, down, up) if known or not times else None,
+        eta=None if unknown else _range(total, down, up),
         runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
         left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT),
+        unknown=unknown,
     )
 
 

@@ -83,13 +83,7 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
     arms = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
     for smaller, larger in pairwise(arms):
-        try:
-            refuse_unfit(smaller, larger)
-        except UserError as error:
-            if not options.data:
-                raise
-            words = str(error).replace("--baseline", smaller.title).replace("--expanded", larger.title)
-            raise UserError(f"--data: {words}") from None
+        refuse_unfit(smaller, larger)
     groups = group_arms(*arms, same=options.same)
     _refuse_not_nested(arms, groups)
     contexts = _contexts(options, earlier)

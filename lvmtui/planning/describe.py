@@ -29,7 +29,6 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     campaign = plan.campaign
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
-    recipe = trained[0].recipe
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models} ({campaign.size}); {words.plural(len(plan.specs), 'run')}"
@@ -39,7 +38,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
             if (judged := len(plan.specs) - len(trained))
             else ""
         ),
-        f"recipe     {campaign.recipe}: updates of {recipe.batch_size} windows, {_updates(trained)}",
+        *_recipe_line(campaign.recipe, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
@@ -55,6 +54,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
+        + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
@@ -71,7 +71,7 @@ def _held_out(plan: Plan) -> str:
     most = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
         f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
-        f"(as good as {effective(weights / weights.sum()):.0f} equal ones{most})"
+        f"(worth {effective(weights / weights.sum()):.0f} of equal weight{most})"
     )
 
 
@@ -93,7 +93,7 @@ def _copies(plan: Plan) -> str:
     how = "by --same" if neighbours and neighbours.chosen_by_hand else "chosen from the data"
     return (
         f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
-        f"{words.plural(dropped, 'window')} left out because they repeat a held-out vector"
+        f"{dropped:,} of the windows left out repeat a held-out vector"
     )
 
 
@@ -101,17 +101,21 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _updates(trained: Sequence[RunSpec]) -> str:
-    """`315 for both arms`, `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`."""
+def _recipe_line(name: str, trained: Sequence[RunSpec]) -> list[str]:
+    """`tuned: updates of 128 windows, 315 for both arms`, or `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`.
+    None if all trainers are the user's own."""
+    if not trained:
+        return []
     ranges: dict[str, list[str]] = {}
     for label in dict.fromkeys(spec.label for spec in trained):
         steps = sorted({spec.total_steps for spec in trained if spec.label == label})
         ranges.setdefault(" to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1]))), []).append(label)
     labels = {spec.label for spec in trained}
     every = "both arms" if len(labels) == 2 else "all sizes"
-    return ", ".join(
+    updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
+    return [f"recipe     {name}: updates of {trained[0].recipe.batch_size} windows, {updates}"]
 
 
 def _device(plan: Plan) -> str:

@@ -329,7 +329,7 @@ class Options:
     deterministic: bool = option(
         TRAINING, True, "use deterministic operations, so that a resumed run ends with the same weights"
     )
-    engine: str = option(RUNNING, "local", "where the runs are trained; default: local, this machine")
+    engine: str = option(RUNNING, "local", "where runs are trained; local: here (the default)")
     engine_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Options of the engine: the other keys of `[engine]` in a campaign file. Declared by each engine."""
     own: Own = field(default_factory=Own)

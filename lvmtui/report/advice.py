@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from lvmtui.formats.results import Estimate
-from lvmtui.report.costs import PricedModel, UseCost, choices
+from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
@@ -28,8 +27,6 @@ DETECTED = 1.96 + 0.84
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to do, with the figures behind it."""
-
     what: str
     models: tuple[str, ...]
     """Names; empty: none is recommended."""
@@ -38,13 +35,13 @@ class Recommendation:
 
 def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recommendation, ...]:
     """The most accurate model, the one that gains most, the best balance, and what not to use."""
-    if not choices(table, costs):
+    if not priced_models(table, costs):
         words = f"no {table.labels[1]} model is finished and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gains most or costs least of one model is no advice
         return (_accurate(table), *_avoid(table))
     advisable = replace(table, rows=tuple(row for row in table.rows if not against(row, table)))
-    return (_accurate(table), _gains_most(table), _balanced(choices(advisable, costs)), *_avoid(table))
+    return (_accurate(table), _gains_most(table), _balanced(priced_models(advisable, costs)), *_avoid(table))
 
 
 def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[str, ...]:
@@ -56,9 +53,9 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
     if not over:
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
     if Phase.PAUSED in phases:
-        steps.append("Resume the paused runs: lvmtui resume.")
+        steps.append("Resume the paused runs: lvmtui resume all.")
     if not ENDED_EARLY.isdisjoint(phases):
-        steps.append("To compare the runs that ended early, train them again: lvmtui retry.")
+        steps.append("To compare the runs that failed or were cancelled, train them again: lvmtui retry all.")
     if table.histories:
         return (
             *steps,
@@ -123,36 +120,26 @@ def _below_trivial(table: Table) -> bool:
 
 def _accurate(table: Table) -> Recommendation:
     """The best trained model of either arm: all were judged on the same windows, except histories."""
-    better_arms = [_better_arm(row, table) for row in table.rows]
-    ordered = sorted((one for one in better_arms if one), key=lambda one: -one.cosine)
-    if not ordered:
-        return Recommendation("Highest accuracy", (), NONE)
-    best = ordered[0]
-    words = f"{best.title} trained on {best.cell.label}, cosine {cosine(best.cosine)}"
+    what = "Highest accuracy"
+    better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row, table))]
+    if not better:
+        return Recommendation(what, (), NONE)
+    (top, best, cell), *others = sorted(better, key=lambda one: -one[0])
+    words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
     words += " on its own validation windows" if table.histories else ""
-    skill = best.cell.skill
-    if skill and best.cell.skill_words == "below":
+    skill = cell.skill
+    if skill and cell.skill_words == "below":
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
-        return Recommendation("Highest accuracy", (), f"{none}; the best one is {words}")
-    if near := [one for one in ordered[1:] if small_lead(best.cosine - one.cosine, best.cosine)]:
+        return Recommendation(what, (), f"{none}; the best one is {words}")
+    if near := [row for value, row, _ in others if small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {titles(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
-    if skill and (best.cell.skill_words == "no better" or skill.gain.value < 0):
+    if skill and (cell.skill_words == "no better" or skill.gain.value < 0):
         words += f"; {the_trivial(skill.against)} does about as well without training"
-    return Recommendation("Highest accuracy", (best.model,), words)
+    return Recommendation(what, (best.model,), words)
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """A model trained on one arm's data."""
-
-    model: str
-    title: str
-    cell: ArmCell
-    cosine: float
-
-
-def _better_arm(row: Row, table: Table) -> _Trained | None:
+def _better_arm(row: Row, table: Table) -> ArmCell | None:
     """The row's arm with the higher cosine, of those without an alarm.
 
     The arms of histories have validation windows of their own and cannot be compared: there only the expanded one
@@ -161,12 +148,8 @@ def _better_arm(row: Row, table: Table) -> _Trained | None:
     cells: tuple[ArmCell, ...] = (row.expanded, row.baseline)
     if table.histories:
         cells = () if against(row, table) else (row.expanded,)
-    known = [
-        _Trained(row.model, row.title, cell, cell.cosine)
-        for cell in cells
-        if cell.cosine is not None and not any(finding.alarm for finding in cell.findings)
-    ]
-    return max(known, key=lambda one: one.cosine, default=None)
+    known = [cell for cell in cells if cell.cosine is not None and not cell.alarms]
+    return max(known, key=lambda cell: cell.cosine or 0.0, default=None)
 
 
 def _gains_most(table: Table) -> Recommendation:
@@ -194,7 +177,8 @@ def _balanced(usable: Sequence[PricedModel]) -> Recommendation:
     best = min(priced, key=lambda choice: (choice.price or 0.0, -choice.cosine))
     words = f"{best.title}, cosine {cosine(best.cosine)} with {best.cost.words}"
     if best.model == usable[0].model:
-        words += "; no model within 1 % of its cosine is cheaper" if len(usable) > 1 else ""
+        cheaper = "faster" if best.cost.latency_ms else "smaller"
+        words += f"; no model within 1 % of its cosine is {cheaper}" if len(usable) > 1 else ""
     else:
         top = usable[0]
         words += f", within 1 % of the best ({top.title}, {cosine(top.cosine)} with {top.cost.words})"
@@ -216,12 +200,7 @@ NAMED = 4
 """Models that are named in a sentence; more are counted."""
 
 
-class Titled(Protocol):
-    @property
-    def title(self) -> str: ...
-
-
-def titles(found: Sequence[Titled]) -> str:
+def titles(found: Sequence[Row | PricedModel]) -> str:
     """`LSTM, GRU`, or `6 other models`."""
     return ", ".join(one.title for one in found) if len(found) <= NAMED else f"{len(found)} other models"
 

@@ -83,8 +83,7 @@ def pieces_of(text: Text) -> tuple[Piece, ...]:
     return text if isinstance(text, tuple) else (text,)
 
 
-def plain(text: Text) -> str:
-    """The text without any marks."""
+def unmarked(text: Text) -> str:
     return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces_of(text))
 
 

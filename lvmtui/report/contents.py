@@ -16,13 +16,14 @@ from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
-from lvmtui.report.costs import PricedModel, UseCost, choices
+from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.report.curves import RunCurve, curve_of
 from lvmtui.report.questions import Question, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
+from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
@@ -131,8 +132,6 @@ class RunDetail:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the report says."""
-
     campaign: str
     title: str
     """`8k vs 23k`."""
@@ -196,7 +195,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
         table=table,
         questions=(*size_questions(learning_curve, costs), *questions(table, costs, pair=learning_curve is None)),
         recommendations=recommendations(table, costs),
-        choices=choices(table, costs),
+        choices=priced_models(table, costs),
         comparisons=tuple(comparisons[model] for model in campaign.models if model in comparisons),
         baseline=campaign.baseline,
         expanded=campaign.expanded,
@@ -230,13 +229,12 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
         ended=max(ends) if ends and all(view.status.over for view in state.runs) else None,
         runs=len(runs),
         finished=sum(run.status == Phase.FINISHED.value for run in runs),
-        missing=tuple(f"{name}{_seeds(seeds) if several else ''}: {why}" for (name, why), seeds in missing.items()),
+        missing=tuple(
+            f"{name}, {numbered(seeds, 'seed')}: {why}" if several else f"{name}: {why}"
+            for (name, why), seeds in missing.items()
+        ),
         to_come=sum(not view.status.over for view in state.runs),
     )
-
-
-def _seeds(seeds: list[int]) -> str:
-    return f", seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost]:
@@ -260,7 +258,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
     evaluations = [(e.epoch, e.cosine) for e in trainer.evaluations] if trainer else []
-    label = sanitise(state.campaign.arm(planned.arm).label, 40)
+    label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
         run=planned.run,
         model=planned.model,
@@ -297,7 +295,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         split_fingerprint=spec.split_fingerprint if spec else "",
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
-        curve=curve_of(planned.arm, _curve_label(state, view, label), evaluations),
+        curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
         best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )
 
@@ -321,7 +319,3 @@ def _best_model(view: RunView, spec: RunSpec | None) -> str:
     if spec and spec.imported and spec.history:
         return f"{spec.imported.folder}/{spec.imported.weights}" if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"
-
-
-def _curve_label(state: CampaignState, view: RunView, label: str) -> str:
-    return f"{label} s{view.planned.seed}" if len(state.campaign.seeds) > 1 else label

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lvmtui.system.numbers import count
-from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.table import Table
 
 
 @dataclass(frozen=True)
 class UseCost:
-    """What a model costs to use."""
-
     parameters: int | None
     latency_ms: float | None
     """Median of one prediction (batch of 1), measured by the expanded arm's run."""
@@ -58,21 +56,20 @@ class PricedModel:
         return self.cost.latency_ms or self.cost.parameters
 
 
-def choices(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedModel, ...]:
+def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedModel, ...]:
     """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
-    usable = [row for row in table.rows if row.expanded.cosine is not None and not row.expanded.alarms]
-    axes = {row.model: _axes(row, costs) for row in usable}
-    complete = _most_known(costs.get(row.model, NO_COST) for row in usable)
+    usable = [
+        (row, row.expanded.cosine, costs.get(row.model, NO_COST))
+        for row in table.rows
+        if row.expanded.cosine is not None and not row.expanded.alarms
+    ]
+    axes = [_axes(cosine, cost) for _, cosine, cost in usable]
+    complete = tuple(map(any, zip(*(_known(cost) for _, _, cost in usable), strict=True)))
     found = []
-    for row in usable:
-        cost = costs.get(row.model, NO_COST)
-        weighed = complete is not None and _known(cost) == complete
-        beaten = any(_dominates(other, axes[row.model]) for other in axes.values())
-        found.append(
-            PricedModel(
-                row.model, row.title, row.expanded.cosine or 0.0, cost, on_front=weighed and not beaten, weighed=weighed
-            )
-        )
+    for (row, cosine, cost), mine in zip(usable, axes, strict=True):
+        weighed = any(complete) and _known(cost) == complete
+        on_front = weighed and not any(_dominates(other, mine) for other in axes)
+        found.append(PricedModel(row.model, row.title, cosine, cost, on_front, weighed))
     return tuple(sorted(found, key=lambda choice: -choice.cosine))
 
 
@@ -111,25 +108,13 @@ def cost_ratio(mine: PricedModel, other: PricedModel) -> str:
     return words
 
 
-def _axes(row: Row, costs: Mapping[str, UseCost]) -> tuple[float, float, float]:
+def _axes(cosine: float, cost: UseCost) -> tuple[float, float, float]:
     """(-cosine, parameters, latency): lower is better; an unknown cost counts as infinite."""
-    cost = costs.get(row.model, NO_COST)
-    return (
-        -(row.expanded.cosine or 0.0),
-        float(cost.parameters) if cost.parameters else math.inf,
-        cost.latency_ms if cost.latency_ms else math.inf,
-    )
+    return -cosine, cost.parameters or math.inf, cost.latency_ms or math.inf
 
 
 def _known(cost: UseCost) -> tuple[bool, bool]:
     return bool(cost.parameters), bool(cost.latency_ms)
-
-
-def _most_known(costs: Iterable[UseCost]) -> tuple[bool, bool] | None:
-    """Which of (parameters, latency) are known for any of the models; None if neither is."""
-    known = list(map(_known, costs))
-    axes = any(parameters for parameters, _ in known), any(latency for _, latency in known)
-    return axes if any(axes) else None
 
 
 def _dominates(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:

@@ -21,25 +21,24 @@ def table_csv(report: Report) -> str:
         "verdict", "degree", "reason",
     )  # fmt: skip
     write(columns)
-    base, expanded = report.table.labels
+    labels = [no_formula(label) for label in report.table.labels]
     for row in report.table.rows:
         cells = (row.baseline, row.expanded)
         e = row.estimate
         write(
             [
-                "model", row.rank, plain(row.title), plain(base), plain(expanded), *(c.cosine for c in cells),
+                "model", row.rank, no_formula(row.title), *labels, *(c.cosine for c in cells),
                 row.change, *(row.interval or ("", "")), *(row.adjusted or ("", "")),
                 *((e.df, e.clusters, e.effective_clusters, e.windows) if e else ("",) * 4), row.seeds,
                 *(c.validation for c in cells),
                 *(c.scores.hit_10 if c.scores else "" for c in cells),
                 *(c.scores.margin if c.scores else "" for c in cells),
                 *(c.skill.gain.value if c.skill else "" for c in cells),
-                row.verdict.word.value, row.verdict.degree, plain(row.verdict.reason),
+                row.verdict.word.value, row.verdict.degree, no_formula(row.verdict.reason),
             ]
         )  # fmt: skip
     for trivial in report.table.trivial:
-        name = plain(trivial.title)
-        filled = ["trivial", "", name, plain(base), plain(expanded), trivial.baseline, trivial.expanded]
+        filled = ["trivial", "", no_formula(trivial.title), *labels, trivial.baseline, trivial.expanded]
         write([*filled, *[""] * (len(columns) - len(filled))])
     return out.getvalue()
 
@@ -55,10 +54,10 @@ def curve_csv(curve: LearningCurve) -> str:
             told = one.doubling if point is one.points[-1] else None
             said = [one.word or "", told.value, told.low, told.high] if told else [""] * 4
             figures = [point.vectors, point.windows, point.seeds, point.cosine, point.whisker, point.trivial]
-            write([plain(curve.title(one.model)), plain(point.label), *figures, point.against, *said])
+            write([no_formula(curve.title(one.model)), no_formula(point.label), *figures, point.against, *said])
     return out.getvalue()
 
 
-def plain(value: str) -> str:
+def no_formula(value: str) -> str:
     """Text that a spreadsheet does not read as a formula."""
     return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value

@@ -48,8 +48,6 @@ OF_THE_PAGE = Palette(
 
 @dataclass(frozen=True)
 class RunCurve:
-    """One run's evaluations."""
-
     arm: str
     label: str
     points: tuple[tuple[float, float], ...]
@@ -67,7 +65,6 @@ def file_stem(model: str) -> str:
 
 
 def curve_file(model: str) -> str:
-    """Name of the picture of a model's curves."""
     return f"{file_stem(model)}.svg"
 
 
@@ -108,7 +105,7 @@ def svg(title: str, curves: Sequence[RunCurve], context_means: Mapping[str, floa
     return frame.canvas(f"{title}: validation cosine by epoch", lines)
 
 
-def joined(places: Iterable[tuple[float, float]]) -> str:
+def svg_points(places: Iterable[tuple[float, float]]) -> str:
     """The points of a line."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
@@ -189,7 +186,7 @@ def _curve(frame: Frame, colour: str, curve: RunCurve) -> list[str]:
     places = [(frame.x(x), frame.y(y)) for x, y in curve.points]
     x, y = places[-1]
     return [
-        f'<polyline points="{joined(places)}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
+        f'<polyline points="{svg_points(places)}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>',
         text(x - 4, y - 5, curve.label, colour, "end"),
     ]

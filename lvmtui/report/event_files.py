@@ -6,13 +6,11 @@ has changed (it went on from an earlier checkpoint, or from the start) gets a ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvmtui.formats.trainer_log import Evaluated
+from lvmtui.formats.trainer_log import Evaluated, Finished
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.errors import UserError
 
@@ -23,20 +21,9 @@ SUFFIX = ".lvmtui"
 """Ends the names of our files: others in the folder are left alone."""
 
 
-@dataclass(frozen=True)
-class Scalar:
-    """A figure of a run at a step."""
-
-    tag: str
-    value: float
-    step: int
-    time: float
-    """Seconds since 1970."""
-
-
-def scalars_of(evaluated: Evaluated) -> Iterator[Scalar]:
-    """The figures of an evaluation; those that are unknown are left out."""
-    figures = {
+def figures_of(evaluated: Evaluated) -> dict[str, float | None]:
+    """The figures of an evaluation by their tags; None: unknown."""
+    return {
         "validation/cosine": evaluated.cosine,
         "validation/loss": evaluated.loss,
         "validation/margin": evaluated.margin,
@@ -44,9 +31,6 @@ def scalars_of(evaluated: Evaluated) -> Iterator[Scalar]:
         "train/loss": evaluated.train_loss,
         "train/rate": evaluated.rate or None,
     }
-    for tag, value in figures.items():
-        if value is not None:
-            yield Scalar(tag, value, evaluated.step, evaluated.time)
 
 
 class EventFiles:
@@ -69,7 +53,6 @@ class EventFiles:
         return sum(self._of(view).write(view) for view in state.runs if view.state and view.state.trainer.evaluations)
 
     def close(self) -> None:
-        """Flush and close all files."""
         for run in self._runs.values():
             run.close()
 
@@ -91,39 +74,36 @@ class _RunFile:
         evaluations, finished = tuple(view.state.trainer.evaluations), view.state.trainer.finished
         known = len(self._written)
         if self._writer is None or evaluations[:known] != self._written or (self._finished and not finished):
-            self._begin()
-            known = 0
-        new = [scalar for one in evaluations[known:] for scalar in scalars_of(one)]
-        if finished and not self._finished and finished.heldout.cosine is not None and finished.heldout.windows:
-            new.append(Scalar("heldout/cosine", finished.heldout.cosine, finished.step, finished.time))
+            self._writer = self._begun()
+            self._finished, known = False, 0
+        number = sum(_add(self._writer, one, figures_of(one)) for one in evaluations[known:])
+        if finished and not self._finished and finished.heldout.windows:
+            number += _add(self._writer, finished, {"heldout/cosine": finished.heldout.cosine})
         self._written, self._finished = evaluations, finished is not None
-        self._add(new)
-        return len(new)
+        self._writer.flush()
+        return number
 
-    def _begin(self) -> None:
+    def _begun(self) -> EventFileWriter:
         """A new file in place of those that we, or a process before us, wrote."""
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         for old in self._folder.glob(f"events.out.tfevents.*{SUFFIX}"):
-            with suppress(FileNotFoundError):
-                old.unlink()
-        self._writer = EventFileWriter(str(self._folder), filename_suffix=SUFFIX)
-        self._finished = False
-
-    def _add(self, scalars: Sequence[Scalar]) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        if self._writer is None or not scalars:
-            return
-        for one in scalars:
-            value = Summary.Value(tag=one.tag, simple_value=one.value)
-            self._writer.add_event(Event(wall_time=one.time, step=one.step, summary=Summary(value=[value])))
-        self._writer.flush()
+            old.unlink(missing_ok=True)
+        return EventFileWriter(str(self._folder), filename_suffix=SUFFIX)
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def _add(writer: EventFileWriter, at: Evaluated | Finished, figures: Mapping[str, float | None]) -> int:
+    """Write the figures that are known. Returns how many."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    known = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items() if value is not None]
+    writer.add_event(Event(wall_time=at.time, step=at.step, summary=Summary(value=known)))
+    return len(known)

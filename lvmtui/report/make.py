@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
@@ -27,26 +28,23 @@ from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
 from lvmtui.report.html import html
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import comparison_page, mark_of, page_of
+from lvmtui.report.page import comparison_page, page_of, report_mark
 from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
 from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current, read_comparisons, trivial_by_run
 from lvmtui.verdict.ranking import health_by_run
 
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
-FORMATS = ("md", "html", "json", "csv")
+Format = Literal["md", "html", "json", "csv"]
 
 
 @dataclass(frozen=True)
 class ReportForm:
-    """How a report is written."""
-
-    format: str = "md"
-    """One of FORMATS."""
+    format: Format = "md"
     self_contained: bool = False
     """Markdown holds its pictures itself. HTML always does."""
 
@@ -122,7 +120,8 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     folder = state.dir
     _write_curves(folder.path / CURVES, report)
     replace_file(folder.report, _render(report, ReportForm(), CURVES).encode())
-    for format in ("html", "csv", "json"):
+    others: tuple[Format, ...] = ("html", "csv", "json")
+    for format in others:
         replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
     if report.learning_curve:
         replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
@@ -155,15 +154,13 @@ def _render(report: Report, form: ReportForm, curves: str) -> str:
     page = page_of(report, curves=curves)
     match form.format:
         case "md":
-            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=mark_of(report))
+            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
         case "html":
-            return html(page, pictures(OF_THE_PAGE), mark=mark_of(report))
+            return html(page, pictures(OF_THE_PAGE), mark=report_mark(report))
         case "json":
             return dump_document(encode(report)).decode()
         case "csv":
             return table_csv(report)
-        case format:
-            raise unknown("--format", format, FORMATS)
 
 
 def _seen_from(folder: CampaignDir, reader: Path) -> str:

@@ -10,18 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from lvmtui.report.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Figure,
-    Heading,
-    Paragraph,
-    Strong,
-    TableBlock,
-    Text,
-    pieces_of,
-)
+from lvmtui.report.blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Strong, TableBlock, Text, pieces_of
 from lvmtui.system.text import padded, sanitise, width
 
 LEAST_WIDTH = 3

@@ -18,9 +18,6 @@ from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
 
-MARK = "lvmtui campaign {id}"
-"""In the first line of a report file: it tells this campaign's report from another one's with the same labels."""
-
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
     """The whole report. `curves`: where the pictures are, as seen from the file that shows them."""
@@ -28,9 +25,9 @@ def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
     return (*first_page(report), *sizes, *evidence(report, curves), *provenance(report))
 
 
-def mark_of(report: Report) -> str:
-    """What the first line of the report's file says."""
-    return MARK.format(id=report.campaign)
+def report_mark(report: Report) -> str:
+    """What the first line of the report's file says: which of several campaigns with the same labels it is about."""
+    return f"lvmtui campaign {report.campaign}"
 
 
 # The first page -------------------------------------------------------------------------------------------------------
@@ -192,16 +189,13 @@ def _progress(report: Report) -> Text:
 
 # One model's comparison -----------------------------------------------------------------------------------------------
 
-MODEL_MARK = "campaign {id}"
-"""A line of the file: it tells this campaign's text from another one's with the same labels."""
-
 
 def comparison_page(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> tuple[Block, ...]:
     """The page. `several`: other models of the campaign are judged with it."""
     change = f"; {percent(row.change)} {interval_words(row.interval)}" if row.change is not None else ""
     return (
         Heading(f"{row.title}: {labels[0]} vs {labels[1]}", 1),
-        Paragraph(MODEL_MARK.format(id=comparison.campaign)),
+        Paragraph(f"campaign {comparison.campaign}"),
         Paragraph(row.verdict.sentence + change),
         table(["", *labels], _figures(row), right=(1, 2)),
         *bullets(_facts(row, comparison, labels, several=several)),

@@ -139,7 +139,6 @@ def _files(report: Report) -> list[Text]:
 
 
 def _best_at_first(report: Report) -> list[Text]:
-    """Which runs were best at their first evaluation."""
     found: dict[str, list[str]] = {}
     for run in report.runs:
         if run.best_at_first and run.status == "finished":

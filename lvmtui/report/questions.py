@@ -15,7 +15,7 @@ from statistics import correlation, fmean
 from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import in_short, named, overlapping, small_lead, titles
-from lvmtui.report.costs import UseCost, choices, cost_ratio
+from lvmtui.report.costs import UseCost, cost_ratio, priced_models
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import hits_of, trivial_words
@@ -113,7 +113,7 @@ def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
     parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
     if largest.expanded.alarms:
         return f"No: {largest.title} ({count(parameters)} parameters) {in_short(largest.expanded.alarms[0])}."
-    usable = choices(table, costs)
+    usable = priced_models(table, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
     if mine is None or not others:

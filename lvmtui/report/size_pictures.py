@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
-from lvmtui.report.curves import ON_WHITE, Frame, Palette, joined, text
+from lvmtui.report.curves import ON_WHITE, Frame, Palette, svg_points, text
 from lvmtui.report.sizes import ALL, picture_of
 
 FRAME = Frame(640, 320, left=56, right=120, top=30, bottom=34)
@@ -72,7 +72,7 @@ def _trivial(frame: Frame, curve: ModelCurve) -> list[str]:
         return []
     x, y = known[0]
     return [
-        f'<polyline points="{joined(known)}" fill="none" stroke="{frame.palette.axis}" stroke-dasharray="4 3"/>',
+        f'<polyline points="{svg_points(known)}" fill="none" stroke="{frame.palette.axis}" stroke-dasharray="4 3"/>',
         text(x + 4, y - 4, "best trivial baseline", frame.palette.axis),
     ]
 
@@ -91,6 +91,6 @@ def _curve(frame: Frame, curve: ModelCurve, colour: str) -> list[str]:
         inside = [p for p in curve.fit.line if p[0] <= end * 1.001]
         beyond = [p for p in curve.fit.line if p[0] >= end * 0.97]
         for part, dash in ((inside, ""), (beyond, ' stroke-dasharray="2 3"')):
-            path = joined(_places(frame, part))
+            path = svg_points(_places(frame, part))
             lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>')
     return lines

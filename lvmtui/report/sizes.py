@@ -31,7 +31,6 @@ WIDENED = (
 
 
 def picture_of(model: str) -> str:
-    """Name of the picture of a model's learning curve."""
     return f"learning_{file_stem(model)}.svg"
 
 

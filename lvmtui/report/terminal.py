@@ -20,7 +20,7 @@ from lvmtui.report.blocks import (
     TableBlock,
     Text,
     pieces_of,
-    plain,
+    unmarked,
 )
 from lvmtui.system.text import aligned, sanitise, width
 
@@ -48,7 +48,7 @@ def _lines(block: Block, columns: int) -> list[Line]:
         case Heading(text, level):
             return [((" " + sanitise(text), "selected" if level == 1 else "heading"),)]
         case Paragraph(text):
-            return [((" ", ""), *line) for line in wrapped(text, columns - 2)]
+            return [((" ", ""), *line) for line in wrapped_lines(text, columns - 2)]
         case Bullets(items):
             return [line for item in items for line in _bullet(item, columns)]
         case TableBlock():
@@ -58,18 +58,18 @@ def _lines(block: Block, columns: int) -> list[Line]:
 
 
 def _bullet(item: Text, columns: int) -> list[Line]:
-    lines = wrapped(item, max(10, columns - 4))
+    lines = wrapped_lines(item, max(10, columns - 4))
     return [((" • " if i == 0 else "   ", "dim"), *line) for i, line in enumerate(lines)]
 
 
 def _table(block: TableBlock) -> list[Line]:
-    rows = [block.columns, *(map(plain, row) for row in block.rows)]
+    rows = [block.columns, *(map(unmarked, row) for row in block.rows)]
     head, *below = aligned([[sanitise(cell) for cell in row] for row in rows], block.right)
     rule = RULE * max(map(width, (head, *below)))
     return [((f" {head}", "dim"),), ((f" {rule}", "dim"),), *(((f" {line}", ""),) for line in below)]
 
 
-def wrapped(text: Text, columns: int) -> list[Line]:
+def wrapped_lines(text: Text, columns: int) -> list[Line]:
     """`text` in lines of at most `columns`, broken at spaces; a longer word is cut."""
     lines: list[list[tuple[str, str]]] = [[]]
     room = columns

@@ -55,8 +55,6 @@ def _actions() -> type[Provider]:
 
 
 class LvmApp(Talks, inherit_bindings=False):
-    """The screen."""
-
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_actions}  # type: ignore[assignment]
     TITLE = "lvmtui"
@@ -198,7 +196,6 @@ class LvmApp(Talks, inherit_bindings=False):
         self.redraw()
 
     def look(self) -> None:
-        """Look at everything now, and draw it."""
         self._accept(self.source.look())
         self.redraw()
 
@@ -259,6 +256,8 @@ class LvmApp(Talks, inherit_bindings=False):
         match action:
             case "new":
                 return "" if self.read_only else words
+            case "export":
+                return "" if self.read_only and in_browser() else words
             case "back":
                 return "board" if len(self.screen_stack) > 1 and self.snapshot else ""
             case "leave":
@@ -315,7 +314,6 @@ class LvmApp(Talks, inherit_bindings=False):
             self.push_screen(NewScreen(self))
 
     def action_campaigns(self) -> None:
-        """List the campaigns of the workspace."""
         from lvmtui.ui.screens.campaigns import Campaigns
 
         def picked(campaign: str | None) -> None:
@@ -329,7 +327,6 @@ class LvmApp(Talks, inherit_bindings=False):
             self.say("no campaign here yet")
 
     def action_trouble(self) -> None:
-        """Select the next run that needs a person."""
         if self.snapshot and (runs := troubled(self.snapshot)):
             self.step(runs, 1)
         else:

@@ -113,7 +113,6 @@ class AskOrders:
         self.give(lambda: [orders.set_jobs(state, jobs)])
 
     def start_next(self) -> None:
-        """Put the selected run first in the queue."""
         snapshot, run = self._app.snapshot, self._app.run_selected
         if snapshot is not None and run is not None:
             self.give(lambda: [orders.set_order(snapshot.state, [run.view])])

@@ -37,7 +37,6 @@ class Talks(App[int], inherit_bindings=False):
         self.redraw()
 
     def hush(self) -> None:
-        """Take the words off the last line."""
         if self.words:
             self.words = ""
             self.redraw()

@@ -85,3 +85,9 @@ def test_what_is_called_common_exists() -> None:
 def test_every_command_has_what_carries_it_out() -> None:
     assert HANDLERS.keys() == {parser.get_default("command") for parser in COMMANDS.values()} - {None}
     assert all(callable(resolve_name(f"lvmtui.cli.{where}")) for where in HANDLERS.values())
+
+
+def test_a_word_that_is_none_of_the_choices_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["report", "--format", "mdd"])
+    assert ended.value.code == 2 and "lvmtui: --format 'mdd' is not known" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_faults_of_a_pair(tmp_path: Path) -> None:
     assert "swap the two" in check_files([large, small], tmp_path).faults[0]
     assert "are the same vectors" in check_files([large, large], tmp_path).faults[0]
     wide = check_files([small, tmp_path / "wide.npy"], tmp_path)
-    assert "24 numbers and --expanded of 32" in wide.faults[0]
+    assert "24 numbers and wide.npy of 32" in wide.faults[0]
     assert wide.pair is not None and wide.pair.same_space == "no"
     with pytest.raises(UserError, match="3 files given"):
         check_files([small, large, large], tmp_path)

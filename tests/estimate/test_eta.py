@@ -17,11 +17,12 @@ from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.stopping import UNKNOWN
 from lvmtui.formats.campaign import Campaign, write_campaign_intent
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import Progress, write_live
+from lvmtui.formats.live import Job, Progress, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.status import Phase, Status
 from tests.estimate.works import WORK, shown
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, History
@@ -147,6 +148,26 @@ def test_paused_runs_are_left_out_and_named(tmp_path: Path) -> None:
     assert found.eta is not None and whole.eta is not None and found.eta.seconds < whole.eta.seconds
     assert found.together([paused, name(campaign, "gru", "baseline")]) is None
     assert found.together([name(campaign, "amn", arm) for arm in ARMS]) is not None
+
+
+def test_while_jobs_wait_in_a_cluster_it_gives_as_many_places_as_it_runs(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"), engine="slurm", jobs=4)
+    run = bring_to(tmp_path, campaign, "amn", "baseline", state="running")
+    state = read(tmp_path, campaign)
+
+    def as_jobs(states: str) -> CampaignEta:
+        """`r` runs, `w` waits in the cluster's queue, `?` is not answered for."""
+        phases = {"r": Phase.RUNNING, "w": Phase.QUEUED, "?": Phase.UNKNOWN}
+        runs = tuple(
+            replace(view, status=Status(phases[one]), job=Job("slurm", n, one == "w") if one != "?" else None)
+            for n, (one, view) in enumerate(zip(states, state.runs, strict=True))
+        )
+        return campaign_eta(replace(state, runs=runs), run.time)
+
+    all_run, one_place = as_jobs("rrrr"), as_jobs("rwww")
+    assert all_run.eta and one_place.eta and one_place.eta.seconds > 2 * all_run.eta.seconds
+    assert (as_jobs("wwww").eta, as_jobs("wwww").unknown) == (None, "waits for the cluster")
+    assert (as_jobs("????").eta, as_jobs("????").unknown) == (None, "time left not known")
 
 
 def test_when_all_is_over_nothing_is_left(tmp_path: Path) -> None:

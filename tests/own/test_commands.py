@@ -12,7 +12,7 @@ import pytest
 
 from lvmtui.cli.commands import main
 from lvmtui.cli.trainer_test import try_trainer
-from lvmtui.cli.watch_logs import Watch, table
+from lvmtui.cli.watch_logs import Watch, log_table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
@@ -78,7 +78,7 @@ def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> Non
     assert watch.look()[0].best == 0.51
     log.unlink()
     assert watch.look()[0].best == 0.51
-    assert "\x1b" not in "".join(table(watch.look(), 0.0))
+    assert "\x1b" not in "".join(log_table(watch.look(), 0.0))
 
 
 def test_a_trainer_with_the_kit_passes_every_part(tmp_path: Path) -> None:
@@ -103,6 +103,29 @@ def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> Non
     assert found["events"].works and found["cancel"].works
     assert not found["leave"].works and "memory stays taken" in found["leave"].words
     assert not found["predictions"].works
+
+
+@pytest.mark.parametrize(
+    ("ending", "words", "needed"),
+    [
+        (
+            "raise RuntimeError('my data is broken')",
+            "it failed before it was asked: left with exit code 1: Runtime",
+            True,
+        ),
+        (
+            "",
+            "it ended before it was asked and told of no checkpoint; if it writes one on TERM, add --checkpoints",
+            False,
+        ),
+    ],
+)
+def test_a_trainer_that_ends_at_once_says_how(tmp_path: Path, ending: str, words: str, needed: bool) -> None:
+    (tmp_path / "train.py").write_text(f"print('epoch 1 val 0.5', flush=True)\n{ending}\n")
+    command = f"{sys.executable} train.py"
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=60)}
+    assert not found["leave"].works and found["leave"].needed is needed
+    assert found["leave"].words.startswith(words) and "checkpoint" not in found and "resume" not in found
 
 
 # The Lightning callback -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.report.costs import UseCost, choices, latency_doubt
+from lvmtui.report.costs import UseCost, latency_doubt, priced_models
 from lvmtui.report.questions import questions
 from lvmtui.verdict.words import Word
 from tests.report.rows import answers, row, table
@@ -16,23 +16,23 @@ from tests.report.rows import answers, row, table
 def test_latencies_that_differ_between_the_arms_order_nothing() -> None:
     two = table(row("a", 1, 0.53), row("e", 1, 0.52))
     rough = {"a": UseCost(100, 0.50, 0.90), "e": UseCost(400, 0.60, 0.60)}
-    assert latency_doubt(choices(two, rough)) == (
+    assert latency_doubt(priced_models(two, rough)) == (
         "Latencies are rough: a took 0.50 ms in one arm and 0.90 ms in the other, and some models differ by less than "
         "that."
     )
     said = answers(questions(two, rough))["Is the largest model worth its cost?"]
     assert said.endswith("for 4.0 times the parameters, at about the same latency.")
     steady = {"a": UseCost(100, 0.50, 0.51), "e": UseCost(400, 0.60, 0.60)}
-    assert latency_doubt(choices(two, steady)) == ""
+    assert latency_doubt(priced_models(two, steady)) == ""
     said = answers(questions(two, steady))["Is the largest model worth its cost?"]
     assert said.endswith("and 1.2 times the latency.")
 
 
 def test_a_model_without_known_costs_is_not_on_the_front() -> None:
     two = table(row("a", 1, 0.52), row("b", 1, 0.53))
-    chosen = {c.model: c for c in choices(two, {"a": UseCost(100, 1.0), "b": UseCost(None, None)})}
+    chosen = {c.model: c for c in priced_models(two, {"a": UseCost(100, 1.0), "b": UseCost(None, None)})}
     assert (chosen["a"].on_front, chosen["b"].on_front, chosen["b"].weighed) == (True, False, False)
-    assert not any(c.on_front for c in choices(two, {}))
+    assert not any(c.on_front for c in priced_models(two, {}))
     said = answers(questions(two, {}))["Do larger models gain more?"]
     assert said == "Unknown: the parameters of the ranked models are not known."
     unfair = answers(questions(table(row("a", 1, 0.5, Word.NOT_COMPARABLE)), {"a": UseCost(100, 1.0)}))
@@ -48,7 +48,7 @@ models = st.lists(st.tuples(st.floats(0.01, 1), costs), min_size=1, max_size=12)
 @given(models)
 def test_the_pareto_front_is_what_nothing_beats(given_models: list[tuple[float, UseCost]]) -> None:
     named = {f"m{i}": cost for i, (_, cost) in enumerate(given_models)}
-    chosen = choices(table(*(row(f"m{i}", 1.0, c) for i, (c, _) in enumerate(given_models))), named)
+    chosen = priced_models(table(*(row(f"m{i}", 1.0, c) for i, (c, _) in enumerate(given_models))), named)
     kinds = {(bool(c.parameters), bool(c.latency_ms)) for _, c in given_models}
     complete = (any(p for p, _ in kinds), any(ms for _, ms in kinds))
     assert any(choice.on_front for choice in chosen) is (complete in kinds and any(complete))

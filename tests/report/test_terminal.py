@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lvmtui.report.blocks import Bullets, Code, Figure, Heading, Paragraph, Strong, table
 from lvmtui.report.make import read_report
 from lvmtui.report.page import page_of
-from lvmtui.report.terminal import plain_text, terminal_lines, wrapped
+from lvmtui.report.terminal import plain_text, terminal_lines, wrapped_lines
 from lvmtui.system.text import width
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, state_of
@@ -45,11 +45,11 @@ def test_every_block_has_its_lines() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(4, 40))
 def test_no_line_is_too_wide_and_no_word_is_lost(first: str, second: str, columns: int) -> None:
-    lines = wrapped((first, Strong(second)), columns)
+    lines = wrapped_lines((first, Strong(second)), columns)
     assert all(width("".join(text for text, _ in line)) <= columns for line in lines)
     assert not any(unicodedata.category(c)[0] == "C" for line in lines for text, _ in line for c in text)
     shown = "".join(text for line in lines for text, _ in line).replace(" ", "")
-    whole = "".join(text for line in wrapped((first, Strong(second)), 1000) for text, _ in line).replace(" ", "")
+    whole = "".join(text for line in wrapped_lines((first, Strong(second)), 1000) for text, _ in line).replace(" ", "")
     assert shown == whole
 
 

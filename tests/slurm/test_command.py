@@ -66,7 +66,7 @@ def test_the_verdict_is_the_same_to_the_bit(cluster: Cluster, vectors: Path) -> 
         )
     ]
     assert [code for code, _, _ in ends] == [0, 0], ends
-    assert "slurm (time 30, memory 100M)" in ends[1][1]
+    assert "slurm (time 30, memory 100M)" in ends[1][1] and ", if the cluster starts " in ends[1][1]
     here, there = (
         CampaignReader(w, newest_campaign(w)).refresh()
         for w in (Workspace(vectors / "here"), Workspace(vectors / "there"))

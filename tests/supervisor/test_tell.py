@@ -44,21 +44,21 @@ def lines_of(heard: Path) -> list[dict[str, Any]]:
 
 def test_a_command_gets_facts_and_a_sentence(tmp_path: Path) -> None:
     command, heard = listener(tmp_path)
-    assert tell.run_command(command, FACTS, tmp_path, seconds=20) == ""
+    assert tell.tell_command(command, FACTS, tmp_path, seconds=20) == ""
     assert lines_of(heard) == [FACTS]
-    assert tell.run_command('test "$LVMTUI_EVENT" = run_finished && pwd > where', FACTS, tmp_path, seconds=20) == ""
+    assert tell.tell_command('test "$LVMTUI_EVENT" = run_finished && pwd > where', FACTS, tmp_path, seconds=20) == ""
     assert (tmp_path / "where").read_text().strip() == str(tmp_path)
 
 
 def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
-    fault = tell.run_command("echo sending; echo no such host >&2; exit 3", FACTS, tmp_path, seconds=20)
+    fault = tell.tell_command("echo sending; echo no such host >&2; exit 3", FACTS, tmp_path, seconds=20)
     assert "3" in fault and fault.endswith("no such host")
-    assert "127" in tell.run_command("/nowhere/at-all", FACTS, tmp_path, seconds=20)
+    assert "127" in tell.tell_command("/nowhere/at-all", FACTS, tmp_path, seconds=20)
 
 
 def test_a_command_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     command = "(setsid sleep 300 & echo $! > away); sleep 300 & echo $! > near; wait"  # one leaves session and parent
-    assert tell.run_command(command, FACTS, tmp_path, seconds=1.0) == "did not end within 1 s"
+    assert tell.tell_command(command, FACTS, tmp_path, seconds=1.0) == "did not end within 1 s"
     for name in ("near", "away"):
         gone(int((tmp_path / name).read_text()))
 

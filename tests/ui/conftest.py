@@ -12,10 +12,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 
+from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
 from lvmtui.ui.read.machine import MachineFigures
-from tests.ui.showcase import NOW
+from lvmtui.ui.screens.palette import Action, actions
+from lvmtui.ui.screens.view import View
+from tests.ui.showcase import NOW, middle
 
 MACHINE = MachineFigures(96.0, 3.1 * 2**30, 24 * 2**30)
 MakeApp = Callable[..., LvmApp]
@@ -48,11 +51,39 @@ def make_app() -> MakeApp:
     return make
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with a campaign under way."""
+    middle(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ensured(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
+    """No supervisor is started; how often one was wished for is noted."""
+    wished: list[Workspace] = []
+    monkeypatch.setattr("lvmtui.supervisor.lock.ensure_supervisor", wished.append)
+    return wished
+
+
 def shown(app: LvmApp) -> str:
     """The text on the terminal; of a dialog, its box."""
     region = app.screen.children[0].region if isinstance(app.screen, ModalScreen) else app.screen.region
     lines = [strip.crop(region.x, region.right).text.rstrip() for strip in app.screen._compositor.render_strips()]
     return "\n".join(lines[region.y : region.bottom])
+
+
+def campaign_of(app: LvmApp) -> Campaign:
+    """The campaign that the app shows."""
+    snapshot = app.source.look()
+    assert snapshot is not None
+    return snapshot.state.campaign
+
+
+def offered(app: LvmApp) -> list[Action]:
+    """What the palette offers now."""
+    assert isinstance(app.screen, View)
+    return list(actions(app.screen))
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:

@@ -50,7 +50,7 @@ def _named(name: str, text: str, style: str, width: int) -> list[Line]:
     return [((left("" if i else name, NAME), "dim"), (part, style)) for i, part in enumerate(parts)]
 
 
-def newest_lines(snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
+def log_end(snapshot: Snapshot, selected: str, width: int, height: int) -> list[Line]:
     """The end of the selected run's log."""
     run = snapshot.run(selected)
     newest = snapshot.log[-height:] if snapshot.log_run == selected and height > 0 else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -52,9 +53,7 @@ def inside(model: ModelFacts, snapshot: Snapshot, selected: str, width: int, hei
 def _run_lines(model: ModelFacts, selected: str, width: int, height: int) -> tuple[list[Line], tuple[Hit, ...]]:
     """A line a run; where several seeds would leave no room for a chart, a line an arm."""
     label = max([4, *(min(10, cell_len(run.label)) for run in model.runs)])
-    arms: dict[str, list[RunFacts]] = {}
-    for run in model.runs:
-        arms.setdefault(run.arm, []).append(run)
+    arms = model.arms
     if len(model.runs) > len(arms) and len(model.runs) + CURVE + 2 > height:
         shown = [next((run for run in runs if run.name == selected), runs[0]) for runs in arms.values()]
         label = max([4, *(min(10, cell_len(run.arm_label)) for run in model.runs)])
@@ -100,9 +99,7 @@ def _state(run: RunFacts, room: int) -> list[Piece]:
 def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
     """The seeds of an arm: how many are where, their mean gain and its spread."""
     chosen = next((run for run in runs if run.name == selected), None)
-    said: dict[str, int] = {}
-    for run in runs:
-        said[run.phase.value] = said.get(run.phase.value, 0) + 1
+    said = Counter(run.phase.value for run in runs)
     gains = [run.gain for run in runs if run.gain is not None]
     mean = f"mean {words.signed(sum(gains) / len(gains))}" if gains else ""
     spread_ = f" ({words.signed(min(gains))} to {words.signed(max(gains))})" if len(gains) > 1 and width >= 60 else ""

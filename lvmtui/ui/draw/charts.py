@@ -68,6 +68,11 @@ def signed_ticks(value: float, digits: int) -> str:
     return words.signed(value, digits) if value else "0"
 
 
+def count_ticks(value: float, digits: int) -> str:
+    """`8.3 k`"""
+    return words.count(value)
+
+
 def chart(  # noqa: PLR0913  what a plot is made of
     series: Sequence[Series],
     width: int,

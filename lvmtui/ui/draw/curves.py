@@ -12,17 +12,7 @@ from statistics import fmean
 from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
-from lvmtui.ui.draw.charts import (
-    Band,
-    Form,
-    Level,
-    Point,
-    Series,
-    chart,
-    cosine_ticks,
-    signed_ticks,
-    smoothed,
-)
+from lvmtui.ui.draw.charts import Band, Level, Point, Series, chart, cosine_ticks, count_ticks, signed_ticks, smoothed
 from lvmtui.ui.draw.lines import Line, Piece, fit, width_of
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
@@ -120,7 +110,7 @@ def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
     """The curves of a model's runs: one an arm, the mean and the range of several seeds."""
     runs, gains = model.runs, has_gains(model.runs)
     unit = x_unit(runs)
-    series, bands = arm_curves(runs, unit, gains, width)
+    series, bands = _arm_curves(model, unit, gains, width)
     return chart(
         series,
         width,
@@ -134,15 +124,13 @@ def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
     )
 
 
-def arm_curves(runs: Sequence[RunFacts], unit: str, gains: bool, width: int) -> tuple[list[Series], list[Band]]:
+def _arm_curves(model: ModelFacts, unit: str, gains: bool, width: int) -> tuple[list[Series], list[Band]]:
     """A curve for each arm, the largest first; with several seeds their mean, and a band from lowest to highest."""
-    arms: dict[str, list[RunFacts]] = {}
-    for run in runs:
-        arms.setdefault(run.arm, []).append(run)
+    runs = model.runs
     sound = any(run.curve and not run.alarms for run in runs)
     series: list[Series] = []
     bands: list[Band] = []
-    for arm, mine in reversed(arms.items()):
+    for arm, mine in reversed(model.arms.items()):
         drawn = [run for run in mine if run.curve and not (run.alarms and len(mine) > 1)] or mine
         points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
         label = drawn[0].arm_label
@@ -180,7 +168,6 @@ def _at(curve: tuple[Point, ...], x: float) -> float:
 
 
 def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
-    """The training loss of each arm, smoothed."""
     unit = x_unit(runs)
     series = [
         Series(
@@ -204,14 +191,32 @@ CHARTS = ("gain", "loss", "rate", "speed")
 def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int) -> list[Line]:
     """One of `CHARTS`, with its name above. `other`: the run that the gain is compared with; `log`: loss and rate on a
     logarithmic scale."""
-    match name:
-        case "gain":
-            return _gain(run, other, width, height)
-        case "loss":
-            return _loss(run, log, width, height)
-        case "rate":
-            return _rate(run, log, width, height)
-    return _speed(run, width, height)
+    if name == "gain":
+        return _gain(run, other, width, height)
+    (title, series), log = _curves_of(name, run), log and name != "speed"
+    drawn = chart(
+        series,
+        width,
+        height - 1,
+        form=count_ticks if name == "speed" else cosine_ticks,
+        log=log,
+        x_range=x_range([run], "step"),
+        x_name=x_name([run], "step"),
+        focus=not log,
+    )
+    return [fit([(f" {title}", "heading"), ("  log scale" if log else "", "dim")], width), *drawn]
+
+
+def _curves_of(name: str, run: RunFacts) -> tuple[str, list[Series]]:
+    """Title and curves of a chart, other than that of the gain."""
+    if name == "rate":
+        return "learning rate", [Series(tuple((p.step, p.rate) for p in run.points), "done")]
+    if name == "speed":
+        return "windows a second", [Series(tuple((p.step, p.windows_per_second) for p in run.points), "done")]
+    evaluations = run.state.trainer.evaluations if run.state else ()
+    validation = tuple((e.step, e.loss) for e in evaluations if e.loss is not None)
+    training = smoothed([(p.step, p.loss) for p in run.points if p.loss is not None])
+    return "loss", [Series(validation, run.arm, "val"), Series(training, "note", "train")]
 
 
 def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> list[Line]:
@@ -243,40 +248,3 @@ def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> lis
         focus=True,
     )
     return [fit(title, width), *drawn]
-
-
-def _loss(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
-    trainer = run.state.trainer if run.state else None
-    validation = tuple((e.step, e.loss) for e in trainer.evaluations if e.loss is not None) if trainer else ()
-    training = smoothed([(p.step, p.loss) for p in run.points if p.loss is not None])
-    series = [Series(validation, run.arm, "val"), Series(training, "note", "train")]
-    return _titled("loss", series, run, width, height, log=log)
-
-
-def _rate(run: RunFacts, log: bool, width: int, height: int) -> list[Line]:
-    rates = tuple((p.step, p.rate) for p in run.points)
-    return _titled("learning rate", [Series(rates, "done")], run, width, height, log=log)
-
-
-def _speed(run: RunFacts, width: int, height: int) -> list[Line]:
-    speeds = tuple((p.step, p.windows_per_second) for p in run.points)
-    return _titled("windows a second", [Series(speeds, "done")], run, width, height, form=lambda y, _: words.count(y))
-
-
-def _titled(
-    title: str,
-    series: list[Series],
-    run: RunFacts,
-    width: int,
-    height: int,
-    *,
-    log: bool = False,
-    form: Form = cosine_ticks,
-) -> list[Line]:
-    """A chart with its name above."""
-    scale = "  log scale" if log else ""
-    name = x_name([run], "step")
-    drawn = chart(
-        series, width, height - 1, form=form, log=log, x_range=x_range([run], "step"), x_name=name, focus=not log
-    )
-    return [fit([(f" {title}", "heading"), (scale, "dim")], width), *drawn]

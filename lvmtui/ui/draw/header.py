@@ -59,7 +59,7 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
         return (f"{words.plural(paused, 'run')} paused" if paused else "all ended",)
     eta = snapshot.eta.eta
     if eta is None:
-        return (f"calibrating{glyphs.ELLIPSIS}",)
+        return (snapshot.eta.unknown + glyphs.ELLIPSIS,)
     left = words.duration(eta.seconds) if wide else words.short_duration(eta.seconds)
     return f"{left} left ({range_words(eta)})", f"ends {words.clock(snapshot.eta.ends)}"
 

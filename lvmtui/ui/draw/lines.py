@@ -31,8 +31,6 @@ class Hit:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a view looks like now."""
-
     lines: tuple[Line, ...]
     hits: tuple[Hit, ...] = ()
 

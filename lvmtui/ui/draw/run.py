@@ -10,7 +10,7 @@ from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.header import range_words
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, hanging, left, spread, width_of, wrapped
-from lvmtui.ui.read.run_facts import RunFacts, last_words
+from lvmtui.ui.read.run_facts import RunFacts, why_it_stands
 from lvmtui.ui.read.run_history import HistoryLine
 from lvmtui.verdict.words import the_trivial
 
@@ -60,7 +60,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
 def notices(run: RunFacts, width: int, most: int) -> list[Line]:
     """Why it stands still, if it does, then the findings about it."""
     lines: list[Line] = []
-    if said := last_words(run):
+    if said := why_it_stands(run):
         style = "alarm" if PHASES[run.phase].style in ("alarm", "failed") else "note"
         lines.extend(((f" {text}", style),) for text in wrapped(f"{run.glyph} {said}", width - 2))
     for finding in run.findings:

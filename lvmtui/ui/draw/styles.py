@@ -46,5 +46,4 @@ def change_style(change: float | None) -> str:
 
 
 def verdict_style(word: Word) -> str:
-    """The style of a verdict."""
     return "better" if word in UP else "worse" if word in DOWN else "note" if word is Word.NOT_COMPARABLE else ""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.report.interval_bars import Scale, scale_of
+from lvmtui.report.interval_bars import Scale
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.board_panels import bar_pieces
+from lvmtui.ui.draw.board_panels import bar_pieces, table_scale
 from lvmtui.ui.draw.lines import (
     Drawing,
     Hit,
@@ -33,7 +33,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, the_trivial
+from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial
 
 IN_REPORT = ", tab shows the report"
 LEAST = (1, 3, 4)
@@ -52,8 +52,6 @@ BAR = (13, 41)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table."""
-
     title: str
     width: int
     """With the gap before it, which a figure that is long may take but for one cell."""
@@ -82,20 +80,8 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
             lambda row: row.title if width >= 104 else cut_title(short_trivial(row.name), name),
             flush=False,
         ),
-        Column(
-            base,
-            7,
-            lambda row: [(words.cosine(row.baseline.cosine), "")],
-            lambda row: words.cosine(row.baseline),
-            arm="baseline",
-        ),
-        Column(
-            expanded,
-            7,
-            lambda row: [(words.cosine(row.expanded.cosine), "")],
-            lambda row: words.cosine(row.expanded),
-            arm="expanded",
-        ),
+        _arm(base, "baseline"),
+        _arm(expanded, "expanded"),
         Column("change", 9, lambda row: [(words.percent(row.change), _change_style(row))]),
         Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
         Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
@@ -104,12 +90,21 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
     ]
     columns = [column for column in found if width >= column.least]
     room = width - sum(column.width for column in columns) - VERDICT - 4
-    scale = scale_of(row.interval for row in snapshot.table.rows if row.interval)
+    scale = table_scale(snapshot)
     if scale is not None and room >= BAR[0]:
         cells = min(BAR[1], room)
         at = next(i for i, column in enumerate(columns) if column.title == "change") + 1
         columns.insert(at, _bars(scale, cells))
     return columns
+
+
+def _arm(title: str, arm: ArmName) -> Column:
+    """The cosines of an arm."""
+
+    def trivial(row: TrivialRow) -> str:
+        return words.cosine(row.baseline if arm == "baseline" else row.expanded)
+
+    return Column(title, 7, lambda row: [(words.cosine(row.cell(arm).cosine), "")], trivial, arm=arm)
 
 
 def _bars(scale: Scale, cells: int) -> Column:
@@ -244,9 +239,7 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
     for cell in (row.baseline, row.expanded):
         parts = [cell.status]
         if cell.skill:
-            gain, against = words.signed(cell.skill.gain.value), the_trivial(cell.skill.against)
-            than = "" if cell.skill_words == "below" else "than "
-            parts.append(f"{cell.skill_words or 'not known to be better'} {than}{against} ({gain})")
+            parts.append(f"gain {cell.gain_words}")
         parts += [finding.words for finding in cell.findings]
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [

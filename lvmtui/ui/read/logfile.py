@@ -23,8 +23,6 @@ COUNTED = 1 << 24
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line."""
-
     offset: int
     """Of its first byte."""
     text: str

@@ -25,8 +25,6 @@ class GpuLoad:
 
 @dataclass(frozen=True)
 class MachineFigures:
-    """What was measured last."""
-
     cpu: float
     """Percent of all processors."""
     used: float

@@ -30,8 +30,6 @@ SOON = 3.0
 
 @dataclass(frozen=True)
 class RunFacts:
-    """One run."""
-
     view: RunView
     label: str
     """Of its arm, with the seed where there are several."""
@@ -54,8 +52,6 @@ class RunFacts:
     trivial: BestTrivial | None
     """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
-    read: float
-    """Seconds since 1970 at which this was so."""
 
     @property
     def name(self) -> str:
@@ -178,9 +174,7 @@ def run_facts(
     findings: tuple[Finding, ...],
     trivial: BestTrivial | None,
     parameters: int | None,
-    now: float,
 ) -> RunFacts:
-    """What is told of a run."""
     state = view.state
     looks = PHASES[view.status.phase]
     curve: tuple[Point, ...] = ()
@@ -207,7 +201,6 @@ def run_facts(
         curve=curve,
         trivial=trivial,
         parameters=parameters,
-        read=now,
     )
     return _worded(facts)
 
@@ -228,7 +221,7 @@ def _worded(facts: RunFacts) -> RunFacts:
     return facts
 
 
-def last_words(facts: RunFacts) -> str:
+def why_it_stands(facts: RunFacts) -> str:
     """What a run left behind that stands still by no will of its own; empty for others."""
     state = facts.state
     if state is None:

@@ -15,8 +15,6 @@ from lvmtui.state.tail import LogCursor
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One line of what happened."""
-
     time: float
     """Seconds since 1970. A line that cannot be read has the time of the line before."""
     who: str

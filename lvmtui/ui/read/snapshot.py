@@ -13,6 +13,7 @@ from lvmtui.estimate.cost import parameters_of
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.results import Comparison
+from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
@@ -35,8 +36,6 @@ if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the fi
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The runs of one model."""
-
     model: str
     title: str
     parameters: int | None
@@ -46,6 +45,14 @@ class ModelFacts:
     """Its row of the ranked table."""
     curve: ModelCurve | None = None
     """Its learning curve, where there are more than two sizes."""
+
+    @cached_property
+    def arms(self) -> dict[ArmName, list[RunFacts]]:
+        """Its runs by arm."""
+        found: dict[ArmName, list[RunFacts]] = {}
+        for run in self.runs:
+            found.setdefault(run.arm, []).append(run)
+        return found
 
     @property
     def note(self) -> str:
@@ -57,8 +64,6 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One moment."""
-
     now: float
     state: CampaignState
     models: tuple[ModelFacts, ...]
@@ -98,7 +103,6 @@ class Snapshot:
         return found[1] if found else None
 
     def model(self, name: str) -> ModelFacts | None:
-        """The model a run belongs to."""
         found = self._by_name.get(name)
         return found[0] if found else None
 
@@ -173,7 +177,7 @@ class Builder:
         return Snapshot(
             now=now,
             state=state,
-            models=self._models(state, now, self._table, self._eta),
+            models=self._models(state, self._table, self._eta),
             eta=self._eta,
             table=self._table,
             headline=self._said[0],
@@ -187,15 +191,15 @@ class Builder:
             learning_curve=self._curve,
         )
 
-    def _models(self, state: CampaignState, now: float, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
+    def _models(self, state: CampaignState, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
         campaign, rows = state.campaign, {row.model: row for row in table.rows}
         views: dict[str, list[RunView]] = {model: [] for model in campaign.models}
         for view in state.runs:
             views.setdefault(view.planned.model, []).append(view)
-        return tuple(self._model(state, model, runs, rows.get(model), eta, now) for model, runs in views.items())
+        return tuple(self._model(state, model, runs, rows.get(model), eta) for model, runs in views.items())
 
     def _model(
-        self, state: CampaignState, model: str, views: list[RunView], row: Row | None, eta: CampaignEta, now: float
+        self, state: CampaignState, model: str, views: list[RunView], row: Row | None, eta: CampaignEta
     ) -> ModelFacts:
         before = self._known.get(model)
         if before is not None:
@@ -205,7 +209,7 @@ class Builder:
         started = (v.state.trainer.started for v in views if v.state)
         parameters = next((s.parameters for s in started if s), None)
         parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
-        runs = [self._run(state, view, eta, parameters, now) for view in views]
+        runs = [self._run(state, view, eta, parameters) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
         curve = self._curve.of(model) if self._curve else None
         title = sanitise(title_of(model, state.campaign.titles), NAME)
@@ -213,9 +217,7 @@ class Builder:
         self._known[model] = views, row, eta, facts
         return facts
 
-    def _run(
-        self, state: CampaignState, view: RunView, eta: CampaignEta, parameters: int | None, now: float
-    ) -> RunFacts:
+    def _run(self, state: CampaignState, view: RunView, eta: CampaignEta, parameters: int | None) -> RunFacts:
         name = view.planned.run
         expected = eta.runs.get(name)
         before = self._facts.get(name)
@@ -228,7 +230,6 @@ class Builder:
             findings=self._health_of(view),
             trivial=best_trivial(view.state, self._trivial.get(name)) if view.state else None,
             parameters=parameters,
-            now=now,
         )
         self._facts[name] = (view, (expected, parameters), facts)
         return facts

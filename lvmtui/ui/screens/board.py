@@ -11,7 +11,7 @@ from textual.containers import Container, Horizontal
 from textual.widget import Widget
 
 from lvmtui.system.numbers import count
-from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines, summary
+from lvmtui.ui.draw.board import about_selected, first_listed, log_end, summary
 from lvmtui.ui.draw.board_panels import inside, table_scale
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, troubles
@@ -31,8 +31,6 @@ AROUND = 13
 
 
 class BoardScreen(View):
-    """Every model at a glance."""
-
     KEYS = ("leave", "open", "pause", "cancel", "force", "retry", "verdict", "help", "export", "ask", "new")
     QUESTION = "find a run"
     GIVES_WAY = True
@@ -84,7 +82,7 @@ class BoardScreen(View):
             )
         log, run = self.canvas("log"), snapshot.run(selected)
         log.name_frame(f" {run.title} {run.label} log " if run else "")
-        log.paint(lambda width, height: newest_lines(snapshot, selected, width, height))
+        log.paint(lambda width, height: log_end(snapshot, selected, width, height))
 
     def _paint_panels(self, snapshot: Snapshot, selected: str) -> None:
         for model, panel in zip(snapshot.models, self.query_one("#panels").query(ModelPanel), strict=False):
@@ -193,7 +191,6 @@ class ModelPanel(Canvas):
     """A model with its runs, both curves and what the data changed. It is drawn again only if its model changed."""
 
     def show(self, model: ModelFacts, snapshot: Snapshot, selected: str) -> None:
-        """Show the model as the snapshot has it."""
         chosen = selected if any(run.name == selected for run in model.runs) else ""
         self.name_frame(model.title, f"{count(model.parameters)} weights" if model.parameters else "")
         self.set_class(bool(chosen), "-selected")

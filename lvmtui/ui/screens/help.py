@@ -123,7 +123,6 @@ def _states(width: int) -> list[Line]:
 
 
 def _terms(width: int) -> list[Line]:
-    """The glossary."""
     lines: list[Line] = [(("terms", "heading"),)]
     for term in GLOSSARY:
         lines += hanging([(left(f"  {term.name}", TERM + 2), "key")], term.meaning, "", width)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 
 class RunScreen(View):
-    """The selected run."""
-
     KEYS = ("back", "pane", "pause", "cancel", "force", "retry", "follow", "wrap", "ask", "scale", "help")
     QUESTION = "search the log"
     GIVES_WAY = True

@@ -233,13 +233,13 @@ class Keys(Footer):
     def compose(self) -> ComposeResult:
         self._shown = self._wanted()
         for key, display, words, action in self._shown:
-            yield FooterKey(key, display, words, action, classes=f"-compact -{name_of(action)}")
+            yield FooterKey(key, display, words, action, classes=f"-compact -{action_name(action)}")
 
     def _wanted(self) -> list[tuple[str, str, str, str]]:
         """Key, its name, what it does now, and its action."""
         view = cast(View, self.screen)
         bound = [active.binding for active in view.active_bindings.values() if active.binding.show]
-        first = {name_of(binding.action): binding for binding in reversed(bound)}
+        first = {action_name(binding.action): binding for binding in reversed(bound)}
         return [
             (first[name].key, self.app.get_key_display(first[name]), words, first[name].action)
             for name in view.KEYS
@@ -251,6 +251,6 @@ class Keys(Footer):
             super().bindings_changed(screen)
 
 
-def name_of(action: str) -> str:
+def action_name(action: str) -> str:
     """`pane(1)` is the action `pane`, `app.help` is `help`."""
     return action.partition("(")[0].rpartition(".")[2]

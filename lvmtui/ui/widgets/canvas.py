@@ -45,8 +45,8 @@ class Canvas(Widget):
             super().__init__()
             self.target = target
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._painter: Painter = lambda width, height: ()
         self._shows: object = NOTHING
         self._names = ("", "")

@@ -34,7 +34,6 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         yield Canvas(id="text")
 
     def body(self, width: int) -> list[Line]:
-        """The text of the box."""
         raise NotImplementedError
 
     def on_mount(self) -> None:

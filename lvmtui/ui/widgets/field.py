@@ -25,8 +25,6 @@ async def act_at_once(widget: Widget, event: events.Key) -> None:
 
 
 class Field(Input):
-    """A line of text."""
-
     def __init__(
         self, value: str = "", *, placeholder: str = "", id: str | None = None, suggester: Suggester | None = None
     ) -> None:

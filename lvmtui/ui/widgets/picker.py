@@ -21,8 +21,6 @@ MOST = 2000
 
 
 class VectorTree(DirectoryTree):
-    """Folders and vector files."""
-
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         return (
             path

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Retrieval
-from lvmtui.ui.draw.board import about_selected, first_listed, newest_lines
+from lvmtui.ui.draw.board import about_selected, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, range_words
@@ -56,7 +56,7 @@ def test_nothing_is_wider_or_higher_than_its_place(
     assert model is not None
     drawn = inside(model, snapshot, run.name, width, height).lines
     assert len(drawn) <= height
-    for lines in (newest_lines(snapshot, run.name, width, height), banner(snapshot.headline, snapshot, width, height)):
+    for lines in (log_end(snapshot, run.name, width, height), banner(snapshot.headline, snapshot, width, height)):
         assert len(lines) <= max(1, height)
     if width >= 40:
         for line in drawn:

@@ -88,7 +88,7 @@ def test_the_trivial_have_the_names_that_reports_use(over: Snapshot) -> None:
     changed = dataclasses.replace(over, table=dataclasses.replace(over.table, rows=(row,)))
     run = next(model for model in over.models if model.model == row.model).runs[0]
     shown = text(verdict_view(changed, run.name, "rank", 120, 40))
-    assert "better than copy-last (+.0131)" in shown
+    assert "23k: finished; gain +.0131 [" in shown and ", better than copy-last" in shown
 
 
 def test_a_run_says_its_best_whole_however_narrow(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from lvmtui.formats.campaign import write_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.status import Phase, Status
-from lvmtui.ui.read.run_facts import last_words
+from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
 from tests.factory import bring_to, make_campaign, write_trivial
@@ -70,7 +70,7 @@ def test_a_state_is_told_by_word_and_glyph(snapshot: Snapshot, state: str) -> No
 )
 def test_last_words_of_what_went_wrong(snapshot: Snapshot, state: str, words: str) -> None:
     run = next(run for run in snapshot.runs if run.view.planned.model == state and run.arm == "baseline")
-    said = last_words(run)
+    said = why_it_stands(run)
     assert words in said if words else said == ""
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     run.folder.spec.write_text("{")
     snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
-    assert snapshot.runs[0].word == "failed" and "spec" in last_words(snapshot.runs[0])
+    assert snapshot.runs[0].word == "failed" and "spec" in why_it_stands(snapshot.runs[0])
     assert snapshot.runs[0].trouble.startswith("spec.json: "), "where the file is would fill the line"
     assert snapshot.runs[1].word == "queued"
 
@@ -90,9 +90,9 @@ def test_a_run_that_waits_says_what_for(tmp_path: Path) -> None:
     snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
     run = snapshot.runs[0]
-    assert run.word == "queued" and run.trouble == last_words(run) == ""
+    assert run.word == "queued" and run.trouble == why_it_stands(run) == ""
     told = replace(run, view=replace(run.view, status=Status(Phase.QUEUED, "in the queue: \x1b[2JResources")))
-    assert told.trouble == last_words(told) == "in the queue: Resources"
+    assert told.trouble == why_it_stands(told) == "in the queue: Resources"
     assert told.trouble_style == "note"
 
 

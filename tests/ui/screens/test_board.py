@@ -127,3 +127,64 @@ async def test_text_is_marked_with_the_mouse_and_copied(tmp_path: Path, make_app
         await pilot.press("ctrl+c")
         assert app.clipboard == "4 of 10" and "copied 1 line" in app.words
         assert app.is_running, "with something marked, ctrl+c does not leave"
+
+
+async def test_the_selection_moves_by_model_and_by_run(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.selected.startswith("gru_8k"), "what runs is looked at first"
+        for keys, name in (
+            ("down", "transformer_8k"),
+            ("k", "gru_8k"),
+            ("l", "gru_23k"),
+            ("j", "transformer_23k"),
+            ("left", "transformer_8k"),
+            ("G", "graphmert_lvm_23k"),
+            ("down", "amn_23k"),
+            ("g", "amn_8k"),
+            ("up", "graphmert_lvm_8k"),
+        ):
+            await pilot.press(keys)
+            assert app.selected.startswith(name), keys
+
+
+async def test_finding_a_run(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"paus", "enter")
+        await pilot.pause()
+        assert app.selected.startswith("lstm_23k")
+        await pilot.press("slash", *"qqq", "enter")
+        await pilot.pause()
+        assert "no run matches 'qqq'" in shown(app)
+        await pilot.press("slash", "escape", "down")
+        assert app.selected.startswith("gru_23k"), "letters order again once the line is gone"
+
+
+async def test_five_hundred_runs_are_scrolled(tmp_path: Path, make_app: MakeApp) -> None:
+    many(tmp_path, 60, "paused")
+    app = make_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.look()
+        titles = next(line for line in shown(app).splitlines() if "model " in line)
+        assert "1-16/120" in titles
+        await pilot.press("G")
+        assert "model_059" in shown(app) and "-120/120" in shown(app)
+        await pilot.press("pageup", "pageup")
+        assert "model_059" not in shown(app)
+        await pilot.press("g")
+        assert "model_000" in shown(app)
+
+
+async def test_what_is_wrong_is_one_key_away(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        (line,) = (line for line in shown(app).splitlines() if "GraphMERT-LVM 8k" in line and "!" in line)
+        assert "! selects it" in line
+        await pilot.press("exclamation_mark")
+        assert app.selected.startswith("graphmert_lvm_8k")
+        assert "enter opens it" in shown(app) and "! selects it" not in shown(app)
+        await pilot.press("ctrl+p", "escape")
+        app.action_colours()
+        assert app.theme == "ansi-light"
