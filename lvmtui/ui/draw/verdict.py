@@ -171,7 +171,7 @@ def best_first(rows: Sequence[TrivialRow]) -> list[TrivialRow]:
 def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
     """What must be known before the table is believed, in at most `most` lines: whole sentences, and how many more
     there are."""
-    said = (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ()))
+    said = snapshot.caveats
     lines: list[Line] = []
     for i, text in enumerate(said):
         sentence = wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
