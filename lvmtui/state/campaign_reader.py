@@ -18,7 +18,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import HALTED, Life, Phase, Status, status_of
+from lvmtui.state.status import HALTED, OVER, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -83,6 +83,12 @@ class CampaignState:
     def needs_supervisor(self) -> bool:
         """True if something is left to do that only a supervisor does."""
         return not self.settled or self.unreported
+
+    @property
+    def ours(self) -> bool:
+        """True if a supervisor on this host could do what is left: not if it is all with another host's."""
+        going_on = {view.status.phase for view in self.runs} - OVER - HALTED
+        return self.unreported or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
 
 
 class CampaignReader:
@@ -161,6 +167,19 @@ def newest_campaign(workspace: Workspace) -> CampaignDir:
     if not folders:
         raise UserError(f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'")
     return folders[-1]
+
+
+def named_campaign(workspace: Workspace, named: str, what: str) -> CampaignDir:
+    """The campaign with this id, or with this part of an id. Raises UserError, which begins with `what`."""
+    folders = workspace.campaign_dirs()
+    exact = [f for f in folders if f.id == named]
+    found = exact or [f for f in folders if named in f.id]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
+    fault = "means more than one" if found else "is not here"
+    which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
+    raise UserError(f"{what} {named} {fault}; {which}: {known}")
 
 
 def supervisor_of(workspace: Workspace) -> Identity | None:

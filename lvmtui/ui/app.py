@@ -205,8 +205,7 @@ class LvmApp(Talks, inherit_bindings=False):
             return
         if snapshot.run(self.selected) is None:
             self.selected = snapshot.most_interesting
-        left = snapshot.state.unreported or any(run.waits for run in snapshot.runs)
-        if self._live and not snapshot.supervised and left:
+        if self._live and not snapshot.supervised and snapshot.state.ours:
             self._supervise()
         if snapshot.judged and self._judged is False:
             self._verdict_came()
@@ -256,6 +255,8 @@ class LvmApp(Talks, inherit_bindings=False):
         match action:
             case "new":
                 return "" if self.read_only else words
+            case "export":
+                return "" if self.read_only and in_browser() else words
             case "back":
                 return "board" if len(self.screen_stack) > 1 and self.snapshot else ""
             case "leave":

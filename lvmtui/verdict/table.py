@@ -262,6 +262,7 @@ class Table:
         """The rows that gain or seem to, largest gain first."""
         return tuple(row for row in self.ranked if row.gains)
 
+    @property
     def order(self) -> str:
         """How the rows are ranked, in a sentence."""
         return (

@@ -119,6 +119,8 @@ def test_from_the_command_to_status_report_screen_and_notebook(
     status = lvmtui_says("status")
     assert "10 of 10 runs finished" in status and "nothing is left to do" in status
     assert campaign_id in lvmtui_says("campaigns")
+    assert main(["check", "--split", "--workspace", str(workspace.root)]) == 2
+    assert "there is no split to prove: its runs were imported without vectors" in capsys.readouterr().err
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
 
     snapshot = SnapshotSource(workspace, machine=lambda: None).look()
@@ -320,7 +322,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             (20, 32, 0.0005),
             (20, 64, 0.0005),
         ]
-        assert str(runs[0]) in lines[-1] and "--arms expanded --baseline-runs" in lines[-1]
+        assert str(runs[0]) in lines[-1] and "--arms expanded --models amn gru --baseline-runs" in lines[-1]
     assert len(list(workspace.models.iterdir())) == 4 and not list(workspace.campaign_dirs())
 
 
