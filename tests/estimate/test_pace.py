@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.estimate.cost import closing_cost, evaluation_cost, parameters_of, step_cost
-from lvmtui.estimate.eta import CALIBRATING
-from lvmtui.estimate.pace import NOTHING_SHOWN, Guess, Machine
+from lvmtui.estimate.eta import CALIBRATING, Left, all_of, time_of
+from lvmtui.estimate.pace import NOTHING_SHOWN, Guess, Machine, Shown
+from lvmtui.estimate.stopping import UNKNOWN
 from lvmtui.models import MODELS
 from tests.estimate.works import WORK, shown
 
@@ -64,3 +65,14 @@ def test_dearer_work_costs_more() -> None:
     assert evaluation_cost(replace(WORK, validation_windows=9000)) > evaluation_cost(WORK)
     assert closing_cost(replace(WORK, heldout_windows=22_000)) > closing_cost(WORK)
     assert replace(WORK, device="CPU, 2 threads").kind == replace(WORK, device="auto").kind
+
+
+def test_a_slow_trainer_of_the_users_own_is_scored_by_us_as_fast_as_any() -> None:
+    """Its step is an epoch of two seconds; what comes after the last one is our code, at our speed."""
+    theirs = replace(WORK, model="mine", steps=20, evaluate_every=1, patience=None, ours=False)
+    own = Shown("mine", theirs, math.log(2 / step_cost(theirs)), 38.0, evaluation_seconds=0.0)
+    machine = Machine((own,))
+    last = time_of(theirs, Left(1, 1, 1, "training"), machine, UNKNOWN, own)
+    assert last.median == pytest.approx(2 + closing_cost(theirs), rel=0.1)
+    queued = time_of(theirs, all_of(theirs), machine)
+    assert queued.median == pytest.approx(20 * 2 + closing_cost(theirs) + machine.startup, rel=0.1)
