@@ -197,7 +197,7 @@ class _Test:
         self._want("pause")
         began = time.monotonic()
         if not can:
-            self._wait(self._suspended, 5.0)
+            self._wait(lambda: all(process.stopped for process in self._tree()[1:]), 5.0)
             told = "it tells of no checkpoint, so a pause only stops its processes; their memory stays taken"
             yield PartFound("leave", False, told)
             yield PartFound("checkpoint", False, "call run.checkpoint(path, step), or say checkpoints = true")
@@ -274,9 +274,6 @@ class _Test:
 
         own = read_spec(self.run.spec).own_trainer
         return bool(own and own.checkpoints) or any(isinstance(e, CheckpointSaved) for e in self._events())
-
-    def _suspended(self) -> bool:
-        return all(process.stopped for process in self._tree()[1:])
 
     def _over(self) -> bool:
         return self.process is not None and self.process.poll() is not None

@@ -155,16 +155,11 @@ def mean_and_band(
         return (known[0] if known else ()), ()
     points, band = [], []
     for x in sorted({x for curve in known for x, _ in curve}):
-        values = [_at(curve, x) for curve in known if curve[0][0] <= x]
+        values = [next(y for at, y in reversed(curve) if at <= x) for curve in known if curve[0][0] <= x]
         if len(values) > 1:
             points.append((x, fmean(values)))
             band.append((x, min(values), max(values)))
     return tuple(points), tuple(band)
-
-
-def _at(curve: tuple[Point, ...], x: float) -> float:
-    """The last value up to x."""
-    return next(y for at, y in reversed(curve) if at <= x)
 
 
 def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
