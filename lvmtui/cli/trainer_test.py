@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +72,14 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     lines = matched = evaluations = 0
     shown: list[str] = []
     best: float | None = None
-    unread: deque[str] = deque(maxlen=1)
+    unread = ""
     try:
         with log.open("rb") as file:
             for line in file:
                 lines += 1
                 reading = reader.read(line.rstrip(b"\r\n"))
                 if reading is None:
-                    unread.append(sanitise(line, 100))
+                    unread = sanitise(line, 100)
                     continue
                 matched += 1
                 evaluations += reading.evaluated
@@ -91,7 +90,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     except OSError as error:
         raise UserError(f"{log}: cannot be read ({error.strerror})") from None
     if not matched:
-        last = f"; the last line is: {unread[0]}" if unread else ""
+        last = f"; the last line is: {unread}" if unread else ""
         return [f"{log}: no pattern is found in any of {lines:,} lines{last}"], False
     more = [f"  and {matched - len(shown):,} more"] if matched > len(shown) else []
     top = f", best validation cosine {best:.4f}" if best is not None else ""
