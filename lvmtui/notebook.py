@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.csv_table import no_formula
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, newest_campaign
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, named_campaign, newest_campaign
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.table import Row
 
@@ -142,20 +142,29 @@ class ComparisonRecord:
     reason: str
 
 
-T = TypeVar("T", RunRecord, CurvePoint, HeldoutRecord, ComparisonRecord)
+T = TypeVar("T", bound=RunRecord | CurvePoint | HeldoutRecord | ComparisonRecord)
 
 
 class Rows(tuple[T, ...]):
     """Objects of one kind, in order; a tuple that can become a table."""
 
+    kind: type[T]
+
+    def __new__(cls, kind: type[T], rows: Iterable[T] = ()) -> Rows[T]:
+        self = super().__new__(cls, rows)
+        self.kind = kind
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.kind, tuple(self)
+
     def columns(self) -> dict[str, list[Any]]:
         """By name, all of one length. An object with arrays makes as many rows as they have entries."""
-        found: dict[str, list[Any]] = {}
+        found: dict[str, list[Any]] = {field.name: [] for field in fields(self.kind)}
         for one in self:
-            values = {field.name: getattr(one, field.name) for field in fields(one)}
             rows = len(one.window) if isinstance(one, HeldoutRecord) else 1
-            for name, value in values.items():
-                column = found.setdefault(name, [])
+            for name, column in found.items():
+                value = getattr(one, name)
                 column.extend(value.tolist() if hasattr(value, "tolist") else [value] * rows)
         return found
 
@@ -216,24 +225,25 @@ class OpenCampaign:
 
     @cached_property
     def runs(self) -> Rows[RunRecord]:
-        return Rows(_run(self.id, run) for run in self.report.runs)
+        return Rows(RunRecord, (_run(self.id, run) for run in self.report.runs))
 
     @cached_property
     def curves(self) -> Rows[CurvePoint]:
         """All evaluations of all runs."""
-        return Rows(point for view in self._state.runs for point in _curve(self.plan, view))
+        return Rows(CurvePoint, (point for view in self._state.runs for point in _curve(self.plan, view)))
 
     @cached_property
     def heldout(self) -> Rows[HeldoutRecord]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
-        return Rows(
-            _heldout(self.plan, view) for view in self._state.runs if view.finished and view.finished.heldout_digest
-        )
+        scored = (view for view in self._state.runs if view.finished and view.finished.heldout_digest)
+        return Rows(HeldoutRecord, (_heldout(self.plan, view) for view in scored))
 
     @cached_property
     def comparisons(self) -> Rows[ComparisonRecord]:
         """In the order of the ranking."""
-        return Rows(_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
+        return Rows(
+            ComparisonRecord, (_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
+        )
 
     def centre(self, seed: int | None = None) -> Centre | None:
         """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where
@@ -269,15 +279,13 @@ class OpenWorkspace:
         return self._read(newest_campaign(self._folder))
 
     @property
-    def campaigns(self) -> Iterator[OpenCampaign]:
-        """All, the oldest first, read one after the other."""
-        return map(self._read, self._folder.campaign_dirs())
+    def campaigns(self) -> tuple[OpenCampaign, ...]:
+        """All, the oldest first."""
+        return tuple(map(self._read, self._folder.campaign_dirs()))
 
     def campaign(self, id: str) -> OpenCampaign:
-        """Raises UserError if it is not there."""
-        if id not in self.ids:
-            raise UserError(f"campaign {id}: not in {self._folder.root}; there are {', '.join(self.ids) or 'none'}")
-        return self._read(self._folder.campaign(id))
+        """The one with this id, or with this part of an id. Raises UserError."""
+        return self._read(named_campaign(self._folder, id, "campaign"))
 
     def _read(self, folder: CampaignDir) -> OpenCampaign:
         return OpenCampaign(CampaignReader(self._folder, folder).refresh())

@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from lvmtui.cli.commands import main
 from lvmtui.notebook import TABLES
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
+from tests.factory import make_campaign
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import finished
 
@@ -82,14 +84,27 @@ def test_a_table_without_its_format_or_file_is_refused(root: Path, capsys: pytes
     assert "--output /nowhere/t.csv: cannot be written" in capsys.readouterr().err
 
 
+def test_a_part_of_an_id_names_a_campaign_as_in_commands(root: Path) -> None:
+    workspace = lvmtui.open(root)
+    assert workspace.campaign(workspace.ids[0][-6:]).id == workspace.ids[0]
+    assert [one.id for one in workspace.campaigns] == list(workspace.ids)
+
+
+def test_a_table_without_rows_has_its_columns(tmp_path: Path) -> None:
+    make_campaign(tmp_path, models=("amn",))
+    campaign = lvmtui.open(tmp_path).newest
+    assert not campaign.curves and "cosine" in campaign.curves.columns()
+    assert copy(campaign.runs).columns() == campaign.runs.columns()
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         lvmtui.open(tmp_path / "nowhere")
     empty = lvmtui.open(tmp_path)
-    assert empty.ids == () and list(empty.campaigns) == []
+    assert empty.ids == () and empty.campaigns == ()
     with pytest.raises(UserError, match="no campaign here"):
         _ = empty.newest
-    with pytest.raises(UserError, match=r"campaign x: not in .*; there are none"):
+    with pytest.raises(UserError, match=r"campaign x is not here; campaigns: none"):
         empty.campaign("x")
 
 

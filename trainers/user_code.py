@@ -44,7 +44,10 @@ def load_from(folder: Path, module: str, name: str) -> Any:
     try:
         loaded = importlib.import_module(module)
     except Exception as error:
-        raise UserError(fault_words(error, folder) or f"{module}: cannot be imported ({error})") from None
+        words = fault_words(error, folder) or f"{module}: cannot be imported ({error})"
+        alone = isinstance(error, ImportError) and module == package
+        hint = "; a file is copied without its neighbours, a package with them: PACKAGE.MODULE:NAME" if alone else ""
+        raise UserError(words + hint) from None
     finally:
         sys.path.remove(str(folder))
     if not hasattr(loaded, name):
@@ -75,8 +78,10 @@ def fault_words(error: BaseException, folder: Path) -> str:
         return f"{Path(error.filename).name}:{error.lineno}: {error.msg}"
     if not frames:
         return ""
-    name = str(Path(frames[-1].filename).resolve()).removeprefix(where)
-    return f"{name}:{frames[-1].lineno}: {error or type(error).__name__}"
+    name, words = str(Path(frames[-1].filename).resolve()).removeprefix(where), str(error)
+    if " " not in words:  # of a bare assert nothing, of a KeyError the key
+        words = f"{type(error).__name__}: {words or frames[-1].line}"
+    return f"{name}:{frames[-1].lineno}: {words}"
 
 
 def own_fault(error: BaseException, spec: RunSpec, workspace: Path) -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, named_campaign, workspace_of
+from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.planning.options import OPTIONS
@@ -22,6 +22,7 @@ def check(given: argparse.Namespace) -> int:
     from lvmtui.datasets.check import check_files
     from lvmtui.datasets.check_text import check_as_text
     from lvmtui.datasets.proof import prove_campaign
+    from lvmtui.state.campaign_reader import named_campaign
 
     workspace = workspace_of(given)
     if given.split is not None and given.files:

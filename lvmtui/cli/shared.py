@@ -44,23 +44,10 @@ def workspace_of(given: argparse.Namespace) -> Workspace:
 
 def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
     """The campaign that `--campaign` names, or the newest. Raises UserError."""
-    from lvmtui.state.campaign_reader import newest_campaign
+    from lvmtui.state.campaign_reader import named_campaign, newest_campaign
 
     named = getattr(given, "campaign", None)
     return newest_campaign(workspace) if named is None else named_campaign(workspace, named, "--campaign")
-
-
-def named_campaign(workspace: Workspace, named: str, option: str) -> CampaignDir:
-    """The campaign with this id, or with this part of an id. Raises UserError, which names the option."""
-    folders = workspace.campaign_dirs()
-    exact = [f for f in folders if f.id == named]
-    found = exact or [f for f in folders if named in f.id]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
-    what = "means more than one" if found else "is not here"
-    which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
-    raise UserError(f"{option} {named} {what}; {which}: {known}")
 
 
 def campaign_now(given: argparse.Namespace) -> CampaignState:

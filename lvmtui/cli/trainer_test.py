@@ -155,7 +155,7 @@ def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: boo
     from lvmtui.planning.plan import make_plan, write_plan
 
     table = {"command": command, "pattern": list(patterns), "checkpoints": checkpoints, "folder": str(folder)}
-    own = read_own({"trainers": {"mine": table}}, root / "trainer test")
+    own = read_own({"trainers": {"mine": table}}, Path("trainer test"))
     options = Options(models=("mine",), own=own, size="small", recipe="tuned", threads=1, jobs=1, device="cpu")
     workspace = Workspace(root)
     campaign = write_plan(make_plan(options, workspace), workspace)
@@ -183,12 +183,22 @@ class _Test:
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         yield PartFound("events", True, ", ".join(counts), needed=True)
         if self._over():
-            early = "it ended before it could be asked; give it more steps"
-            yield from (PartFound(part, False, early) for part in ("leave", "checkpoint", "resume"))
+            yield self._not_asked()
         else:
             yield from self._leaving()
         yield from self._predictions()
         yield self._cancelled()
+
+    def _not_asked(self) -> PartFound:
+        """It ended before it was asked to leave."""
+        failed = next((e for e in self._events() if isinstance(e, Failed)), None)
+        if failed is not None:
+            why = f"it failed before it was asked: {sanitise(failed.message, 300)}"
+            return PartFound("leave", False, why, needed=True)
+        told = (
+            "" if self._can_checkpoint() else " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
+        )
+        return PartFound("leave", False, f"it ended before it was asked{told}")
 
     def _leaving(self) -> Iterator[PartFound]:
         """Pause it, and go on. One that cannot is suspended."""

@@ -126,6 +126,8 @@ def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store]) -> tuple
 def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
     """Prove a campaign's split, or all of its folds. Raises UserError."""
     campaign = read_campaign(folder.campaign)
+    if not campaign.heldout_windows:
+        raise UserError(f"{campaign.id}: there is no split to prove: its runs were imported without vectors")
     workspace = folder.path.resolve().parents[3]
     stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)

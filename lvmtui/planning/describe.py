@@ -29,7 +29,6 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     campaign = plan.campaign
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
-    recipe = trained[0].recipe
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models} ({campaign.size}); {words.plural(len(plan.specs), 'run')}"
@@ -39,7 +38,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
             if (judged := len(plan.specs) - len(trained))
             else ""
         ),
-        f"recipe     {campaign.recipe}: updates of {recipe.batch_size} windows, {_updates(trained)}",
+        *_recipe_line(campaign.recipe, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
@@ -102,17 +101,21 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _updates(trained: Sequence[RunSpec]) -> str:
-    """`315 for both arms`, `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`."""
+def _recipe_line(name: str, trained: Sequence[RunSpec]) -> list[str]:
+    """`tuned: updates of 128 windows, 315 for both arms`, or `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`.
+    None if all trainers are the user's own."""
+    if not trained:
+        return []
     ranges: dict[str, list[str]] = {}
     for label in dict.fromkeys(spec.label for spec in trained):
         steps = sorted({spec.total_steps for spec in trained if spec.label == label})
         ranges.setdefault(" to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1]))), []).append(label)
     labels = {spec.label for spec in trained}
     every = "both arms" if len(labels) == 2 else "all sizes"
-    return ", ".join(
+    updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
+    return [f"recipe     {name}: updates of {trained[0].recipe.batch_size} windows, {updates}"]
 
 
 def _device(plan: Plan) -> str:

@@ -52,10 +52,8 @@ class OwnCode:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the report must know."""
-        return tuple(
-            f"{trainer.title} is a trainer of the user's own; that it trained on no held-out vector is its word"
-            for trainer in self.trainers.values()
-        )
+        named = ", ".join(trainer.title for trainer in self.trainers.values())
+        return (f"that {named} trained on no held-out vector is the word of the user's own program",) if named else ()
 
     @property
     def remarks(self) -> tuple[str, ...]:

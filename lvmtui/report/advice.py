@@ -53,9 +53,9 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
     if not over:
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
     if Phase.PAUSED in phases:
-        steps.append("Resume the paused runs: lvmtui resume.")
+        steps.append("Resume the paused runs: lvmtui resume all.")
     if not ENDED_EARLY.isdisjoint(phases):
-        steps.append("To compare the runs that ended early, train them again: lvmtui retry.")
+        steps.append("To compare the runs that failed or were cancelled, train them again: lvmtui retry all.")
     if table.histories:
         return (
             *steps,
@@ -177,7 +177,8 @@ def _balanced(usable: Sequence[PricedModel]) -> Recommendation:
     best = min(priced, key=lambda choice: (choice.price or 0.0, -choice.cosine))
     words = f"{best.title}, cosine {cosine(best.cosine)} with {best.cost.words}"
     if best.model == usable[0].model:
-        words += "; no model within 1 % of its cosine is cheaper" if len(usable) > 1 else ""
+        cheaper = "faster" if best.cost.latency_ms else "smaller"
+        words += f"; no model within 1 % of its cosine is {cheaper}" if len(usable) > 1 else ""
     else:
         top = usable[0]
         words += f", within 1 % of the best ({top.title}, {cosine(top.cosine)} with {top.cost.words})"

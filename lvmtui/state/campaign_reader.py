@@ -163,6 +163,19 @@ def newest_campaign(workspace: Workspace) -> CampaignDir:
     return folders[-1]
 
 
+def named_campaign(workspace: Workspace, named: str, what: str) -> CampaignDir:
+    """The campaign with this id, or with this part of an id. Raises UserError, which begins with `what`."""
+    folders = workspace.campaign_dirs()
+    exact = [f for f in folders if f.id == named]
+    found = exact or [f for f in folders if named in f.id]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"
+    fault = "means more than one" if found else "is not here"
+    which = "the newest campaigns" if len(found or folders) > 5 else "campaigns"
+    raise UserError(f"{what} {named} {fault}; {which}: {known}")
+
+
 def supervisor_of(workspace: Workspace) -> Identity | None:
     """Who supervises the workspace now, None if nobody does. One on another host counts: it cannot be looked at."""
     found = find_document(SupervisorFile, workspace.supervisor)

@@ -256,6 +256,8 @@ class LvmApp(Talks, inherit_bindings=False):
         match action:
             case "new":
                 return "" if self.read_only else words
+            case "export":
+                return "" if self.read_only and in_browser() else words
             case "back":
                 return "board" if len(self.screen_stack) > 1 and self.snapshot else ""
             case "leave":

@@ -125,7 +125,7 @@ def _diverged(trainer: TrainerState) -> Finding | None:
         return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, 200)}")
     for evaluation in trainer.evaluations:
         if finite(evaluation.loss) is None and finite(evaluation.cosine) is None:
-            return Finding("diverged", True, f"diverged at {_epoch(evaluation)}: validation loss is not finite")
+            return Finding("diverged", True, f"diverged at {_epoch(evaluation)}: its validation is not finite")
     return _exploded(trainer.evaluations)
 
 

@@ -119,6 +119,8 @@ def test_from_the_command_to_status_report_screen_and_notebook(
     status = lvmtui_says("status")
     assert "10 of 10 runs finished" in status and "nothing is left to do" in status
     assert campaign_id in lvmtui_says("campaigns")
+    assert main(["check", "--split", "--workspace", str(workspace.root)]) == 2
+    assert "there is no split to prove: its runs were imported without vectors" in capsys.readouterr().err
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
 
     snapshot = SnapshotSource(workspace, machine=lambda: None).look()

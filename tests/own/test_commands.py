@@ -60,7 +60,7 @@ def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
     assert main(["watch", str(tmp_path / "runs"), "--pattern", PATTERN]) == 0
     said = capsys.readouterr().out
     assert "a.log" in said and "deep/b.out" in said and ".5500" in said and "notes.txt" not in said
-    assert "cannot pause or cancel them" in said
+    assert "nothing can be paused or cancelled" in said
 
 
 def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> None:
@@ -103,6 +103,29 @@ def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> Non
     assert found["events"].works and found["cancel"].works
     assert not found["leave"].works and "memory stays taken" in found["leave"].words
     assert not found["predictions"].works
+
+
+@pytest.mark.parametrize(
+    ("ending", "words", "needed"),
+    [
+        (
+            "raise RuntimeError('my data is broken')",
+            "it failed before it was asked: left with exit code 1: Runtime",
+            True,
+        ),
+        (
+            "",
+            "it ended before it was asked and told of no checkpoint; if it writes one on TERM, add --checkpoints",
+            False,
+        ),
+    ],
+)
+def test_a_trainer_that_ends_at_once_says_how(tmp_path: Path, ending: str, words: str, needed: bool) -> None:
+    (tmp_path / "train.py").write_text(f"print('epoch 1 val 0.5', flush=True)\n{ending}\n")
+    command = f"{sys.executable} train.py"
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=60)}
+    assert not found["leave"].works and found["leave"].needed is needed
+    assert found["leave"].words.startswith(words) and "checkpoint" not in found and "resume" not in found
 
 
 # The Lightning callback -----------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.options import Options
+from lvmtui.planning.own_tables import read_own
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engine import EngineKind
 from lvmtui.supervisor.engines.local import LocalEngine
@@ -75,6 +76,15 @@ def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypat
     told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
     assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
     assert " for both arms" in plan_as_text(make_plan(options, workspace))
+
+
+def test_epochs_of_a_trainer_of_ones_own_are_no_updates_of_ours(tmp_path: Path, options: Options) -> None:
+    tables = {name: {"command": "true", "pattern": "x (?P<cosine>.)", "epochs": 5} for name in ("mine", "yours")}
+    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
+    told = plan_as_text(make_plan(replace(options, models=("gru", "mine", "yours"), own=own), Workspace(tmp_path)))
+    assert "windows, 5 " not in told and told.count("the word of the user's own program") == 1
+    told = plan_as_text(make_plan(replace(options, models=("mine",), own=own), Workspace(tmp_path)))
+    assert "recipe     " not in told
 
 
 def test_a_plan_for_a_gpu_goes_by_its_self_test(

@@ -92,9 +92,14 @@ async def test_without_a_checkpoint_one_starts_over(root: Path, make_app: MakeAp
         assert "from the checkpoint" not in shown(app) and "has learned" not in shown(app)
 
 
-async def test_who_only_looks_changes_nothing(root: Path, make_app: MakeApp) -> None:
+async def test_who_only_looks_changes_nothing(root: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(root, read_only=True)
     async with app.run_test(size=(120, 40)) as pilot:
+        assert "e export" in shown(app) and "n new" not in shown(app)
+        with monkeypatch.context() as browser:
+            browser.setenv("TEXTUAL_DRIVER", "web")
+            app.screen.refresh_bindings()
+            await until(pilot, lambda: "e export" not in shown(app))
         for key in ("p", "x", "X", "r", "n"):
             await pilot.press(key)
             await pilot.pause()
