@@ -32,7 +32,7 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
             lines += textwrap.wrap(f"{row.title}: {row.verdict.reason}", width, subsequent_indent="  ")
     if doubts := caveats(table):
         lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
-        lines += [f"The report has {words.plural(len(doubts) - 1, 'more doubt')}."] if len(doubts) > 1 else []
+        lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     labels = ("next    ", *[" " * 8] * 9)
     lines += [label + step for label, step in zip(labels, next_commands(state, table, program), strict=False)]

@@ -61,9 +61,11 @@ def import_folders(
     if trained_on is not None and len(known | {arm} - {None}) < 2:
         runs = _take_in_baseline(workspace, histories, arm, trained_on)
         named = " ".join(shlex.quote(str(run)) for run in runs)
+        models = " ".join(_models(histories))
         return (
             *(f"run {run}" for run in runs),
-            f"train the other arm: lvmtui run --arms expanded --baseline-runs {named} --expanded FILE",
+            "train the other arm: lvmtui run --arms expanded "
+            f"--models {models} --baseline-runs {named} --expanded FILE",
         )
     campaign = _take_in_campaign(workspace, with_arms(histories, arm), trained_on)
     return (*campaign.notes, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")

@@ -14,6 +14,7 @@ from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
+from lvmtui.formats.trainer_log import Started
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
@@ -290,7 +291,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         device=sanitise(started.device, 60) if started else "",
         threads=spec.threads if spec and not spec.history else None,
         recipe=sanitise(spec.recipe.name, 60) if spec else "",
-        versions={sanitise(k, 40): sanitise(v, 60) for k, v in started.versions.items()} if started else {},
+        versions=_versions(started) if started else {},
         folder=planned.folder,
         best_model=_best_model(view, spec) if finished else "",
         best_digest=measured.best_digest if measured else "",
@@ -305,10 +306,18 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     )
 
 
+def _versions(started: Started) -> dict[str, str]:
+    """What trained it: programs, and a digest of the code."""
+    found = {sanitise(name, 40): sanitise(version, 60) for name, version in started.versions.items()}
+    return found | ({"training code": sanitise(started.code[:16], 16)} if started.code else {})
+
+
 def _first_start(run: RunState) -> float | None:
-    """When the first process was launched: the trainer logs `started` only after its imports."""
-    times = (run.supervision.first_launched, run.trainer.first_started)
-    return min((time for time in times if time is not None), default=None)
+    """When the first process was launched, as the trainer logs `started` only after its imports; of a job when it began
+    to train, as it is launched when it is submitted, perhaps hours before."""
+    process = run.supervision.process
+    launched = None if process is not None and process.is_job else run.supervision.first_launched
+    return min((time for time in (launched, run.trainer.first_started) if time is not None), default=None)
 
 
 def _seconds(run: RunState) -> float | None:

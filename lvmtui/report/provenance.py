@@ -155,8 +155,8 @@ def _speeds(report: Report) -> list[Text]:
     notes: list[Text] = [f"{report.title_of(c.model)}, {note}" for c in report.comparisons for note in c.notes]
     if not notes:
         return []
-    jobs = report.campaign_facts.jobs
-    own = f"this campaign trained {jobs} runs at once, and " if jobs > 1 else ""
+    jobs = min(report.campaign_facts.jobs, len(report.runs))
+    own = f"this campaign trained up to {jobs} runs at once, and " if jobs > 1 else ""
     return [*notes, f"Why speeds varied is unknown: {own}other programs may have run. Scores do not depend on it."]
 
 
@@ -165,7 +165,7 @@ def _plan(report: Report) -> list[Block]:
     said: list[Text] = [
         f"Plan: size {plan.size}, recipe {plan.recipe}, {'seeds' if len(plan.seeds) > 1 else 'seed'} "
         f"{', '.join(map(str, plan.seeds))}, device {plan.device}, {plural(plan.threads, 'thread')} a run, "
-        f"{plan.jobs} at once; by {plan.by} on {date(plan.created)}.",
+        f"up to {plan.jobs} at once; by {plan.by} on {date(plan.created)}.",
     ]
     for arm in (report.baseline, report.expanded):
         rows = f", rows {_rows_of(arm)} of that file" if _same_file(report) else ""

@@ -180,7 +180,10 @@ def _retrieval(table: Table) -> str:
     rose, fell = (sum(getattr(hits, name) for hits in found) for name in ("rose", "fell"))
     verdict = "Not by all" if rose and fell else "Yes" if rose else "No" if fell else "Not shown by these figures"
     moved = ", ".join(hits.words for hits in found)
-    said = f"{verdict}: {moved}. A figure rose or fell if its interval over articles is clear of zero."
+    said = (
+        f"{verdict}: {moved}. A figure rose or fell if its interval over articles, widened because all these figures "
+        "are judged together, is clear of zero."
+    )
     ahead = [figure for row in table.ranked for figure in row.retrieval if figure.name == "hit_1" and figure.against]
     if ahead and all(figure.gain and figure.gain.value < 0 for figure in ahead):
         said += f" But {trivial_words(ahead[0])} at hit@1, more than every model with {table.labels[1]}."

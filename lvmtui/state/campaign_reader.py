@@ -18,7 +18,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import HALTED, Life, Phase, Status, status_of
+from lvmtui.state.status import HALTED, OVER, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -83,6 +83,12 @@ class CampaignState:
     def needs_supervisor(self) -> bool:
         """True if something is left to do that only a supervisor does."""
         return not self.settled or self.unreported
+
+    @property
+    def ours(self) -> bool:
+        """True if a supervisor on this host could do what is left: not if it is all with another host's."""
+        going_on = {view.status.phase for view in self.runs} - OVER - HALTED
+        return self.unreported or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
 
 
 class CampaignReader:

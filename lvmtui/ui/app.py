@@ -205,8 +205,7 @@ class LvmApp(Talks, inherit_bindings=False):
             return
         if snapshot.run(self.selected) is None:
             self.selected = snapshot.most_interesting
-        left = snapshot.state.unreported or any(run.waits for run in snapshot.runs)
-        if self._live and not snapshot.supervised and left:
+        if self._live and not snapshot.supervised and snapshot.state.ours:
             self._supervise()
         if snapshot.judged and self._judged is False:
             self._verdict_came()

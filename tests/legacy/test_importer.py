@@ -322,7 +322,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             (20, 32, 0.0005),
             (20, 64, 0.0005),
         ]
-        assert str(runs[0]) in lines[-1] and "--arms expanded --baseline-runs" in lines[-1]
+        assert str(runs[0]) in lines[-1] and "--arms expanded --models amn gru --baseline-runs" in lines[-1]
     assert len(list(workspace.models.iterdir())) == 4 and not list(workspace.campaign_dirs())
 
 

@@ -208,6 +208,18 @@ def test_times_are_told_from_the_launch(tmp_path: Path) -> None:
     assert report.progress.started == START + 31
 
 
+def test_the_code_that_trained_is_told_as_what_is_seen_of_it(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    state = state_of(workspace, campaign)
+    runs = []
+    for view in state.runs:
+        assert view.state and view.state.trainer.started
+        started = replace(view.state.trainer.started, code="c0de" * 16)
+        runs.append(replace(view, state=replace(view.state, trainer=replace(view.state.trainer, started=started))))
+    md = markdown(page_of(read_report(replace(state, runs=tuple(runs)), now=NOW)))
+    assert "training code c0dec0dec0dec0de" in section(md, "Plan, checks and checksums")
+
+
 def test_two_arms_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     state = state_of(workspace, campaign)
@@ -229,7 +241,7 @@ def test_speeds_are_told_where_times_are(tmp_path: Path) -> None:
     report, md = report_of(workspace, campaign)
     note = "AMN, 8k trained at 2,560 windows/s, 23k at 640; times of the two are not comparable"
     assert note in section(md, "Runs") and "windows/s" not in first_page(md)
-    assert "this campaign trained 2 runs at once, and other programs may have run" in section(md, "Runs")
+    assert "this campaign trained up to 2 runs at once, and other programs may have run" in section(md, "Runs")
     assert "windows/s" in (workspace.results(campaign) / "amn.txt").read_text()
     assert not any("windows/s" in note for note in report.table.rows[0].notes)
 

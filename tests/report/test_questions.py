@@ -62,7 +62,8 @@ def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
     worse = table(*(with_hits(row(m, 1.5, 0.52), 0.12, 0.11) for m in "ab"))
     assert answers(questions(worse, COSTS))[asked] == (
         "No: hit@1 fell for 2 of 2 models (on average from .120 to .110), hit@10 fell for 2 of 2 models (on average "
-        "from .360 to .330). A figure rose or fell if its interval over articles is clear of zero."
+        "from .360 to .330). A figure rose or fell if its interval over articles, widened because all these figures "
+        "are judged together, is clear of zero."
     )
     better = table(with_hits(row("a", 1.5, 0.52), 0.11, 0.12))
     assert answers(questions(better, COSTS))[asked].startswith("Yes: hit@1 rose for 1 of 1 model (from .110 to .120)")

@@ -208,6 +208,14 @@ def test_a_python_on_the_node_that_cannot_train(world: SlurmWorld, tmp_path: Pat
         assert isinstance(ending, Failed) and ending.reason == "setup" and world.state().supervision.launches == 1
 
 
+def test_setup_lines_that_end_the_job_are_named_and_not_tried_for_ever(world: SlurmWorld) -> None:
+    """3 is what a trainer leaves with that finds its folder locked."""
+    world.submit("amn", jobs=1, setup=("true", "exit 3"))
+    world.want("pause", "amn", "expanded")
+    world.until(lambda: world.phase() is Phase.FAILED)
+    assert "left before the trainer began: a setup line ended the job with exit code 3" in world.view().status.reason
+
+
 def test_a_run_longer_than_its_limit_finishes_over_several_jobs(short_of_time: SlurmWorld) -> None:
     world = short_of_time
     wait_for(lambda: whole(world, "baseline"), seconds=150)

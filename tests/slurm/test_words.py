@@ -45,7 +45,7 @@ def test_what_squeue_prints() -> None:
 
 def test_a_start_that_slurm_expects_is_told() -> None:
     (job,) = jobs_in(line("13", "PENDING", "Priority", "", "1795355100", f"{FOLDER}/job.sh", "c/gru/8k/s2"))
-    assert job.detail.startswith("job 13: others come first (Priority), to start about ")
+    assert job.detail.startswith("job 13: others come first (Priority), to start by ")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

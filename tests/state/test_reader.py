@@ -116,3 +116,16 @@ def test_a_stall_is_measured_against_the_runs_own_pace(history: History) -> None
     assert state is not None
     assert not watch.stalled("run", state.live, now=watch.LEAST + 2)
     assert not watch.stalled("other", None, now=1e9)
+
+
+@pytest.mark.parametrize("engine", ["local", "slurm"])
+def test_what_is_left_is_ours_unless_another_host_does_it(tmp_path: Path, engine: str) -> None:
+    """Where processes of another host train, a supervisor of this one can do nothing; jobs any host looks after."""
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",), engine=engine)
+    reader = CampaignReader(workspace, workspace.campaign(campaign.id))
+    bring_to(workspace, campaign, "amn", "baseline", state="unknown")
+    assert reader.refresh().ours  # the other run waits
+    bring_to(workspace, campaign, "amn", "expanded", state="unknown")
+    state = reader.refresh()
+    assert state.needs_supervisor and state.ours is (engine == "slurm")

@@ -36,6 +36,7 @@ from lvmtui.supervisor.engines.slurm_text import (
     FORMAT,
     LAUNCH,
     NO_FOLDER,
+    NO_SETUP,
     OVER,
     SCRIPT,
     SETTINGS,
@@ -221,6 +222,8 @@ class SlurmEngine:
             status, _, number = _field(shown, "ExitCode").partition(":")
             if (status, number) == ("0", "53") or status == str(NO_FOLDER):  # 53: its output could not be opened
                 text = UNSEEN_FOLDER
+            elif status == str(NO_SETUP):
+                code, text = NO_SETUP, "left before the trainer began"
             elif status.isdigit() and int(status):
                 code = int(status)
                 text = f"left with exit code {code}"

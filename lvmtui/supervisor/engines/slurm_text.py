@@ -22,8 +22,9 @@ WARN = 60
 """Seconds before the time limit at which a trainer is told to leave. Slurm may be up to a minute early."""
 SCRIPT = "job.sh"
 """In the run folder: the last script that was submitted."""
-NO_FOLDER = 67
-"""Exit code of a script that cannot see the run folder."""
+NO_FOLDER, NO_SETUP = 67, 68
+"""Exit codes of a script that cannot see the run folder, and of one that ends in its setup lines. Without the latter a
+setup line that ends the job with 3, say, would be taken for a trainer that found its folder locked."""
 
 
 # What a campaign may ask for ------------------------------------------------------------------------------------------
@@ -106,10 +107,12 @@ def script(place: Place, threads: int) -> str:
         *resources(settings, threads),
     ]
     variables = {RUN_MARK: path, **thread_environment(threads)}
+    setup = settings.get("setup", ())
+    told = f"trap 'echo \"a setup line ended the job with exit code $?\" >&2; exit {NO_SETUP}' EXIT"
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in map(_quoted, asked)),
-        *settings.get("setup", ()),
+        *([told, *setup, "trap - EXIT"] if setup else ()),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
@@ -240,7 +243,7 @@ class SlurmJob:
     @property
     def detail(self) -> str:
         if self.state in WAITING:
-            when = f", to start about {words.clock(self.starts)}" if self.starts else ""
+            when = f", to start by {words.clock(self.starts)}" if self.starts else ""
             return f"job {self.id}: {reason_words(self.reason)}{when}"
         state = "" if self.state == "RUNNING" else f", {self.state.lower()}"
         return f"job {self.id} on {self.node or 'a node'}{state}"

@@ -248,7 +248,8 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
         return [((fitting((sentence, short, row.verdict.words), width), "note"),)]
     scale = table_scale(snapshot)
     held = f"{heldout_words(row)}  " if width >= MORE_COLUMNS else ""
-    start: list[Piece] = [(f"held-out {held}", "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
+    judged = f"held-out {held}" if row.estimate else "own validation "
+    start: list[Piece] = [(judged, "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
     said: list[Piece] = [(f" {row.verdict.words}", verdict_style(row.verdict.word))]
     free = width - width_of(start) - width_of(said)
     if scale is None or row.interval is None or row.change is None:

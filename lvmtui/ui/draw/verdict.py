@@ -164,16 +164,14 @@ def _sizes(snapshot: Snapshot, chosen: str, width: int, height: int) -> list[Lin
 
 
 def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
-    """What must be known before the table is believed, in at most `most` lines: whole sentences, and how many more
-    there are."""
+    """What must be known before the table is believed, in at most `most` lines: whole sentences, and whether there is
+    more; how many doubts there are depends on who counts, the report gives each row's own too."""
     said = (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ()))
     lines: list[Line] = []
-    for i, text in enumerate(said):
+    for text in said:
         sentence = wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
-        left_out = len(said) - i
         if len(lines) + len(sentence) >= most:
-            more = "more " if lines else ""
-            return [*lines, ((f" {left_out} {more}doubt{'s' * (left_out > 1)}{IN_REPORT}", "note"),)][:most]
+            return [*lines, ((f" {'more doubts' if lines else 'doubts'}{IN_REPORT}", "note"),)][:most]
         lines += [((" " + line, "dim"),) for line in sentence]
     return lines
 

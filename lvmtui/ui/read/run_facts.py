@@ -159,7 +159,9 @@ class RunFacts:
 
     @property
     def start_words(self) -> str:
-        """When a run that waits starts: `in 2m40`, `next`."""
+        """When a run that waits starts: `in 2m40`, `next`. Of a job that waits its cluster decides."""
+        if self.view.job is not None and self.view.job.waiting:
+            return ""
         soon = self.expected.start_in if self.waits and self.expected else None
         if soon is None:
             return ""
