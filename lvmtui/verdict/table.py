@@ -231,6 +231,7 @@ class Table:
     labels: tuple[str, str]
     rows: tuple[Row, ...]
     trivial: tuple[TrivialRow, ...]
+    """The best first, by the better of its two cosines."""
     average: float | None
     """Mean change of the ranked rows, in percent."""
     seeds: int
