@@ -235,9 +235,8 @@ class OpenCampaign:
     @cached_property
     def heldout(self) -> Rows[HeldoutRecord]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
-        return Rows(
-            HeldoutRecord, (_heldout(self.plan, view) for view in self._state.runs if view.state and _scored(view))
-        )
+        scored = (view for view in self._state.runs if view.finished and view.finished.heldout_digest)
+        return Rows(HeldoutRecord, (_heldout(self.plan, view) for view in scored))
 
     @cached_property
     def comparisons(self) -> Rows[ComparisonRecord]:
@@ -333,10 +332,6 @@ def _curve(plan: Campaign, view: RunView) -> Iterable[CurvePoint]:
 
 _EVALUATED = {field.name for field in fields(CurvePoint)} - {field.name for field in fields(OfRun)}
 """What a point of the curve takes from the evaluation as it is."""
-
-
-def _scored(view: RunView) -> bool:
-    return bool(view.finished and view.finished.heldout_digest)
 
 
 def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:

@@ -152,8 +152,7 @@ def _best_at_first(report: Report) -> list[Text]:
 
 def _speeds(report: Report) -> list[Text]:
     """What was seen of uneven training speeds."""
-    titles = {row.model: row.title for row in report.table.rows}
-    notes: list[Text] = [f"{titles.get(c.model, c.model)}, {note}" for c in report.comparisons for note in c.notes]
+    notes: list[Text] = [f"{report.title_of(c.model)}, {note}" for c in report.comparisons for note in c.notes]
     if not notes:
         return []
     jobs = min(report.campaign_facts.jobs, len(report.runs))
@@ -174,7 +173,8 @@ def _plan(report: Report) -> list[Block]:
     if held.fingerprint:
         drawn = f", drawn with seed {held.seed}" if held.seed is not None else ""
         said.append(("Held-out windows: ", Code(held.fingerprint), drawn))
-    said += [f"Versions of {names}: {versions}" for versions, names in _same(report, _versions)]
+    versions = _same(report, lambda run: ", ".join(f"{name} {number}" for name, number in sorted(run.versions.items())))
+    said += [f"Versions of {names}: {numbers}" for numbers, names in versions]
     said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
     said += [f"{run.name} needed {plural(run.attempts, 'attempt')}." for run in report.runs if run.attempts > 1]
     return [
@@ -222,10 +222,6 @@ def _origins(report: Report) -> list[Block]:
             "full."
         ),
     ]
-
-
-def _versions(run: RunDetail) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(run.versions.items()))
 
 
 def _same(report: Report, fact: Callable[[RunDetail], str]) -> list[tuple[str, str]]:

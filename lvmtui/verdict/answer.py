@@ -275,8 +275,8 @@ def _sources(table: Table) -> str:
     first = rows[0]
     if "hardly" in first.disagreement and all("hardly" in row.disagreement for row in rows):
         return f"Check the data: {first.disagreement}."
-    beside = f"for {first.title} {first.disagreement}"
-    return f"The sources of held-out articles disagree for {_named(rows)}: {beside}."
+    whose = f"for {first.title} " if len(rows) > 1 else ""
+    return f"The sources of held-out articles disagree for {_named(rows)}: {whose}{first.disagreement}."
 
 
 # Histories -----------------------------------------------------------------------------------------------------------

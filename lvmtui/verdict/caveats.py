@@ -22,7 +22,15 @@ def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table."""
     ranked = [row for row in table.ranked if row.estimate is not None]
     space = f"The {centre_words(table.centre)}." if table.centre else ""
-    said = [*_remedies(table), space, _seeds(ranked), _folds(table, ranked), _joint(table), _weights(table, ranked)]
+    said = [
+        *_remedies(table),
+        space,
+        _ids(table),
+        _seeds(ranked),
+        _folds(table, ranked),
+        _joint(table),
+        _weights(table, ranked),
+    ]
     return tuple(filter(None, [*said, *_few(ranked)]))
 
 
@@ -33,6 +41,15 @@ def _remedies(table: Table) -> list[str]:
         if row.verdict.remedy:
             found.setdefault(row.verdict.remedy, []).append(row)
     return [f"To judge {_listed(rows)}: {remedy}." for remedy, rows in found.items()]
+
+
+def _ids(table: Table) -> str:
+    if not table.without_ids:
+        return ""
+    return (
+        f"The vectors of {' and '.join(table.without_ids)} name no articles: a held-out window may stand beside a "
+        "training window of its text, and then every cosine is too high."
+    )
 
 
 def _seeds(ranked: Sequence[Row]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import fmean
 
+from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
@@ -74,7 +75,13 @@ def table_of(
         centre=campaign.centre,
         by_source=by_source if primary else (),
         uncapped=bool(fair) and campaign.cluster_cap is None,
+        without_ids=tuple(labels[i] for i, arm in enumerate(ARMS) if fair and _nameless(campaign.arm(arm))),
     )
+
+
+def _nameless(arm: ArmFacts) -> bool:
+    """True if its vectors name no articles. Of imported runs nothing is known of their vectors."""
+    return arm.articles is None and bool(arm.data.fingerprint)
 
 
 def _by_validation(row: Row) -> Row:

@@ -231,6 +231,7 @@ class Table:
     labels: tuple[str, str]
     rows: tuple[Row, ...]
     trivial: tuple[TrivialRow, ...]
+    """The best first, by the better of its two cosines."""
     average: float | None
     """Mean change of the ranked rows, in percent."""
     seeds: int
@@ -252,6 +253,8 @@ class Table:
     """The average change by the source of held-out articles, both together last; empty where it is not known."""
     uncapped: bool = False
     """True if planned before weights were capped; then every window weighs the same."""
+    without_ids: tuple[str, ...] = ()
+    """Labels of arms whose vectors name no articles."""
 
     @property
     def ranked(self) -> tuple[Row, ...]:

@@ -274,6 +274,17 @@ def test_when_a_trainer_of_the_users_own_stops_is_not_known_so_all_its_steps_are
     assert work_of(replace(spec, own_trainer=OwnTrainer("mine", "python mine.py", "/"))).patience is None
 
 
+def test_a_slow_trainer_of_the_users_own_is_scored_by_us_as_fast_as_any() -> None:
+    """Its step is an epoch of two seconds; what comes after the last one is our code, at our speed."""
+    theirs = replace(WORK, model="mine", steps=20, evaluate_every=1, patience=None, ours=False)
+    own = Shown("mine", theirs, math.log(2 / step_cost(theirs)), 38.0, evaluation_seconds=0.0)
+    machine = Machine((own,))
+    last = time_of(theirs, Left(1, 1, 1, "training"), machine, UNKNOWN, own)
+    assert last.median == pytest.approx(2 + closing_cost(theirs), rel=0.1)
+    queued = time_of(theirs, all_of(theirs), machine)
+    assert queued.median == pytest.approx(20 * 2 + closing_cost(theirs) + machine.startup, rel=0.1)
+
+
 def test_chances_are_counted_by_arm() -> None:
     """The first evaluation, always the best so far, counts for nothing."""
     (a, b), (c, d) = PRIOR

@@ -131,7 +131,7 @@ def test_sources_that_disagree_are_in_the_answer() -> None:
 
     apart = judged(stratum("own", 0.5, 1.6), stratum("new", 0.5, -1.4))
     assert answer(made_table([apart])).endswith(
-        "The sources of held-out articles disagree for AMN: for AMN articles of 8k +1.60 % [+1.19, +2.01] but new "
+        "The sources of held-out articles disagree for AMN: articles of 8k +1.60 % [+1.19, +2.01] but new "
         "articles −1.40 % [−1.81, −0.99]."
     )
     assert judged(stratum("own", 0.5, 1.0), stratum("new", 0.5, 1.2)).disagreement == ""
@@ -192,6 +192,8 @@ def test_caveats() -> None:
     )
     assert caveats(made_table(rows(LEANS, HELPED)))[0].startswith("Single seed (m0): the intervals do not cover")
     assert caveats(made_table(rows(LEANS, LEANS)))[0].startswith("Single seed: the intervals do not cover training")
+    bare: Table = replace(made_table(rows(HELPED)), without_ids=("8k", "23k"))
+    assert caveats(bare)[0].startswith("The vectors of 8k and 23k name no articles: a held-out window may stand beside")
     old: Table = replace(made_table(rows(HELPED)), uncapped=True)
     assert caveats(old)[0].startswith("This campaign was planned without a cap on articles")
     folds = [replace(made_table(rows(*(HELPED,) * n)), folds=True, tested=0) for n in (1, 2)]
