@@ -85,12 +85,14 @@ def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> No
 
 
 def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path) -> None:
-    counting = "self.seen = getattr(self, 'seen', 0) + self.training\n        assert self.seen < 26, 'enough'\n        "
+    counting = (
+        "self.seen = getattr(self, 'seen', 0) + self.training\n        assert self.seen < 26, 'seen enough'\n        "
+    )
     (tmp_path / "model.py").write_text(BATCH_NORM.replace("return self", counting + "return self"))
     run = planned(tmp_path, f"{tmp_path}/model.py:Model")
     assert train_here(run) is Exit.FAILED
     ending = events_of(run)[-1]
-    assert isinstance(ending, Failed) and ending.reason == "error" and ending.message == "model.py:10: enough"
+    assert isinstance(ending, Failed) and ending.reason == "error" and ending.message == "model.py:10: seen enough"
 
 
 def _with_batch(run: RunDir, size: int) -> object:
