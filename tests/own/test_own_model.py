@@ -9,10 +9,9 @@ import torch
 
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.spec import read_spec
+from lvmtui.formats.spec import BUNDLED, read_spec
 from lvmtui.formats.trainer_log import Exit, Failed, Finished
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.options import BUNDLED
 from lvmtui.planning.own_tables import Own, read_own, with_sources
 from lvmtui.planning.plan import make_plan
 from lvmtui.planning.read_options import combine
