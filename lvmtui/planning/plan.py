@@ -34,7 +34,7 @@ from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
+from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_campaign_data
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
 from lvmtui.planning.options import AUTO, Options
@@ -109,7 +109,7 @@ def make_plan(
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
     batch = max(recipe_of(likely, model).batch_size for model in options.models)
-    options, data = open_data(options, earlier, extended, workspace, batch, say)
+    options, data = open_campaign_data(options, earlier, extended, workspace, batch, say)
     judge_on, contexts = population_of(options, data.splits), data.contexts
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"

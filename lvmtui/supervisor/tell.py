@@ -55,7 +55,7 @@ class Telling:
         return self.happening.key, self.command
 
 
-def command_of(telling: Telling) -> tuple[str, ...]:
+def telling_command(telling: Telling) -> tuple[str, ...]:
     """The process that tells."""
     happening = dump_line(encode(telling.happening)).decode().strip()
     return our_command("lvmtui.cli.event_command", str(telling.folder.path), happening, telling.command)
@@ -87,7 +87,7 @@ class EventTeller:
     def __init__(
         self,
         *,
-        command: Callable[[Telling], Sequence[str]] = command_of,
+        command: Callable[[Telling], Sequence[str]] = telling_command,
         clock: Callable[[], float] = time.monotonic,
         limit: float = LIMIT,
     ) -> None:

@@ -17,7 +17,7 @@ from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase, Status
 from lvmtui.supervisor.tasks import RunOutcome
-from lvmtui.supervisor.tell import EventTeller, Telling, command_of, of_campaign, of_run
+from lvmtui.supervisor.tell import EventTeller, Telling, of_campaign, of_run, telling_command
 from lvmtui.verdict.health import Finding
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -141,7 +141,7 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
     )
 
     def quickly(telling: Telling) -> tuple[str, ...]:
-        return (sys.executable, str(quick), *command_of(telling)[-3:])
+        return (sys.executable, str(quick), *telling_command(telling)[-3:])
 
     command, heard = listener(world.root)
     campaign = world.plan("amn", on_event=("echo no route; exit 7", "sleep 300", command))
