@@ -25,7 +25,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
-from lvmtui.system.permissions import first_unwritable, may_order, name_of, who
+from lvmtui.system.permissions import first_unwritable, may_order, user_name, who
 
 ALL = "all"
 
@@ -278,7 +278,7 @@ def _write(folder: Path, write: Callable[[], object]) -> None:
     except OSError as error:
         raise UserError(f"{folder}: the order cannot be written ({error.strerror or error})") from None
     if not allowed:
-        owner = name_of(folder.stat().st_uid)
+        owner = user_name(folder.stat().st_uid)
         raise UserError(
             f"{folder}: orders are taken from {owner}, and from the folder's group if its mode lets the group write"
         )

@@ -16,6 +16,7 @@ import torch
 
 from lvmtui.datasets.scores import score_and_write
 from lvmtui.formats.paths import RunDir
+from lvmtui.formats.selftest import training_code
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import CheckpointSaved, Exit, Failed, Finished, Started
 from lvmtui.system.files import sealed_digest
@@ -40,7 +41,6 @@ from trainers.device import (
     fallbacks_on,
     peak_memory,
     set_precision,
-    training_code,
     versions,
 )
 from trainers.evaluate import counting, evaluate, forward_of, latency, predict

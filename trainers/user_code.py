@@ -79,7 +79,7 @@ def fault_words(error: BaseException, folder: Path) -> str:
     if not frames:
         return ""
     name, words = str(Path(frames[-1].filename).resolve()).removeprefix(where), str(error)
-    if " " not in words:  # of a bare assert nothing, of a KeyError the key
+    if not words or isinstance(error, KeyError):  # a bare assert says nothing, a KeyError only the key
         words = f"{type(error).__name__}: {words or frames[-1].line}"
     return f"{name}:{frames[-1].lineno}: {words}"
 

@@ -200,8 +200,8 @@ class Supervisor:
         found: dict[str, str] = {}
         for campaign in self.observer.campaigns:
             unwritten = (self.journal.fault(track.folder) for track in campaign.tracks.values())
-            words = next(filter(None, unwritten), "") or self.results.workers.trouble(campaign.dir.id)
-            if words:
+            missing = self.results.workers.trouble(campaign.dir.id) or self.results.teller.trouble(campaign.dir)
+            if words := next(filter(None, unwritten), "") or missing:
                 found[campaign.dir.id] = words
         return found
 

@@ -21,7 +21,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import dump_line, encode, find_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmName
-from lvmtui.formats.told import Happening, read_told
+from lvmtui.formats.told import Happening, Told, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.supervisor.observation import CampaignTrack, Track
@@ -29,6 +29,7 @@ from lvmtui.supervisor.tasks import RunOutcome
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import StrangersOrder, read_order
 from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
+from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of
 
 LIMIT = 150.0
@@ -54,7 +55,7 @@ class Telling:
         return self.happening.key, self.command
 
 
-def command_of(telling: Telling) -> tuple[str, ...]:
+def telling_command(telling: Telling) -> tuple[str, ...]:
     """The process that tells."""
     happening = dump_line(encode(telling.happening)).decode().strip()
     return our_command("lvmtui.cli.event_command", str(telling.folder.path), happening, telling.command)
@@ -62,12 +63,22 @@ def command_of(telling: Telling) -> tuple[str, ...]:
 
 @dataclass
 class _CampaignTold:
-    told: set[tuple[str, str]]
     refused: bool
     """The plan was written by somebody whose orders do not count here."""
+    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
+    trouble: str = ""
+    """A command that failed when it was last run, and why; empty: none did."""
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
     trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
+
+    def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
+        newest = {one.command: one for one in told.values()}
+        failed = next((one for one in newest.values() if one.fault), None)
+        self.told = told
+        self.trouble = (
+            sanitise(f"nobody is told by --on-event '{failed.command}': {failed.fault}", 300) if failed else ""
+        )
 
 
 class EventTeller:
@@ -76,7 +87,7 @@ class EventTeller:
     def __init__(
         self,
         *,
-        command: Callable[[Telling], Sequence[str]] = command_of,
+        command: Callable[[Telling], Sequence[str]] = telling_command,
         clock: Callable[[], float] = time.monotonic,
         limit: float = LIMIT,
     ) -> None:
@@ -92,6 +103,10 @@ class EventTeller:
     def busy(self) -> bool:
         return self._running is not None
 
+    def trouble(self, folder: CampaignDir) -> str:
+        """Why people are not told what happens in the campaign, in words; empty: they are."""
+        return self._of(folder).trouble
+
     def finish(self) -> tuple[str, str]:
         """Take in the process that has ended, if one has. Returns its campaign, and what people must know of it; empty:
         nothing."""
@@ -105,7 +120,7 @@ class EventTeller:
             kill_child(process)
         self._running = None
         told = read_told(telling.folder.told)
-        self._of(telling.folder).told = set(told)
+        self._of(telling.folder).take_in(told)
         if (line := told.get(telling.key)) is not None:
             words = f"{telling.happening.key}: '{telling.command}' failed {line.tries} times: {line.fault}"
             return telling.folder.id, words if line.fault else ""
@@ -157,7 +172,8 @@ class EventTeller:
                 refused = True
             except OSError:
                 pass
-            self._campaigns[folder.path] = _CampaignTold(set(read_told(folder.told)), refused)
+            self._campaigns[folder.path] = _CampaignTold(refused)
+            self._campaigns[folder.path].take_in(read_told(folder.told))
         return self._campaigns[folder.path]
 
     def _of_run(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> list[Happening]:

@@ -35,7 +35,7 @@ LOOK_EVERY = 0.02
 _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
-def kind_of(path: Path) -> str:
+def filesystem_kind(path: Path) -> str:
     """Type of the file system that holds `path`, as the kernel calls it; empty where it cannot be told."""
     return _mount(path)[0]
 
@@ -45,7 +45,7 @@ def is_shared(path: Path) -> bool:
     forced = os.environ.get(SHARED_MARK)
     if forced:
         return forced != "0"
-    kind = kind_of(path)
+    kind = filesystem_kind(path)
     return kind in SHARED or (kind.startswith("fuse") and kind not in LOCAL_FUSE)
 
 

@@ -28,7 +28,7 @@ from lvmtui.datasets.readers.articles import (
     Numbering,
     Numbers,
     arranged,
-    title_of,
+    article_title,
     titles_by_number,
     titles_of_rows,
 )
@@ -226,7 +226,7 @@ class NpzSource:
             return ""
         with read_errors(self._path), self._array(name) as (stream, size):
             blocks = array_blocks(self._path, name, stream, size)
-            return sanitise(next((title_of(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
+            return sanitise(next((article_title(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
 
 
 def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
@@ -309,4 +309,4 @@ def _title(raw: str | bytes) -> str:
             text = str(named["title"]) if isinstance(named, dict) and "title" in named else text
         except (ValueError, RecursionError):
             pass
-    return title_of(text)
+    return article_title(text)

@@ -77,7 +77,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
             "model",
             name + 2,
             lambda row: [(cut_title(row.title, name), "heading")],
-            lambda row: row.title if width >= 104 else cut_title(short_trivial(row.name), name),
+            lambda row: cut_title(row.title if width >= 104 else short_trivial(row.name), name),
             flush=False,
         ),
         _arm(base, "baseline"),
