@@ -63,14 +63,9 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     return sentence
 
 
-def _context(curve: ModelCurve) -> str:
-    """`@10`; empty in a campaign of one context."""
-    return "".join(curve.model.partition("@")[1:])
-
-
-def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[str]:
+def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[Text]:
     """The row of the best trivial baseline of a context; empty where none is known."""
-    longest = next(one for one in _longest_first(curve) if _context(one) == context)
+    longest = next(one for one in _longest_first(curve) if one.context == context)
     best = {p.label: p for p in longest.points}
     shown = [best[label].trivial if label in best else None for label in labels]
     names = dict.fromkeys(trivial_title(p.against + context) for p in longest.points if p.against)
@@ -85,7 +80,11 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
     labels = list(dict.fromkeys(p.label for one in _longest_first(curve) for p in one.points))
     judged = [one for one in curve.models if one.points]
     rows = [_row(curve, one, labels) for one in judged]
-    rows += [row for context in dict.fromkeys(map(_context, judged)) if (row := _best_trivial(curve, context, labels))]
+    rows += [
+        row
+        for context in dict.fromkeys(one.context for one in judged)
+        if (row := _best_trivial(curve, context, labels))
+    ]
     words = [word for word in WORDS if any(one.word == word for one in judged)]
     missing = [f"{curve.title(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
     reasons = [f"{curve.title(one.model)}: {one.reason}." for one in curve.models if one.reason]
