@@ -176,7 +176,9 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
 
     def words(view: RunView) -> str:
         kept = view.state is not None and view.state.trainer.checkpoint is not None and not from_start
-        return f"is tried again from {'its last checkpoint' if kept else 'the start'}"
+        own = view.state.spec.own_model if view.state else None
+        copied = f", with the {own.code.source} that was copied; a new one needs a new campaign" if own else ""
+        return f"is tried again from {'its last checkpoint' if kept else 'the start'}{copied}"
 
     order: Order = "restart" if from_start else "retry"
     lines = _give(order, views, "run", words, from_start=from_start)

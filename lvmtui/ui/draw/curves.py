@@ -66,7 +66,7 @@ def zero_level(runs: Sequence[RunFacts]) -> list[Level]:
 def x_unit(runs: Sequence[RunFacts]) -> str:
     """`step` if all runs have equally many steps, else `epoch`: then a step is not the same share of the training."""
     steps = {run.state.spec.total_steps for run in runs if run.state}
-    return "step" if len(steps) == 1 and not any(run.imported for run in runs) else "epoch"
+    return "step" if len(steps) == 1 and {run.state.spec.unit for run in runs if run.state} == {"step"} else "epoch"
 
 
 def step_size(run: RunFacts, unit: str) -> float:
@@ -195,8 +195,8 @@ def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width
         height - 1,
         form=count_ticks if name == "speed" else cosine_ticks,
         log=log,
-        x_range=x_range([run], "step"),
-        x_name=x_name([run], "step"),
+        x_range=x_range([run], x_unit([run])),
+        x_name=x_name([run], x_unit([run])),
         focus=not log,
     )
     return [fit([(f" {title}", "heading"), ("  log scale" if log else "", "dim")], width), *drawn]

@@ -54,7 +54,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(trainer.first_started)),
         ("work", known(words.duration(trainer.active))),
-        ("epoch" if spec.imported else "step", f"{state.step:,} of {spec.total_steps:,}"),
+        (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]
     if started is not None and started.process.pid:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
