@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.user_code import OptionValue, OwnModel, UserCode, digest_of_folder
+from lvmtui.formats.user_code import OptionValue, UserCode, digest_of_folder
 from lvmtui.system.errors import UserError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -53,11 +53,6 @@ def load_from(folder: Path, module: str, name: str) -> Any:
     if not hasattr(loaded, name):
         raise UserError(f"{Path(str(loaded.__file__)).name}: has no '{name}'; name a class or function in it")
     return getattr(loaded, name)
-
-
-def build_own(model: OwnModel, workspace: Path, dim: int, context: int) -> nn.Module:
-    """The user's model, untrained. Raises UserError."""
-    return built(load(model.code, workspace), model.code.source, model.options, dim, context)
 
 
 def built(maker: Any, source: str, options: Mapping[str, OptionValue], dim: int, context: int) -> nn.Module:

@@ -44,7 +44,7 @@ from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import sync_folder
 from lvmtui.system.gpus import mps_state
-from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
+from lvmtui.system.hardware import Hardware, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
 
@@ -103,7 +103,7 @@ def make_plan(
         tests = tests_for(options.device, say)
         there = replace(there, side_by_side=min((t.side_by_side or 1.0 for t in tests), default=1.0))
     else:
-        there, tests = as_asked(jobs or 1, threads or 1), []
+        there, tests = Hardware((jobs or 1) * (threads or 1), 0, math.inf), []  # jobs wait until the cluster has it
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)

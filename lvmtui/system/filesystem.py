@@ -37,7 +37,7 @@ _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 def filesystem_kind(path: Path) -> str:
     """Type of the file system that holds `path`, as the kernel calls it; empty where it cannot be told."""
-    return _mount(path)[0]
+    return _mount_of(os.path.realpath(path))[0]
 
 
 def is_shared(path: Path) -> bool:
@@ -51,19 +51,15 @@ def is_shared(path: Path) -> bool:
 
 def locks_reach(path: Path) -> bool:
     """True if a lock on a file there is seen by every host that may write to it."""
-    kind, options = _mount(path)
+    kind, options = _mount_of(os.path.realpath(path))
     if not is_shared(path):
         return True
     return not LOCKED_HERE.search(options) and not kind.startswith("fuse")
 
 
-def _mount(path: Path) -> tuple[str, str]:
-    """(type, options) of the mount below which `path` lies."""
-    return _mount_of(os.path.realpath(path))
-
-
 @lru_cache(maxsize=256)
 def _mount_of(path: str) -> tuple[str, str]:
+    """(type, options) of the mount that holds the real `path`."""
     try:
         table = Path("/proc/self/mountinfo").read_text(errors="replace")
     except OSError:

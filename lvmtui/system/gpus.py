@@ -81,11 +81,6 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]
     return tuple(gpu.device for gpu in listed_gpus()) if chosen is None else chosen
 
 
-def gpu_count() -> int:
-    """How many GPUs runs may be given."""
-    return len(visible_gpus())
-
-
 def gpu_variables(devices: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Variables that give a process these GPUs and no others; nothing if no choice was made."""
     if not devices:
