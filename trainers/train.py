@@ -34,15 +34,7 @@ from trainers.checkpoint import (
 )
 from trainers.cuda_graph import CannotRecord, recorder
 from trainers.data import RunData, open_data
-from trainers.device import (
-    begun_on,
-    choose_device,
-    device_name,
-    fallbacks_on,
-    peak_memory,
-    set_precision,
-    versions,
-)
+from trainers.device import begun_on, choose_device, device_name, fallbacks_on, peak_memory, set_precision, versions
 from trainers.evaluate import counting, evaluate, forward_of, latency, predict
 from trainers.failure import Diverged, failure_of
 from trainers.legacy_weights import take_over

@@ -44,13 +44,7 @@ from lvmtui.datasets.readers.npy import (
     read_header,
 )
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
-from lvmtui.datasets.readers.source import (
-    ARTICLE_NAMES,
-    BLOCK_BYTES,
-    Floats,
-    SourceFacts,
-    shown,
-)
+from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, Floats, SourceFacts, shown
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise

@@ -49,15 +49,7 @@ from lvmtui.system.process_id import (
     host_name,
     identity_of,
 )
-from lvmtui.system.processes import (
-    Process,
-    Sent,
-    ask_to_leave,
-    kill_all,
-    marked_processes,
-    process_of,
-    works_for,
-)
+from lvmtui.system.processes import Process, Sent, ask_to_leave, kill_all, marked_processes, process_of, works_for
 from lvmtui.system.programs import ending_words, spawn
 
 TRAINER = our_command("trainers")
