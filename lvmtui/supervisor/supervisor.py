@@ -70,7 +70,6 @@ class Supervisor:
         *,
         engines: Mapping[str, Engine] | None = None,
         workers: Workers | None = None,
-        teller: EventTeller | None = None,
         rules: Rules = Rules(),
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] | None = None,
@@ -81,7 +80,7 @@ class Supervisor:
         self.clock = clock
         self.say = say or _say
         self.journal = SupervisionJournal()
-        self.results = Results(workspace, workers or Workers(), teller or EventTeller())
+        self.results = Results(workspace, workers or Workers(), EventTeller())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
         self.pulse = Heartbeat(workspace, self.engines)

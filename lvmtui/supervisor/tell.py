@@ -82,16 +82,8 @@ class _CampaignTold:
 class EventTeller:
     """Tells what happened in all campaigns of a workspace."""
 
-    def __init__(
-        self,
-        *,
-        command: Callable[[Telling], Sequence[str]] = telling_command,
-        clock: Callable[[], float] = time.monotonic,
-        limit: float = LIMIT,
-    ) -> None:
+    def __init__(self, *, command: Callable[[Telling], Sequence[str]] = telling_command) -> None:
         self._command = command
-        self._clock = clock
-        self._limit = limit
         self._running: tuple[Telling, subprocess.Popen[bytes], float] | None = None
         self._starts: dict[Telling, int] = {}
         self._not_before: dict[Telling, float] = {}
@@ -112,7 +104,7 @@ class EventTeller:
             return "", ""
         telling, process, began = self._running
         code = process.poll()
-        if code is None and self._clock() - began < self._limit:
+        if code is None and time.monotonic() - began < LIMIT:
             return "", ""
         if code is None:
             kill_child(process)
@@ -129,7 +121,7 @@ class EventTeller:
         """Have the next happening told, if no process runs. Returns what people must know; empty: nothing."""
         if self.busy:
             return ""
-        now = self._clock()
+        now = time.monotonic()
         ready = (one for one in self.due(campaign, of_campaign) if now >= self._not_before.get(one, now))
         if (telling := next(ready, None)) is None:
             return ""
@@ -157,7 +149,7 @@ class EventTeller:
 
     def _put_off(self, telling: Telling, why: str) -> str:
         self._starts[telling] = starts = self._starts.get(telling, 0) + 1
-        self._not_before[telling] = self._clock() + PAUSE
+        self._not_before[telling] = time.monotonic() + PAUSE
         again = "it is not tried again" if starts >= TRIES else "it is tried again"
         return f"{telling.happening.key}: '{telling.command}' was not told: {why}; {again}"
 

@@ -57,13 +57,13 @@ class FolderSource:
             ),
         )
 
-    def fingerprints(self) -> tuple[str, ...]:
+    def fingerprint(self) -> str:
         digest = hashlib.sha256()
         for file in self._files:
             with read_errors(file), file.open("rb") as plain:
                 digest.update(str(file.relative_to(self._path)).encode(errors="surrogateescape"))
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
-        return (digest.hexdigest(),)
+        return digest.hexdigest()
 
     def blocks(self) -> Iterator[Floats]:
         rows = max(1, BLOCK_BYTES // (4 * self.facts.dim))

@@ -98,21 +98,19 @@ class NpzSource:
             return "array"
         return "sequences" if roles.contexts else "quantised" if roles.scale else "vectors"
 
-    def fingerprints(self) -> tuple[str, ...]:
+    def fingerprint(self) -> str:
         """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
-        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint; of
-        others the one that an earlier version gave, which read no ids, comes second."""
+        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint."""
         with read_errors(self._path):
             if self._plain:
                 with self._path.open("rb") as plain:
                     content = hashlib.file_digest(plain, "sha256").hexdigest()
                 if self.roles.documents:
-                    return (hashlib.sha256(f"{content} documents".encode()).hexdigest(),)
-                return (content,)
+                    return hashlib.sha256(f"{content} documents".encode()).hexdigest()
+                return content
             with zipfile.ZipFile(self._path) as archive:
                 members = sorted((i.filename, i.CRC, i.file_size) for i in archive.infolist())
-        content, other = json.dumps(members), self._other_reading()
-        return tuple(hashlib.sha256((content + words).encode()).hexdigest() for words in dict.fromkeys((other, "")))
+        return hashlib.sha256((json.dumps(members) + self._other_reading()).encode()).hexdigest()
 
     def _other_reading(self) -> str:
         """What is read differently from version 1 of the program; empty if nothing is."""

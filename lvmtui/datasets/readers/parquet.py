@@ -85,13 +85,12 @@ class ParquetSource:
             path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
         )
 
-    def fingerprints(self) -> tuple[str, ...]:
-        """Fingerprints of the content and of what is read of it."""
+    def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.columns).encode())
         for file in self._files:
             with read_errors(file), file.open("rb") as plain:
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
-        return (digest.hexdigest(),)
+        return digest.hexdigest()
 
     def blocks(self) -> Iterator[Floats]:
         """Yield the vectors (b, D) in the order of the file."""
