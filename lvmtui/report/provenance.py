@@ -73,6 +73,11 @@ def _runs(report: Report) -> list[Block]:
     columns += ["latency p50, p95", "started", "best model"] if own else []
     seeds = report.campaign_facts.seeds
     order: list[Text] = [f"Seeds {', '.join(map(str, seeds))} are separated by slashes."] if len(seeds) > 1 else []
+    if report.table.cap is not None and any(row.unweighted for row in report.table.rows):
+        order.append(
+            "Held-out is the plain mean over windows here; in the ranking an article counts for at most "
+            f"{report.table.cap} of them."
+        )
     missing: list[Text] = [f"Not finished: {run}." for run in report.progress.missing]
     return [
         Heading("Runs", 3),

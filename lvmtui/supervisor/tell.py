@@ -75,10 +75,8 @@ class _CampaignTold:
     def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
         newest = {one.command: one for one in told.values()}
         failed = next((one for one in newest.values() if one.fault), None)
-        self.told = told
-        self.trouble = (
-            sanitise(f"nobody is told by --on-event '{failed.command}': {failed.fault}", 300) if failed else ""
-        )
+        said = f"nobody is told: {failed.fault} (--on-event '{failed.command}')" if failed else ""
+        self.told, self.trouble = told, sanitise(said, 300)
 
 
 class EventTeller:
