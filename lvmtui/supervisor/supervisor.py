@@ -181,18 +181,9 @@ class Supervisor:
             self._record(track, Lost(time.time(), generation, None, str(error), _checkpoint_step(track.state), True))
             return
         track.quiet_since = None
-        self._record(
-            track,
-            Launched(
-                time.time(),
-                generation,
-                begun.process,
-                track.engine,
-                begun.devices,
-                begun.launch,
-                _newest_launch(track.state),
-            ),
-        )
+        after = _newest_launch(track.state)
+        launched = Launched(time.time(), generation, begun.process, track.engine, begun.devices, begun.launch, after)
+        self._record(track, launched)
 
     def _troubles(self) -> dict[str, str]:
         """What cannot be done for each campaign now, in words."""
