@@ -36,7 +36,8 @@ from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.supervisor.lock import ensure_supervisor
 from lvmtui.system.launch import our_command
-from tests.chaos import Chaos, faults
+from tests.chaos import Chaos
+from tests.chaos_faults import faults
 
 
 def main() -> int:

@@ -33,7 +33,7 @@ from trials import Floats, Look, Result, Trial, figure, planned, recency_mean, r
 
 from lvmtui.formats.spec import ARMS, ArmName, Recipe
 from lvmtui.models import MODELS, title_of
-from lvmtui.verdict.interval import estimate
+from lvmtui.verdict.interval import Design
 
 COLLAPSED = 0.25
 """Spread, 1 - length of the mean unit prediction, under which the predictions are all alike. The recency mean's own is
@@ -88,7 +88,7 @@ def reach_table(found: Found, part: Part) -> str:
             cosines = found.cosines(trials)
             if not len(cosines):
                 continue
-            above = estimate((cosines - bar).mean(axis=0), cluster, (cosines.mean(axis=1),))
+            above = Design([cluster]).estimate([(cosines - bar).mean(axis=0)], (cosines.mean(axis=1),))
             low, high = above.interval() or (float("nan"), float("nan"))
             done = found.of(trials)
             rows.append(
@@ -122,7 +122,7 @@ def copies_table(found: Found, part: Part) -> str:
                 continue
             once, more = (found.cosines(of[seed] for seed in both) for of in (plain, doubled))
             seeds = (once.mean(axis=1), more.mean(axis=1))
-            difference = estimate((more - once).mean(axis=0), cluster, seeds)
+            difference = Design([cluster]).estimate([(more - once).mean(axis=0)], seeds)
             percent = 100 / float(once.mean())
             low, high = (percent * end for end in difference.interval() or (float("nan"), float("nan")))
             change = f"{percent * difference.value:+.2f} % [{low:+.2f}, {high:+.2f}]"

@@ -30,7 +30,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.verdict.interval import estimate
+from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import Word, verdict
 
 MODELS = ("amn", "lstm", "gru", "transformer")
@@ -110,9 +110,8 @@ def divided(scores: npt.NDArray[np.float64], cluster: npt.NDArray[np.integer]) -
         first = [0, *half]
         second = [i for i in range(6) if i not in first]
         baseline, expanded = scores[first], scores[second]
-        change = estimate(
-            (expanded - baseline).mean(axis=0),
-            cluster,
+        change = Design([cluster]).estimate(
+            [(expanded - baseline).mean(axis=0)],
             (baseline.mean(axis=1), expanded.mean(axis=1)),
             unit=float(baseline.mean()) / 100,
         )

@@ -235,9 +235,8 @@ class OpenCampaign:
     @cached_property
     def heldout(self) -> Rows[HeldoutRecord]:
         """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
-        return Rows(
-            HeldoutRecord, (_heldout(self.plan, view) for view in self._state.runs if view.state and _scored(view))
-        )
+        scored = (view for view in self._state.runs if view.finished and view.finished.heldout_digest)
+        return Rows(HeldoutRecord, (_heldout(self.plan, view) for view in scored))
 
     @cached_property
     def comparisons(self) -> Rows[ComparisonRecord]:
@@ -303,40 +302,29 @@ def open_workspace(folder: str | os.PathLike[str]) -> OpenWorkspace:
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
+def _same(kind: type, source: object) -> dict[str, Any]:
+    """What a row of this kind takes as it is: the fields that the source has under the same names."""
+    return {field.name: getattr(source, field.name) for field in fields(kind) if hasattr(source, field.name)}
+
+
 def _run(campaign: str, run: RunDetail) -> RunRecord:
     return RunRecord(
         campaign=campaign,
         alarms=", ".join(finding.label for finding in run.findings if finding.alarm),
         validation_cosine=run.validation,
         heldout_cosine=run.heldout,
-        **{name: getattr(run, name) for name in _SAME},
+        **_same(RunRecord, run),
     )
-
-
-_SAME = {field.name for field in fields(RunRecord)} & {field.name for field in fields(RunDetail)}
-"""What a run's row takes from the report as it is."""
 
 
 def _named(plan: Campaign, view: RunView) -> dict[str, Any]:
     planned = view.planned
-    label = plan.arm(planned.arm).label
-    return {
-        "campaign": plan.id, "run": planned.run, "model": planned.model, "arm": planned.arm, "label": label,
-        "seed": planned.seed,
-    }  # fmt: skip
+    return {"campaign": plan.id, "label": plan.arm(planned.arm).label, **_same(OfRun, planned)}
 
 
 def _curve(plan: Campaign, view: RunView) -> Iterable[CurvePoint]:
     for one in view.state.trainer.evaluations if view.state else ():
-        yield CurvePoint(**_named(plan, view), **{name: getattr(one, name) for name in _EVALUATED})
-
-
-_EVALUATED = {field.name for field in fields(CurvePoint)} - {field.name for field in fields(OfRun)}
-"""What a point of the curve takes from the evaluation as it is."""
-
-
-def _scored(view: RunView) -> bool:
-    return bool(view.finished and view.finished.heldout_digest)
+        yield CurvePoint(**_named(plan, view), **_same(CurvePoint, one))
 
 
 def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:
@@ -348,15 +336,8 @@ def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     if scores is None:
         raise UserError(f"{view.planned.run}: {fault}; restore the file")
-    return HeldoutRecord(
-        **_named(plan, view),
-        window=scores.window,
-        cluster=scores.cluster,
-        source=np.where(scores.stratum == 0, "own", "new"),
-        cosine=scores.cosine,
-        last_cosine=scores.last_cosine,
-        rank=scores.rank,
-    )
+    source = np.where(scores.stratum == 0, "own", "new")
+    return HeldoutRecord(**_named(plan, view), source=source, **_same(HeldoutRecord, scores))
 
 
 def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> ComparisonRecord:

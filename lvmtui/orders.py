@@ -25,7 +25,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
-from lvmtui.system.permissions import first_unwritable, may_order, name_of, who
+from lvmtui.system.permissions import first_unwritable, may_order, user_name, who
 
 ALL = "all"
 
@@ -176,7 +176,9 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
 
     def words(view: RunView) -> str:
         kept = view.state is not None and view.state.trainer.checkpoint is not None and not from_start
-        return f"is tried again from {'its last checkpoint' if kept else 'the start'}"
+        own = view.state.spec.own_model if view.state else None
+        copied = f", with the {own.code.source} that was copied; a new one needs a new campaign" if own else ""
+        return f"is tried again from {'its last checkpoint' if kept else 'the start'}{copied}"
 
     order: Order = "restart" if from_start else "retry"
     lines = _give(order, views, "run", words, from_start=from_start)
@@ -278,7 +280,7 @@ def _write(folder: Path, write: Callable[[], object]) -> None:
     except OSError as error:
         raise UserError(f"{folder}: the order cannot be written ({error.strerror or error})") from None
     if not allowed:
-        owner = name_of(folder.stat().st_uid)
+        owner = user_name(folder.stat().st_uid)
         raise UserError(
             f"{folder}: orders are taken from {owner}, and from the folder's group if its mode lets the group write"
         )

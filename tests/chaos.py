@@ -19,17 +19,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.campaign import Campaign, PlannedRun, write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.supervisor_log import Signalled, decode_record
-from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, decode_event
-from lvmtui.state.campaign_reader import CampaignReader, supervisor_of
-from lvmtui.state.run_reader import RunReader
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervisor_of
 from lvmtui.state.status import Phase
 from lvmtui.supervisor.wake import sleep_until
-from lvmtui.system.numbers import date
 from lvmtui.system.processes import Process, kill_all, marked_processes, send
 
 FULL = "the disk is full for a while"
@@ -202,9 +198,8 @@ class Chaos:
             folder.checkpoint.write_bytes(content)
 
     def damage_intent(self) -> None:
-        folder = self.workspace.run(self.random.choice(self.campaign.runs))
         with suppress(OSError):
-            folder.intent.write_bytes(b'{"want": "pau')
+            self.workspace.run(self.random.choice(self.campaign.runs)).intent.write_bytes(b'{"want": "pau')
 
     def move_folder(self) -> None:
         """Its processes must be gone before it comes back, as they write where they began."""
@@ -229,7 +224,9 @@ class Chaos:
         try:
             sleep_until(lambda: supervisor.poll() is not None, self.random.uniform(2.0, 5.0))
             for planned in self.campaign.runs:
-                self.copy_reached |= living & _reached(copy.run(planned)) - _reached(self.workspace.run(planned))
+                self.copy_reached |= living & signalled_in(copy.run(planned)) - signalled_in(
+                    self.workspace.run(planned)
+                )
         finally:
             supervisor.kill()
             supervisor.wait()
@@ -243,7 +240,7 @@ class Chaos:
         folder = self.workspace.root / "temporary"
         with suppress(OSError):
             folder.mkdir(exist_ok=True)
-        self.supervisors.append(self.start_supervisor(self.workspace, {**self._boot, "TMPDIR": str(folder)}, ()))
+        self.supervise(rival=True, TMPDIR=str(folder))
         time.sleep(self.random.uniform(0.2, 2.0))
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -254,7 +251,7 @@ class Chaos:
     def refuse_pidfds(self) -> None:
         """The next supervisor has to do without them, and so do the trainers it starts."""
         self.kill_supervisor()
-        self.supervisors.append(self.start_supervisor(self.workspace, self._boot, WITHOUT_PIDFDS))
+        self.supervise(rival=True, before=WITHOUT_PIDFDS)
 
     def fill_disk(self) -> None:
         filler = self.workspace.root / "filler"
@@ -269,13 +266,16 @@ class Chaos:
     @property
     def supervisor(self) -> subprocess.Popen[bytes] | None:
         """The one that has the lock, or will."""
-        living = [process for process in self.supervisors if process.poll() is None]
         named = supervisor_of(self.workspace)
-        return next((p for p in living if named and p.pid == named.pid), living[0] if living else None)
+        return next((p for p in self.living if named and p.pid == named.pid), next(iter(self.living), None))
 
-    def supervise(self, *, rival: bool = False) -> None:
+    @property
+    def living(self) -> list[subprocess.Popen[bytes]]:
+        return [process for process in self.supervisors if process.poll() is None]
+
+    def supervise(self, *, rival: bool = False, before: Sequence[str] = (), **environment: str) -> None:
         if rival or self.supervisor is None:
-            self.supervisors.append(self.start_supervisor(self.workspace, self._boot, ()))
+            self.supervisors.append(self.start_supervisor(self.workspace, {**self._boot, **environment}, before))
 
     @property
     def _boot(self) -> dict[str, str]:
@@ -291,8 +291,11 @@ class Chaos:
 
     @property
     def finished(self) -> bool:
-        state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
-        return all(view.status.phase is Phase.FINISHED for view in state.runs)
+        return all(view.status.phase is Phase.FINISHED for view in self.state.runs)
+
+    @property
+    def state(self) -> CampaignState:
+        return CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
 
     def write(self, planned: PlannedRun, want: Want, **options: bool) -> None:
         with suppress(OSError):  # the disk is full, or the folder is elsewhere just now
@@ -313,10 +316,9 @@ class Chaos:
             self.supervise()
             time.sleep(0.2)
         assert sleep_until(self.told, 60), "not every end is in the logs"
-        for process in self.supervisors:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+        for process in self.living:
+            process.terminate()
+            process.wait()
         assert sleep_until(lambda: not self.trainers(), 30), self.trainers()
 
     def told(self) -> bool:
@@ -330,73 +332,20 @@ class Chaos:
 
     def clean(self) -> None:
         """Nobody stays behind, however the test ended."""
-        for process in self.supervisors:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        for process in self.living:
+            process.kill()
+            process.wait()
         kill_all(self.trainers)
         shutil.rmtree(self.workspace.root / "moved away", ignore_errors=True)
 
     def describe(self) -> str:
-        state = CampaignReader(self.workspace, self.workspace.campaign(self.campaign.id)).refresh()
-        lines = (f"{view.planned.run}: {view.status}" for view in state.runs)
+        lines = (f"{view.planned.run}: {view.status}" for view in self.state.runs)
         return "\n".join(["", *lines, *map(str, self.trainers()), f"seed {self.seed}"])
 
 
-# What must hold afterwards --------------------------------------------------------------------------------------------
-
-
-def faults(chaos: Chaos) -> list[str]:
-    """What is not as it must be: events lost or doubled, two trainers at once, lines that cannot be read."""
-    found: list[str] = []
-    if chaos.copy_reached:
-        found.append(f"the supervisor of a copied workspace signalled {sorted(chaos.copy_reached)}")
-    for planned in chaos.campaign.runs:
-        folder = chaos.workspace.run(planned)
-        found += [f"{planned.run}: {fault}" for fault in _faults_of(folder, chaos)]
-        label = chaos.campaign.arm(planned.arm).label
-        retrain = chaos.workspace.retrain_log(chaos.campaign, label).read_text().splitlines()
-        told = Counter(line for line in retrain if f" {planned.run}  epoch " in line)
-        happened = Counter(
-            f"{date(event.time)} {planned.run}  {sentence.words}"
-            for event in _events(folder)
-            if isinstance(event, Evaluated) and (sentence := sentence_of(event)) is not None
-        )  # an evaluation that was done again in the same second gives the same line
-        if set(told) != set(happened) or any(told[line] > happened[line] for line in told):
-            found.append(f"{planned.run}: evaluations are missing in the log, or doubled")
-    return found
-
-
-def _reached(folder: RunDir) -> set[int]:
+def signalled_in(folder: RunDir) -> set[int]:
     """Every process that a supervisor of this folder has signalled."""
     with suppress(OSError):
         records = map(decode_record, folder.supervision.read_bytes().splitlines())
         return {pid for record in records if isinstance(record, Signalled) for pid in record.pids}
     return set()
-
-
-def _faults_of(folder: RunDir, chaos: Chaos) -> list[str]:
-    found: list[str] = []
-    events = _events(folder)
-    state = RunReader(folder).refresh()
-    assert state is not None
-    for path, unknown in ((folder.events, state.trainer.unknown), (folder.supervision, state.supervision.unknown)):
-        held_back = 0 if path.read_bytes().endswith(b"\n") else 1
-        torn = chaos.torn[path] - held_back
-        if not torn <= unknown <= torn + chaos.happened[FULL]:  # a full disk tears lines too
-            found.append(f"{path.name}: {unknown} lines cannot be read, {chaos.torn[path]} were torn")
-    if (ends := sum(isinstance(event, Finished) for event in events)) != 1:
-        found.append(f"it finished {ends} times")
-    starts = [event for event in events if isinstance(event, Started)]
-    if len({event.process for event in starts}) != len(starts):
-        found.append("a process started twice")
-    steps = [evaluation.step for evaluation in state.trainer.evaluations]
-    last = state.trainer.step
-    due = sorted({*range(state.spec.evaluate_every, last + 1, state.spec.evaluate_every), last} - {0})
-    if not set(steps) <= set(due) or not set(due[:-1]) <= set(steps) or len(set(steps)) != len(steps):
-        found.append(f"evaluated at {steps}, due at {due}")
-    return found
-
-
-def _events(folder: RunDir) -> list[Event]:
-    return [decode_event(line) for line in folder.events.read_bytes().splitlines()]

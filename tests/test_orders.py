@@ -15,6 +15,7 @@ from lvmtui import orders
 from lvmtui.formats.campaign import Campaign, read_campaign_intent
 from lvmtui.formats.intent import Intent, Want, read_intent, write_intent
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.user_code import OwnModel, UserCode
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.status import PHASES, Order, Phase, Status
 from lvmtui.system import permissions as owners
@@ -243,6 +244,15 @@ def test_what_is_over_has_no_place_in_the_queue(bench: Bench) -> None:
 def test_a_retry_says_where_it_begins(bench: Bench, state: State, from_start: bool, words: str) -> None:
     (told,) = orders.retry(bench.bring(state), from_start=from_start)
     assert told.endswith(f"is tried again from {words}")
+
+
+def test_a_retry_of_ones_own_model_says_that_it_runs_the_copy(bench: Bench) -> None:
+    (view,) = bench.bring("gave up")
+    assert view.state is not None
+    model = OwnModel("Mixer", UserCode("own/mixer", "mixer", "Mixer", "digest", "mixer.py:Mixer"))
+    spec = replace(view.state.spec, own_model=model)
+    (told,) = orders.retry([replace(view, state=replace(view.state, spec=spec))])
+    assert told.endswith("with the mixer.py:Mixer that was copied; a new one needs a new campaign")
 
 
 # Whose orders count ---------------------------------------------------------------------------------------------------

@@ -7,24 +7,22 @@ request and the answer are JSON files. Each check says what it found in one line
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lvmtui.formats.json_codec import decode, dump_document, encode
-from lvmtui.formats.user_code import OptionValue
+from lvmtui.formats.json_codec import find_document, write_document
+from lvmtui.formats.user_code import Trial, TrialResult
 from lvmtui.system.errors import UserError
 from trainers.evaluate import loss_and_cosine
 from trainers.models import build, unit
@@ -40,35 +38,7 @@ ALIKE = 1e-4
 """Largest difference of a prediction made alone and made beside others."""
 
 
-@dataclass(frozen=True)
-class Request:
-    folder: str
-    """Absolute path of the folder with the code."""
-    module: str
-    name: str
-    source: str
-    dim: int
-    context: int
-    batch_size: int
-    options: Mapping[str, OptionValue]
-    kind: str = "model"
-    """`model` or `loss`."""
-    allowed: str = ""
-    """The only folder the code may write into."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    fault: str = ""
-    """One line; empty: the code can be used."""
-    parameters: int = 0
-    step_seconds: float = 0.0
-    """Median time of one step on one thread."""
-    reference_seconds: float = 0.0
-    """The same for a small GRU beside it, so that the speed of this machine does not matter."""
-
-
-def check(request: Request) -> Answer:
+def check(request: Trial) -> TrialResult:
     folder = Path(request.folder)
     torch.set_num_threads(1)
     try:
@@ -76,17 +46,17 @@ def check(request: Request) -> Answer:
             maker = load_from(folder, request.module, request.name)
             return check_loss(request, maker) if request.kind == "loss" else check_model(request, maker)
     except UserError as error:
-        return Answer(str(error))
+        return TrialResult(str(error))
     except Forbidden as error:
-        return Answer(f"{request.source}: {error}")
+        return TrialResult(f"{request.source}: {error}")
     except MemoryError:
-        return Answer(f"{request.source}: does not fit into this machine's memory")
+        return TrialResult(f"{request.source}: does not fit into this machine's memory")
     except Exception as error:
         words = str(error).partition("\n")[0][:300] or type(error).__name__
-        return Answer(fault_words(error, folder).partition("\n")[0][:300] or f"{request.source}: {words}")
+        return TrialResult(fault_words(error, folder).partition("\n")[0][:300] or f"{request.source}: {words}")
 
 
-def check_loss(request: Request, loss: Any) -> Answer:
+def check_loss(request: Trial, loss: Any) -> TrialResult:
     generator = torch.Generator().manual_seed(0)
     raw = torch.randn(request.batch_size, request.dim, generator=generator, requires_grad=True)
     target = unit(torch.randn(request.batch_size, request.dim, generator=generator))
@@ -101,10 +71,10 @@ def check_loss(request: Request, loss: Any) -> Answer:
     value.backward()  # type: ignore[no-untyped-call]
     if raw.grad is None or not raw.grad.isfinite().all():
         raise UserError(f"{request.source}: no finite gradient reaches the output")
-    return Answer()
+    return TrialResult()
 
 
-def check_model(request: Request, maker: Any) -> Answer:
+def check_model(request: Trial, maker: Any) -> TrialResult:
     source, threads, children = request.source, threading.active_count(), _children()
 
     def fresh() -> nn.Module:
@@ -138,17 +108,17 @@ def check_model(request: Request, maker: Any) -> Answer:
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
-    return Answer("", sum(p.numel() for _, p in trainable), seconds, reference)
+    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, reference)
 
 
-def _windows(request: Request) -> tuple[Tensor, Tensor]:
+def _windows(request: Trial) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     rows = torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator)
     rows = unit(rows)
     return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
 
 
-def _check_output(source: str, request: Request, output: Any) -> None:
+def _check_output(source: str, request: Trial, output: Any) -> None:
     if not isinstance(output, Tensor):
         raise UserError(f"{source}: forward() returned {type(output).__name__}, not a tensor")
     wanted = (request.batch_size, request.dim)
@@ -293,12 +263,12 @@ def keep_small() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    request = decode(Request, json.loads(Path(arguments[0]).read_bytes()))
+    request = find_document(Trial, Path(arguments[0]))
+    assert request is not None
     keep_small()
     sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
     sys.dont_write_bytecode = True
-    answer = check(request)
-    Path(arguments[1]).write_bytes(dump_document(encode(answer)))
+    write_document(Path(arguments[1]), check(request), durable=False)
     return 0
 
 

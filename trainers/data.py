@@ -123,11 +123,6 @@ def on_device(centre: Centre | None, device: torch.device) -> Callable[[Tensor],
     return lambda rows: nn.functional.normalize((rows - shift) / scale, dim=-1, eps=ZERO)
 
 
-def order_of(epoch: int, windows: int, seed: int) -> np.ndarray:
-    """The order of an epoch's windows, (windows,) int64: depends on nothing but its arguments."""
-    return np.random.default_rng((seed, epoch)).permutation(windows)
-
-
 def _vectors(path: Path, spec: RunSpec, device: torch.device) -> tuple[Tensor, RowFile | None]:
     try:
         # Copy-on-write, because torch warns about read-only memory. Nothing writes to it.

@@ -8,18 +8,15 @@ import re
 import resource
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lvmtui import __version__
-from lvmtui.formats.selftest import Fallbacks, driver_version, read_record
+from lvmtui.formats.selftest import Fallbacks, driver_version, read_record, training_code
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Event, Started
-from lvmtui.formats.user_code import digest_of_folder
 from lvmtui.system.errors import UserError
 
 WORKSPACE = ":16:8"
@@ -192,12 +189,6 @@ def peak_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
-
-
-@cache
-def training_code() -> str:
-    """Digest of the code that trains."""
-    return digest_of_folder(Path(__file__).parent)
 
 
 def uuid_of(device: torch.device) -> str:

@@ -22,7 +22,7 @@ from trainers.device import random_state, set_random_state
 from trainers.fast import faster
 from trainers.models import build
 from trainers.optimizer import AdamW
-from trainers.user_code import Loss, build_own, kept_source, load, load_kept
+from trainers.user_code import Loss, built, kept_source, load, load_kept
 
 SAMPLE = 4096
 """Training windows to which the weights of a correction's mean are fitted: a few numbers need no more."""
@@ -201,7 +201,8 @@ def loss_of(recipe: Recipe, workspace: Path) -> str | Loss:
 
 def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:
     """The user's own model, untrained; None for one of ours. Raises UserError."""
-    return build_own(spec.own_model, workspace, spec.dim, spec.context) if spec.own_model else None
+    own = spec.own_model
+    return built(load(own.code, workspace), own.code.source, own.options, spec.dim, spec.context) if own else None
 
 
 def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:

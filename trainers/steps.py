@@ -14,7 +14,7 @@ from torch import Tensor
 from lvmtui.formats.spec import RunSpec
 from trainers.correction import Correction
 from trainers.cuda_graph import Recorder, Replay
-from trainers.data import TensorWindows, order_of
+from trainers.data import TensorWindows
 from trainers.evaluate import loss_and_cosine
 from trainers.models import unit
 from trainers.optimizer import rate_at
@@ -109,7 +109,8 @@ class Steps:
         """(B,) int64, which training windows a step takes: every window once an epoch, in an order of that epoch."""
         epoch, index = divmod(step, len(self.train) // self.size)
         if epoch != self.epoch:
-            self.epoch, self.order = epoch, order_of(epoch, len(self.train), self.spec.seed)
+            self.epoch = epoch
+            self.order = np.random.default_rng((self.spec.seed, epoch)).permutation(len(self.train))
         return self.order[index * self.size : (index + 1) * self.size]
 
 

@@ -16,6 +16,7 @@ import torch
 
 from lvmtui.datasets.scores import score_and_write
 from lvmtui.formats.paths import RunDir
+from lvmtui.formats.selftest import training_code
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import CheckpointSaved, Exit, Failed, Finished, Started
 from lvmtui.system.files import sealed_digest
@@ -33,16 +34,7 @@ from trainers.checkpoint import (
 )
 from trainers.cuda_graph import CannotRecord, recorder
 from trainers.data import RunData, open_data
-from trainers.device import (
-    begun_on,
-    choose_device,
-    device_name,
-    fallbacks_on,
-    peak_memory,
-    set_precision,
-    training_code,
-    versions,
-)
+from trainers.device import begun_on, choose_device, device_name, fallbacks_on, peak_memory, set_precision, versions
 from trainers.evaluate import counting, evaluate, forward_of, latency, predict
 from trainers.failure import Diverged, failure_of
 from trainers.legacy_weights import take_over

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.user_code import OptionValue, OwnModel, UserCode, digest_of_folder
+from lvmtui.formats.user_code import OptionValue, UserCode, digest_of_folder
 from lvmtui.system.errors import UserError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -55,11 +55,6 @@ def load_from(folder: Path, module: str, name: str) -> Any:
     return getattr(loaded, name)
 
 
-def build_own(model: OwnModel, workspace: Path, dim: int, context: int) -> nn.Module:
-    """The user's model, untrained. Raises UserError."""
-    return built(load(model.code, workspace), model.code.source, model.options, dim, context)
-
-
 def built(maker: Any, source: str, options: Mapping[str, OptionValue], dim: int, context: int) -> nn.Module:
     """What the user's class or function returns. Raises UserError if that is no module."""
     if not callable(maker):
@@ -79,7 +74,7 @@ def fault_words(error: BaseException, folder: Path) -> str:
     if not frames:
         return ""
     name, words = str(Path(frames[-1].filename).resolve()).removeprefix(where), str(error)
-    if " " not in words:  # of a bare assert nothing, of a KeyError the key
+    if not words or isinstance(error, KeyError):  # a bare assert says nothing, a KeyError only the key
         words = f"{type(error).__name__}: {words or frames[-1].line}"
     return f"{name}:{frames[-1].lineno}: {words}"
 

@@ -99,8 +99,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
         change, interval = words.percent(row.change), interval_words(row.interval)
         rows.append((row.title, *cosines, change, interval, row.verdict.words))
-    best = max(table.trivial, key=lambda row: row.expanded or -1.0, default=None)
-    if best is not None:
+    for best in table.trivial[:1]:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
         rows.append((best.title, *cosines, "", "", "without training a network"))
     return rows

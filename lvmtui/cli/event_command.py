@@ -25,10 +25,11 @@ from lvmtui.cli.ending import outcome_of, read_table
 from lvmtui.cli.status import model_as_json, run_as_json
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
-from lvmtui.formats.json_codec import decode, encode
+from lvmtui.formats.json_codec import decode, encode, encode_line
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.told import Happening, Told, read_told, write_told
+from lvmtui.formats.told import Happening, Told, read_told
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
+from lvmtui.system.files import append_line
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.programs import ending_words, kill_child, spawn
 from lvmtui.system.text import last_words, sanitise
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> int:
                 break
             if tries < TRIES:
                 time.sleep(AGAIN)
-        write_told(folder.told, Told(time.time(), happening.key, command, tries, fault))
+        append_line(folder.told, encode_line(Told(time.time(), happening.key, command, tries, fault)))
     return 0
 
 

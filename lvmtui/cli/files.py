@@ -35,6 +35,10 @@ def check(given: argparse.Namespace) -> int:
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED
     if not given.files:
         raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
+    if model := next((f for f in given.files if f.partition(":")[0].endswith(".py")), None):
+        raise UserError(
+            f"check: {model}: only vector files; a model is tried by lvmtui run ... --models {model} --plan"
+        )
     say = announcer()
     found = check_files(
         [Path(f) for f in given.files],

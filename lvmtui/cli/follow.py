@@ -22,7 +22,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervisor_of
-from lvmtui.state.status import PHASES, Phase
+from lvmtui.state.status import ALIVE, PHASES, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 
@@ -32,6 +32,8 @@ PATIENCE = 60.0
 """Seconds to wait for the report of a finished campaign once nobody is at work on it, or in vain."""
 SILENT = 2.0
 """Seconds before a person is told what is waited for."""
+AROUND = 4
+"""Lines of the live table that are no run, and one that stays free."""
 WRAPPED = 110
 """Characters in a line of prose where there is no terminal."""
 
@@ -83,21 +85,26 @@ def _states(reader: CampaignReader) -> Iterator[CampaignState]:
 def _table(reader: CampaignReader, console: Console) -> CampaignState:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for state in _states(reader):
-            live.update(_draw(state), refresh=True)
+            live.update(live_table(state, console.height), refresh=True)
     return state
 
 
-def _draw(state: CampaignState) -> Group:
+def live_table(state: CampaignState, height: int) -> Group:
+    """The runs in `height` lines; where not all have room, those that are over are left out first."""
     eta = campaign_eta(state, time.time())
     table = Table(box=None, padding=(0, 1), expand=True)
     for name in ("model", "arm", "seed", "state", "epoch", "gain", "time"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
     table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
-    for row, view in zip(rows_of(state, eta, judged(state)), state.runs, strict=True):
+    rows = list(zip(rows_of(state, eta, judged(state)), state.runs, strict=True))
+    urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
+    shown = sorted(urgent[: max(1, height - AROUND)])
+    for row, view in (rows[i] for i in shown):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
-    return Group(Text(progress_line(state, eta)), table, Text(GAIN, style="dim"))
+    more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
+    return Group(Text(progress_line(state, eta)), table, Text(more or GAIN, style="dim"))
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

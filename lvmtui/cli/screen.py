@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import sys
 
 from lvmtui.cli.shared import ExitCode, campaign_of, workspace_of
 from lvmtui.formats.paths import Workspace
+from lvmtui.supervisor.container import leave
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
 
 
 def screen(given: argparse.Namespace) -> int:
+    """Show the screen on this terminal, and say what goes on when its user leaves."""
     gc.disable()  # until the first picture: what is loaded stays
-    from lvmtui.ui.start import run
+    from lvmtui.system.logging import log_to
+    from lvmtui.ui.app import LvmApp
+    from lvmtui.ui.terminal import in_browser
 
     workspace = workspace_of(given)
-    return run(workspace, campaign=_chosen(given, workspace), read_only=given.read_only, poll=is_shared(workspace.root))
+    campaign = _chosen(given, workspace)
+    if not in_browser():  # a browser says itself how large it is
+        if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
+            raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
+        if os.environ.get("TERM") in ("dumb", "unknown"):
+            raise UserError(
+                "TERM names a terminal that cannot be drawn on; 'lvmtui attach --headless' needs no drawing"
+            )
+        for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
+            os.environ.pop(name, None)
+    log_to(None if given.read_only else workspace.screen_log)
+    app = LvmApp(workspace, campaign=campaign, read_only=given.read_only, poll=is_shared(workspace.root))
+    app.run()
+    app.source.stop()
+    app.departure.left()
+    words = leave(workspace, "the runs go on; come back with 'lvmtui'")
+    if app.departure.signal is not None:
+        return 128 + app.departure.signal
+    if app.snapshot is not None and not app.snapshot.settled:
+        print(words, file=sys.stderr)
+    return app.return_code or ExitCode.OK
 
 
 def serve(given: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +72,14 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     lines = matched = evaluations = 0
     shown: list[str] = []
     best: float | None = None
-    unread: deque[str] = deque(maxlen=1)
+    unread = ""
     try:
         with log.open("rb") as file:
             for line in file:
                 lines += 1
                 reading = reader.read(line.rstrip(b"\r\n"))
                 if reading is None:
-                    unread.append(sanitise(line, 100))
+                    unread = sanitise(line, 100)
                     continue
                 matched += 1
                 evaluations += reading.evaluated
@@ -91,7 +90,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     except OSError as error:
         raise UserError(f"{log}: cannot be read ({error.strerror})") from None
     if not matched:
-        last = f"; the last line is: {unread[0]}" if unread else ""
+        last = f"; the last line is: {unread}" if unread else ""
         return [f"{log}: no pattern is found in any of {lines:,} lines{last}"], False
     more = [f"  and {matched - len(shown):,} more"] if matched > len(shown) else []
     top = f", best validation cosine {best:.4f}" if best is not None else ""
@@ -207,7 +206,7 @@ class _Test:
         self._want("pause")
         began = time.monotonic()
         if not can:
-            self._wait(self._suspended, 5.0)
+            self._wait(lambda: all(process.stopped for process in self._tree()[1:]), 5.0)
             told = "it tells of no checkpoint, so a pause only stops its processes; their memory stays taken"
             yield PartFound("leave", False, told)
             yield PartFound("checkpoint", False, "call run.checkpoint(path, step), or say checkpoints = true")
@@ -284,9 +283,6 @@ class _Test:
 
         own = read_spec(self.run.spec).own_trainer
         return bool(own and own.checkpoints) or any(isinstance(e, CheckpointSaved) for e in self._events())
-
-    def _suspended(self) -> bool:
-        return all(process.stopped for process in self._tree()[1:])
 
     def _over(self) -> bool:
         return self.process is not None and self.process.poll() is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from lvmtui.datasets.convert import Progress, convert, source_fault
+from lvmtui.datasets.convert import Progress, convert
 from lvmtui.datasets.readers.source import shown
 from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.paths import Workspace
@@ -50,10 +50,6 @@ class Arm:
     def open(self) -> Store:
         """Raises UserError if the store is gone or damaged."""
         return open_store(self.folder)
-
-    def source_fault(self) -> str | None:
-        """Has the file changed since it was read? One line that says so, or None."""
-        return None if self.file == BUNDLED else source_fault(Path(self.file), self.open(), self.reading)
 
     def data(self, workspace: Path) -> ArmData:
         """The arm as campaigns and runs write it down: its store is that of the workspace, or will be."""

@@ -218,7 +218,7 @@ def _write_split(
     if found is not None and found.key == key:
         return found
     if key not in measured:
-        store = open_store_of(data, folder.path.resolve().parents[3])
+        store = open_store_of(data, folder.workspace.root)
         measured[key] = measure(name, store, windows, heldout, key, shorter or None)
     document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)

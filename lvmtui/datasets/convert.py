@@ -64,7 +64,7 @@ def convert(
     store = _seen(datasets, identity, reading) or (_seen(cache, identity, reading) if cache else None)
     if store is None:
         source = vector_files.open_source(path, reading)
-        fingerprint = source.fingerprints()[0]
+        fingerprint = source.fingerprint()
         if cache is not None and not is_whole(datasets / fingerprint[:24]):
             datasets = cache
         folder = datasets / fingerprint[:24]
@@ -98,20 +98,6 @@ def move_stores(cache: Path, workspace: Path) -> None:
         for note in (cache / "seen").iterdir():
             (datasets / "seen").mkdir(exist_ok=True)
             shutil.move(note, datasets / "seen" / note.name)
-
-
-def source_fault(path: Path, store: Store, reading: Reading | None = None) -> str | None:
-    """Has the file changed since its store was made, or gone? One line that says so, or None."""
-    reading = reading or Reading()
-    try:
-        seen = _seen(store.folder.parent, vector_files.identify(path), reading)
-        if seen is not None and seen.folder == store.folder:
-            return None
-        if store.facts.fingerprint in vector_files.open_source(path, reading).fingerprints():
-            return None
-    except UserError as error:
-        return str(error)
-    return f"{shown(path)}: changed since it was read; start a new campaign with it"
 
 
 def _note(datasets: Path, identity: FileIdentity, reading: Reading) -> Path:

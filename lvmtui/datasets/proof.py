@@ -128,7 +128,7 @@ def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
     campaign = read_campaign(folder.campaign)
     if not campaign.heldout_windows:
         raise UserError(f"{campaign.id}: there is no split to prove: its runs were imported without vectors")
-    workspace = folder.path.resolve().parents[3]
+    workspace = folder.workspace.root
     stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
 

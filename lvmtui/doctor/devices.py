@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -11,14 +10,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import IO
 
 from lvmtui.doctor.machine import MachineFinding
 from lvmtui.formats.json_codec import DecodeError, decode
-from lvmtui.formats.selftest import SelfTest, driver_version, plain_uuid, read_record, write_record
-from lvmtui.formats.user_code import digest_of_folder
+from lvmtui.formats.selftest import SelfTest, driver_version, plain_uuid, read_record, training_code, write_record
 from lvmtui.system.gpus import (
     MPS_END,
     MPS_START,
@@ -175,10 +171,3 @@ def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -
         with suppress(OSError):
             write_record(record, _name(gpu))
     return DeviceRecord(gpu, record)
-
-
-@cache
-def training_code() -> str:
-    """Digest of the trainers package that would be started, as a trainer writes it down."""
-    found = importlib.util.find_spec("trainers")
-    return digest_of_folder(Path(found.origin).parent) if found and found.origin else ""

@@ -15,7 +15,7 @@ from typing import Literal, TextIO
 
 from lvmtui.formats.selftest import driver_version
 from lvmtui.system import gpus
-from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, try_lock
+from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, try_lock
 from lvmtui.system.gpus import TorchBuild, torch_build
 from lvmtui.system.hardware import cores, free_memory
 from lvmtui.system.programs import done_by
@@ -129,7 +129,7 @@ def disk_words(folder: Path) -> MachineFinding:
 
 def file_system_words(folder: Path) -> MachineFinding:
     """Whether other hosts share the workspace's file system, and whether locks work on it."""
-    kind = kind_of(folder) or "unknown type"
+    kind = filesystem_kind(folder) or "unknown type"
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".lvmtui-doctor-") as scratch:
             lock = try_lock(Path(scratch) / "lock")

@@ -75,6 +75,8 @@ class Work:
     uses: float | None = None
     """`ModelCost.uses`, as a user's own model was timed; None: taken from the registry."""
     context: int = USUAL_CONTEXT
+    ours: bool = True
+    """False: a trainer of the user's own. Its steps are all that it does; only the scores at the end are our work."""
 
     @property
     def evaluations(self) -> int:
@@ -113,6 +115,7 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         parameters=parameters or (spec.own_model.parameters if spec.own_model else None),
         uses=spec.own_model.uses or None if spec.own_model else None,
         context=spec.context,
+        ours=spec.own_trainer is None,
     )
 
 

@@ -202,8 +202,8 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
     step = speed * step_cost(work)
     evaluation = own.evaluation_seconds if own is not None else None
     if evaluation is None:
-        evaluation = machine.evaluation(work, speed)
-    closing = machine.closing(work, speed)
+        evaluation = machine.evaluation(work, speed) if work.ours else 0.0
+    closing = machine.closing(work, speed if work.ours else 1.0)
     startup = machine.startup if left.doing in ("waiting", "starting") else 0.0
     now = {"starting": startup, "training": step, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
     rest = startup + closing - min(left.spent, NOT_OVER * now)

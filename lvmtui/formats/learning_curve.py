@@ -93,6 +93,11 @@ class ModelCurve:
     ten: Worth | None
     rest: Worth | None
 
+    @property
+    def context(self) -> str:
+        """`@10`; empty in a campaign of one context."""
+        return "".join(self.model.partition("@")[1:])
+
 
 @dataclass(frozen=True)
 class Leader:

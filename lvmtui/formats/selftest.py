@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from lvmtui.formats.json_codec import find_document, write_document
+from lvmtui.formats.user_code import digest_of_folder
 
 DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -109,6 +112,13 @@ def write_record(record: SelfTest, uuid: str = "") -> None:
     path = record_path(uuid or record.uuid)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_document(path, record, durable=False)
+
+
+@cache
+def training_code() -> str:
+    """Digest of the code that trains; empty where it is not installed."""
+    found = importlib.util.find_spec("trainers")
+    return digest_of_folder(Path(found.origin).parent) if found and found.origin else ""
 
 
 def driver_version() -> str:

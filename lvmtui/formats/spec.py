@@ -162,10 +162,14 @@ class RunSpec:
         return self.imported is not None and not self.heldout_windows
 
     @property
+    def unit(self) -> Literal["step", "epoch"]:
+        """What its steps are."""
+        return "epoch" if self.imported else self.own_trainer.unit if self.own_trainer else "step"
+
+    @property
     def steps_per_epoch(self) -> float:
-        """Steps in which every training window is seen once; of a run of another program one."""
-        in_epochs = self.imported or (self.own_trainer and self.own_trainer.unit == "epoch")
-        return 1.0 if in_epochs else self.train_windows / self.recipe.batch_size
+        """Steps in which every training window is seen once."""
+        return 1.0 if self.unit == "epoch" else self.train_windows / self.recipe.batch_size
 
 
 def write_spec(path: Path, spec: RunSpec) -> None:

@@ -38,7 +38,7 @@ class StartedWith:
 
     def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
         """Our environment with the variables that matter taken from the campaign."""
-        return {name: value for name, value in ours.items() if not matters(name)} | dict(self.variables)
+        return {name: value for name, value in ours.items() if not is_recorded(name)} | dict(self.variables)
 
     @property
     def words(self) -> str:
@@ -49,14 +49,14 @@ class StartedWith:
         return "; ".join([self.python, *shown, *([f"{', '.join(named)} as in this shell"] if named else [])])
 
 
-def matters(name: str) -> bool:
+def is_recorded(name: str) -> bool:
     """True for a variable that is written down."""
     return bool(_KEPT.fullmatch(name)) and not SECRET.search(name)
 
 
 def started_with_now(environment: Mapping[str, str]) -> StartedWith:
     """The Python and variables of this process."""
-    kept = {name: value for name, value in sorted(environment.items()) if matters(name)}
+    kept = {name: value for name, value in sorted(environment.items()) if is_recorded(name)}
     return StartedWith(sys.executable, kept, time.time())
 
 

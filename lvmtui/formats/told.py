@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.formats.json_codec import Unknown, decode_line, encode_line, kind_of
-from lvmtui.system.files import append_line
+from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
 
 EventKind = Literal["run_finished", "run_failed", "run_alarm", "run_stalled", "pair_compared", "campaign_over"]
 
@@ -37,11 +36,6 @@ class Told:
     tries: int
     fault: str = ""
     """Why it failed, in words; empty: it ended well."""
-
-
-def write_told(path: Path, told: Told) -> None:
-    """Append a line. Raises OSError."""
-    append_line(path, encode_line(told))
 
 
 def read_told(path: Path) -> dict[tuple[str, str], Told]:

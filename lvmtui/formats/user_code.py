@@ -66,6 +66,38 @@ class OwnTrainer:
     """sha256 of the files named in the command, when the campaign was planned."""
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What `trainers/check_model.py` is to build and use."""
+
+    folder: str
+    """Absolute path of the folder with the code."""
+    module: str
+    name: str
+    source: str
+    dim: int
+    context: int
+    batch_size: int
+    options: Mapping[str, OptionValue]
+    kind: str = "model"
+    """`model` or `loss`."""
+    allowed: str = ""
+    """The only folder the code may write into."""
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What it found."""
+
+    fault: str = ""
+    """One line; empty: the code can be used."""
+    parameters: int = 0
+    step_seconds: float = 0.0
+    """Median time of one step on one thread."""
+    reference_seconds: float = 0.0
+    """The same for a small GRU beside it, so that the speed of this machine does not matter."""
+
+
 def command_words(command: str, values: Mapping[str, str], where: str) -> list[str]:
     """The words of a command, with `{data}` and others filled in. Raises UserError."""
     try:

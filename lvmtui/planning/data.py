@@ -57,7 +57,7 @@ class CampaignData:
         }
 
 
-def open_data(
+def open_campaign_data(
     options: Options, earlier: Earlier | None, extended: Extension | None, workspace: Workspace, batch: int, say: Say
 ) -> tuple[Options, CampaignData]:
     """Open and check the files, and draw the split, or one for each seed. Also returns the options with folds decided:

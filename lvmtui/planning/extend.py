@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lvmtui.datasets.centring import with_centre
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import Campaign, PlannedRun
+from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ArmName, RunSpec
+from lvmtui.formats.user_code import UserCode, digest_of_folder
+from lvmtui.models import RECIPES
 from lvmtui.planning.options import Options
+from lvmtui.planning.own_tables import ModelTable, Own, RecipeTable, TrainerTable
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
+
+ADDED = "--add-sizes"
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,43 @@ class Extension:
             deterministic=first.deterministic,
             engine=self.campaign.engine,
             engine_settings=self.campaign.engine_settings,
+            own=self._own(),
         )
+
+    def _own(self) -> Own:
+        """The user's own models, recipes and trainers as its runs have them: code from the campaign's copies, whatever
+        became of the files. Raises UserError if a copy has changed."""
+        models, recipes, trainers = {}, {}, {}
+        for spec in self.specs:
+            recipe, name = spec.recipe, spec.model
+            if recipe.name not in RECIPES:
+                changes = {key: value for key, value in encode(recipe).items() if key not in ("name", "own_loss")}
+                loss, base = self._kept(recipe.own_loss) if recipe.own_loss else ("", Path())
+                recipes[recipe.name] = RecipeTable(recipe.name, "tuned", changes, loss, base, ADDED)
+            if mine := spec.own_model:
+                models[name] = ModelTable(name, *self._kept(mine.code), mine.options, mine.title, where=ADDED)
+            if theirs := spec.own_trainer:
+                told = {f"{theirs.unit}s": spec.total_steps}
+                folder, command = Path(theirs.folder), theirs.command
+                trainers[name] = TrainerTable(
+                    name,
+                    command,
+                    folder,
+                    theirs.pattern,
+                    theirs.title,
+                    **told,
+                    checkpoints=theirs.checkpoints,
+                    where=ADDED,
+                )
+        return Own(models, recipes, trainers)
+
+    def _kept(self, code: UserCode) -> tuple[str, Path]:
+        """The copy of a user's code as a table names it: its source, and the folder that this is relative to."""
+        folder = self.folder.workspace.root / code.folder
+        if digest_of_folder(folder) != code.digest:
+            raise UserError(f"{ADDED}: {folder}: not the {code.source} that was trained; restore the copy")
+        file = f"{code.module}.py" if (folder / f"{code.module}.py").is_file() else code.module
+        return f"{file}:{code.name}", folder
 
     def label(self, vectors: int) -> str | None:
         """The label of the size with this many vectors; None if it has no such size."""

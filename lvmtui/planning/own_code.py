@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import shlex
 import subprocess
@@ -12,11 +11,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from lvmtui.formats.json_codec import dump_document
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.spec import USUAL_CONTEXT, Recipe
-from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, UserCode, digest_of_folder
+from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, Trial, TrialResult, UserCode, digest_of_folder
 from lvmtui.planning.own_tables import Own, TrainerTable
 from lvmtui.system.errors import UserError
 from lvmtui.system.launch import our_command
@@ -96,8 +94,8 @@ def gather_own(
             found.files |= files
             for shape in {shape.context: shape for shape in shapes}.values():
                 answer = try_code(code, files, shape, table.options, "model", table.where)
-                parameters, uses = int(answer["parameters"]), uses_of(answer, shape)
-                model = OwnModel(table.title or code.name, code, table.options, parameters, uses)
+                uses = uses_of(answer, shape)
+                model = OwnModel(table.title or code.name, code, table.options, answer.parameters, uses)
                 found.models[name, shape.context] = model
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
         if (recipe := own.recipes.get(name)) and recipe.loss:
@@ -109,7 +107,7 @@ def gather_own(
     return found
 
 
-def uses_of(answer: Mapping[str, Any], shape: Shape) -> float:
+def uses_of(answer: TrialResult, shape: Shape) -> float:
     """How often a window uses a parameter, from the times of a step and of one of a small GRU on the same machine."""
     from lvmtui.estimate.cost import CORE, STEP, UPDATE, parameters_of
     from lvmtui.models import REGISTRY
@@ -118,8 +116,8 @@ def uses_of(answer: Mapping[str, Any], shape: Shape) -> float:
     windows = shape.batch_size
     uses = 1 + (REGISTRY["gru"].costs["small"].uses - 1) * shape.context / USUAL_CONTEXT
     known = STEP + UPDATE * count + windows * 6 * count * uses / CORE
-    seconds = known * answer["step_seconds"] / max(answer["reference_seconds"], 1e-9)
-    parameters = max(1, int(answer["parameters"]))
+    seconds = known * answer.step_seconds / max(answer.reference_seconds, 1e-9)
+    parameters = max(1, answer.parameters)
     left = max(seconds - STEP - UPDATE * parameters, 0.05 * seconds)
     return float(left * CORE / (windows * 6 * parameters))
 
@@ -212,26 +210,26 @@ def try_code(
     options: Mapping[str, OptionValue],
     kind: str,
     where: str,
-) -> dict[str, Any]:
+) -> TrialResult:
     """Have a short process of its own build and use the code; see `trainers/check_model.py`. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-try-") as scratch:
         root = Path(scratch)
         _lay_out(files, code.folder, root / "code")
         (root / "free").mkdir()
         request, answer = root / "request.json", root / "answer.json"
-        asked = {
-            "folder": str(root / "code"),
-            "module": code.module,
-            "name": code.name,
-            "source": code.source,
-            "options": dict(options),
-            "kind": kind,
-            "allowed": str(root / "free"),
-            "dim": shape.dim,
-            "context": shape.context,
-            "batch_size": shape.batch_size,
-        }
-        request.write_bytes(dump_document(asked))
+        asked = Trial(
+            folder=str(root / "code"),
+            module=code.module,
+            name=code.name,
+            source=code.source,
+            dim=shape.dim,
+            context=shape.context,
+            batch_size=shape.batch_size,
+            options=options,
+            kind=kind,
+            allowed=str(root / "free"),
+        )
+        write_document(request, asked, durable=False)
         command = our_command("trainers.check_model", str(request), str(answer))
         environment = {**unmarked_environment(os.environ), "TMPDIR": str(root / "free"), "OMP_NUM_THREADS": "1"}
         child = spawn(command, output=root / "output", environment=environment, folder=root / "free")
@@ -241,13 +239,12 @@ def try_code(
             raise UserError(f"{where}: {code.source}: was not built and tried within {PATIENCE:.0f} s") from None
         finally:
             kill_child(child)  # and what it may have left behind in its session
-        try:
-            found: dict[str, Any] = json.loads(answer.read_bytes())
-        except (OSError, ValueError):
+        found = find_document(TrialResult, answer)
+        if found is None:
             with (root / "output").open("rb") as output:
                 output.seek(max(0, (root / "output").stat().st_size - 4096))
                 words = last_words(output.read()) or f"it ended with code {child.returncode}"
-            raise UserError(f"{where}: {code.source}: the process that tried it died: {words}") from None
-    if found["fault"]:
-        raise UserError(f"{where}: {found['fault']}")
+            raise UserError(f"{where}: {code.source}: the process that tried it died: {words}")
+    if found.fault:
+        raise UserError(f"{where}: {found.fault}")
     return found

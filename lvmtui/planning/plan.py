@@ -34,7 +34,7 @@ from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remark, with_other
-from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_data
+from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_campaign_data
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
 from lvmtui.planning.options import AUTO, Options
@@ -44,7 +44,7 @@ from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import sync_folder
 from lvmtui.system.gpus import mps_state
-from lvmtui.system.hardware import Hardware, as_asked, hardware, refuse_missing
+from lvmtui.system.hardware import Hardware, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
 
@@ -103,13 +103,13 @@ def make_plan(
         tests = tests_for(options.device, say)
         there = replace(there, side_by_side=min((t.side_by_side or 1.0 for t in tests), default=1.0))
     else:
-        there, tests = as_asked(jobs or 1, threads or 1), []
+        there, tests = Hardware((jobs or 1) * (threads or 1), 0, math.inf), []  # jobs wait until the cluster has it
     earlier = None
     if options.arms == "expanded":
         earlier = read_earlier(options.baseline_runs, options.models, options.seeds)
     likely = replace(options, recipe="tuned") if options.recipe == AUTO else options
     batch = max(recipe_of(likely, model).batch_size for model in options.models)
-    options, data = open_data(options, earlier, extended, workspace, batch, say)
+    options, data = open_campaign_data(options, earlier, extended, workspace, batch, say)
     judge_on, contexts = population_of(options, data.splits), data.contexts
     stamp = time.strftime("%Y%m%d_%H%M%S")
     campaign_id = f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}"
@@ -120,30 +120,13 @@ def make_plan(
     asked = options
     options, choices = choose(options, smaller, keep_recipe=earlier is not None)
 
-    own = OwnCode()
-
-    def laid_out(options: Options) -> tuple[RunSpec, ...]:
-        return tuple(
-            _with_own(
-                _spec(options, earlier, extended, campaign_id, model, context, arm, facts, data, seed, stamp),
-                options,
-                own,
-            )
-            for seed in options.seeds
-            for model in options.models
-            for context in contexts
-            for arm in facts
-            if arm == "expanded" or earlier is None or earlier.weights_of(model, seed)
-            if extended is None or not extended.trained(facts[arm].label)
-        )
-
     def arranged(specs: tuple[RunSpec, ...]) -> Arrangement:
         device = "cuda" if options.device == "auto" and there.gpus and sys.platform != "darwin" else options.device
         return arrange([work_of(spec, device=device) for spec in specs], there, device, shown, jobs, threads)
 
-    specs = laid_out(options)
-    own = _own_code(options, specs, campaign_id, say)
-    specs = laid_out(options)
+    layout = _Layout(campaign_id, stamp, data, facts, earlier, extended)
+    own = _own_code(options, layout.specs(options, OwnCode()), campaign_id, say)
+    specs = layout.specs(options, own)
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
@@ -152,7 +135,7 @@ def make_plan(
                 "training windows; give a smaller batch or a larger file"
             )
     way = arranged(specs)
-    others = [arranged(laid_out(with_other(asked, choice, smaller))) for choice in choices]
+    others = [arranged(layout.specs(with_other(asked, choice, smaller), own)) for choice in choices]
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     if remark := seed_remark(options.seeds):
         remarks.append(remark)
@@ -289,60 +272,72 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
     )
 
 
-def _spec(  # noqa: PLR0913  all that a run's spec is made of
-    options: Options,
-    earlier: Earlier | None,
-    extended: Extension | None,
-    campaign_id: str,
-    model: str,
-    context: int,
-    arm: ArmName,
-    facts: dict[ArmName, ArmFacts],
-    data: CampaignData,
-    seed: int,
-    stamp: str,
-) -> RunSpec:
-    split = data.split_for(options, seed)
-    trained = earlier.recipe(model, seed) if earlier else None
-    if extended:
-        trained = extended.like(model, seed).recipe
-    weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
-    recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
-    own = len(split.arms[arm].train)
-    counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
-    steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
-    if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
-        steps = earlier.of(model, seed)[1].total_steps
-    if extended and recipe.equal_updates:
-        steps = extended.like(model, seed).total_steps
-    seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
-    spec = RunSpec(
-        run=f"{with_context(model, context, data.contexts)}_{facts[arm].label}{seeded}_{stamp}",
-        campaign=campaign_id,
-        model=model,
-        size="small" if options.size == "small" else "full",
-        arm=arm,
-        label=facts[arm].label,
-        seed=seed,
-        dim=data.check.files[0].dim,
-        context=context,
-        recipe=recipe,
-        data=facts[arm].data,
-        split=f"artifacts/lvm/campaigns/{campaign_id}/{_split_folder(options, seed)}",
-        split_fingerprint=split.facts.fingerprint,
-        train_windows=own,
-        validation_windows=len(split.arms[arm].validation),
-        heldout_windows=split.facts.windows,
-        total_steps=steps,
-        evaluate_every=math.ceil(steps / recipe.evaluations),
-        device=options.device,
-        threads=1,
-        deterministic=options.deterministic,
-        centre=split.facts.centre.by if split.facts.centre else "",
-    )
-    if weights:
-        return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
-    return spec
+@dataclass(frozen=True)
+class _Layout:
+    """What the specs of a campaign's runs are made of besides the options."""
+
+    campaign_id: str
+    stamp: str
+    data: CampaignData
+    facts: Mapping[ArmName, ArmFacts]
+    earlier: Earlier | None
+    extended: Extension | None
+
+    def specs(self, options: Options, own: OwnCode) -> tuple[RunSpec, ...]:
+        """Of the runs that are trained, or judged, here."""
+        return tuple(
+            _with_own(self._spec(options, model, context, arm, seed), options, own)
+            for seed in options.seeds
+            for model in options.models
+            for context in self.data.contexts
+            for arm in self.facts
+            if arm == "expanded" or self.earlier is None or self.earlier.weights_of(model, seed)
+            if self.extended is None or not self.extended.trained(self.facts[arm].label)
+        )
+
+    def _spec(self, options: Options, model: str, context: int, arm: ArmName, seed: int) -> RunSpec:
+        earlier, extended, data, facts = self.earlier, self.extended, self.data, self.facts[arm]
+        split = data.split_for(options, seed)
+        trained = earlier.recipe(model, seed) if earlier else None
+        if extended:
+            trained = extended.like(model, seed).recipe
+        weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
+        recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
+        own = len(split.arms[arm].train)
+        counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
+        steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
+        if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
+            steps = earlier.of(model, seed)[1].total_steps
+        if extended and recipe.equal_updates:
+            steps = extended.like(model, seed).total_steps
+        seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
+        spec = RunSpec(
+            run=f"{with_context(model, context, data.contexts)}_{facts.label}{seeded}_{self.stamp}",
+            campaign=self.campaign_id,
+            model=model,
+            size="small" if options.size == "small" else "full",
+            arm=arm,
+            label=facts.label,
+            seed=seed,
+            dim=data.check.files[0].dim,
+            context=context,
+            recipe=recipe,
+            data=facts.data,
+            split=f"artifacts/lvm/campaigns/{self.campaign_id}/{_split_folder(options, seed)}",
+            split_fingerprint=split.facts.fingerprint,
+            train_windows=own,
+            validation_windows=len(split.arms[arm].validation),
+            heldout_windows=split.facts.windows,
+            total_steps=steps,
+            evaluate_every=math.ceil(steps / recipe.evaluations),
+            device=options.device,
+            threads=1,
+            deterministic=options.deterministic,
+            centre=split.facts.centre.by if split.facts.centre else "",
+        )
+        if weights:
+            return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
+        return spec
 
 
 def _own_code(options: Options, specs: Sequence[RunSpec], campaign_id: str, say: Say) -> OwnCode:

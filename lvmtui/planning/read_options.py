@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,13 +88,13 @@ def combine(start: Options, *places: Given) -> Options:
     changes: dict[str, Any] = {}
     named: dict[str, str] = {}
     own = next((place.own for place in reversed(places) if place.own != Own()), start.own)
-    for place in places:
+    for i, place in enumerate(places):
         for name, value in place.values.items():
             if name not in OPTIONS:
                 raise unknown(f"{place.file}: key" if place.file else "option", name, KEYS)
             named[name] = place.called(name)
             if name == "engine":
-                changes |= _engine(place, value, replace(start, **changes))
+                changes |= _engine(place, _without(value, places[i + 1 :]), replace(start, **changes))
             else:
                 changes[name] = read_value(OPTIONS[name], value, named[name])
     options = _with_own(replace(start, **changes), own, named)
@@ -193,6 +193,13 @@ def _checked(declared: Option, value: Any, where: str) -> Any:
     if problem := declared.problem(value):
         raise UserError(f"{where}: {sanitise(problem)}")
     return value
+
+
+def _without(table: Any, later: Sequence[Given]) -> Any:
+    """A table of an engine without the settings that a later place gives: nothing is wrong with what does not count."""
+    tables = [place.values.get("engine") for place in later]
+    given = {key for one in tables if isinstance(one, Mapping) for key in one if key != "name"}
+    return {key: value for key, value in table.items() if key not in given} if isinstance(table, Mapping) else table
 
 
 def _engine(place: Given, value: Any, so_far: Options) -> dict[str, Any]:

@@ -166,6 +166,11 @@ class Report:
     """None unless the campaign has more than two sizes."""
     version: int = VERSION
 
+    def title_of(self, model: str) -> str:
+        """How people write a model's name."""
+        row = self.table.row(model)
+        return row.title if row else model
+
 
 def report_of(  # noqa: PLR0913  all that a report is made of
     state: CampaignState,

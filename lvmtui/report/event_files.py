@@ -50,14 +50,16 @@ class EventFiles:
 
         Raises OSError.
         """
-        return sum(self._of(view).write(view) for view in state.runs if view.state and view.state.trainer.evaluations)
+        number = 0
+        for view in state.runs:
+            if view.state and view.state.trainer.evaluations:
+                run = view.planned.run
+                number += self._runs.setdefault(run, _RunFile(self.folder / run)).write(view)
+        return number
 
     def close(self) -> None:
         for run in self._runs.values():
             run.close()
-
-    def _of(self, view: RunView) -> _RunFile:
-        return self._runs.setdefault(view.planned.run, _RunFile(self.folder / view.planned.run))
 
 
 class _RunFile:

@@ -91,7 +91,10 @@ def _by_source(report: Report) -> list[Block]:
     names: list[Population] = [name for name in (*STRATA, "both") if name in there]
     if not names:
         return []
-    cells = [[row.title, *(_stratum(row, name) for name in names)] for row in rows]
+    cells = []
+    for row in rows:
+        changes = {s.name: stratum_change(s) for s in row.strata}
+        cells.append([row.title, *(changes.get(name, "–") for name in names)])
     averages = {one.name: one.estimate for one in whole.by_source}
     if averages:
         said = (f"{percent(e.value)} {interval_words(e.interval())}" if (e := averages.get(n)) else "–" for n in names)
@@ -112,11 +115,6 @@ def _by_source(report: Report) -> list[Block]:
     ]
 
 
-def _stratum(row: Row, name: Population) -> str:
-    found = next((s for s in row.strata if s.name == name), None)
-    return "–" if found is None else stratum_change(found)
-
-
 def _other_figures(report: Report) -> list[Block]:
     """One row per model: gain over the best trivial baseline, retrieval, margin, costs."""
     base, expanded = report.table.labels
@@ -126,29 +124,25 @@ def _other_figures(report: Report) -> list[Block]:
     if not rows:
         return []
     skills = [s for row in judged for s in (row.baseline.skill, row.expanded.skill) if s]
-    columns, right = ["model"], []
-    cells: list[list[Text]] = [[row.title] for row in rows]
-
-    def column(title: str, values: Iterable[Text], *, figure: bool = True) -> None:
-        right.extend([len(columns)] if figure else [])
-        columns.append(title)
-        for line, value in zip(cells, values, strict=True):
-            line.append(value)
-
+    columns: dict[str, list[str]] = {"model": [row.title for row in rows]}
     if skills:
-        column(f"gain {base}", [_gain(row.baseline) for row in rows], figure=False)
-        column(f"gain {expanded}", [_gain(row.expanded) for row in rows], figure=False)
+        columns[f"gain {base}"] = [_gain(row.baseline) for row in rows]
+        columns[f"gain {expanded}"] = [_gain(row.expanded) for row in rows]
     if judged:
         for name in ("hit_1", "hit_10", "mrr"):
             if any(figure.name == name for row in rows for figure in row.retrieval):
-                column(TITLES[name], [_found(row, name) for row in rows], figure=False)
-        column("margin", [_margins(row) for row in rows])
+                columns[TITLES[name]] = [_found(row, name) for row in rows]
+        columns["margin"] = [
+            ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
+            for row in rows
+        ]
     costs = [chosen[row.model].cost if row.model in chosen else NO_COST for row in rows]
-    column("parameters", [count(cost.parameters) for cost in costs])
-    column("latency", [milliseconds(cost.latency_ms) for cost in costs])
+    columns["parameters"] = [count(cost.parameters) for cost in costs]
+    columns["latency"] = [milliseconds(cost.latency_ms) for cost in costs]
+    right = [i for i, title in enumerate(columns) if title in ("margin", "parameters", "latency")]
     return [
         Heading("Other figures on the same windows" if judged else "Costs", 3),
-        table(columns, cells, right=right),
+        table(columns, zip(*columns.values(), strict=True), right=right),
         *bullets([*_trivial(report), *_explained(report, skills if judged else None), *_front(report)]),
     ]
 
@@ -201,17 +195,6 @@ def _found(row: Row, name: str) -> str:
     return f"{cosine(figure.baseline, 3)}{ARROW}{cosine(figure.expanded, 3)}{ends}"
 
 
-def _margins(row: Row) -> str:
-    """Margin (cosine with the next vector minus cosine with the last) of both arms."""
-    return ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
-
-
-def _without_context(report: Report, model: str) -> str:
-    """`GRU` of `GRU@20`."""
-    row = report.table.row(model)
-    return (row.title if row else model).partition("@")[0]
-
-
 def _contexts(report: Report) -> list[Block]:
     """What a longer context is worth, a row for each model, arm and pair of neighbouring contexts."""
     labels = dict(zip(ARMS, report.table.labels, strict=True))
@@ -220,7 +203,7 @@ def _contexts(report: Report) -> list[Block]:
         return []
     rows: list[list[Text]] = [
         [
-            _without_context(report, model),
+            report.title_of(model).partition("@")[0],  # `GRU` of `GRU@20`
             labels[gain.arm],
             f"{gain.shorter}{ARROW}{gain.context}",
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
@@ -287,7 +270,6 @@ SHOWN_WINDOWS = 1
 
 def _windows(report: Report) -> list[Block]:
     """Windows worth reading: where models do best and worst, and where the arms differ most."""
-    titles = {row.model: row.title for row in report.table.rows}
     rows: list[tuple[Text, ...]] = []
     for comparison in report.comparisons:
         if comparison.windows is None:
@@ -302,7 +284,7 @@ def _windows(report: Report) -> list[Block]:
             for window in windows[:SHOWN_WINDOWS]:
                 figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
                 where = f"{window.article}, window {window.place}"
-                rows.append((titles.get(comparison.model, comparison.model), kind, where, *figures))
+                rows.append((report.title_of(comparison.model), kind, where, *figures))
     if not rows:
         return []
     columns = ["model", "windows", "article", report.baseline.label, report.expanded.label, "difference"]

@@ -107,14 +107,12 @@ def _table(table: TableBlock) -> str:
         "<tbody>",
     ]
     for row in table.rows:
-        cells = zip(row, table.columns, right, strict=True)
-        lines.append(f"<tr>{''.join(_cell(text, title, side) for text, title, side in cells)}</tr>")
+        cells = (  # `data-title` is what stands beside the cell in a card
+            f'<td{side} data-title="{_escaped(title)}">{_inline(text)}</td>'
+            for text, title, side in zip(row, table.columns, right, strict=True)
+        )
+        lines.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*lines, "</tbody>", "</table>", "</div>"])
-
-
-def _cell(text: Text, title: str, side: str) -> str:
-    """`data-title`: what stands beside the cell in a card."""
-    return f'<td{side} data-title="{_escaped(title)}">{_inline(text)}</td>'
 
 
 def _inline(text: Text) -> str:

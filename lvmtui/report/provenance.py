@@ -73,6 +73,11 @@ def _runs(report: Report) -> list[Block]:
     columns += ["latency p50, p95", "started", "best model"] if own else []
     seeds = report.campaign_facts.seeds
     order: list[Text] = [f"Seeds {', '.join(map(str, seeds))} are separated by slashes."] if len(seeds) > 1 else []
+    if report.table.cap is not None and any(row.unweighted for row in report.table.rows):
+        order.append(
+            "Held-out is the plain mean over windows here; in the ranking an article counts for at most "
+            f"{report.table.cap} of them."
+        )
     missing: list[Text] = [f"Not finished: {run}." for run in report.progress.missing]
     return [
         Heading("Runs", 3),
@@ -152,8 +157,7 @@ def _best_at_first(report: Report) -> list[Text]:
 
 def _speeds(report: Report) -> list[Text]:
     """What was seen of uneven training speeds."""
-    titles = {row.model: row.title for row in report.table.rows}
-    notes: list[Text] = [f"{titles.get(c.model, c.model)}, {note}" for c in report.comparisons for note in c.notes]
+    notes: list[Text] = [f"{report.title_of(c.model)}, {note}" for c in report.comparisons for note in c.notes]
     if not notes:
         return []
     jobs = min(report.campaign_facts.jobs, len(report.runs))
@@ -174,7 +178,8 @@ def _plan(report: Report) -> list[Block]:
     if held.fingerprint:
         drawn = f", drawn with seed {held.seed}" if held.seed is not None else ""
         said.append(("Held-out windows: ", Code(held.fingerprint), drawn))
-    said += [f"Versions of {names}: {versions}" for versions, names in _same(report, _versions)]
+    versions = _same(report, lambda run: ", ".join(f"{name} {number}" for name, number in sorted(run.versions.items())))
+    said += [f"Versions of {names}: {numbers}" for numbers, names in versions]
     said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
     said += [f"{run.name} needed {plural(run.attempts, 'attempt')}." for run in report.runs if run.attempts > 1]
     return [
@@ -222,10 +227,6 @@ def _origins(report: Report) -> list[Block]:
             "full."
         ),
     ]
-
-
-def _versions(run: RunDetail) -> str:
-    return ", ".join(f"{name} {version}" for name, version in sorted(run.versions.items()))
 
 
 def _same(report: Report, fact: Callable[[RunDetail], str]) -> list[tuple[str, str]]:

@@ -27,7 +27,9 @@ def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str], pa
         empty = replace(FRAME, palette=palette)
         return empty.canvas(title, [empty.nothing("no size is judged yet")])
     frame = _frame_of(curves, palette)
-    lines = [*_axes(frame, max(curves, key=lambda curve: len(curve.points))), *_trivial(frame, curves[0])]
+    lines = _axes(frame, max(curves, key=lambda curve: len(curve.points)))
+    for one in {curve.context: curve for curve in reversed(curves)}.values():
+        lines += _trivial(frame, one)
     below = 0.0
     for curve in sorted(curves, key=lambda curve: frame.y(curve.points[-1].cosine)):
         colour = palette.models[list(curves).index(curve) % len(palette.models)]
@@ -73,7 +75,7 @@ def _trivial(frame: Frame, curve: ModelCurve) -> list[str]:
     x, y = known[0]
     return [
         f'<polyline points="{svg_points(known)}" fill="none" stroke="{frame.palette.axis}" stroke-dasharray="4 3"/>',
-        text(x + 4, y - 4, "best trivial baseline", frame.palette.axis),
+        text(x + 4, y - 4, f"best trivial baseline{curve.context}", frame.palette.axis),
     ]
 
 

@@ -54,13 +54,23 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     if worths:
         values = [w.value for w in worths if w.value is not None]
         span = percent(values[0]) if len(values) == 1 else f"{percent(min(values))} to {percent(max(values))}"
-        sentence += f" A doubling would bring {span} there (an extrapolation)."
+        sentence += f" A doubling would bring those that still gain {span} (an extrapolation)."
     if seeds == 1:
         sentence += (
             " With one seed, the effects of training and of the draw of articles are known only from how the sizes "
             "scatter."
         )
     return sentence
+
+
+def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[Text]:
+    """The row of the best trivial baseline of a context; empty where none is known."""
+    longest = next(one for one in _longest_first(curve) if one.context == context)
+    best = {p.label: p for p in longest.points}
+    shown = [best[label].trivial if label in best else None for label in labels]
+    names = dict.fromkeys(trivial_title(p.against + context) for p in longest.points if p.against)
+    known = any(value is not None for value in shown)
+    return [f"best trivial ({', '.join(names)})", *map(cosine, shown), "", ""] if known else []
 
 
 def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
@@ -70,12 +80,11 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
     labels = list(dict.fromkeys(p.label for one in _longest_first(curve) for p in one.points))
     judged = [one for one in curve.models if one.points]
     rows = [_row(curve, one, labels) for one in judged]
-    trivial = _longest_first(curve)[0]
-    best = {p.label: p for p in trivial.points}
-    shown = [best[label].trivial if label in best else None for label in labels]
-    if any(value is not None for value in shown):
-        names = list(dict.fromkeys(trivial_title(p.against) for p in trivial.points if p.against))
-        rows.append([f"best trivial ({', '.join(names)})", *(cosine(value) for value in shown), "", ""])
+    rows += [
+        row
+        for context in dict.fromkeys(one.context for one in judged)
+        if (row := _best_trivial(curve, context, labels))
+    ]
     words = [word for word in WORDS if any(one.word == word for one in judged)]
     missing = [f"{curve.title(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
     reasons = [f"{curve.title(one.model)}: {one.reason}." for one in curve.models if one.reason]

@@ -39,7 +39,7 @@ def listen_for_term() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def take_runs_along(workspace: Workspace, patience: float = PATIENCE) -> str:
+def take_runs_along(workspace: Workspace) -> str:
     """Ask the supervisor and all runs of the workspace to leave, and wait for them. Returns the result in words.
 
     The supervisor is asked first, because otherwise it would start the next runs.
@@ -49,7 +49,7 @@ def take_runs_along(workspace: Workspace, patience: float = PATIENCE) -> str:
         send(supervisor, signal.SIGTERM)
     asked = _processes(workspace)
     ask_to_leave(asked)
-    until = time.monotonic() + patience
+    until = time.monotonic() + PATIENCE
     while (left := _processes(workspace)) and time.monotonic() < until:
         time.sleep(0.05)
     if left:

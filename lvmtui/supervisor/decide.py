@@ -155,7 +155,7 @@ def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ..
     return tuple(actions)
 
 
-def active_campaign(observation: Observation, rules: Rules = Rules()) -> CampaignSeen | None:
+def active_campaign(observation: Observation, rules: Rules) -> CampaignSeen | None:
     """The campaign whose turn it is: the oldest with something that runs or could. The others wait."""
     for campaign in observation.campaigns:
         if any(run.alive or run.wanted or _has_room(run, rules) for run in campaign.runs):
@@ -205,7 +205,7 @@ def _has_room(run: RunSeen, rules: Rules) -> bool:
     return run.room >= (needed or NEEDED) + SPARE
 
 
-def settle(run: RunSeen, rules: Rules, stall_timeout: float | None = None) -> Action | None:
+def settle(run: RunSeen, rules: Rules, stall_timeout: float | None) -> Action | None:
     """What must be done about one run, apart from starting it."""
     if run.untouchable:
         return None

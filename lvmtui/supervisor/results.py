@@ -20,7 +20,7 @@ from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.told import Happening
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.supervisor.readable_logs import ReadableLogs
-from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, complete_pairs, due, result_of
+from lvmtui.supervisor.tasks import RunOutcome, Task, due, finished_pairs, result_of, task_command
 from lvmtui.supervisor.tell import EventTeller, of_campaign
 from lvmtui.system.files import last_line
 from lvmtui.system.hardware import cores
@@ -74,7 +74,7 @@ class Workers:
     def __init__(
         self,
         *,
-        command: Callable[[CampaignDir, Task], Sequence[str]] = command_of,
+        command: Callable[[CampaignDir, Task], Sequence[str]] = task_command,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = command
@@ -276,7 +276,7 @@ class _CampaignResults:
         with suppress(OSError):
             written = result_of(self.folder, task).stat().st_mtime
         if task.kind == "comparison":
-            self.logs.compared(task.subject, written, len(complete_pairs(self.outcomes, task.subject)))
+            self.logs.compared(task.subject, written, len(finished_pairs(self.outcomes, task.subject)))
         else:
             self.logs.note(f"{task.title} written", written)
 

@@ -70,7 +70,6 @@ class Supervisor:
         *,
         engines: Mapping[str, Engine] | None = None,
         workers: Workers | None = None,
-        teller: EventTeller | None = None,
         rules: Rules = Rules(),
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] | None = None,
@@ -81,7 +80,7 @@ class Supervisor:
         self.clock = clock
         self.say = say or _say
         self.journal = SupervisionJournal()
-        self.results = Results(workspace, workers or Workers(), teller or EventTeller())
+        self.results = Results(workspace, workers or Workers(), EventTeller())
         self.observer = Observer(workspace, self.engines, self.journal, clock=clock, say=self.say, note=self._note)
         self.observation = Observation(())
         self.pulse = Heartbeat(workspace, self.engines)
@@ -182,26 +181,17 @@ class Supervisor:
             self._record(track, Lost(time.time(), generation, None, str(error), _checkpoint_step(track.state), True))
             return
         track.quiet_since = None
-        self._record(
-            track,
-            Launched(
-                time.time(),
-                generation,
-                begun.process,
-                track.engine,
-                begun.devices,
-                begun.launch,
-                _newest_launch(track.state),
-            ),
-        )
+        after = _newest_launch(track.state)
+        launched = Launched(time.time(), generation, begun.process, track.engine, begun.devices, begun.launch, after)
+        self._record(track, launched)
 
     def _troubles(self) -> dict[str, str]:
         """What cannot be done for each campaign now, in words."""
         found: dict[str, str] = {}
         for campaign in self.observer.campaigns:
             unwritten = (self.journal.fault(track.folder) for track in campaign.tracks.values())
-            words = next(filter(None, unwritten), "") or self.results.workers.trouble(campaign.dir.id)
-            if words:
+            missing = self.results.workers.trouble(campaign.dir.id) or self.results.teller.trouble(campaign.dir)
+            if words := next(filter(None, unwritten), "") or missing:
                 found[campaign.dir.id] = words
         return found
 

@@ -70,7 +70,7 @@ def due(
         title = f"trivial baselines of the {arm} arm"
         results.append(Task(campaign.id, "baselines", arm, campaign.split_fingerprint, title))
     for model in campaign.models if judged else ():
-        if pairs := complete_pairs(outcomes, model):
+        if pairs := finished_pairs(outcomes, model):
             # a learning curve has the runs between the pair too
             sizes = [f"{o.seed} {o.arm} {o.digest}" for o in outcomes if o.model == model and o.digest]
             made_from = _digest(*pairs, *(sorted(sizes) if campaign.between else ()))
@@ -84,7 +84,7 @@ def due(
     return tasks
 
 
-def complete_pairs(outcomes: Sequence[RunOutcome], model: str) -> list[str]:
+def finished_pairs(outcomes: Sequence[RunOutcome], model: str) -> list[str]:
     """The seeds of which both arms are finished, each with the checksums of their scores."""
     digests = {(o.seed, o.arm): o.digest for o in outcomes if o.model == model and o.digest}
     seeds = sorted({seed for seed, _ in digests})
@@ -109,7 +109,7 @@ def result_of(folder: CampaignDir, task: Task) -> Path:
             return folder.report
 
 
-def command_of(folder: CampaignDir, task: Task) -> tuple[str, ...]:
+def task_command(folder: CampaignDir, task: Task) -> tuple[str, ...]:
     """The process that makes it."""
     match task.kind:
         case "baselines":

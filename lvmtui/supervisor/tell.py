@@ -21,7 +21,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import dump_line, encode, find_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmName
-from lvmtui.formats.told import Happening, read_told
+from lvmtui.formats.told import Happening, Told, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.supervisor.observation import CampaignTrack, Track
@@ -29,6 +29,7 @@ from lvmtui.supervisor.tasks import RunOutcome
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import StrangersOrder, read_order
 from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
+from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of
 
 LIMIT = 150.0
@@ -54,7 +55,7 @@ class Telling:
         return self.happening.key, self.command
 
 
-def command_of(telling: Telling) -> tuple[str, ...]:
+def telling_command(telling: Telling) -> tuple[str, ...]:
     """The process that tells."""
     happening = dump_line(encode(telling.happening)).decode().strip()
     return our_command("lvmtui.cli.event_command", str(telling.folder.path), happening, telling.command)
@@ -62,27 +63,27 @@ def command_of(telling: Telling) -> tuple[str, ...]:
 
 @dataclass
 class _CampaignTold:
-    told: set[tuple[str, str]]
     refused: bool
     """The plan was written by somebody whose orders do not count here."""
+    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
+    trouble: str = ""
+    """A command that failed when it was last run, and why; empty: none did."""
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
     trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
+
+    def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
+        newest = {one.command: one for one in told.values()}
+        failed = next((one for one in newest.values() if one.fault), None)
+        said = f"nobody is told: {failed.fault} (--on-event '{failed.command}')" if failed else ""
+        self.told, self.trouble = told, sanitise(said, 300)
 
 
 class EventTeller:
     """Tells what happened in all campaigns of a workspace."""
 
-    def __init__(
-        self,
-        *,
-        command: Callable[[Telling], Sequence[str]] = command_of,
-        clock: Callable[[], float] = time.monotonic,
-        limit: float = LIMIT,
-    ) -> None:
+    def __init__(self, *, command: Callable[[Telling], Sequence[str]] = telling_command) -> None:
         self._command = command
-        self._clock = clock
-        self._limit = limit
         self._running: tuple[Telling, subprocess.Popen[bytes], float] | None = None
         self._starts: dict[Telling, int] = {}
         self._not_before: dict[Telling, float] = {}
@@ -92,6 +93,10 @@ class EventTeller:
     def busy(self) -> bool:
         return self._running is not None
 
+    def trouble(self, folder: CampaignDir) -> str:
+        """Why people are not told what happens in the campaign, in words; empty: they are."""
+        return self._of(folder).trouble
+
     def finish(self) -> tuple[str, str]:
         """Take in the process that has ended, if one has. Returns its campaign, and what people must know of it; empty:
         nothing."""
@@ -99,13 +104,13 @@ class EventTeller:
             return "", ""
         telling, process, began = self._running
         code = process.poll()
-        if code is None and self._clock() - began < self._limit:
+        if code is None and time.monotonic() - began < LIMIT:
             return "", ""
         if code is None:
             kill_child(process)
         self._running = None
         told = read_told(telling.folder.told)
-        self._of(telling.folder).told = set(told)
+        self._of(telling.folder).take_in(told)
         if (line := told.get(telling.key)) is not None:
             words = f"{telling.happening.key}: '{telling.command}' failed {line.tries} times: {line.fault}"
             return telling.folder.id, words if line.fault else ""
@@ -116,7 +121,7 @@ class EventTeller:
         """Have the next happening told, if no process runs. Returns what people must know; empty: nothing."""
         if self.busy:
             return ""
-        now = self._clock()
+        now = time.monotonic()
         ready = (one for one in self.due(campaign, of_campaign) if now >= self._not_before.get(one, now))
         if (telling := next(ready, None)) is None:
             return ""
@@ -144,7 +149,7 @@ class EventTeller:
 
     def _put_off(self, telling: Telling, why: str) -> str:
         self._starts[telling] = starts = self._starts.get(telling, 0) + 1
-        self._not_before[telling] = self._clock() + PAUSE
+        self._not_before[telling] = time.monotonic() + PAUSE
         again = "it is not tried again" if starts >= TRIES else "it is tried again"
         return f"{telling.happening.key}: '{telling.command}' was not told: {why}; {again}"
 
@@ -157,7 +162,8 @@ class EventTeller:
                 refused = True
             except OSError:
                 pass
-            self._campaigns[folder.path] = _CampaignTold(set(read_told(folder.told)), refused)
+            self._campaigns[folder.path] = _CampaignTold(refused)
+            self._campaigns[folder.path].take_in(read_told(folder.told))
         return self._campaigns[folder.path]
 
     def _of_run(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> list[Happening]:

@@ -63,11 +63,11 @@ def matters(change: Change, path: str) -> bool:
     return name in ORDERS or (change == Change.deleted and "." not in name)
 
 
-def sleep_until(condition: Callable[[], bool], seconds: float, step: float = 0.02) -> bool:
+def sleep_until(condition: Callable[[], bool], seconds: float) -> bool:
     """Wait for a condition that nothing announces. False if it did not come true in time."""
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= until:
             return False
-        time.sleep(step)
+        time.sleep(0.02)
     return True

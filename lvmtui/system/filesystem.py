@@ -35,9 +35,9 @@ LOOK_EVERY = 0.02
 _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
-def kind_of(path: Path) -> str:
+def filesystem_kind(path: Path) -> str:
     """Type of the file system that holds `path`, as the kernel calls it; empty where it cannot be told."""
-    return _mount(path)[0]
+    return _mount_of(os.path.realpath(path))[0]
 
 
 def is_shared(path: Path) -> bool:
@@ -45,25 +45,21 @@ def is_shared(path: Path) -> bool:
     forced = os.environ.get(SHARED_MARK)
     if forced:
         return forced != "0"
-    kind = kind_of(path)
+    kind = filesystem_kind(path)
     return kind in SHARED or (kind.startswith("fuse") and kind not in LOCAL_FUSE)
 
 
 def locks_reach(path: Path) -> bool:
     """True if a lock on a file there is seen by every host that may write to it."""
-    kind, options = _mount(path)
+    kind, options = _mount_of(os.path.realpath(path))
     if not is_shared(path):
         return True
     return not LOCKED_HERE.search(options) and not kind.startswith("fuse")
 
 
-def _mount(path: Path) -> tuple[str, str]:
-    """(type, options) of the mount below which `path` lies."""
-    return _mount_of(os.path.realpath(path))
-
-
 @lru_cache(maxsize=256)
 def _mount_of(path: str) -> tuple[str, str]:
+    """(type, options) of the mount that holds the real `path`."""
     try:
         table = Path("/proc/self/mountinfo").read_text(errors="replace")
     except OSError:

@@ -81,11 +81,6 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]
     return tuple(gpu.device for gpu in listed_gpus()) if chosen is None else chosen
 
 
-def gpu_count() -> int:
-    """How many GPUs runs may be given."""
-    return len(visible_gpus())
-
-
 def gpu_variables(devices: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Variables that give a process these GPUs and no others; nothing if no choice was made."""
     if not devices:
@@ -111,12 +106,12 @@ def nvidia_tool() -> str:
     return shutil.which("nvidia-smi") or (str(WSL_TOOL) if WSL_TOOL.exists() else "")
 
 
-def mps_state(environment: Mapping[str, str] = os.environ) -> Mps:
+def mps_state() -> Mps:
     """Whether NVIDIA's MPS is installed, and whether it runs. Its own command is asked, because the files of a service
     that has ended may still be there."""
-    if shutil.which(MPS_CONTROL, path=environment.get("PATH")) is None:
+    if shutil.which(MPS_CONTROL) is None:
         return "missing"
-    answer = done_by((MPS_CONTROL,), environment=environment, seconds=5, given="get_server_list\n")
+    answer = done_by((MPS_CONTROL,), seconds=5, given="get_server_list\n")
     return "stopped" if answer.code or "cannot find" in (answer.out + answer.err).lower() else "running"
 
 

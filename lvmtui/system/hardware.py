@@ -36,12 +36,7 @@ class Hardware:
 
 def hardware() -> Hardware:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return Hardware(cores(), gpus.gpu_count() or int(apple), free_memory())
-
-
-def as_asked(jobs: int, threads: int) -> Hardware:
-    """The hardware of a cluster: whatever the jobs ask for. Jobs wait until the cluster has it."""
-    return Hardware(jobs * threads, 0, math.inf)
+    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory())
 
 
 def refuse_missing(device: str, there: Hardware) -> None:

@@ -33,7 +33,7 @@ def read_order(path: Path) -> bytes:
     with path.open("rb") as file:
         writer = os.fstat(file.fileno()).st_uid
         if not may_order(writer, path.parent):
-            raise StrangersOrder(f"{path}: written by user {name_of(writer)}, whose orders do not count here")
+            raise StrangersOrder(f"{path}: written by user {user_name(writer)}, whose orders do not count here")
         return file.read()
 
 
@@ -55,7 +55,7 @@ def why_unwritable(path: Path, error: OSError) -> str:
         facts = path.stat()
     except OSError:
         return reason
-    owner, mode = name_of(facts.st_uid), stat.S_IMODE(facts.st_mode)
+    owner, mode = user_name(facts.st_uid), stat.S_IMODE(facts.st_mode)
     return f"{reason}; it belongs to {owner} with mode {mode:o}, who can open it to the group with 'chmod g+w'"
 
 
@@ -67,7 +67,7 @@ def first_unwritable(paths: Iterable[Path]) -> str:
     return ""
 
 
-def name_of(uid: int) -> str:
+def user_name(uid: int) -> str:
     """The name of a user, or the number where there is none."""
     try:
         return pwd.getpwuid(uid).pw_name

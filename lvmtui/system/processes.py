@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvmtui.system.permissions import name_of
+from lvmtui.system.permissions import user_name
 from lvmtui.system.process_id import (
     FOLDER_MARK,
     HAS_PROC,
@@ -100,7 +100,7 @@ def _owner_words(pid: int) -> str:
         uid = os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return ""
-    return "" if uid == os.geteuid() else f", it belongs to user {name_of(uid)}"
+    return "" if uid == os.geteuid() else f", it belongs to user {user_name(uid)}"
 
 
 @dataclass(frozen=True)

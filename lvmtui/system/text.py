@@ -47,9 +47,9 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def last_words(said: bytes, limit: int = 300) -> str:
+def last_words(said: bytes) -> str:
     """The last line that says something, sanitised; empty if none does."""
-    return next((text for line in reversed(said.splitlines()) if (text := sanitise(line, limit).strip())), "")
+    return next((text for line in reversed(said.splitlines()) if (text := sanitise(line, 300).strip())), "")
 
 
 def _plain(character: str) -> str:

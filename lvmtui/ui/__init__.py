@@ -4,7 +4,6 @@ read/       what is shown: source (the thread), snapshot (one moment), run_facts
 draw/       pure functions from a snapshot to lines of text: header, board, run, verdict, keys, charts, styles, glyphs
 widgets/    the canvas that shows the lines, dialogs, the log, text fields
 screens/    one view each, on top of view.py: keys, mouse and messages; also help, export and the palette
-start       opens it on a terminal; talk: what is said for a moment
-app         all together, which each view knows; ask_orders: questions and orders
+app         all together, which each view knows; ask_orders: questions and orders; talk: what is said for a moment
 terminal    the driver, and how the program leaves the terminal; child: our own commands run for the screen
 """

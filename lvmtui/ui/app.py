@@ -280,10 +280,8 @@ class LvmApp(Talks, inherit_bindings=False):
     def select_model(self, model: ModelFacts) -> None:
         """Select the model's run that is on the same arm, and if possible of the same seed, as the selected one."""
         if self.run_selected is not None:
-            here = self.run_selected.view.planned
-            places = {(run.arm, run.view.planned.seed): run.name for run in reversed(model.runs)}
-            arms = {run.arm: run.name for run in reversed(model.runs)}
-            self.selected = places.get((here.arm, here.seed)) or arms.get(here.arm) or model.runs[0].name
+            here, runs = self.run_selected.view.planned, [run.view.planned for run in model.runs]
+            self.selected = min(runs, key=lambda run: (run.arm != here.arm, run.seed != here.seed)).run
 
     # -- views -------------------------------------------------------------------------------------------------------
 

@@ -117,13 +117,6 @@ def _seeds(seed_means: Sequence[Floats]) -> tuple[float, float]:
     return variance, float(sum(len(means) - 1 for means in repeated))
 
 
-def estimate(
-    scores: Floats, cluster: Integers, seed_means: Sequence[Floats] = (), unit: float = 1.0, cap: int | None = None
-) -> Estimate:
-    """The mean of `scores` (W,), which lie in clusters `cluster` (W,), in `unit`s, with its error; see `Design`."""
-    return Design([cluster], cap).estimate([scores], seed_means, unit)
-
-
 def rounded(effects: Effects) -> Effects:
     """The effects rounded to six significant digits per cluster, for a document that may hold ten thousand."""
     return replace(effects, influence=tuple(float(f"{i:.6g}") for i in effects.influence))

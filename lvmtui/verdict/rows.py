@@ -76,13 +76,10 @@ def draft_row(
     return Row(
         model=model,
         title=sanitise(title_of(model, state.campaign.titles), 60),
-        rank=None,
         baseline=cells["baseline"],
         expanded=cells["expanded"],
         change=change,
         estimate=estimate,
-        interval=None,
-        adjusted=None,
         strata=judged.strata if judged else (),
         verdict=word,
         seeds=len(comparison.pairs) if comparison else 0,

@@ -16,15 +16,7 @@ from statistics import fmean
 import numpy as np
 
 from lvmtui.formats.json_codec import write_document
-from lvmtui.formats.learning_curve import (
-    LEAST_SIZES,
-    Fit,
-    LearningCurve,
-    ModelCurve,
-    MoreForLess,
-    Point,
-    Worth,
-)
+from lvmtui.formats.learning_curve import LEAST_SIZES, Fit, LearningCurve, ModelCurve, MoreForLess, Point, Worth
 from lvmtui.formats.results import STRATA
 from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of

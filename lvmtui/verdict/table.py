@@ -132,8 +132,6 @@ class Row:
     model: str
     title: str
     """How people write its name."""
-    rank: int | None
-    """None if not ranked."""
     baseline: ArmCell
     expanded: ArmCell
     change: float | None
@@ -141,10 +139,6 @@ class Row:
     `early`. None where it would say nothing about the data."""
     estimate: Estimate | None
     """The change with its error; None where it is a point estimate, or not judged."""
-    interval: Interval | None
-    """95 % interval of the change, this model taken alone."""
-    adjusted: Interval | None
-    """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
     strata: tuple[Stratum, ...]
     verdict: Verdict
     seeds: int
@@ -155,6 +149,12 @@ class Row:
     """True if the figures come from histories of earlier runs."""
     notes: tuple[str, ...]
     """What to know before believing the row, in words."""
+    rank: int | None = None
+    """None if not ranked."""
+    interval: Interval | None = None
+    """95 % interval of the change, this model taken alone."""
+    adjusted: Interval | None = None
+    """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
     figures: tuple[str, ...] = ()
     """Further figures of the row, in words."""
     medal: str = ""
@@ -231,6 +231,7 @@ class Table:
     labels: tuple[str, str]
     rows: tuple[Row, ...]
     trivial: tuple[TrivialRow, ...]
+    """The best first, by the better of its two cosines."""
     average: float | None
     """Mean change of the ranked rows, in percent."""
     seeds: int

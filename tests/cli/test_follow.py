@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from lvmtui.cli import follow
 from lvmtui.cli.status import status_as_json, status_as_text
@@ -45,6 +47,23 @@ def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, mon
     assert not awaited(workspace, campaign), "it is of the time before the run was tried again"
     write_report(workspace, campaign.id)
     assert awaited(workspace, campaign)
+
+
+def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) -> None:
+    campaign, workspace = make_campaign(tmp_path), Workspace(tmp_path)
+    for model in ("amn", "lstm"):
+        for arm in ARMS:
+            bring_to(workspace, campaign, model, arm, state="finished")
+    bring_to(workspace, campaign, "graphmert_lvm", "expanded", state="running")
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(follow.live_table(state, 8))
+    lines = console.export_text().splitlines()
+    assert len(lines) < 8
+    assert [line.split()[0] for line in lines[2:-1]] == ["GRU", "GRU", "Transformer", "GraphMERT-LVM"]
+    assert lines[-1].startswith("6 more runs: ")
+    console.print(follow.live_table(state, 40))
+    assert "more runs" not in console.export_text()
 
 
 def test_a_report_is_waited_for_as_long_as_somebody_makes_it(

@@ -26,7 +26,7 @@ from lvmtui.doctor.machine import (
 from lvmtui.estimate.cost import work_of
 from lvmtui.estimate.pace import machine_tested
 from lvmtui.formats.json_codec import encode
-from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version, write_record
+from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version, training_code, write_record
 from lvmtui.system.gpus import Gpu, Mps, TorchBuild, torch_build
 
 GPU = Gpu("0", "NVIDIA H100", "GPU-12ab")
@@ -45,7 +45,7 @@ def record(*results: CheckResult, uuid: str = "12ab") -> SelfTest:
         uuid=uuid,
         torch=build.version,
         driver=driver_version(),
-        code=devices.training_code(),
+        code=training_code(),
         results=results,
         step_seconds={"amn": 2e-4, "graphmert_lvm": 3e-3},
         side_by_side=1.8,

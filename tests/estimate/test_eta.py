@@ -11,25 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.estimate.cost import Work, closing_cost, evaluation_cost, parameters_of, step_cost, work_of
-from lvmtui.estimate.eta import CALIBRATING, CampaignEta, Eta, Left, Time, all_of, campaign_eta, expected, play, time_of
-from lvmtui.estimate.pace import NOTHING_SHOWN, Guess, Machine, Shown, machine_of
-from lvmtui.estimate.stopping import PRIOR, UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
+from lvmtui.estimate.cost import Work, step_cost, work_of
+from lvmtui.estimate.eta import CampaignEta, Eta, Left, Time, all_of, campaign_eta, expected, play, time_of
+from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
+from lvmtui.estimate.stopping import UNKNOWN
 from lvmtui.formats.campaign import Campaign, write_campaign_intent
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import Job, Progress, write_live
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, read_spec
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
-from lvmtui.formats.user_code import OwnTrainer
-from lvmtui.models import MODELS
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase, Status
+from tests.estimate.works import WORK, shown
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, History
-from tests.verdict.series import evaluated, run_of
-
-WORK = Work("gru", "small", 384, 128, 1200, 100, 900, 2200, "cpu", 1)
 
 
 def read(workspace: Path, campaign: Campaign) -> CampaignState:
@@ -237,137 +233,6 @@ def test_the_queue_is_played_as_a_supervisor_would(queue: list[float], slots: li
     for start in starts:
         busy = sum(1 for s, e in zip(starts, ends, strict=True) if s <= start < e) + sum(1 for s in slots if s > start)
         assert busy <= max(jobs, len(slots))
-
-
-# Evaluations without a better loss -----------------------------------------------------------------------------------
-
-
-@given(
-    st.integers(0, 40),
-    st.one_of(st.none(), st.integers(1, 12)),
-    st.one_of(st.none(), st.integers(0, 12)),
-    st.floats(0, 1),
-    st.floats(0, 1),
-)
-def test_every_end_has_its_chance(
-    left: int, patience: int | None, so_far: int | None, after_better: float, after_worse: float
-) -> None:
-    ends = ends_of(left, patience, so_far, Worsening(after_better, after_worse))
-    assert sum(chance for _, chance in ends) == pytest.approx(1)
-    assert all(0 <= evaluations <= left and chance >= 0 for evaluations, chance in ends)
-    assert quantile(ends, 0.1) <= quantile(ends, 0.5) <= quantile(ends, 0.9)
-    if patience and so_far is None:
-        assert all(chance < 1e-9 for n, chance in ends if n <= min(patience, left - 1)), "the first is always the best"
-
-
-def test_patience_ends_exactly_when_it_must() -> None:
-    assert ends_of(10, 3, 2, Worsening(1, 1)) == ((1, 1.0), (10, 0.0))
-    assert ends_of(10, None, 2, Worsening(1, 1)) == ((10, 1.0),)
-    assert ends_of(10, 3, 0, Worsening(0, 1))[-1] == (10, 1.0)
-    assert [n for n, p in ends_of(10, 3, None, Worsening(1, 1)) if p > 0] == [4]
-
-
-def test_when_a_trainer_of_the_users_own_stops_is_not_known_so_all_its_steps_are_counted(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path, models=("gru",), recipe="tuned")
-    spec = read_spec(Workspace(tmp_path).run(planned_run(campaign, "gru", "baseline")).spec)
-    assert work_of(spec).patience == spec.recipe.patience == 8
-    assert work_of(replace(spec, own_trainer=OwnTrainer("mine", "python mine.py", "/"))).patience is None
-
-
-def test_chances_are_counted_by_arm() -> None:
-    """The first evaluation, always the best so far, counts for nothing."""
-    (a, b), (c, d) = PRIOR
-    stopped = run_of([evaluated(p, 0.5, best=p == 1) for p in range(1, 6)])
-    rising = run_of([evaluated(p, 0.5) for p in range(1, 6)])
-    assert worsening_of([run_of([evaluated(1, 0.5)])])["baseline"] == Worsening(a / b, c / d)
-    assert worsening_of([stopped])["baseline"] == Worsening((a + 1) / (b + 1), (c + 3) / (d + 3))
-    assert worsening_of([rising])["baseline"] == Worsening(a / (b + 4), c / d)
-    assert set(worsening_of([stopped])) == {"baseline"}
-
-
-def test_evaluations_since_the_best() -> None:
-    run = [evaluated(p, 0.5, best=p in (1, 3)) for p in range(1, 6)]
-    assert without_better(run) == 2 and without_better(run[:3]) == 0 and without_better([]) is None
-
-
-def test_the_last_evaluation_may_come_sooner_than_the_others() -> None:
-    """525 steps, evaluated every 26: 20 evaluations and one 5 steps later."""
-    work = replace(WORK, steps=525, evaluate_every=26, patience=2)
-    machine = Machine((shown("gru", 1.0),))
-    stops = time_of(work, Left(525 - 104, 17, 26, "training", 0.0, 1), machine, Worsening(1, 1))
-    whole = time_of(replace(work, steps=130), Left(26, 1, 26, "training"), machine)
-    assert stops.median == pytest.approx(whole.median)
-
-
-def test_runs_that_may_stop_early_have_a_wider_range_and_learn() -> None:
-    patient = replace(WORK, patience=3)
-    left = all_of(WORK)
-    sure = time_of(WORK, left, NOTHING_SHOWN)
-    doubtful = time_of(patient, left, NOTHING_SHOWN)
-    stops = time_of(patient, left, NOTHING_SHOWN, Worsening(0.9, 0.98))
-    assert doubtful.eta.low < sure.eta.low and doubtful.mean < sure.mean
-    assert stops.median < 0.5 * sure.median
-    soon = time_of(patient, replace(left, without_better=2), NOTHING_SHOWN, UNKNOWN)
-    assert soon.median < doubtful.median
-
-
-# What a machine has shown --------------------------------------------------------------------------------------------
-
-
-def shown(model: str, times: float, run: str = "", seconds: float = 60.0) -> Shown:
-    """A run so many times slower than the reference."""
-    work = replace(WORK, model=model)
-    return Shown(run or f"{model} {times}", work, math.log(times), seconds, startup_seconds=5.0)
-
-
-def test_a_machine_is_learned_from_any_model_and_a_kind_from_its_own() -> None:
-    nothing = NOTHING_SHOWN.step(WORK)
-    other = Machine((shown("lstm", 4.0),)).step(WORK)
-    same = Machine((shown("lstm", 4.0), shown("gru", 3.0))).step(WORK)
-    own = Machine((shown("lstm", 4.0), shown("gru", 3.0))).step(WORK, shown("gru", 2.0, "own", 600.0))
-    assert nothing.mean == 0 and 0 < other.mean < math.log(4)
-    assert abs(same.mean - math.log(3)) < 0.1
-    assert math.log(2) < own.mean < math.log(2.5)
-    assert nothing.variance > other.variance > same.variance > own.variance
-    assert math.sqrt(nothing.variance) > CALIBRATING > math.sqrt(other.variance)
-
-
-def test_what_a_gpu_shows_says_nothing_of_a_cpu() -> None:
-    gpu = replace(shown("gru", 0.1), work=replace(WORK, device="NVIDIA H200"))
-    assert Machine((gpu,)).step(WORK) == NOTHING_SHOWN.step(WORK)
-
-
-def test_a_machine_whose_speed_drifts_widens_the_range() -> None:
-    calm = Machine((replace(shown("gru", 2.0), drift=0.01),))
-    wild = Machine((replace(shown("gru", 2.0), drift=0.6),))
-    assert wild.step(WORK).variance > 4 * calm.step(WORK).variance
-
-
-@given(st.floats(-3, 3), st.floats(0.01, 1), st.floats(-3, 3), st.floats(0.01, 1))
-def test_an_observation_makes_surer_and_draws_nearer(mean: float, variance: float, value: float, noise: float) -> None:
-    after = Guess(mean, variance).and_seen(value, noise)
-    assert after.variance < min(variance, noise)
-    assert min(mean, value) - 1e-9 <= after.mean <= max(mean, value) + 1e-9
-
-
-def test_the_table_counts_the_models_parameters() -> None:
-    models = pytest.importorskip("trainers.models")
-    for model in MODELS:
-        for size in ("small", "full"):
-            for dim in (64, 384):
-                built = models.build(model, dim, size)
-                assert parameters_of(model, size, dim) == sum(p.numel() for p in built.parameters())
-    assert parameters_of("sixth", "small", 384) is None
-
-
-def test_dearer_work_costs_more() -> None:
-    for more in (replace(WORK, batch_size=256), replace(WORK, model="graphmert_lvm"), replace(WORK, size="full")):
-        assert step_cost(more) > step_cost(WORK)
-    assert step_cost(replace(WORK, threads=2)) < step_cost(WORK)
-    assert step_cost(replace(WORK, device="cuda")) < step_cost(WORK)
-    assert evaluation_cost(replace(WORK, validation_windows=9000)) > evaluation_cost(WORK)
-    assert closing_cost(replace(WORK, heldout_windows=22_000)) > closing_cost(WORK)
-    assert replace(WORK, device="CPU, 2 threads").kind == replace(WORK, device="auto").kind
 
 
 # A plan that has not started -----------------------------------------------------------------------------------------

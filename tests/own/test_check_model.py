@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.user_code import Trial, TrialResult
 from lvmtui.planning.own_code import Shape, copy_of, try_code, uses_of
 from lvmtui.system.errors import UserError
-from trainers.check_model import Answer, Request, check
+from trainers.check_model import check
 
 SHAPE = Shape(dim=16, context=5, batch_size=8)
 HEAD = "import os, time, threading, random\nimport torch\nfrom torch import nn\n"
@@ -23,12 +24,12 @@ GOOD = HEAD + (
 )
 
 
-def answer(folder: Path, source: str, **more: object) -> Answer:
+def answer(folder: Path, source: str, **more: object) -> TrialResult:
     """As the child would answer, in this process."""
     (folder / "code").mkdir()
     (folder / "free").mkdir()
     (folder / "code" / "mine.py").write_text(source)
-    request = Request(
+    request = Trial(
         folder=str(folder / "code"),
         module="mine",
         name="Model",
@@ -47,7 +48,7 @@ def test_a_good_model_is_counted_and_timed(tmp_path: Path) -> None:
     found = answer(tmp_path, GOOD)
     assert found.fault == "" and found.parameters == 16 * 80 + 16
     assert found.step_seconds > 0 and found.reference_seconds > 0
-    assert uses_of(vars(found), SHAPE) > 0
+    assert uses_of(found, SHAPE) > 0
 
 
 FAULTS = {
@@ -146,14 +147,14 @@ def test_a_loss_is_tried_too(tmp_path: Path, source: str, words: str) -> None:
 # As the plan does it: in a child ------------------------------------------------------------------------------------
 
 
-def tried(tmp_path: Path, source: str) -> dict[str, object]:
+def tried(tmp_path: Path, source: str) -> TrialResult:
     (tmp_path / "mine.py").write_text(source)
     code, files = copy_of("mine.py:Model", tmp_path, "own/mine", "--models")
     return try_code(code, files, SHAPE, {"width": 3}, "model", "--models")
 
 
 def test_the_child_answers(tmp_path: Path) -> None:
-    assert tried(tmp_path, "print('x' * 10_000_000)\n" + GOOD)["parameters"] == 16 * 80 + 16
+    assert tried(tmp_path, "print('x' * 10_000_000)\n" + GOOD).parameters == 16 * 80 + 16
 
 
 def test_a_model_that_takes_its_process_down_harms_only_that(tmp_path: Path) -> None:
@@ -193,4 +194,4 @@ def test_a_package_is_copied_whole(tmp_path: Path) -> None:
     (package / "mixer.py").write_text("from .parts.line import Model\n")
     code, files = copy_of("nets.mixer:Model", tmp_path, "own/m", "--models")
     assert set(files) == {f"own/m/nets/{n}" for n in ("__init__.py", "mixer.py", "parts/__init__.py", "parts/line.py")}
-    assert try_code(code, files, SHAPE, {}, "model", "--models")["fault"] == ""
+    assert try_code(code, files, SHAPE, {}, "model", "--models").fault == ""

@@ -51,6 +51,11 @@ def test_mistakes(arguments: list[str], words: str, capsys: pytest.CaptureFixtur
     assert words in said and said.count("\n") == 1
 
 
+def test_check_of_a_model_says_what_tries_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "mixer.py:Mixer"]) == 2
+    assert "lvmtui run ... --models mixer.py:Mixer --plan" in capsys.readouterr().err
+
+
 def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

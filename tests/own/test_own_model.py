@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.spec import read_spec
+from lvmtui.formats.spec import BUNDLED, read_spec
 from lvmtui.formats.trainer_log import Exit, Failed, Finished
+from lvmtui.planning.extend import Extension
 from lvmtui.planning.own_tables import Own, read_own, with_sources
+from lvmtui.planning.plan import make_plan
+from lvmtui.planning.read_options import combine
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase, status_of
 from lvmtui.system.errors import UserError
-from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here
+from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here, write_walk
 from trainers.state import load_forecaster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -80,12 +84,14 @@ def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> No
 
 
 def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path) -> None:
-    counting = "self.seen = getattr(self, 'seen', 0) + self.training\n        assert self.seen < 26, 'enough'\n        "
+    counting = (
+        "self.seen = getattr(self, 'seen', 0) + self.training\n        assert self.seen < 26, 'seen enough'\n        "
+    )
     (tmp_path / "model.py").write_text(BATCH_NORM.replace("return self", counting + "return self"))
     run = planned(tmp_path, f"{tmp_path}/model.py:Model")
     assert train_here(run) is Exit.FAILED
     ending = events_of(run)[-1]
-    assert isinstance(ending, Failed) and ending.reason == "error" and ending.message == "model.py:10: enough"
+    assert isinstance(ending, Failed) and ending.reason == "error" and ending.message == "model.py:10: seen enough"
 
 
 def _with_batch(run: RunDir, size: int) -> object:
@@ -117,3 +123,38 @@ def test_a_recipe_and_a_loss_of_ones_own(tmp_path: Path) -> None:
     assert isinstance(events_of(runs[0])[-1], Finished)
     losses = [e.loss for e in state_of(runs[0]).evaluations]
     assert all(loss is not None and loss < 0.5 for loss in losses)
+
+
+def test_sizes_are_added_with_the_code_that_was_copied_whatever_became_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "mixer.py").write_bytes((EXAMPLES / "mixer.py").read_bytes())
+    (tmp_path / "my.py").write_text("def loss(output, target):\n    return ((output - target) ** 2).mean()\n")
+    tables = {
+        "models": {"mine": {"file": "mixer.py:Mixer", "options": {"width": 32}, "title": "MLP mixer", "recipe": "mse"}},
+        "recipes": {"mse": {"based_on": "tuned", "loss": "my.py:loss", "evaluations": 4}},
+        "trainers": {"theirs": {"command": "true", "pattern": "x (?P<cosine>.)", "epochs": 5}},
+    }
+    own = read_own(tables, tmp_path / "campaign.toml")
+    write_walk(tmp_path / "all.npz", 90)
+    files = {"baseline": BUNDLED, "expanded": BUNDLED, "data": (str(tmp_path / "all.npz"),)}
+    workspace, runs = plan_campaign(
+        tmp_path, **files, sizes=("250", "500", "all"), labels=(), models=("mine", "theirs"), own=own, context=(3, 5)
+    )
+    specs = tuple(read_spec(run.spec) for run in runs)
+    for name in ("mixer.py", "my.py"):
+        (tmp_path / name).unlink()
+    folder = workspace.campaign(specs[0].campaign)
+    extended = Extension(folder, read_campaign(folder.campaign), specs)
+    added = make_plan(combine(extended.options(["1k"])), workspace, extended=extended).specs
+    assert {(spec.model, spec.context) for spec in added} == {(m, c) for m in ("mine", "theirs") for c in (3, 5)}
+    for spec in added:
+        before = next(s for s in specs if (s.model, s.context) == (spec.model, spec.context))
+        assert spec.own_trainer == before.own_trainer and spec.total_steps == before.total_steps
+        if spec.own_model and before.own_model:
+            assert spec.own_model.code.digest == before.own_model.code.digest and spec.own_model.title == "MLP mixer"
+            assert spec.own_model.options == {"width": 32}
+            assert spec.recipe.own_loss and before.recipe.own_loss and spec.recipe.evaluations == 4
+            assert spec.recipe.own_loss.digest == before.recipe.own_loss.digest
+    copy = next((folder.path / "own" / "mine").glob("*.py"))
+    copy.write_text("changed")
+    with pytest.raises(UserError, match="was trained; restore the copy"):
+        extended.options(["1k"])

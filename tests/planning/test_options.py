@@ -142,6 +142,8 @@ def test_a_campaign_file_names_the_engine_and_its_settings(tmp_path: Path) -> No
     assert of_file(tmp_path, slurm, "--partition", "cpu").engine_settings == {**told, "partition": ("cpu",)}
     assert of_file(tmp_path, slurm, "--engine", "slurm", "--partition", "cpu").engine_settings["gpus"] == ("1",)
     assert of_file(tmp_path, slurm, "--engine", "local").engine_settings == {}
+    short = slurm + 'time = "1"\n'  # wrong in the file, but not what counts
+    assert of_file(tmp_path, short, "--time", "30").engine_settings["time"] == ("30",)
 
 
 def test_the_command_line_wins_over_a_file(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.results import Estimate
 from lvmtui.models import MODELS
 from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import read_report, write_report
@@ -233,6 +234,15 @@ def test_two_arms_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> No
     ) in section(md, "Data")
     assert f"`{data.fingerprint}`, rows 0 to 8,279 of that file" in section(md, "Plan, checks and checksums")
     assert "rows of one file" not in markdown(page_of(read_report(state, now=NOW)))
+
+
+def test_plain_means_beside_a_weighted_ranking_are_called_so(tmp_path: Path) -> None:
+    report = read_report(state_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))), now=NOW)
+    row = report.table.rows[0]
+    capped = replace(report.table, cap=20, rows=(replace(row, unweighted=Estimate(1.0, 0.1, 40, 900, 91, 60)),))
+    note = "Held-out is the plain mean over windows here; in the ranking an article counts for at most 20 of them."
+    assert note in section(markdown(page_of(replace(report, table=capped))), "Runs")
+    assert note not in markdown(page_of(report))
 
 
 def test_speeds_are_told_where_times_are(tmp_path: Path) -> None:

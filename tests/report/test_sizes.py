@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.formats.learning_curve import Fit, Leader, LearningCurve, ModelCurve, MoreForLess, Overtaking, Point, Worth
@@ -53,3 +54,12 @@ def test_in_a_page_a_picture_takes_its_colours_from_the_page() -> None:
         assert "#" not in drawn.removeprefix("<svg")
         for name in set(re.findall(r"var\((--[a-z0-9-]+)\)", drawn)):
             assert style.count(f"{name}: ") >= 2, f"{name} has a colour on a light and on a dark screen"
+
+
+def test_each_context_has_its_own_best_trivial() -> None:
+    two = replace(CURVE, models=(*CURVE.models, replace(model("mine@10", 0.004), model="mine@10")))
+    rows = [line for line in markdown(sizes_section(two, "curves")).splitlines() if line.startswith("| best trivial")]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "best trivial (recency mean@5)",
+        "best trivial (recency mean@10)",
+    ]

@@ -16,7 +16,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.supervisor.engine import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready
-from lvmtui.supervisor.engines.slurm_text import check, fault_of, jobs_in, reason_words, script, seconds_of
+from lvmtui.supervisor.engines.slurm_text import check_settings, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done
@@ -114,7 +114,7 @@ def test_time_limits(limit: str, seconds: int) -> None:
 )
 def test_what_cannot_be_meant(name: str, value: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        check({name: (value,)})
+        check_settings({name: (value,)})
     assert said in str(caught.value) or name in str(caught.value)
 
 

@@ -13,7 +13,8 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Finished
 from lvmtui.models import MODELS
 from lvmtui.state.run_reader import RunReader
-from tests.chaos import Chaos, faults
+from tests.chaos import Chaos
+from tests.chaos_faults import faults
 from tests.factory import make_campaign
 from tests.supervisor.fake_trainer import Behaviour, behave, digest_after
 from tests.supervisor.world import SUPERVISOR

@@ -210,7 +210,7 @@ def test_a_run_on_another_host_is_never_touched(world: World, monkeypatch: pytes
     monkeypatch.setenv("LVMTUI_HOST", "elsewhere")
     try:
         world.new_supervisor()
-        world.supervisor.engines["local"]._find = list  # type: ignore[attr-defined] # its processes are not seen here
+        monkeypatch.setattr("lvmtui.supervisor.engines.local.marked_processes", list)  # its own are not seen here
         world.ticks(20)
         assert world.phase() is Phase.UNKNOWN
         world.want("cancel")  # the order reaches it all the same: it reads its folder

@@ -16,7 +16,7 @@ from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ArmName
 from lvmtui.supervisor import results as workers_module
 from lvmtui.supervisor.results import TRIES, Made, WorkerEnd, Workers
-from lvmtui.supervisor.tasks import RunOutcome, Task, command_of, due, result_of
+from lvmtui.supervisor.tasks import RunOutcome, Task, due, result_of, task_command
 from lvmtui.system.launch import our_command
 from tests.factory import make_campaign
 from tests.waiting import wait_for
@@ -121,9 +121,9 @@ def test_what_was_lost_is_made_again_and_what_failed_too_often_blocks_nothing(ca
 
 def test_the_commands_are_the_ones_agreed_on(folder: CampaignDir) -> None:
     def words(kind: str, subject: str) -> list[str]:
-        return list(command_of(folder, Task(folder.id, kind, subject, "", "it")))[3:]  # type: ignore[arg-type]
+        return list(task_command(folder, Task(folder.id, kind, subject, "", "it")))[3:]  # type: ignore[arg-type]
 
-    assert command_of(folder, Task(folder.id, "report", "", "", "it"))[:3] == our_command("lvmtui")[:3]
+    assert task_command(folder, Task(folder.id, "report", "", "", "it"))[:3] == our_command("lvmtui")[:3]
     assert words("baselines", "baseline") == ["lvmtui.datasets.baselines", str(folder.path), "baseline"]
     assert words("comparison", "gru") == ["lvmtui.report.make", str(folder.path), "gru"]
     assert words("report", "") == ["lvmtui.report.make", str(folder.path)]

@@ -14,9 +14,10 @@ import pytest
 
 from lvmtui.cli import event_command as tell
 from lvmtui.formats.told import Happening, read_told
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase, Status
 from lvmtui.supervisor.tasks import RunOutcome
-from lvmtui.supervisor.tell import EventTeller, Telling, command_of, of_campaign, of_run
+from lvmtui.supervisor.tell import EventTeller, Telling, of_campaign, of_run, telling_command
 from lvmtui.verdict.health import Finding
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
@@ -140,7 +141,7 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
     )
 
     def quickly(telling: Telling) -> tuple[str, ...]:
-        return (sys.executable, str(quick), *command_of(telling)[-3:])
+        return (sys.executable, str(quick), *telling_command(telling)[-3:])
 
     command, heard = listener(world.root)
     campaign = world.plan("amn", on_event=("echo no route; exit 7", "sleep 300", command))
@@ -160,6 +161,8 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
     assert "'sleep 300' failed 2 times: did not end within 0.5 s" in log
     told = read_told(world.workspace.campaign(campaign.id).told)
     assert len(told) == 12 and sum(one.tries == 2 for one in told.values()) == 8
+    said = CampaignReader(world.workspace, world.workspace.campaign(campaign.id)).trouble  # on the screen, in status
+    assert said.startswith("nobody is told: left with exit code 7") and "(--on-event 'echo no route; exit 7')" in said
 
 
 def test_a_supervisor_that_is_replaced_meanwhile_tells_nothing_twice(world: World) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.system import filesystem
-from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, mount_in
+from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, mount_in
 
 TABLE = """\
 22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
@@ -37,7 +37,7 @@ a line of another kind
 def test_what_holds_a_path(monkeypatch: pytest.MonkeyPatch, path: str, kind: str, shared: bool, locks: bool) -> None:
     monkeypatch.delenv("LVMTUI_SHARED", raising=False)
     monkeypatch.setattr(filesystem, "_mount_of", lambda path: mount_in(TABLE, path))
-    assert kind_of(Path(path)) == kind
+    assert filesystem_kind(Path(path)) == kind
     assert is_shared(Path(path)) is shared
     assert locks_reach(Path(path)) is locks
 

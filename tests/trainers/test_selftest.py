@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lvmtui.formats.json_codec import decode, encode
-from lvmtui.formats.selftest import Fallbacks, SelfTest, read_record, write_record
+from lvmtui.formats.selftest import Fallbacks, SelfTest, read_record, training_code, write_record
 from lvmtui.formats.user_code import digest_of_folder
 from tests.trainers.taping import Taping
 from trainers import device as device_module
@@ -187,7 +187,7 @@ def test_the_code_that_trains_has_a_digest(tmp_path: Path) -> None:
     (package / "models" / "amn.py").rename(package / "amn.py")
     digests.add(digest_of_folder(package))
     assert len(digests) == 3
-    assert device_module.training_code() == digest_of_folder(Path(bench_module.__file__).parents[1])
+    assert training_code() == digest_of_folder(Path(bench_module.__file__).parents[1])
 
 
 class RoundedProducts(TorchDispatchMode):

@@ -21,7 +21,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import is_current, read_comparisons
-from lvmtui.verdict.interval import estimate
+from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import Word
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import Curve, History
@@ -51,9 +51,8 @@ def test_figures_are_those_of_the_arrays(tmp_path: Path) -> None:
     expanded = np.stack([arrays["expanded", seed]["cosine"] for seed in (1, 2)]).astype(float)
     assert found.baseline.cosine == pytest.approx(base.mean())
     assert found.change.value == pytest.approx(100 * (expanded.mean() - base.mean()) / base.mean())
-    direct = estimate(
-        (expanded - base).mean(axis=0), arrays["baseline", 1]["cluster"], (base.mean(axis=1), expanded.mean(axis=1))
-    )
+    design = Design([arrays["baseline", 1]["cluster"]])
+    direct = design.estimate([(expanded - base).mean(axis=0)], (base.mean(axis=1), expanded.mean(axis=1)))
     assert found.change.p == pytest.approx(direct.p)
     assert found.change.clusters == len(np.unique(arrays["baseline", 1]["cluster"]))
     assert found.baseline.hit_10 == pytest.approx(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.datasets.weights import bell_mccaffrey
-from lvmtui.formats.results import LEAST_DF
-from lvmtui.verdict.interval import estimate
+from lvmtui.formats.results import LEAST_DF, Estimate
+from lvmtui.verdict.interval import Design, Floats, Integers
+
+
+def estimate(scores: Floats, cluster: Integers, seed_means: Sequence[Floats] = (), unit: float = 1.0) -> Estimate:
+    return Design([cluster]).estimate([scores], seed_means, unit)
+
 
 sizes_of_clusters = st.lists(st.integers(1, 300), min_size=2, max_size=40)
 

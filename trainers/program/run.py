@@ -111,19 +111,21 @@ class Program:
         checkpoint, first_step = self._checkpoint_in(past)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
         self.said = Said(spec, self.journal, first_step, past)
-        self.environment = self._environment(data, checkpoint)
-        values = {
-            "data": data,
-            "run": self.out,
-            "checkpoint": checkpoint or "",
+        facts: dict[str, Any] = {
+            "data": str(data),
+            "checkpoint": str(checkpoint) if checkpoint else "",
             "seed": spec.seed,
             "steps": spec.total_steps,
-            "epochs": round(spec.total_steps / spec.steps_per_epoch) or 1,
             "dim": spec.dim,
             "context": spec.context,
             "arm": spec.arm,
-            "label": spec.label,
             "threads": spec.threads,
+        }
+        self.environment = self._environment(facts)
+        values = facts | {
+            "run": self.out,
+            "epochs": round(spec.total_steps / spec.steps_per_epoch) or 1,
+            "label": spec.label,
             "python": sys.executable,
         }
         self.command = command_words(self.own.command, {k: str(v) for k, v in values.items()}, spec.model)
@@ -159,27 +161,20 @@ class Program:
         # it keeps checkpoints without telling of them, and goes on by itself
         return None, ending.step if ending and self.own.checkpoints and any(self.out.iterdir()) else 0
 
-    def _environment(self, data: Path, checkpoint: Path | None) -> dict[str, str]:
+    def _environment(self, shared: dict[str, Any]) -> dict[str, str]:
+        """What the program is started with; `shared`: facts that it is given in its command too."""
         spec = self.spec
         pipe = self.scratch / "told"
         os.mkfifo(pipe)
         self.told = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # also for writing: it never ends
-        facts: dict[str, Any] = {
+        facts = shared | {
             "version": 1,
             "run": spec.run,
-            "data": str(data),
             "out": str(self.out),
-            "checkpoint": str(checkpoint) if checkpoint else "",
             "first_step": self.said.first_step,
-            "seed": spec.seed,
-            "steps": spec.total_steps,
             "steps_per_epoch": spec.steps_per_epoch,
             "batch_size": spec.recipe.batch_size,
-            "dim": spec.dim,
-            "context": spec.context,
-            "arm": spec.arm,
             "device": spec.device,
-            "threads": spec.threads,
             "best_loss": self.said.best.loss if self.said.best else None,
             "best_cosine": self.said.best.cosine if self.said.best else None,
             "pipe": str(pipe),

@@ -49,10 +49,7 @@ class Said:
         """One line through the pipe: an event, or live digits."""
         event = decode_event(line)
         match event:
-            case Trained():
-                self._advance(event.step)
-                self.log(event)
-            case Evaluated():
+            case Trained() | Evaluated():
                 self._advance(event.step)
                 self.log(event)
             case CheckpointSaved() if event.file:

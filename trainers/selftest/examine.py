@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import torch
 
-from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version
+from lvmtui.formats.selftest import CheckResult, Fallbacks, SelfTest, driver_version, training_code
 from lvmtui.system.gpus import mps_state
 from trainers.cuda_graph import CannotRecord
-from trainers.device import device_name, set_precision, training_code, uuid_of
+from trainers.device import device_name, set_precision, uuid_of
 from trainers.selftest import bench as speed
 from trainers.selftest import checks
 from trainers.selftest.bench import Bench

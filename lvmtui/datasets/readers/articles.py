@@ -145,7 +145,7 @@ def arranged(
 
 def titles_by_number(names: Sequence[Any] | None) -> tuple[str, ...]:
     """The ids themselves as titles, where they are not the numbers of the articles."""
-    return () if names is None else tuple(title_of(name) for name in names[:MOST_TITLES])
+    return () if names is None else tuple(article_title(name) for name in names[:MOST_TITLES])
 
 
 def titles_of_rows(by_row: Numbers, titles: Iterable[str]) -> tuple[str, ...]:
@@ -162,6 +162,6 @@ def titles_of_rows(by_row: Numbers, titles: Iterable[str]) -> tuple[str, ...]:
     return tuple(named)
 
 
-def title_of(raw: Any) -> str:
+def article_title(raw: Any) -> str:
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
     return sanitise(text, LONGEST_TITLE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.readers.articles import Articles, title_of
+from lvmtui.datasets.readers.articles import Articles, article_title
 from lvmtui.datasets.readers.npy import Header, float_blocks, matrix, read_errors, read_header
 from lvmtui.datasets.readers.refusals import refused_folder
 from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, SourceFacts, shown
@@ -57,13 +57,13 @@ class FolderSource:
             ),
         )
 
-    def fingerprints(self) -> tuple[str, ...]:
+    def fingerprint(self) -> str:
         digest = hashlib.sha256()
         for file in self._files:
             with read_errors(file), file.open("rb") as plain:
                 digest.update(str(file.relative_to(self._path)).encode(errors="surrogateescape"))
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
-        return (digest.hexdigest(),)
+        return digest.hexdigest()
 
     def blocks(self) -> Iterator[Floats]:
         rows = max(1, BLOCK_BYTES // (4 * self.facts.dim))
@@ -73,7 +73,7 @@ class FolderSource:
 
     @cached_property
     def articles(self) -> Articles:
-        titles = tuple(title_of(str(file.relative_to(self._path).with_suffix(""))) for file in self._files)
+        titles = tuple(article_title(str(file.relative_to(self._path).with_suffix(""))) for file in self._files)
         return Articles(np.repeat(np.arange(len(self._rows), dtype=np.int32), self._rows), titles)
 
 

@@ -28,7 +28,7 @@ from lvmtui.datasets.readers.articles import (
     Numbering,
     Numbers,
     arranged,
-    title_of,
+    article_title,
     titles_by_number,
     titles_of_rows,
 )
@@ -44,13 +44,7 @@ from lvmtui.datasets.readers.npy import (
     read_header,
 )
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
-from lvmtui.datasets.readers.source import (
-    ARTICLE_NAMES,
-    BLOCK_BYTES,
-    Floats,
-    SourceFacts,
-    shown,
-)
+from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, Floats, SourceFacts, shown
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
@@ -98,21 +92,19 @@ class NpzSource:
             return "array"
         return "sequences" if roles.contexts else "quantised" if roles.scale else "vectors"
 
-    def fingerprints(self) -> tuple[str, ...]:
+    def fingerprint(self) -> str:
         """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
-        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint; of
-        others the one that an earlier version gave, which read no ids, comes second."""
+        for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint."""
         with read_errors(self._path):
             if self._plain:
                 with self._path.open("rb") as plain:
                     content = hashlib.file_digest(plain, "sha256").hexdigest()
                 if self.roles.documents:
-                    return (hashlib.sha256(f"{content} documents".encode()).hexdigest(),)
-                return (content,)
+                    return hashlib.sha256(f"{content} documents".encode()).hexdigest()
+                return content
             with zipfile.ZipFile(self._path) as archive:
                 members = sorted((i.filename, i.CRC, i.file_size) for i in archive.infolist())
-        content, other = json.dumps(members), self._other_reading()
-        return tuple(hashlib.sha256((content + words).encode()).hexdigest() for words in dict.fromkeys((other, "")))
+        return hashlib.sha256((json.dumps(members) + self._other_reading()).encode()).hexdigest()
 
     def _other_reading(self) -> str:
         """What is read differently from version 1 of the program; empty if nothing is."""
@@ -226,7 +218,7 @@ class NpzSource:
             return ""
         with read_errors(self._path), self._array(name) as (stream, size):
             blocks = array_blocks(self._path, name, stream, size)
-            return sanitise(next((title_of(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
+            return sanitise(next((article_title(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
 
 
 def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
@@ -309,4 +301,4 @@ def _title(raw: str | bytes) -> str:
             text = str(named["title"]) if isinstance(named, dict) and "title" in named else text
         except (ValueError, RecursionError):
             pass
-    return title_of(text)
+    return article_title(text)

@@ -22,7 +22,7 @@ from lvmtui.datasets.readers.articles import (
     Articles,
     Numbering,
     arranged,
-    title_of,
+    article_title,
     titles_by_number,
     titles_of_rows,
 )
@@ -85,13 +85,12 @@ class ParquetSource:
             path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
         )
 
-    def fingerprints(self) -> tuple[str, ...]:
-        """Fingerprints of the content and of what is read of it."""
+    def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.columns).encode())
         for file in self._files:
             with read_errors(file), file.open("rb") as plain:
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
-        return (digest.hexdigest(),)
+        return digest.hexdigest()
 
     def blocks(self) -> Iterator[Floats]:
         """Yield the vectors (b, D) in the order of the file."""
@@ -109,7 +108,7 @@ class ParquetSource:
         columns = self.columns
         if columns.documents:
             lengths = self._document_lengths
-            titles = tuple(map(title_of, self._values(columns.title))) if columns.title else ()
+            titles = tuple(map(article_title, self._values(columns.title))) if columns.title else ()
             return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), titles)
         if not columns.article:
             return Articles()
@@ -117,7 +116,7 @@ class ParquetSource:
         for batch in self._batches([columns.article]):
             numbering.add(_ids(batch.column(0), shown(self._path), columns.article))
         by_row, names = numbering.finish()
-        titles = titles_of_rows(by_row, map(title_of, self._values(columns.title))) if columns.title else ()
+        titles = titles_of_rows(by_row, map(article_title, self._values(columns.title))) if columns.title else ()
         order = self._order() if columns.order else None
         numbers, places, notes = arranged(by_row, order, named=columns.article, order_name=columns.order)
         return Articles(numbers, titles or titles_by_number(names), places, notes)

@@ -73,9 +73,8 @@ class VectorSource(Protocol):
     def articles(self) -> Articles:
         """The article of each row, and where rows go that do not stand together."""
 
-    def fingerprints(self) -> tuple[str, ...]:
-        """64 hex digits that change when the content, or what is read of it, does; then those that earlier versions of
-        the program gave the same file."""
+    def fingerprint(self) -> str:
+        """64 hex digits that change when the content, or what is read of it, does."""
 
     def blocks(self) -> Iterator[Floats]:
         """Yield the rows in the order of the file, as they are (not normalised): vectors (b, D), in `sequences`

@@ -14,7 +14,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,15 +49,7 @@ from lvmtui.system.process_id import (
     host_name,
     identity_of,
 )
-from lvmtui.system.processes import (
-    Process,
-    Sent,
-    ask_to_leave,
-    kill_all,
-    marked_processes,
-    process_of,
-    works_for,
-)
+from lvmtui.system.processes import Process, Sent, ask_to_leave, kill_all, marked_processes, process_of, works_for
 from lvmtui.system.programs import ending_words, spawn
 
 TRAINER = our_command("trainers")
@@ -77,17 +69,9 @@ class LocalEngine:
     noun = "process"
     remote = False
 
-    def __init__(
-        self,
-        command: Sequence[str] | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        find: Callable[[], list[Process]] = marked_processes,
-    ) -> None:
+    def __init__(self, command: Sequence[str] | None = None) -> None:
         """`command`: run with the run's folder as its last argument; None: our trainer, on the campaign's Python."""
         self._command = command
-        self._clock = clock
-        self._find = find
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._known: dict[str, dict[Identity, Process]] = {}
         """Processes that were alive at the last look, by device and inode of their run folder, or by its path if their
@@ -161,7 +145,7 @@ class LocalEngine:
     def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
         """What is alive of each run, by the path of its folder."""
         gone = self._check_known()
-        if gone or self._clock() - self._looked >= LOOK_THROUGH_ALL:
+        if gone or time.monotonic() - self._looked >= LOOK_THROUGH_ALL:
             self._look_through_all()
         if gone:  # one look can miss a child that was born during it
             self._look_through_all()
@@ -253,9 +237,9 @@ class LocalEngine:
         """Find all marked processes. Known ones stay until `_check_known` sees that they ended."""
         before = [process for known in self._known.values() for process in known.values()]
         self._known = {}
-        for process in (*self._find(), *before):
+        for process in (*marked_processes(), *before):
             self._remember(process)
-        self._looked = self._clock()
+        self._looked = time.monotonic()
 
     def orphans(self, models: Path) -> list[Place]:
         """Runs whose folder is gone but that still have living processes."""

@@ -42,9 +42,9 @@ from lvmtui.supervisor.engines.slurm_text import (
     SETTINGS,
     WAITING,
     SlurmJob,
-    check,
+    check_settings,
     fault_of,
-    identity_of,
+    job_identity,
     jobs_in,
     passing,
     resources,
@@ -53,7 +53,7 @@ from lvmtui.supervisor.engines.slurm_text import (
 )
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
-from lvmtui.system.filesystem import is_shared, kind_of, locks_reach, try_lock
+from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, try_lock
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done, done_by, unmarked_environment
 
@@ -207,7 +207,7 @@ class SlurmEngine:
         job = next((job for job in self._over.get(place.name, ()) if job.id == number), None)
         known = self._ended.get(number)
         if job is None:
-            return known or Ended(identity_of(number), "Slurm does not know its job any more")
+            return known or Ended(job_identity(number), "Slurm does not know its job any more")
         if known is None:  # without a query first: most runs log themselves how they ended
             known = self._ended[number] = Ended(job.identity, _where(job) + OVER[job.state], None, job.state in EXCUSED)
         elif place.unsettled and number not in self._explained:
@@ -327,9 +327,11 @@ def notes(workspace: Workspace, settings: Settings) -> tuple[str, ...]:
     """Notes for the plan about what may go wrong on a cluster and cannot be checked from here."""
     root = workspace.root
     if not is_shared(root):
-        return (f"the workspace is on {kind_of(root) or 'a disk'} of this host; every node must see it as {root}",)
+        return (
+            f"the workspace is on {filesystem_kind(root) or 'a disk'} of this host; every node must see it as {root}",
+        )
     if not locks_reach(root):
-        return (f"locks on {kind_of(root)} hold on one host only here; supervise from one host",)
+        return (f"locks on {filesystem_kind(root)} hold on one host only here; supervise from one host",)
     return ()
 
 
@@ -338,4 +340,4 @@ def room(settings: Settings) -> tuple[int, int]:
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = EngineKind(make=SlurmEngine, settings=SETTINGS, check=check, ready=ready, notes=notes, room=room)
+KIND = EngineKind(make=SlurmEngine, settings=SETTINGS, check=check_settings, ready=ready, notes=notes, room=room)

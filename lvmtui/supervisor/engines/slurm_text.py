@@ -57,7 +57,7 @@ _SHAPES = {
 }
 
 
-def check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
     """Raise UserError for an unknown setting or an invalid value."""
     for name, values in settings.items():
         if name not in _SHAPES:
@@ -233,7 +233,7 @@ class SlurmJob:
 
     @property
     def identity(self) -> Identity:
-        return identity_of(self.id)
+        return job_identity(self.id)
 
     @property
     def member(self) -> Member:
@@ -249,7 +249,7 @@ class SlurmJob:
         return f"job {self.id} on {self.node or 'a node'}{state}"
 
 
-def identity_of(job: int) -> Identity:
+def job_identity(job: int) -> Identity:
     """The identity of a job in the logs of a run."""
     return Identity(SCHEDULER, "", job, 0)
 

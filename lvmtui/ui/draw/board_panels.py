@@ -13,7 +13,21 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import figure, gain_chart, has_gains, loss_chart, measure_words
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, joined, left, right, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import (
+    Drawing,
+    Hit,
+    Line,
+    Piece,
+    beside,
+    cut,
+    fitting,
+    joined,
+    left,
+    right,
+    spread,
+    width_of,
+    wrapped,
+)
 from lvmtui.ui.draw.sizes import size_chart, size_words
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
@@ -230,8 +244,8 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
         return [line] if line else []
     if row.verdict.word is Word.NOT_COMPARABLE:
         sentence = row.verdict.sentence
-        forms = (sentence, ": ".join(sentence.split(": ")[:2]))  # what is wrong stands above
-        return [((next((form for form in forms if cell_len(form) <= width), row.verdict.words), "note"),)]
+        short = ": ".join(sentence.split(": ")[:2])  # what is wrong stands above
+        return [((fitting((sentence, short, row.verdict.words), width), "note"),)]
     scale = table_scale(snapshot)
     held = f"{heldout_words(row)}  " if width >= MORE_COLUMNS else ""
     judged = f"held-out {held}" if row.estimate else "own validation "
@@ -255,11 +269,9 @@ def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line
     together = "pair" if len(model.runs) == 2 else "all"
     pair = f"{together} in {words.short_duration(time.seconds)}" if time and time.seconds > 0 else ""
     if row.early is not None:
-        said, style = row.early.words, "dim"
-        said = next((text for text in (said, row.early.short) if len(text) + len(pair) < width), row.early.short)
+        said = fitting((row.early.words, row.early.short), width - len(pair) - 1)
     elif row.change is not None:
-        said, style = f"{words.percent(row.change)} so far", "dim"
+        said = f"{words.percent(row.change)} so far"
     else:
-        started = any(run.curve for run in model.runs)
-        said, style = ("too early to tell" if started else ""), "dim"
-    return spread([(said, style)], [(f" {pair}", "dim")], width) if said or pair else ()
+        said = "too early to tell" if any(run.curve for run in model.runs) else ""
+    return spread([(said, "dim")], [(f" {pair}", "dim")], width) if said or pair else ()

@@ -19,7 +19,8 @@ MODEL, BEST, TIME = 14, 8, 8
 
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
     """A line of titles, the runs from `top` on, and where there is room for it what a gain is."""
-    label, gains = _label_width(snapshot), has_gains(snapshot.runs)
+    label = min(10, max([5, *(len(run.label) for run in snapshot.runs)])) + 1
+    gains = has_gains(snapshot.runs)
     lines: list[Line] = []
     hits: list[Hit] = []
     flat = [(model, i) for model in snapshot.models for i in range(len(model.runs))]
@@ -35,10 +36,6 @@ def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -
     if len(lines) < height:
         lines.append(((f"  {cut(measure_words(snapshot.runs, width - 3), width - 3)}", "dim"),))
     return Drawing(tuple(lines), tuple(hits))
-
-
-def _label_width(snapshot: Snapshot) -> int:
-    return min(10, max([5, *(len(run.label) for run in snapshot.runs)])) + 1
 
 
 def _state_width(width: int) -> int:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Level, Point, Series, chart, cosine_ticks, count_ticks, signed_ticks, smoothed
-from lvmtui.ui.draw.lines import Line, Piece, fit, width_of
+from lvmtui.ui.draw.lines import Line, Piece, fit, fitting, width_of
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
 from lvmtui.verdict.words import the_trivial, trivial_title
@@ -35,7 +35,7 @@ def has_gains(runs: Sequence[RunFacts]) -> bool:
 def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
     """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells."""
     if not has_gains(runs):
-        return OWN_COSINE if len(OWN_COSINE) <= width else "validation cosine"
+        return fitting((OWN_COSINE, "validation cosine"), width)
     names = {run.trivial.name for run in runs if run.trivial and run.curve}
     over = the_trivial(names.pop()) if len(names) == 1 else "the best trivial baseline"
     short = over.removeprefix("the ")
@@ -45,7 +45,7 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
         f"gain over {short}",
         "gain",
     )
-    return next(form for form in forms if len(form) <= width or form == forms[-1])
+    return fitting(forms, width)
 
 
 def figure(run: RunFacts, gains: bool) -> str:
@@ -66,7 +66,7 @@ def zero_level(runs: Sequence[RunFacts]) -> list[Level]:
 def x_unit(runs: Sequence[RunFacts]) -> str:
     """`step` if all runs have equally many steps, else `epoch`: then a step is not the same share of the training."""
     steps = {run.state.spec.total_steps for run in runs if run.state}
-    return "step" if len(steps) == 1 and not any(run.imported for run in runs) else "epoch"
+    return "step" if len(steps) == 1 and {run.state.spec.unit for run in runs if run.state} == {"step"} else "epoch"
 
 
 def step_size(run: RunFacts, unit: str) -> float:
@@ -155,16 +155,11 @@ def mean_and_band(
         return (known[0] if known else ()), ()
     points, band = [], []
     for x in sorted({x for curve in known for x, _ in curve}):
-        values = [_at(curve, x) for curve in known if curve[0][0] <= x]
+        values = [next(y for at, y in reversed(curve) if at <= x) for curve in known if curve[0][0] <= x]
         if len(values) > 1:
             points.append((x, fmean(values)))
             band.append((x, min(values), max(values)))
     return tuple(points), tuple(band)
-
-
-def _at(curve: tuple[Point, ...], x: float) -> float:
-    """The last value up to x."""
-    return next(y for at, y in reversed(curve) if at <= x)
 
 
 def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
@@ -200,8 +195,8 @@ def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width
         height - 1,
         form=count_ticks if name == "speed" else cosine_ticks,
         log=log,
-        x_range=x_range([run], "step"),
-        x_name=x_name([run], "step"),
+        x_range=x_range([run], x_unit([run])),
+        x_name=x_name([run], x_unit([run])),
         focus=not log,
     )
     return [fit([(f" {title}", "heading"), ("  log scale" if log else "", "dim")], width), *drawn]

@@ -11,7 +11,7 @@ from lvmtui.estimate.eta import Eta
 from lvmtui.state.status import PHASES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.lines import Line, Piece, cut, spread, wrapped
+from lvmtui.ui.draw.lines import Line, Piece, cut, fitting, spread, wrapped
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 
@@ -29,7 +29,7 @@ def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: b
     if len(parts) < most and cell_len(forms[3]) > room:
         parts.append("")
         room = width - 3
-    end = next((form for form in forms if cell_len(form) <= room), "")
+    end = fitting((*forms, ""), room)
     ends: list[Piece] = [(f"{end} ", "banner")] if end else []
     return [
         spread([(f" {part}", "banner")], ends if i == len(parts) - 1 else [], width, fill="banner")

@@ -142,6 +142,11 @@ def hanging(head: Sequence[Piece], text: str, style: str, width: int) -> list[Li
     return [(*head, (first, style)), *(((" " * indent, ""), (part, style)) for part in more)]
 
 
+def fitting(forms: Sequence[str], width: int) -> str:
+    """The first of these, the longest first, that fits into `width` cells; the last where none does."""
+    return next((form for form in forms if cell_len(form) <= width), forms[-1])
+
+
 def joined(pieces: Iterable[Piece]) -> list[Piece]:
     """Neighbours of one style as one piece."""
     return [("".join(text for text, _ in same), style) for style, same in groupby(pieces, key=itemgetter(1))]

@@ -9,7 +9,6 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.lines import Line, beside, hanging, left
 from lvmtui.ui.read.run_facts import RunFacts
-from lvmtui.verdict.health import Finding
 
 NAME = 16
 
@@ -55,7 +54,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(trainer.first_started)),
         ("work", known(words.duration(trainer.active))),
-        ("epoch" if spec.imported else "step", f"{state.step:,} of {spec.total_steps:,}"),
+        (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]
     if started is not None and started.process.pid:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
@@ -76,7 +75,7 @@ def _groups(run: RunFacts) -> list[Group]:
     if trainer.finished:
         groups.append(("result", _result(run)))
     if run.findings:
-        groups.append(("health", [_finding(finding) for finding in run.findings]))
+        groups.append(("health", [("alarm" if f.alarm else "note", f.words) for f in run.findings]))
     groups.append(("life", life))
     groups.append(
         (
@@ -106,10 +105,6 @@ def _how(spec: RunSpec) -> Group:
     if own := spec.own_trainer:
         return ("trainer", [("command", own.command), ("folder", own.folder), ("pattern", "; ".join(own.pattern))])
     return ("recipe", [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)])
-
-
-def _finding(finding: Finding) -> tuple[str, str]:
-    return "alarm" if finding.alarm else "note", finding.words
 
 
 def _result(run: RunFacts) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Series, chart
-from lvmtui.ui.draw.lines import Line, Piece, cut, cut_title, fit, left, place, right, spread
+from lvmtui.ui.draw.lines import Line, Piece, cut, cut_title, fit, fitting, left, place, right, spread
 from lvmtui.verdict.words import worth_words
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
     said = ": ".join(part for part in (curve.word or curve.reason, f"a doubling {worth}" if worth else "") if part)
     shorter = said.partition(" [")[0]  # without the interval
     forms = (f"held-out cosine by size, {said}", f"held-out, {said}", said, shorter)
-    return cut(next((form for form in forms if cell_len(form) <= width), shorter), width)
+    return cut(fitting(forms, width), width)
 
 
 def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list[Line]:

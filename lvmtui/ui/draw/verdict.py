@@ -77,7 +77,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
             "model",
             name + 2,
             lambda row: [(cut_title(row.title, name), "heading")],
-            lambda row: row.title if width >= 104 else cut_title(short_trivial(row.name), name),
+            lambda row: cut_title(row.title if width >= 104 else short_trivial(row.name), name),
             flush=False,
         ),
         _arm(base, "baseline"),
@@ -138,7 +138,7 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     columns, rows = columns_for(snapshot, width), sorted_rows(snapshot, by)
     run, model = snapshot.run(selected), snapshot.model(selected)
     chosen = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
-    trivial = [_trivial(one, columns, width) for one in best_first(snapshot.table.trivial)]
+    trivial = [_trivial(one, columns, width) for one in snapshot.table.trivial]
     sizes = _sizes(snapshot, model.model if model else "", width, height // 3)
     doubts = _doubts(snapshot, width, MOST_DOUBTS)
     details = _details(rows[chosen], run, width) if run and rows else []
@@ -161,11 +161,6 @@ def _sizes(snapshot: Snapshot, chosen: str, width: int, height: int) -> list[Lin
     curve = snapshot.learning_curve
     table = size_table(curve, chosen, width, max(1, height - 2)) if curve else []
     return [(), *table] if table else []
-
-
-def best_first(rows: Sequence[TrivialRow]) -> list[TrivialRow]:
-    """The trivial baselines, the best first: where there is room for one, it is the one to beat."""
-    return sorted(rows, key=lambda row: -max(row.baseline or -1.0, row.expanded or -1.0))
 
 
 def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
@@ -13,7 +13,7 @@ from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, PHASES, Phase
+from lvmtui.state.status import ALIVE, PHASES, Phase, PhaseFacts
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
@@ -31,27 +31,70 @@ SOON = 3.0
 @dataclass(frozen=True)
 class RunFacts:
     view: RunView
-    label: str
-    """Of its arm, with the seed where there are several."""
-    arm_label: str
-    """Of its arm."""
-    title: str
-    """Of its model."""
-    glyph: str
-    word: str
-    """What it does: `finished`, `epoch 4/8`, `collapsed`."""
-    style: str
-    share: float
-    """Of its steps, 0 to 1."""
-    best: float | None
-    """Validation cosine of the best model so far."""
+    campaign: Campaign
     expected: RunEta | None
     findings: tuple[Finding, ...]
-    curve: tuple[Point, ...]
-    """(step, validation cosine)"""
     trivial: BestTrivial | None
     """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
+
+    @cached_property
+    def title(self) -> str:
+        """Of its model."""
+        return sanitise(title_of(self.view.planned.model, self.campaign.titles), NAME)
+
+    @cached_property
+    def arm_label(self) -> str:
+        return sanitise(self.campaign.arm(self.arm).label, NAME)
+
+    @cached_property
+    def label(self) -> str:
+        """Of its arm, with the seed where there are several."""
+        several = len(self.campaign.seeds) > 1
+        return f"{self.arm_label} s{self.view.planned.seed}" if several else self.arm_label
+
+    @property
+    def looks(self) -> PhaseFacts:
+        """How its phase is drawn; an alarm speaks louder."""
+        if self.alarms and self.alive:
+            return PHASES[Phase.STALLED]
+        return PHASES[Phase.FAILED if self.alarms and self.phase is Phase.FINISHED else self.phase]
+
+    @property
+    def glyph(self) -> str:
+        return self.looks.glyph
+
+    @property
+    def style(self) -> str:
+        return self.looks.style
+
+    @cached_property
+    def word(self) -> str:
+        """What it does: `finished`, `epoch 4/8`, `collapsed`."""
+        if self.phase is Phase.RUNNING:
+            return "held-out" if self.view.status.reason == "heldout" else f"epoch {self.epoch_words}"
+        if self.phase in (Phase.PAUSED, Phase.PAUSING) and self.share > 0:
+            return f"{self.phase.value} {self.epoch_words}"
+        return self.alarms[0].label if self.alarms and self.phase is Phase.FINISHED else self.phase.value
+
+    @property
+    def share(self) -> float:
+        """Of its steps, 0 to 1."""
+        if self.state is None or self.state.trainer.finished:
+            return 1.0 if self.state else 0.0
+        return min(1.0, self.state.step / max(1, self.state.spec.total_steps))
+
+    @cached_property
+    def curve(self) -> tuple[Point, ...]:
+        """(step, validation cosine)"""
+        evaluations = self.state.trainer.evaluations if self.state else ()
+        return tuple((e.step, e.cosine) for e in evaluations if e.cosine is not None)
+
+    @cached_property
+    def best(self) -> float | None:
+        """Validation cosine of the best model so far."""
+        found = self.state.trainer.best if self.state else None
+        return found.cosine if found else None
 
     @property
     def name(self) -> str:
@@ -166,61 +209,6 @@ class RunFacts:
         if soon is None:
             return ""
         return f"in {words.short_duration(soon.seconds)}" if soon.seconds >= SOON else "next"
-
-
-def run_facts(
-    view: RunView,
-    campaign: Campaign,
-    *,
-    expected: RunEta | None,
-    findings: tuple[Finding, ...],
-    trivial: BestTrivial | None,
-    parameters: int | None,
-) -> RunFacts:
-    state = view.state
-    looks = PHASES[view.status.phase]
-    curve: tuple[Point, ...] = ()
-    best, share = None, 0.0
-    if state is not None:
-        curve = tuple((e.step, e.cosine) for e in state.trainer.evaluations if e.cosine is not None)
-        best = state.trainer.best.cosine if state.trainer.best else None
-        share = min(1.0, state.step / max(1, state.spec.total_steps))
-        if state.trainer.finished:
-            share = 1.0
-    label = sanitise(campaign.arm(view.planned.arm).label, NAME)
-    facts = RunFacts(
-        view=view,
-        label=f"{label} s{view.planned.seed}" if len(campaign.seeds) > 1 else label,
-        arm_label=label,
-        title=sanitise(title_of(view.planned.model, campaign.titles), NAME),
-        glyph=looks.glyph,
-        word=view.status.phase.value,
-        style=looks.style,
-        share=share,
-        best=best,
-        expected=expected,
-        findings=findings,
-        curve=curve,
-        trivial=trivial,
-        parameters=parameters,
-    )
-    return _worded(facts)
-
-
-def _worded(facts: RunFacts) -> RunFacts:
-    """The word of a run that runs says where it is; an alarm speaks louder than the phase."""
-    if facts.phase is Phase.RUNNING:
-        activity = facts.view.status.reason
-        facts = replace(facts, word="held-out" if activity == "heldout" else f"epoch {facts.epoch_words}")
-    elif facts.phase in (Phase.PAUSED, Phase.PAUSING) and facts.share > 0:
-        facts = replace(facts, word=f"{facts.word} {facts.epoch_words}")
-    if not facts.alarms:
-        return facts
-    if facts.alive:
-        return replace(facts, glyph=PHASES[Phase.STALLED].glyph, style="alarm")
-    if facts.phase is Phase.FINISHED:
-        return replace(facts, glyph=PHASES[Phase.FAILED].glyph, style="failed", word=facts.alarms[0].label)
-    return facts
 
 
 def why_it_stands(facts: RunFacts) -> str:

@@ -20,7 +20,7 @@ from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import PHASES, Phase
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
-from lvmtui.ui.read.run_facts import NAME, RunFacts, run_facts
+from lvmtui.ui.read.run_facts import NAME, RunFacts
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
@@ -223,14 +223,8 @@ class Builder:
         before = self._facts.get(name)
         if before is not None and before[0] is view and before[1] == (expected, parameters):
             return before[2]
-        facts = run_facts(
-            view,
-            state.campaign,
-            expected=expected,
-            findings=self._health_of(view),
-            trivial=best_trivial(view.state, self._trivial.get(name)) if view.state else None,
-            parameters=parameters,
-        )
+        trivial = best_trivial(view.state, self._trivial.get(name)) if view.state else None
+        facts = RunFacts(view, state.campaign, expected, self._health_of(view), trivial, parameters)
         self._facts[name] = (view, (expected, parameters), facts)
         return facts
 

@@ -18,9 +18,9 @@ from lvmtui.ui.widgets.dialogs import Dialog
 
 
 class Campaigns(Dialog[str]):
-    """A list, the newest first. Its result is the id of the campaign to open, "" for none."""
+    """A list, the newest first. Its result is the id of the campaign to open."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "leave", show=False)]
 
     def __init__(self, workspace: Workspace, shown: str) -> None:
         super().__init__("Campaigns (enter opens one, esc closes)")
@@ -53,7 +53,4 @@ class Campaigns(Dialog[str]):
         return Text.assemble((plain(folder.id), "bold"), (mark, "dim"), f"\n  {said}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option_id or "")
-
-    def action_leave(self) -> None:
-        self.dismiss("")
+        self.dismiss(event.option_id)

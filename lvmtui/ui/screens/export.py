@@ -27,13 +27,12 @@ FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON", "csv": "CSV"}
 
 
 class Export(Dialog[str]):
-    """Writes the report with `lvmtui report`; answers with what was written, with "" if nothing was.
+    """Writes the report with `lvmtui report`; answers with what was written.
 
     That command renews the reports of the workspace as well; `read_only` leaves those alone.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", show=False),
         Binding("tab,shift+tab", "turn", "format", priority=True, show=False),
     ]
 
@@ -47,13 +46,13 @@ class Export(Dialog[str]):
         self._child = Child()
         self._writing = False
 
-    def _proposed(self, form: str) -> str:
+    def _proposed(self) -> str:
         title = re.sub(r"[^A-Z0-9.]+", "_", self._campaign.title.upper()).strip("_.")[:60]
-        return f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.{form}"
+        return f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.md"
 
     def compose_box(self) -> ComposeResult:
         yield OneOf(tuple(FORMATS), tuple(FORMATS.values()))
-        yield Field(self._proposed("md"))
+        yield Field(self._proposed())
         yield Canvas(id="text")
 
     def on_mount(self) -> None:
@@ -100,7 +99,7 @@ class Export(Dialog[str]):
 
     def action_leave(self) -> None:
         self._child.stop()
-        self.dismiss("")
+        super().action_leave()
 
     def _write(self) -> None:
         if self._writing or not self._path.strip():

@@ -71,7 +71,7 @@ class Help(Dialog[None]):
     """All keys, glyphs and terms on one page; it scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q,question_mark,f1", "close", "close", show=False),
+        Binding("enter,q,question_mark,f1", "leave", "close", show=False),
         Binding("down,j", "scroll('down')", "down", show=False),
         Binding("up,k", "scroll('up')", "up", show=False),
         Binding("space,pagedown", "scroll('page_down')", "a page down", show=False),
@@ -97,9 +97,6 @@ class Help(Dialog[None]):
 
     def action_scroll(self, where: str) -> None:
         getattr(self.query_one("#page"), f"scroll_{where}")(animate=False)
-
-    def action_close(self) -> None:
-        self.dismiss(None)
 
 
 def _group(title: str, keys: Sequence[tuple[str, str]]) -> list[Line]:

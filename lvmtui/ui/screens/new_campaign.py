@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.suggester import Suggester
@@ -156,15 +156,6 @@ class NewScreen(View):
         elif self.focused is None and event.character and event.is_printable:  # typed before there was a focus
             self.query(Field).first().insert_text_at_cursor(event.character)
 
-    def on_input_changed(self) -> None:
-        self._change()
-
-    def on_select_changed(self) -> None:
-        self._change()
-
-    def on_selection_list_selected_changed(self) -> None:
-        self._change()
-
     def on_input_submitted(self) -> None:
         self.action_start()
 
@@ -205,6 +196,9 @@ class NewScreen(View):
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
+    @on(Field.Changed)
+    @on(OneOf.Changed)
+    @on(Ticks.SelectedChanged)
     def _change(self) -> None:
         before, self._form = self._form, self._filled()
         if self._form.arguments() != before.arguments():

@@ -13,7 +13,6 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from lvmtui.state.status import PHASES
-from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import CHARTS, run_chart
 from lvmtui.ui.draw.lines import Line, place
 from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
@@ -106,9 +105,7 @@ class RunScreen(View):
         self._area = (width - 2, max(1, height))
         if shown == "log":
             assert self._log is not None
-            lines = self._log.lines(width - 2, max(1, height))
-            marks = [glyphs.SELECTED if self._log.is_hit(i) else " " for i in range(len(lines))]
-            return [((mark, "selected"), *line) for mark, line in zip(marks, lines, strict=True)]
+            return self._log.lines(*self._area)
         if shown == "facts":
             lines = fact_lines(run, width)
         else:

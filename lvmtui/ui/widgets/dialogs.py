@@ -19,7 +19,9 @@ Result = TypeVar("Result")
 
 
 class Dialog(ModalScreen[Result], Generic[Result]):
-    """A box with a title. Subclasses fill it in `compose_box`, or draw its text in `body`."""
+    """A box with a title. Subclasses fill it in `compose_box`, or draw its text in `body`. Esc leaves it: no result."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -39,6 +41,9 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     def on_mount(self) -> None:
         self.redraw()
 
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
     def redraw(self) -> None:
         for text in self.query("#text").results(Canvas):
             text.paint(lambda width, height: self.body(width))
@@ -49,13 +54,13 @@ Choice = tuple[str, str]
 
 
 class AskDialog(Dialog[str]):
-    """A question with choices. Its result is the key of the choice; "" if everything is to stay as it is.
+    """A question with choices. Its result is the key of the choice; none if everything is to stay as it is.
 
     Enter keeps everything as it is, or takes the choice whose key is `enter`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,n,q", "keep", "keep it", show=False),
+        Binding("n,q", "leave", "keep it", show=False),
         Binding("enter", "enter", "as offered", show=False),
     ]
 
@@ -89,6 +94,3 @@ class AskDialog(Dialog[str]):
 
     def action_enter(self) -> None:
         self.dismiss(self._enter)
-
-    def action_keep(self) -> None:
-        self.dismiss("")

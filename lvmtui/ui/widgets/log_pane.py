@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.cells import cell_len, chop_cells
@@ -31,21 +31,16 @@ class LogPane:
     count: str = ""
     """Which it is of how many: `2 of 7`."""
     _top: Top = (0, 0)
-    _hits: list[bool] = field(default_factory=list)
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """What is shown in `width` x `height` cells."""
+        """What is shown in `width` x `height` cells, each row behind a cell that marks the line found last."""
         if LogFile(self.path).size() == 0:
-            self._hits = []
             self._leave()
-            return [((f"  {self.empty}", "dim"),)]
-        rows = self._shown(width, height)
-        self._hits = [top == (self.hit, 0) for top, _ in rows]
-        return [self._marked(text, width) for _, text in rows]
-
-    def is_hit(self, row: int) -> bool:
-        """True if the line found last begins in this row of those shown."""
-        return row < len(self._hits) and self._hits[row]
+            return [((" ", ""), (f"  {self.empty}", "dim"))]
+        return [
+            ((glyphs.SELECTED if top == (self.hit, 0) else " ", "selected"), *self._marked(text, width))
+            for top, text in self._shown(width, height)
+        ]
 
     def _shown(self, width: int, height: int) -> list[tuple[Top, str]]:
         """The rows that are shown."""

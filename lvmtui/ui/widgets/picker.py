@@ -31,12 +31,9 @@ class VectorTree(DirectoryTree):
 
 
 class Picker(Dialog[str]):
-    """Shows the vector files below a folder; answers with the path picked, with "" if none was."""
+    """Shows the vector files below a folder; answers with the path picked."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave", show=False),
-        Binding("backspace", "up", "up a folder", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("backspace", "up", "up a folder", show=False)]
 
     def __init__(self, folder: Path) -> None:
         super().__init__("Pick a file (enter takes it, backspace: the folder above, esc closes)")
@@ -51,9 +48,6 @@ class Picker(Dialog[str]):
     def action_up(self) -> None:
         tree = self.query_one(VectorTree)
         tree.path = Path(tree.path).parent
-
-    def action_leave(self) -> None:
-        self.dismiss("")
 
 
 def names(folder: Path) -> list[str]:

@@ -21,6 +21,7 @@ from lvmtui.ui.draw.lines import Drawing, width_of
 from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
+from lvmtui.verdict.rows import BestTrivial
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, end, every_state, many, middle
 
@@ -115,7 +116,8 @@ def test_what_is_wrong_is_seen_without_opening_anything(snapshots: dict[str, Sna
     assert model.row is not None
     figure = Retrieval("hit_10", 0.42, 0.39, Estimate(-0.03, 0.001, 50, 900, 51, 51))
     row = dataclasses.replace(model.row, retrieval=(figure,), fell=("hit_10",), disagreement="8k up but new ones down")
-    below = [dataclasses.replace(run, best=0.50) for run in model.runs]
+    above = [BestTrivial("recency_mean", (run.best or 0.0) + 0.015) for run in model.runs]
+    below = [dataclasses.replace(run, trivial=trivial) for run, trivial in zip(model.runs, above, strict=True)]
     changed = dataclasses.replace(model, row=row, runs=tuple(below))
     shown = text(inside(changed, snapshot, "", 80, 20))
     assert "! hit@10 fell .420 → .390" in shown and "! sources disagree: 8k up but new ones down" in shown

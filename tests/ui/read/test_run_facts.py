@@ -9,7 +9,10 @@ import pytest
 
 from lvmtui.formats.campaign import write_campaign
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import read_spec, write_spec
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.status import Phase, Status
+from lvmtui.ui.draw.curves import x_unit
 from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
@@ -120,3 +123,16 @@ def test_a_run_of_ones_own_model_is_called_by_title_and_context(tmp_path: Path) 
     found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert found is not None
     assert [run.title for run in found.runs] == ["Mixer@5", "Mixer@5", "Mixer@10", "Mixer@10"]
+
+
+def test_a_trainer_that_tells_epochs_is_drawn_over_epochs(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("mine",))
+    found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None and x_unit(found.runs) == "step"
+    for planned in campaign.runs:
+        path = Workspace(tmp_path).run(planned).spec
+        spec = replace(read_spec(path), own_trainer=OwnTrainer("mine", "true", "/", unit="epoch"))
+        path.unlink()
+        write_spec(path, spec)
+    found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None and x_unit(found.runs) == "epoch"

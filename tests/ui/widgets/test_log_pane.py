@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line
 from lvmtui.ui.widgets.log_pane import LogPane
 
@@ -20,7 +21,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def text(lines: list[Line]) -> list[str]:
-    return ["".join(piece for piece, _ in line) for line in lines]
+    """The lines without their marks."""
+    return ["".join(piece for piece, _ in line[1:]) for line in lines]
+
+
+def marks(pane: LogPane) -> list[bool]:
+    return [line[0][0] == glyphs.SELECTED for line in pane.lines(WIDTH, HEIGHT)]
 
 
 def shown(pane: LogPane) -> list[str]:
@@ -93,13 +99,13 @@ def test_what_is_found_moves_the_window_no_more_than_it_must(path: Path) -> None
     for i in (10, 11, 12, 13):  # the first one shown is looked at, too
         go_to(pane, pane.search(True, lambda share: True) or 0)
         assert shown(pane)[0] == "line 10" and pane.place.startswith(f"{i + 1} of 100, ")
-        assert [pane.is_hit(i) for i in range(HEIGHT)] == [j == i - 10 for j in range(HEIGHT)]
+        assert marks(pane) == [j == i - 10 for j in range(HEIGHT)]
     pane.needle = "line 98"
     go_to(pane, pane.search(True, lambda share: True) or 0)
     assert shown(pane) == ["line 96", "line 97", "line 98", "line 99"] and pane.place.startswith("1 of 1, ")
     pane.scroll(-1, WIDTH, HEIGHT)
     assert shown(pane)[0] == "line 95"
-    assert "of" not in pane.place and not any(map(pane.is_hit, range(HEIGHT))), "one has moved on"
+    assert "of" not in pane.place and not any(marks(pane)), "one has moved on"
 
 
 def test_a_long_line_that_is_found_is_seen_whole(tmp_path: Path) -> None:
@@ -137,6 +143,6 @@ def test_what_was_found_far_to_the_right_is_on_the_screen(tmp_path: Path, place:
     path = tmp_path / "wide.log"
     path.write_text("." * place + "needle" + "-" * 300 + "\n")
     (line,) = LogPane(path, needle="needle").lines(WIDTH, HEIGHT)
-    assert ("needle", "match") in line and sum(len(text) for text, _ in line) <= WIDTH
+    assert ("needle", "match") in line and sum(len(text) for text, _ in line[1:]) <= WIDTH
     (plain,) = LogPane(path).lines(WIDTH, HEIGHT)
-    assert plain[0][0].startswith("." * min(place, WIDTH - 1))
+    assert plain[1][0].startswith("." * min(place, WIDTH - 1))
