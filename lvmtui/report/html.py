@@ -146,4 +146,4 @@ def _bar(bar: Bar) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(sanitise(text)).replace(" %", "\u00a0%")
+    return escape(sanitise(text))
