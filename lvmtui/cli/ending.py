@@ -1,5 +1,5 @@
 """What `lvmtui run`, `demo` and `attach` print when a campaign is over: the answer, the table, where the report is,
-what to do next, and a last line for scripts. Pure, but for `read_ending` and `read_table`."""
+what to do next, and a last line for scripts. Pure, but for `read_ending`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
-from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.ranking import judgement_of
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
@@ -25,7 +24,7 @@ LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
-    table = read_table(state)
+    table = judgement_of(state).table
     lines = [*textwrap.wrap(answer(table), width), "", *aligned(result_rows(table), right=(1, 2, 3))]
     for row in table.rows:
         if row.verdict.reason and row.rank is None:
@@ -37,12 +36,6 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     labels = ("next    ", *[" " * 8] * 9)
     lines += [label + step for label, step in zip(labels, next_commands(state, table, program), strict=False)]
     return "\n".join(lines)
-
-
-def read_table(state: CampaignState) -> Table:
-    """The ranked table of a campaign from its folder. Reads small files only."""
-    trivial = trivial_by_run(state)
-    return table_of(state, read_comparisons(state), trivial, health_by_run(state, trivial))
 
 
 @dataclass(frozen=True)

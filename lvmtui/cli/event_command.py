@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from lvmtui.cli.ending import outcome_of, read_table
+from lvmtui.cli.ending import outcome_of
 from lvmtui.cli.status import model_as_json, run_as_json
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
@@ -34,9 +34,8 @@ from lvmtui.system.filesystem import try_lock
 from lvmtui.system.programs import ending_words, kill_child, spawn
 from lvmtui.system.text import last_words, sanitise
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import health_by_run
+from lvmtui.verdict.ranking import judgement_of
 from lvmtui.verdict.table import Table
 
 SECONDS = 30.0
@@ -108,10 +107,11 @@ def _kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
 def facts_of(state: CampaignState, happening: Happening) -> dict[str, Any]:
     """What a command gets on stdin; `docs/formats.md` describes it."""
     now, campaign = time.time(), state.campaign
-    table = read_table(state)
+    known = judgement_of(state)
+    table = known.table
     view = next((v for v in state.runs if v.planned.run == happening.subject), None)
     row = table.row(view.planned.model if view else happening.subject)
-    found = health_by_run(state, trivial_by_run(state)).get(view.planned.run, ()) if view else ()
+    found = known.health.get(view.planned.run, ()) if view else ()
     return {
         "version": 1,
         "event": happening.kind,

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lvmtui.cli.ending import outcome_of, read_ending, read_table
-from lvmtui.cli.status import GAIN, judged, progress_line, rows_of
+from lvmtui.cli.ending import outcome_of, read_ending
+from lvmtui.cli.status import GAIN, progress_line, rows_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -25,6 +25,7 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervis
 from lvmtui.state.status import ALIVE, PHASES, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
+from lvmtui.verdict.ranking import judgement_of
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -68,7 +69,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
     if state.finished:
         sys.stderr.flush()
-        print(outcome_of(state.campaign.id, read_table(state)).line)
+        print(outcome_of(state.campaign.id, judgement_of(state).table).line)
     return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
 
 
@@ -96,7 +97,7 @@ def live_table(state: CampaignState, height: int) -> Group:
     for name in ("model", "arm", "seed", "state", "epoch", "gain", "time"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
     table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
-    rows = list(zip(rows_of(state, eta, judged(state)), state.runs, strict=True))
+    rows = list(zip(rows_of(state, eta, judgement_of(state)), state.runs, strict=True))
     urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
     shown = sorted(urgent[: max(1, height - AROUND)])
     for row, view in (rows[i] for i in shown):

@@ -7,8 +7,6 @@ import json
 import shutil
 import textwrap
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lvmtui.cli.shared import ExitCode, campaign_now
@@ -23,12 +21,10 @@ from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
-from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import health_by_run, table_of
+from lvmtui.verdict.ranking import Judgement, judgement_of
 from lvmtui.verdict.rows import TOO_EARLY, best_trivial
 from lvmtui.verdict.table import Row as ModelRow
-from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
 WIDTH = 120
@@ -72,25 +68,7 @@ def status(given: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What the files beside the runs say of them, by the run's name."""
-
-    trivial: Mapping[str, TrivialBaselines | None]
-    findings: Mapping[str, tuple[Finding, ...]]
-
-
-def judged(state: CampaignState) -> Judged:
-    """Read trivial baselines and look at the health of every run."""
-    trivial = trivial_by_run(state)
-    return Judged(trivial, health_by_run(state, trivial))
-
-
-def _table(state: CampaignState, known: Judged) -> Table:
-    return table_of(state, read_comparisons(state), known.trivial, known.findings)
-
-
-def rows_of(state: CampaignState, eta: CampaignEta, known: Judged) -> list[RunRow]:
+def rows_of(state: CampaignState, eta: CampaignEta, known: Judgement) -> list[RunRow]:
     return [_row(state, view, eta, known) for view in state.runs]
 
 
@@ -106,7 +84,7 @@ def _change_words(row: ModelRow) -> str:
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
 
 
-def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judged) -> RunRow:
+def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement) -> RunRow:
     run, planned, campaign = view.state, view.planned, state.campaign
     row = RunRow(
         title_of(planned.model, campaign.titles),
@@ -121,7 +99,7 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judged) -
         epoch=f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else "",
         gain=_gain(run, known.trivial.get(planned.run)),
         time=_time(view, run, eta.runs.get(planned.run)),
-        note=sanitise(_note(view, run, known.findings.get(planned.run, ())), 1000),
+        note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
     )
 
 
@@ -176,7 +154,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     """What `lvmtui status` prints. Reasons wrap at so many columns; None: the terminal's."""
     columns = columns or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
-    known = judged(state)
+    known = judgement_of(state)
     imported = any(view.state and view.state.spec.imported for view in state.runs)
     figure = "best" if imported else "gain"
     rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
@@ -189,7 +167,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
         lines += textwrap.wrap(row.note, room, initial_indent=head, subsequent_indent=below) or [start]
     lines += [] if imported else ["", *textwrap.wrap(GAIN, columns)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
-    changes = aligned([(row.title, _change_words(row)) for row in _table(state, known).rows])
+    changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     lines += ["", f"change from {small} to {large}", *changes, ""]
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
@@ -211,8 +189,8 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
     from lvmtui.cli.ending import outcome_of
 
     now = time.time()
-    eta, known = campaign_eta(state, now), judged(state)
-    table = _table(state, known)
+    eta, known = campaign_eta(state, now), judgement_of(state)
+    table = known.table
     return {
         "version": 1,
         "campaign": state.campaign.id,
@@ -224,7 +202,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "eta": encode(eta.eta),
         "verdict": encode(outcome := outcome_of(state.campaign.id, table)) | {"line": outcome.line},
         "models": [model_as_json(row) for row in table.rows],
-        "runs": [run_as_json(view, eta, known.findings.get(view.planned.run, ())) for view in state.runs],
+        "runs": [run_as_json(view, eta, known.health.get(view.planned.run, ())) for view in state.runs],
     }
 
 

@@ -6,11 +6,10 @@ that changes its meaning raises VERSION; a new one does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
-from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
+from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
@@ -30,7 +29,7 @@ from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import table_of
+from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import mean_of
 from lvmtui.verdict.table import Table
 
@@ -172,11 +171,8 @@ class Report:
         return row.title if row else model
 
 
-def report_of(  # noqa: PLR0913  all that a report is made of
-    state: CampaignState,
-    comparisons: Mapping[str, Comparison],
-    trivial: Mapping[str, TrivialBaselines | None],
-    health: Mapping[str, tuple[Finding, ...]],
+def report_of(
+    known: Judgement,
     heldout: HeldoutSet,
     data: DataFacts | None,
     learning_curve: LearningCurve | None = None,
@@ -184,10 +180,10 @@ def report_of(  # noqa: PLR0913  all that a report is made of
     now: float,
     version: str,
 ) -> Report:
-    """The report of a campaign as it is now. `comparisons` by model, `trivial` and `health` by the name of the run."""
+    """The report of a campaign as it is now."""
+    state, table, comparisons = known.state, known.table, known.comparisons
     campaign = state.campaign
-    table = table_of(state, comparisons, trivial, health)
-    runs = tuple(_detail(state, view, health.get(view.planned.run, ())) for view in _by_model(state))
+    runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in _by_model(state))
     costs = _costs(campaign, runs)
     progress = _progress(state, runs)
     return Report(
@@ -207,7 +203,7 @@ def report_of(  # noqa: PLR0913  all that a report is made of
         expanded=campaign.expanded,
         data=data,
         heldout=heldout,
-        validation_mean={**context_means(state, trivial)},
+        validation_mean={**context_means(state, known.trivial)},
         runs=runs,
         campaign_facts=campaign,
         learning_curve=learning_curve,

@@ -34,8 +34,8 @@ from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current, read_comparisons, trivial_by_run
-from lvmtui.verdict.ranking import health_by_run
+from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current
+from lvmtui.verdict.ranking import judgement_of
 
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
@@ -87,12 +87,8 @@ def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = Rep
 
 def read_report(state: CampaignState, *, now: float) -> Report:
     """The report from the files of the campaign's folder. Writes nothing and loads no numpy."""
-    trivial = trivial_by_run(state)
     return report_of(
-        state,
-        read_comparisons(state),
-        trivial,
-        health_by_run(state, trivial),
+        judgement_of(state),
         _heldout(state),
         find_document(DataFacts, state.dir.check),
         read_learning_curve(state.dir.learning_curve),

@@ -1,4 +1,5 @@
-"""From rows to the table: all models judged together, then ranked by what more data changed. Pure.
+"""From rows to the table: all models judged together, then ranked by what more data changed. Pure, but for
+`judgement_of`.
 
 Rows with a fair comparison are ranked by change, ties by the expanded arm's cosine. Medals go to those that are known
 to gain. Rows that wait for runs stand below them with what is known so far, and rows without a fair comparison
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import fmean
 
 from lvmtui.formats.campaign import ArmFacts
@@ -18,6 +19,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
+from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
 from lvmtui.verdict.health import Finding, finite, health_of
 from lvmtui.verdict.rows import Trivials, draft_row
@@ -25,6 +27,28 @@ from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
 from lvmtui.verdict.words import Word, chances, interval_words, verdict
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a campaign's folder says of its runs now."""
+
+    state: CampaignState
+    comparisons: Mapping[str, Comparison]
+    """By model."""
+    trivial: Trivials
+    """By the name of the run, as `health`."""
+    health: Mapping[str, tuple[Finding, ...]]
+
+    @cached_property
+    def table(self) -> Table:
+        return table_of(self.state, self.comparisons, self.trivial, self.health)
+
+
+def judgement_of(state: CampaignState) -> Judgement:
+    """Read comparisons and trivial baselines, and look at the health of every run. Reads small files only."""
+    trivial = trivial_by_run(state)
+    return Judgement(state, read_comparisons(state), trivial, health_by_run(state, trivial))
 
 
 def health_by_run(state: CampaignState, trivial: Trivials) -> dict[str, tuple[Finding, ...]]:

@@ -24,13 +24,13 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
-from lvmtui.verdict.comparison import curve_inputs, trivial_by_run
+from lvmtui.verdict.comparison import curve_inputs
 from lvmtui.verdict.figures import TrivialScores, WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
 from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
-from lvmtui.verdict.ranking import health_by_run
+from lvmtui.verdict.ranking import judgement_of
 from lvmtui.verdict.rows import UNFIT
 
 DRAWN = 48
@@ -64,8 +64,7 @@ def measured_of(state: CampaignState) -> dict[str, Measured]:
 
 def _unfit(state: CampaignState) -> set[str]:
     """Runs that say nothing about their data, whatever their score."""
-    health = health_by_run(state, trivial_by_run(state))
-    return {run for run, findings in health.items() if any(f.kind in UNFIT for f in findings)}
+    return {run for run, findings in judgement_of(state).health.items() if any(f.kind in UNFIT for f in findings)}
 
 
 def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:

@@ -12,6 +12,7 @@ from lvmtui.cli.ending import read_ending
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
+from lvmtui.verdict.ranking import judgement_of
 from tests.factory import bring_to, make_campaign
 from tests.ui.showcase import end, middle
 from tests.verdict.scenes import state_of
@@ -76,9 +77,7 @@ def test_a_terminal_that_cannot_show_a_character_gets_another_one(tmp_path: Path
 
 
 def test_the_answer_is_that_of_the_judge(tmp_path: Path) -> None:
-    from lvmtui.cli.ending import read_table
-
     workspace, campaign = Workspace(tmp_path), end(tmp_path)
     state = state_of(workspace, campaign)
     said = " ".join(read_ending(workspace, state, "lvmtui", 100).split())
-    assert said.startswith(answer(read_table(state)))
+    assert said.startswith(answer(judgement_of(state).table))
