@@ -68,6 +68,8 @@ def table_of(
     drafts = [draft_row(state, model, comparisons.get(model), trivial, health) for model in campaign.models]
     if all(row.history for row in drafts):
         drafts = [_by_validation(row) for row in drafts]
+    elif campaign.cluster_cap is not None and comparisons:
+        drafts = [row if row.model in comparisons else _without_cosines(row) for row in drafts]
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
     joint = _together(effects) if effects else None
@@ -106,6 +108,11 @@ def table_of(
 def _nameless(arm: ArmFacts) -> bool:
     """True if its vectors name no articles. Of imported runs nothing is known of their vectors."""
     return arm.articles is None and bool(arm.data.fingerprint)
+
+
+def _without_cosines(row: Row) -> Row:
+    """Before a comparison only plain means are known. They do not stand beside means with capped articles."""
+    return replace(row, baseline=replace(row.baseline, cosine=None), expanded=replace(row.expanded, cosine=None))
 
 
 def _by_validation(row: Row) -> Row:

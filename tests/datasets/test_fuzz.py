@@ -46,7 +46,8 @@ def survives(folder: Path, content: bytes) -> None:
     try:
         store = convert(path, folder, normalise=True)
     except UserError as error:
-        assert str(error).isprintable() and "a.npz: " in str(error) and len(str(error)) < 500
+        lines = str(error).splitlines()  # several where the start is that of a format we can tell how to convert
+        assert all(map(str.isprintable, lines)) and lines[0].startswith("a.npz: ") and len(str(error)) < 500
         assert not list((folder / "artifacts" / "lvm" / "datasets").glob("*/store.json"))
     else:
         assert np.allclose(np.linalg.norm(store.vectors, axis=1), 1, atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
+from lvmtui.report.make import write_report
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
-from lvmtui.verdict.ranking import ranked, table_of
+from lvmtui.verdict.ranking import judgement_of, ranked, table_of
 from lvmtui.verdict.rows import SO_FAR
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import Verdict, Word
@@ -114,6 +117,22 @@ def test_a_campaign_that_has_just_begun(tmp_path: Path) -> None:
         ("amn", None, "provisional", None), ("gru", None, "provisional", None),
     ]  # fmt: skip
     assert table.average is None and not table.trivial
+
+
+def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)}, seeds=(1,))
+    write_report(workspace, campaign.id)
+    known = judgement_of(state_of(workspace, campaign))
+    amn = {"amn": known.comparisons["amn"]}  # GRU is not compared yet
+
+    def cosines(cap: int | None, compared: Mapping[str, Comparison]) -> list[bool]:
+        state = replace(known.state, campaign=replace(known.state.campaign, cluster_cap=cap))
+        rows = table_of(state, compared, known.trivial, known.health).rows
+        return [row.expanded.cosine is not None for row in sorted(rows, key=lambda row: row.model)]
+
+    assert cosines(20, amn) == [True, False] and cosines(20, known.comparisons) == [True, True]
+    assert cosines(20, {}) == [True, True], "all are plain means"
+    assert cosines(None, amn) == [True, True], "nothing is capped"
 
 
 def test_what_is_known_so_far(tmp_path: Path) -> None:
