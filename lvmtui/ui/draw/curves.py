@@ -32,8 +32,16 @@ def has_gains(runs: Sequence[RunFacts]) -> bool:
     return bool(drawn) and all(run.trivial for run in drawn)
 
 
+def waits_for_baselines(runs: Sequence[RunFacts]) -> bool:
+    """True while the trivial baselines are not there that runs of two arms need to be shown side by side."""
+    arms = {run.arm for run in runs if run.curve and not run.imported}
+    return len(arms) > 1 and not has_gains(runs)
+
+
 def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
     """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells."""
+    if waits_for_baselines(runs):
+        return fitting(("gain, once the trivial baselines are made", "gain: to come"), width)
     if not has_gains(runs):
         return fitting((OWN_COSINE, "validation cosine"), width)
     names = {run.trivial.name for run in runs if run.trivial and run.curve}
@@ -49,8 +57,8 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
 
 
 def figure(run: RunFacts, gains: bool) -> str:
-    """The best of the run so far, as a gain or as a bare validation cosine."""
-    value = run.gain if gains else run.best
+    """The best of the run so far, as a gain; a bare validation cosine of an imported run, which has no gain."""
+    value = run.gain if gains else run.best if run.imported else None
     return "" if value is None else words.signed(value) if gains else words.cosine(value)
 
 
@@ -110,7 +118,7 @@ def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
     """The curves of a model's runs: one an arm, the mean and the range of several seeds."""
     runs, gains = model.runs, has_gains(model.runs)
     unit = x_unit(runs)
-    series, bands = _arm_curves(model, unit, gains, width)
+    series, bands = _arm_curves(model, unit, gains, width) if not waits_for_baselines(runs) else ([], [])
     return chart(
         series,
         width,
