@@ -64,11 +64,11 @@ def trivial_words(figure: Retrieval) -> str:
 
 @dataclass(frozen=True)
 class Hits:
-    """hit@k of all models that were compared."""
+    """A retrieval figure over all models that were compared."""
 
-    k: int
+    name: str
     baseline: float
-    """Mean over models of the share of windows whose true next vector is among the k nearest held-out targets."""
+    """Mean over models."""
     expanded: float
     rose: int
     """Models in which it rose clear of zero."""
@@ -81,19 +81,18 @@ class Hits:
         found = [f"{verb} for {n}" for verb, n in (("rose", self.rose), ("fell", self.fell)) if n]
         moved = f"{' and '.join(found) or 'did not clearly move for any'} of {plural(self.models, 'model')}"
         mean = "from" if self.models == 1 else "on average from"
-        return f"hit@{self.k} {moved} ({mean} {cosine(self.baseline, 3)} to {cosine(self.expanded, 3)})"
+        return f"{TITLES[self.name]} {moved} ({mean} {cosine(self.baseline, 3)} to {cosine(self.expanded, 3)})"
 
 
 def hits_of(table: Table) -> tuple[Hits, ...]:
-    """hit@1 and hit@10 over the ranked models; empty where none has intervals for them."""
+    """hit@1, hit@10 and MRR over the ranked models; empty where none has intervals for them."""
     found = []
-    for k in (1, 10):
-        name = f"hit_{k}"
+    for name in ("hit_1", "hit_10", "mrr"):
         known = [(row, figure) for row in table.ranked for figure in row.retrieval if figure.name == name]
         if known:
             means = fmean(f.baseline for _, f in known), fmean(f.expanded for _, f in known)
             rose, fell = sum(name in row.rose for row, _ in known), sum(name in row.fell for row, _ in known)
-            found.append(Hits(k, *means, rose, fell, len(known)))
+            found.append(Hits(name, *means, rose, fell, len(known)))
     return tuple(found)
 
 

@@ -83,7 +83,7 @@ def _groups(run: RunFacts) -> list[Group]:
             [
                 ("model", f"{spec.model}, {spec.size}"),
                 ("parameters", f"{run.parameters:,}" if run.parameters else ""),
-                ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1]:,}")),
+                ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1] - 1:,}")),
                 ("fingerprint", known(spec.data.fingerprint[:16])),
                 ("windows", known(f"{spec.train_windows:,} training, {spec.validation_windows:,} validation")),
                 ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
