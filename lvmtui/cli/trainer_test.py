@@ -56,7 +56,7 @@ def trainer(given: argparse.Namespace) -> int:
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
     code = ExitCode.OK
-    print(f"trying it on bundled vectors for up to {given.seconds:.0f} s", file=sys.stderr)
+    print(f"preparing bundled vectors, then trying it on them for up to {given.seconds:.0f} s", file=sys.stderr)
     for found in try_trainer(
         given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
     ):

@@ -248,7 +248,8 @@ def _no_better(
     """A trivial baseline predicts as well."""
     if trivial is None:
         return None
-    judged = finished is not None and bool(trivial.scores) and trivial.fingerprint == run.spec.split_fingerprint
+    here = bool(trivial.scores) and trivial.fingerprint == run.spec.split_fingerprint
+    judged = finished is not None and finished.heldout.windows > 0 and here
     if finished and judged:
         name, score = max(trivial.scores.items(), key=lambda item: item[1].cosine)
         if finished.heldout.cosine > score.cosine:

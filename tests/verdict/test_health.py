@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.formats.trainer_log import Evaluated, Event, Started, Unknown
+from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, Unknown
 from lvmtui.state.run_state import RunState, fold
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of
@@ -143,6 +143,11 @@ def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
     (said,) = health_of(run_of(run, heldout=0.5064), TRIVIAL)
     assert said.label == "below recency mean"
     assert said.words == "no better than the recency mean on the held-out windows: .5064 against .5170 (plain means)"
+    ended = run_of(run, heldout=0.0)
+    assert isinstance(ending := ended.trainer.ending, Finished)
+    no_windows = replace(ending, heldout=replace(ending.heldout, windows=0))  # it left no predictions
+    (said,) = health_of(replace(ended, trainer=replace(ended.trainer, ending=no_windows)), TRIVIAL)
+    assert said.words == "no better than the context mean so far: .5070 against .5070"
 
 
 def test_shuffled_targets_fail_to_learn() -> None:
