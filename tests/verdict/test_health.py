@@ -144,7 +144,8 @@ def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
     assert said.label == "below recency mean"
     assert said.words == "no better than the recency mean on the held-out windows: .5064 against .5170 (plain means)"
     ended = run_of(run, heldout=0.0)
-    assert isinstance(ending := ended.trainer.ending, Finished)
+    ending = ended.trainer.ending
+    assert isinstance(ending, Finished)
     no_windows = replace(ending, heldout=replace(ending.heldout, windows=0))  # it left no predictions
     (said,) = health_of(replace(ended, trainer=replace(ended.trainer, ending=no_windows)), TRIVIAL)
     assert said.words == "no better than the context mean so far: .5070 against .5070"
