@@ -57,7 +57,7 @@ async def pictures(root: Path, size: tuple[int, int], keys: Sequence[str]) -> di
         await _complete(app, pilot)
         found = {}
         for name, theme in THEMES.items():
-            app.use_theme(theme)
+            app.theme = theme
             if isinstance(app.screen, View):
                 app.look()
             await pilot.pause(0.5)
@@ -65,7 +65,7 @@ async def pictures(root: Path, size: tuple[int, int], keys: Sequence[str]) -> di
         return found
 
 
-async def _complete(app: LvmApp, pilot: Pilot[None]) -> None:
+async def _complete(app: LvmApp, pilot: Pilot[int]) -> None:
     """Wait until no part of the screen is still being made."""
     for _ in range(300):
         await pilot.pause(0.1)
