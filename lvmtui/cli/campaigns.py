@@ -16,7 +16,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import date, plural
 from lvmtui.system.text import aligned, sanitise
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 
 
 def campaigns(given: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def campaigns_as_text(workspace: Workspace) -> str:
             campaign = state.campaign
             what = f"{plural(len(campaign.models), 'model')}, {plural(len(campaign.seeds), 'seed')}"
             rows.append((folder.id, date(campaign.created)[:16], what, progress_words(state)))
-            said.append(answer(judgement_of(state).table))
+            said.append(answer(Judgement(state).table))
     if not rows:
         return f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'"
     lines = [line for row, words in zip(aligned(rows), said, strict=True) for line in (row, f"    {words}")]
@@ -58,7 +58,7 @@ def _as_json(id: str, state: CampaignState | str) -> dict[str, Any]:
         "seeds": list(state.campaign.seeds),
         "runs": Counter(view.status.phase.value for view in state.runs),
         "settled": state.settled,
-        "answer": answer(judgement_of(state).table),
+        "answer": answer(Judgement(state).table),
     }
 
 

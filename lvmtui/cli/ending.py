@@ -14,7 +14,7 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
@@ -24,7 +24,7 @@ LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
-    table = judgement_of(state).table
+    table = Judgement(state).table
     lines = [*textwrap.wrap(answer(table), width), "", *aligned(result_rows(table), right=(1, 2, 3))]
     for row in table.rows:
         if row.verdict.reason and row.rank is None:

@@ -35,7 +35,7 @@ from lvmtui.system.programs import ending_words, kill_child, spawn
 from lvmtui.system.text import last_words, sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 
 SECONDS = 30.0
@@ -107,7 +107,7 @@ def _kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
 def facts_of(state: CampaignState, happening: Happening) -> dict[str, Any]:
     """What a command gets on stdin; `docs/formats.md` describes it."""
     now, campaign = time.time(), state.campaign
-    known = judgement_of(state)
+    known = Judgement(state)
     table = known.table
     view = next((v for v in state.runs if v.planned.run == happening.subject), None)
     row = table.row(view.planned.model if view else happening.subject)

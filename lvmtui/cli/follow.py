@@ -25,7 +25,7 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervis
 from lvmtui.state.status import ALIVE, PHASES, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -69,7 +69,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
     if state.finished:
         sys.stderr.flush()
-        print(outcome_of(state.campaign.id, judgement_of(state).table).line)
+        print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
 
 
@@ -97,7 +97,7 @@ def live_table(state: CampaignState, height: int) -> Group:
     for name in ("model", "arm", "seed", "state", "epoch", "gain", "time"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
     table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
-    rows = list(zip(rows_of(state, eta, judgement_of(state)), state.runs, strict=True))
+    rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
     urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
     shown = sorted(urgent[: max(1, height - AROUND)])
     for row, view in (rows[i] for i in shown):

@@ -22,7 +22,7 @@ from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.ranking import Judgement, judgement_of
+from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import TOO_EARLY, best_trivial
 from lvmtui.verdict.table import Row as ModelRow
 from lvmtui.verdict.words import Word, interval_words
@@ -154,7 +154,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     """What `lvmtui status` prints. Reasons wrap at so many columns; None: the terminal's."""
     columns = columns or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
-    known = judgement_of(state)
+    known = Judgement(state)
     imported = any(view.state and view.state.spec.imported for view in state.runs)
     figure = "best" if imported else "gain"
     rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
@@ -189,7 +189,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
     from lvmtui.cli.ending import outcome_of
 
     now = time.time()
-    eta, known = campaign_eta(state, now), judgement_of(state)
+    eta, known = campaign_eta(state, now), Judgement(state)
     table = known.table
     return {
         "version": 1,

@@ -35,7 +35,7 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
 from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
@@ -88,7 +88,7 @@ def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = Rep
 def read_report(state: CampaignState, *, now: float) -> Report:
     """The report from the files of the campaign's folder. Writes nothing and loads no numpy."""
     return report_of(
-        judgement_of(state),
+        Judgement(state),
         _heldout(state),
         find_document(DataFacts, state.dir.check),
         read_learning_curve(state.dir.learning_curve),

@@ -1,5 +1,5 @@
 """From rows to the table: all models judged together, then ranked by what more data changed. Pure, but for
-`judgement_of`.
+`Judgement`.
 
 Rows with a fair comparison are ranked by change, ties by the expanded arm's cosine. Medals go to those that are known
 to gain. Rows that wait for runs stand below them with what is known so far, and rows without a fair comparison
@@ -31,24 +31,27 @@ MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a campaign's folder says of its runs now."""
+    """What a campaign's folder says of its runs now. Each part is read from small files when it is asked for."""
 
     state: CampaignState
-    comparisons: Mapping[str, Comparison]
-    """By model."""
-    trivial: Trivials
-    """By the name of the run, as `health`."""
-    health: Mapping[str, tuple[Finding, ...]]
+
+    @cached_property
+    def comparisons(self) -> Mapping[str, Comparison]:
+        """By model."""
+        return read_comparisons(self.state)
+
+    @cached_property
+    def trivial(self) -> Trivials:
+        """By the name of the run, as `health`."""
+        return trivial_by_run(self.state)
+
+    @cached_property
+    def health(self) -> Mapping[str, tuple[Finding, ...]]:
+        return health_by_run(self.state, self.trivial)
 
     @cached_property
     def table(self) -> Table:
         return table_of(self.state, self.comparisons, self.trivial, self.health)
-
-
-def judgement_of(state: CampaignState) -> Judgement:
-    """Read comparisons and trivial baselines, and look at the health of every run. Reads small files only."""
-    trivial = trivial_by_run(state)
-    return Judgement(state, read_comparisons(state), trivial, health_by_run(state, trivial))
 
 
 def health_by_run(state: CampaignState, trivial: Trivials) -> dict[str, tuple[Finding, ...]]:

@@ -30,7 +30,7 @@ from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
 from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import UNFIT
 
 DRAWN = 48
@@ -64,7 +64,7 @@ def measured_of(state: CampaignState) -> dict[str, Measured]:
 
 def _unfit(state: CampaignState) -> set[str]:
     """Runs that say nothing about their data, whatever their score."""
-    return {run for run, findings in judgement_of(state).health.items() if any(f.kind in UNFIT for f in findings)}
+    return {run for run, findings in Judgement(state).health.items() if any(f.kind in UNFIT for f in findings)}
 
 
 def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:

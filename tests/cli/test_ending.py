@@ -12,7 +12,7 @@ from lvmtui.cli.ending import read_ending
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 from tests.factory import bring_to, make_campaign
 from tests.ui.showcase import end, middle
 from tests.verdict.scenes import state_of
@@ -80,4 +80,4 @@ def test_the_answer_is_that_of_the_judge(tmp_path: Path) -> None:
     workspace, campaign = Workspace(tmp_path), end(tmp_path)
     state = state_of(workspace, campaign)
     said = " ".join(read_ending(workspace, state, "lvmtui", 100).split())
-    assert said.startswith(answer(judgement_of(state).table))
+    assert said.startswith(answer(Judgement(state).table))

@@ -11,7 +11,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.verdict.ranking import judgement_of
+from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from tests.factory import STAMP, State, bring_to, make_campaign, write_trivial
 from tests.history import Curve
@@ -63,7 +63,7 @@ def state_of(workspace: Workspace, campaign: Campaign) -> CampaignState:
 
 def read_table(state: CampaignState) -> Table:
     """The table from what the campaign's folder holds now."""
-    return judgement_of(state).table
+    return Judgement(state).table
 
 
 def report_of(workspace: Workspace, campaign: Campaign) -> tuple[Report, str]:

@@ -16,7 +16,7 @@ from lvmtui.models import title_of
 from lvmtui.report.make import write_report
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
-from lvmtui.verdict.ranking import judgement_of, ranked, table_of
+from lvmtui.verdict.ranking import Judgement, ranked, table_of
 from lvmtui.verdict.rows import SO_FAR
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import Verdict, Word
@@ -122,7 +122,7 @@ def test_a_campaign_that_has_just_begun(tmp_path: Path) -> None:
 def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)}, seeds=(1,))
     write_report(workspace, campaign.id)
-    known = judgement_of(state_of(workspace, campaign))
+    known = Judgement(state_of(workspace, campaign))
     amn = {"amn": known.comparisons["amn"]}  # GRU is not compared yet
 
     def cosines(cap: int | None, compared: Mapping[str, Comparison]) -> list[bool]:
