@@ -1,4 +1,4 @@
-"""Runs a command: finds the function that carries it out, and turns what may go wrong into a line and an exit code.
+"""Runs a command: finds its function, and turns what may go wrong into one line and an exit code.
 
 Such a function takes the parsed options, calls the package that does the work, prints, and returns an exit code.
 Results go to stdout, progress and remarks to stderr. Only the module of the command that was typed is loaded:

@@ -271,7 +271,7 @@ class LvmApp(Talks, inherit_bindings=False):
         return self.snapshot.run(self.selected) if self.snapshot else None
 
     def step(self, runs: Sequence[RunFacts], by: int) -> None:
-        """Select the run that is so many places further among `runs`, round and round."""
+        """Select the run that is so many places further among `runs`; after the last comes the first."""
         names = [run.name for run in runs]
         at = names.index(self.selected) if self.selected in names else -1
         self.selected = names[(at + by) % len(names)]

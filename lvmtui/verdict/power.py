@@ -61,7 +61,7 @@ class Power:
     target: float | None = None
     """A smaller change that a person may want to detect."""
     times_articles: int | None = None
-    """About how many times as many articles that takes; None: over 64 times, or more seeds too."""
+    """About how many times as many articles that takes; None: more than 64 times, or more seeds are needed as well."""
     with_seeds: float | None = None
     """The smallest change with twice the seeds, where that helps."""
     folds: bool = False

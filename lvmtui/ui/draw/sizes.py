@@ -42,7 +42,7 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
 
 
 def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list[Line]:
-    """A column a size, a row a model: cosine, worth of a doubling, word. At most `most` rows, with that of the model
+    """One column for each size, one row for each model: cosine, worth of a doubling, word. At most `most` rows, with that of the model
     `chosen`. What has no room is left out from the middle of the sizes on; the word always stands."""
     judged = [one for one in curve.models if one.points]
     if not judged:

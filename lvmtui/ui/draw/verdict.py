@@ -164,8 +164,8 @@ def _sizes(snapshot: Snapshot, chosen: str, width: int, height: int) -> list[Lin
 
 
 def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
-    """What must be known before the table is believed, in at most `most` lines: whole sentences, and whether there is
-    more; how many doubts there are depends on who counts, the report gives each row's own too."""
+    """The largest doubts about the table as whole sentences, in at most `most` lines. The last line says whether there
+    are more, without a number: the report counts the doubts about single rows too."""
     said = (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ()))
     lines: list[Line] = []
     for text in said:
