@@ -43,7 +43,7 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
 
 def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list[Line]:
     """One column for each size, one row for each model: cosine, worth of a doubling, word. At most `most` rows, with
-    that of the model `chosen`. Where there is no room for all sizes, those in the middle are left out; the word stays."""
+    that of the model `chosen`. Without room for all sizes those in the middle are left out; the word stays."""
     judged = [one for one in curve.models if one.points]
     if not judged:
         return []
