@@ -11,15 +11,12 @@ without that field, which reads only some fields of a document, reads version 1.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
-import types
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
@@ -64,116 +61,27 @@ def dump_document(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def decode(cls: type[T], data: object, where: str = "") -> T:
+def decode(cls: type[T], data: object) -> T:
     """Build the dataclass `cls` from a mapping. Raises DecodeError, LaterVersion among them."""
-    if not isinstance(data, Mapping):
-        raise DecodeError(f"{where or cls.__name__}: an object is needed, not {type(data).__name__}")
-    _refuse_later(data.get("version"), getattr(cls, "version", None))
-    values: dict[str, Any] = {}
-    for name, convert, required in _plan(cls):  # type: ignore[arg-type]  # a class is hashable
-        if name in data:
-            values[name] = convert(data[name], f"{where}.{name}" if where else name)
-        elif required:
-            raise DecodeError(f"{where or cls.__name__}: '{name}' is missing")
-    return cls(**values)
+    if isinstance(data, Mapping):
+        _refuse_later(data.get("version"), getattr(cls, "version", None))
+    return _convert(data, cls)
+
+
+def _convert(data: object, kind: type[T]) -> T:
+    import msgspec  # here, because a trainer only writes: its kit needs the standard library alone
+
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).replace("`", "").partition(" - at $.")
+        raise DecodeError(f"{place}: {problem}" if place else problem) from None
 
 
 def _refuse_later(found: object, known: object) -> None:
     """Raises LaterVersion. Versions of other kinds than whole numbers (a program's own) are not judged."""
     if type(found) is int and type(known) is int and found > known:
         raise LaterVersion(found)
-
-
-Converter = Callable[[object, str], Any]
-
-
-@functools.cache
-def _plan(cls: type) -> tuple[tuple[str, Converter, bool], ...]:
-    assert dataclasses.is_dataclass(cls)
-    hints = typing.get_type_hints(cls)
-    return tuple(
-        (
-            field.name,
-            _converter(hints[field.name]),
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
-        )
-        for field in dataclasses.fields(cls)
-        if field.init
-    )
-
-
-def _converter(hint: Any) -> Converter:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint in (Any, object):
-        return lambda value, where: value
-    if origin in (types.UnionType, typing.Union):
-        return _union([_converter(a) for a in arguments if a is not type(None)], type(None) in arguments)
-    if origin is typing.Literal:
-        return _literal(arguments)
-    if origin is tuple:
-        return _tuple(arguments)
-    if origin in (dict, Mapping):
-        return _mapping(_converter(arguments[1]))
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return lambda value, where: decode(hint, value, where)
-    return _scalar(hint)
-
-
-def _union(members: list[Converter], none_allowed: bool) -> Converter:
-    def convert(value: object, where: str) -> Any:
-        if value is None and none_allowed:
-            return None
-        for member in members[:-1]:
-            try:
-                return member(value, where)
-            except DecodeError:
-                continue
-        return members[-1](value, where)
-
-    return convert
-
-
-def _literal(allowed: tuple[Any, ...]) -> Converter:
-    def convert(value: object, where: str) -> Any:
-        if value not in allowed:
-            raise DecodeError(f"{where}: {value!r:.60} is not one of {', '.join(map(str, allowed))}")
-        return value
-
-    return convert
-
-
-def _tuple(arguments: tuple[Any, ...]) -> Converter:
-    variadic = len(arguments) == 2 and arguments[1] is Ellipsis
-    converters = [_converter(a) for a in arguments if a is not Ellipsis]
-
-    def convert(value: object, where: str) -> Any:
-        if not isinstance(value, (list, tuple)) or not (variadic or len(value) == len(converters)):
-            raise DecodeError(f"{where}: a list is needed" + ("" if variadic else f" of {len(converters)}"))
-        if variadic:
-            return tuple(converters[0](item, where) for item in value)
-        return tuple(one(item, where) for one, item in zip(converters, value, strict=True))
-
-    return convert
-
-
-def _mapping(item_of: Converter) -> Converter:
-    def convert(value: object, where: str) -> Any:
-        if not isinstance(value, Mapping):
-            raise DecodeError(f"{where}: an object is needed")
-        return {str(key): item_of(item, f"{where}.{key}") for key, item in value.items()}
-
-    return convert
-
-
-def _scalar(kind: type) -> Converter:
-    def convert(value: object, where: str) -> Any:
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-            return value
-        raise DecodeError(f"{where}: {kind.__name__} is needed, not {type(value).__name__}")
-
-    return convert
 
 
 # Documents ------------------------------------------------------------------------------------------------------------
@@ -225,7 +133,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     The list has no version of its own: that of the document beside it counts. Raises UserError if it is damaged.
     """
     try:
-        return cast("tuple[str, ...]", _converter(tuple[str, ...])(json.loads(path.read_bytes()), path.name))
+        return _convert(json.loads(path.read_bytes()), tuple[str, ...])
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, RecursionError) as error:

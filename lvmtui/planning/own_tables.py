@@ -195,6 +195,8 @@ def _recipe(name: str, table: Mapping[str, Any], base: Path, where: str) -> Reci
         changes["loss"], loss = loss, ""
     elif loss and ":" not in loss:
         raise UserError(f"{where}: loss: '{loss}' is not mse, cosine, or a function in a file, as in my.py:loss")
+    if (schedule := changes.get("schedule", "cosine")) not in ("plateau", "cosine"):
+        raise unknown(f"{where}: schedule", str(schedule), ("plateau", "cosine"))
     made = RecipeTable(name, based_on, changes, loss, base, where)
     recipe = made.made("")
     for key in ("epochs", "batch_size", "rate", "evaluations", "clip"):
