@@ -11,6 +11,7 @@ Everything is repeatable: no clock, no chance.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Literal
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.json_codec import write_document
+from lvmtui.formats.live import Pulse, read_pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, ArmData, ArmName, Recipe, RunSpec, write_spec
 from lvmtui.formats.supervisor_log import Stopped
@@ -191,7 +193,7 @@ def write_trivial(workspace: Workspace | Path, campaign: Campaign, arm: ArmName)
 # Runs in every state --------------------------------------------------------------------------------------------------
 
 
-def bring_to(  # noqa: C901, PLR0912, PLR0913  a story with one step for each state
+def bring_to(  # noqa: C901, PLR0912, PLR0913, PLR0915  a story with one step for each state
     workspace: Workspace | Path,
     campaign: Campaign,
     model: str,
@@ -241,8 +243,10 @@ def bring_to(  # noqa: C901, PLR0912, PLR0913  a story with one step for each st
     match state:
         case "evaluating":
             run.digits("evaluating")
-        case "stalled":
-            run.time += 3600
+        case "stalled":  # the supervisor says so in its pulse
+            known = read_pulse(workspace.pulse)
+            stalled = (*(known.stalled if known else ()), planned.run)
+            write_live(workspace.pulse, Pulse(time.time(), 1, stalled=stalled))
         case "pausing":
             run.want("pause")
         case "paused" | "resumed":

@@ -99,8 +99,6 @@ def test_a_name_that_means_nothing(bench: Bench, name: str, hint: str) -> None:
 
 # What makes sense -----------------------------------------------------------------------------------------------------
 
-SEEN_AT_ONCE = [state for state in get_args(State) if state != "stalled"]
-"""A stall is seen in time: who looks once sees a run that runs."""
 OVER = {"cancelled", "failed", "gave up", "diverged", "collapsed", "finished"}
 SENSE: dict[str, tuple[Callable[[list[RunView]], list[str]], set[str]]] = {
     "pause": (orders.pause, set(get_args(State)) - OVER - {"pausing", "paused", "cancelling"}),
@@ -119,7 +117,7 @@ SENSE: dict[str, tuple[Callable[[list[RunView]], list[str]], set[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("state", SEEN_AT_ONCE)
+@pytest.mark.parametrize("state", get_args(State))
 @pytest.mark.parametrize("order", SENSE)
 def test_an_order_is_written_where_it_makes_sense_and_refused_with_words_where_not(
     bench: Bench, order: str, state: State

@@ -144,7 +144,7 @@ def _sentence(
         said = next((finding.words for finding in found if finding.kind == kind), kind.replace("_", " "))
         return f"{name}: alarm: {said}"
     if happening.kind == "run_stalled":
-        return f"{name} stalls: {view.status.reason or 'no step for longer than its own steps explain'}"
+        return f"{name} stalls: {view.status.reason}"
     if happening.kind == "run_finished" and run and run.trainer.finished:
         sentence = sentence_of(run.trainer.finished)
         return f"{name} {sentence.words}" if sentence else f"{name} finished"

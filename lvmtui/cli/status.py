@@ -147,7 +147,7 @@ def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = 
     span = f"({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:
         return f"{text}, {words.duration(left.seconds)} of work left {span}"
-    return f"{text}, {words.duration(left.seconds)} left {span}, ends {words.clock(eta.ends)}"
+    return f"{text}, {words.duration(left.seconds)} left {span}, {eta.end_words}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:

@@ -22,6 +22,7 @@ from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STOPPING, Phase, phases_with
+from lvmtui.system.numbers import clock, plural
 
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
@@ -92,14 +93,21 @@ class CampaignEta:
     runs: Mapping[str, RunEta]
     """By name, for the runs that continue without an order."""
     left_out: tuple[str, ...]
-    """Runs that are not over and not counted: paused, without disk space, or on another host."""
+    """Runs that are not over and not counted: paused, stalled, without disk space, or not known."""
     unknown: str = ""
     """Why there is no time: `calibrating` while not enough of this machine's speed is known, or what it waits for."""
 
     @property
     def ends(self) -> float | None:
         """When the last run will have ended, in seconds since 1970."""
-        return None if self.eta is None else self.now + self.eta.seconds
+        return None if self.eta is None or self.left_out else self.now + self.eta.seconds
+
+    @property
+    def end_words(self) -> str:
+        """`ends 14:32`, or how many runs the time left does not count."""
+        if self.left_out:
+            return f"{plural(len(self.left_out), 'run')} not counted"
+        return f"ends {clock(self.ends)}"
 
     def together(self, runs: Iterable[str]) -> Eta | None:
         """Until all of these runs (of a pair) have ended; None if unknown. Runs that are over take no time."""
@@ -240,13 +248,17 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     queue = [run for run in order if run in times and phases[run] not in RUNS]
     in_line = any(view.job is not None and view.job.waiting for view in state.runs)
     places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
+    stalled = sum(phase is Phase.STALLED for phase in phases.values())
+    places -= 0 if in_line else stalled
     starts, total = play([times[run].mean for run in queue], slots, places)
     down, up = _deviations(list(times.values()), SHARED)
     unknown = ""
     if in_line and not places:
         unknown = "waits for the cluster"
-    elif not times and Phase.UNKNOWN in phases.values():
+    elif state.silence or (not times and Phase.UNKNOWN in phases.values()):
         unknown = "time left not known"
+    elif stalled and (places < 1 if queue else not times):
+        unknown = "waits for a stalled run"
     elif times and not (
         machine.shown and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     ):

@@ -98,6 +98,8 @@ class Pulse:
     """By run: the `beat` at which the supervisor last acted on it. Only the newest are kept."""
     since: int = 0
     """`changed` may lack changes up to and including this beat."""
+    stalled: tuple[str, ...] = ()
+    """Runs that are alive and have made no step for longer than their own steps explain."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """By campaign: what the supervisor cannot do for it now, as text."""
     version: int = 1

@@ -10,12 +10,12 @@ from functools import cached_property, partial
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import STALE, Job, SupervisorFile
+from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.trainer_log import Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
-from lvmtui.state.liveness import Owners, PulseReader, StallWatch, life_of, life_of_job, silence_of
+from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import HALTED, OVER, Life, Phase, Status, status_of
@@ -99,7 +99,6 @@ class CampaignReader:
         self.folder = folder
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
-        self._stalls = StallWatch()
         self._owners = Owners()
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
@@ -119,9 +118,17 @@ class CampaignReader:
     @property
     def trouble(self) -> str:
         """What the supervisor cannot do for the campaign now, in words; empty: nothing, or nobody supervises."""
+        return pulse.troubles.get(self.campaign.id, "") if (pulse := self._fresh_pulse) else ""
+
+    @property
+    def _fresh_pulse(self) -> Pulse | None:
+        """The pulse of a supervisor that is at work."""
         pulse = self._pulse.pulse
-        fresh = pulse is not None and abs(time.time() - pulse.time) <= STALE
-        return pulse.troubles.get(self.campaign.id, "") if pulse is not None and fresh else ""
+        return pulse if pulse is not None and abs(time.time() - pulse.time) <= STALE else None
+
+    def _stalled(self, run: str) -> bool:
+        pulse = self._fresh_pulse
+        return pulse is not None and run in pulse.stalled
 
     @property
     def silence(self) -> str:
@@ -136,9 +143,7 @@ class CampaignReader:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
         if self._is_job(planned.run, state):
             return self._view_of_job(planned, reader, state)
-        life = life_of(
-            state, self._stalls.stalled(planned.run, state.live), partial(self._owners.works_in, reader.folder)
-        )
+        life = life_of(state, self._stalled(planned.run), partial(self._owners.works_in, reader.folder))
         if life is Life.NONE and state.trainer.ending is None:
             state = reader.refresh() or state  # it may have logged its end and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))
@@ -155,8 +160,10 @@ class CampaignReader:
         return (attempt is not None and attempt.process.is_job) or (pulse is not None and run in pulse.jobs)
 
     def _view_of_job(self, planned: PlannedRun, reader: RunReader, state: RunState) -> RunView:
-        pulse, stalled = self._pulse.pulse, self._stalls.stalled(planned.run, state.live)
-        life, told = life_of_job(state, planned.run, self.campaign.engine, pulse, time.time(), stalled)
+        pulse = self._pulse.pulse
+        life, told = life_of_job(
+            state, planned.run, self.campaign.engine, pulse, time.time(), self._stalled(planned.run)
+        )
         job = pulse.jobs.get(planned.run) if pulse else None
         return RunView(planned, reader.folder, state, status_of(state, life, told), job=job)
 

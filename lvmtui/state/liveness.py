@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvmtui.formats.live import STALE, Progress, Pulse, read_pulse
@@ -16,28 +14,17 @@ from lvmtui.state.status import Life, processes_of
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity, folder_id
 
+LEAST_STALL = 60.0
+"""Seconds without a sign of progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
 
-@dataclass
-class StallWatch:
-    """Tells a stalled run from a slow one, by this process's own clock and the run's own steps."""
 
-    seen: dict[str, tuple[tuple[int, str], float]] = field(default_factory=dict)
-    """Run -> (its progress, when that was first seen)."""
-
-    LEAST = 60.0
-    """Seconds without progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
-
-    def stalled(self, run: str, progress: Progress | None, now: float | None = None) -> bool:
-        """True if the progress has been the same for 30 of its own steps, and at least `LEAST` seconds."""
-        if progress is None:
-            return False
-        now = time.monotonic() if now is None else now
-        mark = (progress.step, f"{progress.activity}{progress.time}")
-        if self.seen.get(run, (None, 0.0))[0] != mark:
-            self.seen[run] = (mark, now)
-            return False
-        known = (progress.recent_step_seconds or 0.0, progress.evaluation_seconds, progress.checkpoint_seconds)
-        return now - self.seen[run][1] > max(self.LEAST, 30 * known[0], 3 * known[1], 3 * known[2])
+def stands_still(progress: Progress | None, seconds: float) -> bool:
+    """True if so many seconds without a sign of progress are more than 30 of the run's own steps, and more than its
+    evaluations and checkpoints explain. The supervisor asks, since it watches all the time; others read its pulse."""
+    if progress is None:
+        return False
+    step, others = progress.recent_step_seconds or 0.0, (progress.evaluation_seconds, progress.checkpoint_seconds)
+    return seconds > max(LEAST_STALL, 30 * step, *(3 * other for other in others))
 
 
 def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:

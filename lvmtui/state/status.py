@@ -10,7 +10,7 @@ from typing import Literal
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.system.numbers import numbered
+from lvmtui.system.numbers import date, numbered
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
@@ -85,7 +85,7 @@ PHASES: Mapping[Phase, PhaseFacts] = {
     Phase.QUEUED: PhaseFacts("○", "queued", "waits", _STOP | _orders("restart")),
     Phase.STARTING: PhaseFacts("▸", "running", "works", _HALT, has_process=True),
     Phase.RUNNING: PhaseFacts("▸", "running", "works", _HALT, has_process=True),
-    Phase.STALLED: PhaseFacts("!", "alarm", "works", _HALT | _AGAIN, has_process=True),
+    Phase.STALLED: PhaseFacts("!", "alarm", "held", _HALT | _AGAIN, has_process=True),
     Phase.PAUSING: PhaseFacts("◌", "waiting", "stopping", _orders("resume", "cancel", "kill"), has_process=True),
     Phase.PAUSED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill", "restart")),
     Phase.SUSPENDED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill"), has_process=True),
@@ -201,9 +201,9 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if life is Life.WAITING:
         return Status(Phase.QUEUED, told)
     if life is Life.STALLED:
-        return Status(
-            Phase.STALLED, "no step for longer than its steps explain", run.progress.time if run.progress else None
-        )
+        last = run.progress.time if run.progress else None
+        since = f" since {date(last)}" if last else ""
+        return Status(Phase.STALLED, f"no step{since}, longer than its own steps explain", last)
     started = run.trainer.started
     live = run.live
     if started is None or live is None or live.activity == "starting" or is_silent(run):

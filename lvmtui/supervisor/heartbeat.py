@@ -1,4 +1,5 @@
-"""Writes `pulse.json`: what this supervisor sees of runs on other hosts, which runs it acted on, and what it cannot do.
+"""Writes `pulse.json`: what this supervisor sees of runs on other hosts, which runs stall, which it acted on, and what
+it cannot do.
 
 Screens and commands read it where they cannot look themselves and where the kernel does not report changes.
 """
@@ -27,12 +28,15 @@ class Heartbeat:
         self._since = self._beat
         self._answers: dict[str, EngineAnswer] = {}
         self._jobs: dict[str, Job] = {}
+        self._stalled: frozenset[str] = frozenset()
         self._changed: dict[str, int] = {}
         self._troubles: dict[str, str] = {}
         self._written = float("-inf")
 
     def beat(self, tracks: Iterable[Track], acted: Collection[str], troubles: Mapping[str, str] = NO_TROUBLES) -> None:
         """Write what is new; `acted`: runs about which something was done in this tick. `troubles`: see `Pulse`."""
+        tracks = tuple(tracks)
+        stalled = frozenset(track.planned.run for track in tracks if track.seen.stalled)
         remote = [track for track in tracks if track.engine in self._engines and self._engines[track.engine].remote]
         now = time.time()
         faults: dict[str, str] = {}
@@ -51,10 +55,11 @@ class Heartbeat:
             name: EngineAnswer(self._answers[name].time if fault and name in self._answers else now, fault)
             for name, fault in faults.items()
         }
-        moved = {run for run in self._jobs.keys() | jobs.keys() if self._jobs.get(run) != jobs.get(run)} | set(acted)
+        moved = {run for run in self._jobs.keys() | jobs.keys() if self._jobs.get(run) != jobs.get(run)}
+        moved |= set(acted) | (stalled ^ self._stalled)
         news = bool(moved) or {n: a.fault for n, a in answers.items()} != {n: a.fault for n, a in self._answers.items()}
         news = news or troubles != self._troubles
-        self._answers, self._jobs, self._troubles = answers, jobs, dict(troubles)
+        self._answers, self._jobs, self._stalled, self._troubles = answers, jobs, stalled, dict(troubles)
         if not news and abs(now - self._written) < BEAT:
             return
         self._beat += 1
@@ -65,5 +70,14 @@ class Heartbeat:
             self._since = self._changed.pop(next(iter(self._changed)))
         self._written = now
         with suppress(OSError):  # people know less for a while
-            pulse = Pulse(now, self._beat, answers, jobs, dict(self._changed), self._since, self._troubles)
+            pulse = Pulse(
+                time=now,
+                beat=self._beat,
+                engines=answers,
+                jobs=jobs,
+                changed=dict(self._changed),
+                since=self._since,
+                stalled=tuple(sorted(stalled)),
+                troubles=self._troubles,
+            )
             write_live(self._workspace.pulse, pulse)

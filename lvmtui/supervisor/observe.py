@@ -15,7 +15,7 @@ from lvmtui.formats.campaign import PlannedRun, read_campaign, read_campaign_int
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.started_with import StartedWith
-from lvmtui.state.liveness import StallWatch
+from lvmtui.state.liveness import stands_still
 from lvmtui.state.run_reader import RunReader, Signature, signature
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
@@ -64,7 +64,6 @@ class Observer:
         self._clock = clock
         self._say = say
         self._note = note
-        self._stalls = StallWatch()
         self._refused: set[str] = set()
         self._bell: Signature | None = None
         self._turn = 0
@@ -243,7 +242,7 @@ class Observer:
 
     def _run_seen(self, track: Track, state: RunState | None, probe: Probe, now: float) -> RunSeen:
         seen = RunSeen(track.planned.run, state, host_name(), boot_id(), probe)
-        live = state.live if state else None
+        still = now - track.moved[1] if seen.alive else 0.0
         if not seen.alive:
             track.quiet_since = now if track.quiet_since is None else track.quiet_since
             track.over_since = track.asked = track.insisted = None
@@ -260,8 +259,8 @@ class Observer:
         dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
         return replace(
             seen,
-            stalled=seen.alive and self._stalls.stalled(track.planned.run, live, now),
-            still=now - track.moved[1] if seen.alive else 0.0,
+            stalled=stands_still(state.live if state else None, still),
+            still=still,
             overtime=None if track.over_since is None else now - track.over_since,
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,
             later=now < track.later or bool(self._journal.waiting(track.folder)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.liveness import StallWatch, life_of
+from lvmtui.state.liveness import LEAST_STALL, life_of, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
 from lvmtui.system.process_id import own_identity
@@ -103,19 +104,14 @@ def test_who_lives(history: History) -> None:
 
 
 def test_a_stall_is_measured_against_the_runs_own_pace(history: History) -> None:
-    reader = RunReader(history.folder)
-    state = reader.refresh()
+    state = RunReader(history.folder).refresh()
     assert state is not None and state.live is not None
-    watch = StallWatch()
-    assert not watch.stalled("run", state.live, now=0.0)
-    assert not watch.stalled("run", state.live, now=watch.LEAST - 1)
-    assert watch.stalled("run", state.live, now=watch.LEAST + 1)
-    history.time += 1
-    history.digits("training")
-    state = reader.refresh()
-    assert state is not None
-    assert not watch.stalled("run", state.live, now=watch.LEAST + 2)
-    assert not watch.stalled("other", None, now=1e9)
+    assert not stands_still(state.live, LEAST_STALL) and stands_still(state.live, LEAST_STALL + 1)
+    slow = replace(state.live, recent_step_seconds=10.0)
+    assert not stands_still(slow, 300.0) and stands_still(slow, 301.0)
+    busy = replace(state.live, evaluation_seconds=50.0)
+    assert not stands_still(busy, 150.0) and stands_still(busy, 151.0)
+    assert not stands_still(None, 1e9)
 
 
 @pytest.mark.parametrize("engine", ["local", "slurm"])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from functools import partial
 
 import pytest
 
+from lvmtui.estimate.eta import campaign_eta
+from lvmtui.formats.live import read_pulse
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Cancelled
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.system.files import append_line
 from lvmtui.system.filesystem import try_lock
@@ -122,6 +126,18 @@ def test_a_run_that_hangs_is_left_alone_otherwise(world: World) -> None:
     world.until(lambda: world.state().step >= 20)
     world.ticks(100)
     assert world.training() and world.state().supervision.signalled is None
+
+
+def test_who_looks_later_sees_at_once_that_a_run_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.state.liveness.LEAST_STALL", 0.3)
+    monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)
+    planned = world.plan("amn", behaviour=Behaviour(at=30, does="hang", ignores_term=True)).runs[0]
+    world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run in pulse.stalled)
+    state = CampaignReader(world.workspace, world.workspace.campaign_dirs()[0]).refresh()
+    view = state.view("amn", "baseline", 1)
+    assert view is not None and view.status.phase is Phase.STALLED and "no step since" in view.status.reason
+    eta = campaign_eta(state, time.time())
+    assert planned.run not in eta.runs and planned.run in eta.left_out
 
 
 # Another supervisor ---------------------------------------------------------------------------------------------------

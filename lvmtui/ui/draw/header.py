@@ -61,7 +61,7 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
     if eta is None:
         return (snapshot.eta.unknown + glyphs.ELLIPSIS,)
     left = words.duration(eta.seconds) if wide else words.short_duration(eta.seconds)
-    return f"{left} left ({range_words(eta)})", f"ends {words.clock(snapshot.eta.ends)}"
+    return f"{left} left ({range_words(eta)})", snapshot.eta.end_words
 
 
 def range_words(eta: Eta) -> str:
