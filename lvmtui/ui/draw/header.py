@@ -26,7 +26,7 @@ def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: b
         parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2))]
     forms = _progress(snapshot, read_only)
     room = width - cell_len(parts[-1]) - 4
-    if len(parts) < most and cell_len(forms[3]) > room:
+    if len(parts) < most and cell_len(forms[-3]) > room:
         parts.append("")
         room = width - 3
     end = fitting((*forms, ""), room)
@@ -45,6 +45,7 @@ def _progress(snapshot: Snapshot, read_only: bool) -> list[str]:
     return [
         "   ".join((snapshot.title, done, *long)),
         "   ".join((snapshot.title, done, *short)),
+        "   ".join((done, *short)),
         "   ".join((done, *long[:1])),
         "   ".join((done, *short[:1])).partition(" (")[0],
         done,
