@@ -300,6 +300,14 @@ def test_the_same_name_in_another_workspace_is_none_of_ours(bench: Bench, tmp_pa
     assert bench.look() == [(), ()]
 
 
+def test_a_job_that_will_not_start_is_told_from_one_that_waits(bench: Bench) -> None:
+    for reason, never in (("PartitionTimeLimit", True), ("Resources", False)):
+        folder = bench.place.folder.path
+        bench.answers.queue = line("1", "PENDING", reason, "", "N/A", f"{folder}/job.sh", bench.place.name)
+        bench.look()
+        assert bench.engine.look([bench.place])[folder].never is never
+
+
 def test_many_are_asked_with_one_command(bench: Bench) -> None:
     bench.answers.queue = bench.line(1) + bench.line(2, place=bench.places[1])
     bench.look()

@@ -41,6 +41,7 @@ from lvmtui.supervisor.engines.slurm_text import (
     EXCUSED,
     FORMAT,
     LAUNCH,
+    NEVER,
     NO_FOLDER,
     NO_SETUP,
     OVER,
@@ -210,7 +211,8 @@ class Queue:
         if len(living) > 1:
             living = self._drop_doubles(living)
         job = living[0]
-        return Probe((job.member,), sees_all_hosts=True, detail=job.detail, node=job.node, starts=job.starts)
+        never = job.state in WAITING and NEVER in job.detail
+        return Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
 
     def _drop_doubles(self, living: list[SlurmJob]) -> list[SlurmJob]:
         """Two jobs of one run: Slurm accepted one without our hearing of it. Waiting ones are cancelled."""
