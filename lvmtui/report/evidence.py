@@ -17,6 +17,7 @@ from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
     interval_words,
+    of_context,
     population_words,
     stratum_change,
     the_trivial,
@@ -229,13 +230,13 @@ OFFSETS = ("5 before", "4 before", "3 before", "2 before", "last", "next", "2nd 
 
 def _forward(report: Report) -> list[Block]:
     """Whether the expanded models predict what comes next: cosines along the article, order, roll-out."""
-    found = [(row.title, row.expanded.forward) for row in report.table.rows if row.expanded.forward]
+    found = [(row, of) for row in report.table.rows if (of := row.expanded.forward)]
     if not found:
         return []
     _, first = found[0]
-    same = all(of.against == first.against and of.trivial == first.trivial for _, of in found)
-    lines = [(title, of.scores) for title, of in found]
-    lines += [(trivial_title(first.against), first.trivial)] if same else []
+    lines = [(row.title, of.scores) for row, of in found]
+    trivial = dict.fromkeys((trivial_title(of_context(of.against, row.context)), of.trivial) for row, of in found)
+    lines += trivial if len(dict(trivial)) == len(trivial) else []  # not where a model lacks a fold of the others
 
     def figures(values: Iterable[float]) -> list[str]:
         return [cosine(value, 3) for value in values]

@@ -73,7 +73,7 @@ def _missing(report: Report) -> list[Block]:
 
 
 def _ranking(report: Report) -> list[Block]:
-    """One row per model, then their average, and the best trivial baseline for comparison."""
+    """One row per model, then their average, and for comparison the best trivial baseline of each context."""
     whole = report.table
     primary = whole.primary if len(whole.rows) > 1 else None
     average = primary.estimate.interval() if primary else None
@@ -86,8 +86,7 @@ def _ranking(report: Report) -> list[Block]:
         change, label = primary.estimate.value, f"average of {len(primary.models)}"
         bar = [_bar(scale, change, average)] if scale else []
         rows.append(["–", "", label, "", "", percent(change), interval_words(average), primary.verdict.words, *bar])
-    if whole.trivial and not whole.histories:
-        best = whole.trivial[0]
+    for best in whole.best_trivial if not whole.histories else ():
         figures = [cosine(best.baseline), cosine(best.expanded)]
         rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
     return [

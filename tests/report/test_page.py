@@ -25,6 +25,7 @@ from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, Curve
 from tests.report.made_campaigns import UP, section
 from tests.verdict.scenes import NOW, finished, report_of, state_of, words
+from tests.verdict.tables import two_contexts
 
 
 def first_page(md: str) -> str:
@@ -303,3 +304,9 @@ def test_all_five_models_have_their_names(tmp_path: Path) -> None:
     assert [row.title for row in sorted(report.table.rows, key=lambda r: MODELS.index(r.model))] == [
         "AMN", "LSTM", "GRU", "Transformer", "GraphMERT-LVM",
     ]  # fmt: skip
+
+
+def test_every_context_has_a_row_of_its_best_trivial_baseline(tmp_path: Path) -> None:
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,)))
+    rows = [line for line in markdown(page_of(replace(report, table=two_contexts()))).splitlines() if "@" in line]
+    assert [row.split("|")[3].strip() for row in rows[:4]] == ["AMN@5", "AMN@10", "recency mean@10", "recency mean@5"]
