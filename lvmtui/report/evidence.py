@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lvmtui.formats.results import LEAST_DF, STRATA, Population, Skill
+from lvmtui.formats.results import LEAST_DF, STRATA, ContextGain, Population, Skill
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
@@ -202,6 +202,13 @@ def _contexts(report: Report) -> list[Block]:
     found = [(comparison.model, gain) for comparison in report.comparisons for gain in comparison.contexts]
     if not found:
         return []
+
+    def skills(model: str, gain: ContextGain) -> list[Skill]:
+        """Of the shorter and of the longer context."""
+        both = [report.table.row(f"{model.partition('@')[0]}@{n}") for n in (gain.shorter, gain.context)]
+        return [skill for row in both if row and (skill := row.cell(gain.arm).skill)]
+
+    names = dict.fromkeys(trivial_title(skill.against) for model, gain in found for skill in skills(model, gain))
     rows: list[list[Text]] = [
         [
             report.title_of(model).partition("@")[0],  # `GRU` of `GRU@20`
@@ -210,6 +217,8 @@ def _contexts(report: Report) -> list[Block]:
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
             signed(gain.difference.value),
             cosine_interval(gain.difference),
+            ARROW.join(cosine(skill.cosine) for skill in skills(model, gain)),
+            ARROW.join(signed(skill.gain.value) for skill in skills(model, gain)),
         ]
         for model, gain in found
     ]
@@ -217,10 +226,16 @@ def _contexts(report: Report) -> list[Block]:
         Heading("Longer contexts on the same targets", 3),
         Paragraph(
             "Held-out cosine of the same model with two contexts, trained on the same arm and judged on the same "
-            f"targets: those with {report.campaign_facts.context} vectors before them in their article. The intervals "
-            "are for each row alone; among many rows some exclude zero by chance."
+            f"targets: those with {report.campaign_facts.context} vectors before them in their article. The best "
+            "trivial baseline of each context stands beside it: what it gains needs no network, and a network profits "
+            "from more context only as far as its gain over that baseline grows. The intervals are for each row "
+            "alone; among many rows some exclude zero by chance."
         ),
-        table(["model", "trained on", "context", "cosine", "change", "95 % interval"], rows, right=range(3, 5)),
+        table(
+            ["model", "trained on", "context", "cosine", "change", "95 % interval", " or ".join(names), "gain over it"],
+            rows,
+            right=range(3, 5),
+        ),
     ]
 
 

@@ -126,15 +126,14 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
             f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
             "its history. No medals: these figures prove nothing."
         ]
-    plan = report.campaign_facts
     windows = next((row.estimate.windows for row in whole.ranked if row.estimate), report.heldout.windows)
     number = f"{windows:,} " if windows else ""
     if whole.judge_on != "both":
         number += f"({population_words(whole.judge_on, base)}) "
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
-        f"{number}held-out windows ({plan.context} consecutive vectors and the one that follows, which no run trained "
-        "or validated on).",
+        f"{number}held-out windows ({report.campaign_facts.context_words} consecutive vectors and the one that "
+        f"follows, which no run trained or validated on); {whole.weights}.",
         f"Change is the difference in percent of {base}."
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]

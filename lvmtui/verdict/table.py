@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
-from lvmtui.formats.spec import ArmName
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
@@ -288,6 +288,13 @@ class Table:
     def histories(self) -> bool:
         """True if every figure comes from histories of earlier runs."""
         return bool(self.rows) and all(row.history for row in self.rows)
+
+    @property
+    def weights(self) -> str:
+        """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
+        if self.cap is None or not any(row.cell(arm).scores for row in self.rows for arm in ARMS):
+            return "every window weighs the same"
+        return f"an article counts for at most {self.cap} of them"
 
     @property
     def best_trivial(self) -> tuple[TrivialRow, ...]:
