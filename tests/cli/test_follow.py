@@ -236,7 +236,7 @@ def test_paused_runs_are_waited_for(
             bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
             write_report(workspace, campaign.id)
 
-    monkeypatch.setattr(follow.time, "sleep", later)
+    monkeypatch.setattr("lvmtui.cli.follow.time.sleep", later)
     assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 0
     out, err = capsys.readouterr()
     assert err.count("the runs are paused; ") == 1 and "resume all" in err
