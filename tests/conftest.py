@@ -13,7 +13,13 @@ os.environ.update({**ONE_THREAD, **os.environ})
 settings.register_profile("lvmtui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lvmtui")
 
-LONG = ("tests/slurm/", "tests/test_end_to_end", "tests/test_files_end_to_end", "tests/test_sizes_end_to_end")
+LONG = (
+    "tests/slurm/",
+    "tests/test_end_to_end",
+    "tests/test_files_end_to_end",
+    "tests/test_sizes_end_to_end",
+    "tests/own/test_commands",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

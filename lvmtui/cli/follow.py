@@ -43,7 +43,7 @@ COLOURS = {"running": "green", "done": "bold", "failed": "red", "alarm": "red", 
 
 
 def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
-    """Show the campaign until it is settled and its report is there. Returns the command's exit code.
+    """Show the campaign until all its runs are over and its report is there. Returns the command's exit code.
 
     Ctrl-C leaves; the runs go on.
     """
@@ -53,34 +53,36 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
-        report = state.finished and _await_report(workspace, reader, state)
+        report = _await_report(workspace, reader, state)
     except KeyboardInterrupt:
         told = leave(workspace, f"the runs go on; come back with '{program()}'")
         print(f"\n{told}", file=sys.stderr)
         return 130
     if report:
         print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))
-    elif state.finished:
-        print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     else:
-        print(f"runs are paused; '{program()} resume all' continues them", file=sys.stderr)
+        print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     for view in state.runs:
         if view.status.phase is not Phase.FINISHED:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
-    if state.finished:
-        sys.stderr.flush()
-        print(outcome_of(state.campaign.id, Judgement(state).table).line)
+    sys.stderr.flush()
+    print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
-    """The state every `EVERY` seconds, the settled one last."""
+    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for."""
     while True:
         state = reader.refresh()
         yield state
-        if state.settled:
+        if state.finished:
             return
         time.sleep(EVERY)
+
+
+def _paused(state: CampaignState) -> str:
+    """What to do where nothing goes on by itself; empty where something does."""
+    return f"the runs are paused; '{program()} resume all' continues them" if state.settled else ""
 
 
 def _table(reader: CampaignReader, console: Console) -> CampaignState:
@@ -107,13 +109,15 @@ def live_table(state: CampaignState, height: int) -> Group:
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
     more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
-    last = (Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (more or GAIN, *below))
+    about = _paused(state) or more or GAIN
+    last = (Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (about, *below))
     return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
     """A line for every change of a run and every evaluation."""
     shown: dict[str, tuple[Phase, int]] = {}
+    said = ""
     for state in _states(reader):
         news: list[tuple[float, str]] = []
         for view in state.runs:
@@ -130,6 +134,9 @@ def _lines(reader: CampaignReader) -> CampaignState:
             shown[name] = (view.status.phase, len(evaluations))
         for when, text in sorted(news, key=itemgetter(0)):  # what happened before is printed in its order too
             print(words.clock(when, seconds=True), text, flush=True)
+        before, said = said, "" if state.finished else _paused(state)
+        if said and not before:
+            print(said, file=sys.stderr, flush=True)
     return state
 
 

@@ -18,12 +18,19 @@ LEAST_STALL = 60.0
 """Seconds without a sign of progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
 
 
+UNKNOWN_STEP = 20.0
+"""Seconds that a step may take before the run has shown how long its steps are."""
+
+
 def stands_still(progress: Progress | None, seconds: float) -> bool:
     """True if so many seconds without a sign of progress are more than 30 of the run's own steps, and more than its
     evaluations and checkpoints explain. The supervisor asks, since it watches all the time; others read its pulse."""
     if progress is None:
         return False
-    step, others = progress.recent_step_seconds or 0.0, (progress.evaluation_seconds, progress.checkpoint_seconds)
+    step, others = (
+        progress.recent_step_seconds or UNKNOWN_STEP,
+        (progress.evaluation_seconds, progress.checkpoint_seconds),
+    )
     return seconds > max(LEAST_STALL, 30 * step, *(3 * other for other in others))
 
 

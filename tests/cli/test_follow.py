@@ -234,3 +234,22 @@ def test_status_and_sources_show_the_intervals_of_the_table(tmp_path: Path) -> N
         assert row.strata[0].difference and row.strata[0].difference.interval() == pytest.approx(row.interval)
         assert model["model"] == row.model and model["interval"] == list(row.interval)
         assert f"{row.title}  +1.00 % {interval_words(row.interval)}" in status_as_text(state, None).splitlines()
+
+
+def test_paused_runs_are_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "paused"})
+    slept: list[float] = []
+
+    def later(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:  # somebody resumes it, and it ends
+            bring_to(workspace, campaign, "amn", "expanded", state="finished", heldout=True)
+            write_report(workspace, campaign.id)
+
+    monkeypatch.setattr("lvmtui.cli.follow.time.sleep", later)
+    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 0
+    out, err = capsys.readouterr()
+    assert err.count("the runs are paused; ") == 1 and "resume all" in err
+    assert out.splitlines()[-1].startswith("VERDICT ")

@@ -16,6 +16,7 @@ from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import TrivialRow
 from tests.ui.draw.test_board import look, text
 from tests.ui.showcase import end, middle
+from tests.verdict.tables import two_contexts
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,11 @@ def test_the_time_a_waiting_job_will_take_is_not_called_its_work(tmp_path: Path)
 
 def text_of(line: tuple[tuple[str, str], ...]) -> str:
     return "".join(piece for piece, _ in line)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_context_has_its_own_bar_on_a_small_screen(over: Snapshot, width: int) -> None:
+    several = dataclasses.replace(over, table=two_contexts())
+    lines = text(verdict_view(several, several.runs[0].name, "rank", width, 20)).splitlines()
+    bars = [line.split("@")[1].split()[:2] for line in lines if "recency" in line and "better" not in line]
+    assert bars == [["10", ".5247"], ["5", ".5068"]]
