@@ -109,8 +109,8 @@ def _with_own(options: Options, own: Own, named: Mapping[str, str]) -> Options:
     if not set(models) & own.trainers.keys():  # trainers stand beside the models unless these say which
         models = (*models, *own.trainers)
     recipes = (*OPTIONS["recipe"].choices, *own.recipes)
-    asked = [(options.recipe, named.get("recipe", "--recipe")), *((m.recipe, m.where) for m in own.models.values())]
-    for name, of in asked:
+    asked = [(m.recipe, f"{m.where}: recipe") for m in own.models.values()]
+    for name, of in [(options.recipe, named.get("recipe", "--recipe")), *asked]:
         if name and name not in recipes:
             raise unknown(of, name, recipes)
     return replace(options, models=models, own=own)
