@@ -47,7 +47,7 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
 def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing; `over`: nothing goes on any more.
+    `phases`: what the runs are doing, but for those that a retry cannot help; `over`: nothing goes on any more.
     """
     steps = []
     if not over:
