@@ -114,15 +114,12 @@ def script(place: Place, threads: int) -> str:
     ]
     variables = {RUN_MARK: path, **thread_environment(threads)}
     setup = settings.get("setup", ())
-    told = SETUP_ENDED.format(log=shlex.quote(f"{path}/train.log"), code=NO_SETUP)
+    told = shlex.quote(SETUP_ENDED.format(log=shlex.quote(f"{path}/train.log"), code=NO_SETUP))
+    before = ('echo "the setup lines of job $SLURM_JOB_ID"', f"trap {told} EXIT")
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in map(_quoted, asked)),
-        *(
-            ['echo "the setup lines of job $SLURM_JOB_ID"', f"trap {shlex.quote(told)} EXIT", *setup, "trap - EXIT"]
-            if setup
-            else ()
-        ),
+        *((*before, *setup, "trap - EXIT") if setup else ()),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
