@@ -21,7 +21,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, cosine_of, finite, peak, scored
+from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, verdict
 
@@ -244,11 +244,13 @@ def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
 
 def _unfit(state: CampaignState, comparison: Comparison, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
-    found = []
+    found: dict[tuple[ArmName, str], list[Finding]] = {}
     for pair in comparison.pairs:
         for arm, run in zip(ARMS, (pair.baseline_run, pair.expanded_run), strict=True):
-            found += [f"{_label(state, arm)} {f.words}" for f in health.get(run, ()) if f.kind in UNFIT]
-    return list(dict.fromkeys(found))
+            for finding in health.get(run, ()):
+                if finding.kind in UNFIT:
+                    found.setdefault((arm, finding.kind), []).append(finding)
+    return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------
