@@ -12,9 +12,11 @@ from typing import get_args
 import pytest
 
 from lvmtui import orders
+from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import Campaign, read_campaign_intent
 from lvmtui.formats.intent import Intent, Want, read_intent, write_intent
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.user_code import OwnModel, UserCode
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.status import PHASES, Order, Phase, Status
@@ -301,3 +303,19 @@ def test_an_order_that_cannot_be_written(bench: Bench, monkeypatch: pytest.Monke
     views[0].folder.path.rmdir()
     with pytest.raises(UserError, match="cannot be written"):
         orders.pause(views)
+
+
+def test_an_order_that_changes_nothing_starts_no_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Workspace] = []
+    monkeypatch.setattr("lvmtui.cli.orders.ensure_supervisor", started.append)
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",))
+    for arm in ARMS:
+        bring_to(workspace, campaign, "amn", arm, state="finished")
+    report = workspace.campaign(campaign.id).report
+    report.write_text("written\n")
+    given = ["pause", "all", "--workspace", str(tmp_path)]
+    assert main(given) == 0 and not started
+    other = make_campaign(workspace, models=("gru",), stamp="20261123_000000")
+    bring_to(workspace, other, "gru", "baseline", state="paused")
+    assert main(["resume", "gru/8k", "--workspace", str(tmp_path)]) == 0 and started == [workspace]

@@ -1,7 +1,7 @@
 """`python -P -m trainers.check_model REQUEST ANSWER`: build a user's model and take steps on random windows.
 
 It runs while a campaign is planned, in a process of its own: what a model does to this process harms nobody. The
-request and the answer are JSON files. Each check says what it found in one line with the user's own file and line.
+request and the answer are JSON files. Each check says what it found in one line that names the user's own file.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def check_loss(request: Trial, loss: Any) -> TrialResult:
     if not math.isfinite(value.item()):
         raise UserError(f"{request.source}: the loss of random vectors is {value.item()}")
     value.backward()  # type: ignore[no-untyped-call]
-    if raw.grad is None or not raw.grad.isfinite().all():
-        raise UserError(f"{request.source}: no finite gradient reaches the output")
+    if raw.grad is None or not raw.grad.isfinite().all() or not raw.grad.any():
+        raise UserError(f"{request.source}: the gradient at the output is missing, zero or not finite")
     return TrialResult()
 
 
@@ -98,6 +98,8 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     spoilt = [n for n, p in first.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
     if spoilt:
         raise UserError(f"{source}: the gradient of {spoilt[0]} is not finite")
+    if not any(p.grad is not None and p.grad.any() for p in first.parameters()):
+        raise UserError(f"{source}: every gradient is exactly zero, so it never learns; is its output always zero?")
     for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
         if not torch.equal(a, b):
             raise UserError(

@@ -86,13 +86,13 @@ def outcome_of(campaign: str, table: Table) -> CampaignOutcome:
 
 
 def result_rows(table: Table) -> list[tuple[str, ...]]:
-    """A title row, a row for each model, and one for the best trivial baseline."""
+    """A title row, a row for each model, and one for the best trivial baseline of each context."""
     rows: list[tuple[str, ...]] = [("model", *table.labels, "change", "95 % interval", "verdict")]
     for row in table.rows:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
         change, interval = words.percent(row.change), interval_words(row.interval)
         rows.append((row.title, *cosines, change, interval, row.verdict.words))
-    for best in table.trivial[:1]:
+    for best in table.best_trivial:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
         rows.append((best.title, *cosines, "", "", "without training a network"))
     return rows

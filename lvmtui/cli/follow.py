@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
-from lvmtui.cli.status import GAIN, progress_line, rows_of
+from lvmtui.cli.status import GAIN, progress_line, rows_of, standing
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -43,7 +43,7 @@ COLOURS = {"running": "green", "done": "bold", "failed": "red", "alarm": "red", 
 
 
 def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
-    """Show the campaign until it is settled and its report is there. Returns the command's exit code.
+    """Show the campaign until all its runs are over and its report is there. Returns the command's exit code.
 
     Ctrl-C leaves; the runs go on.
     """
@@ -53,34 +53,36 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     try:
         plain = headless or not console.is_terminal
         state = _lines(reader) if plain else _table(reader, console)
-        report = state.finished and _await_report(workspace, reader, state)
+        report = _await_report(workspace, reader, state)
     except KeyboardInterrupt:
         told = leave(workspace, f"the runs go on; come back with '{program()}'")
         print(f"\n{told}", file=sys.stderr)
         return 130
     if report:
         print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))
-    elif state.finished:
-        print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     else:
-        print(f"runs are paused; '{program()} resume all' continues them", file=sys.stderr)
+        print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     for view in state.runs:
         if view.status.phase is not Phase.FINISHED:
             print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
-    if state.finished:
-        sys.stderr.flush()
-        print(outcome_of(state.campaign.id, Judgement(state).table).line)
+    sys.stderr.flush()
+    print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
-    """The state every `EVERY` seconds, the settled one last."""
+    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for."""
     while True:
         state = reader.refresh()
         yield state
-        if state.settled:
+        if state.finished:
             return
         time.sleep(EVERY)
+
+
+def _paused(state: CampaignState) -> str:
+    """What to do where nothing goes on by itself; empty where something does."""
+    return f"the runs are paused; '{program()} resume all' continues them" if state.settled else ""
 
 
 def _table(reader: CampaignReader, console: Console) -> CampaignState:
@@ -98,19 +100,24 @@ def live_table(state: CampaignState, height: int) -> Group:
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
     table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
     rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
+    supervisor = supervisor_of(state.dir.workspace)
+    below = standing(state, supervisor)
     urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
-    shown = sorted(urgent[: max(1, height - AROUND)])
+    shown = sorted(urgent[: max(1, height - AROUND - len(below))])
     for row, view in (rows[i] for i in shown):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
     more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
-    return Group(Text(progress_line(state, eta)), table, Text(more or GAIN, style="dim"))
+    about = _paused(state) or more or GAIN
+    last = (Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (about, *below))
+    return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
     """A line for every change of a run and every evaluation."""
     shown: dict[str, tuple[Phase, int]] = {}
+    said = ""
     for state in _states(reader):
         news: list[tuple[float, str]] = []
         for view in state.runs:
@@ -127,6 +134,9 @@ def _lines(reader: CampaignReader) -> CampaignState:
             shown[name] = (view.status.phase, len(evaluations))
         for when, text in sorted(news, key=itemgetter(0)):  # what happened before is printed in its order too
             print(words.clock(when, seconds=True), text, flush=True)
+        before, said = said, "" if state.finished else _paused(state)
+        if said and not before:
+            print(said, file=sys.stderr, flush=True)
     return state
 
 

@@ -31,8 +31,7 @@ def retry(given: argparse.Namespace) -> int:
 def _order(given: argparse.Namespace, order: Callable[[Sequence[RunView]], list[str]]) -> int:
     state = campaign_now(given)
     print("\n".join(order(orders.select(state, given.runs))))
-    ensure_supervisor(state.dir.workspace)
-    return ExitCode.OK
+    return _obeyed(given)
 
 
 def queue(given: argparse.Namespace) -> int:
@@ -43,5 +42,12 @@ def queue(given: argparse.Namespace) -> int:
         print(orders.set_jobs(state, given.jobs))
     if given.first:
         print(orders.set_order(state, orders.select(state, given.first)))
-    ensure_supervisor(state.dir.workspace)
+    return _obeyed(given)
+
+
+def _obeyed(given: argparse.Namespace) -> int:
+    """See to a supervisor, if the orders have left it something to do."""
+    state = campaign_now(given)
+    if state.needs_supervisor:
+        ensure_supervisor(state.dir.workspace)
     return ExitCode.OK

@@ -169,7 +169,12 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     lines += [] if foreign and all(foreign) else ["", *textwrap.wrap(GAIN + (BARE if any(foreign) else ""), columns)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
-    lines += ["", f"change from {small} to {large}", *changes, ""]
+    return "\n".join([*lines, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor)])
+
+
+def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
+    """What cannot be known or done now, and who supervises. A line each."""
+    lines = []
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
     if state.trouble and supervisor:
@@ -182,7 +187,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
         lines.append("no supervisor: the report is not written; 'lvmtui attach' starts one that writes it")
     else:
         lines.append("no supervisor: nothing that waits is started; 'lvmtui attach' starts one")
-    return "\n".join(lines)
+    return lines
 
 
 def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[str, Any]:

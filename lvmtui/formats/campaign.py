@@ -119,6 +119,11 @@ class Campaign:
         """Vectors in the context of one of `models`."""
         return int(model.rpartition("@")[2]) if self.contexts else self.context
 
+    @property
+    def context_words(self) -> str:
+        """How many vectors a context has: `5`; among several `5 or 20`."""
+        return " or ".join(map(str, self.contexts or (self.context,)))
+
     def with_shorter(self, model: str) -> str | None:
         """The same model with the next shorter context."""
         name = model.rpartition("@")[0]

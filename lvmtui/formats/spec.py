@@ -16,6 +16,9 @@ USUAL_CONTEXT = 5
 LONGEST_CONTEXT = 128
 BUNDLED = "bundled"
 """In place of a file name: the Wikipedia vectors that come with the program."""
+TABLE_FILES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
+VECTOR_FILES = (".npz", ".npy", *TABLE_FILES)
+"""How names of files with vectors end."""
 ArmName = str
 """Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[ArmName, ArmName] = ("baseline", "expanded")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lvmtui.formats.spec import BUNDLED
+from lvmtui.formats.spec import BUNDLED, VECTOR_FILES
 from lvmtui.planning.options import KEYS, OPTIONS, Option, Options
 from lvmtui.planning.own_tables import TABLES, Own, read_own, with_sources
 from lvmtui.supervisor.engine import kind as engine_kind
@@ -48,7 +48,7 @@ def read_campaign_file(path: Path) -> Given:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); name a campaign file (TOML)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        if path.suffix in (".npz", ".npy"):
+        if path.suffix in VECTOR_FILES:
             raise UserError(
                 f"{path}: vectors, not a campaign file; name two such files with --baseline and --expanded"
             ) from None
@@ -109,8 +109,8 @@ def _with_own(options: Options, own: Own, named: Mapping[str, str]) -> Options:
     if not set(models) & own.trainers.keys():  # trainers stand beside the models unless these say which
         models = (*models, *own.trainers)
     recipes = (*OPTIONS["recipe"].choices, *own.recipes)
-    asked = [(options.recipe, named.get("recipe", "--recipe")), *((m.recipe, m.where) for m in own.models.values())]
-    for name, of in asked:
+    asked = [(m.recipe, f"{m.where}: recipe") for m in own.models.values()]
+    for name, of in [(options.recipe, named.get("recipe", "--recipe")), *asked]:
         if name and name not in recipes:
             raise unknown(of, name, recipes)
     return replace(options, models=models, own=own)

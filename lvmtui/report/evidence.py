@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lvmtui.formats.results import LEAST_DF, STRATA, Population, Skill
+from lvmtui.formats.results import LEAST_DF, STRATA, ContextGain, Population, Skill
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
@@ -17,6 +17,7 @@ from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
     interval_words,
+    of_context,
     population_words,
     stratum_change,
     the_trivial,
@@ -201,6 +202,13 @@ def _contexts(report: Report) -> list[Block]:
     found = [(comparison.model, gain) for comparison in report.comparisons for gain in comparison.contexts]
     if not found:
         return []
+
+    def skills(model: str, gain: ContextGain) -> list[Skill]:
+        """Of the shorter and of the longer context."""
+        both = [report.table.row(f"{model.partition('@')[0]}@{n}") for n in (gain.shorter, gain.context)]
+        return [skill for row in both if row and (skill := row.cell(gain.arm).skill)]
+
+    names = dict.fromkeys(trivial_title(skill.against) for model, gain in found for skill in skills(model, gain))
     rows: list[list[Text]] = [
         [
             report.title_of(model).partition("@")[0],  # `GRU` of `GRU@20`
@@ -209,6 +217,8 @@ def _contexts(report: Report) -> list[Block]:
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
             signed(gain.difference.value),
             cosine_interval(gain.difference),
+            ARROW.join(cosine(skill.cosine) for skill in skills(model, gain)),
+            ARROW.join(signed(skill.gain.value) for skill in skills(model, gain)),
         ]
         for model, gain in found
     ]
@@ -216,10 +226,16 @@ def _contexts(report: Report) -> list[Block]:
         Heading("Longer contexts on the same targets", 3),
         Paragraph(
             "Held-out cosine of the same model with two contexts, trained on the same arm and judged on the same "
-            f"targets: those with {report.campaign_facts.context} vectors before them in their article. The intervals "
-            "are for each row alone; among many rows some exclude zero by chance."
+            f"targets: those with {report.campaign_facts.context} vectors before them in their article. The best "
+            "trivial baseline of each context stands beside it: what it gains needs no network, and a network profits "
+            "from more context only as far as its gain over that baseline grows. The intervals are for each row "
+            "alone; among many rows some exclude zero by chance."
         ),
-        table(["model", "trained on", "context", "cosine", "change", "95 % interval"], rows, right=range(3, 5)),
+        table(
+            ["model", "trained on", "context", "cosine", "change", "95 % interval", " or ".join(names), "gain over it"],
+            rows,
+            right=range(3, 5),
+        ),
     ]
 
 
@@ -229,13 +245,13 @@ OFFSETS = ("5 before", "4 before", "3 before", "2 before", "last", "next", "2nd 
 
 def _forward(report: Report) -> list[Block]:
     """Whether the expanded models predict what comes next: cosines along the article, order, roll-out."""
-    found = [(row.title, row.expanded.forward) for row in report.table.rows if row.expanded.forward]
+    found = [(row, of) for row in report.table.rows if (of := row.expanded.forward)]
     if not found:
         return []
     _, first = found[0]
-    same = all(of.against == first.against and of.trivial == first.trivial for _, of in found)
-    lines = [(title, of.scores) for title, of in found]
-    lines += [(trivial_title(first.against), first.trivial)] if same else []
+    lines = [(row.title, of.scores) for row, of in found]
+    trivial = dict.fromkeys((trivial_title(of_context(of.against, row.context)), of.trivial) for row, of in found)
+    lines += trivial if len(dict(trivial)) == len(trivial) else []  # not where a model lacks a fold of the others
 
     def figures(values: Iterable[float]) -> list[str]:
         return [cosine(value, 3) for value in values]

@@ -73,7 +73,7 @@ def _missing(report: Report) -> list[Block]:
 
 
 def _ranking(report: Report) -> list[Block]:
-    """One row per model, then their average, and the best trivial baseline for comparison."""
+    """One row per model, then their average, and for comparison the best trivial baseline of each context."""
     whole = report.table
     primary = whole.primary if len(whole.rows) > 1 else None
     average = primary.estimate.interval() if primary else None
@@ -86,8 +86,7 @@ def _ranking(report: Report) -> list[Block]:
         change, label = primary.estimate.value, f"average of {len(primary.models)}"
         bar = [_bar(scale, change, average)] if scale else []
         rows.append(["–", "", label, "", "", percent(change), interval_words(average), primary.verdict.words, *bar])
-    if whole.trivial and not whole.histories:
-        best = whole.trivial[0]
+    for best in whole.best_trivial if not whole.histories else ():
         figures = [cosine(best.baseline), cosine(best.expanded)]
         rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
     return [
@@ -127,15 +126,14 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
             f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
             "its history. No medals: these figures prove nothing."
         ]
-    plan = report.campaign_facts
     windows = next((row.estimate.windows for row in whole.ranked if row.estimate), report.heldout.windows)
     number = f"{windows:,} " if windows else ""
     if whole.judge_on != "both":
         number += f"({population_words(whole.judge_on, base)}) "
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
-        f"{number}held-out windows ({plan.context} consecutive vectors and the one that follows, which no run trained "
-        "or validated on).",
+        f"{number}held-out windows ({report.campaign_facts.context_words} consecutive vectors and the one that "
+        f"follows, which no run trained or validated on); {whole.weights}.",
         f"Change is the difference in percent of {base}."
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]

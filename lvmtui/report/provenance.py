@@ -36,7 +36,7 @@ def _data(report: Report) -> list[Block]:
         ["windows left out", *(_or_dash(arm.dropped_windows if known else None) for arm in arms)],
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
-    said = [f"A window is {plan.context} consecutive vectors of {plan.dim:,} numbers and the vector that follows."]
+    said = [f"A window is {plan.context_words} consecutive vectors of {plan.dim:,} numbers and the one that follows."]
     if data and len(data.files) == 2:
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])

@@ -20,7 +20,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import hits_of, trivial_words
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, listed, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, Word, listed, of_context, population_words, scarcity, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -191,27 +191,32 @@ def _retrieval(table: Table) -> str:
 
 
 def _skills(table: Table) -> str:
-    skilled = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
-    groups: dict[str, list[str]] = {}
+    """Each model against the trivial baseline of its own context."""
+    beside: dict[str, dict[str, list[str]]] = {}
     words = {"better": "better", "no better": "no better", "below": "worse"}
-    for row, skill in skilled:
-        unknown = f"unknown (too few {scarcity(skill.gain)})"
-        groups.setdefault(words.get(row.expanded.skill_words, unknown), []).append(row.title)
-    best = max((skill for _, skill in skilled), key=lambda skill: skill.cosine)
-    said = [f"{listed(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in groups.items()]
-    return f"With {table.labels[1]}, against {the_trivial(best.against)} ({cosine(best.cosine)}): {'; '.join(said)}."
+    for row in table.rows:
+        if skill := row.expanded.skill:
+            trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
+            word = words.get(row.expanded.skill_words, f"unknown (too few {scarcity(skill.gain)})")
+            beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
+    said = [
+        f"{trivial}: "
+        + "; ".join(f"{listed(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in groups.items())
+        for trivial, groups in beside.items()
+    ]
+    return f"With {table.labels[1]}, {'; '.join(said)}."
 
 
 def _forward(table: Table) -> str:
     """For each arm: what is gained at the next vector and at the last, and who gains nothing, or ignores order."""
     said = []
     for arm in ARMS:
-        known = [(row.title, cell.forward) for row in table.rows if (cell := row.cell(arm)).forward]
-        found = [(title, of) for title, of in known if of]
-        if not found:
+        rows = [(row, of) for row in table.rows if (of := row.cell(arm).forward)]
+        if not rows:
             continue
+        found = [(row.title, of) for row, of in rows]
         nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
-        against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in found))
+        against = " or ".join(dict.fromkeys(the_trivial(of_context(of.against, row.context)) for row, of in rows))
         words = (
             f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: {_range(nexts)} "
             f"with the next vector, {_range(lasts)} with the last context vector"

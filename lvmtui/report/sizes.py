@@ -11,7 +11,7 @@ from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
 from lvmtui.report.blocks import Block, Figure, Heading, Text, bullets, table
 from lvmtui.report.curves import file_stem
 from lvmtui.system.numbers import cosine, percent
-from lvmtui.verdict.words import listed, trivial_title, worth_words
+from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
 
 ALL = "learning_curves.svg"
 """The picture of all models."""
@@ -68,7 +68,7 @@ def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> 
     longest = next(one for one in _longest_first(curve) if one.context == context)
     best = {p.label: p for p in longest.points}
     shown = [best[label].trivial if label in best else None for label in labels]
-    names = dict.fromkeys(trivial_title(p.against + context) for p in longest.points if p.against)
+    names = dict.fromkeys(trivial_title(of_context(p.against, context)) for p in longest.points if p.against)
     known = any(value is not None for value in shown)
     return [f"best trivial ({', '.join(names)})", *map(cosine, shown), "", ""] if known else []
 

@@ -18,12 +18,19 @@ LEAST_STALL = 60.0
 """Seconds without a sign of progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
 
 
+UNKNOWN_STEP = 20.0
+"""Seconds that a step may take before the run has shown how long its steps are."""
+
+
 def stands_still(progress: Progress | None, seconds: float) -> bool:
     """True if so many seconds without a sign of progress are more than 30 of the run's own steps, and more than its
     evaluations and checkpoints explain. The supervisor asks, since it watches all the time; others read its pulse."""
     if progress is None:
         return False
-    step, others = progress.recent_step_seconds or 0.0, (progress.evaluation_seconds, progress.checkpoint_seconds)
+    step, others = (
+        progress.recent_step_seconds or UNKNOWN_STEP,
+        (progress.evaluation_seconds, progress.checkpoint_seconds),
+    )
     return seconds > max(LEAST_STALL, 30 * step, *(3 * other for other in others))
 
 
@@ -82,9 +89,9 @@ class PulseReader:
         return self.pulse
 
 
-def silence_of(pulse: Pulse | None, engine: str, now: float) -> str:
-    """Why an engine tells nothing, and since when, for people; empty if it does, or if nobody had to ask. Pure."""
-    answer = pulse.engines.get(engine) if pulse else None
+def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:
+    """Why a campaign's engine tells nothing, and since when; empty if it does, or if nobody had to ask. Pure."""
+    answer = pulse.engines.get(campaign) if pulse else None
     if answer is None or not answer.fault:
         return ""
     return f"not known for {words.duration(max(0.0, now - answer.time))}: {answer.fault}"
@@ -105,7 +112,7 @@ def life_of_job(
     if pulse is None or now - pulse.time > STALE:
         asked = f" since {words.date(pulse.time)}" if pulse else ""
         return (Life.UNSEEN if open_end else Life.NONE), f"nobody has asked {engine.capitalize()}{asked}"
-    if silent := silence_of(pulse, engine, now):
+    if silent := silence_of(pulse, run.spec.campaign, now):
         return (Life.UNSEEN if open_end else Life.NONE), silent
     if job is not None:
         if job.waiting:

@@ -24,7 +24,7 @@ from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doub
 from lvmtui.verdict.health import Finding, finite, health_of
 from lvmtui.verdict.rows import Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
-from lvmtui.verdict.words import Word, chances, interval_words, verdict
+from lvmtui.verdict.words import Word, chances, interval_words, of_context, verdict
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
@@ -264,27 +264,22 @@ def _key(row: Row) -> tuple[float, float]:
 
 
 def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) -> tuple[TrivialRow, ...]:
-    """Cosines with the weights of the comparisons, as soon as there is one; before that the plain means."""
-    campaign = state.campaign
+    """Weighted as the comparisons are, as soon as there is one; before that the plain means."""
+    compared = any((scores := row.cell(arm).scores) and scores.trivial for row in rows for arm in ARMS)
+
+    def plain(model: str, arm: ArmName) -> dict[str, float]:
+        runs = [v.planned.run for v in state.runs if (v.planned.model, v.planned.arm) == (model, arm)]
+        baselines = next((found for run in runs if (found := trivial.get(run))), None)
+        return {name: score.cosine for name, score in baselines.scores.items()} if baselines else {}
 
     def cosines(arm: ArmName) -> dict[str, float]:
         """By name, over all contexts; a predictor that depends on the context has one row for each of several."""
         found: dict[str, float] = {}
-        for context in campaign.contexts or (campaign.context,):
-            for name, value in of_context(arm, context).items():
-                differs = campaign.contexts and name not in ("copy_last", "constant_mean")
-                found[f"{name}@{context}" if differs else name] = value
+        for row in rows:
+            scores = row.cell(arm).scores
+            known = (scores.trivial if scores else {}) if compared else plain(row.model, arm)
+            found = {of_context(name, row.context): value for name, value in known.items()} | found
         return found
-
-    def of_context(arm: ArmName, context: int) -> dict[str, float]:
-        mine = [row for row in rows if campaign.context_of(row.model) == context]
-        judged = next((s.trivial for row in mine if (s := row.cell(arm).scores) and s.trivial), None)
-        if judged is not None:
-            return judged
-        planned = [view.planned for view in state.runs if view.planned.arm == arm]
-        runs = [p.run for p in planned if campaign.context_of(p.model) == context]
-        baselines = next((found for run in runs if (found := trivial.get(run))), None)
-        return {name: score.cosine for name, score in baselines.scores.items()} if baselines else {}
 
     by_arm = {arm: cosines(arm) for arm in ARMS}
     names = dict.fromkeys(name for known in by_arm.values() for name in known)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
-from lvmtui.formats.spec import ArmName
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
@@ -15,6 +15,7 @@ from lvmtui.verdict.words import (
     Verdict,
     Word,
     cosine_interval,
+    of_context,
     scarcity,
     skill_words,
     the_trivial,
@@ -184,6 +185,11 @@ class Row:
         """`improved, minor (+1.54 %)`; for a history the change alone."""
         return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
 
+    @property
+    def context(self) -> str:
+        """`@20` of a model with one of several contexts; else empty."""
+        return "".join(self.model.partition("@")[1:])
+
     def cell(self, arm: ArmName) -> ArmCell:
         return self.baseline if arm == "baseline" else self.expanded
 
@@ -193,12 +199,17 @@ class TrivialRow:
     """A trivial baseline on the same windows."""
 
     name: str
+    """`recency_mean`; of one of several contexts, where it depends on it, `recency_mean@20`."""
     baseline: float | None
     expanded: float | None
 
     @property
     def title(self) -> str:
         return trivial_title(self.name)
+
+    def is_of(self, context: str) -> bool:
+        """True if models with this context, `@20` or empty, are held against it."""
+        return self.name == of_context(self.name.partition("@")[0], context)
 
 
 @dataclass(frozen=True)
@@ -273,6 +284,20 @@ class Table:
     def histories(self) -> bool:
         """True if every figure comes from histories of earlier runs."""
         return bool(self.rows) and all(row.history for row in self.rows)
+
+    @property
+    def weights(self) -> str:
+        """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
+        if self.cap is None or not any(row.cell(arm).scores for row in self.rows for arm in ARMS):
+            return "every window weighs the same"
+        return f"an article counts for at most {self.cap} of them"
+
+    @property
+    def best_trivial(self) -> tuple[TrivialRow, ...]:
+        """What a network must beat: of each context the best trivial baseline."""
+        contexts = dict.fromkeys(row.context for row in self.rows)
+        first = [next((row for row in self.trivial if row.is_of(at)), None) for at in contexts]
+        return tuple(row for row in self.trivial if row in first)
 
     def with_word(self, *words: Word) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict.word in words)

@@ -231,6 +231,13 @@ TRIVIAL_TITLES = {
 """In the order they are shown."""
 WITHOUT_ARTICLE = frozenset({"copy_last", "ridge"})
 """Names of methods; the others are things."""
+ALIKE_IN_ALL = frozenset({"copy_last", "constant_mean"})
+"""They do not depend on how long the context is."""
+
+
+def of_context(name: str, context: str) -> str:
+    """The name of the trivial baseline of one of several contexts, `recency_mean@20`; `context`: `@20`, or empty."""
+    return name if name in ALIKE_IN_ALL else name + context
 
 
 def trivial_title(name: str) -> str:
@@ -247,7 +254,7 @@ def short_trivial(name: str) -> str:
 
 def the_trivial(name: str) -> str:
     """Its name within a sentence: `the recency mean`, `copy-last`."""
-    return trivial_title(name) if name in WITHOUT_ARTICLE else f"the {trivial_title(name)}"
+    return trivial_title(name) if name.partition("@")[0] in WITHOUT_ARTICLE else f"the {trivial_title(name)}"
 
 
 # Terms ----------------------------------------------------------------------------------------------------------------

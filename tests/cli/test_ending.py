@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
-from lvmtui.cli.ending import read_ending
+from lvmtui.cli.ending import read_ending, result_rows
 from lvmtui.formats.paths import Workspace
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
@@ -16,6 +16,7 @@ from lvmtui.verdict.ranking import Judgement
 from tests.factory import bring_to, make_campaign
 from tests.ui.showcase import end, middle
 from tests.verdict.scenes import state_of
+from tests.verdict.tables import two_contexts
 
 
 def ending(root: Path) -> list[str]:
@@ -81,3 +82,11 @@ def test_the_answer_is_that_of_the_judge(tmp_path: Path) -> None:
     state = state_of(workspace, campaign)
     said = " ".join(read_ending(workspace, state, "lvmtui", 100).split())
     assert said.startswith(answer(Judgement(state).table))
+
+
+def test_every_context_has_a_row_of_its_best_trivial_baseline() -> None:
+    rows = result_rows(two_contexts())
+    assert [row[:3] for row in rows[3:]] == [
+        ("recency mean@10", ".5247", ".5247"),
+        ("recency mean@5", ".5068", ".5068"),
+    ]

@@ -76,6 +76,14 @@ FAULTS = {
         GOOD.replace("    def forward", "        self.spare = nn.Linear(2, 2)\n    def forward"),
         "no gradient reaches spare.weight, spare.bias",
     ),
+    "output of zero": (
+        GOOD.replace("return self.line(x.flatten(1))", "return self.line(x.flatten(1)) * 0"),
+        "every gradient is exactly zero",
+    ),
+    "dead": (
+        GOOD.replace("return self.line(x.flatten(1))", "return (self.line(x.flatten(1)) - 100).relu()"),
+        "every gradient is exactly zero",
+    ),
     "noise": (
         GOOD.replace("x.flatten(1))", "x.flatten(1)) + torch.randn(1)"),
         "evaluated twice, it predicts differently",
@@ -118,6 +126,11 @@ def test_faults_are_said_in_one_line(tmp_path: Path, case: str) -> None:
     assert not Path("/tmp/lvmtui_own_stray").exists()
 
 
+def test_a_last_layer_that_starts_at_zero_is_no_fault(tmp_path: Path) -> None:
+    source = GOOD.replace("    def forward", "        nn.init.zeros_(self.line.weight)\n    def forward")
+    assert answer(tmp_path, source.replace("context, dim)\n", "context, dim, bias=False)\n")).fault == ""
+
+
 def test_frozen_parameters_are_no_fault(tmp_path: Path) -> None:
     source = GOOD.replace(
         "    def forward", "        self.spare = nn.Linear(2, 2).requires_grad_(False)\n    def forward"
@@ -137,6 +150,7 @@ LOSS = "def Model(output, target):\n    return (output - target).pow(2).mean()\n
         (LOSS.replace(".mean()", ".mean().item()"), "returned float"),
         (LOSS.replace(".mean()", ".mean() / 0"), "the loss of random vectors is inf"),
         (LOSS.replace("output - target", "output.detach() - target"), "mine.py"),
+        (LOSS.replace(".mean()", ".mean() * 0"), "the gradient at the output is missing, zero"),
     ],
 )
 def test_a_loss_is_tried_too(tmp_path: Path, source: str, words: str) -> None:

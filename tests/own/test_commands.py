@@ -104,7 +104,7 @@ def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> Non
         "import time\nfor e in range(1, 1000):\n    print(f'epoch {e} val 0.5', flush=True); time.sleep(0.05)\n"
     )
     command = f"{sys.executable} train.py"
-    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=25)}
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=8)}
     assert found["events"].works and found["cancel"].works
     assert not found["leave"].works and "memory stays taken" in found["leave"].words
     assert not found["predictions"].works

@@ -75,7 +75,7 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
         ('[models.m]\nfile = "m.py:M"\nwidth = 3', "key 'width' is not known"),
         ('[models.m]\nfile = "m.py:M"\noptions = { a = [1] }', "options: must be a table of numbers"),
         ('[models.m]\nfile = "m.py:M"\nrate = "fast"', "rate: 'fast' is not a number above 0"),
-        ('[models.m]\nfile = "m.py:M"\nrecipe = "mine"', "[models.m] 'mine' is not known"),
+        ('[models.m]\nfile = "m.py:M"\nrecipe = "mine"', "[models.m]: recipe 'mine' is not known"),
         ('[recipes.tuned]\nbased_on = "tuned"', "'tuned' is one of the built-in recipes"),
         ('[recipes.a]\nbased_on = "b"', "based_on 'b' is not known"),
         ('[recipes.a]\nschedule = "linear"', "schedule 'linear' is not known"),

@@ -14,7 +14,7 @@ import pytest
 
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.results import Estimate
+from lvmtui.formats.results import ContextGain, Estimate
 from lvmtui.models import MODELS
 from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import read_report, write_report
@@ -24,7 +24,8 @@ from lvmtui.verdict.words import the_trivial
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, Curve
 from tests.report.made_campaigns import UP, section
-from tests.verdict.scenes import NOW, finished, report_of, state_of, words
+from tests.verdict.scenes import NOW, finished, read_table, report_of, state_of, words
+from tests.verdict.tables import two_contexts
 
 
 def first_page(md: str) -> str:
@@ -303,3 +304,29 @@ def test_all_five_models_have_their_names(tmp_path: Path) -> None:
     assert [row.title for row in sorted(report.table.rows, key=lambda r: MODELS.index(r.model))] == [
         "AMN", "LSTM", "GRU", "Transformer", "GraphMERT-LVM",
     ]  # fmt: skip
+
+
+def test_of_several_contexts_each_stands_beside_its_own_trivial_baseline(tmp_path: Path) -> None:
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,)))
+    gain = ContextGain("expanded", 10, 5, 0.5296, 0.5181, Estimate(0.0115, 0.001, 30, 2000, 60, 40), (1,))
+    several = replace(
+        report,
+        table=replace(two_contexts(), cap=20),
+        campaign_facts=replace(report.campaign_facts, context=10, contexts=(5, 10)),
+        comparisons=(replace(report.comparisons[0], model="amn@10", contexts=(gain,)),),
+    )
+    md = markdown(page_of(several))
+    rows = [line for line in md.splitlines() if "@" in line]
+    assert [row.split("|")[3].strip() for row in rows[:4]] == ["AMN@5", "AMN@10", "recency mean@10", "recency mean@5"]
+    assert "A window is 5 or 10 consecutive vectors" in section(md, "Data")
+    assert "(5 or 10 consecutive vectors and" in md and "; an article counts for at most 20 of them." in md
+    longer = [cell.strip() for cell in section(md, "Longer contexts on the same targets").splitlines()[-2].split("|")]
+    assert longer[-3:-1] == [".5068 → .5247", "+.0113 → +.0049"], "what the recency mean gains, and the network over it"
+
+
+def test_the_first_page_says_how_windows_are_weighed(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={(m, "expanded"): "failed" for m in UP})
+    capped = replace(
+        report_of(workspace, campaign)[0], table=replace(read_table(state_of(workspace, campaign)), cap=20)
+    )
+    assert "; every window weighs the same." in first_page(markdown(page_of(capped))), "nothing is compared"

@@ -14,6 +14,7 @@ from lvmtui.report.questions import questions, rank_correlation
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Word
 from tests.report.rows import COSTS, MODELS, answers, row, table, with_hits, with_skill
+from tests.verdict.tables import two_contexts
 
 
 def test_a_perfect_order_of_five_is_the_least_that_carries_it() -> None:
@@ -124,3 +125,11 @@ def test_any_table_is_answered_in_whole_sentences(given_rows: list[tuple[float, 
     for question in questions(one, {r.model: UseCost(1000 + i, None) for i, r in enumerate(rows)}):
         assert question.answer.endswith(".") and question.answer.split()[-1] != "None" and "nan" not in question.answer
     assert all(r.words and not r.words.endswith(".") for r in recommendations(one, {}))
+
+
+def test_a_model_is_held_against_the_trivial_baseline_of_its_own_context() -> None:
+    said = answers(questions(two_contexts(), COSTS))["Do the models beat the best trivial baseline?"]
+    assert said == (
+        "With 23k, against the recency mean@5 (.5068): AMN@5 is better; against the recency mean@10 (.5247): AMN@10 "
+        "is better."
+    )

@@ -12,7 +12,7 @@ from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.liveness import LEAST_STALL, life_of, stands_still
+from lvmtui.state.liveness import LEAST_STALL, UNKNOWN_STEP, life_of, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
 from lvmtui.system.process_id import own_identity
@@ -109,6 +109,8 @@ def test_a_stall_is_measured_against_the_runs_own_pace(history: History) -> None
     assert not stands_still(state.live, LEAST_STALL) and stands_still(state.live, LEAST_STALL + 1)
     slow = replace(state.live, recent_step_seconds=10.0)
     assert not stands_still(slow, 300.0) and stands_still(slow, 301.0)
+    new = replace(state.live, recent_step_seconds=None)
+    assert not stands_still(new, 30 * UNKNOWN_STEP) and stands_still(new, 30 * UNKNOWN_STEP + 1)
     busy = replace(state.live, evaluation_seconds=50.0)
     assert not stands_still(busy, 150.0) and stands_still(busy, 151.0)
     assert not stands_still(None, 1e9)

@@ -26,7 +26,7 @@ VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("middle", ("enter",)),
     "run_facts": ("middle", ("enter", "3")),
     "run_events": ("middle", ("enter", "4")),
-    "collapsed": ("middle", ("G", "left", "enter")),
+    "collapsed": ("middle", ("G", "up", "enter")),
     "verdict": ("end", ("v",)),
     "help": ("middle", ("question_mark",)),
     "cancel": ("middle", ("x",)),

@@ -9,7 +9,7 @@ from lvmtui.formats.results import ArmScores, Estimate, Retrieval, Skill
 from lvmtui.models import title_of
 from lvmtui.verdict.cross_checks import moves
 from lvmtui.verdict.ranking import ranked
-from lvmtui.verdict.table import ArmCell, Average, Row, Table
+from lvmtui.verdict.table import ArmCell, Average, Row, Table, TrivialRow
 from lvmtui.verdict.words import Verdict, Word, chances, verdict
 
 LABELS = ("8k", "23k")
@@ -62,3 +62,18 @@ def made_table(rows: Sequence[Row], average: float | None = None, error: float =
     changes = [row.change for row in judged if row.change is not None]
     mean = average if average is not None else sum(changes) / len(changes) if changes else None
     return Table(LABELS, tuple(placed), (), mean, seeds, len(judged), primary)
+
+
+def two_contexts() -> Table:
+    """A table of a model with contexts of 5 and 10 vectors, each better than the trivial baseline of its context."""
+    rows = [
+        with_skill(made_row(f"amn@{context}", change), gain, bar=bar)
+        for context, change, gain, bar in ((5, 1.7, 0.0113, 0.5068), (10, 0.8, 0.0049, 0.5247))
+    ]
+    trivial = (
+        TrivialRow("recency_mean@10", 0.5247, 0.5247),
+        TrivialRow("recency_mean@5", 0.5068, 0.5068),
+        TrivialRow("mean@10", 0.5005, 0.5005),
+        TrivialRow("copy_last", 0.41, 0.41),
+    )
+    return replace(made_table(rows), trivial=trivial)

@@ -19,11 +19,12 @@ from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
 from lvmtui.verdict.rows import SO_FAR
-from lvmtui.verdict.table import ArmCell, Row
+from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Verdict, Word
 from tests.factory import State, bring_to, make_campaign
 from tests.history import Curve
 from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
+from tests.verdict.tables import made_row, made_table, two_contexts
 
 
 def row(model: str, change: float | None, expanded: float | None, word: Word) -> Row:
@@ -316,3 +317,14 @@ def test_own_trainers_have_no_change_so_far_as_their_validation_windows_are_not_
     assert ours.change is not None
     (mine,) = read_table(state).rows
     assert mine.change is None and mine.early is None
+
+
+def test_every_context_has_its_best_trivial_baseline() -> None:
+    table = two_contexts()
+    assert [row.title for row in table.best_trivial] == ["recency mean@10", "recency mean@5"]
+    copying = replace(table, trivial=(TrivialRow("copy_last", 0.53, 0.53), *table.trivial))
+    assert [row.title for row in copying.best_trivial] == ["copy-last"], "it is the same with every context"
+    one = made_table([made_row("amn", 1.0)])
+    assert replace(one, trivial=(TrivialRow("ridge", 0.5, 0.5), TrivialRow("mean", 0.4, 0.4))).best_trivial == (
+        TrivialRow("ridge", 0.5, 0.5),
+    )

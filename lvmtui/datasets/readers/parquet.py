@@ -40,14 +40,13 @@ from lvmtui.datasets.readers.source import (
     choose_by_name,
     shown,
 )
-from lvmtui.formats.spec import Reading
+from lvmtui.formats.spec import TABLE_FILES, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import natural, sanitise
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
 MAGIC = (b"PAR1", b"ARROW1")
 NEEDS = "reading Parquet and Arrow files needs pyarrow; run pip install 'lvmtui[parquet]'"
 
@@ -285,11 +284,11 @@ def _ids(column: Any, file: str, name: str) -> npt.NDArray[Any]:
 
 def is_table(path: Path) -> bool:
     """Is this a Parquet or Arrow file, or a folder that holds some?"""
-    return path.suffix.lower() in SUFFIXES or (path.is_dir() and bool(_tables_in(path)))
+    return path.suffix.lower() in TABLE_FILES or (path.is_dir() and bool(_tables_in(path)))
 
 
 def _tables_in(folder: Path) -> list[Path]:
-    found = [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+    found = [p for p in folder.rglob("*") if p.suffix.lower() in TABLE_FILES and p.is_file()]
     return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
 
 

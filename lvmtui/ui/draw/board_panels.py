@@ -12,7 +12,7 @@ from lvmtui.report.interval_bars import OUTSIDE, SHADE, ZERO, Scale, scale_of
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.curves import figure, gain_chart, has_gains, loss_chart, measure_words
+from lvmtui.ui.draw.curves import figure, gain_chart, loss_chart, measure_words
 from lvmtui.ui.draw.lines import (
     Drawing,
     Hit,
@@ -74,17 +74,16 @@ def _run_lines(model: ModelFacts, selected: str, width: int, height: int) -> tup
         lines = [_arm_line(runs, selected, width, label) for runs in arms.values()]
     else:
         shown = list(model.runs)
-        gains = has_gains(model.runs)
-        lines = [run_line(run, width, label, selected=run.name == selected, gains=gains) for run in shown]
+        lines = [run_line(run, width, label, selected=run.name == selected) for run in shown]
     return lines, tuple(Hit(0, i, width, 1, f"run:{run.name}") for i, run in enumerate(shown))
 
 
-def run_line(run: RunFacts, width: int, label: int, *, selected: bool, gains: bool) -> Line:
+def run_line(run: RunFacts, width: int, label: int, *, selected: bool) -> Line:
     """Arm, state with bar, gain so far, time; with room the cosines behind it."""
     start = _start(run, run.label, label, selected)
-    best = figure(run, gains)
-    style = "worse" if gains and (run.gain or 0.0) < 0 else "bold" if run.phase is Phase.FINISHED else ""
-    validation = f"val {words.cosine(run.best)}" if run.best is not None and gains and width >= MORE_COLUMNS else ""
+    best = figure(run)
+    style = "worse" if (run.gain or 0.0) < 0 else "bold" if run.phase is Phase.FINISHED else ""
+    validation = f"val {words.cosine(run.best)}" if run.best is not None and run.gain is not None else ""
     more: list[Piece] = [(right(validation, 11), "dim")] if width >= MORE_COLUMNS else []
     end: list[Piece] = [(right(best, 6) if best else "", style), *more, (right(run.time_words, 7), "dim")]
     return (*start, *_state(run, width - width_of(start) - width_of(end)), *end)

@@ -6,7 +6,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
-from lvmtui.ui.draw.curves import figure, has_gains, measure_words
+from lvmtui.ui.draw.curves import figure, measure_words
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, cut_title, fit, left, place, right, spread
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
@@ -20,19 +20,17 @@ MODEL, BEST, TIME = 14, 8, 8
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
     """A line of titles, the runs from `top` on, and where there is room for it what a gain is."""
     label = min(10, max([5, *(len(run.label) for run in snapshot.runs)])) + 1
-    gains = has_gains(snapshot.runs)
+    measure = "val" if all(run.imported for run in snapshot.runs) else "gain"
     lines: list[Line] = []
     hits: list[Hit] = []
     flat = [(model, i) for model in snapshot.models for i in range(len(model.runs))]
     shown = flat[top : top + height - 1]
-    lines.append(_titles(label, width, place(top, len(shown), len(flat)), "gain" if gains else "val"))
+    lines.append(_titles(label, width, place(top, len(shown), len(flat)), measure))
     for model, i in shown:
         run = model.runs[i]
         hits.append(Hit(0, len(lines), width, 1, f"run:{run.name}"))
         first = i == 0 or len(lines) == 1
-        lines.append(
-            _row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected, gains=gains)
-        )
+        lines.append(_row(model, run, label, width, first=first, last=i == len(model.runs) - 1, chosen=selected))
     if len(lines) < height:
         lines.append(((f"  {cut(measure_words(snapshot.runs, width - 3), width - 3)}", "dim"),))
     return Drawing(tuple(lines), tuple(hits))
@@ -55,9 +53,7 @@ def _titles(label: int, width: int, part: str, measure: str) -> Line:
     return spread([(f"{text}{'time':>{TIME - 1}}  change", "dim")], [(part, "note")], width)
 
 
-def _row(
-    model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str, gains: bool
-) -> Line:
+def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str) -> Line:
     selected = run.name == chosen
     pieces: list[Piece] = [
         (glyphs.SELECTED if selected else " ", "selected"),
@@ -66,7 +62,7 @@ def _row(
         (left(run.label, label - 1) + " ", "selected" if selected else ""),
         (f"{run.glyph} ", run.style),
         (left(run.word, _state_width(width) - 2), run.style),
-        (right(figure(run, gains), BEST - 1), "worse" if gains and (run.gain or 0.0) < 0 else ""),
+        (right(figure(run), BEST - 1), "worse" if (run.gain or 0.0) < 0 else ""),
         ("  ", ""),
     ]
     if run.trouble and not run.start_words:
@@ -98,7 +94,7 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     narrow = width < 100
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:
-        return [(f"{percent} {word.value}", "dim")]
+        return [(f"{percent} {'so far' if narrow else word.value}", "dim")]
     interval = f" {interval_words(row.interval, 1)}" if row.interval and width >= 110 else ""
     said = word.value if narrow else row.verdict.words
     return [(percent + interval, change_style(row.change)), (f" {said}", verdict_style(word))]

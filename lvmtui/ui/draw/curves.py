@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import Band, Level, Point, Series, chart, cosine_ticks, count_ticks, signed_ticks, smoothed
-from lvmtui.ui.draw.lines import Line, Piece, fit, fitting, width_of
+from lvmtui.ui.draw.lines import Line, fit, fitting
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
 from lvmtui.verdict.words import the_trivial, trivial_title
@@ -56,11 +56,11 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
     return fitting(forms, width)
 
 
-def figure(run: RunFacts, gains: bool) -> str:
-    """The best of the run so far, as a gain; the bare validation cosine of another program, which has no gain."""
-    if run.foreign:
-        return "" if run.best is None else words.cosine(run.best)
-    return words.signed(run.gain) if gains and run.gain is not None else ""
+def figure(run: RunFacts) -> str:
+    """The best of the run so far, as a gain; a bare validation cosine of another program, which has no gain."""
+    if run.gain is not None:
+        return words.signed(run.gain)
+    return words.cosine(run.best) if run.foreign and run.best is not None else ""
 
 
 def zero_level(runs: Sequence[RunFacts]) -> list[Level]:
@@ -229,18 +229,10 @@ def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> lis
     gains, unit = has_gains(runs), x_unit(runs)
     if not gains:  # bare cosines of two arms cannot be compared
         runs, others = [run], []
-    zero = run.trivial.cosine if gains and run.trivial else 0.0
-    size = step_size(run, unit)
-    training = smoothed([(p.step / size, p.cosine - zero) for p in run.points if p.cosine is not None])
     series = [
         Series(curve_over(run, unit, gains), run.arm, run.arm_label),
         *(Series(curve_over(one, unit, gains), one.arm, one.arm_label, stretches=not one.alarms) for one in others),
-        Series(training, "note", "train", stretches=False),
     ]
-    title: list[Piece] = [(f" {measure_words(runs, width - 2)}", "heading")]
-    legend: list[Piece] = [("   training cosine, smoothed", "note")]
-    if width_of([*title, *legend]) <= width:
-        title += legend
     drawn = chart(
         series,
         width,
@@ -251,4 +243,4 @@ def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> lis
         x_name=x_name(runs, unit),
         focus=True,
     )
-    return [fit(title, width), *drawn]
+    return [fit([(f" {measure_words(runs, width - 2)}", "heading")], width), *drawn]

@@ -36,8 +36,8 @@ from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial
 
 IN_REPORT = ", tab shows the report"
-LEAST = (1, 3, 4)
-"""Lines that the trivial baselines, the doubts and the reasons get even where there is little room."""
+LEAST = (3, 4)
+"""Lines that the doubts and the reasons get even where there is little room."""
 MOST_DOUBTS = 4
 """Lines of doubts: three, and one that says how many more the report has."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
@@ -138,13 +138,15 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     columns, rows = columns_for(snapshot, width), sorted_rows(snapshot, by)
     run, model = snapshot.run(selected), snapshot.model(selected)
     chosen = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
-    trivial = [_trivial(one, columns, width) for one in snapshot.table.trivial]
+    best = snapshot.table.best_trivial
+    trivial = [_trivial(one, columns, width) for one in dict.fromkeys((*best, *snapshot.table.trivial))]
     sizes = _sizes(snapshot, model.model if model else "", width, height // 3)
     doubts = _doubts(snapshot, width, MOST_DOUBTS)
     details = _details(rows[chosen], run, width) if run and rows else []
     room = height - len(sizes) - 2  # the titles, and a blank line
-    listed = max(1, min(len(rows), room - sum(LEAST)))
-    given = shares([len(trivial), len(doubts), len(details)], LEAST, room - listed)
+    least = (len(best), *LEAST)
+    listed = max(1, min(len(rows), room - sum(least)))
+    given = shares([len(trivial), len(doubts), len(details)], least, room - listed)
     first = max(0, chosen - listed + 1)
     lines = [_titles(columns, by, snapshot, place(first, listed, len(rows)), width)]
     hits: list[Hit] = []

@@ -35,10 +35,10 @@ class BoardScreen(View):
     QUESTION = "find a run"
     GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "next model", show=False),
-        Binding("up,k", "move(-1)", "previous model", show=False),
-        Binding("right,l,tab", "step(1)", "next run", show=False),
-        Binding("left,h,shift+tab", "step(-1)", "previous run", show=False),
+        Binding("down,j,tab", "step(1)", "next run", show=False),
+        Binding("up,k,shift+tab", "step(-1)", "previous run", show=False),
+        Binding("right,l", "move(1)", "next model", show=False),
+        Binding("left,h", "move(-1)", "previous model", show=False),
         Binding("g,home", "edge(0)", "first", show=False),
         Binding("G,end", "edge(-1)", "last", show=False),
         Binding("pagedown", "page(1)", "a page down", show=False),

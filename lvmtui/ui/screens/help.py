@@ -32,8 +32,8 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("ctrl+c", "copy what is marked, else leave"),
     ),
     "board": (
-        ("↑ ↓ j k", "next model"),
-        ("← → h l", "next run"),
+        ("↑ ↓ j k", "next run"),
+        ("← → h l", "next model"),
         ("g G", "first, last"),
         ("enter", "look closer"),
         ("/", "find a run"),

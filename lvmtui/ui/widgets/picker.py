@@ -12,10 +12,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DirectoryTree
 
+from lvmtui.formats.spec import VECTOR_FILES
 from lvmtui.ui.draw.lines import plain
 from lvmtui.ui.widgets.dialogs import Dialog
 
-SUFFIXES = (".npz", ".npy")
 MOST = 2000
 """Entries of a folder that are looked at."""
 
@@ -26,7 +26,7 @@ class VectorTree(DirectoryTree):
             path
             for path in paths
             if not path.name.startswith(".") and path.name == plain(path.name)
-            if path.suffix in SUFFIXES or path.is_dir()
+            if path.suffix in VECTOR_FILES or path.is_dir()
         )
 
 
@@ -57,7 +57,7 @@ def names(folder: Path) -> list[str]:
             found = [item.name + "/" * item.is_dir() for item in islice(listing, MOST)]
     except OSError:
         return []
-    return sorted(name for name in found if not name.startswith(".") and name.endswith(("/", *SUFFIXES)))
+    return sorted(name for name in found if not name.startswith(".") and name.endswith(("/", *VECTOR_FILES)))
 
 
 def typed_path(text: str) -> Path:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Retrieval
+from lvmtui.system import numbers as words
 from lvmtui.ui.draw.board import about_selected, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
@@ -168,3 +169,17 @@ def test_graphics_cards_are_shown_where_there_are_some() -> None:
     parted = dataclasses.replace(machine, gpus=(GpuLoad(None, 2**31, 2**37),))
     assert "gpu 2.0 of 128 G" in said(parted) and "None" not in said(parted)
     assert "gpu" not in said(None)
+
+
+def test_gains_stay_while_another_run_has_none_yet(snapshots: dict[str, Snapshot]) -> None:
+    snapshot = snapshots["middle"]
+    before = text(rows(snapshot, "", 0, 120, 20))
+    models = [
+        dataclasses.replace(model, runs=tuple(dataclasses.replace(run, trivial=None) for run in model.runs))
+        if model is snapshot.models[-1]
+        else model
+        for model in snapshot.models
+    ]
+    after = text(rows(dataclasses.replace(snapshot, models=tuple(models)), "", 0, 120, 20))
+    gain = words.signed(snapshot.runs[0].gain or 0.0)
+    assert "gain" in after.splitlines()[0] and gain in before.splitlines()[1] and gain in after.splitlines()[1]

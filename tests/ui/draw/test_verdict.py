@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.live import Job
 from lvmtui.formats.results import Estimate, Skill
 from lvmtui.ui.draw.lines import width_of
 from lvmtui.ui.draw.run import run_header
@@ -15,6 +16,7 @@ from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import TrivialRow
 from tests.ui.draw.test_board import look, text
 from tests.ui.showcase import end, middle
+from tests.verdict.tables import two_contexts
 
 
 @pytest.fixture(scope="module")
@@ -101,5 +103,21 @@ def test_a_run_says_its_best_whole_however_narrow(tmp_path: Path) -> None:
             assert run.best is None or f"best {run.best:.4f}".replace("0.", ".") in said, (width, said)
 
 
+def test_the_time_a_waiting_job_will_take_is_not_called_its_work(tmp_path: Path) -> None:
+    middle(tmp_path)
+    run = next(run for run in look(tmp_path).runs if run.waits and run.expected and run.expected.eta)
+    job = dataclasses.replace(run.view, job=Job("slurm", 1, waiting=True))
+    said = text_of(run_header(dataclasses.replace(run, view=job), "10/10", 120))
+    assert f" takes {run.time_words} " in said and "of work" not in said
+
+
 def text_of(line: tuple[tuple[str, str], ...]) -> str:
     return "".join(piece for piece, _ in line)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_context_has_its_own_bar_on_a_small_screen(over: Snapshot, width: int) -> None:
+    several = dataclasses.replace(over, table=two_contexts())
+    lines = text(verdict_view(several, several.runs[0].name, "rank", width, 20)).splitlines()
+    bars = [line.split("@")[1].split()[:2] for line in lines if "recency" in line and "better" not in line]
+    assert bars == [["10", ".5247"], ["5", ".5068"]]

@@ -72,9 +72,9 @@ def test_typing() -> None:
 
 def test_paths_are_completed(tmp_path: Path) -> None:
     (tmp_path / "vectors").mkdir()
-    for name in ("vec_8k.npz", "vec_23k.npz", "notes.txt", ".hidden.npz"):
+    for name in ("vec_8k.npz", "vec_23k.npz", "shards.parquet", "notes.txt", ".hidden.npz"):
         (tmp_path / name).write_bytes(b"x")
-    assert names(tmp_path) == ["vec_23k.npz", "vec_8k.npz", "vectors/"]
+    assert names(tmp_path) == ["shards.parquet", "vec_23k.npz", "vec_8k.npz", "vectors/"]
     assert completed(f"{tmp_path}/ve") == f"{tmp_path}/vec"
     assert completed(f"{tmp_path}/vec_8") == f"{tmp_path}/vec_8k.npz"
     assert completed(f"{tmp_path}/vect") == f"{tmp_path}/vectors/"
