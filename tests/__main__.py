@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conftest import LONG
 from tests.threads import ONE_THREAD
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKED = ("lvmtui", "trainers", "tests", "benchmarks", "docs")
 STYLE = (("ruff", "check", *CHECKED), ("ruff", "format", "--check", *CHECKED))
 TYPES = ("mypy",)
-TESTS = ("pytest", "-n", "3", "--dist", "worksteal")  # three on two cores: half of the work is done by what tests start
+TESTS = ("pytest", "-n", str(len(LONG)), "--dist", "worksteal")  # more than cores: tests wait for what they start
 
 
 def start(step: tuple[str, ...], output: int | None = None) -> subprocess.Popen[str]:

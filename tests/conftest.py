@@ -14,14 +14,22 @@ settings.register_profile("lvmtui", deadline=None, suppress_health_check=[Health
 settings.load_profile("lvmtui")
 
 LONG = (
-    "tests/slurm/",
-    "tests/test_end_to_end",
-    "tests/test_files_end_to_end",
-    "tests/test_sizes_end_to_end",
-    "tests/own/test_commands",
+    ("tests/slurm/",),
+    ("tests/test_end_to_end", "tests/own/test_commands"),
+    ("tests/test_files_end_to_end", "tests/test_sizes_end_to_end", "tests/own/test_own_model"),
+    ("tests/ui/test_hostile", "tests/supervisor/test_chaos"),
 )
+"""The longest tests. `tests/__main__.py` starts a worker for each of these groups."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first, so that no worker is left with one when the others have ended."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    """Each worker's share begins with one of the groups, so that none is left with a long test when the others have
+    ended. pytest-xdist gives the workers equal shares of this order."""
+    groups = [[item for item in items if item.nodeid.startswith(names)] for names in LONG]
+    rest = [item for item in items if not item.nodeid.startswith(sum(LONG, ()))]
+    share, ordered = len(items) // len(LONG), []
+    for group in groups:
+        room = max(0, share - len(group))
+        ordered += [*group, *rest[:room]]
+        rest = rest[room:]
+    items[:] = [*ordered, *rest]

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
-from lvmtui.cli.status import GAIN, progress_line, rows_of
+from lvmtui.cli.status import GAIN, progress_line, rows_of, standing
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -100,14 +100,18 @@ def live_table(state: CampaignState, height: int) -> Group:
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
     table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
     rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
+    supervisor = supervisor_of(state.dir.workspace)
+    below = standing(state, supervisor)
     urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
-    shown = sorted(urgent[: max(1, height - AROUND)])
+    shown = sorted(urgent[: max(1, height - AROUND - len(below))])
     for row, view in (rows[i] for i in shown):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
     more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
-    return Group(Text(progress_line(state, eta)), table, Text(_paused(state) or more or GAIN, style="dim"))
+    about = _paused(state) or more or GAIN
+    last = (Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (about, *below))
+    return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

@@ -113,8 +113,8 @@ def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace
 
     if given.detach and ends_the_container():
         raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
-    print(ensure_supervisor(workspace), file=sys.stderr)
+    supervised = ensure_supervisor(workspace)
     if given.detach:
-        print(f"campaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
+        print(f"{supervised}\ncampaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
         return ExitCode.OK
     return follow(workspace, folder, headless=given.headless)

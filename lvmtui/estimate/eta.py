@@ -93,7 +93,8 @@ class CampaignEta:
     runs: Mapping[str, RunEta]
     """By name, for the runs that continue without an order."""
     left_out: tuple[str, ...]
-    """Runs that are not over and not counted: paused, stalled, without disk space, or not known."""
+    """Runs that are not over and not counted: paused, stalled, without disk space, not known, or a job that will not
+    start."""
     unknown: str = ""
     """Why there is no time: `calibrating` while not enough of this machine's speed is known, or what it waits for."""
 
@@ -246,10 +247,11 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     slots += [FREED_AFTER for phase in phases.values() if phase in STOPPING]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and phases[run] not in RUNS]
-    in_line = any(view.job is not None and view.job.waiting for view in state.runs)
+    never = [view.planned.run for view in state.runs if view.job is not None and view.job.never]
+    in_line = any(view.job is not None and view.job.waiting and not view.job.never for view in state.runs)
     places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
-    stalled = sum(phase is Phase.STALLED for phase in phases.values())
-    places -= 0 if in_line else stalled
+    stuck = len(never) + sum(phase is Phase.STALLED for phase in phases.values())
+    places -= 0 if in_line else stuck
     starts, total = play([times[run].mean for run in queue], slots, places)
     down, up = _deviations(list(times.values()), SHARED)
     unknown = ""
@@ -257,8 +259,8 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
         unknown = "waits for the cluster"
     elif state.silence or (not times and Phase.UNKNOWN in phases.values()):
         unknown = "time left not known"
-    elif stalled and (places < 1 if queue else not times):
-        unknown = "waits for a stalled run"
+    elif stuck and (places < 1 if queue else not times):
+        unknown = f"{plural(len(never), 'job')} will not start" if never else "waits for a stalled run"
     elif times and not (
         machine.shown and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     ):
@@ -268,7 +270,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
         now=now,
         eta=None if unknown else _range(total, down, up),
         runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
-        left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT),
+        left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT or run in never),
         unknown=unknown,
     )
 
@@ -283,7 +285,7 @@ def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
     times: dict[str, Time] = {}
     alike: dict[tuple[Work, Left, str], Time] = {}
     for view in state.runs:
-        if view.status.phase not in COUNTED or view.state is None:
+        if view.status.phase not in COUNTED or view.state is None or (view.job is not None and view.job.never):
             continue
         run, spec = view.state, view.state.spec
         same, own_start = begun.get(_kind(run)), run.trainer.started

@@ -71,6 +71,8 @@ class Job:
     node: str = ""
     starts: float | None = None
     """The engine's estimate of when it starts, in seconds since 1970."""
+    never: bool = False
+    """It asks for what it cannot get, and will not start."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Pulse:
     beat: int
     """Counts the changes."""
     engines: Mapping[str, EngineAnswer] = field(default_factory=dict)
+    """By campaign: two campaigns may run on two clusters."""
     jobs: Mapping[str, Job] = field(default_factory=dict)
     """By run."""
     changed: Mapping[str, int] = field(default_factory=dict)

@@ -177,6 +177,12 @@ class RunSpec:
         return self.imported is not None and not self.heldout_windows
 
     @property
+    def foreign(self) -> bool:
+        """True if another program trains it or did: which validation windows it has, and what it starts from, is its
+        word."""
+        return self.imported is not None or self.own_trainer is not None
+
+    @property
     def unit(self) -> Literal["step", "epoch"]:
         """What its steps are."""
         return "epoch" if self.imported else self.own_trainer.unit if self.own_trainer else "step"

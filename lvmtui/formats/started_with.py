@@ -18,11 +18,16 @@ KEPT = (
     "CUDNN_*", "NVIDIA_*", "NCCL_*", "HIP_*", "ROCR_*", "HSA_*", "TORCH_*", "PYTORCH_*", "TRITON_*",
 )  # fmt: skip
 """Names of the variables that matter for training; `*` stands for anything."""
+CLUSTER = ("SLURM_CONF", "SLURM_CLUSTERS")
+"""Names of the variables by which Slurm's commands find their cluster. These, and `SBATCH_*`, are written down too, but
+one that was not set is not unset: earlier versions did not write them. A job's `SLURM_CONF` is Slurm's own."""
 SECRET = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|AUTH|API_?KEY|PRIVATE", re.IGNORECASE)
 """In the name of a variable that is never written down, whatever else its name says."""
 SHORT = 40
 """Characters of a value up to which it is shown in a plan; of longer ones only the name is."""
-_KEPT = re.compile("|".join(name.replace("*", ".*") for name in KEPT))
+_KEPT, _RECORDED = (
+    re.compile("|".join(name.replace("*", ".*") for name in names)) for names in (KEPT, (*KEPT, *CLUSTER, "SBATCH_*"))
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,13 @@ class StartedWith:
     python: str
     """Path of the interpreter."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """The variables in `KEPT` that were set. Variables in `KEPT` that were not set are unset for the runs too."""
+    """Those that were set. Variables in `KEPT` that were not set are unset for the runs too."""
     time: float = 0.0
     version: int = 1
 
     def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
         """Our environment with the variables that matter taken from the campaign."""
-        return {name: value for name, value in ours.items() if not is_recorded(name)} | dict(self.variables)
+        return {name: value for name, value in ours.items() if not _of(_KEPT, name)} | dict(self.variables)
 
     @property
     def words(self) -> str:
@@ -49,14 +54,15 @@ class StartedWith:
         return "; ".join([self.python, *shown, *([f"{', '.join(named)} as in this shell"] if named else [])])
 
 
-def is_recorded(name: str) -> bool:
-    """True for a variable that is written down."""
-    return bool(_KEPT.fullmatch(name)) and not SECRET.search(name)
+def _of(names: re.Pattern[str], name: str) -> bool:
+    return bool(names.fullmatch(name)) and not SECRET.search(name)
 
 
 def started_with_now(environment: Mapping[str, str]) -> StartedWith:
     """The Python and variables of this process."""
-    kept = {name: value for name, value in sorted(environment.items()) if is_recorded(name)}
+    kept = {name: value for name, value in sorted(environment.items()) if _of(_RECORDED, name)}
+    if "SLURM_JOB_ID" in environment:
+        kept.pop("SLURM_CONF", None)
     return StartedWith(sys.executable, kept, time.time())
 
 

@@ -133,7 +133,7 @@ class CampaignReader:
     @property
     def silence(self) -> str:
         """Why the engine that runs the runs tells nothing; empty: it does."""
-        return silence_of(self._pulse.pulse, self.campaign.engine, time.time())
+        return silence_of(self._pulse.pulse, self.campaign.id, time.time())
 
     def view(self, planned: PlannedRun) -> RunView:
         """One run, read now."""

@@ -89,9 +89,9 @@ class PulseReader:
         return self.pulse
 
 
-def silence_of(pulse: Pulse | None, engine: str, now: float) -> str:
-    """Why an engine tells nothing, and since when, for people; empty if it does, or if nobody had to ask. Pure."""
-    answer = pulse.engines.get(engine) if pulse else None
+def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:
+    """Why a campaign's engine tells nothing, and since when; empty if it does, or if nobody had to ask. Pure."""
+    answer = pulse.engines.get(campaign) if pulse else None
     if answer is None or not answer.fault:
         return ""
     return f"not known for {words.duration(max(0.0, now - answer.time))}: {answer.fault}"
@@ -112,7 +112,7 @@ def life_of_job(
     if pulse is None or now - pulse.time > STALE:
         asked = f" since {words.date(pulse.time)}" if pulse else ""
         return (Life.UNSEEN if open_end else Life.NONE), f"nobody has asked {engine.capitalize()}{asked}"
-    if silent := silence_of(pulse, engine, now):
+    if silent := silence_of(pulse, run.spec.campaign, now):
         return (Life.UNSEEN if open_end else Life.NONE), silent
     if job is not None:
         if job.waiting:

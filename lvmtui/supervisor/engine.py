@@ -107,6 +107,8 @@ class Probe:
     """The host it runs on, if that is another one."""
     starts: float | None = None
     """Expected start of a waiting job, in seconds since 1970."""
+    never: bool = False
+    """It is a job that asks for what it cannot get, and will not start."""
 
 
 NOBODY = Probe()

@@ -42,14 +42,16 @@ class Heartbeat:
         faults: dict[str, str] = {}
         jobs: dict[str, Job] = {}
         for track in remote:
-            probe = track.seen.probe
+            probe, state = track.seen.probe, track.seen.state
+            if state is None:
+                continue
             if not probe.known:
-                faults[track.engine] = probe.detail
+                faults[state.spec.campaign] = probe.detail
             elif probe.members:
-                faults.setdefault(track.engine, "")
+                faults.setdefault(state.spec.campaign, "")
                 job = probe.members[0]
                 jobs[track.planned.run] = Job(
-                    track.engine, job.identity.pid, job.waiting, probe.detail, probe.node, probe.starts
+                    track.engine, job.identity.pid, job.waiting, probe.detail, probe.node, probe.starts, probe.never
                 )
         answers = {
             name: EngineAnswer(self._answers[name].time if fault and name in self._answers else now, fault)

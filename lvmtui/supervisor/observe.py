@@ -281,7 +281,7 @@ class Observer:
                 seen = RunSeen(key, None, host_name(), boot_id())
                 spec = PlannedRun(key, key, "", "baseline", 0)
                 track = self.orphans.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
-                track.name = place.name
+                track.name, track.started_with = place.name, place.started_with
                 probe = self._engines[name].look([place])[place.folder.path]
                 track.seen = self._run_seen(track, None, probe, now)
                 found[key] = track

@@ -75,7 +75,7 @@ class _CampaignTold:
     def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
         newest = {one.command: one for one in told.values()}
         failed = next((one for one in newest.values() if one.fault), None)
-        said = f"nobody is told: {failed.fault} (--on-event '{failed.command}')" if failed else ""
+        said = f"--on-event '{sanitise(failed.command, 60)}' failed: {failed.fault}" if failed else ""
         self.told, self.trouble = told, sanitise(said, 300)
 
 
@@ -94,7 +94,7 @@ class EventTeller:
         return self._running is not None
 
     def trouble(self, folder: CampaignDir) -> str:
-        """Why people are not told what happens in the campaign, in words; empty: they are."""
+        """Which command failed when it was last run, and why; empty: none did."""
         return self._of(folder).trouble
 
     def finish(self) -> tuple[str, str]:

@@ -118,8 +118,8 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
     if found.gain_next < SEED_NOISE:
         said.append(
-            f"trained on {cell.label}, it comes no nearer to the next vector than {against} ({near}; to the last "
-            f"context vector {far}), so nothing shows that it predicts what comes next"
+            f"trained on {cell.label}, it gains no more than training noise over {against} on the next vector ({near}; "
+            f"on the last context vector {far}), so nothing shows that it predicts what comes next"
         )
     elif found.echoes:
         said.append(

@@ -57,13 +57,25 @@ def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) ->
     bring_to(workspace, campaign, "graphmert_lvm", "expanded", state="running")
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(follow.live_table(state, 8))
+    console.print(follow.live_table(state, 9))
     lines = console.export_text().splitlines()
-    assert len(lines) < 8
-    assert [line.split()[0] for line in lines[2:-1]] == ["GRU", "GRU", "Transformer", "GraphMERT-LVM"]
-    assert lines[-1].startswith("6 more runs: ")
+    assert len(lines) < 9
+    assert [line.split()[0] for line in lines[2:-2]] == ["GRU", "GRU", "Transformer", "GraphMERT-LVM"]
+    assert lines[-2].startswith("6 more runs: ") and lines[-1].startswith("no supervisor: ")
     console.print(follow.live_table(state, 40))
     assert "more runs" not in console.export_text()
+
+
+def test_the_table_says_what_status_says_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign, workspace = make_campaign(tmp_path, models=("amn",)), Workspace(tmp_path)
+    found = state_of(workspace, campaign)
+    state = replace(found, trouble="--on-event './tell' failed: left with exit code 7", silence="not known")
+    monkeypatch.setattr(follow, "supervisor_of", lambda _: own_identity())
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(follow.live_table(state, 20))
+    shown = [line.rstrip() for line in console.export_text().splitlines()]
+    assert shown[-3:] == status_as_text(state, own_identity()).splitlines()[-3:]
+    assert shown[-2] == "trouble: --on-event './tell' failed: left with exit code 7"
 
 
 def test_a_report_is_waited_for_as_long_as_somebody_makes_it(

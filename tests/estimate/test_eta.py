@@ -156,17 +156,23 @@ def test_while_jobs_wait_in_a_cluster_it_gives_as_many_places_as_it_runs(tmp_pat
     state = read(tmp_path, campaign)
 
     def as_jobs(states: str) -> CampaignEta:
-        """`r` runs, `w` waits in the cluster's queue, `?` is not answered for."""
-        phases = {"r": Phase.RUNNING, "w": Phase.QUEUED, "?": Phase.UNKNOWN}
+        """`r` runs, `w` waits in the cluster's queue, `n` will not start there, `?` is not answered for."""
+        phases = {"r": Phase.RUNNING, "w": Phase.QUEUED, "n": Phase.QUEUED, "?": Phase.UNKNOWN}
+        jobs = {"?": None, **{one: Job("slurm", 1, one in "wn", never=one == "n") for one in "rwn"}}
         runs = tuple(
-            replace(view, status=Status(phases[one]), job=Job("slurm", n, one == "w") if one != "?" else None)
-            for n, (one, view) in enumerate(zip(states, state.runs, strict=True))
+            replace(view, status=Status(phases[one]), job=jobs[one])
+            for one, view in zip(states, state.runs, strict=True)
         )
         return campaign_eta(replace(state, runs=runs), run.time)
 
     all_run, one_place = as_jobs("rrrr"), as_jobs("rwww")
     assert all_run.eta and one_place.eta and one_place.eta.seconds > 2 * all_run.eta.seconds
     assert (as_jobs("wwww").eta, as_jobs("wwww").unknown) == (None, "waits for the cluster")
+    assert (as_jobs("nnnn").eta, as_jobs("nnnn").unknown) == (None, "4 jobs will not start")
+    some = as_jobs("rrnn")
+    assert (
+        some.eta and all_run.eta and some.eta.seconds < all_run.eta.seconds and some.end_words == "2 runs not counted"
+    )
     assert (as_jobs("????").eta, as_jobs("????").unknown) == (None, "time left not known")
 
 

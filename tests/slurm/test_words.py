@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
+from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.supervisor.engine import CannotStart, Occupied, Place
 from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready
 from lvmtui.supervisor.engines.slurm_text import check_settings, fault_of, jobs_in, reason_words, script, seconds_of
@@ -165,9 +167,11 @@ class Answers:
         self.submits = Done(0, "7\n", "")
         self.fault: Done | None = None
         self.calls: list[Sequence[str]] = []
+        self.environments: list[Mapping[str, str]] = []
 
     def __call__(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
         self.calls.append(command)
+        self.environments.append(environment)
         if self.fault is not None:
             return self.fault
         return {"squeue": Done(0, self.queue, ""), "sbatch": self.submits}.get(command[0], Done(0, "", ""))
@@ -228,6 +232,42 @@ def test_no_answer_means_not_known(bench: Bench) -> None:
     assert bench.look() == [(1,), ()]
 
 
+def test_slurm_is_asked_as_the_shell_asked_that_planned_the_campaign(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor that cron started has no SLURM_CONF; and two campaigns may have been planned for two clusters."""
+    shells = [{"PATH": "/bin", "SLURM_CONF": f"/{name}.conf", "SBATCH_ACCOUNT": name} for name in ("a", "b")]
+    monkeypatch.setenv("SLURM_CONF", "/ours.conf")
+    bench.places = [
+        replace(place, started_with=started_with_now(shell)) for place, shell in zip(bench.places, shells, strict=True)
+    ]
+    bench.answers.queue = bench.line(1)
+    assert bench.look() == [(1,), ()]
+    bench.engine.start(bench.places[1], bench.spec)
+    bench.engine.ask(bench.places)
+    asked = [
+        (call[0], shell["SLURM_CONF"])
+        for call, shell in zip(bench.answers.calls, bench.answers.environments, strict=True)
+    ]
+    assert asked == [
+        *[("squeue", "/a.conf"), ("squeue", "/b.conf"), ("sbatch", "/b.conf")],
+        *[("scancel", "/a.conf"), ("scancel", "/b.conf")],
+    ]
+    assert bench.answers.environments[2]["SBATCH_ACCOUNT"] == "b"
+    before = StartedWith("python", {"PATH": "/bin"})  # of a version that did not write it down
+    assert before.environment({"SLURM_CONF": "/ours.conf"})["SLURM_CONF"] == "/ours.conf"
+    in_a_job = started_with_now({"SLURM_JOB_ID": "7", "SLURM_CONF": "/run/slurm/conf/slurm.conf"})
+    assert not in_a_job.variables, "Slurm sets it in every job, to where the node has it"
+
+
+def test_a_slurm_that_is_not_on_the_path_is_named(bench: Bench) -> None:
+    engine = SlurmEngine()
+    place = replace(bench.place, started_with=StartedWith("python", {"PATH": "/nowhere"}))
+    assert engine.look([place])[place.folder.path].detail == (
+        "Slurm cannot be asked (squeue is not found on PATH /nowhere)"
+    )
+
+
 def test_a_job_is_there_as_soon_as_it_is_submitted(bench: Bench) -> None:
     bench.look()
     begun = bench.engine.start(bench.place, bench.spec)
@@ -258,6 +298,14 @@ def test_the_same_name_in_another_workspace_is_none_of_ours(bench: Bench, tmp_pa
     other.mkdir(parents=True)
     bench.answers.queue = line("5", "RUNNING", "None", "node1", "N/A", f"{other}/job.sh", bench.place.name)
     assert bench.look() == [(), ()]
+
+
+def test_a_job_that_will_not_start_is_told_from_one_that_waits(bench: Bench) -> None:
+    for reason, never in (("PartitionTimeLimit", True), ("Resources", False)):
+        folder = bench.place.folder.path
+        bench.answers.queue = line("1", "PENDING", reason, "", "N/A", f"{folder}/job.sh", bench.place.name)
+        bench.look()
+        assert bench.engine.look([bench.place])[folder].never is never
 
 
 def test_many_are_asked_with_one_command(bench: Bench) -> None:

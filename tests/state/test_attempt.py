@@ -70,9 +70,9 @@ def test_a_start_that_was_not_written_down_is_the_newer_one(spec: RunSpec) -> No
 # What the supervisor's pulse says -------------------------------------------------------------------------------------
 
 
-def pulse(waiting: bool | None, *, time: float = 2000.0, fault: str = "") -> Pulse:
+def pulse(spec: RunSpec, waiting: bool | None, *, time: float = 2000.0, fault: str = "") -> Pulse:
     jobs = {} if waiting is None else {"amn": Job("slurm", 1, waiting, "job 1: words")}
-    return Pulse(time, 1, {"slurm": EngineAnswer(1990.0, fault)}, jobs)
+    return Pulse(time, 1, {spec.campaign: EngineAnswer(1990.0, fault)}, jobs)
 
 
 def test_what_the_pulse_says_of_a_run(spec: RunSpec) -> None:
@@ -82,13 +82,15 @@ def test_what_the_pulse_says_of_a_run(spec: RunSpec) -> None:
     def said(state: RunState, pulse: Pulse | None, now: float = 2000.0) -> tuple[Life, str]:
         return life_of_job(state, "amn", "slurm", pulse, now)
 
-    assert said(running, pulse(False)) == (Life.ALIVE, "job 1: words")
-    assert said(submitted, pulse(True)) == (Life.WAITING, "job 1: words")
-    assert said(running, pulse(None)) == (Life.NONE, "submitted")
-    life, words = said(running, pulse(False, fault="Slurm does not answer (x)"))
+    assert said(running, pulse(spec, False)) == (Life.ALIVE, "job 1: words")
+    assert said(submitted, pulse(spec, True)) == (Life.WAITING, "job 1: words")
+    assert said(running, pulse(spec, None)) == (Life.NONE, "submitted")
+    life, words = said(running, pulse(spec, False, fault="Slurm does not answer (x)"))
     assert life is Life.UNSEEN and words == "not known for 10 s: Slurm does not answer (x)"
     assert status_of(running, life, words).phase.value == "unknown"
-    life, words = said(running, pulse(False), now=2001.0 + STALE)
+    elsewhere = replace(pulse(spec, False), engines={"other": EngineAnswer(1990.0, "another cluster does not answer")})
+    assert said(running, elsewhere)[0] is Life.ALIVE
+    life, words = said(running, pulse(spec, False), now=2001.0 + STALE)
     assert life is Life.UNSEEN and words.startswith("nobody has asked Slurm since ")
     assert said(running, None) == (Life.UNSEEN, "nobody has asked Slurm")
     assert said(RunState(spec), None) == (Life.NONE, "")

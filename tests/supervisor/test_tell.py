@@ -162,7 +162,7 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
     told = read_told(world.workspace.campaign(campaign.id).told)
     assert len(told) == 12 and sum(one.tries == 2 for one in told.values()) == 8
     said = CampaignReader(world.workspace, world.workspace.campaign(campaign.id)).trouble  # on the screen, in status
-    assert said.startswith("nobody is told: left with exit code 7") and "(--on-event 'echo no route; exit 7')" in said
+    assert said == "--on-event 'echo no route; exit 7' failed: left with exit code 7: no route"
 
 
 def test_a_supervisor_that_is_replaced_meanwhile_tells_nothing_twice(world: World) -> None:

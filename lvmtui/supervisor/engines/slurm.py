@@ -4,6 +4,7 @@ A run is one job. Its script ends in `exec python -P -m trainers RUN_DIR`, so th
 The job's name has campaign, model, arm and seed, so a job is found again even if we were killed before we logged it.
 One query to the controller covers all runs, at most every few seconds. If it does not answer, the state of the runs is
 unknown. Slurm's accounting is not needed: the run folder says how a run ended, and Slurm only explains a death.
+Slurm is asked as the shell asked that planned the campaign, with its PATH and SLURM_CONF: a cluster has one `Queue`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.started_with import CLUSTER, StartedWith
 from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,
@@ -35,6 +41,7 @@ from lvmtui.supervisor.engines.slurm_text import (
     EXCUSED,
     FORMAT,
     LAUNCH,
+    NEVER,
     NO_FOLDER,
     NO_SETUP,
     OVER,
@@ -72,12 +79,15 @@ UNSEEN_FOLDER = "the run folder is not visible there; the workspace must lie on 
 
 # The engine -----------------------------------------------------------------------------------------------------------
 
+T = TypeVar("T")
 Command = Callable[[Sequence[str], Mapping[str, str]], Done]
 """Runs a Slurm command in an environment and waits for its end."""
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Done:
     """Run a Slurm command. A missing command gives exit code 127, one that hangs 124."""
+    if shutil.which(command[0], path=environment.get("PATH", "")) is None:
+        return Done(127, "", f"{command[0]} is not found on PATH {environment.get('PATH')}")
     return done_by(command, environment=environment, seconds=LIMIT)
 
 
@@ -95,29 +105,70 @@ class SlurmEngine:
         clock: Callable[[], float] = time.monotonic,
         every: float | None = None,
     ) -> None:
-        """`every`: seconds between two queries of the controller; None: as the campaign's settings say."""
-        self._command = command
-        self._clock = clock
-        self._every = every
-        self._wanted_every = EVERY
-        self._asked = float("-inf")
-        self._hurry = True
-        self._fault = "not asked yet"
-        self._jobs: dict[int, SlurmJob] = {}
-        self._living: dict[str, list[SlurmJob]] = {}
-        """Jobs that are alive, by name."""
-        self._over: dict[str, list[SlurmJob]] = {}
-        """Jobs that have ended, by name."""
-        self._submitted: dict[int, SlurmJob] = {}
-        """Jobs that we submitted and `squeue` has not shown yet."""
-        self._ended: dict[int, Ended] = {}
-        self._explained: set[int] = set()
-        """Jobs for which `scontrol` was asked how they ended."""
+        """`every`: seconds between two queries of a controller; None: as the campaign's settings say."""
+        self._new_queue = partial(Queue, command, clock, every)
+        self._queues: dict[tuple[str | None, ...], Queue] = {}
+
+    def start(self, place: Place, spec: RunSpec) -> Begun:
+        """Submit a job. Raises CannotStart, or Occupied if Slurm may accept it later."""
+        return self._queue_of(place).start(place, spec)
+
+    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
+        return self._each(Queue.look, places)
+
+    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
+        return self._each(Queue.ask, places)
+
+    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
+        return self._each(Queue.insist, places)
+
+    def orphans(self, models: Path) -> list[Place]:
+        return [place for queue in self._queues.values() for place in queue.orphans(models)]
+
+    def _each(self, act: Callable[[Queue, Sequence[Place]], dict[Path, T]], places: Iterable[Place]) -> dict[Path, T]:
+        """What each queue says of its runs."""
+        found: dict[Path, T] = {}
+        for _, runs in groupby(places, key=lambda place: id(place.started_with)):  # a campaign's runs share it
+            of_campaign = list(runs)
+            found |= act(self._queue_of(of_campaign[0]), of_campaign)
+        return found
+
+    def _queue_of(self, place: Place) -> Queue:
+        variables = environment(environment_of(place))
+        key = (shutil.which("squeue", path=variables.get("PATH")), *map(variables.get, CLUSTER))
+        if key not in self._queues:
+            self._queues[key] = self._new_queue(place.started_with, variables)
+        return self._queues[key]
+
+
+@dataclass
+class Queue:
+    """The jobs of one cluster, as Slurm's commands show them in one environment."""
+
+    command: Command
+    clock: Callable[[], float]
+    every: float | None
+    started_with: StartedWith | None
+    variables: Mapping[str, str]
+    _pause: float = EVERY
+    """Seconds between two queries."""
+    _asked: float = float("-inf")
+    _hurry: bool = True
+    _fault: str = "not asked yet"
+    _jobs: dict[int, SlurmJob] = field(default_factory=dict)
+    _living: dict[str, list[SlurmJob]] = field(default_factory=dict)
+    """Jobs that are alive, by name."""
+    _over: dict[str, list[SlurmJob]] = field(default_factory=dict)
+    """Jobs that have ended, by name."""
+    _submitted: dict[int, SlurmJob] = field(default_factory=dict)
+    """Jobs that we submitted and `squeue` has not shown yet."""
+    _ended: dict[int, Ended] = field(default_factory=dict)
+    _explained: set[int] = field(default_factory=set)
+    """Jobs for which `scontrol` was asked how they ended."""
 
     # -- submitting --
 
     def start(self, place: Place, spec: RunSpec) -> Begun:
-        """Submit a job. Raises CannotStart, or Occupied if Slurm may accept it later."""
         folder = place.folder
         if self._fault:
             raise Occupied(self._fault)
@@ -131,7 +182,7 @@ class SlurmEngine:
         except OSError as error:
             raise CannotStart(f"could not be submitted: {error.strerror or error}") from None
         submit = ("sbatch", "--parsable", str(folder.path / SCRIPT))
-        done = self._command(submit, environment(environment_of(place)))
+        done = self.command(submit, environment(environment_of(place)))
         self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
@@ -144,11 +195,9 @@ class SlurmEngine:
 
     # -- looking --
 
-    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
+    def look(self, places: Sequence[Place]) -> dict[Path, Probe]:
         """What is known about the jobs of the runs, from one query for all of them."""
-        places = list(places)
-        if places:
-            self._wanted_every = float(value_of(places[0].settings, "every") or EVERY)
+        self._pause = float(value_of(places[0].settings, "every") or EVERY) if self.every is None else self.every
         self._ask_controller()
         if self._fault:
             unseen = Probe(known=False, detail=self._fault)
@@ -162,7 +211,8 @@ class SlurmEngine:
         if len(living) > 1:
             living = self._drop_doubles(living)
         job = living[0]
-        return Probe((job.member,), sees_all_hosts=True, detail=job.detail, node=job.node, starts=job.starts)
+        never = job.state in WAITING and NEVER in job.detail
+        return Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
 
     def _drop_doubles(self, living: list[SlurmJob]) -> list[SlurmJob]:
         """Two jobs of one run: Slurm accepted one without our hearing of it. Waiting ones are cancelled."""
@@ -173,25 +223,21 @@ class SlurmEngine:
         return living
 
     def _ask_controller(self) -> None:
-        now = self._clock()
-        if now - self._asked < (min(SOONER, self.every) if self._hurry else self.every):
+        now = self.clock()
+        if now - self._asked < (min(SOONER, self._pause) if self._hurry else self._pause):
             return
         before = set(self._submitted)
         self._asked, self._hurry = now, False
         user = str(os.getuid())
         done = self._call("squeue", "--noheader", "--states=all", f"--user={user}", f"--format={FORMAT}")
         if done.code:
-            self._fault = f"Slurm does not answer ({fault_of(done)})"
+            self._fault = f"Slurm {'cannot be asked' if done.code == 127 else 'does not answer'} ({fault_of(done)})"
             return
         self._fault = ""
         self._jobs = {job.id: job for job in jobs_in(done.out)}
         for number in before:  # jobs submitted before the query are in its answer, or Slurm has dropped them
             del self._submitted[number]
         self._sort()
-
-    @property
-    def every(self) -> float:
-        return self._every if self._every is not None else self._wanted_every
 
     def _sort(self) -> None:
         self._living, self._over = {}, {}
@@ -236,7 +282,7 @@ class SlurmEngine:
         root = str(models.resolve()) + os.sep
         living = [(job.folder, job.name) for jobs in self._living.values() for job in jobs]
         return [
-            Place(RunDir(Path(folder)), name=name)
+            Place(RunDir(Path(folder)), name=name, started_with=self.started_with)
             for folder, name in dict.fromkeys(living)
             if folder.startswith(root) and not os.path.isdir(folder)
         ]
@@ -270,7 +316,7 @@ class SlurmEngine:
             self._call("scancel", *options, *map(str, numbers[first : first + AT_ONCE]))
 
     def _call(self, *command: str) -> Done:
-        return self._command(command, environment(os.environ))
+        return self.command(command, self.variables)
 
 
 OWN_GPUS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
@@ -284,7 +330,7 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in unmarked_environment(variables).items()
-        if name not in OWN_GPUS and (not name.startswith("SLURM_") or name in ("SLURM_CONF", "SLURM_CLUSTERS"))
+        if name not in OWN_GPUS and (not name.startswith("SLURM_") or name in CLUSTER)
     }
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
 

@@ -171,6 +171,7 @@ OVER = {
 }
 EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"}
 
+NEVER = "will not start"
 REASONS = {
     "None": "just submitted",
     "Priority": "others come first",
@@ -194,7 +195,7 @@ REASONS = {
     "InvalidAccount": "its account is not valid, and it will not start",
     "InvalidQOS": "its QOS is not valid, and it will not start",
 }
-"""Why a job is pending, as text for people. All other reasons are limits with names that can be read."""
+"""Why a job is pending, as text for people; `NEVER`: for ever. Other reasons have names that can be read."""
 
 NOT_NOW = (
     "unable to contact", "timed out", "connection refused", "zero bytes", "temporarily", "not responding", "try again",

@@ -94,7 +94,7 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     narrow = width < 100
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:
-        return [(f"{percent} {word.value}", "dim")]
+        return [(f"{percent} {'so far' if narrow else word.value}", "dim")]
     interval = f" {interval_words(row.interval, 1)}" if row.interval and width >= 110 else ""
     said = word.value if narrow else row.verdict.words
     return [(percent + interval, change_style(row.change)), (f" {said}", verdict_style(word))]

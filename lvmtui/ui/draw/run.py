@@ -46,8 +46,9 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
         span = f" ({range_words(eta)})" if eta and width >= 100 else ""
         soon = f"{words.duration(eta.seconds)} left{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
         start.append((f"{soon}   ", ""))
-    elif run.waits and run.start_words:
-        start.append((f"starts {run.start_words}, takes {run.time_words}   ", "dim"))
+    elif run.waits and run.time_words:
+        when = f"starts {run.start_words}, " if run.start_words else ""
+        start.append((f"{when}takes {run.time_words}   ", "dim"))
     elif run.time_words and not run.imported:
         start.append((f"{run.time_words} of work   ", "dim"))
     if run.best is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.live import Job
 from lvmtui.formats.results import Estimate, Skill
 from lvmtui.ui.draw.lines import width_of
 from lvmtui.ui.draw.run import run_header
@@ -100,6 +101,14 @@ def test_a_run_says_its_best_whole_however_narrow(tmp_path: Path) -> None:
             said = text_of(line)
             assert width_of(line) == width and said.endswith(" 10/10 ")
             assert run.best is None or f"best {run.best:.4f}".replace("0.", ".") in said, (width, said)
+
+
+def test_the_time_a_waiting_job_will_take_is_not_called_its_work(tmp_path: Path) -> None:
+    middle(tmp_path)
+    run = next(run for run in look(tmp_path).runs if run.waits and run.expected and run.expected.eta)
+    job = dataclasses.replace(run.view, job=Job("slurm", 1, waiting=True))
+    said = text_of(run_header(dataclasses.replace(run, view=job), "10/10", 120))
+    assert f" takes {run.time_words} " in said and "of work" not in said
 
 
 def text_of(line: tuple[tuple[str, str], ...]) -> str:
