@@ -32,7 +32,7 @@ def test_each_arm_is_read_against_the_best_trivial_baseline_of_its_own_windows()
     found = early_change([pair([0.5] * 10, [0.48] * 10, (0.5, 0.45))])
     assert found is not None
     assert found.percent == pytest.approx(100 * (0.48 / 0.45 - 1)) and found.share == 1.0
-    assert found.words == "+6.7 ± 0.4 % so far (at 100 % of training)"
+    assert found.words == "about +6.7 % so far (at 100 % of training)"
 
 
 def test_only_equal_progress_is_compared() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, Unknown
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.run_state import RunState, fold
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of, of_all
@@ -299,3 +300,23 @@ def test_a_divergence_is_not_unsaid_in_its_attempt(log: list[Event], place: int)
     unread = evaluated(1, None, None, spread=None, margin=None)
     log.insert(min(place, len(log)), unread)
     assert "diverged" in kinds(health_of(RunState(SPEC, trainer=fold(log)), None))
+
+
+def test_other_programs_are_held_against_baselines_on_the_heldout_windows_alone() -> None:
+    """Their validation windows are their own, so the baselines on ours say nothing about them."""
+    low = [evaluated(p, 0.40 + 0.001 * p, spread=0.1, margin=-0.55, last_cosine=0.95) for p in PLACES]
+
+    def own(run: RunState) -> RunState:
+        return replace(run, spec=replace(run.spec, own_trainer=OwnTrainer("mine", "python mine.py", "/")))
+
+    def found(heldout: float) -> list[str]:
+        run = own(run_of(low, heldout=heldout))
+        return [f"{f.kind}, {f.words}" for f in health_of(run, TRIVIAL) if f.kind != "still_improving"]
+
+    unfinished = run_of(low[:11], over=False)
+    assert kinds(health_of(unfinished, TRIVIAL)) and not kinds(health_of(own(unfinished), TRIVIAL))
+    assert found(0.6) == []
+    assert found(0.51) == [
+        "no_better, no better than the recency mean on the held-out windows: .5100 against .5170 (plain means)"
+    ]
+    assert found(0.45) == ["failed_to_learn, failed to learn: held-out cosine .4500, the context mean has .5060"]
