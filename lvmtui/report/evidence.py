@@ -335,11 +335,9 @@ def _health(report: Report) -> list[Block]:
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
-    of_runs = sorted(found.items(), key=lambda item: item[0][0])
-    return [
-        title,
-        *bullets(f"{'Note' if key[0] else 'Alarm'}: {name} {of_all(same)}." for key, (name, same) in of_runs),
-    ]
+    alarms_first = sorted(found.items(), key=lambda item: item[0][0])
+    said = (f"{'Note' if note else 'Alarm'}: {name} {of_all(same)}." for (note, *_), (name, same) in alarms_first)
+    return [title, *bullets(said)]
 
 
 def _curves(report: Report, curves: str) -> list[Block]:
