@@ -18,7 +18,7 @@ from typing import Any
 
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
-from lvmtui.system.text import last_words
+from lvmtui.system.text import last_words, natural
 
 LAST_BYTES = 8192
 """The end of a log that is searched for its last line."""
@@ -96,6 +96,12 @@ def create_file(path: Path, content: bytes) -> None:
     finally:
         os.unlink(beside)
     sync_folder(path.parent)
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files with these suffixes under a folder, chapter 2 before chapter 10."""
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
 
 
 def read_json(path: Path) -> Any:
