@@ -14,9 +14,9 @@ from lvmtui.formats.campaign import read_campaign_intent
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.polling import Polling
-from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.status import ALIVE
 from lvmtui.system.errors import UserError
+from lvmtui.system.filesystem import Signature, signature
 from lvmtui.system.logging import Faults
 from lvmtui.system.watch import Timing, Watcher
 from lvmtui.ui.read.logfile import newest_lines
