@@ -116,8 +116,6 @@ def arranged(
     different, first = np.unique(numbers, return_index=True)
     rank = first[np.searchsorted(different, numbers)]
     by = np.lexsort((rank,) if order is None else (order, rank))
-    places = np.empty(len(numbers), np.int64)
-    places[by] = np.arange(len(numbers))
     notes = []
     if scattered:
         notes.append(
@@ -126,7 +124,7 @@ def arranged(
         )
     if unordered:
         notes.append(f"rows of an article were put in the order of {order_name}")
-    return numbers[by], places, tuple(notes)
+    return numbers[by], np.argsort(by), tuple(notes)
 
 
 def titles_by_number(names: Sequence[Any] | None) -> tuple[str, ...]:
