@@ -57,9 +57,8 @@ class Pool:
             order = order[rows[order] > 0]
         else:
             salt = f"sizes {seed}".encode()
-            drawn = sorted(
-                np.flatnonzero(rows).tolist(), key=lambda c: hashlib.sha256(salt + union.content[c]).digest()
-            )
+            clusters = np.flatnonzero(rows).tolist()
+            drawn = sorted(clusters, key=lambda c: hashlib.sha256(salt + union.content[c]).digest())
             order = np.array(drawn, np.int64)
         self._order = order
         self._vectors = np.cumsum(rows[order])
