@@ -21,7 +21,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, cosine_of, finite, peak, scored
+from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, verdict
 
@@ -248,8 +248,11 @@ def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
 def _unfit(state: CampaignState, runs: Iterable[str], health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
     arms = {view.planned.run: view.planned.arm for view in state.runs}
-    found = [f"{_label(state, arms[run])} {f.words}" for run in runs for f in health.get(run, ()) if f.kind in UNFIT]
-    return list(dict.fromkeys(found))
+    found: dict[tuple[ArmName, str], list[Finding]] = {}
+    for arm, finding in ((arms[run], finding) for run in runs for finding in health.get(run, ())):
+        if finding.kind in UNFIT:
+            found.setdefault((arm, finding.kind), []).append(finding)
+    return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------
