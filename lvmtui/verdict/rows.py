@@ -1,8 +1,8 @@
 """A model's row before it is judged among the others: its figures, or why there are none. Pure.
 
 Before its runs are finished a row shows the change so far. The arms have validation windows of their own, and those of
-one arm are harder: bare cosines show the wrong sign for half of the recorded pairs. Each arm against the recency mean on
-its own validation windows, at equal progress, is wrong for 8 % at half of the training and 6 % at its end
+one arm are harder: bare cosines show the wrong sign for half of the recorded pairs. Each arm against the recency mean
+on its own validation windows, at equal progress, is wrong for 8 % at half of the training and 6 % at its end
 (`benchmarks/early_signs.py`). Before half of the training nothing is said.
 """
 
