@@ -73,6 +73,18 @@ class Recipe:
     own_loss: UserCode | None = None
     """A user's own loss, (raw output, target) -> number, in the place of `loss`."""
 
+    @property
+    def loss_words(self) -> str:
+        return self.own_loss.words if self.own_loss else self.loss
+
+    @property
+    def words(self) -> str:
+        """`tuned: loss cosine, rate 0.004, 3 epochs, batches of 128`."""
+        return (
+            f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs, "
+            f"batches of {self.batch_size}"
+        )
+
 
 @dataclass(frozen=True)
 class Reading:
