@@ -211,7 +211,9 @@ def report_of(
         runs=runs,
         campaign_facts=campaign,
         learning_curve=learning_curve,
-        next_steps=next_steps(table, [v.status.phase for v in state.runs if v.state], over=progress.ended is not None),
+        next_steps=next_steps(
+            table, [v.status.phase for v in state.runs if v.retry_helps], over=progress.ended is not None
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
+from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, the_trivial
 
@@ -83,6 +84,12 @@ class Finding:
     def label(self) -> str:
         """At most 18 characters, for the cell of a table: `failed to learn`, `below ridge`."""
         return self.short or self.kind.replace("_", " ")
+
+
+def of_all(seeds: Sequence[Finding]) -> str:
+    """The same finding on several seeds of an arm, in the first one's words."""
+    others = len(seeds) - 1
+    return seeds[0].words + (f" (also {plural(others, 'other seed')})" if others else "")
 
 
 def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding, ...]:
@@ -194,8 +201,8 @@ def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | Non
 def _failed_to_learn(
     run: RunState, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None
 ) -> Finding | None:
-    """At the end, below the mean of the context: on validation, and not because it overfitted. Of another program's
-    run on the held-out windows."""
+    """Its best weights, which are kept, are below the mean of the context on validation; or it ended there, and not
+    because it overfitted. Of another program's run: on the held-out windows."""
     if run.spec.foreign:
         judged = _on_heldout(run, trivial)
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
@@ -210,10 +217,12 @@ def _failed_to_learn(
     train = finite(last.train_cosine)
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
         return None
-    words = f"failed to learn: validation cosine {words_of(last.cosine)} at the end"
-    if cosine_of(best) >= bar:
-        words += f", training {words_of(train)}"
-    return Finding("failed_to_learn", True, f"{words}, the context mean has {words_of(trivial.validation_mean)}")
+    end, kept = f"{words_of(last.cosine)} at the end, training {words_of(train)}", cosine_of(best) < bar
+    which = f"best validation cosine {words_of(best.cosine)}, {_epoch(best)}" if kept else f"validation cosine {end}"
+    words = f"failed to learn: {which}, the context mean has {words_of(trivial.validation_mean)}"
+    if kept and train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
+        words += f"; then it overfitted: {end}"
+    return Finding("failed_to_learn", True, words)
 
 
 def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> tuple[float, dict[str, float]] | None:

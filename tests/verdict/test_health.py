@@ -15,7 +15,7 @@ from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, Unkn
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.run_state import RunState, fold
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, health_of
+from lvmtui.verdict.health import Finding, health_of, of_all
 from tests.strategies import events, seconds, steps, times, words
 from tests.verdict.series import SPEC, TRIVIAL, diverged, evaluated, run_of
 
@@ -160,6 +160,21 @@ def test_shuffled_targets_fail_to_learn() -> None:
     (found,) = health_of(run_of(learned_nothing), TRIVIAL)
     assert found.kind == "failed_to_learn" and "training .2000" in found.words and ".5070" in found.words
     assert first_named(run, "failed_to_learn") == 12
+
+
+def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
+    """The best came at once, below the context mean, and the run overfitted from there on."""
+    run = [evaluated(p, 0.50 - 0.01 * p, 0.52 + 0.01 * p, best=p == 1) for p in PLACES]
+    found = {finding.kind: finding for finding in health_of(run_of(run), TRIVIAL)}
+    assert found["failed_to_learn"].words == (
+        "failed to learn: best validation cosine .4900, epoch 1, the context mean has .5070; then it overfitted: "
+        ".3800 at the end, training .6400"
+    )
+    assert "overfitting" in found
+    learned_nothing = [evaluated(p, 0.3, 0.3) for p in PLACES]
+    (one,) = (f for f in health_of(run_of(learned_nothing), TRIVIAL) if f.alarm)
+    assert one.words == "failed to learn: best validation cosine .3000, epoch 1, the context mean has .5070"
+    assert of_all([one]) == one.words and of_all([one, one, one]) == f"{one.words} (also 2 other seeds)"
 
 
 def test_a_loss_that_is_no_number_has_diverged() -> None:

@@ -216,7 +216,8 @@ def _curves_of(name: str, run: RunFacts) -> tuple[str, list[Series]]:
     if name == "rate":
         return "learning rate", [Series(tuple((p.step, p.rate) for p in run.points), "done")]
     if name == "speed":
-        return "windows a second", [Series(tuple((p.step, p.windows_per_second) for p in run.points), "done")]
+        speeds = tuple((p.step, p.windows_per_second) for p in run.points if p.windows_per_second)
+        return "windows a second", [Series(speeds, "done")]
     evaluations = run.state.trainer.evaluations if run.state else ()
     validation = tuple((e.step, e.loss) for e in evaluations if e.loss is not None)
     training = smoothed([(p.step, p.loss) for p in run.points if p.loss is not None])
