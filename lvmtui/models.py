@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -122,6 +122,11 @@ TUNED = Recipe(
 )
 """For data too small for the reference recipe, which stays below the context mean there. What each part is worth stands
 in docs/recipe.md."""
+
+
+def size_of(size: str, models: Iterable[str]) -> str:
+    """The size, where it says something: the user's own models and trainers come in none. Else empty."""
+    return size if any(model.partition("@")[0] in REGISTRY for model in models) else ""
 
 
 RECIPES = ("tuned", "reference")

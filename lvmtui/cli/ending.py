@@ -102,7 +102,7 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[str]
     """Commands worth typing now, each with its purpose, the most useful first."""
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
-    if retried := [view for view in unfinished if view.planned.trained_here]:
+    if retried := [view for view in unfinished if view.planned.trained_here and view.retry_helps]:
         steps.append((f"{program} retry {retried[0].planned.run}", "try a run again that did not finish"))
     steps.append((program, "curves, logs, the verdict"))
     steps.append((f"{program} report --output -", "print the whole report"))

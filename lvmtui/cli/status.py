@@ -34,6 +34,7 @@ NARROWEST = 30
 LOOKED_BACK = 5
 """How many other campaigns are looked at, the newest ones."""
 GAIN = "gain: best validation cosine less that of the best trivial baseline, on the run's own validation windows"
+BARE = "; without a sign: the cosine itself, as the validation windows of other programs are not known"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
 """What a running process does, where its own word for it is not shown."""
@@ -48,7 +49,7 @@ class RunRow(NamedTuple):
     state: str
     epoch: str = ""
     gain: str = ""
-    """See `GAIN`; empty until the baseline is known. Of imported runs the bare cosine."""
+    """See `GAIN`; empty until the baseline is known. Of other programs the bare cosine."""
     time: str = ""
     note: str = ""
 
@@ -129,9 +130,9 @@ def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
 
 
 def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
-    """The gain so far; for an imported run, which has no baseline, the cosine; empty while neither is known."""
+    """The gain so far; of another program, whose windows are not known, the cosine; empty while neither is known."""
     best = run.trainer.best.cosine if run.trainer.best else None
-    if best is None or run.spec.imported:
+    if best is None or run.spec.foreign:
         return "" if best is None else words.cosine(best)
     against = best_trivial(run, trivial)
     return words.signed(best - against.cosine) if against else ""
@@ -155,8 +156,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     columns = columns or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
     known = Judgement(state)
-    imported = any(view.state and view.state.spec.imported for view in state.runs)
-    figure = "best" if imported else "gain"
+    foreign = [view.state.spec.foreign for view in state.runs if view.state]
+    figure = "best" if foreign and all(foreign) else "gain"
     rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
     lines = [f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), ""]
     starts = aligned([row[:-1] for row in rows])
@@ -165,7 +166,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
         head, below = padded(start, indent), " " * indent
         room = max(columns, indent + NARROWEST)
         lines += textwrap.wrap(row.note, room, initial_indent=head, subsequent_indent=below) or [start]
-    lines += [] if imported else ["", *textwrap.wrap(GAIN, columns)]
+    lines += [] if foreign and all(foreign) else ["", *textwrap.wrap(GAIN + (BARE if any(foreign) else ""), columns)]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     return "\n".join([*lines, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor)])

@@ -73,6 +73,18 @@ class Recipe:
     own_loss: UserCode | None = None
     """A user's own loss, (raw output, target) -> number, in the place of `loss`."""
 
+    @property
+    def loss_words(self) -> str:
+        return self.own_loss.words if self.own_loss else self.loss
+
+    @property
+    def words(self) -> str:
+        """`tuned: loss cosine, rate 0.004, 3 epochs, batches of 128`."""
+        return (
+            f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs, "
+            f"batches of {self.batch_size}"
+        )
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -163,6 +175,12 @@ class RunSpec:
     def history(self) -> bool:
         """A history and no more: a point estimate on its own validation windows, nothing to start."""
         return self.imported is not None and not self.heldout_windows
+
+    @property
+    def foreign(self) -> bool:
+        """True if another program trains it or did: which validation windows it has, and what it starts from, is its
+        word."""
+        return self.imported is not None or self.own_trainer is not None
 
     @property
     def unit(self) -> Literal["step", "epoch"]:

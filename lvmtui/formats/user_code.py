@@ -31,6 +31,11 @@ class UserCode:
     source: str = ""
     """As the user named it: `mixer.py:Mixer`."""
 
+    @property
+    def words(self) -> str:
+        """`mixer.py:Mixer, sha256 0a1b2c3d4e5f6071`."""
+        return f"{self.source or self.module}, sha256 {self.digest[:16]}"
+
 
 @dataclass(frozen=True)
 class OwnModel:
@@ -44,6 +49,11 @@ class OwnModel:
     """Trainable ones, counted when the campaign was planned."""
     uses: float = 0.0
     """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.ModelCost.uses`."""
+
+    @property
+    def words(self) -> str:
+        """`mixer.py:Mixer, sha256 0a1b2c3d4e5f6071, width = 512`."""
+        return ", ".join((self.code.words, *(f"{name} = {value}" for name, value in self.options.items())))
 
 
 @dataclass(frozen=True)

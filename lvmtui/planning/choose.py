@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lvmtui.estimate.eta import Eta
+from lvmtui.models import size_of
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.system.numbers import duration
 
@@ -53,7 +54,7 @@ def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tupl
         choices.append(_size(options, windows))
     for choice in choices:
         options = _with(options, choice.option, choice.value)
-    return options, tuple(choices)
+    return options, tuple(c for c in choices if c.option != "size" or size_of(c.value, options.models))
 
 
 def _size(options: Options, windows: int) -> AutoChoice:

@@ -12,7 +12,7 @@ from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import RunSpec
-from lvmtui.models import title_of
+from lvmtui.models import size_of, title_of
 from lvmtui.planning.data import judging
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
@@ -29,16 +29,18 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     campaign = plan.campaign
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
+    size = size_of(campaign.size, campaign.models)
     lines = [
         f"campaign   {campaign.id}",
-        f"models     {models} ({campaign.size}); {words.plural(len(plan.specs), 'run')}"
+        f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
         + (f", {_seeds(campaign.seeds)}" if campaign.seeds != (1,) else "")
         + (
             f"; {judged} only load the weights of another program's"
             if (judged := len(plan.specs) - len(trained))
             else ""
         ),
-        *_recipe_line(campaign.recipe, [spec for spec in trained if spec.own_trainer is None]),
+        *_own_models(plan),
+        *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
@@ -101,11 +103,28 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _recipe_line(name: str, trained: Sequence[RunSpec]) -> list[str]:
-    """`tuned: updates of 128 windows, 315 for both arms`, or `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`.
-    None if all trainers are the user's own."""
-    if not trained:
-        return []
+def _own_models(plan: Plan) -> list[str]:
+    """A line for each of the user's own, with its parameters: those of each context, where they differ."""
+    counts: dict[str, list[str]] = {}
+    for model in plan.own.models.values():
+        counts.setdefault(f"{model.title}: {model.words}", []).append(f"{model.parameters:,}")
+    return [f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in counts.items()]
+
+
+def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
+    """A line for each recipe, with the models it trains if there are others."""
+    recipes: dict[str, list[RunSpec]] = {}
+    for spec in trained:
+        recipes.setdefault(spec.recipe.name, []).append(spec)
+    lines = []
+    for name, specs in recipes.items():
+        whose = ", ".join(dict.fromkeys(title_of(spec.model, campaign.titles) for spec in specs))
+        lines.append(f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {_updates(specs)}")
+    return lines
+
+
+def _updates(trained: Sequence[RunSpec]) -> str:
+    """`updates of 128 windows, 315 for both arms`, or `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`."""
     ranges: dict[str, list[str]] = {}
     for label in dict.fromkeys(spec.label for spec in trained):
         steps = sorted({spec.total_steps for spec in trained if spec.label == label})
@@ -115,7 +134,7 @@ def _recipe_line(name: str, trained: Sequence[RunSpec]) -> list[str]:
     updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
-    return [f"recipe     {name}: updates of {trained[0].recipe.batch_size} windows, {updates}"]
+    return f"updates of {trained[0].recipe.batch_size} windows, {updates}"
 
 
 def _device(plan: Plan) -> str:

@@ -47,7 +47,7 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
 def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing; `over`: nothing goes on any more.
+    `phases`: what the runs are doing, but for those that a retry cannot help; `over`: nothing goes on any more.
     """
     steps = []
     if not over:
@@ -66,7 +66,11 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
     elif undecided := _undecided(table):
         steps.append(deciding(undecided, table.seeds, folds=table.folds))
-    if _below_trivial(table):
+    kinds = {found.kind for row in table.rows for cell in (row.baseline, row.expanded) for found in cell.findings}
+    below = _below_trivial(table)
+    if "overfitting" in kinds and (below or "failed_to_learn" in kinds):
+        steps.append("Train fewer epochs (--epochs): runs overfitted after their best evaluation, early in training.")
+    elif below:
         steps.append("Train longer or with another recipe before asking about data: a trivial baseline does better.")
     return tuple(steps)
 

@@ -121,6 +121,10 @@ class RunDetail:
     history_digest: str
     """sha256 of the imported history."""
     curve: RunCurve
+    own_model: str = ""
+    """Of the user's own: its file and class, the digest of the copy, its options."""
+    training: str = ""
+    """The recipe's name, loss, rate and length; empty for a trainer of the user's own."""
     best_at_first: bool = False
     """The first of several evaluations was its best: it may have been better still before."""
 
@@ -207,7 +211,9 @@ def report_of(
         runs=runs,
         campaign_facts=campaign,
         learning_curve=learning_curve,
-        next_steps=next_steps(table, [v.status.phase for v in state.runs if v.state], over=progress.ended is not None),
+        next_steps=next_steps(
+            table, [v.status.phase for v in state.runs if v.retry_helps], over=progress.ended is not None
+        ),
     )
 
 
@@ -286,7 +292,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         ended=view.status.since if view.status.over else None,
         device=sanitise(started.device, 60) if started else "",
         threads=spec.threads if spec and not spec.history else None,
-        recipe=sanitise(spec.recipe.name, 60) if spec else "",
+        recipe=sanitise(spec.recipe.name, 60) if spec and not spec.own_trainer else "",
         versions=_versions(started) if started else {},
         folder=planned.folder,
         best_model=_best_model(view, spec) if finished else "",
@@ -298,6 +304,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
         curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
+        own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
+        training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
         best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )
 

@@ -12,7 +12,7 @@ from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.health import Finding
+from lvmtui.verdict.health import Finding, of_all
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
@@ -339,8 +339,7 @@ def _health(report: Report) -> list[Block]:
 
 def _finding(same: Sequence[tuple[RunDetail, Finding]]) -> str:
     run, finding = same[0]
-    also = f" (also {plural(len(same) - 1, 'other seed')})" if len(same) > 1 else ""
-    return f"{'Alarm' if finding.alarm else 'Note'}: {run.name} {finding.words}{also}."
+    return f"{'Alarm' if finding.alarm else 'Note'}: {run.name} {of_all([found for _, found in same])}."
 
 
 def _curves(report: Report, curves: str) -> list[Block]:

@@ -158,8 +158,18 @@ def _doubts(report: Report) -> list[Block]:
             notes.setdefault(f": {note}", []).append(row.title)
     said = [f"{_whom(of, len(rows))}{note.rstrip('.')}." for note, of in notes.items()]
     unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
-    items = bullets([*unordered, *report.caveats, *said])
+    items = bullets([*unordered, *report.caveats, *_recipes(report), *said])
     return [Heading("What to doubt"), *items] if items else []
+
+
+def _recipes(report: Report) -> list[str]:
+    """That models differ in how they were trained, if they do."""
+    models: dict[str, list[str]] = {}
+    for run in report.runs:
+        if run.recipe:
+            models.setdefault(run.recipe, []).append(run.title)
+    told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
+    return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
 
 
 def _whom(titles: list[str], all_: int) -> str:

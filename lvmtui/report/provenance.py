@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lvmtui.formats.campaign import ArmFacts
+from lvmtui.models import size_of
 from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.evidence import milliseconds
@@ -167,10 +168,13 @@ def _speeds(report: Report) -> list[Text]:
 
 def _plan(report: Report) -> list[Block]:
     plan, held = report.campaign_facts, report.heldout
+    size = size_of(plan.size, plan.models)
     said: list[Text] = [
-        f"Plan: size {plan.size}, recipe {plan.recipe}, {'seeds' if len(plan.seeds) > 1 else 'seed'} "
+        f"Plan: {f'size {size}, ' if size else ''}{'seeds' if len(plan.seeds) > 1 else 'seed'} "
         f"{', '.join(map(str, plan.seeds))}, device {plan.device}, {plural(plan.threads, 'thread')} a run, "
         f"up to {plan.jobs} at once; by {plan.by} on {date(plan.created)}.",
+        *(f"Recipe {words} ({titles})." for words, titles in _same(report, lambda run: run.training, by="title")),
+        *(f"Own model {titles}: {words}." for words, titles in _same(report, lambda run: run.own_model, by="title")),
     ]
     for arm in (report.baseline, report.expanded):
         rows = f", rows {_rows_of(arm)} of that file" if _same_file(report) else ""
@@ -229,15 +233,17 @@ def _origins(report: Report) -> list[Block]:
     ]
 
 
-def _same(report: Report, fact: Callable[[RunDetail], str]) -> list[tuple[str, str]]:
-    """(fact, the runs that have it), so that equal facts are said once; empty facts are left out."""
-    groups: dict[str, list[str]] = {}
+def _same(report: Report, fact: Callable[[RunDetail], str], by: str = "name") -> list[tuple[str, str]]:
+    """(fact, the runs that have it), so that equal facts are said once; empty facts are left out. `by`: how runs are
+    named, `title` where all runs of a model have the same."""
+    groups: dict[str, list[RunDetail]] = {}
     for run in report.runs:
         if words := fact(run):
-            groups.setdefault(words, []).append(run.name)
-    if len(groups) == 1:
-        return [(next(iter(groups)), "all runs")]
-    return [(words, ", ".join(names)) for words, names in groups.items()]
+            groups.setdefault(words, []).append(run)
+    return [
+        (words, "all runs" if len(of) == len(report.runs) else ", ".join(dict.fromkeys(getattr(run, by) for run in of)))
+        for words, of in groups.items()
+    ]
 
 
 def _same_file(report: Report) -> bool:

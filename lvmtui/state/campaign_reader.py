@@ -18,7 +18,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import HALTED, OVER, Life, Phase, Status, status_of
+from lvmtui.state.status import HALTED, OVER, Life, Phase, Status, retry_helps, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -39,6 +39,10 @@ class RunView:
     def finished(self) -> Finished | None:
         """How it ended, if it was trained to its end."""
         return self.state.trainer.finished if self.state else None
+
+    @property
+    def retry_helps(self) -> bool:
+        return self.state is not None and retry_helps(self.state, self.status)
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def _left_out(table: Table) -> str:
     waiting = table.with_word(Word.PROVISIONAL)
     cancelled = [row for row in table.rows if row.cancelled]
     unfair = [row for row in table.with_word(Word.NOT_COMPARABLE) if not row.cancelled]
-    histories = table.with_word(Word.POINT_ESTIMATE)
+    histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
     said = []
     if waiting:
         said.append(f"{_named(waiting)} {_agree(waiting, 'is', 'are')} not finished")
@@ -295,10 +295,8 @@ def _histories(table: Table) -> str:
     else:
         lead = f"more data changed the cosine of none of {of}"
     average = f" ({percent(table.average)} on average)" if table.average is not None else ""
-    return (
-        f"By the runs' own histories {lead}{average}. That proves nothing: their validation sets differ, and histories "
-        "have no intervals."
-    )
+    proof = "That proves nothing: their validation sets differ, and histories have no intervals."
+    return f"By the runs' own histories {lead}{average}. {proof} {_left_out(table)}".rstrip()
 
 
 # Words ---------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
+from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, the_trivial
 
@@ -85,11 +86,18 @@ class Finding:
         return self.short or self.kind.replace("_", " ")
 
 
+def of_all(seeds: Sequence[Finding]) -> str:
+    """The same finding on several seeds of an arm, in the first one's words."""
+    others = len(seeds) - 1
+    return seeds[0].words + (f" (also {plural(others, 'other seed')})" if others else "")
+
+
 def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding, ...]:
     """What the run's events show now, alarms first; empty for a healthy run.
 
-    `trivial`: the trivial baselines of the run's arm, None as long as they are not there (or for runs of others):
-    then only what the run's own figures can show is said.
+    `trivial`: the trivial baselines of the run's arm, None as long as they are not there: then only what the run's own
+    figures can show is said. Runs of other programs have validation windows of their own, so they are held against
+    the baselines on the held-out windows alone.
     """
     trainer = run.trainer
     if found := _diverged(trainer):
@@ -102,14 +110,15 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     late = over or evaluations[-1].step >= EARLY * total
     if trivial is not None and trivial.arm != run.spec.arm:
         trivial = None
-    if found := _collapsed(evaluations, trivial, late):
+    beside = None if run.spec.foreign else trivial
+    if found := _collapsed(evaluations, beside, late):
         return (found,)
-    failed = _failed_to_learn(evaluations, trivial) if over else None
+    failed = _failed_to_learn(run, evaluations, trivial) if over else None
     findings = (
         failed,
         _overfitting(evaluations),
-        _echoing(evaluations[-1], trivial),
-        _no_better(run, trainer.finished, evaluations, trivial) if late and not failed else None,
+        _echoing(evaluations[-1], beside),
+        _no_better(run, evaluations, trivial) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
@@ -189,8 +198,17 @@ def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | Non
     return Finding("collapsed", True, words)
 
 
-def _failed_to_learn(evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None) -> Finding | None:
-    """At the end, below the mean of the context: on validation, and not because it overfitted."""
+def _failed_to_learn(
+    run: RunState, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None
+) -> Finding | None:
+    """Its best weights, which are kept, are below the mean of the context on validation; or it ended there, and not
+    because it overfitted. Of another program's run: on the held-out windows."""
+    if run.spec.foreign:
+        judged = _on_heldout(run, trivial)
+        if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
+            return None
+        words = f"failed to learn: held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)}"
+        return Finding("failed_to_learn", True, words, on_heldout=True)
     if trivial is None:
         return None
     last, best = evaluations[-1], peak(evaluations)
@@ -199,10 +217,22 @@ def _failed_to_learn(evaluations: Sequence[Evaluated], trivial: TrivialBaselines
     train = finite(last.train_cosine)
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
         return None
-    words = f"failed to learn: validation cosine {words_of(last.cosine)} at the end"
-    if cosine_of(best) >= bar:
-        words += f", training {words_of(train)}"
-    return Finding("failed_to_learn", True, f"{words}, the context mean has {words_of(trivial.validation_mean)}")
+    end, kept = f"{words_of(last.cosine)} at the end, training {words_of(train)}", cosine_of(best) < bar
+    which = f"best validation cosine {words_of(best.cosine)}, {_epoch(best)}" if kept else f"validation cosine {end}"
+    words = f"failed to learn: {which}, the context mean has {words_of(trivial.validation_mean)}"
+    if kept and train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
+        words += f"; then it overfitted: {end}"
+    return Finding("failed_to_learn", True, words)
+
+
+def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> tuple[float, dict[str, float]] | None:
+    """A run's held-out cosine, and those of the trivial baselines on the same windows (plain means)."""
+    finished = run.trainer.finished
+    if trivial is None or not trivial.scores or trivial.fingerprint != run.spec.split_fingerprint:
+        return None
+    if finished is None or not finished.heldout.windows:
+        return None
+    return finished.heldout.cosine, {name: score.cosine for name, score in trivial.scores.items()}
 
 
 # Notes --------------------------------------------------------------------------------------------------------------
@@ -242,20 +272,16 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
     return Finding("echoing", False, words, "echoes last vector")
 
 
-def _no_better(
-    run: RunState, finished: Finished | None, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None
-) -> Finding | None:
+def _no_better(run: RunState, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None) -> Finding | None:
     """A trivial baseline predicts as well."""
-    if trivial is None:
-        return None
-    here = bool(trivial.scores) and trivial.fingerprint == run.spec.split_fingerprint
-    judged = finished is not None and finished.heldout.windows > 0 and here
-    if finished and judged:
-        name, score = max(trivial.scores.items(), key=lambda item: item[1].cosine)
-        if finished.heldout.cosine > score.cosine:
+    if judged := _on_heldout(run, trivial):
+        reached, scores = judged
+        name, bar = max(scores.items(), key=lambda item: item[1])
+        if reached > bar:
             return None
-        reached, bar = finished.heldout.cosine, score.cosine
         of, means = f"{the_trivial(name)} on the held-out windows", " (plain means)"
+    elif trivial is None or run.spec.foreign:
+        return None
     else:
         name, best = "mean", peak(evaluations)
         assert best is not None
@@ -264,7 +290,7 @@ def _no_better(
         reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
     words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
     short = f"{'below' if reached < bar else 'at'} {short_trivial(name)}"
-    return Finding("no_better", False, words, short, on_heldout=judged)
+    return Finding("no_better", False, words, short, on_heldout=judged is not None)
 
 
 def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:

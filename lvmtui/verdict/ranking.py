@@ -92,7 +92,7 @@ def table_of(
     return Table(
         labels=labels,
         rows=tuple(rows),
-        trivial=_trivial_rows(state, drafts, trivial),
+        trivial=() if all(row.history for row in rows) else _trivial_rows(state, drafts, trivial),
         average=primary.estimate.value if primary else fmean(changes) if changes else None,
         seeds=len(campaign.seeds),
         tested=len(tested),

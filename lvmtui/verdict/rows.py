@@ -1,9 +1,9 @@
 """A model's row before it is judged among the others: its figures, or why there are none. Pure.
 
 Before its runs are finished a row shows the change so far. The arms have validation windows of their own, and those of
-one arm are harder. Bare cosines showed the wrong sign for 60 % of recorded pairs, and cosines against the context mean
-for 23 % at half of the training. Each arm against the best trivial baseline on its own validation windows, at equal
-progress, was wrong for 6 % at half and 1 % at the end. Before half of the training nothing is said.
+one arm are harder: bare cosines show the wrong sign for half of the recorded pairs. Each arm against the recency mean
+on its own validation windows, at equal progress, is wrong for 8 % at half of the training and 6 % at its end
+(`benchmarks/early_signs.py`). Before half of the training nothing is said.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, cosine_of, finite, peak, scored
+from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, verdict
 
@@ -31,8 +31,8 @@ expanded run a gain of hundreds of percent."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
 SO_FAR = (
-    "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline "
-    "on its own validation windows"
+    "the change so far comes from validation cosines at equal progress, each arm against the recency mean on its own "
+    "validation windows; the verdict is about other windows"
 )
 """Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
 
@@ -53,14 +53,16 @@ def draft_row(
     estimate, change, early, notes = None, None, None, []
     word = Verdict(Word.NO_VERDICT)
     if history:
-        word, change = _history_verdict(state, model, cells)
+        word, change = _history_verdict(state, model, health)
     elif comparison is None:
         word = _waiting_verdict(state, model)
         if word.word is Word.PROVISIONAL:
             early = _early(state, model, trivial)
             change = early.percent if early else None
             notes.append(SO_FAR if early else TOO_EARLY)
-    elif unfair := [check.words for check in comparison.failed] + _unfit(state, comparison, health):
+    elif unfair := [check.words for check in comparison.failed] + _unfit(
+        state, [name for pair in comparison.pairs for name in (pair.baseline_run, pair.expanded_run)], health
+    ):
         remedies = {check.remedy for check in comparison.failed}
         remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
         word = verdict(comparison.change, seeds=len(comparison.pairs), unfair=unfair, remedy=remedy)
@@ -192,42 +194,43 @@ def _percent(baseline: float | None, expanded: float | None) -> float | None:
 # Before the end ------------------------------------------------------------------------------------------------------
 
 
+def _pairs(state: CampaignState, model: str) -> list[tuple[RunView | None, RunView | None]]:
+    """The two runs of each seed."""
+    return [(state.view(model, "baseline", seed), state.view(model, "expanded", seed)) for seed in state.campaign.seeds]
+
+
 def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:
-    pairs = []
-    for seed in state.campaign.seeds:
-        views = [state.view(model, arm, seed) for arm in ARMS]
-        runs = [view.state for view in views if view and view.state]
-        if len(runs) == len(ARMS):
-            known = {arm: trivial.get(v.planned.run) for arm, v in zip(ARMS, views, strict=True) if v}
-            pairs.append(PairSoFar(runs[0], runs[1], known))
+    pairs = [
+        PairSoFar(b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
+        for b, e in _pairs(state, model)
+        if b and e and b.state and e.state
+    ]
     return early_change(pairs)
 
 
 def _seeds_to_come(state: CampaignState, model: str, comparison: Comparison) -> bool:
     """True if a pair that was planned is not compared yet and still may be."""
-    compared = {pair.seed for pair in comparison.pairs}
-    pairs = [[state.view(model, arm, seed) for arm in ARMS] for seed in state.campaign.seeds if seed not in compared]
-    return any(all(view is not None and _may_finish(view) for view in pair) for pair in pairs)
+    compared = {pair.baseline_run for pair in comparison.pairs}
+    return any(b and b.planned.run not in compared and _may_finish(b, e) for b, e in _pairs(state, model))
 
 
 def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     """Why there is no comparison: runs are still to come, or some never will."""
-    pairs = [[state.view(model, arm, seed) for arm in ARMS] for seed in state.campaign.seeds]
-    if any(all(view is not None and _may_finish(view) for view in pair) for pair in pairs):
-        open_views = [v for pair in pairs for v in pair if v and v.status.phase is not Phase.FINISHED]
-        words = "; ".join(dict.fromkeys(f"{_label(state, v.planned.arm)} {v.status.phase.value}" for v in open_views))
+    views = [(arm, view) for pair in _pairs(state, model) for arm, view in zip(ARMS, pair, strict=True)]
+    if any(_may_finish(*pair) for pair in _pairs(state, model)):
+        going_on = [(arm, view) for arm, view in views if view and not view.status.over]
+        words = "; ".join(dict.fromkeys(f"{_label(state, arm)} {v.status.phase.value}" for arm, v in going_on))
         return Verdict(Word.PROVISIONAL, reason=words or "finished, not compared yet")
-    stopped = [
-        _end_words(state, v, arm)
-        for pair in pairs
-        for v, arm in zip(pair, ARMS, strict=True)
-        if v is None or not _may_finish(v)
-    ]
+    stopped = [_end_words(state, view, arm) for arm, view in views if not _may_finish(view)]
     return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(stopped)))
 
 
-def _may_finish(view: RunView) -> bool:
-    return view.state is not None and view.status.phase not in ENDED_EARLY
+def _may_finish(*views: RunView | None) -> bool:
+    """True if each has its figures, or may still get them."""
+    return all(
+        view is not None and view.state is not None and (view.status.phase not in ENDED_EARLY or _only_history(view))
+        for view in views
+    )
 
 
 def _cancelled(state: CampaignState, model: str) -> bool:
@@ -242,13 +245,14 @@ def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
     return f"{label} {view.status.phase.value}" + (f": {reason}" if reason else "")
 
 
-def _unfit(state: CampaignState, comparison: Comparison, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
+def _unfit(state: CampaignState, runs: Iterable[str], health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
-    found = []
-    for pair in comparison.pairs:
-        for arm, run in zip(ARMS, (pair.baseline_run, pair.expanded_run), strict=True):
-            found += [f"{_label(state, arm)} {f.words}" for f in health.get(run, ()) if f.kind in UNFIT]
-    return list(dict.fromkeys(found))
+    arms = {view.planned.run: view.planned.arm for view in state.runs}
+    found: dict[tuple[ArmName, str], list[Finding]] = {}
+    for arm, finding in ((arms[run], finding) for run in runs for finding in health.get(run, ())):
+        if finding.kind in UNFIT:
+            found.setdefault((arm, finding.kind), []).append(finding)
+    return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------
@@ -276,22 +280,23 @@ def _unjudged(view: RunView) -> str | None:
 
 
 def _history_verdict(
-    state: CampaignState, model: str, cells: Mapping[ArmName, ArmCell]
+    state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]
 ) -> tuple[Verdict, float | None]:
-    change = _percent(cells["baseline"].validation, cells["expanded"].validation)
-    views = [view for arm in ARMS for view in _views(state, model, arm)]
-    going_on = [view for view in views if view.state and not view.status.over and not _only_history(view)]
-    if going_on:
-        words = dict.fromkeys(f"{_label(state, v.planned.arm)} {v.status.phase.value}" for v in going_on)
-        return Verdict(Word.PROVISIONAL, reason="; ".join(words)), None
-    missing = [cell.label for cell in cells.values() if cell.validation is None]
+    views = [view for arm in ARMS for view in _views(state, model, arm) if view.state]
+    lost = {view.planned.seed for view in views if not _may_finish(view)}
+    views = [view for view in views if view.planned.seed not in lost]
+    if not views or not all(view.status.over for view in views):
+        return _waiting_verdict(state, model), None
+    own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
+    if own and (unfit := _unfit(state, [view.planned.run for view in views], health)):
+        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfit)), None
+    baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
+    missing = [_label(state, arm) for arm, known in zip(ARMS, (baseline, expanded), strict=True) if known is None]
     if missing:
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
-    own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
-    if own:
-        return Verdict(Word.POINT_ESTIMATE, reason=f"what it says of its validation windows; {'; '.join(own)}"), change
-    unfit = dict.fromkeys(why for view in views if _only_history(view) and (why := _unfit_weights(view)))
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join((HISTORY, *unfit))), change
+    unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
+    reasons = ("what it says of its validation windows", *own) if own else (HISTORY, *dict.fromkeys(unfit))
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons)), _percent(baseline, expanded)
 
 
 # The change so far ----------------------------------------------------------------------------------------------------
@@ -315,7 +320,9 @@ def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyCh
 
     `at`: the share of the training to look at, at least `LEAST_SHARE`; None: as far as both arms are.
 
-    Both arms are read at the same share of their training, by the best validation cosine up to there. Runs of other
+    Both arms are read at the same share of their training, by the best validation cosine up to there over that of the
+    recency mean. It says how hard an arm's windows are and, with one weight a context vector, next to nothing of how
+    much data there was; ridge gains from data as networks do, and would hide what they gain. Runs of other
     programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
     """
     found = [known for pair in pairs if (known := _of_pair(pair, at)) is not None]
@@ -330,10 +337,11 @@ def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
         return None
     gains = []
     for arm, run in runs:
-        best, cosine = best_trivial(run, pair.trivial.get(arm)), reached(run, share)
-        if best is None or cosine is None:
+        known, cosine = trivial_cosines(run, pair.trivial.get(arm)), reached(run, share)
+        level = known.get("recency_mean", known.get("mean", 0.0))
+        if cosine is None or level <= 0:
             return None
-        gains.append(cosine / best.cosine)
+        gains.append(cosine / level)
     before, after = gains
     return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
 
@@ -361,11 +369,16 @@ class BestTrivial:
     cosine: float
 
 
-def best_trivial(run: RunState, trivial: TrivialBaselines | None) -> BestTrivial | None:
-    """The best trivial baseline on the run's own validation windows; None for runs of other programs, and where it was
-    measured on other windows or not at all."""
-    if trivial is None or run.spec.imported or trivial.fingerprint != run.spec.split_fingerprint:
-        return None
+def trivial_cosines(run: RunState, trivial: TrivialBaselines | None) -> dict[str, float]:
+    """Cosines of the trivial baselines on the run's own validation windows, by name; empty for runs of other programs,
+    and where they were measured on other windows or not at all."""
+    if trivial is None or run.spec.foreign or trivial.fingerprint != run.spec.split_fingerprint:
+        return {}
     known = {name: value for name, value in trivial.validation_cosines.items() if finite(value) is not None}
-    name, cosine = max(known.items(), key=lambda item: item[1], default=("mean", trivial.validation_mean))
+    return known or {"mean": trivial.validation_mean}
+
+
+def best_trivial(run: RunState, trivial: TrivialBaselines | None) -> BestTrivial | None:
+    """The best trivial baseline on the run's own validation windows; None where it is not known."""
+    name, cosine = max(trivial_cosines(run, trivial).items(), key=lambda item: item[1], default=("", 0.0))
     return BestTrivial(name, cosine) if cosine > 0 else None

@@ -22,10 +22,6 @@ from lvmtui.verdict.words import (
     trivial_title,
 )
 
-EARLY_ERROR = 0.4
-"""Percent: likely error of an early change, the root mean square of its difference from the change on the held-out
-windows. It was .40 at half of the training and .37 at its end over 20 pairs of the bundled data, because validation and
-held-out articles differ."""
 SEED_NOISE = 0.001
 """Cosine that seeds differ by: a smaller gain or loss is none."""
 
@@ -35,19 +31,19 @@ class EarlyChange:
     """A change before its runs are judged."""
 
     percent: float
-    """(expanded / its best trivial baseline) over (baseline / its best trivial baseline), less 1, in percent."""
+    """(expanded / its recency mean) over (baseline / its recency mean), less 1, in percent."""
     share: float
     """Share of the training that both arms had done when they were compared; of several pairs the smallest."""
 
     @property
     def words(self) -> str:
-        """`+0.8 ± 0.4 % so far (at 62 % of training)`."""
+        """`about +0.8 % so far (at 62 % of training)`."""
         return f"{self.short} (at {100 * self.share:.0f} % of training)"
 
     @property
     def short(self) -> str:
-        """`+0.8 ± 0.4 % so far`, with the likely error."""
-        return f"{percent(self.percent, 1).removesuffix(' %')} ± {EARLY_ERROR} % so far"
+        """`about +0.8 % so far`. It has no interval: it is about other windows than the verdict."""
+        return f"about {percent(self.percent, 1)} so far"
 
 
 @dataclass(frozen=True)

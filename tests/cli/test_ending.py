@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
 from lvmtui.cli.ending import read_ending, result_rows
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.trainer_log import Failed
+from lvmtui.formats.user_code import UserCode
+from lvmtui.state.status import IN_THE_PLAN, Phase, Status, retry_helps
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.ranking import Judgement
@@ -44,6 +48,24 @@ def test_a_run_that_did_not_finish_is_offered_again(tmp_path: Path) -> None:
     bring_to(tmp_path, campaign, "amn", "expanded", state="cancelled")
     text = read_ending(Workspace(tmp_path), state_of(Workspace(tmp_path), campaign), "bin/lvmtui", 100)
     assert text.startswith("No answer") and f"next    bin/lvmtui retry {campaign.runs[1].run} " in text
+
+
+def test_a_retry_that_would_end_the_same_way_is_not_offered(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    bring_to(tmp_path, campaign, "amn", "baseline", state="finished", heldout=True)
+    bring_to(tmp_path, campaign, "amn", "expanded", state="failed")
+    state = state_of(Workspace(tmp_path), campaign)
+    assert "lvmtui retry" in read_ending(Workspace(tmp_path), state, "lvmtui", 100)
+    view = state.runs[1]
+    hopeless = replace(view, status=Status(Phase.FAILED, f"left in a setup line {IN_THE_PLAN}"))
+    state = replace(state, runs=(state.runs[0], hopeless))
+    assert "lvmtui retry" not in read_ending(Workspace(tmp_path), state, "lvmtui", 100)
+    run, code = view.state, UserCode("mixer.py:Mixer", "own/mixer", "mixer", "Mixer", "0" * 64)
+    assert run is not None
+    frozen = replace(run, spec=replace(run.spec, recipe=replace(run.spec.recipe, own_loss=code)))
+    for reason, helps in (("setup", False), ("error", True)):
+        ended = replace(frozen, trainer=replace(run.trainer, ending=Failed(1.0, 0, reason, "mixer.py:3: no", 0.0)))  # type: ignore[arg-type]
+        assert retry_helps(ended, Status(Phase.FAILED)) is helps
 
 
 def test_campaigns_are_listed_with_what_they_say(tmp_path: Path) -> None:

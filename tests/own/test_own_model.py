@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from lvmtui.formats.campaign import read_campaign
-from lvmtui.formats.paths import RunDir
+from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import BUNDLED, read_spec
 from lvmtui.formats.trainer_log import Exit, Failed, Finished
+from lvmtui.planning.choose import choose
+from lvmtui.planning.describe import plan_as_text
 from lvmtui.planning.extend import Extension
+from lvmtui.planning.options import Options
 from lvmtui.planning.own_tables import Own, read_own, with_sources
-from lvmtui.planning.plan import make_plan
+from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.planning.read_options import combine
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase, status_of
 from lvmtui.system.errors import UserError
-from tests.trainers.tiny import Interrupting, copy_of, events_of, plan_campaign, state_of, train_here, write_walk
+from tests.report.made_campaigns import section
+from tests.trainers.tiny import (
+    Interrupting,
+    copy_of,
+    events_of,
+    plan_campaign,
+    state_of,
+    tiny_options,
+    train_here,
+    write_walk,
+)
+from tests.verdict.scenes import report_of
 from trainers.state import load_forecaster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -123,6 +138,34 @@ def test_a_recipe_and_a_loss_of_ones_own(tmp_path: Path) -> None:
     assert isinstance(events_of(runs[0])[-1], Finished)
     losses = [e.loss for e in state_of(runs[0]).evaluations]
     assert all(loss is not None and loss < 0.5 for loss in losses)
+
+
+def test_plan_and_report_name_file_options_and_recipe_of_each_model(tmp_path: Path) -> None:
+    (tmp_path / "mixer.py").write_bytes((EXAMPLES / "mixer.py").read_bytes())
+    (tmp_path / "my.py").write_text("def loss(output, target):\n    return ((output - target) ** 2).mean()\n")
+    tables = {
+        "models": {"mine": {"file": "mixer.py:Mixer", "options": {"width": 32}, "title": "MLP mixer", "recipe": "mse"}},
+        "recipes": {"mse": {"based_on": "tuned", "loss": "my.py:loss", "rate": 1e-3}},
+    }
+    own, workspace = read_own(tables, tmp_path / "campaign.toml"), Workspace(tmp_path)
+    plan = make_plan(tiny_options(tmp_path, own=own, models=("amn", "mine")), workspace)
+    spec, told = plan.specs[-1], plan_as_text(plan)
+    assert spec.own_model and spec.recipe.own_loss
+    model, loss = spec.own_model.words, spec.recipe.own_loss.words
+    assert re.fullmatch("mixer.py:Mixer, sha256 [0-9a-f]{16}, width = 32", model) and loss.startswith("my.py:loss, sha")
+    assert f"own model  MLP mixer: {model}, {spec.own_model.parameters:,} parameters" in told
+    assert "recipe     tuned (AMN): updates of 32" in told and "recipe     mse (MLP mixer): updates of 32" in told
+    _, md = report_of(workspace, write_plan(plan, workspace))
+    assert "Recipes differ (tuned: AMN; mse: MLP mixer)" in section(md, "What to doubt")
+    provenance = section(md, "Plan, checks and checksums")
+    assert f"Own model MLP mixer: {model}." in provenance
+    assert f"Recipe mse: loss {loss}, rate 0.001, 2 epochs, batches of 32 (MLP mixer)." in provenance
+
+
+def test_a_model_without_sizes_has_no_note_about_them(tmp_path: Path) -> None:
+    own, models = with_sources(Own(), [f"{EXAMPLES / 'mixer.py'}:Mixer"], "--models")
+    assert [c.option for c in choose(Options(own=own, models=models), 100)[1]] == ["recipe"]
+    assert [c.option for c in choose(Options(own=own, models=("gru", *models)), 100)[1]] == ["recipe", "size"]
 
 
 def test_sizes_are_added_with_the_code_that_was_copied_whatever_became_of_the_files(tmp_path: Path) -> None:

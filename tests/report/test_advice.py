@@ -134,6 +134,13 @@ def test_without_a_verdict_what_is_missing_is_named() -> None:
     assert deciding(change(1, 0.1, df=2, cluster_df=30), 3, folds=False) == "For a verdict train more seeds."
 
 
+def test_what_overfitted_is_not_told_to_train_longer() -> None:
+    failed, overfit = (Finding(kind, kind == "failed_to_learn", "") for kind in ("failed_to_learn", "overfitting"))
+    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), (), over=True)
+    assert any(step.startswith("Train fewer epochs (--epochs)") for step in said)
+    assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), (), over=True))
+
+
 def test_only_an_open_question_has_such_a_step() -> None:
     open_, told = (table(row("a", 0.1, 0.5, word)) for word in (Word.TOO_CLOSE, Word.IMPROVED))
     assert any(step.startswith("To decide it") for step in next_steps(open_, (), over=True))

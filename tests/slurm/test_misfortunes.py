@@ -208,12 +208,24 @@ def test_a_python_on_the_node_that_cannot_train(world: SlurmWorld, tmp_path: Pat
         assert isinstance(ending, Failed) and ending.reason == "setup" and world.state().supervision.launches == 1
 
 
-def test_setup_lines_that_end_the_job_are_named_and_not_tried_for_ever(world: SlurmWorld) -> None:
-    """3 is what a trainer leaves with that finds its folder locked."""
-    world.submit("amn", jobs=1, setup=("true", "exit 3"))
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("exit 3", "'exit 3' ended the job with exit code 3"),  # with 3 a trainer leaves that finds its folder locked
+        ("modul load cuda", "'modul load cuda' ended the job with exit code 127: "),
+    ],
+)
+def test_setup_lines_that_end_the_job_are_named_and_not_tried_for_ever(world: SlurmWorld, line: str, said: str) -> None:
+    world.submit("amn", jobs=1, setup=("set -e", line))
     world.want("pause", "amn", "expanded")
     world.until(lambda: world.phase() is Phase.FAILED)
-    assert "left before the trainer began: a setup line ended the job with exit code 3" in world.view().status.reason
+    view = world.view()
+    before, _, after = view.status.reason.partition(said)
+    assert before.endswith(
+        "left before the trainer began, in a setup line of the campaign's plan, which a retry runs again: "
+    )
+    assert after == "" if "exit" in line else after.endswith("modul: command not found")
+    assert not view.retry_helps
 
 
 def test_a_run_longer_than_its_limit_finishes_over_several_jobs(short_of_time: SlurmWorld) -> None:

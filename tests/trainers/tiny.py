@@ -34,8 +34,8 @@ def write_walk(path: Path, articles: int, length: int = 24, seed: int = 0, dim: 
     return path
 
 
-def plan_campaign(root: Path, **changes: object) -> tuple[Workspace, list[RunDir]]:
-    """Plan a campaign on two small files; returns its run folders, baseline before expanded."""
+def tiny_options(root: Path, **changes: object) -> Options:
+    """The options of a campaign on two small files, which are made if they are not there."""
     if not (root / "large.npz").exists():
         write_walk(root / "large.npz", 60)
         with np.load(root / "large.npz") as large:
@@ -52,9 +52,13 @@ def plan_campaign(root: Path, **changes: object) -> tuple[Workspace, list[RunDir
         threads=1,
         device="cpu",
     )
+    return replace(options, **changes)  # type: ignore[arg-type]
+
+
+def plan_campaign(root: Path, **changes: object) -> tuple[Workspace, list[RunDir]]:
+    """Plan a campaign on two small files; returns its run folders, baseline before expanded."""
     workspace = Workspace(root)
-    plan = make_plan(replace(options, **changes), workspace)  # type: ignore[arg-type]
-    campaign = write_plan(plan, workspace)
+    campaign = write_plan(make_plan(tiny_options(root, **changes), workspace), workspace)
     return workspace, [workspace.run(planned) for planned in campaign.runs]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report, write_report
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from tests.factory import STAMP, State, bring_to, make_campaign, write_trivial
@@ -59,6 +61,22 @@ def finished(  # noqa: PLR0913  a scene has many sides
 
 def state_of(workspace: Workspace, campaign: Campaign) -> CampaignState:
     return CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+
+
+def by_own_trainer(state: CampaignState, model: str) -> CampaignState:
+    """The same with the model's runs trained by a user's own program, which left no predictions."""
+
+    def own(view: RunView) -> RunView:
+        if view.state is None or view.planned.model != model:
+            return view
+        trainer = view.state.trainer
+        if trainer.finished:
+            nothing = replace(trainer.finished.heldout, windows=0, cosine=0.0)
+            trainer = replace(trainer, ending=replace(trainer.finished, heldout=nothing, unjudged="no predictions"))
+        spec = replace(view.state.spec, own_trainer=OwnTrainer(model, "python mine.py", "/"))
+        return replace(view, state=replace(view.state, spec=spec, trainer=trainer))
+
+    return replace(state, runs=tuple(map(own, state.runs)))
 
 
 def read_table(state: CampaignState) -> Table:

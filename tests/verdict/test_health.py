@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, Unknown
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.run_state import RunState, fold
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, health_of
+from lvmtui.verdict.health import Finding, health_of, of_all
 from tests.strategies import events, seconds, steps, times, words
 from tests.verdict.series import SPEC, TRIVIAL, diverged, evaluated, run_of
 
@@ -161,6 +162,21 @@ def test_shuffled_targets_fail_to_learn() -> None:
     assert first_named(run, "failed_to_learn") == 12
 
 
+def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
+    """The best came at once, below the context mean, and the run overfitted from there on."""
+    run = [evaluated(p, 0.50 - 0.01 * p, 0.52 + 0.01 * p, best=p == 1) for p in PLACES]
+    found = {finding.kind: finding for finding in health_of(run_of(run), TRIVIAL)}
+    assert found["failed_to_learn"].words == (
+        "failed to learn: best validation cosine .4900, epoch 1, the context mean has .5070; then it overfitted: "
+        ".3800 at the end, training .6400"
+    )
+    assert "overfitting" in found
+    learned_nothing = [evaluated(p, 0.3, 0.3) for p in PLACES]
+    (one,) = (f for f in health_of(run_of(learned_nothing), TRIVIAL) if f.alarm)
+    assert one.words == "failed to learn: best validation cosine .3000, epoch 1, the context mean has .5070"
+    assert of_all([one]) == one.words and of_all([one, one, one]) == f"{one.words} (also 2 other seeds)"
+
+
 def test_a_loss_that_is_no_number_has_diverged() -> None:
     for run in (
         diverged(run_of(healthy(3)[:4]), 460),
@@ -284,3 +300,23 @@ def test_a_divergence_is_not_unsaid_in_its_attempt(log: list[Event], place: int)
     unread = evaluated(1, None, None, spread=None, margin=None)
     log.insert(min(place, len(log)), unread)
     assert "diverged" in kinds(health_of(RunState(SPEC, trainer=fold(log)), None))
+
+
+def test_other_programs_are_held_against_baselines_on_the_heldout_windows_alone() -> None:
+    """Their validation windows are their own, so the baselines on ours say nothing about them."""
+    low = [evaluated(p, 0.40 + 0.001 * p, spread=0.1, margin=-0.55, last_cosine=0.95) for p in PLACES]
+
+    def own(run: RunState) -> RunState:
+        return replace(run, spec=replace(run.spec, own_trainer=OwnTrainer("mine", "python mine.py", "/")))
+
+    def found(heldout: float) -> list[str]:
+        run = own(run_of(low, heldout=heldout))
+        return [f"{f.kind}, {f.words}" for f in health_of(run, TRIVIAL) if f.kind != "still_improving"]
+
+    unfinished = run_of(low[:11], over=False)
+    assert kinds(health_of(unfinished, TRIVIAL)) and not kinds(health_of(own(unfinished), TRIVIAL))
+    assert found(0.6) == []
+    assert found(0.51) == [
+        "no_better, no better than the recency mean on the held-out windows: .5100 against .5170 (plain means)"
+    ]
+    assert found(0.45) == ["failed_to_learn, failed to learn: held-out cosine .4500, the context mean has .5060"]

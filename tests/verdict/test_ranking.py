@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.report.make import write_report
+from lvmtui.verdict.answer import answer
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
@@ -22,7 +23,7 @@ from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Verdict, Word
 from tests.factory import State, bring_to, make_campaign
 from tests.history import Curve
-from tests.verdict.scenes import finished, read_table, state_of
+from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
 from tests.verdict.tables import made_row, made_table, two_contexts
 
 
@@ -275,6 +276,47 @@ def test_trivial_baselines_stand_beside_the_best_first(tmp_path: Path) -> None:
         ("recency mean", 0.5166, None), ("mean of the context", 0.5064, None), ("ridge", 0.4549, None),
         ("copy-last", 0.412, None), ("constant mean", 0.2512, None),
     ]  # fmt: skip
+
+
+def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tmp_path: Path) -> None:
+    """What a cancelled, failed or diverged run of a user's own program reached before says nothing about its data."""
+    models = ("whole", "cancelled", "failed", "diverged", "running")
+    workspace, campaign = finished(
+        tmp_path, dict.fromkeys(models, (0.45, 0.6)), seeds=(1,),
+        states={
+            ("cancelled", "baseline"): "cancelled", ("failed", "expanded"): "gave up",
+            ("diverged", "expanded"): "diverged", ("running", "expanded"): "paused",
+        },
+    )  # fmt: skip
+    state = state_of(workspace, campaign)
+    for model in models:
+        state = by_own_trainer(state, model)
+    rows = {row.model: row for row in read_table(state).rows}
+    assert rows["whole"].verdict.word is Word.POINT_ESTIMATE and rows["whole"].change == pytest.approx(33.3, abs=0.5)
+    assert rows["cancelled"].verdict.sentence == "not comparable: 8k cancelled" and rows["cancelled"].cancelled
+    assert rows["failed"].verdict.words == rows["diverged"].verdict.words == "not comparable"
+    assert rows["running"].verdict.sentence == "provisional: 23k paused"
+    assert {model for model, row in rows.items() if row.change is not None} == {"whole"}
+    assert "cancelled was cancelled" in answer(read_table(state))
+
+
+def test_a_point_estimate_of_a_run_with_an_alarm_is_none(tmp_path: Path) -> None:
+    workspace, campaign = finished(
+        tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,), states={("mine", "baseline"): "collapsed"}
+    )
+    (row,) = read_table(by_own_trainer(state_of(workspace, campaign), "mine")).rows
+    assert row.verdict.sentence.startswith("not comparable: 8k predicts the mean vector") and row.change is None
+
+
+def test_own_trainers_have_no_change_so_far_as_their_validation_windows_are_not_known(tmp_path: Path) -> None:
+    workspace, campaign = finished(
+        tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,), states={("mine", "expanded"): "interrupted"}
+    )
+    (ours,) = read_table(state_of(workspace, campaign)).rows
+    state = replace(state_of(workspace, campaign), runs=by_own_trainer(state_of(workspace, campaign), "mine").runs)
+    assert ours.change is not None
+    (mine,) = read_table(state).rows
+    assert mine.change is None and mine.early is None
 
 
 def test_every_context_has_its_best_trivial_baseline() -> None:

@@ -24,6 +24,7 @@ from typing import TypeVar
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.started_with import CLUSTER, StartedWith
+from lvmtui.state.status import IN_THE_PLAN
 from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,
@@ -269,7 +270,7 @@ class Queue:
             if (status, number) == ("0", "53") or status == str(NO_FOLDER):  # 53: its output could not be opened
                 text = UNSEEN_FOLDER
             elif status == str(NO_SETUP):
-                code, text = NO_SETUP, "left before the trainer began"
+                code, text = NO_SETUP, f"left before the trainer began, in a setup line {IN_THE_PLAN}"
             elif status.isdigit() and int(status):
                 code = int(status)
                 text = f"left with exit code {code}"

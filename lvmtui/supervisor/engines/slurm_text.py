@@ -26,6 +26,12 @@ NO_FOLDER, NO_SETUP = 67, 68
 """Exit codes of a script that cannot see the run folder, and of one that ends in its setup lines. Without the latter a
 setup line that ends the job with 3, say, would be taken for a trainer that found its folder locked."""
 
+SETUP_ENDED = (
+    "code=$?; said=$(tail -n 1 {log}); said=${{said##the setup lines of job*}}; "
+    "echo \"'$BASH_COMMAND' ended the job with exit code $code${{said:+: $said}}\" >&2; exit {code}"
+)
+"""Shell commands for a job that ends in its setup lines: names the line, and repeats the last words of the log."""
+
 
 # What a campaign may ask for ------------------------------------------------------------------------------------------
 
@@ -108,11 +114,12 @@ def script(place: Place, threads: int) -> str:
     ]
     variables = {RUN_MARK: path, **thread_environment(threads)}
     setup = settings.get("setup", ())
-    told = f"trap 'echo \"a setup line ended the job with exit code $?\" >&2; exit {NO_SETUP}' EXIT"
+    told = shlex.quote(SETUP_ENDED.format(log=shlex.quote(f"{path}/train.log"), code=NO_SETUP))
+    before = ('echo "the setup lines of job $SLURM_JOB_ID"', f"trap {told} EXIT")
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in map(_quoted, asked)),
-        *([told, *setup, "trap - EXIT"] if setup else ()),
+        *((*before, *setup, "trap - EXIT") if setup else ()),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",

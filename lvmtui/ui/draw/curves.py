@@ -38,14 +38,14 @@ OWN_COSINE = "validation cosine, each arm on its own windows"
 
 
 def has_gains(runs: Sequence[RunFacts]) -> bool:
-    """True if the trivial baselines of all runs with a curve are known, so that gains can be shown."""
-    drawn = [run for run in runs if run.curve]
+    """True if the trivial baselines of all runs of ours with a curve are known, so that gains can be shown."""
+    drawn = [run for run in runs if run.curve and not run.foreign]
     return bool(drawn) and all(run.trivial for run in drawn)
 
 
 def waits_for_baselines(runs: Sequence[RunFacts]) -> bool:
     """True while the trivial baselines are not there that runs of two arms need to be shown side by side."""
-    arms = {run.arm for run in runs if run.curve and not run.imported}
+    arms = {run.arm for run in runs if run.curve and not run.foreign}
     return len(arms) > 1 and not has_gains(runs)
 
 
@@ -68,10 +68,10 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
 
 
 def figure(run: RunFacts) -> str:
-    """The best of the run so far, as a gain; a bare validation cosine of an imported run, which has no gain."""
+    """The best of the run so far, as a gain; a bare validation cosine of another program, which has no gain."""
     if run.gain is not None:
         return words.signed(run.gain)
-    return words.cosine(run.best) if run.imported and run.best is not None else ""
+    return words.cosine(run.best) if run.foreign and run.best is not None else ""
 
 
 # The x axis -----------------------------------------------------------------------------------------------------------
@@ -230,7 +230,8 @@ def _curves_of(name: str, run: RunFacts) -> tuple[str, list[Series]]:
     if name == "rate":
         return "learning rate", [Series(tuple((p.step, p.rate) for p in run.points), "done")]
     if name == "speed":
-        return "windows a second", [Series(tuple((p.step, p.windows_per_second) for p in run.points), "done")]
+        speeds = tuple((p.step, p.windows_per_second) for p in run.points if p.windows_per_second)
+        return "windows a second", [Series(speeds, "done")]
     evaluations = run.state.trainer.evaluations if run.state else ()
     validation = tuple((e.step, e.loss) for e in evaluations if e.loss is not None)
     training = smoothed([(p.step, p.loss) for p in run.points if p.loss is not None])

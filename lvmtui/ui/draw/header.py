@@ -120,7 +120,8 @@ def _help(run: RunFacts, selected: str, read_only: bool) -> str:
     if run.name != selected:
         return f"{MARK} selects it"
     allowed = () if read_only else orders.allowed(run.view)
-    keys = ["x stops it" if "cancel" in allowed else "", "r tries it again" if "retry" in allowed else ""]
+    again = "retry" in allowed and run.view.retry_helps
+    keys = ["x stops it" if "cancel" in allowed else "", "r tries it again" if again else ""]
     return ", ".join([*filter(None, keys), "enter opens it"])
 
 

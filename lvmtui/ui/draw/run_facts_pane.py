@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 
 from lvmtui.formats.spec import RunSpec
+from lvmtui.models import size_of
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.lines import Line, beside, hanging, left
 from lvmtui.ui.read.run_facts import RunFacts
 
-NAME = 16
+NAME = 17
 
 
 def fact_lines(run: RunFacts, width: int) -> list[Line]:
@@ -81,7 +82,8 @@ def _groups(run: RunFacts) -> list[Group]:
         (
             "run",
             [
-                ("model", f"{spec.model}, {spec.size}"),
+                ("model", ", ".join(filter(None, (spec.model, size_of(spec.size, [spec.model]))))),
+                ("own model", spec.own_model.words if spec.own_model else ""),
                 ("parameters", f"{run.parameters:,}" if run.parameters else ""),
                 ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1] - 1:,}")),
                 ("fingerprint", known(spec.data.fingerprint[:16])),
@@ -104,7 +106,9 @@ def _how(spec: RunSpec) -> Group:
     """How it is trained: our recipe, or the user's own trainer."""
     if own := spec.own_trainer:
         return ("trainer", [("command", own.command), ("folder", own.folder), ("pattern", "; ".join(own.pattern))])
-    return ("recipe", [(f.name.replace("_", " "), _value(getattr(spec.recipe, f.name))) for f in fields(spec.recipe)])
+    values = {f.name: _value(getattr(spec.recipe, f.name)) for f in fields(spec.recipe) if f.name != "own_loss"}
+    values["loss"] = spec.recipe.loss_words
+    return ("recipe", [(name.replace("_", " "), value) for name, value in values.items()])
 
 
 def _result(run: RunFacts) -> list[tuple[str, str]]:

@@ -170,6 +170,11 @@ class RunFacts:
         return self.state is not None and self.state.spec.imported is not None
 
     @property
+    def foreign(self) -> bool:
+        """True if its validation windows are not known; see `RunSpec.foreign`."""
+        return self.state is not None and self.state.spec.foreign
+
+    @property
     def no_log(self) -> str:
         """What is said where its log would be, as long as that is empty."""
         return "another program's run: it has left no log here" if self.imported else "nothing logged yet"
