@@ -79,8 +79,8 @@ class Teller:
             one[1] += math.nan if cosine is None else cosine
             one[2] += 1
         self._mark = self._mark or (step - 1, now)
-        if step % self._every == 0:
-            before, since = self._mark
+        before, since = self._mark
+        if step // self._every > before // self._every:
             speed = (step - before) * self._batch_size / max(now - since, 1e-9)
             self.point(step, sums[0] / sums[2], sums[1] / sums[2], rate, speed)
             self._sums, self._mark = [0.0, 0.0, 0.0], (step, now)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvmtui.cli.shared import ExitCode, pattern_reader
+from lvmtui.cli.watch_logs import LogFacts
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.patterns import LineReading
@@ -69,10 +70,9 @@ def trainer(given: argparse.Namespace) -> int:
 def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
-    lines = matched = evaluations = 0
+    lines = evaluations = 0
     shown: list[str] = []
-    best: float | None = None
-    unread = ""
+    facts, unread = LogFacts(log.name), ""
     try:
         with log.open("rb") as file:
             for line in file:
@@ -81,20 +81,18 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
                 if reading is None:
                     unread = sanitise(line, 100)
                     continue
-                matched += 1
+                facts = facts.after(reading)
                 evaluations += reading.evaluated
-                if reading.cosine is not None:
-                    best = reading.cosine if best is None else max(best, reading.cosine)
                 if len(shown) < SHOWN:
                     shown.append(f"  line {lines}: {reading_words(reading)}")
     except OSError as error:
         raise UserError(f"{log}: cannot be read ({error.strerror})") from None
-    if not matched:
+    if not facts.lines:
         last = f"; the last line is: {unread}" if unread else ""
         return [f"{log}: no pattern is found in any of {lines:,} lines{last}"], False
-    more = [f"  and {matched - len(shown):,} more"] if matched > len(shown) else []
-    top = f", best validation cosine {best:.4f}" if best is not None else ""
-    says = [f"{log}: {matched:,} of {lines:,} lines understood, {evaluations:,} of them evaluations{top}"]
+    more = [f"  and {facts.lines - len(shown):,} more"] if facts.lines > len(shown) else []
+    top = f", best validation cosine {facts.best:.4f}" if facts.best is not None else ""
+    says = [f"{log}: {facts.lines:,} of {lines:,} lines understood, {evaluations:,} of them evaluations{top}"]
     if not evaluations:
         says.append(
             "no line is an evaluation: name a group 'cosine' or 'val_loss' for a figure of the validation windows"
@@ -104,12 +102,11 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
 
 def reading_words(reading: LineReading) -> str:
     """`epoch 3, validation cosine .5012, training loss .4801`."""
-    what = "validation" if reading.evaluated else "training"
     found = [
         ("step", reading.step),
         ("epoch", reading.epoch),
-        (f"{what} cosine", reading.cosine),
-        (f"{what} loss", reading.loss),
+        ("validation cosine", reading.cosine),
+        ("validation loss", reading.loss),
         ("training loss", reading.train_loss),
         ("training cosine", reading.train_cosine),
         ("rate", reading.rate),

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ class LogFacts:
             "cosine": reading.cosine,
             "loss": reading.train_loss if reading.loss is None else reading.loss,
         }
-        best = max((value for value in (self.best, reading.cosine) if value is not None), default=None)
+        best = max(
+            (value for value in (self.best, reading.cosine) if value is not None and isfinite(value)), default=None
+        )
         news = {name: value for name, value in figures.items() if value is not None}
         return replace(self, **news, best=best, lines=self.lines + 1)
 

@@ -3,7 +3,8 @@ r"""Reads what a training script prints: regular expressions with named groups, 
     epoch (?P<epoch>\d+).*val_cosine (?P<cosine>[\d.]+)
 
 A line with `cosine` or `val_loss` is an evaluation; one with `loss`, `train_loss` or `train_cosine` a point of the
-training curve. `step` or `epoch` says where; a line with neither counts one further.
+training curve, and both may be in one line. `step` or `epoch` says where; a line with neither counts one further, and
+one with a number that can be none (negative, a billion) is not understood.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 GROUPS = ("step", "epoch", "loss", "val_loss", "cosine", "train_loss", "train_cosine", "rate", "steps", "epochs")
-"""Names a group may have. `steps` and `epochs`: how many there will be."""
+"""Names a group may have. `steps` and `epochs` are allowed and not read: how many there will be is in the campaign."""
 LONGEST = 2048
 """Bytes of a line that are looked at: a figure further on is none that people read, and some patterns take time in
 the square of the length."""
+MOST = 1e9
+"""Steps and epochs that can be planned are fewer."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,13 @@ class LineReading:
     step: int | None = None
     epoch: float | None = None
     loss: float | None = None
-    """On the validation windows if there is a cosine; otherwise in training."""
+    """On the validation windows, as the cosine: the group `val_loss`."""
     cosine: float | None = None
-    """On the validation windows."""
+    """NaN where it says so: the run has diverged."""
     train_loss: float | None = None
+    """The group `train_loss`, or `loss`."""
     train_cosine: float | None = None
     rate: float | None = None
-    steps: int | None = None
-    epochs: float | None = None
     evaluated: bool = False
     """A figure of the validation windows is in it."""
 
@@ -80,27 +82,19 @@ def _reading(found: re.Match[bytes]) -> LineReading | None:
     for name in ("cosine", "train_cosine"):
         if abs(numbers.get(name, 0.0)) > 1:
             del numbers[name]  # a percentage, or another figure
-    evaluated = "cosine" in numbers or "val_loss" in numbers
-    loss = numbers.get("val_loss", numbers.get("loss") if evaluated else None)
+    if not all(0 <= numbers.get(name, 0.0) < MOST for name in ("step", "epoch")):
+        return None
     return LineReading(
         step=_whole(numbers.get("step")),
-        epoch=_count(numbers.get("epoch")),
-        loss=loss,
+        epoch=numbers.get("epoch"),
+        loss=numbers.get("val_loss"),
         cosine=numbers.get("cosine"),
-        train_loss=numbers.get("train_loss", None if evaluated and "val_loss" not in numbers else numbers.get("loss")),
+        train_loss=numbers.get("train_loss", numbers.get("loss")),
         train_cosine=numbers.get("train_cosine"),
         rate=numbers.get("rate"),
-        steps=_whole(numbers.get("steps")),
-        epochs=_count(numbers.get("epochs")),
-        evaluated=evaluated,
+        evaluated="cosine" in numbers or "val_loss" in numbers,
     )
 
 
-def _count(number: float | None) -> float | None:
-    """A number of steps or epochs; None where it can be none."""
-    return number if number is not None and 0 <= number < 1e15 else None
-
-
 def _whole(number: float | None) -> int | None:
-    count = _count(number)
-    return None if count is None else int(count)
+    return None if number is None else int(number)

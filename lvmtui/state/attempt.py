@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.formats.trainer_log import Failed
+from lvmtui.formats.trainer_log import Failed, Interrupted
 from lvmtui.state.run_state import Ending, RunState
 from lvmtui.system.process_id import Identity
 
@@ -56,9 +56,11 @@ def is_silent(run: RunState) -> bool:
 
 
 def _attempt(run: RunState, process: Identity, generation: int, ending: Ending | None, *, spoke: bool) -> Attempt:
-    lost, stopped = run.supervision.lost, run.supervision.stopped
-    # an error that is to be tried again is written down as a death, so that there is one count of them
-    by_itself = ending is not None and not (isinstance(ending, Failed) and ending.reason in RETRIED)
+    lost, stopped, signalled = run.supervision.lost, run.supervision.stopped, run.supervision.signalled
+    # an error that is to be tried again, or a stall, is written down as a death, so that there is one count of them
+    tried_again = isinstance(ending, Failed) and ending.reason in RETRIED
+    hung = isinstance(ending, Interrupted) and signalled is not None and signalled.reason.startswith(STALLED)
+    by_itself = ending is not None and not tried_again and not hung
     by_us = lost is not None and lost.process in (None, process)
     cancelled = stopped is not None and stopped.generation > generation
     return Attempt(process, generation, ending, by_itself or by_us or cancelled, spoke)
@@ -66,6 +68,9 @@ def _attempt(run: RunState, process: Identity, generation: int, ending: Ending |
 
 RETRIED = ("error", "out_of_memory")
 """Reasons of `Failed` that count as deaths: another try may go better. The others would end the same way."""
+
+STALLED = "stalled"
+"""How the reason of a signal begins that was sent because of `--stall-timeout`."""
 
 
 def _started_is_newer(run: RunState) -> bool:

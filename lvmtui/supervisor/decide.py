@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
-from lvmtui.state.attempt import RETRIED, Attempt
+from lvmtui.state.attempt import RETRIED, STALLED, Attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STARTABLE, Phase, left_words
 from lvmtui.supervisor.engine import Member
@@ -50,7 +50,6 @@ SPARE = 1 << 20
 NEEDED = 16 << 20
 """Bytes a run that found the disk full waits for, where it could not say what it needs."""
 
-STALLED = "stalled"
 RESTART = "to be started again, as ordered"
 REMAINS = "left behind by its trainer"
 CANCEL = "cancelled"
@@ -293,6 +292,8 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
 
     if isinstance(ending, Failed) and ending.reason in RETRIED:
         return lose(ending.message)
+    if isinstance(ending, Interrupted) and signalled is not None:
+        return lose(signalled.reason)
     if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
     if ended and ended.excused:

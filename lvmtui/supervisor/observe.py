@@ -16,7 +16,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.started_with import StartedWith
 from lvmtui.state.liveness import stands_still
-from lvmtui.state.run_reader import RunReader, Signature, signature
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
 from lvmtui.supervisor.engine import NOBODY, Engine, Place, Probe, job_name
@@ -24,6 +24,7 @@ from lvmtui.supervisor.journal import SupervisionJournal
 from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Observation, RunSeen, Track
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
+from lvmtui.system.filesystem import Signature, signature
 from lvmtui.system.permissions import why_not_followed
 from lvmtui.system.process_id import boot_id, host_name
 

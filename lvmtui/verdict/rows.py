@@ -1,9 +1,9 @@
 """A model's row before it is judged among the others: its figures, or why there are none. Pure.
 
 Before its runs are finished a row shows the change so far. The arms have validation windows of their own, and those of
-one arm are harder. Bare cosines showed the wrong sign for 60 % of recorded pairs, and cosines against the context mean
-for 23 % at half of the training. Each arm against the best trivial baseline on its own validation windows, at equal
-progress, was wrong for 6 % at half and 1 % at the end. Before half of the training nothing is said.
+one arm are harder: bare cosines show the wrong sign for half of the recorded pairs. Each arm against the recency mean
+on its own validation windows, at equal progress, is wrong for 8 % at half of the training and 6 % at its end
+(`benchmarks/early_signs.py`). Before half of the training nothing is said.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ expanded run a gain of hundreds of percent."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
 SO_FAR = (
-    "the change so far comes from validation cosines at equal progress, each arm against the best trivial baseline on "
-    "its own validation windows; what more data does for that baseline too is not in it, so it is no forecast"
+    "the change so far comes from validation cosines at equal progress, each arm against the recency mean on its own "
+    "validation windows; the verdict is about other windows"
 )
 """Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
 
@@ -320,7 +320,9 @@ def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyCh
 
     `at`: the share of the training to look at, at least `LEAST_SHARE`; None: as far as both arms are.
 
-    Both arms are read at the same share of their training, by the best validation cosine up to there. Runs of other
+    Both arms are read at the same share of their training, by the best validation cosine up to there over that of the
+    recency mean. It says how hard an arm's windows are and, with one weight a context vector, next to nothing of how
+    much data there was; ridge gains from data as networks do, and would hide what they gain. Runs of other
     programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
     """
     found = [known for pair in pairs if (known := _of_pair(pair, at)) is not None]
@@ -335,10 +337,11 @@ def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
         return None
     gains = []
     for arm, run in runs:
-        best, cosine = best_trivial(run, pair.trivial.get(arm)), reached(run, share)
-        if best is None or cosine is None:
+        known, cosine = trivial_cosines(run, pair.trivial.get(arm)), reached(run, share)
+        level = known.get("recency_mean", known.get("mean", 0.0))
+        if cosine is None or level <= 0:
             return None
-        gains.append(cosine / best.cosine)
+        gains.append(cosine / level)
     before, after = gains
     return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
 
@@ -366,11 +369,16 @@ class BestTrivial:
     cosine: float
 
 
-def best_trivial(run: RunState, trivial: TrivialBaselines | None) -> BestTrivial | None:
-    """The best trivial baseline on the run's own validation windows; None for runs of other programs, and where it was
-    measured on other windows or not at all."""
+def trivial_cosines(run: RunState, trivial: TrivialBaselines | None) -> dict[str, float]:
+    """Cosines of the trivial baselines on the run's own validation windows, by name; empty for runs of other programs,
+    and where they were measured on other windows or not at all."""
     if trivial is None or run.spec.foreign or trivial.fingerprint != run.spec.split_fingerprint:
-        return None
+        return {}
     known = {name: value for name, value in trivial.validation_cosines.items() if finite(value) is not None}
-    name, cosine = max(known.items(), key=lambda item: item[1], default=("mean", trivial.validation_mean))
+    return known or {"mean": trivial.validation_mean}
+
+
+def best_trivial(run: RunState, trivial: TrivialBaselines | None) -> BestTrivial | None:
+    """The best trivial baseline on the run's own validation windows; None where it is not known."""
+    name, cosine = max(trivial_cosines(run, trivial).items(), key=lambda item: item[1], default=("", 0.0))
     return BestTrivial(name, cosine) if cosine > 0 else None

@@ -31,7 +31,7 @@ class EarlyChange:
     """A change before its runs are judged."""
 
     percent: float
-    """(expanded / its best trivial baseline) over (baseline / its best trivial baseline), less 1, in percent."""
+    """(expanded / its recency mean) over (baseline / its recency mean), less 1, in percent."""
     share: float
     """Share of the training that both arms had done when they were compared; of several pairs the smallest."""
 

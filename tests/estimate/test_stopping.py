@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.estimate.cost import work_of
+from lvmtui.estimate.cost import step_cost, work_of
 from lvmtui.estimate.eta import Left, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine
 from lvmtui.estimate.stopping import PRIOR, UNKNOWN, Worsening, ends_of, quantile, without_better, worsening_of
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import read_spec
+from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.user_code import OwnTrainer
 from tests.estimate.works import WORK, shown
 from tests.factory import make_campaign, planned_run
@@ -51,6 +52,21 @@ def test_when_a_trainer_of_the_users_own_stops_is_not_known_so_all_its_steps_are
     spec = read_spec(Workspace(tmp_path).run(planned_run(campaign, "gru", "baseline")).spec)
     assert work_of(spec).patience == spec.recipe.patience == 8
     assert work_of(replace(spec, own_trainer=OwnTrainer("mine", "python mine.py", "/"))).patience is None
+
+
+def test_an_epoch_of_a_trainer_of_the_users_own_costs_as_much_as_its_arm_has_windows(tmp_path: Path) -> None:
+    """What the small arm's epochs took says nothing of the large arm's but by their windows."""
+    campaign = make_campaign(tmp_path, models=("mine",))
+    small, large = (
+        read_spec(Workspace(tmp_path).run(planned_run(campaign, "mine", arm)).spec) for arm in ("baseline", "expanded")
+    )
+
+    def cost(spec: RunSpec, unit: Literal["step", "epoch"]) -> float:
+        return step_cost(work_of(replace(spec, own_trainer=OwnTrainer("mine", "python mine.py", "/", unit=unit))))
+
+    windows = large.train_windows / small.train_windows
+    assert cost(large, "epoch") / cost(small, "epoch") == pytest.approx(windows, rel=0.02)
+    assert cost(large, "step") == cost(small, "step") == step_cost(work_of(small))
 
 
 def test_chances_are_counted_by_arm() -> None:

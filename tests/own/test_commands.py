@@ -30,8 +30,11 @@ def test_a_pattern_is_shown_what_it_understands(tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "3 of 4 lines understood, 3 of them evaluations, best validation cosine 0.5300" in said
     assert "line 2: epoch 1, validation cosine 0.51" in said
+    log.write_text(log.read_text() + "epoch 3 val nan\nepoch 3 val 0.53\n")
+    assert main(["trainer", "test", "--pattern", PATTERN, str(log)]) == 0
+    assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.5300" in capsys.readouterr().out
     assert main(["trainer", "test", "--pattern", r"loss (?P<loss>\d)", str(log)]) == 1
-    assert "no pattern is found in any of 4 lines; the last line is: epoch 3 val 0.53" in capsys.readouterr().out
+    assert "no pattern is found in any of 6 lines; the last line is: epoch 3 val 0.53" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,10 +30,19 @@ def test_the_first_pattern_that_is_found_counts() -> None:
     assert found == LineReading(step=10, train_loss=2.5)
 
 
-def test_a_loss_beside_a_cosine_is_of_the_validation_windows() -> None:
+def test_each_name_means_one_thing_whatever_else_the_line_says() -> None:
+    """`loss` is that of training, as docs/your-own.md says; `val_loss` that of the validation windows."""
     assert read("e 1 l .5 c .7", r"e (?P<epoch>\d) l (?P<loss>\S+) c (?P<cosine>\S+)") == LineReading(
-        epoch=1.0, loss=0.5, cosine=0.7, evaluated=True
+        epoch=1.0, train_loss=0.5, cosine=0.7, evaluated=True
     )
+    assert read("l .5 v .4", r"l (?P<loss>\S+) v (?P<val_loss>\S+)") == LineReading(
+        loss=0.4, train_loss=0.5, evaluated=True
+    )
+
+
+@pytest.mark.parametrize("epoch", ["-3", "1e9", "99999999999", "nan", "inf"])
+def test_a_line_of_an_epoch_that_can_be_none_is_not_understood(epoch: str) -> None:
+    assert read(f"epoch {epoch} val_cosine 0.5", r"epoch (?P<epoch>\S+) val_cosine (?P<cosine>\S+)") is None
 
 
 def test_what_is_no_number_and_what_is_no_cosine() -> None:

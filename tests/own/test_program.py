@@ -112,6 +112,48 @@ def test_lines_are_enough_for_a_curve_and_no_verdict(bench: Bench) -> None:
     assert finished.unjudged == "it left no predictions of the held-out windows (predictions.npy)"
 
 
+def test_a_training_loss_beside_the_cosine_is_drawn(bench: Bench) -> None:
+    both = r"epoch (?P<epoch>\d+) loss (?P<loss>\S+) val (?P<cosine>\S+)"
+    script = "for e in range(1, 6): print(f'epoch {e} loss {1 / e} val {0.5 + e / 100}')"
+    run = bench.plan(script, pattern=both, epochs=5, steps=None)
+    assert bench.to_the_end() is Exit.FINISHED
+    assert [(e.step, e.loss) for e in events_of(run) if isinstance(e, Trained)][-1] == (5, 0.2)
+    last = [e for e in events_of(run) if isinstance(e, Evaluated)][-1]
+    assert (last.loss, last.train_loss, last.best) == (None, 0.2, True)
+
+
+def test_an_absurd_epoch_does_not_swallow_what_follows(bench: Bench) -> None:
+    epochs = (1, -3, 99_999_999, 10**12, 2, 3)
+    run = bench.plan(
+        f"for e in {epochs}: print(f'epoch {{e}} val 0.5')",
+        pattern=PATTERN.replace(r"\d", r"\S"), epochs=3, steps=None,
+    )  # fmt: skip
+    assert bench.to_the_end() is Exit.FINISHED
+    assert [e.epoch for e in events_of(run) if isinstance(e, Evaluated)] == [1, 2, 3]
+
+
+def test_one_that_ends_instead_of_pausing_has_finished(bench: Bench) -> None:
+    """It said that it writes checkpoints, does not listen, and trains to its end while it is to be paused."""
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    script = deaf + "for e in range(1, 4): print(f'epoch {e} val 0.5'); time.sleep(0.5)\n"
+    run = bench.plan(script, pattern=PATTERN, epochs=3, steps=None, checkpoints=True)
+    bench.start()
+    wait_for(bench.evaluated)
+    write_intent(run.intent, "pause", by="test")
+    assert bench.process.wait(30) == Exit.FINISHED
+    assert isinstance(ending(run), Finished)
+
+
+def test_one_that_leaves_with_a_checkpoint_of_its_last_step_is_paused(bench: Bench) -> None:
+    """It is still to hand in its predictions."""
+    last = "run.evaluated(50, cosine=0.5)\nwhile not run.asked_to_leave: time.sleep(0.01)\n"
+    run = bench.plan(KIT + last + "(run.out / 'ck').write_text('50'); run.checkpoint('ck', 50)\n", checkpoints=True)
+    bench.start()
+    wait_for(bench.evaluated)
+    write_intent(run.intent, "pause", by="test")
+    assert bench.process.wait(30) == Exit.PAUSED
+
+
 def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
     run = bench.plan(
         KIT
@@ -226,7 +268,8 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
         ("raise ValueError('no such layer')", "left with exit code 1: ValueError: no such layer"),
         (
             "print('done, all good')",
-            "but told of no evaluation, and it left no predictions of the held-out windows",
+            "but told of no evaluation (0 of 1 lines understood), and it left no predictions of the held-out windows "
+            "(predictions.npy); another command or pattern needs a new campaign; its last words: done, all good",
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),
@@ -236,6 +279,8 @@ def test_how_it_ended_is_said_in_one_line(bench: Bench, script: str, words: str)
     run = bench.plan(script, pattern=PATTERN)
     assert bench.to_the_end() is Exit.FAILED
     assert words in failed(run)
+    last = ending(run)
+    assert isinstance(last, Failed) and (last.reason == "setup") is ("no evaluation" in words), "else it is tried again"
 
 
 def test_a_program_that_is_not_there(bench: Bench) -> None:

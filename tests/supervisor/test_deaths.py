@@ -114,11 +114,12 @@ def test_a_trainer_that_does_not_leave_is_made_to(world: World) -> None:
 # Stalls ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_hangs_is_started_again_where_that_is_asked_for(world: World) -> None:
-    world.plan("amn", behaviour=Behaviour(at=30, does="hang", attempts=1, ignores_term=True), stall_timeout=0.5)
+@pytest.mark.parametrize("deaf", [True, False])
+def test_a_run_that_hangs_is_started_again_where_that_is_asked_for_and_counts_as_dead(world: World, deaf: bool) -> None:
+    world.plan("amn", behaviour=Behaviour(at=30, does="hang", attempts=1, ignores_term=deaf), stall_timeout=0.5)
     world.until(lambda: world.whole())
     lost = world.state().supervision.last_lost
-    assert lost and lost.counts and lost.reason.startswith("stalled for") and "killed" in lost.reason
+    assert lost and lost.counts and lost.reason.startswith("stalled for") and ("killed" in lost.reason) is deaf
 
 
 def test_a_run_that_hangs_is_left_alone_otherwise(world: World) -> None:

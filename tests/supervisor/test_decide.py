@@ -327,6 +327,26 @@ def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec
         assert isinstance(decision, Lose) and decision.counts is counts and reason in decision.reason
 
 
+def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None:
+    """A user's own trainer that hangs every time, each time after some steps, is not started for ever."""
+    reason = "stalled for 15 s"
+
+    def hung(number: int) -> tuple[Event | Record, ...]:
+        signalled = Signalled(float(number), "TERM", (101,), reason)
+        return launched(number), started(number), signalled, Interrupted(float(number), 3, "TERM", 5.0)
+
+    decision = decided(seen_with(spec, Intent(), *hung(1)))
+    assert isinstance(decision, Lose) and decision.counts and decision.reason == reason
+    history: tuple[Event | Record, ...] = ()
+    for number in range(1, 4):
+        assert decided(seen_with(spec, Intent(), *history)) == Start("run")
+        history += (*hung(number), Lost(float(number), 0, process(number), reason, 0, True))
+    last = decided(seen_with(spec, Intent(), *history))
+    assert last == GiveUp("run", 0, f"died 3 times without getting further; the last time: {reason}")
+    told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
+    assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
+
+
 def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
     def at(asked: Asked | None, force: bool = False) -> object:
         intent = Intent("cancel", 1, force=force)

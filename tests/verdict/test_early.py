@@ -28,11 +28,22 @@ def pair(baseline: list[float], expanded: list[float], bars: tuple[float, float]
     return PairSoFar(so_far("baseline", baseline), so_far("expanded", expanded), known)
 
 
-def test_each_arm_is_read_against_the_best_trivial_baseline_of_its_own_windows() -> None:
+def test_each_arm_is_read_against_the_recency_mean_of_its_own_windows() -> None:
     found = early_change([pair([0.5] * 10, [0.48] * 10, (0.5, 0.45))])
     assert found is not None
     assert found.percent == pytest.approx(100 * (0.48 / 0.45 - 1)) and found.share == 1.0
     assert found.words == "about +6.7 % so far (at 100 % of training)"
+
+
+def test_a_ridge_that_gains_from_more_data_too_hides_nothing() -> None:
+    known = pair([0.7] * 10, [0.72] * 10)
+    ridge = {
+        arm: replace(of, validation_cosines={**of.validation_cosines, "ridge": cosine})
+        for (arm, of), cosine in zip(known.trivial.items(), (0.66, 0.71), strict=True)
+        if of
+    }
+    found = early_change([replace(known, trivial=ridge)])
+    assert found is not None and found.percent == pytest.approx(100 * (0.72 / 0.7 - 1))
 
 
 def test_only_equal_progress_is_compared() -> None:

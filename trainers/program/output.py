@@ -35,6 +35,7 @@ class Output:
         self._room = float(FREE)
         self._filled = clock()
         self._left_out = 0
+        self.lines = self.understood = 0
         self.last = b""
         """The last line that says something."""
 
@@ -51,6 +52,7 @@ class Output:
         kept: list[bytes] = []
         for line in lines:
             reading = self._patterns.read(line)
+            self.lines, self.understood = self.lines + 1, self.understood + (reading is not None)
             if reading is not None:
                 self._read(reading)
             elif self._room < len(line):

@@ -306,10 +306,10 @@ class Program:
         left = kill_all(self._tree).reached
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
-        if self.leaving is not None:
+        if self.leaving is not None and not self._finished_all_the_same(self.leaving):
             how, step = self.leaving.how, self.said.step
             self.journal.event(self.leaving.ending(step, self.journal.active), durable=True)
-            if how is not Exit.CANCELLED and not self.said.new_checkpoint:
+            if how is not Exit.CANCELLED and self.said.checkpoint is None:
                 self.journal.say("it left without telling of a checkpoint")
             self.journal.say(f"{how.name.lower()} at step {step}")
             return how
@@ -320,12 +320,21 @@ class Program:
             return self._failed("error", f"{how_ended}: {last}" if last else how_ended)
         return self._finish(last)
 
+    def _finished_all_the_same(self, leaving: Leave) -> bool:
+        """True if it was asked for a checkpoint, and instead trained to its end."""
+        assert self.child is not None
+        done = (self.out / "predictions.npy").exists() or self.said.checkpoint != self.said.step
+        at_end = self.child.returncode == 0 and self.said.step >= self.spec.total_steps
+        return leaving.how is not Exit.CANCELLED and at_end and done
+
     def _finish(self, last: str) -> Exit:
         self.said.show("heldout")
         scores, digest, fault = judged(self.spec, self.folder)
         if self.said.best is None and not scores.windows:
-            said = f"; its last words: {last}" if last else ""
-            return self._failed("error", f"it ended without an error, but told of no evaluation, and {fault}{said}")
+            read = f" ({self.output.understood} of {self.output.lines} lines understood)" if self.own.pattern else ""
+            said = f"it ended without an error, but told of no evaluation{read}, and {fault}"
+            words = f"; its last words: {last}" if last else ""
+            return self._failed("setup", f"{said}; another command or pattern needs a new campaign{words}")
         if fault:
             self.journal.say(f"not judged: {fault}")
         best, spec = self.said.best, self.spec

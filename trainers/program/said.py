@@ -18,6 +18,8 @@ from trainers.program.output import Thinned
 
 EVALUATIONS = 1000
 """About the most evaluations of a run that are logged."""
+ABSURD = 1000
+"""A line that tells of so many times the steps that were planned is not believed."""
 
 
 class Said:
@@ -35,8 +37,8 @@ class Said:
         self.best: Evaluated | None = None
         self.evaluated_step = -1
         self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
-        self.new_checkpoint = False
-        """True once it has reported a checkpoint in this attempt."""
+        self.checkpoint: int | None = None
+        """Step of the newest checkpoint that it told of in this attempt."""
         self.news = False
         """True if it has reported something since the live digits were written."""
         self.points, self.evaluations = Thinned(POINTS), Thinned(EVALUATIONS)
@@ -54,7 +56,7 @@ class Said:
                 self.log(event)
             case CheckpointSaved() if event.file:
                 self._advance(event.step)
-                self.can_checkpoint = self.new_checkpoint = True
+                self.can_checkpoint, self.checkpoint = True, event.step
                 self.log(event)
             case _:
                 with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
@@ -73,23 +75,17 @@ class Said:
             step = round(reading.epoch * spec.steps_per_epoch)
         else:
             step = self.step + reading.evaluated
+        if step > ABSURD * spec.total_steps:
+            return
         self._advance(step)
         self.loss = reading.train_loss if reading.train_loss is not None else self.loss
         self.cosine = reading.train_cosine if reading.train_cosine is not None else self.cosine
         self.rate = reading.rate or self.rate
+        if reading.train_loss is not None or reading.train_cosine is not None:
+            self.teller.step(step, reading.train_loss, reading.train_cosine, self.rate)
         if reading.evaluated and step > self.evaluated_step:
             epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
-            self.teller.evaluated(
-                step,
-                epoch=epoch,
-                loss=reading.loss,
-                cosine=reading.cosine,
-                train_loss=reading.train_loss,
-                train_cosine=reading.train_cosine,
-                rate=self.rate,
-            )
-        elif not reading.evaluated and (reading.train_loss is not None or reading.train_cosine is not None):
-            self.teller.step(step, reading.train_loss, reading.train_cosine, self.rate)
+            self.teller.evaluated(step, epoch=epoch, loss=reading.loss, cosine=reading.cosine, rate=self.rate)
 
     def log(self, event: Event) -> None:
         """Append an event with our own count of seconds, unless there are too many of its kind."""
