@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from lvmtui.formats.results import LEAST_DF, STRATA, ContextGain, Population, Skill
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
-from lvmtui.report.contents import Report, RunDetail
+from lvmtui.report.contents import Report
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
@@ -326,20 +326,18 @@ def _questions(report: Report) -> list[Block]:
 
 def _health(report: Report) -> list[Block]:
     """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
-    found: dict[tuple[bool, str, str, str], list[tuple[RunDetail, Finding]]] = {}
+    found: dict[tuple[bool, str, str, str], tuple[str, list[Finding]]] = {}
     for run in report.runs:
         for finding in run.findings:
-            found.setdefault((not finding.alarm, run.title, run.label, finding.kind), []).append((run, finding))
+            key = (not finding.alarm, run.title, run.label, finding.kind)
+            found.setdefault(key, (run.name, []))[1].append(finding)
     title = Heading("Health", 3)
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
-    return [title, *bullets(_finding(same) for _, same in sorted(found.items(), key=lambda item: item[0][0]))]
-
-
-def _finding(same: Sequence[tuple[RunDetail, Finding]]) -> str:
-    run, finding = same[0]
-    return f"{'Alarm' if finding.alarm else 'Note'}: {run.name} {of_all([found for _, found in same])}."
+    alarms_first = sorted(found.items(), key=lambda item: item[0][0])
+    said = (f"{'Note' if note else 'Alarm'}: {name} {of_all(same)}." for (note, *_), (name, same) in alarms_first)
+    return [title, *bullets(said)]
 
 
 def _curves(report: Report, curves: str) -> list[Block]:

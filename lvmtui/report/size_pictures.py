@@ -9,8 +9,11 @@ from dataclasses import replace
 from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
 from lvmtui.report.curves import ON_WHITE, Frame, Palette, svg_points, text
 from lvmtui.report.sizes import ALL, picture_of
+from lvmtui.system.text import width
 
 FRAME = Frame(640, 320, left=56, right=120, top=30, bottom=34)
+LETTER = 6.5
+"""Pixels of a letter at most, on average."""
 
 
 def learning_pictures(curve: LearningCurve, palette: Palette = ON_WHITE) -> dict[str, str]:
@@ -26,7 +29,9 @@ def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str], pa
     if not curves:
         empty = replace(FRAME, palette=palette)
         return empty.canvas(title, [empty.nothing("no size is judged yet")])
-    frame = _frame_of(curves, palette)
+    names = {one.model: f"{titles.get(one.model, one.model)} {one.word or ''}".rstrip() for one in curves}
+    right = max(FRAME.right, round(12 + LETTER * max(map(width, names.values()))))
+    frame = replace(_frame_of(curves, palette), width=FRAME.width - FRAME.right + right, right=right)
     lines = _axes(frame, max(curves, key=lambda curve: len(curve.points)))
     for one in {curve.context: curve for curve in reversed(curves)}.values():
         lines += _trivial(frame, one)
@@ -34,8 +39,7 @@ def _svg(title: str, curves: Sequence[ModelCurve], titles: Mapping[str, str], pa
     for curve in sorted(curves, key=lambda curve: frame.y(curve.points[-1].cosine)):
         colour = palette.models[list(curves).index(curve) % len(palette.models)]
         below = max(frame.y(curve.points[-1].cosine) + 4, below + 13)
-        name = f"{titles.get(curve.model, curve.model)} {curve.word or ''}".rstrip()
-        lines += [*_curve(frame, curve, colour), text(frame.beyond + 6, below, name, colour)]
+        lines += [*_curve(frame, curve, colour), text(frame.beyond + 6, below, names[curve.model], colour)]
     return frame.canvas(title, lines)
 
 
@@ -75,7 +79,7 @@ def _trivial(frame: Frame, curve: ModelCurve) -> list[str]:
     x, y = known[0]
     return [
         f'<polyline points="{svg_points(known)}" fill="none" stroke="{frame.palette.axis}" stroke-dasharray="4 3"/>',
-        text(x + 4, y - 4, f"best trivial baseline{curve.context}", frame.palette.axis),
+        text(x + 4, y + 12, f"best trivial baseline{curve.context}", frame.palette.axis),
     ]
 
 

@@ -63,3 +63,10 @@ def test_each_context_has_its_own_best_trivial() -> None:
         "best trivial (recency mean@5)",
         "best trivial (recency mean@10)",
     ]
+
+
+def test_a_picture_has_room_for_its_names() -> None:
+    for drawn in learning_pictures(CURVE).values():
+        (width,) = re.findall(r"<svg [^>]*width=\"(\d+)\"", drawn)
+        for x, name in re.findall(r"<text x=\"([\d.]+)\"[^>]*>([^<]*@5[^<]*)</text>", drawn)[-2:]:
+            assert float(x) + 6 * len(name) < int(width), name
