@@ -49,9 +49,9 @@ def _interval(report: Report) -> list[Block]:
         return [
             Heading("What these figures are", 3),
             Paragraph(
-                "Best validation cosines from the histories of earlier runs. Each run was judged on its own validation "
-                "windows. They differ between the arms and may overlap with training windows. There is no common "
-                "held-out set, so there is no interval and no verdict; rows are ranked by these point estimates."
+                "Best validation cosines, as the runs themselves told them. Each run was judged on its own validation "
+                "windows. They differ between the arms and may overlap with training windows. No common held-out "
+                "windows judged them, so there is no interval and no verdict; rows are ranked by these point estimates."
             ),
         ]
     estimates = [row.estimate for row in whole.ranked if row.estimate]
