@@ -17,6 +17,7 @@ from lvmtui.ui.draw.curves import CHARTS, run_chart
 from lvmtui.ui.draw.lines import Line, place
 from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
 from lvmtui.ui.draw.run_facts_pane import fact_lines
+from lvmtui.ui.read.logfile import LogFile
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import RunHistory
 from lvmtui.ui.read.snapshot import Snapshot
@@ -239,7 +240,7 @@ class RunScreen(RunsView):
 
         def search() -> None:
             offset = log.search(forwards, going)
-            app.call_later(found, offset, None if offset is None else log.count_at(offset))
+            app.call_later(found, offset, None if offset is None else LogFile(log.path).count(log.needle, offset))
 
         threading.Thread(target=search, name="lvmtui-search", daemon=True).start()
 
