@@ -16,8 +16,6 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.engine import Engine
 from lvmtui.supervisor.observation import Track
 
-NO_TROUBLES: Mapping[str, str] = {}
-
 
 class Heartbeat:
     """Writes the file when there is something new, and every `BEAT` seconds otherwise."""
@@ -29,7 +27,7 @@ class Heartbeat:
         self._pulse = Pulse(0.0, first, since=first)
         self._written = float("-inf")
 
-    def beat(self, tracks: Iterable[Track], acted: Collection[str], troubles: Mapping[str, str] = NO_TROUBLES) -> None:
+    def beat(self, tracks: Iterable[Track], acted: Collection[str], troubles: Mapping[str, str]) -> None:
         """Write what is new; `acted`: runs about which something was done in this tick. `troubles`: see `Pulse`."""
         tracks = tuple(tracks)
         stalled = tuple(sorted(track.planned.run for track in tracks if track.seen.stalled))
