@@ -16,6 +16,7 @@ from lvmtui.verdict.health import Finding, of_all
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
+    grouped,
     interval_words,
     of_context,
     population_words,
@@ -326,10 +327,8 @@ def _questions(report: Report) -> list[Block]:
 
 def _health(report: Report) -> list[Block]:
     """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
-    found: dict[tuple[bool, str, str, str], list[tuple[RunDetail, Finding]]] = {}
-    for run in report.runs:
-        for finding in run.findings:
-            found.setdefault((not finding.alarm, run.title, run.label, finding.kind), []).append((run, finding))
+    told = [(run, finding) for run in report.runs for finding in run.findings]
+    found = grouped(((not f.alarm, run.title, run.label, f.kind), (run, f)) for run, f in told)
     title = Heading("Health", 3)
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
