@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lvmtui.formats.paths import RunDir
-from lvmtui.system.files import seal_archive, sealed_digest, sync_folder, written_beside
+from lvmtui.system.files import sealed_digest, sync_folder, write_sealed
 
 SHORTEST, LONGEST = 10.0, 900.0
 """Seconds between two checkpoints."""
@@ -38,12 +37,12 @@ def until_next(seconds: float) -> float:
     return min(max(SHORTEST, SHARE * seconds), LONGEST)
 
 
-def save_archive(path: Path, content: Mapping[str, Any]) -> str:
-    """Write `content` to `path`, which is replaced in one step, and sync it. Returns the checksum. Raises OSError."""
-    with written_beside(path) as beside:
-        _torch_save(content, beside)
-        digest = seal_archive(beside)
-    return digest
+def save_archive(path: Path, content: Mapping[str, Any], before: Path | None = None) -> str:
+    """Write `content` to `path`, which is replaced in one step, and sync it. Returns the checksum. Raises OSError.
+
+    `before`: the name that what `path` held is kept under.
+    """
+    return write_sealed(path, lambda file: torch.save(dict(content), file), before)
 
 
 def save_checkpoint(folder: RunDir, state: Mapping[str, Any]) -> tuple[str, int]:
@@ -51,13 +50,7 @@ def save_checkpoint(folder: RunDir, state: Mapping[str, Any]) -> tuple[str, int]
 
     A kill at any moment leaves at least one whole checkpoint. Raises OSError.
     """
-    with written_beside(folder.checkpoint) as beside:
-        _torch_save(state, beside)
-        digest = seal_archive(beside)
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        if folder.checkpoint.exists():
-            os.replace(folder.checkpoint, folder.previous_checkpoint)
+    digest = save_archive(folder.checkpoint, state, folder.previous_checkpoint)
     return digest, folder.checkpoint.stat().st_size
 
 
@@ -95,9 +88,3 @@ def digest_of(weights: Mapping[str, Tensor]) -> str:
         hashed.update(name.encode())
         hashed.update(weights[name].detach().cpu().contiguous().numpy().tobytes())
     return hashed.hexdigest()
-
-
-def _torch_save(content: Mapping[str, Any], path: Path) -> None:
-    """Save to a file object: a full disk then raises OSError with its errno, where torch raises RuntimeError."""
-    with path.open("wb") as file:
-        torch.save(dict(content), file)

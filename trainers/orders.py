@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import FrameType
 
 from lvmtui.formats.intent import Intent, read_intent
 from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, decode_event
-from lvmtui.system.filesystem import is_shared
+from lvmtui.system.filesystem import NO_FILE, is_shared, signature
 
 
 def events_in(path: Path) -> list[Event]:
@@ -58,7 +57,7 @@ class Orders:
         self._path = path
         self._shared = is_shared(path.parent)
         self._asked = float("-inf")
-        self._seen: tuple[int, int] | None = None
+        self._seen = NO_FILE
         self._signal: str = ""
         self.intent = Intent()
         self._look()
@@ -90,18 +89,10 @@ class Orders:
         self._signal = signal.Signals(number).name.removeprefix("SIG")
 
     def _look(self) -> None:
-        try:
-            stat = self._stat()
-        except OSError:
-            return  # the file is gone: the last intent still holds
-        seen = (stat.st_ino, stat.st_mtime_ns)
-        if seen != self._seen:
+        asked = self._shared and time.monotonic() - self._asked >= ASKED
+        if asked:
+            self._asked = time.monotonic()
+        seen = signature(self._path, asked=asked)
+        if seen not in (self._seen, NO_FILE):  # if the file is gone, the last intent still holds
             self._seen = seen
             self.intent = read_intent(self._path, self.intent)
-
-    def _stat(self) -> os.stat_result:
-        if not self._shared or time.monotonic() - self._asked < ASKED:
-            return os.stat(self._path)
-        self._asked = time.monotonic()
-        with self._path.open("rb") as file:
-            return os.fstat(file.fileno())

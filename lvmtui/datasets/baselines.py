@@ -28,7 +28,7 @@ from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.fits import fit, means
 from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score
-from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout
+from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout, write_arrays
 from lvmtui.datasets.store import GATHERED_BYTES, Store
 from lvmtui.datasets.windows import gather, narrowed
 from lvmtui.formats.campaign import Campaign, read_campaign
@@ -37,7 +37,7 @@ from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.files import seal_archive, sealed_digest, written_beside
+from lvmtui.system.files import sealed_digest
 
 VERSION = 1
 
@@ -222,10 +222,8 @@ def _write_split(
         measured[key] = measure(name, store, windows, heldout, key, shorter or None)
     document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)
-    with written_beside(path.with_suffix(".npz")) as beside:
-        with beside.open("wb") as file:
-            np.savez(file, allow_pickle=False, version=np.int64(VERSION), **arrays)
-        document = replace(document, checksum=seal_archive(beside))
+    checksum = write_arrays(path.with_suffix(".npz"), version=np.int64(VERSION), **arrays)
+    document = replace(document, checksum=checksum)
     write_document(path, document)
     return document
 

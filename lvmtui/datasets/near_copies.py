@@ -14,7 +14,7 @@ least as high as the vector. Only pairs whose signatures reach the threshold are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -52,17 +52,13 @@ MOST_EDGES = 1 << 21
 Release = Callable[[], None]
 
 
-def _keep() -> None:
-    """Nothing has to be released: the vectors are in memory."""
-
-
 @dataclass(frozen=True)
 class Part:
     """Unit rows (N, D) that follow each other, in memory or mapped from a file."""
 
     vectors: Floats
-    release: Release = field(default=_keep)
-    """Gives back the memory that a pass over mapped rows took."""
+    release: Release = lambda: None
+    """Gives back the memory that a pass over mapped rows took; nothing where they are in memory."""
     text_of: npt.NDArray[np.integer] | None = None
     """(N,) Number, from 0, of the text each row stands in; None where rows beside each other are not of one text."""
 
@@ -101,9 +97,8 @@ def find_groups(parts: Sequence[Part], same: float | None = None) -> Groups:
         near_copies=int(in_group[versions > 1].sum()),
         negated=int((opposite <= -chosen).sum()),
     )
-    first = np.full(len(representative), len(which))
-    np.minimum.at(first, groups[which], np.arange(len(which)))
-    numbers = first[groups][which]
+    _, first, group = np.unique(groups[which], return_index=True, return_inverse=True)
+    numbers = first[group]
     return Groups(tuple(np.split(numbers, np.cumsum([len(part.vectors) for part in parts])[:-1])), facts)
 
 
@@ -131,7 +126,7 @@ def choose_threshold(nearest: npt.NDArray[np.floating]) -> float:
     return round(at, 3) if few(at) else HIGHEST
 
 
-def any_near(vectors: Floats, only: Integers, among: Floats, same: float, release: Release = _keep) -> Integers:
+def any_near(vectors: Floats, only: Integers, among: Floats, same: float, release: Release = lambda: None) -> Integers:
     """Which of the rows `only` of `vectors` (N, D) have a row of `among` (M, D) at a cosine of `same` or more."""
     if not len(only) or not len(among):
         return only[:0]
@@ -205,9 +200,7 @@ class _Rows:
                 self.release()
         _, representative, which = np.unique(hashes, return_index=True, return_inverse=True)
         order = np.argsort(representative)  # neighbours in the text stay neighbours
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        return representative[order], place[which]
+        return representative[order], np.argsort(order)[which]
 
 
 def _spread(rows: int) -> Integers:

@@ -21,11 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.readers.source import Floats, Integers
-from lvmtui.datasets.split import HeldOut
+from lvmtui.datasets.split import HeldOut, write_arrays
 from lvmtui.datasets.windows import gather
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.trainer_log import HeldoutScores
-from lvmtui.system.files import seal_archive, written_beside
 
 VERSION = 1
 """Version of `heldout.npz`, from which the verdict is computed."""
@@ -207,20 +206,17 @@ def score_and_write(
     Raises OSError, and ValueError for predictions that are not finite.
     """
     scores = score(predicted, held.judged, held.starts, held.context, counting, held.group)
-    with written_beside(path) as beside:
-        with beside.open("wb") as file:
-            np.savez(
-                file,
-                version=np.int64(VERSION),
-                fingerprint=np.str_(fingerprint),
-                window=np.arange(len(held.starts), dtype=np.int64),
-                cluster=held.cluster.astype(np.int32),
-                stratum=held.stratum.astype(np.uint8),
-                cosine=scores.cosine_next,
-                last_cosine=scores.cosine_last,
-                rank=scores.rank,
-            )
-        digest = seal_archive(beside)
+    digest = write_arrays(
+        path,
+        version=np.int64(VERSION),
+        fingerprint=np.str_(fingerprint),
+        window=np.arange(len(held.starts), dtype=np.int64),
+        cluster=held.cluster.astype(np.int32),
+        stratum=held.stratum.astype(np.uint8),
+        cosine=scores.cosine_next,
+        last_cosine=scores.cosine_last,
+        rank=scores.rank,
+    )
     means = HeldoutScores(
         windows=len(held.starts),
         cosine=scores.cosine,

@@ -51,14 +51,14 @@ class Pool:
         self._side, self._train = side, train - side.first
         used = covered(self._train, len(side.cluster_of), side.context)
         rows = np.bincount(side.cluster_of[used], minlength=len(union.names))
-        clusters = np.flatnonzero(rows)
         if subsets == "file":
-            first = np.full(len(rows), len(side.cluster_of))
-            np.minimum.at(first, side.cluster_of, np.arange(len(side.cluster_of)))
-            order = clusters[np.argsort(first[clusters], kind="stable")]
+            standing, first = np.unique(side.cluster_of, return_index=True)
+            order = standing[np.argsort(first)]
+            order = order[rows[order] > 0]
         else:
             salt = f"sizes {seed}".encode()
-            drawn = sorted(clusters.tolist(), key=lambda c: hashlib.sha256(salt + union.content[c]).digest())
+            clusters = np.flatnonzero(rows).tolist()
+            drawn = sorted(clusters, key=lambda c: hashlib.sha256(salt + union.content[c]).digest())
             order = np.array(drawn, np.int64)
         self._order = order
         self._vectors = np.cumsum(rows[order])

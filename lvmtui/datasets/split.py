@@ -32,7 +32,7 @@ from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import read_document, write_document
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import seal_archive, sealed_digest, written_beside
+from lvmtui.system.files import sealed_digest, write_sealed
 
 VERSION = 1
 HELDOUT = "heldout_windows.npz"
@@ -173,9 +173,9 @@ class Split:
         """
         folder.mkdir(parents=True, exist_ok=True)
         if not (beside and _linked(beside / HELDOUT, folder / HELDOUT)):
-            _write_arrays(folder / HELDOUT, **self.heldout.arrays, context=np.asarray(self.heldout.context))
+            write_arrays(folder / HELDOUT, **self.heldout.arrays, context=self.heldout.context)
         for name, windows in self.arms.items():
-            _write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
+            write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
         write_document(folder / "split.json", self.facts)
 
 
@@ -233,11 +233,9 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    with written_beside(path) as beside:
-        with beside.open("wb") as out:
-            np.savez(out, allow_pickle=False, **arrays)
-        seal_archive(beside)
+def write_arrays(path: Path, **arrays: npt.ArrayLike) -> str:
+    """Write a sealed .npz in one step, return its checksum. Raises OSError."""
+    return write_sealed(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _read_arrays(path: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, npt.NDArray[Any]]:

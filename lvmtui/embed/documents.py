@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import natural, sanitise
+from lvmtui.system.files import files_below
+from lvmtui.system.text import sanitise
 
 Unit = Literal["sentences", "paragraphs", "lines"]
 """What becomes one vector."""
@@ -74,20 +75,14 @@ def input_files(path: Path) -> list[tuple[str, int, int]]:
     if not path.exists():
         raise UserError(f"{sanitise(str(path))}: no such file or folder; check the path")
     seen = []
-    for file in _files_of(path) if path.is_dir() else [path]:
+    for file in files_below(path, SUFFIXES) if path.is_dir() else [path]:
         status = file.stat()
         seen.append((str(file.relative_to(path)), status.st_size, status.st_mtime_ns))
     return seen
 
 
-def _files_of(folder: Path) -> list[Path]:
-    """The text files under a folder, chapter 2 before chapter 10."""
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
-
-
 def _text_files(folder: Path) -> Iterator[Document]:
-    files = _files_of(folder)
+    files = files_below(folder, SUFFIXES)
     if not files:
         raise UserError(f"{sanitise(str(folder))}: holds no {', '.join(SUFFIXES)} file; name the folder with the texts")
     read = 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.user_code import digest_of_folder
+from lvmtui.system.process_id import read_small
 
 DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -123,8 +124,5 @@ def training_code() -> str:
 
 def driver_version() -> str:
     """The NVIDIA driver's version, empty where there is none: `580.159.04`."""
-    try:
-        found = re.search(r"\b\d+\.\d+(\.\d+)?\b", DRIVER.read_text(errors="replace"))
-    except OSError:
-        return ""
+    found = re.search(r"\b\d+\.\d+(\.\d+)?\b", read_small(DRIVER).decode(errors="replace"))
     return found[0] if found else ""

@@ -20,7 +20,7 @@ BEST = Code("best_model.pt")
 
 def provenance(report: Report) -> list[Block]:
     """Everything needed to find, check or repeat what was done."""
-    origin = _origins(report) if report.table.histories else _plan(report)
+    origin = _origins(report) if report.imported else _plan(report)
     return [Heading("Provenance", folded=True), *_data(report), *_runs(report), *origin]
 
 
@@ -67,7 +67,7 @@ def _data(report: Report) -> list[Block]:
 
 def _runs(report: Report) -> list[Block]:
     """One row per model and arm. Where seeds differ, their figures are separated by slashes, in the plan's order."""
-    own = not report.table.histories
+    own = not report.imported
     arms = grouped(((run.model, run.arm), run) for run in report.runs)
     columns = ["model", "arm", "status", "health", "best epoch", "validation", "held-out", "time", "steps"]
     columns += ["latency p50, p95", "started", "best model"] if own else []
@@ -131,7 +131,7 @@ def _steps(run: RunDetail) -> str:
 
 def _files(report: Report) -> list[Text]:
     """Where the runs are: once for all in the usual place, one by one for others; histories have their own table."""
-    if report.table.histories:
+    if report.imported:
         return []
     usual = [run for run in report.runs if run.folder.endswith(f"/{run.run}") and not run.imported_from]
     found: list[Text] = []

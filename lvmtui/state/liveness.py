@@ -8,10 +8,10 @@ from pathlib import Path
 from lvmtui.formats.live import STALE, Progress, Pulse, read_pulse
 from lvmtui.formats.paths import RunDir
 from lvmtui.state.attempt import newest_attempt
-from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Life, processes_of
 from lvmtui.system import numbers as words
+from lvmtui.system.filesystem import Signature, signature
 from lvmtui.system.process_id import Identity, folder_id
 
 LEAST_STALL = 60.0

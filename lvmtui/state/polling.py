@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.state.liveness import PulseReader
-from lvmtui.state.run_reader import Signature, signature
+from lvmtui.system.filesystem import Signature, signature
 
 AT_ONCE = 50
 """Run folders checked in one look."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,32 +9,16 @@ from lvmtui.formats.intent import read_intent
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import Progress
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.spec import read_spec
 from lvmtui.formats.supervisor_log import decode_record
 from lvmtui.formats.trainer_log import decode_event
 from lvmtui.state.run_state import RunState, SupervisionState, TrainerState, fold, fold_records
 from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import UserError
+from lvmtui.system.filesystem import NO_FILE, Signature, signature
 
-Signature = tuple[int, int, int]
 TRAINED = b'"kind":"trained"'
 """In the log line of a point of the training curve, and in no other: within a text the quotes would be escaped."""
-
-
-def signature(path: Path, *, asked: bool = False) -> Signature:
-    """What changes when a file does: inode, size, time of change. Zeros where there is no file.
-
-    `asked`: of the file server, where one keeps the file: what `stat` says may be a minute old there, opening is not.
-    """
-    try:
-        if asked:
-            with path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-        else:
-            stat = os.stat(path)
-    except OSError:
-        return (0, 0, 0)
-    return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 class RunReader:
@@ -59,10 +42,11 @@ class RunReader:
         """
         if not self._changed(self.folder.spec) and self.state is None and self.fault:
             return None
-        if self.state is None or self._seen[self.folder.spec] == (0, 0, 0):
-            spec = self._read_spec()
-            if spec is None:
-                self.state = None
+        if self.state is None or self._seen[self.folder.spec] == NO_FILE:
+            try:
+                spec, self.fault = read_spec(self.folder.spec), ""
+            except UserError as error:
+                self.state, self.fault = None, str(error)
                 return None
             if self.state is None or self.state.spec != spec:
                 self._open_logs()
@@ -88,14 +72,6 @@ class RunReader:
         skipped = () if self.curves else (TRAINED,)
         self._events = LogCursor(self.folder.events, decode_event, without=skipped)
         self._records = LogCursor(self.folder.supervision, decode_record)
-
-    def _read_spec(self) -> RunSpec | None:
-        try:
-            self.fault = ""
-            return read_spec(self.folder.spec)
-        except UserError as error:
-            self.fault = str(error)
-            return None
 
     def _changed(self, path: Path, asked: bool = False) -> bool:
         now = signature(path, asked=asked)

@@ -117,7 +117,6 @@ NOBODY = Probe()
 class Engine(Protocol):
     """What every engine can do. `local.py` is the simpler of the two."""
 
-    name: str
     noun: str
     """What it calls the things it starts: `process` or `job`."""
     remote: bool

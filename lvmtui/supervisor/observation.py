@@ -13,10 +13,11 @@ from lvmtui.formats.paths import CampaignDir, RunDir
 from lvmtui.formats.started_with import StartedWith
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.attempt import Attempt, newest_attempt
-from lvmtui.state.run_reader import RunReader, Signature
+from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STARTABLE, Life, Phase, Status, status_of
 from lvmtui.supervisor.engine import NOBODY, Member, Probe, Settings
+from lvmtui.system.filesystem import Signature
 from lvmtui.system.process_id import Identity
 
 NO_FOLDER = "the run folder is gone"

@@ -11,14 +11,14 @@ import json
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
-from lvmtui.system.text import last_words
+from lvmtui.system.text import last_words, natural
 
 LAST_BYTES = 8192
 """The end of a log that is searched for its last line."""
@@ -34,10 +34,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written_beside(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def written_beside(path: Path, *, durable: bool = True, before: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on a clean exit it takes the name `path`, otherwise it goes.
 
     `durable` also syncs the contents and the folder; leave it off for files that are only of use while they are new.
+    `before`: the name that the file which is there now takes.
     """
     descriptor, beside = _new_file_beside(path)
     os.close(descriptor)
@@ -46,6 +47,8 @@ def written_beside(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             with beside.open("rb") as written:
                 os.fsync(written.fileno())
+        if before is not None and path.exists():
+            os.replace(path, before)
         os.replace(beside, path)
     except BaseException:
         with suppress(OSError):
@@ -96,6 +99,12 @@ def create_file(path: Path, content: bytes) -> None:
     finally:
         os.unlink(beside)
     sync_folder(path.parent)
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files with these suffixes under a folder, chapter 2 before chapter 10."""
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
 
 
 def read_json(path: Path) -> Any:
@@ -183,6 +192,17 @@ def seal_archive(path: Path) -> str:
         archive.seek(0, os.SEEK_END)
         archive.write(_MARK + digest.encode())
     return digest
+
+
+def write_sealed(path: Path, write: Callable[[IO[bytes]], object], before: Path | None = None) -> str:
+    """Put the zip archive that `write` makes at `path` in one step, sealed. Returns its checksum. Raises OSError.
+
+    `before`: see `written_beside`. `write` gets a file object: on a full disk torch, given a path, raises no OSError.
+    """
+    with written_beside(path, before=before) as beside:
+        with beside.open("wb") as file:
+            write(file)
+        return seal_archive(beside)
 
 
 def sealed_digest(path: Path) -> str | None:

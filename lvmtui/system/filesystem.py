@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from lvmtui.system.process_id import read_small
+
 SHARED_MARK = "LVMTUI_SHARED"
 # fmt: off
 SHARED = frozenset({
@@ -32,6 +34,8 @@ LOCKED_HERE = re.compile(r"(^|,)(nolock|localflock|noflock|local_lock=(flock|all
 """Mount options with which a lock is seen by this host only, or not given at all."""
 LOOK_EVERY = 0.02
 """Seconds between two tries while a lock is waited for."""
+Signature = tuple[int, int, int]
+NO_FILE: Signature = (0, 0, 0)
 _NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
@@ -49,6 +53,22 @@ def is_shared(path: Path) -> bool:
     return kind in SHARED or (kind.startswith("fuse") and kind not in LOCAL_FUSE)
 
 
+def signature(path: Path, *, asked: bool = False) -> Signature:
+    """What changes when a file does: inode, size, time of change. Zeros where there is no file.
+
+    `asked`: of the file server, where one keeps the file: what `stat` says may be a minute old there, opening is not.
+    """
+    try:
+        if asked:
+            with path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+        else:
+            stat = os.stat(path)
+    except OSError:
+        return NO_FILE
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
 def locks_reach(path: Path) -> bool:
     """True if a lock on a file there is seen by every host that may write to it."""
     kind, options = _mount_of(os.path.realpath(path))
@@ -60,11 +80,7 @@ def locks_reach(path: Path) -> bool:
 @lru_cache(maxsize=256)
 def _mount_of(path: str) -> tuple[str, str]:
     """(type, options) of the mount that holds the real `path`."""
-    try:
-        table = Path("/proc/self/mountinfo").read_text(errors="replace")
-    except OSError:
-        return ("", "")
-    return mount_in(table, path)
+    return mount_in(read_small("/proc/self/mountinfo").decode(errors="replace"), path)
 
 
 def mount_in(table: str, path: str) -> tuple[str, str]:

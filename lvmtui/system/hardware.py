@@ -13,6 +13,7 @@ from pathlib import Path
 from lvmtui.system import gpus
 from lvmtui.system.errors import UserError
 from lvmtui.system.gpus import torch_build
+from lvmtui.system.process_id import read_small
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -98,7 +99,7 @@ def _in_use(group: Path) -> float:
 
 def control_groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> Iterator[Path]:
     """The control group of this process (cgroup version 1 or 2), then its parents. Each may set limits."""
-    for line in _text(own).splitlines():
+    for line in read_small(own).decode(errors="replace").splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         if controllers and controller not in controllers.split(","):
             continue
@@ -114,11 +115,4 @@ def _number(word: str) -> float | None:
 
 
 def _words(path: Path) -> list[str]:
-    return _text(path).split()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except (OSError, ValueError):
-        return ""
+    return read_small(path).decode(errors="replace").split()

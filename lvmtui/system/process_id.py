@@ -89,10 +89,9 @@ def boot_id() -> str:
     replaced = os.environ.get("LVMTUI_BOOT_ID")
     if replaced:
         return replaced
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # not Linux: the minute of the boot is as near as it gets
-        return f"boot-{int((time.time() - time.monotonic()) // 60)}"
+    known = read_small("/proc/sys/kernel/random/boot_id").decode().strip()
+    # not Linux: the minute of the boot is as near as it gets
+    return known or f"boot-{int((time.time() - time.monotonic()) // 60)}"
 
 
 @cache
@@ -106,18 +105,18 @@ def pid_namespace() -> str:
 
 def process_stat(pid: int) -> tuple[str, int] | None:
     """Return (state letter, start time in clock ticks) of a process of this host, None if there is none."""
-    stat = read_proc(f"/proc/{pid}/stat")
+    stat = read_small(f"/proc/{pid}/stat")
     if not stat:
         return None if HAS_PROC else _stat_without_proc(pid)
     fields = stat[stat.rindex(b")") + 2 :].split(None, 20)  # the name before may hold blanks and brackets
     return fields[0].decode(), int(fields[19])
 
 
-def read_proc(path: str) -> bytes:
+def read_small(path: str | Path) -> bytes:
     """The whole of a small file; nothing if it cannot be read. Twice as fast as `Path.read_bytes`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except (OSError, ValueError):  # a name that holds a NUL
         return b""
     try:
         blocks = []

@@ -27,7 +27,7 @@ from lvmtui.system.process_id import (
     folder_id,
     host_name,
     pid_namespace,
-    read_proc,
+    read_small,
 )
 
 
@@ -204,7 +204,7 @@ def _table_proc() -> Iterator[Process]:
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        stat = read_proc(f"/proc/{name}/stat")
+        stat = read_small(f"/proc/{name}/stat")
         if not stat:
             continue
         state, parent, _group, session, *rest = stat[stat.rindex(b")") + 2 :].split(None, 20)
@@ -219,12 +219,12 @@ def _table_proc() -> Iterator[Process]:
 def _environment(name: str, ticks: int) -> bytes:
     """The environment of a process that started at `ticks`. One that is just being born has none for a moment, a longer
     one on a busy machine."""
-    environment = read_proc(f"/proc/{name}/environ")
+    environment = read_small(f"/proc/{name}/environ")
     for _ in range(50):
         if environment or time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") - ticks > 100:
             break
         time.sleep(0.001)
-        environment = read_proc(f"/proc/{name}/environ")
+        environment = read_small(f"/proc/{name}/environ")
     return environment
 
 
@@ -262,7 +262,7 @@ def process_of(identity: Identity) -> Process | None:
         leader = os.getsid(identity.pid) == identity.pid
     except OSError:
         return None
-    return _process(identity, 0, leader, state in "Tt", dict(_variables(read_proc(f"/proc/{identity.pid}/environ"))))
+    return _process(identity, 0, leader, state in "Tt", dict(_variables(read_small(f"/proc/{identity.pid}/environ"))))
 
 
 # Whose it is ----------------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def holds(identity: Identity, lock: Path) -> bool | None:
 
 def _listed(pid: int, inode: int) -> bool | None:
     """True if /proc/locks says that the process holds a lock on a file of this inode."""
-    table = read_proc("/proc/locks").decode(errors="replace")
+    table = read_small("/proc/locks").decode(errors="replace")
     if not table:
         return None
     fields = (line.split() for line in table.splitlines())

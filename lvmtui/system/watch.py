@@ -7,12 +7,13 @@ the caller can give a function that looks for changes itself.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lvmtui.system.process_id import folder_id
 
 if TYPE_CHECKING:
     from watchfiles import Change
@@ -120,11 +121,12 @@ class Watcher:
     def _watch(self, present: list[Path]) -> None:
         """Report changes until other roots are wanted, or a root appeared, vanished or was replaced.
 
-        A root that is deleted and made again can get the same inode, so its deletion counts as well.
+        A watch on a deleted folder stays silent for ever. A root that is deleted and made again can get the same
+        inode, so its deletion counts as well.
         """
         from watchfiles import Change, watch  # takes a while, and can wait until there is a picture
 
-        began, folders = False, [_identity(root) for root in self._roots]
+        began, folders = False, [folder_id(root) for root in self._roots]
         names = {str(root) for root in present}
 
         def passes(change: Change, path: str) -> bool:
@@ -148,14 +150,5 @@ class Watcher:
             if changes:
                 self._report(path for _, path in changes)
             deleted = any(change is Change.deleted and path in names for change, path in changes)
-            if deleted or folders != [_identity(root) for root in self._roots]:
+            if deleted or folders != [folder_id(root) for root in self._roots]:
                 return
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    """Tells a folder from another one of the same name. A watch on a deleted folder stays silent for ever."""
-    try:
-        stat = os.stat(folder)
-    except OSError:
-        return (0, 0)
-    return (stat.st_dev, stat.st_ino)

@@ -12,7 +12,7 @@ from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.state import polling as news_module
 from lvmtui.state.polling import AT_ONCE, Polling
-from lvmtui.state.run_reader import signature
+from lvmtui.system.filesystem import signature
 from tests.factory import bring_to, make_campaign
 
 

@@ -6,6 +6,7 @@ import errno
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -40,7 +41,6 @@ from tests.trainers.tiny import (
     train_here,
     write_walk,
 )
-from trainers import checkpoint
 from trainers.state import load_forecaster
 
 
@@ -215,11 +215,11 @@ def test_a_full_disk_is_named_and_destroys_nothing(run: RunDir, monkeypatch: pyt
     train_here(run, Interrupting(run.intent, 12))
     before = sealed_digest(run.checkpoint)
 
-    def full(content: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def full(content: object, file: IO[bytes]) -> None:
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "_torch_save", full)
+    monkeypatch.setattr("torch.save", full)
     assert train_here(run, Interrupting(run.intent, 5)) is Exit.NO_SPACE
     failed = events_of(run)[-1]
     assert isinstance(failed, Failed) and failed.reason == "no_space" and (failed.needed_bytes or 0) > 1000

@@ -55,20 +55,11 @@ class Numbering:
     def add(self, block: npt.NDArray[Any]) -> None:
         """Take the ids of the next rows, (n,) or (n, 1). Raises UserError for what cannot be an id."""
         ids = self._checked(block.reshape(-1))
-        rows = slice(self._done, self._done + len(ids))
         small = ids.dtype.kind in "iu" and (not len(ids) or (int(ids.min()) >= 0 and int(ids.max()) <= LARGEST_NUMBER))
-        if self._as_they_are and small:
-            self._numbers[rows] = ids
-        else:
-            self._rename_earlier()
-            different, number = np.unique(ids, return_inverse=True)
-            first = np.full(len(different), len(ids))
-            np.minimum.at(first, number, np.arange(len(ids)))
-            renamed = np.empty(len(different), np.int32)
-            for place in np.argsort(first):
-                name = different[place].item()
-                renamed[place] = self._names.setdefault(name, len(self._names))
-            self._numbers[rows] = renamed[number]
+        if self._as_they_are and not small:
+            self._as_they_are = False
+            self._numbers[: self._done] = self._numbered(self._numbers[: self._done])
+        self._numbers[self._done : self._done + len(ids)] = ids if self._as_they_are else self._numbered(ids)
         self._done += len(ids)
 
     def finish(self) -> tuple[Numbers, list[Any] | None]:
@@ -98,18 +89,13 @@ class Numbering:
             )
         return ids
 
-    def _rename_earlier(self) -> None:
-        """An id beyond the range has come: number the earlier ones too, in the order in which they came."""
-        if not self._as_they_are:
-            return
-        self._as_they_are = False
-        earlier = self._numbers[: self._done]
-        different, first, number = np.unique(earlier, return_index=True, return_inverse=True)
-        order = np.argsort(first)
+    def _numbered(self, ids: npt.NDArray[Any]) -> Numbers:
+        """Numbers of ids in the order in which they first came."""
+        different, first, number = np.unique(ids, return_index=True, return_inverse=True)
         renamed = np.empty(len(different), np.int32)
-        renamed[order] = np.arange(len(different), dtype=np.int32)
-        self._names = {int(different[place]): place_now for place_now, place in enumerate(order)}
-        self._numbers[: self._done] = renamed[number]
+        for place in np.argsort(first):
+            renamed[place] = self._names.setdefault(different[place].item(), len(self._names))
+        return renamed[number]
 
 
 def arranged(
@@ -130,8 +116,6 @@ def arranged(
     different, first = np.unique(numbers, return_index=True)
     rank = first[np.searchsorted(different, numbers)]
     by = np.lexsort((rank,) if order is None else (order, rank))
-    places = np.empty(len(numbers), np.int64)
-    places[by] = np.arange(len(numbers))
     notes = []
     if scattered:
         notes.append(
@@ -140,7 +124,7 @@ def arranged(
         )
     if unordered:
         notes.append(f"rows of an article were put in the order of {order_name}")
-    return numbers[by], places, tuple(notes)
+    return numbers[by], np.argsort(by), tuple(notes)
 
 
 def titles_by_number(names: Sequence[Any] | None) -> tuple[str, ...]:

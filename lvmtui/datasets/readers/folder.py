@@ -15,7 +15,8 @@ from lvmtui.datasets.readers.refusals import refused_folder
 from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, SourceFacts, shown
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import natural, sanitise
+from lvmtui.system.files import files_below
+from lvmtui.system.text import sanitise
 
 
 class FolderSource:
@@ -24,10 +25,7 @@ class FolderSource:
     def __init__(self, path: Path, reading: Reading) -> None:
         """Read all headers. Raises UserError for a folder without documents, and for a document unlike the others."""
         self._path = path
-        self._files = sorted(
-            (p for p in path.rglob("*.npy") if p.is_file()),
-            key=lambda p: [natural(part) for part in p.relative_to(path).parts],
-        )
+        self._files = files_below(path, (".npy",))
         if not self._files:
             raise refused_folder(path)
         if asked := reading.vectors or reading.article or reading.order:

@@ -42,7 +42,8 @@ from lvmtui.datasets.readers.source import (
 )
 from lvmtui.formats.spec import TABLE_FILES, Reading
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import natural, sanitise
+from lvmtui.system.files import files_below
+from lvmtui.system.text import sanitise
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -284,12 +285,7 @@ def _ids(column: Any, file: str, name: str) -> npt.NDArray[Any]:
 
 def is_table(path: Path) -> bool:
     """Is this a Parquet or Arrow file, or a folder that holds some?"""
-    return path.suffix.lower() in TABLE_FILES or (path.is_dir() and bool(_tables_in(path)))
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    found = [p for p in folder.rglob("*") if p.suffix.lower() in TABLE_FILES and p.is_file()]
-    return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
+    return path.suffix.lower() in TABLE_FILES or (path.is_dir() and bool(files_below(path, TABLE_FILES)))
 
 
 def _files(path: Path) -> list[Path]:
@@ -297,7 +293,7 @@ def _files(path: Path) -> list[Path]:
         import pyarrow  # noqa: F401 - only whether it is there
     except ImportError:
         raise UserError(f"{shown(path)}: {NEEDS}") from None
-    return _tables_in(path) if path.is_dir() else [path]
+    return files_below(path, TABLE_FILES) if path.is_dir() else [path]
 
 
 def _is_parquet(file: Path) -> bool:

@@ -36,6 +36,7 @@ FOREIGN = (
         "a torch file",
         'import torch, numpy; f = torch.load("FILE", weights_only=True); print(f.keys())\n'
         'numpy.savez("FILE.npz", vectors=f["VECTORS"].float().numpy(), article_id=f["IDS"].numpy())',
+        starts=(b"PK",),
         suffixes=(".pt", ".pth"),
     ),
     Foreign(
@@ -91,10 +92,7 @@ def refusal(path: Path, start: bytes) -> UserError:
     """The error for a file that is not read; `start` are its first bytes."""
     suffix = path.suffix.lower()
     found = next((f for f in FOREIGN if suffix in f.suffixes), None)
-    found = found or next((f for f in FOREIGN if f.starts and start.startswith(f.starts)), None)
-    if found is None:
-        what = "a torch file" if start.startswith(b"PK") else ""
-        found = next((f for f in FOREIGN if f.name == what), None)
+    found = found or next((f for f in FOREIGN if start.startswith(f.starts)), None)
     if found is None and suffix in SUFFIXES:
         return _texts(path, "a text")
     if found is None:

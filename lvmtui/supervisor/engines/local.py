@@ -65,7 +65,6 @@ FOR_MEMORY = "killed for memory"
 class LocalEngine:
     """Starts trainers on this machine, and finds trainers that another supervisor started."""
 
-    name = "local"
     noun = "process"
     remote = False
 

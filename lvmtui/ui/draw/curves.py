@@ -12,7 +12,18 @@ from statistics import fmean
 from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
-from lvmtui.ui.draw.charts import Band, Level, Point, Series, chart, cosine_ticks, count_ticks, signed_ticks, smoothed
+from lvmtui.ui.draw.charts import (
+    Band,
+    Form,
+    Level,
+    Point,
+    Series,
+    chart,
+    cosine_ticks,
+    count_ticks,
+    signed_ticks,
+    smoothed,
+)
 from lvmtui.ui.draw.lines import Line, fit, fitting
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
@@ -63,12 +74,6 @@ def figure(run: RunFacts) -> str:
     return words.cosine(run.best) if run.foreign and run.best is not None else ""
 
 
-def zero_level(runs: Sequence[RunFacts]) -> list[Level]:
-    """The line of the best trivial baseline, with its name."""
-    names = dict.fromkeys(trivial_title(run.trivial.name) for run in runs if run.trivial and run.curve)
-    return [Level(0.0, ", ".join(names))] if has_gains(runs) else []
-
-
 # The x axis -----------------------------------------------------------------------------------------------------------
 
 
@@ -115,22 +120,40 @@ def ended_early(run: RunFacts) -> str:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
+def _drawn(
+    series: Sequence[Series],
+    runs: Sequence[RunFacts],
+    width: int,
+    height: int,
+    *,
+    gains: bool = False,
+    bands: Sequence[Band] = (),
+    form: Form = cosine_ticks,
+    log: bool = False,
+) -> list[Line]:
+    """Curves over the training of these runs. `gains`: with a line for the best trivial baseline, and its name."""
+    unit = x_unit(runs)
+    names = dict.fromkeys(trivial_title(run.trivial.name) for run in runs if run.trivial and run.curve)
+    return chart(
+        series,
+        width,
+        height,
+        levels=[Level(0.0, ", ".join(names))] if gains else (),
+        bands=bands,
+        form=signed_ticks if gains else form,
+        log=log,
+        x_range=x_range(runs, unit),
+        x_name=x_name(runs, unit),
+        focus=not log,
+    )
+
+
 def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
     """The curves of a model's runs: one an arm, the mean and the range of several seeds."""
     runs, gains = model.runs, has_gains(model.runs)
     unit = x_unit(runs)
     series, bands = _arm_curves(model, unit, gains, width) if not waits_for_baselines(runs) else ([], [])
-    return chart(
-        series,
-        width,
-        height,
-        levels=zero_level(runs),
-        bands=bands,
-        form=signed_ticks if gains else cosine_ticks,
-        x_range=x_range(runs, unit),
-        x_name=x_name(runs, unit),
-        focus=True,
-    )
+    return _drawn(series, runs, width, height, gains=gains, bands=bands)
 
 
 def _arm_curves(model: ModelFacts, unit: str, gains: bool, width: int) -> tuple[list[Series], list[Band]]:
@@ -182,7 +205,7 @@ def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
         for run in reversed(runs)
         if run.view.planned.seed == runs[0].view.planned.seed
     ]
-    return chart(series, width, height, x_range=x_range(runs, unit), x_name=x_name(runs, unit), focus=True)
+    return _drawn(series, runs, width, height)
 
 
 # The charts of one run ------------------------------------------------------------------------------------------------
@@ -198,16 +221,7 @@ def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width
     if name == "gain":
         return _gain(run, other, width, height)
     (title, series), log = _curves_of(name, run), log and name != "speed"
-    drawn = chart(
-        series,
-        width,
-        height - 1,
-        form=count_ticks if name == "speed" else cosine_ticks,
-        log=log,
-        x_range=x_range([run], x_unit([run])),
-        x_name=x_name([run], x_unit([run])),
-        focus=not log,
-    )
+    drawn = _drawn(series, [run], width, height - 1, form=count_ticks if name == "speed" else cosine_ticks, log=log)
     return [fit([(f" {title}", "heading"), ("  log scale" if log else "", "dim")], width), *drawn]
 
 
@@ -234,14 +248,5 @@ def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> lis
         Series(curve_over(run, unit, gains), run.arm, run.arm_label),
         *(Series(curve_over(one, unit, gains), one.arm, one.arm_label, stretches=not one.alarms) for one in others),
     ]
-    drawn = chart(
-        series,
-        width,
-        height - 1,
-        levels=zero_level(runs),
-        form=signed_ticks if gains else cosine_ticks,
-        x_range=x_range(runs, unit),
-        x_name=x_name(runs, unit),
-        focus=True,
-    )
+    drawn = _drawn(series, runs, width, height - 1, gains=gains)
     return [fit([(f" {measure_words(runs, width - 2)}", "heading")], width), *drawn]

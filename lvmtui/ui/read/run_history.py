@@ -9,8 +9,8 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record, decode_record
 from lvmtui.formats.trainer_log import Event, Unknown, decode_event
-from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.tail import LogCursor
+from lvmtui.system.filesystem import Signature, signature
 
 
 @dataclass(frozen=True)

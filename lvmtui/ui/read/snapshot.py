@@ -75,8 +75,8 @@ class Snapshot:
     """Does the larger data set help? In a few sentences."""
     caveats: tuple[str, ...]
     """What must be known before believing it."""
-    machine: MachineFigures | None
-    supervised: bool
+    machine: MachineFigures | None = None
+    supervised: bool = True
     """False: nobody is there who would start what waits."""
     log: tuple[str, ...] = ()
     """Newest lines of the selected run's log."""
@@ -159,18 +159,9 @@ class Builder:
         self._said = (headline(self._table), answer(self._table), *caveats(self._table))
         self._eta = campaign_eta(state, now)
 
-    def build(
-        self,
-        state: CampaignState,
-        now: float,
-        *,
-        machine: MachineFigures | None = None,
-        supervised: bool = True,
-        log: tuple[str, ...] = (),
-        log_run: str = "",
-        notes: tuple[str, ...] = (),
-    ) -> Snapshot:
-        """The snapshot of `state`. What `read` and `recompute` found last is used."""
+    def build(self, state: CampaignState, now: float) -> Snapshot:
+        """The snapshot of `state`, without what is not of the campaign: machine, supervisor, log, notes. What `read`
+        and `recompute` found last is used."""
         if self._table is None or self._eta is None:
             self._table = Table(("", ""), (), (), None, len(state.campaign.seeds), 0)
             self._eta = CampaignEta(now, None, {}, ())
@@ -183,11 +174,6 @@ class Builder:
             headline=self._said[0],
             answer=self._said[1],
             caveats=self._said[2:],
-            machine=machine,
-            supervised=supervised,
-            log=log,
-            log_run=log_run,
-            notes=notes,
             learning_curve=self._curve,
         )
 

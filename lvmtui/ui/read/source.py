@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from lvmtui.formats.campaign import read_campaign_intent
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.polling import Polling
-from lvmtui.state.run_reader import Signature, signature
 from lvmtui.state.status import ALIVE
 from lvmtui.system.errors import UserError
+from lvmtui.system.filesystem import Signature, signature
 from lvmtui.system.logging import Faults
 from lvmtui.system.watch import Timing, Watcher
 from lvmtui.ui.read.logfile import newest_lines
@@ -252,9 +253,8 @@ class SnapshotSource:
             *filter(None, (state.silence, state.trouble)),
             *self._notes.values(),
         )
-        return self._builder.build(
-            state,
-            self._now,
+        return replace(
+            self._builder.build(state, self._now),
             machine=self._machine(),
             supervised=self._supervised or not state.needs_supervisor,
             log=self._log[1] if selected else (),
