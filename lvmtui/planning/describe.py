@@ -30,6 +30,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     size = size_of(campaign.size, campaign.models)
+    beside = words.plural(min(campaign.jobs, len(trained)), "run")
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
@@ -47,7 +48,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"power      each model {plan.power.words}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
-        f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
+        f"machine    {_where(campaign)}{_device(plan)}, {beside} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     lines.append(f"started    with {plan.started_with.words}")
