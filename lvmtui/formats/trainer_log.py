@@ -175,7 +175,7 @@ class Finished:
     """Validation cosine of the best model."""
     heldout: HeldoutScores
     latency_p50_ms: float
-    """Milliseconds for one prediction, batch 1, on the run's device: median."""
+    """Milliseconds for one prediction, batch 1, on the run's device: median. 0: not measured, as the next."""
     latency_p95_ms: float
     train_seconds: float
     """Seconds of `active` spent in training steps; the rest is start-up, evaluation and checkpoints."""
