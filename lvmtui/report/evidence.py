@@ -12,10 +12,11 @@ from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.health import Finding, of_all
+from lvmtui.verdict.health import of_all
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
+    grouped,
     interval_words,
     of_context,
     population_words,
@@ -326,17 +327,17 @@ def _questions(report: Report) -> list[Block]:
 
 def _health(report: Report) -> list[Block]:
     """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
-    found: dict[tuple[bool, str, str, str], tuple[str, list[Finding]]] = {}
-    for run in report.runs:
-        for finding in run.findings:
-            key = (not finding.alarm, run.title, run.label, finding.kind)
-            found.setdefault(key, (run.name, []))[1].append(finding)
+    told = [(run, finding) for run in report.runs for finding in run.findings]
+    found = grouped(((not f.alarm, run.title, run.label, f.kind), (run.name, f)) for run, f in told)
     title = Heading("Health", 3)
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
     alarms_first = sorted(found.items(), key=lambda item: item[0][0])
-    said = (f"{'Note' if note else 'Alarm'}: {name} {of_all(same)}." for (note, *_), (name, same) in alarms_first)
+    said = (
+        f"{'Note' if note else 'Alarm'}: {same[0][0]} {of_all([finding for _, finding in same])}."
+        for (note, *_), same in alarms_first
+    )
     return [title, *bullets(said)]
 
 
