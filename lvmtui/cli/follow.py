@@ -35,6 +35,8 @@ SILENT = 2.0
 """Seconds before a person is told what is waited for."""
 AROUND = 4
 """Lines of the live table that are no run, and one that stays free."""
+WRAP = 3
+"""Lines that a run's reason may take. Where there is not so much room, reasons are cut and all runs stay."""
 WRAPPED = 110
 """Characters in a line of prose where there is no terminal."""
 
@@ -98,12 +100,14 @@ def live_table(state: CampaignState, height: int) -> Group:
     table = Table(box=None, padding=(0, 1), expand=True)
     for name in ("model", "arm", "seed", "state", "epoch", "gain", "time"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
-    table.add_column("", overflow="fold", ratio=1)  # reasons wrap: their end often says what helps
     rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
     supervisor = supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
     urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
-    shown = sorted(urgent[: max(1, height - AROUND - len(below))])
+    room = max(1, height - AROUND - len(below))
+    shown = sorted(urgent[:room])
+    crowded = WRAP * len(shown) > room
+    table.add_column("", no_wrap=crowded, overflow="ellipsis" if crowded else "fold", ratio=1)
     for row, view in (rows[i] for i in shown):
         cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(PHASES[view.status.phase].style, "dim")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Literal, get_args
 
 from lvmtui.formats.data_facts import ForwardScores
@@ -175,7 +176,7 @@ class Finished:
     """Validation cosine of the best model."""
     heldout: HeldoutScores
     latency_p50_ms: float
-    """Milliseconds for one prediction, batch 1, on the run's device: median."""
+    """Milliseconds for one prediction, batch 1, on the run's device: median. 0: not measured, as the next."""
     latency_p95_ms: float
     train_seconds: float
     """Seconds of `active` spent in training steps; the rest is start-up, evaluation and checkpoints."""
@@ -199,6 +200,14 @@ def decode_event(line: bytes) -> Event:
     """Return the event in a log line; Unknown where this version cannot read it."""
     event: Event = decode_line(line, _KINDS)
     return event
+
+
+def events_in(path: Path) -> list[Event]:
+    """What a run has logged; nothing where there is no log yet."""
+    try:
+        return [decode_event(line) for line in path.read_bytes().splitlines()]
+    except OSError:
+        return []
 
 
 class Exit(IntEnum):

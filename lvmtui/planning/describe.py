@@ -18,7 +18,7 @@ from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.words import centre_words, population_words
+from lvmtui.verdict.words import centre_words, grouped, population_words
 
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
@@ -30,6 +30,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     size = size_of(campaign.size, campaign.models)
+    beside = words.plural(min(campaign.jobs, len(trained)), "run")
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
@@ -47,7 +48,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"power      each model {plan.power.words}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
-        f"machine    {_where(campaign)}{_device(plan)}, {words.plural(campaign.jobs, 'run')} side by side, "
+        f"machine    {_where(campaign)}{_device(plan)}, {beside} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     lines.append(f"started    with {plan.started_with.words}")
@@ -105,17 +106,13 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def _own_models(plan: Plan) -> list[str]:
     """A line for each of the user's own, with its parameters: those of each context, where they differ."""
-    counts: dict[str, list[str]] = {}
-    for model in plan.own.models.values():
-        counts.setdefault(f"{model.title}: {model.words}", []).append(f"{model.parameters:,}")
+    counts = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
     return [f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in counts.items()]
 
 
 def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
     """A line for each recipe, with the models it trains if there are others."""
-    recipes: dict[str, list[RunSpec]] = {}
-    for spec in trained:
-        recipes.setdefault(spec.recipe.name, []).append(spec)
+    recipes = grouped((spec.recipe.name, spec) for spec in trained)
     lines = []
     for name, specs in recipes.items():
         whose = ", ".join(dict.fromkeys(title_of(spec.model, campaign.titles) for spec in specs))

@@ -19,8 +19,9 @@ from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, the_trivial
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
 """How far below the best cosine, as a share of it, a model may be and still be a balanced choice."""
-
-
+IMPORT = (
+    "import the runs with the vectors they were trained on (--trained-on) and train the other arm (--baseline-runs)"
+)
 DETECTED = 1.96 + 0.84
 """Size in standard errors of a change that four of five campaigns detect: 5 % two-sided, 80 % power."""
 
@@ -57,11 +58,8 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
     if not ENDED_EARLY.isdisjoint(phases):
         steps.append("To compare the runs that failed or were cancelled, train them again: lvmtui retry all.")
     if table.histories:
-        return (
-            *steps,
-            "For a verdict, import the runs with the vectors they were trained on (--trained-on) and train the other "
-            "arm (--baseline-runs).",
-        )
+        remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
+        return (*steps, f"For a verdict, {remedy}.")
     if table.ranked and table.seeds == 1:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
     elif undecided := _undecided(table):

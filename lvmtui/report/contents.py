@@ -32,6 +32,7 @@ from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import mean_of
 from lvmtui.verdict.table import Table
+from lvmtui.verdict.words import grouped
 
 VERSION = 1
 
@@ -125,6 +126,8 @@ class RunDetail:
     """Of the user's own: its file and class, the digest of the copy, its options."""
     training: str = ""
     """The recipe's name, loss, rate and length; empty for a trainer of the user's own."""
+    foreign: bool = False
+    """See `RunSpec.foreign`."""
     best_at_first: bool = False
     """The first of several evaluations was its best: it may have been better still before."""
 
@@ -168,6 +171,11 @@ class Report:
     learning_curve: LearningCurve | None = None
     """None unless the campaign has more than two sizes."""
     version: int = VERSION
+
+    @property
+    def imported(self) -> bool:
+        """True if nothing was trained here: every figure is from another program's history."""
+        return self.table.histories and all(run.imported_from for run in self.runs)
 
     def title_of(self, model: str) -> str:
         """How people write a model's name."""
@@ -226,11 +234,11 @@ def _by_model(state: CampaignState) -> list[RunView]:
 def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
     starts = [run.started for run in runs if run.started is not None]
     ends = [run.ended for run in runs if run.ended is not None]
-    missing: dict[tuple[str, str], list[int]] = {}
-    for run in runs:
-        if run.status != Phase.FINISHED.value:
-            why = run.status + (f" ({run.reason})" if run.reason else "")
-            missing.setdefault((f"{run.title} {run.label}", why), []).append(run.seed)
+    missing = grouped(
+        ((f"{run.title} {run.label}", run.status + (f" ({run.reason})" if run.reason else "")), run.seed)
+        for run in runs
+        if run.status != Phase.FINISHED.value
+    )
     several = len(state.campaign.seeds) > 1
     return Completion(
         started=min(starts, default=None),
@@ -284,8 +292,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         best_epoch=finished.best_epoch if finished else best.epoch if best else None,
         validation=finished.best_cosine if finished else best.cosine if best else None,
         heldout=measured.heldout.cosine if measured and measured.heldout.windows else None,
-        latency_p50_ms=measured.latency_p50_ms if measured else None,
-        latency_p95_ms=measured.latency_p95_ms if measured else None,
+        latency_p50_ms=measured.latency_p50_ms or None if measured else None,
+        latency_p95_ms=measured.latency_p95_ms or None if measured else None,
         seconds=_seconds(run) if run else None,
         attempts=trainer.attempts if trainer else 0,
         started=_first_start(run) if run else None,
@@ -303,6 +311,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         split_fingerprint=spec.split_fingerprint if spec else "",
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
+        foreign=spec.foreign if spec else False,
         curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",

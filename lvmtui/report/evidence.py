@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from lvmtui.formats.results import LEAST_DF, STRATA, ContextGain, Population, Skill
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
-from lvmtui.report.contents import Report, RunDetail
+from lvmtui.report.contents import Report
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.health import Finding, of_all
+from lvmtui.verdict.health import of_all
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
+    grouped,
     interval_words,
     of_context,
     population_words,
@@ -49,9 +50,9 @@ def _interval(report: Report) -> list[Block]:
         return [
             Heading("What these figures are", 3),
             Paragraph(
-                "Best validation cosines from the histories of earlier runs. Each run was judged on its own validation "
-                "windows. They differ between the arms and may overlap with training windows. There is no common "
-                "held-out set, so there is no interval and no verdict; rows are ranked by these point estimates."
+                "Best validation cosines, as the runs themselves told them. Each run was judged on its own validation "
+                "windows. They differ between the arms and may overlap with training windows. No common held-out "
+                "windows judged them, so there is no interval and no verdict; rows are ranked by these point estimates."
             ),
         ]
     estimates = [row.estimate for row in whole.ranked if row.estimate]
@@ -326,20 +327,18 @@ def _questions(report: Report) -> list[Block]:
 
 def _health(report: Report) -> list[Block]:
     """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
-    found: dict[tuple[bool, str, str, str], list[tuple[RunDetail, Finding]]] = {}
-    for run in report.runs:
-        for finding in run.findings:
-            found.setdefault((not finding.alarm, run.title, run.label, finding.kind), []).append((run, finding))
+    told = [(run, finding) for run in report.runs for finding in run.findings]
+    found = grouped(((not f.alarm, run.title, run.label, f.kind), (run.name, f)) for run, f in told)
     title = Heading("Health", 3)
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
-    return [title, *bullets(_finding(same) for _, same in sorted(found.items(), key=lambda item: item[0][0]))]
-
-
-def _finding(same: Sequence[tuple[RunDetail, Finding]]) -> str:
-    run, finding = same[0]
-    return f"{'Alarm' if finding.alarm else 'Note'}: {run.name} {of_all([found for _, found in same])}."
+    alarms_first = sorted(found.items(), key=lambda item: item[0][0])
+    said = (
+        f"{'Note' if note else 'Alarm'}: {same[0][0]} {of_all([finding for _, finding in same])}."
+        for (note, *_), same in alarms_first
+    )
+    return [title, *bullets(said)]
 
 
 def _curves(report: Report, curves: str) -> list[Block]:

@@ -186,7 +186,8 @@ def _pictures(report: Report, palette: Palette) -> dict[str, str]:
     for model in report.campaign_facts.models:
         runs = [run for run in report.runs if run.model == model]
         title = runs[0].title if runs else model
-        drawn[curve_file(model)] = svg(title, [run.curve for run in runs], report.validation_mean, palette)
+        means = {} if any(run.foreign for run in runs) else report.validation_mean
+        drawn[curve_file(model)] = svg(title, [run.curve for run in runs], means, palette)
     return drawn | (learning_pictures(report.learning_curve, palette) if report.learning_curve else {})
 
 

@@ -16,7 +16,7 @@ from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, population_words, stratum_change
 
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
@@ -138,9 +138,7 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]
     if whole.ranked:
-        leaning = any(row.gains and not row.known_to_gain for row in whole.ranked)
-        none = " There is no medal for a lean." if leaning else ""
-        said.append(f"Ranks and medals go by the change, so the first need not be the best model.{none}")
+        said.append(whole.order)
     if whole.primary and whole.primary.chances:
         said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
     said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
@@ -164,10 +162,7 @@ def _doubts(report: Report) -> list[Block]:
 
 def _recipes(report: Report) -> list[str]:
     """That models differ in how they were trained, if they do."""
-    models: dict[str, list[str]] = {}
-    for run in report.runs:
-        if run.recipe:
-            models.setdefault(run.recipe, []).append(run.title)
+    models = grouped((run.recipe, run.title) for run in report.runs if run.recipe)
     told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
     return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
 

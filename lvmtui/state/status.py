@@ -238,13 +238,6 @@ IN_THE_PLAN = "of the campaign's plan, which a retry runs again"
 """In the reason of a failure: said of the line that failed."""
 
 
-def retry_helps(run: RunState, status: Status) -> bool:
-    """False where another try would end the same way: in a line of the plan, or in own code, which was copied."""
-    ending, own = run.trainer.ending, run.spec.own_model or run.spec.recipe.own_loss
-    frozen = own is not None and isinstance(ending, Failed) and ending.reason == "setup"
-    return not (status.phase in FAILURES and (frozen or IN_THE_PLAN in status.reason))
-
-
 def processes_of(run: RunState) -> tuple[Identity, ...]:
     """Every process that may still belong to the run, the newest attempt's first."""
     attempt, started = newest_attempt(run), run.trainer.started

@@ -25,7 +25,7 @@ from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Ob
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
 from lvmtui.system.filesystem import Signature, signature
-from lvmtui.system.permissions import StrangersOrder, read_order
+from lvmtui.system.permissions import why_not_followed
 from lvmtui.system.process_id import boot_id, host_name
 
 LOOK_AGAIN = 10.0
@@ -191,7 +191,8 @@ class Observer:
             return True
         if (intent := signature(track.folder.intent)) != track.intent:
             track.intent, track.ordered = intent, now
-            self._note_stranger(track)
+            if words := why_not_followed(track.folder.intent):
+                self._note(track.planned.run, f"an order is not followed: {words}", intent[2] / 1e9)
         asked_about = track.named
         signs = (signature(track.folder.progress), probe.members[:1])
         if signs != track.moved[0]:  # new digits, or another process: it is not hanging
@@ -232,14 +233,6 @@ class Observer:
             and still < track.patience
             and track.seen.still < track.patience
         )
-
-    def _note_stranger(self, track: Track) -> None:
-        try:
-            read_order(track.folder.intent)
-        except StrangersOrder as error:
-            self._note(track.planned.run, f"an order is not followed: {error}", track.intent[2] / 1e9)
-        except OSError:
-            pass
 
     def _run_seen(self, track: Track, state: RunState | None, probe: Probe, now: float) -> RunSeen:
         seen = RunSeen(track.planned.run, state, host_name(), boot_id(), probe)

@@ -7,7 +7,6 @@ A new supervisor reads the log to see which lines are already there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -145,25 +144,16 @@ def _time_of_share(run: RunState, share: float) -> float | None:
     return next(e.time for e in evaluations if e.step >= step)
 
 
-@dataclass
 class ReadableLogs:
     """The logs for people of one campaign."""
 
-    workspace: Workspace
-    campaign: Campaign
-    monitor: AppendedLog = field(init=False)
-    _arms: dict[str, AppendedLog] = field(default_factory=dict)
-    _runs: dict[str, _RunLog] = field(default_factory=dict)
-    _early: _EarlyChanges = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.monitor = AppendedLog(self.workspace.monitor_log(self.campaign))
-        self._early = _EarlyChanges(self.workspace.campaign(self.campaign.id), self.campaign)
-        for planned in self.campaign.runs:
-            if planned.trained_here:
-                self._runs[planned.run] = _RunLog(self.workspace.run(planned))
-        for arm in (self.campaign.baseline, self.campaign.expanded):
-            self._arms[arm.label] = AppendedLog(self.workspace.retrain_log(self.campaign, arm.label))
+    def __init__(self, workspace: Workspace, campaign: Campaign) -> None:
+        self.campaign = campaign
+        self.monitor = AppendedLog(workspace.monitor_log(campaign))
+        self._early = _EarlyChanges(workspace.campaign(campaign.id), campaign)
+        self._runs = {p.run: _RunLog(workspace.run(p)) for p in campaign.runs if p.trained_here}
+        labels = (campaign.baseline.label, campaign.expanded.label)
+        self._arms = {label: AppendedLog(workspace.retrain_log(campaign, label)) for label in labels}
 
     def catch_up(self, states: Mapping[str, RunState | None]) -> None:
         """Write what is new in the campaign's runs. `states`: by the name of the run."""
@@ -187,9 +177,7 @@ class ReadableLogs:
                 log_of_arm.add(lines[label])
                 log_of_arm.forget()
             log_of_arm.flush()
-        if told := endings + self._early.news(states):
-            self.monitor.add(told)
-        self.monitor.flush()
+        self.monitor.add(endings + self._early.news(states))
 
     def note(self, text: str, when: float, *, once: bool = False) -> None:
         """Write a line to the monitor log. `when`: seconds since 1970."""

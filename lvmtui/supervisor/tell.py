@@ -27,7 +27,7 @@ from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.supervisor.tasks import RunOutcome
 from lvmtui.system.launch import our_command
-from lvmtui.system.permissions import StrangersOrder, read_order
+from lvmtui.system.permissions import why_not_followed
 from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of
@@ -155,14 +155,7 @@ class EventTeller:
 
     def _of(self, folder: CampaignDir) -> _CampaignTold:
         if folder.path not in self._campaigns:
-            refused = False
-            try:
-                read_order(folder.campaign)
-            except StrangersOrder:
-                refused = True
-            except OSError:
-                pass
-            self._campaigns[folder.path] = _CampaignTold(refused)
+            self._campaigns[folder.path] = _CampaignTold(bool(why_not_followed(folder.campaign)))
             self._campaigns[folder.path].take_in(read_told(folder.told))
         return self._campaigns[folder.path]
 

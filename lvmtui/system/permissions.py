@@ -37,6 +37,15 @@ def read_order(path: Path) -> bytes:
         return file.read()
 
 
+def why_not_followed(path: Path) -> str:
+    """Why an order does not count, in words; empty: it does, or it cannot be read."""
+    try:
+        read_order(path)
+    except OSError as error:
+        return str(error) if isinstance(error, StrangersOrder) else ""
+    return ""
+
+
 def who() -> str:
     """This user as an order names them: `user@host`."""
     try:

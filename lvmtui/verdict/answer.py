@@ -15,11 +15,9 @@ from collections.abc import Sequence
 
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
-from lvmtui.verdict.table import Average, Row, Table
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words, listed, population_words, scarcity, the_trivial
+from lvmtui.verdict.table import Average, Row, Table, named
+from lvmtui.verdict.words import DOWN, UP, Word, interval_words, population_words, scarcity, the_trivial
 
-NAMED = 3
-"""At most this many models are named; more are only counted."""
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -60,8 +58,8 @@ def headline(table: Table) -> str:
     said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
     against = [
-        f"hits fell for {_named([row for row, _ in fallen])}" if fallen else "",
-        f"sources disagree for {_named(apart)}" if apart else "",
+        f"hits fell for {named([row for row, _ in fallen])}" if fallen else "",
+        f"sources disagree for {named(apart)}" if apart else "",
     ]
     words = beaten + "; ".join([", ".join(said), *filter(None, against)])
     if not table.with_word(Word.PROVISIONAL):
@@ -221,13 +219,13 @@ def _left_out(table: Table) -> str:
     histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
     said = []
     if waiting:
-        said.append(f"{_named(waiting)} {_agree(waiting, 'is', 'are')} not finished")
+        said.append(f"{named(waiting)} {_agree(waiting, 'is', 'are')} not finished")
     if cancelled:
-        said.append(f"{_named(cancelled)} {_agree(cancelled, 'was', 'were')} cancelled")
+        said.append(f"{named(cancelled)} {_agree(cancelled, 'was', 'were')} cancelled")
     if unfair:
-        said.append(f"{_named(unfair)} cannot be compared")
+        said.append(f"{named(unfair)} cannot be compared")
     if histories:
-        said.append(f"{_named(histories)} {_agree(histories, 'has', 'have')} only a point estimate")
+        said.append(f"{named(histories)} {_agree(histories, 'has', 'have')} only a point estimate")
     return f"Left out: {'; '.join(said)}." if said else ""
 
 
@@ -262,7 +260,7 @@ def _retrieval(table: Table) -> str:
     beside = "" if len(fallen) == 1 else f"{worst_row.title}: "
     find = _agree(rows, "finds", "find")
     agrees = all(row.verdict.word in DOWN for row in rows)
-    lead = f"{_named(rows)} also {find}" if agrees else f"But {_named(rows)} {find}"
+    lead = f"{named(rows)} also {find}" if agrees else f"But {named(rows)} {find}"
     return f"{lead} the true next vector less often ({beside}{figure_words(worst)})."
 
 
@@ -276,7 +274,7 @@ def _sources(table: Table) -> str:
     if "hardly" in first.disagreement and all("hardly" in row.disagreement for row in rows):
         return f"Check the data: {first.disagreement}."
     whose = f"for {first.title} " if len(rows) > 1 else ""
-    return f"The sources of held-out articles disagree for {_named(rows)}: {whose}{first.disagreement}."
+    return f"The sources of held-out articles disagree for {named(rows)}: {whose}{first.disagreement}."
 
 
 # Histories -----------------------------------------------------------------------------------------------------------
@@ -300,11 +298,6 @@ def _histories(table: Table) -> str:
 
 
 # Words ---------------------------------------------------------------------------------------------------------------
-
-
-def _named(rows: Sequence[Row]) -> str:
-    """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`, `4 models`."""
-    return listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
 
 
 def _agree(rows: Sequence[Row], one: str, several: str) -> str:

@@ -97,8 +97,8 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
             f"the code that trains changed between runs: one version trained {found}",
             "train the runs of this model again with one version of the code (lvmtui retry --from-start)",
         )
-    words = "all runs were trained by the same code" if codes else "all runs have the same number of parameters"
-    return Check("same model", True, words)
+    words = "all runs have the same number of parameters" if parameters else "its code and its parameters are not known"
+    return Check("same model", True, "all runs were trained by the same code" if codes else words)
 
 
 def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
@@ -239,14 +239,12 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
 def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
     continued = [side.label for side in sides if not side.own_start]
     foreign = [side.label for side in sides if side.state.spec.imported]
-    believed = f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
-    return Check(
-        "own start",
-        not continued,
-        f"{' and '.join(continued)} continued from another run's checkpoint"
-        if continued
-        else f"both started from random weights{believed}",
-    )
+    words = "both started from random weights"
+    words += f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
+    if any(side.state.spec.own_trainer for side in sides):
+        words = "both began at the first step, with which weights is for their own trainer to say"
+    broken = f"{' and '.join(continued)} continued from another run's checkpoint"
+    return Check("own start", not continued, broken if continued else words)
 
 
 def _check_chance(baseline: RunState, expanded: RunState) -> Check:
@@ -259,7 +257,7 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
             for s in (baseline, expanded)
             if s.trainer.finished and s.trainer.finished.stopped_early
         ]
-        return Check(name, True, f"both were given {steps[0]:,} updates{''.join(early)}")
+        return Check(name, True, f"both were given {_given(baseline)}{''.join(early)}")
     rising = [state for state in (baseline, expanded) if not settled(state)]
     if not rising:
         return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
@@ -279,9 +277,9 @@ def _early_end(state: RunState) -> str:
 
 
 def _given(state: RunState) -> str:
-    """The training it was given; of another program's run the history counts epochs only."""
-    spec = state.spec
-    return f"{spec.total_steps:,} epochs (updates not known)" if spec.imported else f"{spec.total_steps:,} updates"
+    """The training it was given; of another program perhaps epochs only are counted."""
+    unit = "epochs (updates not known)" if state.spec.unit == "epoch" else "updates"
+    return f"{state.spec.total_steps:,} {unit}"
 
 
 def _rise(state: RunState) -> str:

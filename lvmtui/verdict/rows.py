@@ -296,7 +296,8 @@ def _history_verdict(
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
     reasons = ("what it says of its validation windows", *own) if own else (HISTORY, *dict.fromkeys(unfit))
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons)), _percent(baseline, expanded)
+    remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), _percent(baseline, expanded)
 
 
 # The change so far ----------------------------------------------------------------------------------------------------

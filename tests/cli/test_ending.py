@@ -13,7 +13,7 @@ from lvmtui.cli.ending import read_ending, result_rows
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Failed
 from lvmtui.formats.user_code import UserCode
-from lvmtui.state.status import IN_THE_PLAN, Phase, Status, retry_helps
+from lvmtui.state.status import IN_THE_PLAN, Phase, Status
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.ranking import Judgement
@@ -65,7 +65,7 @@ def test_a_retry_that_would_end_the_same_way_is_not_offered(tmp_path: Path) -> N
     frozen = replace(run, spec=replace(run.spec, recipe=replace(run.spec.recipe, own_loss=code)))
     for reason, helps in (("setup", False), ("error", True)):
         ended = replace(frozen, trainer=replace(run.trainer, ending=Failed(1.0, 0, reason, "mixer.py:3: no", 0.0)))  # type: ignore[arg-type]
-        assert retry_helps(ended, Status(Phase.FAILED)) is helps
+        assert replace(view, state=ended, status=Status(Phase.FAILED)).retry_helps is helps
 
 
 def test_campaigns_are_listed_with_what_they_say(tmp_path: Path) -> None:

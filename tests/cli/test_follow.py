@@ -253,3 +253,16 @@ def test_paused_runs_are_waited_for(
     out, err = capsys.readouterr()
     assert err.count("the runs are paused; ") == 1 and "resume all" in err
     assert out.splitlines()[-1].startswith("VERDICT ")
+
+
+def test_long_reasons_push_no_run_off_the_screen(tmp_path: Path) -> None:
+    campaign, workspace = make_campaign(tmp_path), Workspace(tmp_path)
+    for planned in campaign.runs:
+        bring_to(workspace, campaign, planned.model, planned.arm, state="gave up")
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    for height in (16, 40):
+        console = Console(width=100, record=True, file=io.StringIO())
+        console.print(follow.live_table(state, height))
+        lines = console.export_text().splitlines()
+        assert len(lines) <= height and sum("failed" in line for line in lines) == len(campaign.runs)
+        assert any("fault" in line for line in lines) is (height == 40), "where there is room reasons are whole"

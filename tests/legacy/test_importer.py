@@ -81,7 +81,7 @@ def test_it_says_what_was_missed(tmp_path: Path) -> None:
     assert "−0.97 %" in md
     assert not any(row.medal for row in report.table.rows) and "🥇" not in md
     assert "No medals: these figures prove nothing." in md
-    assert "no common held-out set, so there is no interval and no verdict" in md
+    assert "No common held-out windows judged them, so there is no interval and no verdict" in md
     assert "GraphMERT-LVM (collapsed at epoch 3" in md.split("Do not use with 232k")[1]
     assert "What the interval covers" not in md
 

@@ -24,7 +24,7 @@ from lvmtui.verdict.words import the_trivial
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, Curve
 from tests.report.made_campaigns import UP, section
-from tests.verdict.scenes import NOW, finished, read_table, report_of, state_of, words
+from tests.verdict.scenes import NOW, by_own_trainer, finished, read_table, report_of, state_of, words
 from tests.verdict.tables import two_contexts
 
 
@@ -43,7 +43,7 @@ def test_all_improve(tmp_path: Path) -> None:
     assert "**Gains most from more data**: GRU, improved, large (+3.7" in md
     assert "Covered: training noise, by 3 seeds per arm." in md
     assert re.search(r"with 8k AMN \(\.517\d\) leads LSTM by \.004\d, with 23k GRU \(\.527\d\) leads AMN by", md)
-    assert "Ranks and medals go by the change" in first_page(md)
+    assert "Ranks go by the change from 8k to 23k" in first_page(md)
 
 
 def test_all_regress(tmp_path: Path) -> None:
@@ -330,3 +330,14 @@ def test_the_first_page_says_how_windows_are_weighed(tmp_path: Path) -> None:
         report_of(workspace, campaign)[0], table=replace(read_table(state_of(workspace, campaign)), cap=20)
     )
     assert "; every window weighs the same." in first_page(markdown(page_of(capped))), "nothing is compared"
+
+
+def test_of_a_trainer_of_the_users_own_only_what_is_known_is_said(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,))
+    report = read_report(by_own_trainer(state_of(workspace, campaign), "mine"), now=NOW)
+    md = markdown(page_of(report))
+    assert {run.latency_p50_ms for run in report.runs} == {None} and "0.00" not in md
+    (step,) = report.next_steps
+    assert step == "For a verdict, let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)."
+    assert "Imported" not in md and "earlier runs" not in md and "--trained-on" not in md
+    assert "recency mean" not in first_page(md), "it has other windows"

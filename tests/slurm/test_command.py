@@ -107,7 +107,8 @@ def test_what_slurm_would_refuse_is_said_before_anything_is_planned(
 
 def test_a_machine_without_slurm(vectors: Path) -> None:
     code, _, err = ended(start(vectors / "here", *PLAN, "--engine", "slurm", PATH="/nowhere"))
-    assert code == 2 and "no sbatch, squeue, scancel here" in err and err.count("\n") == 1, err
+    said = "--engine slurm: Slurm cannot be asked: sbatch is not found on PATH /nowhere"
+    assert code == 2 and said in err and err.count("\n") == 1, err
 
 
 def test_a_controller_that_does_not_answer(cluster: Cluster, vectors: Path) -> None:

@@ -24,7 +24,6 @@ from lvmtui.supervisor.engines.local import LocalEngine
 from tests.supervisor.world import TRAINER
 
 class Toy(LocalEngine):
-    name = "toy"
 
     def start(self, place, spec):
         assert place.settings == {"colour": ("red",)}
@@ -46,9 +45,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_the_engines_there_are() -> None:
     assert names() == ("local", "slurm")
-    for name in names():
-        engine = kind(name).make()
-        assert engine.name == name and engine.noun in ("process", "job")
+    assert [kind(name).make().noun for name in names()] == ["process", "job"]
     with pytest.raises(UserError, match="did you mean 'slurm'"):
         kind("slrum")
     assert set(Engines()) == set(), "each is made when it is first asked for"

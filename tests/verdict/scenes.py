@@ -72,7 +72,8 @@ def by_own_trainer(state: CampaignState, model: str) -> CampaignState:
         trainer = view.state.trainer
         if trainer.finished:
             nothing = replace(trainer.finished.heldout, windows=0, cosine=0.0)
-            trainer = replace(trainer, ending=replace(trainer.finished, heldout=nothing, unjudged="no predictions"))
+            ended = replace(trainer.finished, heldout=nothing, unjudged="no predictions", latency_p50_ms=0.0)
+            trainer = replace(trainer, ending=ended)
         spec = replace(view.state.spec, own_trainer=OwnTrainer(model, "python mine.py", "/"))
         return replace(view, state=replace(view.state, spec=spec, trainer=trainer))
 

@@ -10,6 +10,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import Imported
 from lvmtui.formats.trainer_log import Trained
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.comparable import (
     ComparedRun,
@@ -96,6 +97,18 @@ def test_what_is_not_known_of_another_programs_run_is_said(tmp_path: Path) -> No
     words = [check.words for check in found["level"].values() if check.passed]
     assert "both started from random weights, of 8k as far as the history tells" in words
     assert any(word.endswith("8k being trained on the file named by --trained-on") for word in words)
+
+
+def test_what_is_not_known_of_a_trainer_of_the_users_own_is_not_claimed(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "other", models=("amn",))
+    own = OwnTrainer("mine", "python mine.py", "/", unit="epoch")
+    sides = [side(replace(state, spec=replace(state.spec, own_trainer=own))) for state in pair(tmp_path)]
+    sides = [replace(one, starts=(replace(one.starts[0], parameters=0),)) for one in sides]
+    said = "; ".join(check.words for check in (*checks_of(campaign, sides[0], sides[1]), check_code(sides)))
+    assert "random weights" not in said and "number of parameters" not in said
+    assert "both began at the first step, with which weights is for their own trainer to say" in said
+    assert "both were given 24 epochs (updates not known)" in said
+    assert said.endswith("its code and its parameters are not known")
 
 
 def test_an_early_end_is_told_as_what_happened(tmp_path: Path) -> None:

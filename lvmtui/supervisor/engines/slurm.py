@@ -73,6 +73,8 @@ LIMIT = 15.0
 """Longest time that a Slurm command may take, in seconds."""
 JOBS, THREADS = 20, 4
 """Defaults: jobs in the queue at once, and threads of each. The cores of the login node say nothing about the nodes."""
+MISSING, CANNOT = 127, "cannot be asked"
+"""The exit code of a Slurm command that is not on the PATH, and what is said then."""
 AT_ONCE = 500
 """Most jobs in one `scancel`."""
 UNSEEN_FOLDER = "the run folder is not visible there; the workspace must lie on a file system that all nodes share"
@@ -88,14 +90,13 @@ Command = Callable[[Sequence[str], Mapping[str, str]], Done]
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> Done:
     """Run a Slurm command. A missing command gives exit code 127, one that hangs 124."""
     if shutil.which(command[0], path=environment.get("PATH", "")) is None:
-        return Done(127, "", f"{command[0]} is not found on PATH {environment.get('PATH')}")
+        return Done(MISSING, "", f"{command[0]} is not found on PATH {environment.get('PATH')}")
     return done_by(command, environment=environment, seconds=LIMIT)
 
 
 class SlurmEngine:
     """Submits trainers as jobs, and finds jobs that another supervisor submitted."""
 
-    name = "slurm"
     noun = "job"
     remote = True
 
@@ -157,12 +158,9 @@ class Queue:
     _hurry: bool = True
     _fault: str = "not asked yet"
     _jobs: dict[int, SlurmJob] = field(default_factory=dict)
+    """What `squeue` showed, and what was submitted since."""
     _living: dict[str, list[SlurmJob]] = field(default_factory=dict)
-    """Jobs that are alive, by name."""
-    _over: dict[str, list[SlurmJob]] = field(default_factory=dict)
-    """Jobs that have ended, by name."""
-    _submitted: dict[int, SlurmJob] = field(default_factory=dict)
-    """Jobs that we submitted and `squeue` has not shown yet."""
+    """Those of them that are alive, by name."""
     _ended: dict[int, Ended] = field(default_factory=dict)
     _explained: set[int] = field(default_factory=set)
     """Jobs for which `scontrol` was asked how they ended."""
@@ -190,8 +188,8 @@ class Queue:
             fault = f"Slurm refused the job: {fault_of(done)}"
             raise Occupied(fault) if passing(fault) else CannotStart(fault)
         job = SlurmJob(int(number), "PENDING", "None", "", None, mark_of(folder), place.name)
-        self._submitted[job.id] = job
-        self._sort()
+        self._jobs[job.id] = job
+        self._living.setdefault(job.name, []).append(job)
         return Begun(job.identity, f"{LAUNCH}{job.id}", "")
 
     # -- looking --
@@ -206,44 +204,31 @@ class Queue:
         return {place.folder.path: self._probe(place) for place in places}
 
     def _probe(self, place: Place) -> Probe:
-        living = [job for job in self._living.get(place.name, ()) if _is_of(job, place.folder)]
+        living = self._living_of(place)
         if not living:
             return Probe(ended=self._end_of(place), sees_all_hosts=True)
-        if len(living) > 1:
-            living = self._drop_doubles(living)
-        job = living[0]
+        # of two jobs one was accepted by Slurm without our hearing of it; the one that waits is cancelled
+        job, *doubles = sorted(living, key=lambda job: (job.state in WAITING, job.id))
+        if waiting := [double.id for double in doubles if double.state in WAITING]:
+            self._cancel(waiting)
         never = job.state in WAITING and NEVER in job.detail
         return Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
-
-    def _drop_doubles(self, living: list[SlurmJob]) -> list[SlurmJob]:
-        """Two jobs of one run: Slurm accepted one without our hearing of it. Waiting ones are cancelled."""
-        living = sorted(living, key=lambda job: (job.state in WAITING, job.id))
-        doubles = [job.id for job in living[1:] if job.state in WAITING]
-        if doubles:
-            self._cancel(doubles)
-        return living
 
     def _ask_controller(self) -> None:
         now = self.clock()
         if now - self._asked < (min(SOONER, self._pause) if self._hurry else self._pause):
             return
-        before = set(self._submitted)
         self._asked, self._hurry = now, False
         user = str(os.getuid())
         done = self._call("squeue", "--noheader", "--states=all", f"--user={user}", f"--format={FORMAT}")
         if done.code:
-            self._fault = f"Slurm {'cannot be asked' if done.code == 127 else 'does not answer'} ({fault_of(done)})"
+            self._fault = f"Slurm {CANNOT if done.code == MISSING else 'does not answer'} ({fault_of(done)})"
             return
         self._fault = ""
-        self._jobs = {job.id: job for job in jobs_in(done.out)}
-        for number in before:  # jobs submitted before the query are in its answer, or Slurm has dropped them
-            del self._submitted[number]
-        self._sort()
-
-    def _sort(self) -> None:
-        self._living, self._over = {}, {}
-        for job in {**self._submitted, **self._jobs}.values():
-            (self._living if job.alive else self._over).setdefault(job.name, []).append(job)
+        self._jobs, self._living = {job.id: job for job in jobs_in(done.out)}, {}
+        for job in self._jobs.values():
+            if job.alive:
+                self._living.setdefault(job.name, []).append(job)
 
     def _end_of(self, place: Place) -> Ended | None:
         """How the newest job in the run's logs ended."""
@@ -251,9 +236,8 @@ class Queue:
         if not named:
             return None
         number = max(named)
-        job = next((job for job in self._over.get(place.name, ()) if job.id == number), None)
-        known = self._ended.get(number)
-        if job is None:
+        job, known = self._jobs.get(number), self._ended.get(number)
+        if job is None or job.alive or job.name != place.name:
             return known or Ended(job_identity(number), "Slurm does not know its job any more")
         if known is None:  # without a query first: most runs log themselves how they ended
             known = self._ended[number] = Ended(job.identity, _where(job) + OVER[job.state], None, job.state in EXCUSED)
@@ -266,15 +250,15 @@ class Queue:
         text, code = OVER[job.state], None
         if job.state in ("FAILED", "COMPLETED"):
             shown = self._call("scontrol", "show", "job", "--oneliner", str(job.id)).out
-            status, _, number = _field(shown, "ExitCode").partition(":")
-            if (status, number) == ("0", "53") or status == str(NO_FOLDER):  # 53: its output could not be opened
+            found = re.search(r"\bExitCode=(\d+):(\d+)", shown)
+            status, number = map(int, found.groups()) if found else (0, 0)
+            if (status, number) == (0, 53) or status == NO_FOLDER:  # 53: its output could not be opened
                 text = UNSEEN_FOLDER
-            elif status == str(NO_SETUP):
-                code, text = NO_SETUP, f"left before the trainer began, in a setup line {IN_THE_PLAN}"
-            elif status.isdigit() and int(status):
-                code = int(status)
-                text = f"left with exit code {code}"
-            elif number.isdigit() and int(number):
+            elif status == NO_SETUP:
+                code, text = status, f"left before the trainer began, in a setup line {IN_THE_PLAN}"
+            elif status:
+                code, text = status, f"left with exit code {status}"
+            elif number:
                 text = f"killed by signal {number}"
         return Ended(job.identity, _where(job) + text, code, job.state in EXCUSED)
 
@@ -292,24 +276,18 @@ class Queue:
 
     def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Cancel the jobs. Slurm sends CONT and TERM, and KILL after its KillWait; waiting jobs leave the queue."""
-        asked = {place.folder.path: Sent(self._numbers(place)) for place in places}
+        asked = {place.folder.path: Sent(tuple(job.id for job in self._living_of(place))) for place in places}
         self._cancel([number for sent in asked.values() for number in sent.reached])
         return asked
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Send KILL to all processes of the jobs, and cancel them again."""
-        asked = {place.folder.path: Sent(self._numbers(place)) for place in places}
-        numbers = [number for sent in asked.values() for number in sent.reached]
-        self._cancel([n for n in numbers if self._state(n) not in WAITING], "--full", f"--signal={signal.SIGKILL.name}")
-        self._cancel(numbers)
-        return asked
+        numbers = [job.id for place in places for job in self._living_of(place) if job.state not in WAITING]
+        self._cancel(numbers, "--full", f"--signal={signal.SIGKILL.name}")
+        return self.ask(places)
 
-    def _numbers(self, place: Place) -> tuple[int, ...]:
-        return tuple(job.id for job in self._living.get(place.name, ()) if _is_of(job, place.folder))
-
-    def _state(self, number: int) -> str:
-        job = self._jobs.get(number) or self._submitted.get(number)
-        return job.state if job else ""
+    def _living_of(self, place: Place) -> list[SlurmJob]:
+        return [job for job in self._living.get(place.name, ()) if _is_of(job, place.folder)]
 
     def _cancel(self, numbers: Sequence[int], *options: str) -> None:
         self._hurry = True
@@ -340,11 +318,6 @@ def _where(job: SlurmJob) -> str:
     return f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
 
 
-def _field(text: str, name: str) -> str:
-    found = re.search(rf"\b{name}=(\S+)", text)
-    return found.group(1) if found else ""
-
-
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:
     """False if the job belongs to another existing run folder: a run of the same name in another workspace."""
     if not job.folder or job.folder == str(folder.path) or not os.path.isdir(job.folder):
@@ -360,13 +333,10 @@ def _is_of(job: SlurmJob, folder: RunDir) -> bool:
 
 def ready(workspace: Workspace, settings: Settings, threads: int, command: Command = run_command) -> None:
     """Ask Slurm whether it would accept such a job. Raises UserError with Slurm's own words if not."""
-    missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
-    if missing and command is run_command:
-        raise UserError(f"--engine slurm: no {', '.join(missing)} here; run lvmtui where Slurm's commands are")
     done = command(("sbatch", "--test-only", *resources(settings, threads), "--wrap=true"), environment(os.environ))
     if done.code:
         fault = fault_of(done)
-        what = "does not answer" if passing(fault) else "refuses such a job"
+        what = CANNOT if done.code == MISSING else "does not answer" if passing(fault) else "refuses such a job"
         raise UserError(f"--engine slurm: Slurm {what}: {fault}")
 
 

@@ -1,7 +1,7 @@
 """The curves of runs: the gain over the best trivial baseline, loss, learning rate, speed. Pure.
 
 Validation cosines of two arms stand on different windows, so they are never drawn side by side. A gain is a validation
-cosine less that of the best trivial baseline on the same windows; gains of two arms can be compared.
+cosine less that of the best trivial baseline on the same windows; how hard an arm's windows are is not in it.
 """
 
 from __future__ import annotations

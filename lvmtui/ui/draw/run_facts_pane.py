@@ -115,7 +115,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     assert run.state is not None
     finished = run.state.trainer.finished
     assert finished is not None
-    held = finished.heldout
+    held, p50 = finished.heldout, finished.latency_p50_ms
     known: list[tuple[str, str]] = [
         ("validation", f"{words.cosine(finished.best_cosine)} at epoch {finished.best_epoch:.1f}"),
         ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
@@ -128,7 +128,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
         ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}, plain means"),
         ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
         ("spread", words.cosine(held.spread)),
-        ("latency", f"{finished.latency_p50_ms:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %"),
+        ("latency", f"{p50:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %" if p50 else ""),
         ("peak memory", words.size(finished.peak_memory_bytes)),
         ("best model", finished.best_digest[:16]),
     ]

@@ -124,7 +124,7 @@ class RunFacts:
     @property
     def gain(self) -> float | None:
         """Validation cosine of the best model so far less that of the best trivial baseline, on its own validation
-        windows. Unlike the bare cosines, gains of runs on different windows can be compared."""
+        windows. How hard these windows are is not in it."""
         return self.best - self.trivial.cosine if self.best is not None and self.trivial else None
 
     @cached_property
