@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from dataclasses import dataclass
 
-from lvmtui.supervisor.engine import Member, Place, Setting, Settings, mark_of, thread_environment
+from lvmtui.supervisor.engine import Member, Place, Setting, Settings, mark_of, thread_environment, trainer_of
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
 from lvmtui.system.programs import Done
 from lvmtui.system.text import sanitise
@@ -129,7 +127,7 @@ def _trainer(place: Place) -> tuple[str, ...]:
     """The command of a trainer. If `python` is set, that Python has its own installation of lvmtui."""
     if python := value_of(place.settings, "python"):
         return (python, "-P", "-m", "trainers")
-    return our_command("trainers", python=place.started_with.python if place.started_with else sys.executable)
+    return trainer_of(place)
 
 
 def resources(settings: Settings, threads: int) -> list[str]:
