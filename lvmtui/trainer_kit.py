@@ -187,20 +187,18 @@ class Run:
 
     @cached_property
     def _vectors(self) -> npt.NDArray[np.float32]:
-        import numpy as np
-
-        vectors: npt.NDArray[np.float32] = np.load(self.data / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        return vectors
+        return self._mapped("vectors.npy")
 
     @cached_property
     def heldout_contexts(self) -> npt.NDArray[np.float32]:
         """(W, T, D) The contexts to predict for; what came next is not among the files a script is given."""
+        return self._mapped("heldout_contexts.npy")
+
+    def _mapped(self, name: str) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        contexts: npt.NDArray[np.float32] = np.load(
-            self.data / "heldout_contexts.npy", mmap_mode="r", allow_pickle=False
-        )
-        return contexts
+        mapped: npt.NDArray[np.float32] = np.load(self.data / name, mmap_mode="r", allow_pickle=False)
+        return mapped
 
     # -- what it tells --
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.data_facts import ForwardScores
@@ -202,6 +203,14 @@ def decode_event(line: bytes) -> Event:
     """Return the event in a log line; Unknown where this version cannot read it."""
     event: Event = decode_line(line, _KINDS)
     return event
+
+
+def events_in(path: Path) -> list[Event]:
+    """What a run has logged; nothing where there is no log yet."""
+    try:
+        return [decode_event(line) for line in path.read_bytes().splitlines()]
+    except OSError:
+        return []
 
 
 class Exit(IntEnum):

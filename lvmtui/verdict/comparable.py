@@ -257,7 +257,7 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
             for s in (baseline, expanded)
             if s.trainer.finished and s.trainer.finished.stopped_early
         ]
-        return Check(name, True, f"both were given {steps[0]:,} {_updates(baseline)}{''.join(early)}")
+        return Check(name, True, f"both were given {_given(baseline)}{''.join(early)}")
     rising = [state for state in (baseline, expanded) if not settled(state)]
     if not rising:
         return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
@@ -277,13 +277,9 @@ def _early_end(state: RunState) -> str:
 
 
 def _given(state: RunState) -> str:
-    """The training it was given."""
-    return f"{state.spec.total_steps:,} {_updates(state)}"
-
-
-def _updates(state: RunState) -> str:
-    """What its steps are; of another program often epochs only are counted."""
-    return "epochs (updates not known)" if state.spec.unit == "epoch" else "updates"
+    """The training it was given; of another program perhaps epochs only are counted."""
+    unit = "epochs (updates not known)" if state.spec.unit == "epoch" else "updates"
+    return f"{state.spec.total_steps:,} {unit}"
 
 
 def _rise(state: RunState) -> str:
