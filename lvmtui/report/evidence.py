@@ -291,14 +291,8 @@ def _windows(report: Report) -> list[Block]:
     for comparison in report.comparisons:
         if comparison.windows is None:
             continue
-        kinds = (
-            ("best", comparison.windows.best),
-            ("worst", comparison.windows.worst),
-            ("gained most", comparison.windows.gained),
-            ("lost most", comparison.windows.lost),
-        )
-        for kind, windows in kinds:
-            for window in windows[:SHOWN_WINDOWS]:
+        for kind in ("best", "worst", "gained most", "lost most"):
+            for window in getattr(comparison.windows, kind.partition(" ")[0])[:SHOWN_WINDOWS]:
                 figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
                 where = f"{window.article}, window {window.place}"
                 rows.append((report.title_of(comparison.model), kind, where, *figures))
