@@ -243,14 +243,13 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
         plan.own.write(workspace.root)
         write_document(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
-    except FileExistsError as error:
-        _remove(made)
-        raise UserError(f"{error.filename}: another campaign was planned in this second; try again") from None
-    except OSError as error:
-        _remove(made)
-        raise UserError(f"{error.filename or workspace.lvm}: cannot be written ({error.strerror})") from None
-    except BaseException:
-        _remove(made)
+    except BaseException as error:
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, FileExistsError):
+            raise UserError(f"{error.filename}: another campaign was planned in this second; try again") from None
+        if isinstance(error, OSError):
+            raise UserError(f"{error.filename or workspace.lvm}: cannot be written ({error.strerror})") from None
         raise
     return campaign
 
@@ -337,8 +336,8 @@ class _Layout:
             deterministic=options.deterministic,
             centre=split.facts.centre.by if split.facts.centre else "",
         )
-        if weights:
-            return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
+        if earlier and weights:
+            return replace(spec, total_steps=earlier.of(model, seed)[1].total_steps, evaluate_every=1, imported=weights)
         return spec
 
 
@@ -375,8 +374,3 @@ def shown_in(workspace: Workspace) -> Machine:
         if machine.shown:
             return machine
     return NOTHING_SHOWN
-
-
-def _remove(made: list[Path]) -> None:
-    for path in made:
-        shutil.rmtree(path, ignore_errors=True)
