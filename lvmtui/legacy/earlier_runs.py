@@ -46,8 +46,9 @@ class Earlier:
 
     def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
         """The runs as the new campaign plans them; folders of another workspace are absolute."""
+        inside = f"{workspace.root}{os.sep}"
         return tuple(
-            PlannedRun(s.run, _relative(f.path, workspace), s.model, "baseline", s.seed, trained_here=False)
+            PlannedRun(s.run, str(f.path).removeprefix(inside), s.model, "baseline", s.seed, trained_here=False)
             for f, s in zip(self.folders, self.specs, strict=True)
         )
 
@@ -206,8 +207,3 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
 def _vectors_of(spec: RunSpec) -> tuple[str, tuple[int, int]]:
     """Equal for runs trained on the same vectors. For imported runs only the file name is known."""
     return spec.data.fingerprint or spec.data.file, spec.data.rows
-
-
-def _relative(path: Path, workspace: Workspace) -> str:
-    inside = path.is_relative_to(workspace.root)
-    return os.fspath(path.relative_to(workspace.root) if inside else path)

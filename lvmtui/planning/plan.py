@@ -297,7 +297,9 @@ class _Layout:
 
     def _spec(self, options: Options, model: str, context: int, arm: ArmName, seed: int) -> RunSpec:
         earlier, extended, data, facts = self.earlier, self.extended, self.data, self.facts[arm]
-        split = data.split_for(options, seed)
+        fold = options.seeds.index(seed) + 1 if len(data.splits) > 1 else 0
+        split = data.splits[max(0, fold - 1)]
+        campaign = CampaignDir(Path("artifacts/lvm/campaigns", self.campaign_id))
         trained = earlier.recipe(model, seed) if earlier else None
         if extended:
             trained = extended.like(model, seed).recipe
@@ -323,7 +325,7 @@ class _Layout:
             context=context,
             recipe=recipe,
             data=facts.data,
-            split=f"artifacts/lvm/campaigns/{self.campaign_id}/{_split_folder(options, seed)}",
+            split=campaign.split_of(fold).as_posix(),
             split_fingerprint=split.facts.fingerprint,
             train_windows=own,
             validation_windows=len(split.arms[arm].validation),
@@ -357,13 +359,6 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
         return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
     recipe = replace(spec.recipe, own_loss=own.losses.get(spec.recipe.name))
     return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=recipe)
-
-
-def _split_folder(options: Options, seed: int) -> str:
-    """The folder of a seed's split in the campaign's; the names are those of `CampaignDir.split_of`."""
-    campaign = CampaignDir(Path())
-    own = len(options.seeds) > 1 and (options.folds or (options.sizes and options.subsets == "random"))
-    return campaign.split_of(options.seeds.index(seed) + 1 if own else 0).as_posix()
 
 
 def tests_for(device: str, say: Say) -> list[SelfTest]:
