@@ -272,9 +272,8 @@ class Training:
     def show(self) -> None:
         """The live digits."""
         loss, cosine = getattr(self, "latest", (None, None))
-        self.journal.progress(
-            os.getpid(), self.place.step, self.epoch, loss, cosine, self.rate, self.spec.recipe.batch_size
-        )
+        batch_size = self.spec.recipe.batch_size
+        self.journal.progress(self.place.step, self.epoch, loss, cosine, self.rate, batch_size)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

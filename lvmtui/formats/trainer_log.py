@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
@@ -195,10 +195,7 @@ class Finished:
 Told = Trained | Evaluated | CheckpointSaved
 """What a trainer tells while it trains."""
 Event = Started | Trained | Evaluated | CheckpointSaved | Paused | Interrupted | Cancelled | Failed | Finished | Unknown
-_KINDS = {
-    kind_of(cls): cls
-    for cls in (Started, Trained, Evaluated, CheckpointSaved, Paused, Interrupted, Cancelled, Failed, Finished)
-}
+_KINDS = {kind_of(cls): cls for cls in get_args(Event)}
 
 
 def decode_event(line: bytes) -> Event:

@@ -46,9 +46,6 @@ class CampaignData:
     contexts: tuple[int, ...]
     """The shortest first."""
 
-    def split_for(self, options: Options, seed: int) -> Split:
-        return self.splits[options.seeds.index(seed) if len(self.splits) > 1 else 0]
-
     def facts(self, workspace: Workspace, *, cut: bool) -> dict[ArmName, ArmFacts]:
         """The arms as the plan shows them. `cut`: they are sizes of one file."""
         return {

@@ -68,7 +68,7 @@ def _interval(report: Report) -> list[Block]:
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
         f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
         f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
-        f"Covered: training noise, by {_numbers(seeds)} seeds per arm."
+        f"Covered: training noise, by {' to '.join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))} seeds per arm."
         if seeds and seeds[0] > 1
         else "Not covered: training noise. With one seed a verdict only leans.",
         "Not covered: other data sets, other recipes, other sizes of model.",
@@ -291,14 +291,8 @@ def _windows(report: Report) -> list[Block]:
     for comparison in report.comparisons:
         if comparison.windows is None:
             continue
-        kinds = (
-            ("best", comparison.windows.best),
-            ("worst", comparison.windows.worst),
-            ("gained most", comparison.windows.gained),
-            ("lost most", comparison.windows.lost),
-        )
-        for kind, windows in kinds:
-            for window in windows[:SHOWN_WINDOWS]:
+        for kind in ("best", "worst", "gained most", "lost most"):
+            for window in getattr(comparison.windows, kind.partition(" ")[0])[:SHOWN_WINDOWS]:
                 figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
                 where = f"{window.article}, window {window.place}"
                 rows.append((report.title_of(comparison.model), kind, where, *figures))
@@ -368,7 +362,3 @@ def _curve(report: Report, model: str, arm: str) -> Text:
 def milliseconds(value: float | None) -> str:
     """`0.61 ms`."""
     return "–" if value is None else f"{value:.2f} ms"
-
-
-def _numbers(values: Sequence[int]) -> str:
-    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

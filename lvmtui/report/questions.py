@@ -18,7 +18,7 @@ from lvmtui.report.advice import in_short, named, overlapping, small_lead, title
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
-from lvmtui.verdict.cross_checks import TITLES, trivial_words
+from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, listed, of_context, population_words, scarcity, the_trivial
 
@@ -194,7 +194,8 @@ def _retrieval(table: Table) -> str:
     )
     ahead = [figure for row in table.ranked for figure in row.retrieval if figure.name == "hit_1" and figure.against]
     if ahead and all(figure.gain and figure.gain.value < 0 for figure in ahead):
-        said += f" But {trivial_words(ahead[0])} at hit@1, more than every model with {table.labels[1]}."
+        best = f"{the_trivial(ahead[0].against)} has {cosine(ahead[0].trivial, 3)}"
+        said += f" But {best} at hit@1, more than every model with {table.labels[1]}."
     return said
 
 

@@ -192,19 +192,16 @@ def _counts(table: Table, without: Sequence[Word] = ()) -> str:
     """`3 improved, 1 is too close to call alone`: the models compared, each by its own interval, `without` some."""
     ranked = [row for row in table.ranked if row.verdict.word not in without]
     groups = (
-        ((Word.IMPROVED,), "improved", "improved"),
-        ((Word.LEANS_UP,), "leans up", "lean up"),
-        ((Word.REGRESSED,), "regressed", "regressed"),
-        ((Word.LEANS_DOWN,), "leans down", "lean down"),
-        ((Word.NEGLIGIBLE,), "changed by a negligible amount", "changed by a negligible amount"),
-        ((Word.TOO_CLOSE,), "is too close to call alone", "are too close to call alone"),
-        ((Word.NO_VERDICT,), "has no verdict", "have no verdict"),
+        (Word.IMPROVED, "improved", "improved"),
+        (Word.LEANS_UP, "leans up", "lean up"),
+        (Word.REGRESSED, "regressed", "regressed"),
+        (Word.LEANS_DOWN, "leans down", "lean down"),
+        (Word.NEGLIGIBLE, "changed by a negligible amount", "changed by a negligible amount"),
+        (Word.TOO_CLOSE, "is too close to call alone", "are too close to call alone"),
+        (Word.NO_VERDICT, "has no verdict", "have no verdict"),
     )
-    said = []
-    for words, one, several in groups:
-        count = sum(row.verdict.word in words for row in ranked)
-        if count:
-            said.append((count, one if count == 1 else several))
+    counts = ((sum(row.verdict.word is word for row in ranked), one, several) for word, one, several in groups)
+    said = [(count, one if count == 1 else several) for count, one, several in counts if count]
     if len(said) == 1 and not without:
         count, verb = said[0]
         return f"{'both' if count == 2 else f'all {count}'} {verb}" if count > 1 else f"it {verb}"
@@ -217,15 +214,13 @@ def _left_out(table: Table) -> str:
     cancelled = [row for row in table.rows if row.cancelled]
     unfair = [row for row in table.with_word(Word.NOT_COMPARABLE) if not row.cancelled]
     histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
-    said = []
-    if waiting:
-        said.append(f"{named(waiting)} {_agree(waiting, 'is', 'are')} not finished")
-    if cancelled:
-        said.append(f"{named(cancelled)} {_agree(cancelled, 'was', 'were')} cancelled")
-    if unfair:
-        said.append(f"{named(unfair)} cannot be compared")
-    if histories:
-        said.append(f"{named(histories)} {_agree(histories, 'has', 'have')} only a point estimate")
+    groups: tuple[tuple[Sequence[Row], str, str], ...] = (
+        (waiting, "is not finished", "are not finished"),
+        (cancelled, "was cancelled", "were cancelled"),
+        (unfair, "cannot be compared", "cannot be compared"),
+        (histories, "has only a point estimate", "have only a point estimate"),
+    )
+    said = [f"{named(rows)} {_agree(rows, one, several)}" for rows, one, several in groups if rows]
     return f"Left out: {'; '.join(said)}." if said else ""
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import TypeVar
 
 from lvmtui.estimate.stopping import without_better
 from lvmtui.formats.campaign import Campaign
@@ -21,8 +20,8 @@ from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
+from lvmtui.verdict.words import V, grouped
 
-V = TypeVar("V")
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
@@ -113,14 +112,10 @@ def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
 
 
 def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
-    """The runs that have each value, by label and seed. Runs of other programs are left out, and what is not known
-    (empty, 0)."""
-    found: dict[V, list[str]] = {}
-    for side, value in values:
-        name = f"{side.label} seed {side.state.spec.seed}"
-        if value and not side.state.spec.imported and name not in found.setdefault(value, []):
-            found[value].append(name)
-    return found
+    """The runs that have each value, by label and seed. Imported runs are left out, and what is not known (empty, 0)."""
+    known = ((side, value) for side, value in values if value and not side.state.spec.imported)
+    found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in known)
+    return {value: list(dict.fromkeys(names)) for value, names in found.items()}
 
 
 def settled(state: RunState) -> bool:

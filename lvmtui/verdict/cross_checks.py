@@ -55,11 +55,6 @@ def figure_words(figure: Retrieval) -> str:
     return f"{TITLES.get(figure.name, figure.name)} {values}, {signed(figure.change.value, 3)}{told}"
 
 
-def trivial_words(figure: Retrieval) -> str:
-    """`copy-last has .143`; empty where it is not known."""
-    return f"{the_trivial(figure.against)} has {cosine(figure.trivial, 3)}" if figure.against else ""
-
-
 def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
     """The models in which retrieval fell clear of zero, each with the figure that fell most clearly."""
     found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -110,7 +109,7 @@ class Said:
             self.journal.clock.enter(activity)
         epoch = self.step / self.spec.steps_per_epoch
         size = self.spec.recipe.batch_size if self.spec.own_trainer and self.spec.own_trainer.unit == "step" else 0
-        self.journal.progress(os.getpid(), self.step, epoch, self.loss, self.cosine, self.rate, size)
+        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, size)
 
 
 def _number(value: object) -> float | None:

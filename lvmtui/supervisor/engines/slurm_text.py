@@ -25,8 +25,8 @@ NO_FOLDER, NO_SETUP = 67, 68
 setup line that ends the job with 3, say, would be taken for a trainer that found its folder locked."""
 
 SETUP_ENDED = (
-    "code=$?; said=$(tail -n 1 {log}); said=${{said##the setup lines of job*}}; "
-    "echo \"'$BASH_COMMAND' ended the job with exit code $code${{said:+: $said}}\" >&2; exit {code}"
+    "code=$?; said=$(tail -n 1 {log}); said=${{said##the setup lines of job*}}; said=${{said#$0: }}; "
+    "echo \"'$BASH_COMMAND', exit code $code${{said:+: $said}}\" >&2; exit {code}"
 )
 """Shell commands for a job that ends in its setup lines: names the line, and repeats the last words of the log."""
 
