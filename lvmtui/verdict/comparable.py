@@ -112,7 +112,7 @@ def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
 
 
 def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
-    """The runs that have each value, by label and seed. Imported runs are left out, and what is not known (empty, 0)."""
+    """The runs that have each value, by label and seed; without imported runs, and what is not known (empty, 0)."""
     known = ((side, value) for side, value in values if value and not side.state.spec.imported)
     found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in known)
     return {value: list(dict.fromkeys(names)) for value, names in found.items()}

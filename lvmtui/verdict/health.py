@@ -108,10 +108,8 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     total = max(1, run.spec.total_steps)
     over = trainer.finished is not None or evaluations[-1].step >= total
     late = over or evaluations[-1].step >= EARLY * total
-    if trivial is not None and trivial.arm != run.spec.arm:
-        trivial = None
     judged = _on_heldout(run, trivial)
-    if run.spec.foreign:
+    if run.spec.foreign or (trivial is not None and trivial.arm != run.spec.arm):
         trivial = None
     if found := _collapsed(evaluations, trivial, late):
         return (found,)
@@ -230,9 +228,9 @@ Judged = tuple[float, dict[str, float]]
 
 def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> Judged | None:
     finished = run.trainer.finished
-    if trivial is None or not trivial.scores or trivial.fingerprint != run.spec.split_fingerprint:
+    if trivial is None or (trivial.arm, trivial.fingerprint) != (run.spec.arm, run.spec.split_fingerprint):
         return None
-    if finished is None or not finished.heldout.windows:
+    if finished is None or not finished.heldout.windows or not trivial.scores:
         return None
     return finished.heldout.cosine, {name: score.cosine for name, score in trivial.scores.items()}
 
