@@ -26,6 +26,7 @@ from lvmtui.formats.trainer_log import (
     Finished,
     Paused,
     Started,
+    Told,
     Trained,
     events_in,
 )
@@ -272,8 +273,8 @@ class _Test:
     def _newest(self, kind: type[E]) -> E | None:
         return next((e for e in reversed(self._events()) if isinstance(e, kind)), None)
 
-    def _told(self) -> list[Trained | Evaluated | CheckpointSaved]:
-        return [e for e in self._events() if isinstance(e, (Trained, Evaluated, CheckpointSaved))]
+    def _told(self) -> list[Told]:
+        return [e for e in self._events() if isinstance(e, Told)]
 
     def _can_checkpoint(self) -> bool:
         state = RunReader(self.run).refresh()

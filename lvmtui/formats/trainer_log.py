@@ -192,6 +192,8 @@ class Finished:
     """Why a user's own trainer was judged on no held-out windows, in words."""
 
 
+Told = Trained | Evaluated | CheckpointSaved
+"""What a trainer tells while it trains."""
 Event = Started | Trained | Evaluated | CheckpointSaved | Paused | Interrupted | Cancelled | Failed | Finished | Unknown
 _KINDS = {kind_of(cls): cls for cls in get_args(Event)}
 

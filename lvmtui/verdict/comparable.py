@@ -82,9 +82,8 @@ def for_seed(checks: tuple[Check, ...], seed: int) -> tuple[Check, ...]:
 def check_code(sides: Sequence[ComparedRun]) -> Check:
     """Were all runs of the model, of both arms, every seed and every attempt, trained by the same code, and are they
     of the same size? Runs of other programs are left out, and so are runs that did not record their code."""
-    ours = [side for side in sides if not side.state.spec.imported]
-    codes = _by_value((side, start.code) for side in ours for start in side.starts)
-    parameters = _by_value((side, start.parameters) for side in ours for start in side.starts)
+    codes = _by_value((side, start.code) for side in sides for start in side.starts)
+    parameters = _by_value((side, start.parameters) for side in sides for start in side.starts)
     if len(parameters) > 1:
         found = ", ".join(f"{', '.join(names)} {count:,}" for count, names in parameters.items())
         return Check("same model", False, f"the runs have different numbers of parameters: {found}")
@@ -102,11 +101,10 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
 
 def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
     """Libraries whose versions differ between runs or attempts; figures may differ by rounding."""
-    ours = [side for side in sides if not side.state.spec.imported]
-    libraries = dict.fromkeys(name for side in ours for start in side.starts for name in start.versions)
+    libraries = dict.fromkeys(name for side in sides for start in side.starts for name in start.versions)
     notes = []
     for library in libraries:
-        found = dict.fromkeys(start.versions.get(library, "unknown") for side in ours for start in side.starts)
+        found = _by_value((side, start.versions.get(library, "unknown")) for side in sides for start in side.starts)
         if len(found) > 1:
             versions = " and ".join(sanitise(version, 40) for version in found)
             notes.append(f"the runs used different versions of {sanitise(library, 40)}: {versions}")
@@ -114,8 +112,9 @@ def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
 
 
 def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
-    """The runs that have each value, by label and seed; what is not known (empty, 0) is left out."""
-    found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in values if value)
+    """The runs that have each value, by label and seed; without imported runs, and what is not known (empty, 0)."""
+    known = ((side, value) for side, value in values if value and not side.state.spec.imported)
+    found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in known)
     return {value: list(dict.fromkeys(names)) for value, names in found.items()}
 
 

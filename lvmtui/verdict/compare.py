@@ -178,7 +178,7 @@ def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     return scores, ComparedRun(
         state=view.state,
-        starts=_starts(view.folder.events),
+        starts=tuple(e for e in events_in(view.folder.events) if isinstance(e, Started)),
         scores_version=scores.version if scores else None,
         scores_fingerprint=scores.fingerprint if scores else "",
         fault=fault,
@@ -202,11 +202,6 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
     if wrong:
         return None, f"{wrong:,} of {len(scores.window):,} held-out cosines are not finite"
     return scores, ""
-
-
-def _starts(events: Path) -> tuple[Started, ...]:
-    """How each attempt of the run began, the oldest first."""
-    return tuple(event for event in events_in(events) if isinstance(event, Started))
 
 
 def trivial_scores(

@@ -301,14 +301,14 @@ class Program:
         left = kill_all(self._tree).reached
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
-        if self.leaving is not None and not self._finished_all_the_same(self.leaving):
+        code = self.child.returncode
+        if self.leaving is not None and not (code == 0 and self._finished_all_the_same(self.leaving)):
             how, step = self.leaving.how, self.said.step
             self.journal.event(self.leaving.ending(step, self.journal.active), durable=True)
             if how is not Exit.CANCELLED and self.said.checkpoint is None:
                 self.journal.say("it left without telling of a checkpoint")
             self.journal.say(f"{how.name.lower()} at step {step}")
             return how
-        code = self.child.returncode
         last = sanitise(self.output.last, 300).strip()
         if code:
             how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
@@ -317,10 +317,8 @@ class Program:
 
     def _finished_all_the_same(self, leaving: Leave) -> bool:
         """True if it was asked for a checkpoint, and instead trained to its end."""
-        assert self.child is not None
         done = (self.out / "predictions.npy").exists() or self.said.checkpoint != self.said.step
-        at_end = self.child.returncode == 0 and self.said.step >= self.spec.total_steps
-        return leaving.how is not Exit.CANCELLED and at_end and done
+        return leaving.how is not Exit.CANCELLED and self.said.step >= self.spec.total_steps and done
 
     def _finish(self, last: str) -> Exit:
         self.said.show("heldout")
