@@ -31,8 +31,8 @@ from lvmtui.formats.spec import ArmData, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Finished, Trained, decode_event
 from lvmtui.models import recipe_for
 from lvmtui.supervisor.engine import thread_environment
-from lvmtui.supervisor.engines.local import TRAINER
 from lvmtui.system.files import seal_archive
+from lvmtui.system.launch import our_command
 
 DIM, CONTEXT, BATCH = 768, 5, 32
 ROWS = (8_280, 232_605, 2_326_000)
@@ -115,7 +115,7 @@ def train(folder: RunDir, group: Path | None = None) -> Figures:
     enter = (lambda: (group / "cgroup.procs").write_text(str(os.getpid())) and None) if group else None
     with folder.log.open("wb") as log:
         process = subprocess.Popen(
-            [*TRAINER, str(folder.path)],
+            [*our_command("trainers"), str(folder.path)],
             env={**os.environ, **thread_environment(1)},
             stdout=log,
             stderr=log,

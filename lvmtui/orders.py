@@ -249,7 +249,10 @@ def set_jobs(state: CampaignState, jobs: int) -> str:
 
 def set_order(state: CampaignState, first: Iterable[RunView]) -> str:
     """Put runs first in the queue; the others follow as they did. Raises UserError."""
-    over = {view.planned.run: _why_not_queued(view) for view in first}
+    over = {
+        view.planned.run: _is(view.status.phase) if view.status.over and view.state else why_not("kill", view)
+        for view in first
+    }
     names = tuple(name for name, reason in over.items() if not reason)
     if not names:
         reasons = "; ".join(f"{name} {reason}" for name, reason in over.items())
@@ -258,11 +261,6 @@ def set_order(state: CampaignState, first: Iterable[RunView]) -> str:
     order = (*names, *later)
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), order=order))
     return f"{state.campaign.id}: {', '.join(names)} first"
-
-
-def _why_not_queued(view: RunView) -> str:
-    """Why the run has no place in the queue; empty if it has one."""
-    return _is(view.status.phase) if view.status.over and view.state is not None else why_not("kill", view)
 
 
 def ring(workspace: Workspace) -> None:

@@ -38,7 +38,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lvmtui.formats.json_codec import encode_line
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Trained
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Told, Trained
 from lvmtui.system.files import written_beside
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ LONGEST = 4096
 class Teller:
     """Turns what a trainer says into events, and thins the training curve to `POINTS` points."""
 
-    def __init__(self, tell: Callable[[Event], None], steps: int = POINTS, batch_size: int = 0) -> None:
+    def __init__(self, tell: Callable[[Told], None], steps: int = POINTS, batch_size: int = 0) -> None:
         """`steps`: of the whole run."""
         self._tell = tell
         self._every = max(1, math.ceil(steps / POINTS))
@@ -187,20 +187,18 @@ class Run:
 
     @cached_property
     def _vectors(self) -> npt.NDArray[np.float32]:
-        import numpy as np
-
-        vectors: npt.NDArray[np.float32] = np.load(self.data / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        return vectors
+        return self._mapped("vectors.npy")
 
     @cached_property
     def heldout_contexts(self) -> npt.NDArray[np.float32]:
         """(W, T, D) The contexts to predict for; what came next is not among the files a script is given."""
+        return self._mapped("heldout_contexts.npy")
+
+    def _mapped(self, name: str) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        contexts: npt.NDArray[np.float32] = np.load(
-            self.data / "heldout_contexts.npy", mmap_mode="r", allow_pickle=False
-        )
-        return contexts
+        mapped: npt.NDArray[np.float32] = np.load(self.data / name, mmap_mode="r", allow_pickle=False)
+        return mapped
 
     # -- what it tells --
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -75,7 +76,7 @@ def check_loss(request: Trial, loss: Any) -> TrialResult:
 
 
 def check_model(request: Trial, maker: Any) -> TrialResult:
-    source, threads, children = request.source, threading.active_count(), _children()
+    source, threads, children = request.source, threading.active_count(), set(psutil.Process().children())
 
     def fresh() -> nn.Module:
         torch.manual_seed(0)
@@ -106,7 +107,7 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
                 f"{source}: two steps from one seed end with different {name}; draw random numbers with torch only"
             )
     _check_saved(source, first, fresh(), context)
-    if threading.active_count() > threads or _children() - children:
+    if threading.active_count() > threads or set(psutil.Process().children()) - children:
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
@@ -186,7 +187,7 @@ def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor) -> fl
         began = time.perf_counter()
         _trained(model, context, target, 1)
         times.append(time.perf_counter() - began)
-        kept.append(_memory())
+        kept.append(psutil.Process().memory_info().rss)
         if sum(times) > 10:
             break
     half = len(kept) // 2
@@ -236,21 +237,6 @@ def forbidden(allowed: Path) -> Iterator[None]:
         yield
     finally:
         active = False
-
-
-def _memory() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0
-
-
-def _children() -> set[str]:
-    """The processes this one has started, by number; those of the caller were there before the model."""
-    try:
-        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
-    except OSError:
-        return set()
 
 
 def keep_small() -> None:

@@ -51,15 +51,12 @@ class Replay:
             self.recorder.warm(self.work)
         else:
             if self.replay is None:
-                self.replay = self._recorded(self.recorder)
+                try:
+                    self.replay = self.recorder.record(self.work)
+                except Exception as error:
+                    raise CannotRecord(reason_of(error)) from error
             self.replay()
         self.calls += 1
-
-    def _recorded(self, recorder: Recorder) -> Work:
-        try:
-            return recorder.record(self.work)
-        except Exception as error:
-            raise CannotRecord(reason_of(error)) from error
 
 
 class CudaGraphs:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.trainer_log import Evaluated, decode_event
+from lvmtui.formats.trainer_log import Evaluated, events_in
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 from trainers.data import TensorWindows
@@ -81,13 +81,9 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
 
 def evaluations_in(folder: RunDir) -> tuple[Evaluated, ...]:
     """The evaluations in an imported run's log. Raises UserError if there are none."""
-    try:
-        events = [decode_event(line) for line in folder.events.read_bytes().splitlines()]
-    except OSError as error:
-        raise UserError(f"{folder.events}: cannot be read ({error.strerror}); import the run again") from None
-    history = tuple(event for event in events if isinstance(event, Evaluated))
+    history = tuple(event for event in events_in(folder.events) if isinstance(event, Evaluated))
     if not history:
-        raise UserError(f"{folder.events}: holds no evaluation; import the run again")
+        raise UserError(f"{folder.events}: is missing or holds no evaluation; import the run again")
     return history
 
 

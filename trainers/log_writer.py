@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -83,14 +84,7 @@ class Journal:
         return time.monotonic() - self._written >= INTERVAL
 
     def progress(
-        self,
-        pid: int,
-        step: int,
-        epoch: float,
-        loss: float | None,
-        cosine: float | None,
-        rate: float,
-        batch_size: int,
+        self, step: int, epoch: float, loss: float | None, cosine: float | None, rate: float, batch_size: int
     ) -> None:
         """Replace progress.json, the live figures."""
         self._written = time.monotonic()
@@ -99,7 +93,7 @@ class Journal:
         digits = Progress(
             time=time.time(),
             activity=clock.activity,
-            pid=pid,
+            pid=os.getpid(),
             step=step,
             epoch=epoch,
             loss=loss,

@@ -8,16 +8,8 @@ from pathlib import Path
 from types import FrameType
 
 from lvmtui.formats.intent import Intent, read_intent
-from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, decode_event
+from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, events_in
 from lvmtui.system.filesystem import NO_FILE, is_shared, signature
-
-
-def events_in(path: Path) -> list[Event]:
-    """What a run has logged; nothing where there is no log yet."""
-    try:
-        return [decode_event(line) for line in path.read_bytes().splitlines()]
-    except OSError:
-        return []
 
 
 class Leave(Exception):

@@ -152,10 +152,7 @@ class TrainState:
         if self.averaged is not self.model:
             self.averaged.load_state_dict(state["averaged"])
         self.best = dict(state["best"])
-        place = dict(state["place"])
-        for name in ("since_point", "since_evaluation"):
-            place[name] = Mean(**place[name])
-        self.place = TrainingPlace(**place)
+        self.place = decode(TrainingPlace, state["place"])
         set_random_state(self.device, state)
 
 

@@ -18,7 +18,7 @@ from lvmtui.datasets.scores import score_and_write
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.selftest import training_code
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import CheckpointSaved, Exit, Failed, Finished, Started
+from lvmtui.formats.trainer_log import CheckpointSaved, Exit, Failed, Finished, Started, events_in
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.process_id import own_identity, own_launch
 from lvmtui.system.text import sanitise
@@ -40,7 +40,7 @@ from trainers.failure import Diverged, failure_of
 from trainers.legacy_weights import take_over
 from trainers.log_writer import Journal
 from trainers.optimizer import rate_at
-from trainers.orders import LEAVE_ON, Leave, Orders, events_in
+from trainers.orders import LEAVE_ON, Leave, Orders
 from trainers.process import NO_GRAPH, without_graphs
 from trainers.state import TrainingPlace, TrainState, best_model, build_forecaster, loss_of, own_model_of
 from trainers.steps import Steps
@@ -272,9 +272,8 @@ class Training:
     def show(self) -> None:
         """The live digits."""
         loss, cosine = getattr(self, "latest", (None, None))
-        self.journal.progress(
-            os.getpid(), self.place.step, self.epoch, loss, cosine, self.rate, self.spec.recipe.batch_size
-        )
+        batch_size = self.spec.recipe.batch_size
+        self.journal.progress(self.place.step, self.epoch, loss, cosine, self.rate, batch_size)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

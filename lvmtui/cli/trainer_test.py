@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lvmtui.cli.shared import ExitCode, pattern_reader
 from lvmtui.cli.watch_logs import LogFacts
@@ -25,9 +26,11 @@ from lvmtui.formats.trainer_log import (
     Finished,
     Paused,
     Started,
+    Told,
     Trained,
-    decode_event,
+    events_in,
 )
+from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
 from lvmtui.system.launch import our_command
@@ -37,6 +40,7 @@ from lvmtui.system.processes import Process, kill_all, marked_processes
 from lvmtui.system.programs import spawn, unmarked_environment
 from lvmtui.system.text import sanitise
 
+E = TypeVar("E")
 SHOWN = 12
 """Lines of a log that are shown as they were understood."""
 LIMIT = 60.0
@@ -188,10 +192,8 @@ class _Test:
 
     def _not_asked(self) -> PartFound:
         """It ended before it was asked to leave."""
-        failed = next((e for e in self._events() if isinstance(e, Failed)), None)
-        if failed is not None:
-            why = f"it failed before it was asked: {sanitise(failed.message, 300)}"
-            return PartFound("leave", False, why, needed=True)
+        if self._newest(Failed):
+            return PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
         told = (
             "" if self._can_checkpoint() else " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
         )
@@ -218,22 +220,21 @@ class _Test:
         seconds = time.monotonic() - began
         left = isinstance(self._events()[-1], Paused)
         yield PartFound("leave", left, f"left {seconds:.1f} s after it was asked" if left else self._ending_words())
-        saved = [e for e in self._events() if isinstance(e, CheckpointSaved)]
-        words = f"the last of step {saved[-1].step:,}, {saved[-1].bytes / 1e6:.1f} MB" if saved else "it told of none"
-        yield PartFound("checkpoint", bool(saved), words)
+        saved = self._newest(CheckpointSaved)
+        words = f"the last of step {saved.step:,}, {saved.bytes / 1e6:.1f} MB" if saved else "it told of none"
+        yield PartFound("checkpoint", saved is not None, words)
         before = len(self._told())
         self._want("run")
         self._start()
         self._wait(lambda: len(self._told()) > before or self._over(), 20.0)
-        started = [e for e in self._events() if isinstance(e, Started)][-1]
-        first = next((e.step for e in self._told()[before:]), 0)
-        resumed = started.resumed_from > 0 and first > started.resumed_from
-        words = f"went on after step {started.resumed_from:,}, its next word was of step {first:,}"
-        yield PartFound("resume", resumed, words if started.resumed_from else "it began again from the start")
+        started, first = self._newest(Started), next((e.step for e in self._told()[before:]), 0)
+        begun = started.resumed_from if started else 0
+        words = f"went on after step {begun:,}, its next word was of step {first:,}"
+        yield PartFound("resume", 0 < begun < first, words if begun else "it began again from the start")
 
     def _predictions(self) -> Iterator[PartFound]:
         self._wait(self._over)
-        finished = next((e for e in self._events() if isinstance(e, Finished)), None)
+        finished = self._newest(Finished)
         if finished is None:
             why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
             yield PartFound("predictions", False, f"{why}; they are handed in at the end")
@@ -245,14 +246,14 @@ class _Test:
 
     def _cancelled(self) -> PartFound:
         """Nobody stays behind."""
-        if self._over():
-            left = len(self._tree())
-            ended = f"it ended and left {left} processes" if left else "it has ended by itself and left nobody"
-            return PartFound("cancel", not left, f"{ended} behind")
-        self._want("cancel")
-        self._wait(self._over, 15.0, beyond=True)
+        by_itself = "has ended by itself and" if self._over() else "was cancelled and"
+        if not self._over():
+            self._want("cancel")
+            self._wait(self._over, 15.0, beyond=True)
         left = len(self._tree())
-        return PartFound("cancel", not left, "nobody was left" if not left else f"{left} processes were left")
+        return PartFound(
+            "cancel", not left, f"it {by_itself} left {plural(left, 'process') if left else 'nobody'} behind"
+        )
 
     # -- what it is made of --
 
@@ -267,30 +268,25 @@ class _Test:
         write_intent(self.run.intent, want, by="trainer test")
 
     def _events(self) -> list[Event]:
-        try:
-            return [decode_event(line) for line in self.run.events.read_bytes().splitlines()]
-        except OSError:
-            return []
+        return events_in(self.run.events)
 
-    def _told(self) -> list[Trained | Evaluated | CheckpointSaved]:
-        return [e for e in self._events() if isinstance(e, (Trained, Evaluated, CheckpointSaved))]
+    def _newest(self, kind: type[E]) -> E | None:
+        return next((e for e in reversed(self._events()) if isinstance(e, kind)), None)
+
+    def _told(self) -> list[Told]:
+        return [e for e in self._events() if isinstance(e, Told)]
 
     def _can_checkpoint(self) -> bool:
-        from lvmtui.formats.spec import read_spec
-
-        own = read_spec(self.run.spec).own_trainer
-        return bool(own and own.checkpoints) or any(isinstance(e, CheckpointSaved) for e in self._events())
+        state = RunReader(self.run).refresh()
+        return state is not None and state.can_pause
 
     def _over(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
     def _ending_words(self) -> str:
-        ending = next((e for e in reversed(self._events()) if isinstance(e, Failed)), None)
-        if ending is not None:
-            return sanitise(ending.message, 300)
-        if not self._over():
-            return ""
-        return last_line(self.run.log)
+        if failed := self._newest(Failed):
+            return sanitise(failed.message, 300)
+        return last_line(self.run.log) if self._over() else ""
 
     def _tree(self) -> list[Process]:
         return [p for p in marked_processes() if p.launch in self.launches]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -26,7 +26,6 @@ import numpy.typing as npt
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.fits import fit, means
-from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout, write_arrays
 from lvmtui.datasets.store import GATHERED_BYTES, Store
@@ -211,8 +210,10 @@ def _write_split(
     split = folder.split_of(fold)
     windows, heldout = read_arm_windows(split, name), read_heldout(split)
     seen = f" context {shorter}" if shorter else ""
-    facts = f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}{seen}"
-    key = _key(facts, (windows.train, windows.validation))
+    digest = hashlib.sha256(f"{VERSION} {data.fingerprint} {data.rows} {heldout.fingerprint}{seen}".encode())
+    for starts in (windows.train, windows.validation):
+        digest.update(starts.data)
+    key = digest.hexdigest()
     path = folder.baseline_scores(name, *of)
     found = read_baselines(path)
     if found is not None and found.key == key:
@@ -226,13 +227,6 @@ def _write_split(
     document = replace(document, checksum=checksum)
     write_document(path, document)
     return document
-
-
-def _key(facts: str, arrays: Iterable[Integers]) -> str:
-    digest = hashlib.sha256(facts.encode())
-    for array in arrays:
-        digest.update(array.data)
-    return digest.hexdigest()
 
 
 def main(arguments: list[str]) -> int:

@@ -19,22 +19,12 @@ INCOHERENT = 0.5
 
 def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
     """The check as plain lines, without colour, wrapped to `width` characters."""
-    lines = []
-    for facts in checked.files:
-        lines += [
-            f"{facts.label}  {facts.file}",
-            *(f"  {name:<15}{text}" for name, text in _file_lines(facts, checked.context)),
-            "",
-        ]
+    parts = [(f"{facts.label}  {facts.file}", _file_lines(facts, checked.context)) for facts in checked.files]
     if checked.pair is not None:
-        labels = [facts.label for facts in checked.files]
-        lines += [
-            " and ".join(labels),
-            *(f"  {name:<15}{text}" for name, text in _pair_lines(checked.pair)),
-            "",
-        ]
+        parts.append((" and ".join(facts.label for facts in checked.files), _pair_lines(checked.pair)))
     if checked.neighbours is not None:
-        lines += ["near-copies", *(f"  {name:<15}{text}" for name, text in _neighbour_lines(checked.neighbours)), ""]
+        parts.append(("near-copies", _neighbour_lines(checked.neighbours)))
+    lines = [line for title, part in parts for line in (title, *(f"  {name:<15}{said}" for name, said in part), "")]
     lines += [f"note: {note}" for note in checked.notes]
     lines += [f"fault: {fault}" for fault in checked.faults] or ["no faults"]
     text = textwrap.TextWrapper(max(40, width), break_long_words=False)

@@ -108,13 +108,10 @@ def union_of(
             theirs = _whole_articles(own, theirs)
         base = np.where(theirs >= 0, theirs, own + len(full_names))
 
-    sides = [
-        _side(arm, store, cluster_of, group, cross_articles, context)
-        for arm, store, cluster_of, group in (
-            (baseline, small, base, groups.of[0]),
-            (expanded, large, full, groups.of[1]),
-        )
-    ]
+    sides = (
+        _side(baseline, small, base, groups.of[0], cross_articles, context),
+        _side(expanded, large, full, groups.of[1], cross_articles, context),
+    )
     names = full_names + own_names
     rows, windows = (
         [np.bincount(c, minlength=len(names)) for c in group]
@@ -134,7 +131,7 @@ def union_of(
         content=tuple(content),
         names=names,
     )
-    return sides[0], sides[1], union
+    return *sides, union
 
 
 def _clusters(store: Store, rows: tuple[int, int], block: int) -> tuple[Integers, tuple[str, ...]]:

@@ -244,25 +244,19 @@ class Fitted:
     """What the baselines learned from an arm's training windows."""
 
     recency_weights: npt.NDArray[np.float64]
-    constant: Floats
     ridge: Ridge
-
-    @property
-    def predictors(self) -> dict[str, Predictor]:
-        """By name, in the order of `verdict.words.TRIVIAL_TITLES`."""
-        return {
-            "copy_last": copy_last,
-            "mean": context_mean,
-            "recency_mean": weighted_mean(self.recency_weights),
-            "constant_mean": constant(self.constant),
-            "ridge": self.ridge,
-        }
+    predictors: dict[str, Predictor]
+    """By name, in the order of `verdict.words.TRIVIAL_TITLES`."""
 
 
 def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
     recency = recency_weights(store, windows.train, context)
-    return Fitted(
-        recency,
-        mean_target(store, windows.train, context),
-        fit_ridge(store, windows.train, windows.validation, recency),
-    )
+    ridge = fit_ridge(store, windows.train, windows.validation, recency)
+    predictors: dict[str, Predictor] = {
+        "copy_last": copy_last,
+        "mean": context_mean,
+        "recency_mean": weighted_mean(recency),
+        "constant_mean": constant(mean_target(store, windows.train, context)),
+        "ridge": ridge,
+    }
+    return Fitted(recency, ridge, predictors)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -64,30 +65,26 @@ def look_at_machine(workspace: Path) -> list[MachineFinding]:
 
 def torch_words(build: TorchBuild, driver: str, gpus_there: int, gpus_visible: int) -> MachineFinding:
     """Whether torch fits the GPUs and their driver. Pure."""
-    subject, known = "torch", f"torch {build.version}"
+    found, known = partial(MachineFinding, "torch"), f"torch {build.version}"
     if not build.version:
-        return MachineFinding(
-            subject, "fault", f"{sys.executable} has no torch", "install torch for this Python: pip install torch"
-        )
+        return found("fault", f"{sys.executable} has no torch", "install torch for this Python: pip install torch")
     if build.kind == "cpu":
         if not gpus_there:
-            return MachineFinding(subject, "ok", f"{known}, built for CPUs; there is no GPU")
+            return found("ok", f"{known}, built for CPUs; there is no GPU")
         words = f"{known} is built for CPUs only, and this machine has a GPU: runs train on the CPU"
-        return MachineFinding(
-            subject, "fault", words, "install the build for your GPU: https://pytorch.org/get-started"
-        )
+        return found("fault", words, "install the build for your GPU: https://pytorch.org/get-started")
     named = {"cuda": "CUDA", "hip": "ROCm"}.get(build.kind, "an unknown toolkit")
     known += f", built for {named} {build.toolkit}".rstrip()
     if not gpus_there:
-        return MachineFinding(subject, "note", f"{known}; no GPU is found, runs train on the CPU")
+        return found("note", f"{known}; no GPU is found, runs train on the CPU")
     if not gpus_visible:
         variable = "CUDA_VISIBLE_DEVICES" if "CUDA_VISIBLE_DEVICES" in os.environ else "HIP_VISIBLE_DEVICES"
-        return MachineFinding(subject, "note", f"{known}; {variable} hides the GPUs", f"unset {variable} to use them")
+        return found("note", f"{known}; {variable} hides the GPUs", f"unset {variable} to use them")
     needed = OLDEST_DRIVER.get(_major(build.toolkit), 0) if build.kind == "cuda" else 0
     if driver and _major(driver) < needed:
         words = f"{known} needs NVIDIA driver {needed} or later; {driver} is installed"
-        return MachineFinding(subject, "fault", words, "update the driver, or install a torch build for an older CUDA")
-    return MachineFinding(subject, "ok", f"{known}" + (f", driver {driver}" if driver else ""))
+        return found("fault", words, "update the driver, or install a torch build for an older CUDA")
+    return found("ok", f"{known}" + (f", driver {driver}" if driver else ""))
 
 
 def core_words() -> MachineFinding:
@@ -129,27 +126,21 @@ def disk_words(folder: Path) -> MachineFinding:
 
 def file_system_words(folder: Path) -> MachineFinding:
     """Whether other hosts share the workspace's file system, and whether locks work on it."""
-    kind = filesystem_kind(folder) or "unknown type"
+    found, kind = partial(MachineFinding, "file system"), filesystem_kind(folder) or "unknown type"
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".lvmtui-doctor-") as scratch:
             lock = try_lock(Path(scratch) / "lock")
             if lock is not None:
                 lock.close()
     except OSError as error:
-        words = f"{kind}: no locks ({error.strerror})"
-        return MachineFinding(
-            "file system", "fault", words, "two trainers could write one run: use another file system"
-        )
+        remedy = "two trainers could write one run: use another file system"
+        return found("fault", f"{kind}: no locks ({error.strerror})", remedy)
     if not is_shared(folder):
-        return MachineFinding("file system", "ok", f"{kind}, of this host alone")
+        return found("ok", f"{kind}, of this host alone")
     if not locks_reach(folder):
         remedy = "start lvmtui on one host only, or mount it with locks that reach the server"
-        return MachineFinding(
-            "file system", "note", f"{kind}, shared between hosts, locks seen by this host only", remedy
-        )
-    return MachineFinding(
-        "file system", "ok", f"{kind}, shared between hosts; changes are looked for every few seconds"
-    )
+        return found("note", f"{kind}, shared between hosts, locks seen by this host only", remedy)
+    return found("ok", f"{kind}, shared between hosts; changes are looked for every few seconds")
 
 
 def temporary_words() -> MachineFinding:

@@ -100,18 +100,13 @@ def embed(
     if output.exists():
         raise UserError(f"{sanitise(str(output))}: is there already; move it away or choose another name with -o")
     begun = {**asdict(settings), "input": input_files(path)}
-    with _write_errors(output), _shard_folder(output, begun) as folder:
-        _write_shards(path, folder, encoder, settings, report)
-        made = _join(folder, output, settings)
-        for file in _shards(folder):
-            file.unlink()
-    return made
-
-
-@contextmanager
-def _write_errors(output: Path) -> Iterator[None]:
     try:
-        yield
+        with _shard_folder(output, begun) as folder:
+            _write_shards(path, folder, encoder, settings, report)
+            made = _join(folder, output, settings)
+            for file in _shards(folder):
+                file.unlink()
+            return made
     except OSError as error:
         where = sanitise(str(output))
         raise UserError(f"{where}: cannot be written ({error.strerror or error}); choose another -o") from None

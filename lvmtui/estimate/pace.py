@@ -129,7 +129,7 @@ def latest_pace(run: RunState, shown: Shown, steps_left: int) -> Shown:
         return shown
     seconds, steps = 0.0, 0
     for before, point in zip(reversed(points[:-1]), reversed(points), strict=False):
-        seconds += (point.step - before.step) * _pace(run, point)
+        seconds += (point.step - before.step) * run.spec.recipe.batch_size / point.windows_per_second
         steps += point.step - before.step
         if steps >= far:
             break
@@ -143,18 +143,14 @@ def _newest_points(run: RunState) -> tuple[Trained, ...]:
     return tuple(point for point in points[first:] if point.windows_per_second)
 
 
-def _pace(run: RunState, point: Trained) -> float:
-    """Seconds a step at a training point."""
-    return run.spec.recipe.batch_size / max(point.windows_per_second, 1e-6)
-
-
 def _drift(run: RunState) -> float | None:
     """Root mean square log error `latest_pace` would have had at a quarter, a half and three quarters of the run."""
     points = _newest_points(run)
     points = points[:: max(1, len(points) // DRIFT_SAMPLE)]
     if len(points) < LEAST_POINTS:
         return None
-    seconds = list(accumulate(_pace(run, point) for point in points))  # the points are about equally far apart
+    # a step at each point, as the points are about equally far apart
+    seconds = list(accumulate(run.spec.recipe.batch_size / point.windows_per_second for point in points))
     steps = points[-1].step - points[0].step
     last = len(points) - 1
     if seconds[-1] / len(points) * steps < LEAST_CURVE:

@@ -22,6 +22,8 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
 
 T = TypeVar("T")
+FIRST = 1
+"""Version of documents whose class does not name one."""
 
 
 class DecodeError(ValueError):
@@ -64,7 +66,7 @@ def dump_document(value: Mapping[str, Any]) -> bytes:
 def decode(cls: type[T], data: object) -> T:
     """Build the dataclass `cls` from a mapping. Raises DecodeError, LaterVersion among them."""
     if isinstance(data, Mapping):
-        _refuse_later(data.get("version"), getattr(cls, "version", None))
+        _refuse_later(data.get("version"), getattr(cls, "version", FIRST))
     return _convert(data, cls)
 
 
@@ -87,21 +89,9 @@ def _refuse_later(found: object, known: object) -> None:
 # Documents ------------------------------------------------------------------------------------------------------------
 
 
-FIRST = 1
-"""Version of documents whose class does not name one."""
-
-
 def write_document(path: Path, value: Any, *, durable: bool = True) -> None:
     """Replace the document at `path` in one step; `durable` syncs it to the disk. Raises OSError."""
     replace_file(path, dump_document(encode(value)), durable=durable)
-
-
-def _load(kind: type[T], path: Path) -> T:
-    """Raises OSError, LaterVersion, other ValueErrors, and RecursionError."""
-    data = json.loads(path.read_bytes())
-    if isinstance(data, Mapping):
-        _refuse_later(data.get("version"), getattr(kind, "version", FIRST))
-    return decode(kind, data)
 
 
 def read_document(kind: type[T], path: Path, *, what: str, place: str, cure: str) -> T:
@@ -110,7 +100,7 @@ def read_document(kind: type[T], path: Path, *, what: str, place: str, cure: str
     Raises UserError if it cannot be read, is damaged, or was written by a later version.
     """
     try:
-        return _load(kind, path)
+        return decode(kind, json.loads(path.read_bytes()))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); is this {place}?") from None
     except LaterVersion as error:
@@ -122,7 +112,7 @@ def read_document(kind: type[T], path: Path, *, what: str, place: str, cure: str
 def find_document(kind: type[T], path: Path) -> T | None:
     """The document, or None where there is none that this version can read."""
     try:
-        return _load(kind, path)
+        return decode(kind, json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -85,7 +85,7 @@ def _reading(found: re.Match[bytes]) -> LineReading | None:
     if not all(0 <= numbers.get(name, 0.0) < MOST for name in ("step", "epoch")):
         return None
     return LineReading(
-        step=_whole(numbers.get("step")),
+        step=int(numbers["step"]) if "step" in numbers else None,
         epoch=numbers.get("epoch"),
         loss=numbers.get("val_loss"),
         cosine=numbers.get("cosine"),
@@ -94,7 +94,3 @@ def _reading(found: re.Match[bytes]) -> LineReading | None:
         rate=numbers.get("rate"),
         evaluated="cosine" in numbers or "val_loss" in numbers,
     )
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)

@@ -6,6 +6,7 @@ It also holds the endings a run could not write itself: killed, lost with the ma
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
 from lvmtui.system.process_id import Identity
@@ -93,7 +94,7 @@ class GaveUp:
 
 
 Record = Launched | Adopted | Signalled | Lost | Stopped | GaveUp | Unknown
-_KINDS = {kind_of(cls): cls for cls in (Launched, Adopted, Signalled, Lost, Stopped, GaveUp)}
+_KINDS = {kind_of(cls): cls for cls in get_args(Record)}
 
 
 def decode_record(line: bytes) -> Record:

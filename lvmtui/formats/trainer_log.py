@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
@@ -191,17 +192,24 @@ class Finished:
     """Why a user's own trainer was judged on no held-out windows, in words."""
 
 
+Told = Trained | Evaluated | CheckpointSaved
+"""What a trainer tells while it trains."""
 Event = Started | Trained | Evaluated | CheckpointSaved | Paused | Interrupted | Cancelled | Failed | Finished | Unknown
-_KINDS = {
-    kind_of(cls): cls
-    for cls in (Started, Trained, Evaluated, CheckpointSaved, Paused, Interrupted, Cancelled, Failed, Finished)
-}
+_KINDS = {kind_of(cls): cls for cls in get_args(Event)}
 
 
 def decode_event(line: bytes) -> Event:
     """Return the event in a log line; Unknown where this version cannot read it."""
     event: Event = decode_line(line, _KINDS)
     return event
+
+
+def events_in(path: Path) -> list[Event]:
+    """What a run has logged; nothing where there is no log yet."""
+    try:
+        return [decode_event(line) for line in path.read_bytes().splitlines()]
+    except OSError:
+        return []
 
 
 class Exit(IntEnum):

@@ -46,8 +46,9 @@ class Earlier:
 
     def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
         """The runs as the new campaign plans them; folders of another workspace are absolute."""
+        inside = f"{workspace.root}{os.sep}"
         return tuple(
-            PlannedRun(s.run, _relative(f.path, workspace), s.model, "baseline", s.seed, trained_here=False)
+            PlannedRun(s.run, str(f.path).removeprefix(inside), s.model, "baseline", s.seed, trained_here=False)
             for f, s in zip(self.folders, self.specs, strict=True)
         )
 
@@ -55,7 +56,7 @@ class Earlier:
         """How a run was trained. The expanded arm is trained the same way unless the options say otherwise."""
         return self.of(model, seed)[1].recipe
 
-    def weights_of(self, model: str, seed: int) -> Weights | None:
+    def weights_of(self, model: str, seed: int) -> Imported | None:
         """Weights that a run of the new campaign has to load and judge; None: the run is judged already."""
         return None
 
@@ -95,15 +96,6 @@ class Earlier:
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Weights of another program's run."""
-
-    imported: Imported
-    epochs: int
-    """In its history; the new run's spec counts them as steps."""
-
-
-@dataclass(frozen=True)
 class ImportedRuns(Earlier):
     """Runs of another program whose history, vectors and perhaps weights are known."""
 
@@ -115,11 +107,11 @@ class ImportedRuns(Earlier):
         """The original recipe, with the figures that the history has."""
         return replace(super().recipe(model, seed), name="reference")
 
-    def weights_of(self, model: str, seed: int) -> Weights | None:
+    def weights_of(self, model: str, seed: int) -> Imported | None:
         folder, spec = self.of(model, seed)
         if spec.imported is None or not spec.imported.weights:
             return None
-        return Weights(replace(spec.imported, run=os.fspath(folder.path)), spec.total_steps)
+        return replace(spec.imported, run=os.fspath(folder.path))
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         return file_arm("baseline", Path(self.spec.data.file), workspace.root, normalise=normalise)
@@ -206,8 +198,3 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
 def _vectors_of(spec: RunSpec) -> tuple[str, tuple[int, int]]:
     """Equal for runs trained on the same vectors. For imported runs only the file name is known."""
     return spec.data.fingerprint or spec.data.file, spec.data.rows
-
-
-def _relative(path: Path, workspace: Workspace) -> str:
-    inside = path.is_relative_to(workspace.root)
-    return os.fspath(path.relative_to(workspace.root) if inside else path)

@@ -111,13 +111,13 @@ def read_history(folder: Path) -> ImportedHistory:
         raise UserError(f"{path}: its history has no epochs; import a run that trained for at least one")
     vectors = _whole(document.get("dataset_size"))
     kind = str(document.get("model_type") or document.get("model_name") or "")
-    dim = re.search(r"(\d{2,5})D\b", kind)
+    dim, token = re.search(r"(\d{2,5})D\b", kind), SIZE_TOKEN.search(folder.resolve().name)
     return ImportedHistory(
         folder=folder.resolve(),
         file=path.name,
         digest=hashlib.sha256(content).hexdigest(),
         model=_model_of(kind, folder.resolve().name),
-        label=_label_of(folder.resolve().name, vectors),
+        label=f"{token[1]}{token[2].lower()}" if token else f"{vectors // 1000}k" if vectors else None,
         vectors=vectors,
         train_windows=_whole(document.get("train_size")) or 0,
         validation_windows=_whole(document.get("val_size")) or 0,
@@ -178,13 +178,6 @@ def _model_of(kind: str, folder: str) -> str:
             f"{folder}: neither the history nor the folder names a model; rename the folder to <model>_<size>"
         )
     return name
-
-
-def _label_of(folder: str, vectors: int | None) -> str | None:
-    token = SIZE_TOKEN.search(folder)
-    if token:
-        return f"{token.group(1)}{token.group(2).lower()}"
-    return f"{vectors // 1000}k" if vectors else None
 
 
 def _number(value: object) -> float | None:

@@ -12,7 +12,7 @@ import math
 import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,13 +145,43 @@ def _take_in_campaign(workspace: Workspace, histories: Sequence[ImportedHistory]
     folder, stamp = _free_folder(workspace, f"{small}_vs_{large}")
     workspace.models.mkdir(parents=True, exist_ok=True)
     models = _models(histories)
-    planned: list[PlannedRun] = []
-    for model in models:
-        for label, arm in arms.items():
-            for run, history in _runs(histories, model, label, arm, stamp):
-                _write_run(workspace, run, history, folder.id, trained_on)
-                planned.append(run)
-    campaign = _campaign(folder.id, histories, models, planned, arms, trained_on)
+    found = [pair for m in models for label, arm in arms.items() for pair in _runs(histories, m, label, arm, stamp)]
+    for run, history in found:
+        _write_run(workspace, run, history, folder.id, trained_on)
+    planned = tuple(run for run, _ in found)
+    facts = {
+        arm: _arm_facts(label, [h for h in histories if h.label == label], trained_on) for label, arm in arms.items()
+    }
+    weights = sum(bool(history.weights) for history in histories)
+    notes = ["Histories of earlier runs. Their folders were read, not changed."]
+    if weights:
+        notes.append(
+            f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that needs windows that "
+            "they were provably not trained on. Import them with --trained-on and train the other arm with "
+            "--baseline-runs, and they are judged on such windows."
+        )
+    campaign = Campaign(
+        id=folder.id,
+        created=time.time(),
+        baseline=facts["baseline"],
+        expanded=facts["expanded"],
+        dim=max(history.dim for history in histories),
+        context=histories[0].context,
+        models=tuple(models),
+        size="full",
+        recipe="imported",
+        seeds=tuple(sorted({run.seed for run in planned})),
+        heldout_windows=0,
+        heldout_clusters=0,
+        split_fingerprint="",
+        jobs=1,
+        threads=1,
+        device="unknown",
+        runs=planned,
+        by=who(),
+        versions={"lvmtui": __version__},
+        notes=tuple(notes),
+    )
     write_campaign(folder.campaign, campaign)
     return campaign
 
@@ -189,49 +219,6 @@ def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
             return folder, stamp
         except FileExistsError:
             now += 1
-
-
-def _campaign(
-    id_: str,
-    histories: Sequence[ImportedHistory],
-    models: Sequence[str],
-    planned: Sequence[PlannedRun],
-    arms: Mapping[str, ArmName],
-    trained_on: Path | None,
-) -> Campaign:
-    facts = {
-        arm: _arm_facts(label, [h for h in histories if h.label == label], trained_on) for label, arm in arms.items()
-    }
-    weights = sum(bool(history.weights) for history in histories)
-    notes = ["Histories of earlier runs. Their folders were read, not changed."]
-    if weights:
-        notes.append(
-            f"{weights} of {len(histories)} folders hold weights. They were not evaluated: that needs windows that "
-            "they were provably not trained on. Import them with --trained-on and train the other arm with "
-            "--baseline-runs, and they are judged on such windows."
-        )
-    return Campaign(
-        id=id_,
-        created=time.time(),
-        baseline=facts["baseline"],
-        expanded=facts["expanded"],
-        dim=max(history.dim for history in histories),
-        context=histories[0].context,
-        models=tuple(models),
-        size="full",
-        recipe="imported",
-        seeds=tuple(sorted({run.seed for run in planned})),
-        heldout_windows=0,
-        heldout_clusters=0,
-        split_fingerprint="",
-        jobs=1,
-        threads=1,
-        device="unknown",
-        runs=tuple(planned),
-        by=who(),
-        versions={"lvmtui": __version__},
-        notes=tuple(notes),
-    )
 
 
 def _arm_facts(label: str, histories: Sequence[ImportedHistory], trained_on: Path | None) -> ArmFacts:

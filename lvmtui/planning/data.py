@@ -46,9 +46,6 @@ class CampaignData:
     contexts: tuple[int, ...]
     """The shortest first."""
 
-    def split_for(self, options: Options, seed: int) -> Split:
-        return self.splits[options.seeds.index(seed) if len(self.splits) > 1 else 0]
-
     def facts(self, workspace: Workspace, *, cut: bool) -> dict[ArmName, ArmFacts]:
         """The arms as the plan shows them. `cut`: they are sizes of one file."""
         return {
@@ -80,18 +77,8 @@ def open_campaign_data(
 
 def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> CampaignData:
     """Each arm is a file, or what runs of an earlier campaign were trained on. Raises UserError."""
-    arms = open_arms(options, earlier, workspace, say)
-    say("checking the vectors")
-    for smaller, larger in pairwise(arms):
-        refuse_unfit(smaller, larger)
-    groups = group_arms(*arms, same=options.same)
-    _refuse_not_nested(arms, groups)
-    contexts = _contexts(options, earlier)
+    arms, groups, check, contexts = _checked(options, earlier, workspace, say)
     longest, cross = contexts[-1], options.cross_articles
-    check = check_arms(*arms, cross_articles=cross, groups=groups, context=longest)
-    if check.faults:
-        raise UserError(check.faults[0])
-    say("drawing the held-out windows")
     splits: tuple[Split, ...]
     notes: tuple[str, ...] = ()
     seed = options.split_seed
@@ -133,14 +120,38 @@ def _refuse_other_centre(options: Options, earlier: Earlier, split: Split) -> No
         raise UserError(f"--centre {options.centre}: the baseline runs were trained {how}; leave it out")
 
 
-def _contexts(options: Options, earlier: Earlier | None) -> tuple[int, ...]:
-    """The contexts that are trained, the shortest first. Raises UserError for others than the baseline runs have."""
-    if earlier is None:
-        return tuple(sorted(options.context)) or (USUAL_CONTEXT,)
-    own = earlier.spec.context
-    if options.context not in ((), (own,)):
-        raise UserError(f"--context: the baseline runs were trained with contexts of {own} vectors; leave it out")
-    return (own,)
+def _checked(
+    options: Options, earlier: Earlier | None, workspace: Workspace, say: Say
+) -> tuple[tuple[Arm, ...], Groups, DataCheck, tuple[int, ...]]:
+    """The arms, smallest first, what they have in common, what was found in them, and the contexts that are trained,
+    the shortest first. Raises UserError for arms that cannot be compared and for contexts that the baseline runs do not
+    have.
+
+    With three or more files each must contain the smaller ones: sizes that differ in more than size tell nothing about
+    size.
+    """
+    arms = open_arms(options, earlier, workspace, say)
+    say("checking the vectors")
+    for smaller, larger in pairwise(arms):
+        refuse_unfit(smaller, larger)
+    groups = group_arms(*arms, same=options.same)
+    for number, (smaller, larger) in enumerate(pairwise(arms)):
+        shared = float(np.isin(groups.of[number], groups.of[number + 1]).mean())
+        if len(arms) > 2 and shared < PART:
+            raise UserError(
+                f"--data: {larger.title} has only {shared:.0%} of the vectors of {smaller.title}; of several files "
+                "each must contain the smaller ones. Or name the largest alone and add --sizes"
+            )
+    contexts = (earlier.spec.context,) if earlier else tuple(sorted(options.context)) or (USUAL_CONTEXT,)
+    if earlier and options.context not in ((), contexts):
+        raise UserError(
+            f"--context: the baseline runs were trained with contexts of {contexts[0]} vectors; leave it out"
+        )
+    check = check_arms(*arms, cross_articles=options.cross_articles, groups=groups, context=contexts[-1])
+    if check.faults:
+        raise UserError(check.faults[0])
+    say("drawing the held-out windows")
+    return arms, groups, check, contexts
 
 
 def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[Arm, ...]:
@@ -172,30 +183,9 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
     return tuple(opened(name, file) for name, file in zip(arm_names(len(files)), files, strict=True))
 
 
-def _refuse_not_nested(arms: Sequence[Arm], groups: Groups) -> None:
-    """With three or more files each must contain the smaller ones: sizes that differ in more than size tell nothing
-    about size. Raises UserError."""
-    if len(arms) < 3:
-        return
-    for number, (smaller, larger) in enumerate(pairwise(arms)):
-        shared = float(np.isin(groups.of[number], groups.of[number + 1]).mean())
-        if shared < PART:
-            raise UserError(
-                f"--data: {larger.title} has only {shared:.0%} of the vectors of {smaller.title}; of several files "
-                "each must contain the smaller ones. Or name the largest alone and add --sizes"
-            )
-
-
 def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:
     """Sizes of one file. Raises UserError."""
-    (whole,) = open_arms(options, None, workspace, say)
-    say("checking the vectors")
-    groups = group_arms(whole, same=options.same)
-    contexts = _contexts(options, None)
-    check = check_arms(whole, cross_articles=options.cross_articles, groups=groups, context=contexts[-1])
-    if check.faults:
-        raise UserError(check.faults[0])
-    say("drawing the held-out windows")
+    (whole,), groups, check, contexts = _checked(options, None, workspace, say)
     sizes: tuple[int | None, ...] = ()
     there = 0
 

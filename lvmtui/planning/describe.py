@@ -18,7 +18,7 @@ from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.words import centre_words, population_words
+from lvmtui.verdict.words import centre_words, grouped, population_words
 
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
@@ -106,17 +106,13 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def _own_models(plan: Plan) -> list[str]:
     """A line for each of the user's own, with its parameters: those of each context, where they differ."""
-    counts: dict[str, list[str]] = {}
-    for model in plan.own.models.values():
-        counts.setdefault(f"{model.title}: {model.words}", []).append(f"{model.parameters:,}")
+    counts = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
     return [f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in counts.items()]
 
 
 def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
     """A line for each recipe, with the models it trains if there are others."""
-    recipes: dict[str, list[RunSpec]] = {}
-    for spec in trained:
-        recipes.setdefault(spec.recipe.name, []).append(spec)
+    recipes = grouped((spec.recipe.name, spec) for spec in trained)
     lines = []
     for name, specs in recipes.items():
         whose = ", ".join(dict.fromkeys(title_of(spec.model, campaign.titles) for spec in specs))

@@ -243,14 +243,13 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
         plan.own.write(workspace.root)
         write_document(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
-    except FileExistsError as error:
-        _remove(made)
-        raise UserError(f"{error.filename}: another campaign was planned in this second; try again") from None
-    except OSError as error:
-        _remove(made)
-        raise UserError(f"{error.filename or workspace.lvm}: cannot be written ({error.strerror})") from None
-    except BaseException:
-        _remove(made)
+    except BaseException as error:
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, FileExistsError):
+            raise UserError(f"{error.filename}: another campaign was planned in this second; try again") from None
+        if isinstance(error, OSError):
+            raise UserError(f"{error.filename or workspace.lvm}: cannot be written ({error.strerror})") from None
         raise
     return campaign
 
@@ -297,7 +296,9 @@ class _Layout:
 
     def _spec(self, options: Options, model: str, context: int, arm: ArmName, seed: int) -> RunSpec:
         earlier, extended, data, facts = self.earlier, self.extended, self.data, self.facts[arm]
-        split = data.split_for(options, seed)
+        fold = options.seeds.index(seed) + 1 if len(data.splits) > 1 else 0
+        split = data.splits[max(0, fold - 1)]
+        campaign = CampaignDir(Path("artifacts/lvm/campaigns", self.campaign_id))
         trained = earlier.recipe(model, seed) if earlier else None
         if extended:
             trained = extended.like(model, seed).recipe
@@ -323,7 +324,7 @@ class _Layout:
             context=context,
             recipe=recipe,
             data=facts.data,
-            split=f"artifacts/lvm/campaigns/{self.campaign_id}/{_split_folder(options, seed)}",
+            split=campaign.split_of(fold).as_posix(),
             split_fingerprint=split.facts.fingerprint,
             train_windows=own,
             validation_windows=len(split.arms[arm].validation),
@@ -335,8 +336,8 @@ class _Layout:
             deterministic=options.deterministic,
             centre=split.facts.centre.by if split.facts.centre else "",
         )
-        if weights:
-            return replace(spec, total_steps=weights.epochs, evaluate_every=1, imported=weights.imported)
+        if earlier and weights:
+            return replace(spec, total_steps=earlier.of(model, seed)[1].total_steps, evaluate_every=1, imported=weights)
         return spec
 
 
@@ -359,13 +360,6 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
     return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=recipe)
 
 
-def _split_folder(options: Options, seed: int) -> str:
-    """The folder of a seed's split in the campaign's; the names are those of `CampaignDir.split_of`."""
-    campaign = CampaignDir(Path())
-    own = len(options.seeds) > 1 and (options.folds or (options.sizes and options.subsets == "random"))
-    return campaign.split_of(options.seeds.index(seed) + 1 if own else 0).as_posix()
-
-
 def tests_for(device: str, say: Say) -> list[SelfTest]:
     """The self-tests of the GPUs that runs of this campaign may be given; made now for those that have none."""
     gpus = [gpu for gpu in devices() if gpu not in (CPU, APPLE)] if device.partition(":")[0] in ("auto", "cuda") else []
@@ -380,8 +374,3 @@ def shown_in(workspace: Workspace) -> Machine:
         if machine.shown:
             return machine
     return NOTHING_SHOWN
-
-
-def _remove(made: list[Path]) -> None:
-    for path in made:
-        shutil.rmtree(path, ignore_errors=True)

@@ -65,15 +65,8 @@ def read_campaign_file(path: Path) -> Given:
             raise unknown(f"{path}: key", key, KEYS)
         values[declared.name] = _beside(path, value) if declared.is_path else value
     if isinstance(values.get("models"), list):
-        values["models"] = [_file_beside(path, name) for name in values["models"]]
+        values["models"] = [_beside(path, name) if ".py:" in str(name) else name for name in values["models"]]
     return Given(values, path, own)
-
-
-def _file_beside(file: Path, model: Any) -> Any:
-    """`mixer.py:Mixer` as seen from the folder of the campaign file."""
-    if isinstance(model, str) and ".py:" in model:
-        return str(file.parent / Path(model).expanduser())
-    return model
 
 
 def _beside(file: Path, value: Any) -> Any:

@@ -32,6 +32,7 @@ from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import mean_of
 from lvmtui.verdict.table import Table
+from lvmtui.verdict.words import grouped
 
 VERSION = 1
 
@@ -233,11 +234,11 @@ def _by_model(state: CampaignState) -> list[RunView]:
 def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
     starts = [run.started for run in runs if run.started is not None]
     ends = [run.ended for run in runs if run.ended is not None]
-    missing: dict[tuple[str, str], list[int]] = {}
-    for run in runs:
-        if run.status != Phase.FINISHED.value:
-            why = run.status + (f" ({run.reason})" if run.reason else "")
-            missing.setdefault((f"{run.title} {run.label}", why), []).append(run.seed)
+    missing = grouped(
+        ((f"{run.title} {run.label}", run.status + (f" ({run.reason})" if run.reason else "")), run.seed)
+        for run in runs
+        if run.status != Phase.FINISHED.value
+    )
     several = len(state.campaign.seeds) > 1
     return Completion(
         started=min(starts, default=None),

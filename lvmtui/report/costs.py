@@ -63,7 +63,8 @@ def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedMod
         for row in table.rows
         if row.expanded.cosine is not None and not row.expanded.alarms
     ]
-    axes = [_axes(cosine, cost) for _, cosine, cost in usable]
+    # Lower is better; an unknown cost counts as infinite.
+    axes = [(-cosine, cost.parameters or math.inf, cost.latency_ms or math.inf) for _, cosine, cost in usable]
     complete = tuple(map(any, zip(*(_known(cost) for _, _, cost in usable), strict=True)))
     found = []
     for (row, cosine, cost), mine in zip(usable, axes, strict=True):
@@ -106,11 +107,6 @@ def cost_ratio(mine: PricedModel, other: PricedModel) -> str:
         joined = (" and " if ratio >= 1 else ", but only ") if words else "for "
         words += f"{joined}{ratio:.1f} times the latency"
     return words
-
-
-def _axes(cosine: float, cost: UseCost) -> tuple[float, float, float]:
-    """(-cosine, parameters, latency): lower is better; an unknown cost counts as infinite."""
-    return -cosine, cost.parameters or math.inf, cost.latency_ms or math.inf
 
 
 def _known(cost: UseCost) -> tuple[bool, bool]:

@@ -12,10 +12,11 @@ from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.health import Finding, of_all
+from lvmtui.verdict.health import of_all
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
+    grouped,
     interval_words,
     of_context,
     population_words,
@@ -67,7 +68,7 @@ def _interval(report: Report) -> list[Block]:
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
         f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
         f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
-        f"Covered: training noise, by {_numbers(seeds)} seeds per arm."
+        f"Covered: training noise, by {' to '.join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))} seeds per arm."
         if seeds and seeds[0] > 1
         else "Not covered: training noise. With one seed a verdict only leans.",
         "Not covered: other data sets, other recipes, other sizes of model.",
@@ -290,14 +291,8 @@ def _windows(report: Report) -> list[Block]:
     for comparison in report.comparisons:
         if comparison.windows is None:
             continue
-        kinds = (
-            ("best", comparison.windows.best),
-            ("worst", comparison.windows.worst),
-            ("gained most", comparison.windows.gained),
-            ("lost most", comparison.windows.lost),
-        )
-        for kind, windows in kinds:
-            for window in windows[:SHOWN_WINDOWS]:
+        for kind in ("best", "worst", "gained most", "lost most"):
+            for window in getattr(comparison.windows, kind.partition(" ")[0])[:SHOWN_WINDOWS]:
                 figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
                 where = f"{window.article}, window {window.place}"
                 rows.append((report.title_of(comparison.model), kind, where, *figures))
@@ -326,17 +321,17 @@ def _questions(report: Report) -> list[Block]:
 
 def _health(report: Report) -> list[Block]:
     """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
-    found: dict[tuple[bool, str, str, str], tuple[str, list[Finding]]] = {}
-    for run in report.runs:
-        for finding in run.findings:
-            key = (not finding.alarm, run.title, run.label, finding.kind)
-            found.setdefault(key, (run.name, []))[1].append(finding)
+    told = [(run, finding) for run in report.runs for finding in run.findings]
+    found = grouped(((not f.alarm, run.title, run.label, f.kind), (run.name, f)) for run, f in told)
     title = Heading("Health", 3)
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
     alarms_first = sorted(found.items(), key=lambda item: item[0][0])
-    said = (f"{'Note' if note else 'Alarm'}: {name} {of_all(same)}." for (note, *_), (name, same) in alarms_first)
+    said = (
+        f"{'Note' if note else 'Alarm'}: {same[0][0]} {of_all([finding for _, finding in same])}."
+        for (note, *_), same in alarms_first
+    )
     return [title, *bullets(said)]
 
 
@@ -367,7 +362,3 @@ def _curve(report: Report, model: str, arm: str) -> Text:
 def milliseconds(value: float | None) -> str:
     """`0.61 ms`."""
     return "–" if value is None else f"{value:.2f} ms"
-
-
-def _numbers(values: Sequence[int]) -> str:
-    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"

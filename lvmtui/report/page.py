@@ -16,7 +16,7 @@ from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, population_words, stratum_change
 
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
@@ -138,9 +138,7 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]
     if whole.ranked:
-        leaning = any(row.gains and not row.known_to_gain for row in whole.ranked)
-        none = " There is no medal for a lean." if leaning else ""
-        said.append(f"Ranks and medals go by the change, so the first need not be the best model.{none}")
+        said.append(whole.order)
     if whole.primary and whole.primary.chances:
         said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
     said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
@@ -150,13 +148,11 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
 def _doubts(report: Report) -> list[Block]:
     """What to know before believing the table: the caveats, then the reasons and notes of rows, each said once."""
     rows = report.table.rows
-    notes: dict[str, list[str]] = {}
-    for row in rows:
-        if row.verdict.reason:
-            notes.setdefault(f" ({row.verdict.words}): {row.verdict.reason}", []).append(row.title)
-        for note in row.notes:
-            notes.setdefault(f": {note}", []).append(row.title)
-    said = [f"{_whom(of, len(rows))}{note.rstrip('.')}." for note, of in notes.items()]
+    reason = {row.model: [f" ({row.verdict.words}): {row.verdict.reason}"] for row in rows if row.verdict.reason}
+    doubts = {row.model: [*reason.get(row.model, ()), *(f": {note}" for note in row.notes)] for row in rows}
+    notes = grouped((doubt, row.title) for row in rows for doubt in doubts[row.model])
+    every = len(rows) if len(rows) > 1 else None
+    said = [f"{'All' if len(of) == every else ', '.join(of)}{note.rstrip('.')}." for note, of in notes.items()]
     unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
     items = bullets([*unordered, *report.caveats, *_recipes(report), *said])
     return [Heading("What to doubt"), *items] if items else []
@@ -164,16 +160,9 @@ def _doubts(report: Report) -> list[Block]:
 
 def _recipes(report: Report) -> list[str]:
     """That models differ in how they were trained, if they do."""
-    models: dict[str, list[str]] = {}
-    for run in report.runs:
-        if run.recipe:
-            models.setdefault(run.recipe, []).append(run.title)
+    models = grouped((run.recipe, run.title) for run in report.runs if run.recipe)
     told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
     return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
-
-
-def _whom(titles: list[str], all_: int) -> str:
-    return "All" if all_ > 1 and len(titles) == all_ else ", ".join(titles)
 
 
 def _what_to_do(report: Report) -> list[Block]:

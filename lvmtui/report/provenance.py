@@ -10,6 +10,7 @@ from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets,
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.evidence import milliseconds
 from lvmtui.system.numbers import cosine, date, duration, plural
+from lvmtui.verdict.words import grouped
 
 DIGITS = 8
 """Digits of a checksum that are shown; report.json has all of them."""
@@ -67,9 +68,7 @@ def _data(report: Report) -> list[Block]:
 def _runs(report: Report) -> list[Block]:
     """One row per model and arm. Where seeds differ, their figures are separated by slashes, in the plan's order."""
     own = not report.imported
-    arms: dict[tuple[str, str], list[RunDetail]] = {}
-    for run in report.runs:
-        arms.setdefault((run.model, run.arm), []).append(run)
+    arms = grouped(((run.model, run.arm), run) for run in report.runs)
     columns = ["model", "arm", "status", "health", "best epoch", "validation", "held-out", "time", "steps"]
     columns += ["latency p50, p95", "started", "best model"] if own else []
     seeds = report.campaign_facts.seeds
@@ -145,10 +144,7 @@ def _files(report: Report) -> list[Text]:
 
 
 def _best_at_first(report: Report) -> list[Text]:
-    found: dict[str, list[str]] = {}
-    for run in report.runs:
-        if run.best_at_first and run.status == "finished":
-            found.setdefault(run.label, []).append(run.title)
+    found = grouped((run.label, run.title) for run in report.runs if run.best_at_first and run.status == "finished")
     return [
         f"{label}: {', '.join(dict.fromkeys(titles))} had the best score at the first evaluation and never improved on "
         "it; it may have been better still before."
@@ -202,19 +198,13 @@ def _plan(report: Report) -> list[Block]:
 
 def _checks(report: Report) -> list[Text]:
     """What was found of each condition of a fair comparison: first what is true of all models, then the rest."""
-    found: dict[str, list[str]] = {}
-    for comparison in report.comparisons:
-        if row := report.table.row(comparison.model):
-            for check in comparison.checks:
-                found.setdefault(check.words, []).append(row.title)
-    every = [words for words, titles in found.items() if len(titles) == len(report.comparisons)]
-    groups: dict[str, list[str]] = {", ".join(titles): [] for titles in found.values()}
-    for words, titles in found.items():
-        if words not in every:
-            groups[", ".join(titles)].append(words)
-    whole = "all models" if len(report.comparisons) > 1 else next(iter(groups), "")
-    said = {whole: every} | {titles: words for titles, words in groups.items() if words}
-    return [f"Fair comparison, checked for {titles}: {'; '.join(words)}." for titles, words in said.items() if words]
+    count = len(report.comparisons)
+    found = grouped((check.words, report.title_of(of.model)) for of in report.comparisons for check in of.checks)
+    shared_first = sorted(found.items(), key=lambda one: len(one[1]) < count)
+    said = grouped(
+        ("all models" if len(titles) == count > 1 else ", ".join(titles), words) for words, titles in shared_first
+    )
+    return [f"Fair comparison, checked for {titles}: {'; '.join(words)}." for titles, words in said.items()]
 
 
 def _origins(report: Report) -> list[Block]:
@@ -236,10 +226,7 @@ def _origins(report: Report) -> list[Block]:
 def _same(report: Report, fact: Callable[[RunDetail], str], by: str = "name") -> list[tuple[str, str]]:
     """(fact, the runs that have it), so that equal facts are said once; empty facts are left out. `by`: how runs are
     named, `title` where all runs of a model have the same."""
-    groups: dict[str, list[RunDetail]] = {}
-    for run in report.runs:
-        if words := fact(run):
-            groups.setdefault(words, []).append(run)
+    groups = grouped((words, run) for run in report.runs if (words := fact(run)))
     return [
         (words, "all runs" if len(of) == len(report.runs) else ", ".join(dict.fromkeys(getattr(run, by) for run in of)))
         for words, of in groups.items()

@@ -6,6 +6,7 @@ What lies beyond the largest size is called an extrapolation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 
 from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
 from lvmtui.formats.results import Interval
@@ -82,17 +83,12 @@ def _enough(curve: LearningCurve) -> str:
 def _best(curve: LearningCurve) -> str:
     if not curve.best:
         return "Unknown: fewer than two models have the same sizes and seeds."
-    stretches: list[tuple[str, list[str], bool]] = []
-    for lead in curve.best:
-        if stretches and stretches[-1][0] == lead.model:
-            stretches[-1] = (lead.model, [*stretches[-1][1], lead.label], stretches[-1][2] and lead.clear)
-        else:
-            stretches.append((lead.model, [lead.label], lead.clear))
-    words = [
-        f"{curve.title(model)} at {labels[0] if len(labels) == 1 else f'{labels[0]} to {labels[-1]}'}"
-        + ("" if clear else " (its lead is not clear of zero)")
-        for model, labels, clear in stretches
-    ]
+    words = []
+    for model, leads in groupby(curve.best, key=lambda lead: lead.model):
+        first, *others = stretch = list(leads)
+        where = f"{first.label} to {others[-1].label}" if others else first.label
+        doubt = "" if all(lead.clear for lead in stretch) else " (its lead is not clear of zero)"
+        words.append(f"{curve.title(model)} at {where}{doubt}")
     crossings = [
         f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {count(c.windows)} training windows "
         f"({count(c.low)} to {count(c.high)})"

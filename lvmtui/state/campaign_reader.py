@@ -115,19 +115,14 @@ class CampaignReader:
     def refresh(self) -> CampaignState:
         """Read what is new in all run folders. Raises UserError if `campaign.json` cannot be read."""
         self._pulse.refresh()
-        return CampaignState(
-            self.folder,
-            self.campaign,
-            read_campaign_intent(self.folder.intent),
-            tuple(self.view(planned) for planned in self.campaign.runs),
-            self.silence,
-            self.trouble,
-        )
+        return self.state_of(tuple(self.view(planned) for planned in self.campaign.runs))
 
-    @property
-    def trouble(self) -> str:
-        """What the supervisor cannot do for the campaign now, in words; empty: nothing, or nobody supervises."""
-        return pulse.troubles.get(self.campaign.id, "") if (pulse := self._fresh_pulse) else ""
+    def state_of(self, runs: tuple[RunView, ...]) -> CampaignState:
+        """The campaign with these views of its runs."""
+        intent, pulse = read_campaign_intent(self.folder.intent), self._fresh_pulse
+        silence = silence_of(self._pulse.pulse, self.campaign.id, time.time())
+        trouble = pulse.troubles.get(self.campaign.id, "") if pulse else ""
+        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble)
 
     @property
     def _fresh_pulse(self) -> Pulse | None:
@@ -135,24 +130,19 @@ class CampaignReader:
         pulse = self._pulse.pulse
         return pulse if pulse is not None and abs(time.time() - pulse.time) <= STALE else None
 
-    def _stalled(self, run: str) -> bool:
-        pulse = self._fresh_pulse
-        return pulse is not None and run in pulse.stalled
-
-    @property
-    def silence(self) -> str:
-        """Why the engine that runs the runs tells nothing; empty: it does."""
-        return silence_of(self._pulse.pulse, self.campaign.id, time.time())
-
     def view(self, planned: PlannedRun) -> RunView:
         """One run, read now."""
         reader = self._runs[planned.run]
         state = reader.refresh()
         if state is None:
             return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
-        if self._is_job(planned.run, state):
-            return self._view_of_job(planned, reader, state)
-        life = life_of(state, self._stalled(planned.run), partial(self._owners.works_in, reader.folder))
+        name, pulse, fresh, attempt = planned.run, self._pulse.pulse, self._fresh_pulse, newest_attempt(state)
+        stalled = fresh is not None and name in fresh.stalled
+        job = pulse.jobs.get(name) if pulse else None
+        if job is not None or (attempt is not None and attempt.process.is_job):  # a cluster runs it
+            life, told = life_of_job(state, name, self.campaign.engine, pulse, time.time(), stalled)
+            return RunView(planned, reader.folder, state, status_of(state, life, told), job=job)
+        life = life_of(state, stalled, partial(self._owners.works_in, reader.folder))
         if life is Life.NONE and state.trainer.ending is None:
             state = reader.refresh() or state  # it may have logged its end and left since its log was read
         return RunView(planned, reader.folder, state, status_of(state, life))
@@ -161,20 +151,6 @@ class CampaignReader:
         """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""
         self._pulse.refresh()
         return self._pulse.moved
-
-    def _is_job(self, run: str, state: RunState) -> bool:
-        """True if a cluster runs it, as far as anybody knows."""
-        attempt = newest_attempt(state)
-        pulse = self._pulse.pulse
-        return (attempt is not None and attempt.process.is_job) or (pulse is not None and run in pulse.jobs)
-
-    def _view_of_job(self, planned: PlannedRun, reader: RunReader, state: RunState) -> RunView:
-        pulse = self._pulse.pulse
-        life, told = life_of_job(
-            state, planned.run, self.campaign.engine, pulse, time.time(), self._stalled(planned.run)
-        )
-        job = pulse.jobs.get(planned.run) if pulse else None
-        return RunView(planned, reader.folder, state, status_of(state, life, told), job=job)
 
 
 def newest_campaign(workspace: Workspace) -> CampaignDir:

@@ -27,11 +27,8 @@ def stands_still(progress: Progress | None, seconds: float) -> bool:
     evaluations and checkpoints explain. The supervisor asks, since it watches all the time; others read its pulse."""
     if progress is None:
         return False
-    step, others = (
-        progress.recent_step_seconds or UNKNOWN_STEP,
-        (progress.evaluation_seconds, progress.checkpoint_seconds),
-    )
-    return seconds > max(LEAST_STALL, 30 * step, *(3 * other for other in others))
+    step, others = progress.recent_step_seconds, max(progress.evaluation_seconds, progress.checkpoint_seconds)
+    return seconds > max(LEAST_STALL, 30 * (step or UNKNOWN_STEP), 3 * others)
 
 
 def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:

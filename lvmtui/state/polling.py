@@ -6,8 +6,8 @@ those, each look checks the next `AT_ONCE` run folders in turn; with fewer runs 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
@@ -41,7 +41,9 @@ class Polling:
             self._newest = newest
             changed |= {str(folder.campaign) for folder in newest}
         if self._moved(workspace.models):
-            self._runs = [RunDir(path) for path in _folders(workspace.models)]
+            self._runs = []
+            with suppress(OSError):
+                self._runs = [RunDir(path) for path in workspace.models.iterdir() if not path.name.startswith(".")]
             changed.add(str(workspace.models / "run"))
         changed |= {str(path) for path in self._few() if self._moved(path)}
         self._pulse.refresh()
@@ -67,11 +69,3 @@ class Polling:
             return False
         self._seen[path] = now
         return True
-
-
-def _folders(parent: Path) -> Iterator[Path]:
-    try:
-        with os.scandir(parent) as entries:
-            yield from (Path(entry.path) for entry in entries if not entry.name.startswith("."))
-    except OSError:
-        return

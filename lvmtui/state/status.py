@@ -234,7 +234,7 @@ def _final_failure(run: RunState, failed: Failed) -> Status | None:
             return None
 
 
-IN_THE_PLAN = "of the campaign's plan, which a retry runs again"
+IN_THE_PLAN = "of the plan, which a retry runs again"
 """In the reason of a failure: said of the line that failed."""
 
 

@@ -8,6 +8,7 @@ and how it ended.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -20,6 +21,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.started_with import StartedWith
 from lvmtui.supervisor import engines
 from lvmtui.system.errors import unknown
+from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import Identity
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import unmarked_environment
@@ -219,6 +221,11 @@ def environment_of(place: Place) -> dict[str, str]:
     """The environment for a run's trainer or job, before the marks of the run are added."""
     ours = unmarked_environment(os.environ)
     return place.started_with.environment(ours) if place.started_with else ours
+
+
+def trainer_of(place: Place) -> tuple[str, ...]:
+    """The command of a trainer, before its folder, on the campaign's Python."""
+    return our_command("trainers", python=place.started_with.python if place.started_with else sys.executable)
 
 
 def mark_of(folder: RunDir) -> str:

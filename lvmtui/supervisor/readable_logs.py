@@ -177,9 +177,7 @@ class ReadableLogs:
                 log_of_arm.add(lines[label])
                 log_of_arm.forget()
             log_of_arm.flush()
-        if told := endings + self._early.news(states):
-            self.monitor.add(told)
-        self.monitor.flush()
+        self.monitor.add(endings + self._early.news(states))
 
     def note(self, text: str, when: float, *, once: bool = False) -> None:
         """Write a line to the monitor log. `when`: seconds since 1970."""

@@ -313,13 +313,11 @@ class LvmApp(Talks, inherit_bindings=False):
     def action_campaigns(self) -> None:
         from lvmtui.ui.screens.campaigns import Campaigns
 
-        def picked(campaign: str | None) -> None:
-            if campaign:
-                self.open_campaign(campaign)
-
         if self.workspace.campaign_dirs():
             shown = self.snapshot.state.campaign.id if self.snapshot else ""
-            self.push_screen(Campaigns(self.workspace, shown), picked)
+            self.push_screen(
+                Campaigns(self.workspace, shown), lambda picked: self.open_campaign(picked) if picked else None
+            )
         else:
             self.say("no campaign here yet")
 
@@ -351,11 +349,7 @@ class LvmApp(Talks, inherit_bindings=False):
             self.say("nothing is exported from here; 'lvmtui report' writes the report")
         elif self.snapshot is not None:
             dialog = Export(self.workspace, self.snapshot.state.campaign, read_only=self.read_only)
-            self.push_screen(dialog, self._exported)
-
-    def _exported(self, words: str | None) -> None:
-        if words:
-            self.say(words)
+            self.push_screen(dialog, lambda words: self.say(words) if words else None)
 
     async def action_back(self) -> None:
         """Close what is on top; the board stays."""

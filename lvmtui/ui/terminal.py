@@ -13,7 +13,6 @@ import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
 from typing import Any
 
 from textual.app import App
@@ -88,12 +87,9 @@ class Departure:
     def watch(self) -> None:
         """Handle the signals, and wait in a thread for the terminal to go away."""
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, lambda number, frame: self._go(number))
         if sys.__stdin__ is not None and sys.__stdin__.isatty():
             threading.Thread(target=self._wait_for_hangup, args=(sys.__stdin__.fileno(),), daemon=True).start()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._go(number)
 
     def _wait_for_hangup(self, descriptor: int) -> None:
         """SIGHUP may be ignored (nohup), and then reads from a lost terminal return at once, again and again."""

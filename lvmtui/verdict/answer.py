@@ -15,11 +15,9 @@ from collections.abc import Sequence
 
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
-from lvmtui.verdict.table import Average, Row, Table
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words, listed, population_words, scarcity, the_trivial
+from lvmtui.verdict.table import Average, Row, Table, named
+from lvmtui.verdict.words import DOWN, UP, Word, interval_words, population_words, scarcity, the_trivial
 
-NAMED = 3
-"""At most this many models are named; more are only counted."""
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -60,8 +58,8 @@ def headline(table: Table) -> str:
     said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
     against = [
-        f"hits fell for {_named([row for row, _ in fallen])}" if fallen else "",
-        f"sources disagree for {_named(apart)}" if apart else "",
+        f"hits fell for {named([row for row, _ in fallen])}" if fallen else "",
+        f"sources disagree for {named(apart)}" if apart else "",
     ]
     words = beaten + "; ".join([", ".join(said), *filter(None, against)])
     if not table.with_word(Word.PROVISIONAL):
@@ -194,19 +192,16 @@ def _counts(table: Table, without: Sequence[Word] = ()) -> str:
     """`3 improved, 1 is too close to call alone`: the models compared, each by its own interval, `without` some."""
     ranked = [row for row in table.ranked if row.verdict.word not in without]
     groups = (
-        ((Word.IMPROVED,), "improved", "improved"),
-        ((Word.LEANS_UP,), "leans up", "lean up"),
-        ((Word.REGRESSED,), "regressed", "regressed"),
-        ((Word.LEANS_DOWN,), "leans down", "lean down"),
-        ((Word.NEGLIGIBLE,), "changed by a negligible amount", "changed by a negligible amount"),
-        ((Word.TOO_CLOSE,), "is too close to call alone", "are too close to call alone"),
-        ((Word.NO_VERDICT,), "has no verdict", "have no verdict"),
+        (Word.IMPROVED, "improved", "improved"),
+        (Word.LEANS_UP, "leans up", "lean up"),
+        (Word.REGRESSED, "regressed", "regressed"),
+        (Word.LEANS_DOWN, "leans down", "lean down"),
+        (Word.NEGLIGIBLE, "changed by a negligible amount", "changed by a negligible amount"),
+        (Word.TOO_CLOSE, "is too close to call alone", "are too close to call alone"),
+        (Word.NO_VERDICT, "has no verdict", "have no verdict"),
     )
-    said = []
-    for words, one, several in groups:
-        count = sum(row.verdict.word in words for row in ranked)
-        if count:
-            said.append((count, one if count == 1 else several))
+    counts = ((sum(row.verdict.word is word for row in ranked), one, several) for word, one, several in groups)
+    said = [(count, one if count == 1 else several) for count, one, several in counts if count]
     if len(said) == 1 and not without:
         count, verb = said[0]
         return f"{'both' if count == 2 else f'all {count}'} {verb}" if count > 1 else f"it {verb}"
@@ -219,15 +214,13 @@ def _left_out(table: Table) -> str:
     cancelled = [row for row in table.rows if row.cancelled]
     unfair = [row for row in table.with_word(Word.NOT_COMPARABLE) if not row.cancelled]
     histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
-    said = []
-    if waiting:
-        said.append(f"{_named(waiting)} {_agree(waiting, 'is', 'are')} not finished")
-    if cancelled:
-        said.append(f"{_named(cancelled)} {_agree(cancelled, 'was', 'were')} cancelled")
-    if unfair:
-        said.append(f"{_named(unfair)} cannot be compared")
-    if histories:
-        said.append(f"{_named(histories)} {_agree(histories, 'has', 'have')} only a point estimate")
+    groups: tuple[tuple[Sequence[Row], str, str], ...] = (
+        (waiting, "is not finished", "are not finished"),
+        (cancelled, "was cancelled", "were cancelled"),
+        (unfair, "cannot be compared", "cannot be compared"),
+        (histories, "has only a point estimate", "have only a point estimate"),
+    )
+    said = [f"{named(rows)} {_agree(rows, one, several)}" for rows, one, several in groups if rows]
     return f"Left out: {'; '.join(said)}." if said else ""
 
 
@@ -262,7 +255,7 @@ def _retrieval(table: Table) -> str:
     beside = "" if len(fallen) == 1 else f"{worst_row.title}: "
     find = _agree(rows, "finds", "find")
     agrees = all(row.verdict.word in DOWN for row in rows)
-    lead = f"{_named(rows)} also {find}" if agrees else f"But {_named(rows)} {find}"
+    lead = f"{named(rows)} also {find}" if agrees else f"But {named(rows)} {find}"
     return f"{lead} the true next vector less often ({beside}{figure_words(worst)})."
 
 
@@ -276,7 +269,7 @@ def _sources(table: Table) -> str:
     if "hardly" in first.disagreement and all("hardly" in row.disagreement for row in rows):
         return f"Check the data: {first.disagreement}."
     whose = f"for {first.title} " if len(rows) > 1 else ""
-    return f"The sources of held-out articles disagree for {_named(rows)}: {whose}{first.disagreement}."
+    return f"The sources of held-out articles disagree for {named(rows)}: {whose}{first.disagreement}."
 
 
 # Histories -----------------------------------------------------------------------------------------------------------
@@ -300,11 +293,6 @@ def _histories(table: Table) -> str:
 
 
 # Words ---------------------------------------------------------------------------------------------------------------
-
-
-def _named(rows: Sequence[Row]) -> str:
-    """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`, `4 models`."""
-    return listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
 
 
 def _agree(rows: Sequence[Row], one: str, several: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.system.numbers import plural
-from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import centre_words
+from lvmtui.verdict.table import Row, Table, named
+from lvmtui.verdict.words import centre_words, grouped
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
@@ -36,11 +36,8 @@ def caveats(table: Table) -> tuple[str, ...]:
 
 def _remedies(table: Table) -> list[str]:
     """What would allow a verdict where there is none."""
-    found: dict[str, list[Row]] = {}
-    for row in table.rows:
-        if row.verdict.remedy:
-            found.setdefault(row.verdict.remedy, []).append(row)
-    return [f"To judge {_listed(rows)}: {remedy}." for remedy, rows in found.items()]
+    found = grouped((row.verdict.remedy, row) for row in table.rows if row.verdict.remedy)
+    return [f"To judge {named(rows)}: {remedy}." for remedy, rows in found.items()]
 
 
 def _ids(table: Table) -> str:
@@ -107,12 +104,7 @@ def _few(ranked: Sequence[Row]) -> list[str]:
     if apart:
         least = min(row.estimate.df for row in apart if row.estimate)
         said.append(
-            f"The seeds of {_listed(apart)} differ much, and there are few of them: the intervals are wide for that "
+            f"The seeds of {named(apart)} differ much, and there are few of them: the intervals are wide for that "
             f"reason (from {least:.1f} degrees of freedom); more seeds would narrow them."
         )
     return said
-
-
-def _listed(rows: Sequence[Row]) -> str:
-    """Their titles; more than four are counted."""
-    return ", ".join(row.title for row in rows) if len(rows) <= 4 else f"{len(rows)} models"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import TypeVar
 
 from lvmtui.estimate.stopping import without_better
 from lvmtui.formats.campaign import Campaign
@@ -21,8 +20,8 @@ from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
+from lvmtui.verdict.words import V, grouped
 
-V = TypeVar("V")
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
@@ -83,9 +82,8 @@ def for_seed(checks: tuple[Check, ...], seed: int) -> tuple[Check, ...]:
 def check_code(sides: Sequence[ComparedRun]) -> Check:
     """Were all runs of the model, of both arms, every seed and every attempt, trained by the same code, and are they
     of the same size? Runs of other programs are left out, and so are runs that did not record their code."""
-    ours = [side for side in sides if not side.state.spec.imported]
-    codes = _by_value((side, start.code) for side in ours for start in side.starts)
-    parameters = _by_value((side, start.parameters) for side in ours for start in side.starts)
+    codes = _by_value((side, start.code) for side in sides for start in side.starts)
+    parameters = _by_value((side, start.parameters) for side in sides for start in side.starts)
     if len(parameters) > 1:
         found = ", ".join(f"{', '.join(names)} {count:,}" for count, names in parameters.items())
         return Check("same model", False, f"the runs have different numbers of parameters: {found}")
@@ -103,11 +101,10 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
 
 def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
     """Libraries whose versions differ between runs or attempts; figures may differ by rounding."""
-    ours = [side for side in sides if not side.state.spec.imported]
-    libraries = dict.fromkeys(name for side in ours for start in side.starts for name in start.versions)
+    libraries = dict.fromkeys(name for side in sides for start in side.starts for name in start.versions)
     notes = []
     for library in libraries:
-        found = dict.fromkeys(start.versions.get(library, "unknown") for side in ours for start in side.starts)
+        found = _by_value((side, start.versions.get(library, "unknown")) for side in sides for start in side.starts)
         if len(found) > 1:
             versions = " and ".join(sanitise(version, 40) for version in found)
             notes.append(f"the runs used different versions of {sanitise(library, 40)}: {versions}")
@@ -115,13 +112,10 @@ def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
 
 
 def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
-    """The runs that have each value, by label and seed; what is not known (empty, 0) is left out."""
-    found: dict[V, list[str]] = {}
-    for side, value in values:
-        name = f"{side.label} seed {side.state.spec.seed}"
-        if value and name not in found.setdefault(value, []):
-            found[value].append(name)
-    return found
+    """The runs that have each value, by label and seed; without imported runs, and what is not known (empty, 0)."""
+    known = ((side, value) for side, value in values if value and not side.state.spec.imported)
+    found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in known)
+    return {value: list(dict.fromkeys(names)) for value, names in found.items()}
 
 
 def settled(state: RunState) -> bool:
@@ -257,7 +251,7 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
             for s in (baseline, expanded)
             if s.trainer.finished and s.trainer.finished.stopped_early
         ]
-        return Check(name, True, f"both were given {steps[0]:,} {_updates(baseline)}{''.join(early)}")
+        return Check(name, True, f"both were given {_given(baseline)}{''.join(early)}")
     rising = [state for state in (baseline, expanded) if not settled(state)]
     if not rising:
         return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
@@ -277,13 +271,9 @@ def _early_end(state: RunState) -> str:
 
 
 def _given(state: RunState) -> str:
-    """The training it was given."""
-    return f"{state.spec.total_steps:,} {_updates(state)}"
-
-
-def _updates(state: RunState) -> str:
-    """What its steps are; of another program often epochs only are counted."""
-    return "epochs (updates not known)" if state.spec.unit == "epoch" else "updates"
+    """The training it was given; of another program perhaps epochs only are counted."""
+    unit = "epochs (updates not known)" if state.spec.unit == "epoch" else "updates"
+    return f"{state.spec.total_steps:,} {unit}"
 
 
 def _rise(state: RunState) -> str:

@@ -20,9 +20,8 @@ from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.formats.trainer_log import Started, decode_event
+from lvmtui.formats.trainer_log import Started, events_in
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
-from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import unknown
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.numbers import plural
@@ -179,7 +178,7 @@ def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     return scores, ComparedRun(
         state=view.state,
-        starts=_starts(view.folder.events),
+        starts=tuple(e for e in events_in(view.folder.events) if isinstance(e, Started)),
         scores_version=scores.version if scores else None,
         scores_fingerprint=scores.fingerprint if scores else "",
         fault=fault,
@@ -203,12 +202,6 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
     if wrong:
         return None, f"{wrong:,} of {len(scores.window):,} held-out cosines are not finite"
     return scores, ""
-
-
-def _starts(events: Path) -> tuple[Started, ...]:
-    """How each attempt of the run began, the oldest first."""
-    happened, _ = LogCursor(events, decode_event).read()
-    return tuple(event for event in happened if isinstance(event, Started))
 
 
 def trivial_scores(

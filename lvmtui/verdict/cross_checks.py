@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import fmean
 
 from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval, Stratum
-from lvmtui.system.numbers import cosine, percent, plural, signed
+from lvmtui.system.numbers import cosine, percent, signed
 from lvmtui.system.student import t_quantile
 from lvmtui.verdict.average import satterthwaite
 from lvmtui.verdict.table import SEED_NOISE, ArmCell, Row, Table
@@ -55,45 +53,6 @@ def figure_words(figure: Retrieval) -> str:
     told = f" {cosine_interval(figure.change, 3)}" if figure.change.interval() else ""
     values = f"{cosine(figure.baseline, 3)} to {cosine(figure.expanded, 3)}"
     return f"{TITLES.get(figure.name, figure.name)} {values}, {signed(figure.change.value, 3)}{told}"
-
-
-def trivial_words(figure: Retrieval) -> str:
-    """`copy-last has .143`; empty where it is not known."""
-    return f"{the_trivial(figure.against)} has {cosine(figure.trivial, 3)}" if figure.against else ""
-
-
-@dataclass(frozen=True)
-class Hits:
-    """A retrieval figure over all models that were compared."""
-
-    name: str
-    baseline: float
-    """Mean over models."""
-    expanded: float
-    rose: int
-    """Models in which it rose clear of zero."""
-    fell: int
-    models: int
-
-    @property
-    def words(self) -> str:
-        """`hit@1 fell for 2 of 5 models (on average from .123 to .116)`."""
-        found = [f"{verb} for {n}" for verb, n in (("rose", self.rose), ("fell", self.fell)) if n]
-        moved = f"{' and '.join(found) or 'did not clearly move for any'} of {plural(self.models, 'model')}"
-        mean = "from" if self.models == 1 else "on average from"
-        return f"{TITLES[self.name]} {moved} ({mean} {cosine(self.baseline, 3)} to {cosine(self.expanded, 3)})"
-
-
-def hits_of(table: Table) -> tuple[Hits, ...]:
-    """hit@1, hit@10 and MRR over the ranked models; empty where none has intervals for them."""
-    found = []
-    for name in ("hit_1", "hit_10", "mrr"):
-        known = [(row, figure) for row in table.ranked for figure in row.retrieval if figure.name == name]
-        if known:
-            means = fmean(f.baseline for _, f in known), fmean(f.expanded for _, f in known)
-            rose, fell = sum(name in row.rose for row, _ in known), sum(name in row.fell for row, _ in known)
-            found.append(Hits(name, *means, rose, fell, len(known)))
-    return tuple(found)
 
 
 def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:

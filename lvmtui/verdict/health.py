@@ -108,17 +108,17 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     total = max(1, run.spec.total_steps)
     over = trainer.finished is not None or evaluations[-1].step >= total
     late = over or evaluations[-1].step >= EARLY * total
-    if trivial is not None and trivial.arm != run.spec.arm:
+    judged = _on_heldout(run, trivial)
+    if run.spec.foreign or (trivial is not None and trivial.arm != run.spec.arm):
         trivial = None
-    beside = None if run.spec.foreign else trivial
-    if found := _collapsed(evaluations, beside, late):
+    if found := _collapsed(evaluations, trivial, late):
         return (found,)
-    failed = _failed_to_learn(run, evaluations, trivial) if over else None
+    failed = _failed_to_learn(evaluations, trivial, judged) if over else None
     findings = (
         failed,
         _overfitting(evaluations),
-        _echoing(evaluations[-1], beside),
-        _no_better(run, evaluations, trivial) if late and not failed else None,
+        _echoing(evaluations[-1], trivial),
+        _no_better(evaluations, trivial, judged) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
@@ -199,18 +199,15 @@ def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | Non
 
 
 def _failed_to_learn(
-    run: RunState, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None
+    evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, judged: Judged | None
 ) -> Finding | None:
     """Its best weights, which are kept, are below the mean of the context on validation; or it ended there, and not
     because it overfitted. Of another program's run: on the held-out windows."""
-    if run.spec.foreign:
-        judged = _on_heldout(run, trivial)
+    if trivial is None:
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
             return None
         words = f"failed to learn: held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)}"
         return Finding("failed_to_learn", True, words, on_heldout=True)
-    if trivial is None:
-        return None
     last, best = evaluations[-1], peak(evaluations)
     assert best is not None
     bar = trivial.validation_mean - BELOW
@@ -225,12 +222,15 @@ def _failed_to_learn(
     return Finding("failed_to_learn", True, words)
 
 
-def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> tuple[float, dict[str, float]] | None:
-    """A run's held-out cosine, and those of the trivial baselines on the same windows (plain means)."""
+Judged = tuple[float, dict[str, float]]
+"""A run's held-out cosine, and those of the trivial baselines on the same windows, by name (plain means)."""
+
+
+def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> Judged | None:
     finished = run.trainer.finished
-    if trivial is None or not trivial.scores or trivial.fingerprint != run.spec.split_fingerprint:
+    if trivial is None or (trivial.arm, trivial.fingerprint) != (run.spec.arm, run.spec.split_fingerprint):
         return None
-    if finished is None or not finished.heldout.windows:
+    if finished is None or not finished.heldout.windows or not trivial.scores:
         return None
     return finished.heldout.cosine, {name: score.cosine for name, score in trivial.scores.items()}
 
@@ -272,15 +272,17 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
     return Finding("echoing", False, words, "echoes last vector")
 
 
-def _no_better(run: RunState, evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None) -> Finding | None:
+def _no_better(
+    evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, judged: Judged | None
+) -> Finding | None:
     """A trivial baseline predicts as well."""
-    if judged := _on_heldout(run, trivial):
+    if judged:
         reached, scores = judged
         name, bar = max(scores.items(), key=lambda item: item[1])
         if reached > bar:
             return None
         of, means = f"{the_trivial(name)} on the held-out windows", " (plain means)"
-    elif trivial is None or run.spec.foreign:
+    elif trivial is None:
         return None
     else:
         name, best = "mean", peak(evaluations)

@@ -240,14 +240,13 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
         return row.verdict.word not in (Word.NOT_COMPARABLE, Word.PROVISIONAL)
 
     above = sorted((row for row in rows if ranks(row)), key=_key)
-    waiting = [row for row in rows if not ranks(row) and row.verdict.word is Word.PROVISIONAL]
-    below = [row for row in rows if not ranks(row) and row.verdict.word is not Word.PROVISIONAL]
+    below = sorted((row for row in rows if not ranks(row)), key=lambda row: row.verdict.word is not Word.PROVISIONAL)
     among_known = iter(_places([row for row in above if row.known_to_gain]))
     placed = [
         replace(row, rank=place, medal=MEDALS.get(next(among_known), "") if row.known_to_gain else "")
         for row, place in zip(above, _places(above), strict=True)
     ]
-    return placed + waiting + below
+    return placed + below
 
 
 def _places(rows: Sequence[Row]) -> list[int]:

@@ -21,7 +21,8 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
+from lvmtui.verdict.comparison import complete_pairs
+from lvmtui.verdict.health import Finding, cosine_of, finite, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, verdict
 
@@ -49,7 +50,8 @@ def draft_row(
 ) -> Row:
     """The row's figures. A row with an estimate gets its verdict later, with the other models; else it is final."""
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
-    history = any(_only_history(view) for arm in ARMS for view in _views(state, model, arm))
+    views = [view for arm in ARMS for view in _views(state, model, arm)]
+    history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
     estimate, change, early, notes = None, None, None, []
     word = Verdict(Word.NO_VERDICT)
     if history:
@@ -60,9 +62,7 @@ def draft_row(
             early = _early(state, model, trivial)
             change = early.percent if early else None
             notes.append(SO_FAR if early else TOO_EARLY)
-    elif unfair := [check.words for check in comparison.failed] + _unfit(
-        state, [name for pair in comparison.pairs for name in (pair.baseline_run, pair.expanded_run)], health
-    ):
+    elif unfair := [check.words for check in comparison.failed] + _unfit(state, model, health):
         remedies = {check.remedy for check in comparison.failed}
         remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
         word = verdict(comparison.change, seeds=len(comparison.pairs), unfair=unfair, remedy=remedy)
@@ -91,7 +91,7 @@ def draft_row(
         early=early,
         retrieval=judged.retrieval if judged else (),
         unweighted=judged.unweighted if judged else None,
-        cancelled=word.word is Word.NOT_COMPARABLE and comparison is None and _cancelled(state, model),
+        cancelled=word.word is Word.NOT_COMPARABLE and comparison is None and cancelled,
     )
 
 
@@ -233,10 +233,6 @@ def _may_finish(*views: RunView | None) -> bool:
     )
 
 
-def _cancelled(state: CampaignState, model: str) -> bool:
-    return any(view.status.phase is Phase.CANCELLED for arm in ARMS for view in _views(state, model, arm))
-
-
 def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
     label = _label(state, arm)
     if view is None or view.state is None:
@@ -245,14 +241,11 @@ def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
     return f"{label} {view.status.phase.value}" + (f": {reason}" if reason else "")
 
 
-def _unfit(state: CampaignState, runs: Iterable[str], health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
+def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
-    arms = {view.planned.run: view.planned.arm for view in state.runs}
-    found: dict[tuple[ArmName, str], list[Finding]] = {}
-    for arm, finding in ((arms[run], finding) for run in runs for finding in health.get(run, ())):
-        if finding.kind in UNFIT:
-            found.setdefault((arm, finding.kind), []).append(finding)
-    return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
+    views = [view for _, *pair in complete_pairs(state, model) for view in pair]
+    found = [(view.planned, f) for view in views for f in health.get(view.planned.run, ()) if f.kind in UNFIT]
+    return list(dict.fromkeys(f"{_label(state, planned.arm)} {f.words}" for planned, f in found))
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------
@@ -288,7 +281,7 @@ def _history_verdict(
     if not views or not all(view.status.over for view in views):
         return _waiting_verdict(state, model), None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
-    if own and (unfit := _unfit(state, [view.planned.run for view in views], health)):
+    if own and (unfit := _unfit(state, model, health)):
         return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfit)), None
     baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
     missing = [_label(state, arm) for arm, known in zip(ARMS, (baseline, expanded), strict=True) if known is None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lvmtui.formats.data_facts import Centring, ForwardScores
@@ -15,6 +16,7 @@ from lvmtui.verdict.words import (
     Verdict,
     Word,
     cosine_interval,
+    listed,
     of_context,
     scarcity,
     skill_words,
@@ -194,6 +196,15 @@ class Row:
         return self.baseline if arm == "baseline" else self.expanded
 
 
+NAMED = 3
+"""Models that a sentence names; more are counted."""
+
+
+def named(rows: Sequence[Row]) -> str:
+    """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`, `4 models`."""
+    return listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
+
+
 @dataclass(frozen=True)
 class TrivialRow:
     """A trivial baseline on the same windows."""
@@ -277,7 +288,7 @@ class Table:
         """How the rows are ranked, in a sentence."""
         return (
             f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, so the first need not be the best "
-            "model; medals go to models with a gain clear of zero."
+            "model; medals go to models that improved."
         )
 
     @property

@@ -6,10 +6,10 @@ about data; an interval around zero that is not narrow says nothing yet; only th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
@@ -20,6 +20,8 @@ from lvmtui.system.text import sanitise
 if TYPE_CHECKING:
     from lvmtui.formats.learning_curve import Worth
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 NEGLIGIBLE = 0.5
 """Percent: a change that is known to be smaller does not matter to anybody who has to choose a data set."""
 LITTLE = 0.1
@@ -217,6 +219,14 @@ def cosine_interval(estimate: Estimate, digits: int = 4) -> str:
 def listed(names: Sequence[str]) -> str:
     """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """The values of each key, in their order: what is said once of several models."""
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
 
 
 # Trivial baselines ----------------------------------------------------------------------------------------------------

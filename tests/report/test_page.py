@@ -43,7 +43,7 @@ def test_all_improve(tmp_path: Path) -> None:
     assert "**Gains most from more data**: GRU, improved, large (+3.7" in md
     assert "Covered: training noise, by 3 seeds per arm." in md
     assert re.search(r"with 8k AMN \(\.517\d\) leads LSTM by \.004\d, with 23k GRU \(\.527\d\) leads AMN by", md)
-    assert "Ranks and medals go by the change" in first_page(md)
+    assert "Ranks go by the change from 8k to 23k" in first_page(md)
 
 
 def test_all_regress(tmp_path: Path) -> None:

@@ -83,8 +83,9 @@ def test_a_worker_that_cannot_start_is_told_and_tried_after_longer_and_longer_pa
     pauses = [b - a for a, b in pairwise(tried)]
     assert pauses[:4] == [PAUSE, 2 * PAUSE, 4 * PAUSE, 8 * PAUSE] and max(pauses) == pauses[-1] == 600
     now[0] += 1000
-    world.until(lambda: CampaignReader(world.workspace, folder).trouble)
-    trouble = CampaignReader(world.workspace, folder).trouble
+    reader = CampaignReader(world.workspace, folder)
+    world.until(lambda: reader.refresh().trouble)
+    trouble = reader.refresh().trouble
     assert "could not be started (/no/such/interpreter: No such file or directory); it is tried again" in trouble
 
 
@@ -305,5 +306,6 @@ def test_a_log_that_cannot_be_written_is_told(world: World) -> None:
     world.plan(behaviour=SLOW, jobs=1)
     world.folder().supervision.mkdir()
     folder = world.workspace.campaign(world.campaign.id)
-    world.until(lambda: CampaignReader(world.workspace, folder).trouble)
-    assert "supervision.jsonl: cannot be written (Is a directory)" in CampaignReader(world.workspace, folder).trouble
+    reader = CampaignReader(world.workspace, folder)
+    world.until(lambda: reader.refresh().trouble)
+    assert "supervision.jsonl: cannot be written (Is a directory)" in reader.refresh().trouble

@@ -14,8 +14,8 @@ import pytest
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.supervisor import memory_kills
-from lvmtui.supervisor.engine import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines.local import TRAINER, LocalEngine
+from lvmtui.supervisor.engine import CannotStart, Occupied, Place, trainer_of
+from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.system.filesystem import is_locked, try_lock
 from lvmtui.system.gpus import TorchBuild
 from lvmtui.system.launch import our_command
@@ -58,7 +58,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_the_trainers_are_ours_whatever_lies_in_the_current_folder() -> None:
-    assert our_command("trainers") == TRAINER
+    (python, option, *_), place = our_command("trainers"), Place(RunDir(Path("/nowhere")))
+    assert trainer_of(place) == our_command("trainers") and (python, option) == (sys.executable, "-P")
 
 
 def test_a_trainer_gets_what_it_needs_and_nothing_of_ours(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,8 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
     assert "'sleep 300' failed 2 times: did not end within 0.5 s" in log
     told = read_told(world.workspace.campaign(campaign.id).told)
     assert len(told) == 12 and sum(one.tries == 2 for one in told.values()) == 8
-    said = CampaignReader(world.workspace, world.workspace.campaign(campaign.id)).trouble  # on the screen, in status
+    reader = CampaignReader(world.workspace, world.workspace.campaign(campaign.id))
+    said = reader.refresh().trouble  # on the screen, in status
     assert said == "--on-event 'echo no route; exit 7' failed: left with exit code 7: no route"
 
 

@@ -40,7 +40,7 @@ class AMN(nn.Module):
     Initialisation: torch's defaults.
     """
 
-    def __init__(self, dim: int, config: AMNConfig) -> None:
+    def __init__(self, dim: int, context: int, config: AMNConfig) -> None:
         super().__init__()
         self.scale = 1 / math.sqrt(config.attention)
         self.query = nn.Linear(dim, config.attention)
@@ -63,6 +63,4 @@ class AMN(nn.Module):
         return mean_BD + correction_BD
 
 
-def create(dim: int, context: int, config: AMNConfig) -> AMN:
-    """For contexts of any length; it has the same parameters for all."""
-    return AMN(dim, config)
+create = AMN

@@ -124,5 +124,4 @@ class GraphMERTLVM(nn.Module):
         return self.head(x_BTD.mean(dim=1))
 
 
-def create(dim: int, context: int, config: GraphMERTConfig) -> GraphMERTLVM:
-    return GraphMERTLVM(dim, context, config)
+create = GraphMERTLVM

@@ -44,7 +44,7 @@ class GRU(nn.Module):
     Initialisation: torch's defaults.
     """
 
-    def __init__(self, dim: int, config: GRUConfig) -> None:
+    def __init__(self, dim: int, context: int, config: GRUConfig) -> None:
         super().__init__()
         self.project = nn.Linear(dim, config.hidden)
         self.blocks = nn.Sequential(*(Block(config.hidden) for _ in range(config.blocks)))
@@ -55,6 +55,4 @@ class GRU(nn.Module):
         return self.head(states_BTH[:, -1])
 
 
-def create(dim: int, context: int, config: GRUConfig) -> GRU:
-    """For contexts of any length; it has the same parameters for all."""
-    return GRU(dim, config)
+create = GRU

@@ -38,7 +38,7 @@ class LSTM(nn.Module):
     have in one `nn.LSTM` of two layers.
     """
 
-    def __init__(self, dim: int, config: LSTMConfig) -> None:
+    def __init__(self, dim: int, context: int, config: LSTMConfig) -> None:
         super().__init__()
         widths = [dim] + [config.hidden] * config.layers
         self.layers = nn.ModuleList(
@@ -73,6 +73,4 @@ def _rename(state: dict[str, Any], pattern: str, name: str) -> None:
     state.update(items)
 
 
-def create(dim: int, context: int, config: LSTMConfig) -> LSTM:
-    """For contexts of any length; it has the same parameters for all."""
-    return LSTM(dim, config)
+create = LSTM

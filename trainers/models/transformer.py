@@ -88,5 +88,4 @@ class Transformer(nn.Module):
         return self.head(self.decode(context_BTD)[:, -1])
 
 
-def create(dim: int, context: int, config: TransformerConfig) -> Transformer:
-    return Transformer(dim, context, config)
+create = Transformer

@@ -35,6 +35,7 @@ from lvmtui.formats.trainer_log import (
     Paused,
     Reason,
     Started,
+    events_in,
 )
 from lvmtui.formats.user_code import OwnTrainer, command_words
 from lvmtui.system.errors import UserError
@@ -45,7 +46,7 @@ from lvmtui.system.programs import spawn
 from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import KIT_MARK
 from trainers.log_writer import Journal
-from trainers.orders import Leave, Orders, events_in
+from trainers.orders import Leave, Orders
 from trainers.program.data import data_folder, judged
 from trainers.program.output import Output
 from trainers.program.said import Said
@@ -147,8 +148,10 @@ class Program:
         )
         start = f"from step {self.said.first_step} ({checkpoint.name})" if checkpoint else "from the start"
         self.journal.say(f"{' '.join(self.command)}, {start}")
-        for name in self._changed():
-            self.journal.say(f"{name} has changed since the campaign was planned")
+        for name, digest in self.own.files.items():
+            with suppress(OSError):
+                if hashlib.sha256((Path(self.own.folder) / name).read_bytes()).hexdigest() != digest:
+                    self.journal.say(f"{name} has changed since the campaign was planned")
 
     def _checkpoint_in(self, past: list[Event]) -> tuple[Path | None, int]:
         """The newest checkpoint the log tells of that is there, and its step."""
@@ -188,14 +191,6 @@ class Program:
             "PYTHONUNBUFFERED": "1",
         }
         return {**os.environ, **marks}
-
-    def _changed(self) -> list[str]:
-        changed = []
-        for name, digest in self.own.files.items():
-            with suppress(OSError):
-                if hashlib.sha256((Path(self.own.folder) / name).read_bytes()).hexdigest() != digest:
-                    changed.append(name)
-        return changed
 
     def start(self) -> None:
         """Start the program, in a process group of its own and in our session."""
@@ -306,14 +301,14 @@ class Program:
         left = kill_all(self._tree).reached
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
-        if self.leaving is not None and not self._finished_all_the_same(self.leaving):
+        code = self.child.returncode
+        if self.leaving is not None and not (code == 0 and self._finished_all_the_same(self.leaving)):
             how, step = self.leaving.how, self.said.step
             self.journal.event(self.leaving.ending(step, self.journal.active), durable=True)
             if how is not Exit.CANCELLED and self.said.checkpoint is None:
                 self.journal.say("it left without telling of a checkpoint")
             self.journal.say(f"{how.name.lower()} at step {step}")
             return how
-        code = self.child.returncode
         last = sanitise(self.output.last, 300).strip()
         if code:
             how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
@@ -322,10 +317,8 @@ class Program:
 
     def _finished_all_the_same(self, leaving: Leave) -> bool:
         """True if it was asked for a checkpoint, and instead trained to its end."""
-        assert self.child is not None
         done = (self.out / "predictions.npy").exists() or self.said.checkpoint != self.said.step
-        at_end = self.child.returncode == 0 and self.said.step >= self.spec.total_steps
-        return leaving.how is not Exit.CANCELLED and at_end and done
+        return leaving.how is not Exit.CANCELLED and self.said.step >= self.spec.total_steps and done
 
     def _finish(self, last: str) -> Exit:
         self.said.show("heldout")

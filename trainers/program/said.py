@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,7 @@ from dataclasses import replace
 from lvmtui.formats.live import Activity
 from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Trained, decode_event
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Told, Trained, decode_event
 from lvmtui.trainer_kit import POINTS, Teller
 from trainers.log_writer import Journal
 from trainers.program.output import Thinned
@@ -87,20 +86,15 @@ class Said:
             epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
             self.teller.evaluated(step, epoch=epoch, loss=reading.loss, cosine=reading.cosine, rate=self.rate)
 
-    def log(self, event: Event) -> None:
+    def log(self, event: Told) -> None:
         """Append an event with our own count of seconds, unless there are too many of its kind."""
-        active = self.journal.active
         if isinstance(event, Evaluated):
             self.evaluated_step = max(self.evaluated_step, event.step)
-            if event.best:
-                self.best = event
-            if self.evaluations.takes():
-                self.journal.event(replace(event, active=active))
-        elif isinstance(event, Trained):
-            if self.points.takes():
-                self.journal.event(replace(event, active=active))
-        elif isinstance(event, CheckpointSaved):
-            self.journal.event(replace(event, active=active), durable=True)
+            self.best = event if event.best else self.best
+        thinned = {Evaluated: self.evaluations, Trained: self.points}.get(type(event))
+        if thinned is None or thinned.takes():
+            kept = isinstance(event, CheckpointSaved)
+            self.journal.event(replace(event, active=self.journal.active), durable=kept)
 
     def _advance(self, step: int) -> None:
         self.news = True
@@ -115,7 +109,7 @@ class Said:
             self.journal.clock.enter(activity)
         epoch = self.step / self.spec.steps_per_epoch
         size = self.spec.recipe.batch_size if self.spec.own_trainer and self.spec.own_trainer.unit == "step" else 0
-        self.journal.progress(os.getpid(), self.step, epoch, self.loss, self.cosine, self.rate, size)
+        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, size)
 
 
 def _number(value: object) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -185,34 +185,28 @@ def dropout(bench: Bench) -> Outcome:
 
 def resume(bench: Bench) -> Outcome:
     """A run without a break against half of it, a checkpoint, and the other half."""
-    differing = []
-    for model, recipe in _cases(bench):
-        straight, half = _straight(bench, model, recipe), _half(bench)
-        first = bench.steps(model, recipe)
-        taken(first, half)
+
+    def resumed(first: Steps, model: str, recipe: str) -> Steps:
         saved = _through_a_file(first.state.state_dict())  # before the next run seeds the generators anew
         again = bench.steps(model, recipe)
         again.state.load_state_dict(saved)
-        taken(again, half)
-        if difference(straight, weights_of(again)):
-            differing.append(f"{model} ({recipe})")
+        return again
+
+    differing = _changed_by(bench, resumed)
     words = "a resumed run is equal to the bit" if not differing else f"not equal to the bit: {', '.join(differing)}"
     return not differing, words
 
 
 def evaluation(bench: Bench) -> Outcome:
     """An evaluation between two steps changes nothing."""
-    changed = []
     held = walk(100, DIM, bench.device)
-    for model, recipe in _cases(bench):
-        straight, half = _straight(bench, model, recipe), _half(bench)
-        steps = bench.steps(model, recipe)
-        taken(steps, half)
+
+    def evaluated(steps: Steps, model: str, recipe: str) -> Steps:
         evaluate(steps.state.averaged, held, "cosine", lambda: None)
         steps.state.model.train()
-        taken(steps, half)
-        if difference(straight, weights_of(steps)):
-            changed.append(f"{model} ({recipe})")
+        return steps
+
+    changed = _changed_by(bench, evaluated)
     return not changed, f"changes {', '.join(changed)}" if changed else "changes nothing"
 
 
@@ -238,19 +232,23 @@ def _cases(bench: Bench) -> list[tuple[str, str]]:
     return [(model, recipe) for model in bench.models for recipe in ("tuned", "reference")]
 
 
-def _half(bench: Bench) -> int:
-    """Steps before and after a break: where steps are recorded, enough for one replay before it."""
-    return WARM + 1 if bench.records else 2
-
-
-def _straight(bench: Bench, model: str, recipe: str) -> dict[str, Tensor]:
-    """The weights after both halves without a break."""
-    key = (model, recipe, bench.records, bench.plain)
-    if key not in bench.straight:
+def _changed_by(bench: Bench, interrupt: Callable[[Steps, str, str], Steps]) -> list[str]:
+    """The models and recipes that end with other weights if `interrupt` comes between the halves of a run. It returns
+    the steps that go on. Where steps are recorded, a half is long enough for one replay."""
+    found, half = [], WARM + 1 if bench.records else 2
+    for model, recipe in _cases(bench):
+        key = (model, recipe, bench.records, bench.plain)
+        if key not in bench.straight:
+            straight = bench.steps(model, recipe)
+            taken(straight, 2 * half)
+            bench.straight[key] = weights_of(straight)
         steps = bench.steps(model, recipe)
-        taken(steps, 2 * _half(bench))
-        bench.straight[key] = weights_of(steps)
-    return bench.straight[key]
+        taken(steps, half)
+        steps = interrupt(steps, model, recipe)
+        taken(steps, half)
+        if difference(bench.straight[key], weights_of(steps)):
+            found.append(f"{model} ({recipe})")
+    return found
 
 
 def weights_of(steps: Steps) -> dict[str, Tensor]:

@@ -34,10 +34,10 @@ from lvmtui.supervisor.engine import (
     environment_of,
     mark_of,
     thread_environment,
+    trainer_of,
 )
 from lvmtui.system.filesystem import is_locked, try_lock
 from lvmtui.system.gpus import device_for, gpu_variables, visible_gpus
-from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import first_unwritable
 from lvmtui.system.process_id import (
     FOLDER_MARK,
@@ -52,7 +52,6 @@ from lvmtui.system.process_id import (
 from lvmtui.system.processes import Process, Sent, ask_to_leave, kill_all, marked_processes, process_of, works_for
 from lvmtui.system.programs import ending_words, spawn
 
-TRAINER = our_command("trainers")
 LOOK_THROUGH_ALL = 30.0
 """Seconds between two listings of all processes if none has ended. A child that was missed when its parent died is
 found after this time at the latest."""
@@ -104,7 +103,7 @@ class LocalEngine:
             devices = self._devices(spec.device, environment)
             marks = {RUN_MARK: self._mark(folder), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: launch}
             child = spawn(
-                (*self._trainer(place), str(folder.path)),
+                (*(self._command or trainer_of(place)), str(folder.path)),
                 output=folder.log,
                 folder=folder.workspace.root,
                 environment={
@@ -123,11 +122,6 @@ class LocalEngine:
             Process(identity, os.getpid(), True, False, marks[RUN_MARK], marks[FOLDER_MARK], launch, devices)
         )
         return Begun(identity, launch, devices)
-
-    def _trainer(self, place: Place) -> Sequence[str]:
-        if self._command is not None:
-            return self._command
-        return our_command("trainers", python=place.started_with.python) if place.started_with else TRAINER
 
     def _devices(self, device: str, environment: Mapping[str, str] = os.environ) -> str:
         variable = environment.get("CUDA_VISIBLE_DEVICES")

@@ -255,7 +255,7 @@ class Queue:
             if (status, number) == (0, 53) or status == NO_FOLDER:  # 53: its output could not be opened
                 text = UNSEEN_FOLDER
             elif status == NO_SETUP:
-                code, text = status, f"left before the trainer began, in a setup line {IN_THE_PLAN}"
+                code, text = status, f"ended by a setup line {IN_THE_PLAN}"
             elif status:
                 code, text = status, f"left with exit code {status}"
             elif number:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from dataclasses import dataclass
 
-from lvmtui.supervisor.engine import Member, Place, Setting, Settings, mark_of, thread_environment
+from lvmtui.supervisor.engine import Member, Place, Setting, Settings, mark_of, thread_environment, trainer_of
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError, unknown
-from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity
 from lvmtui.system.programs import Done
 from lvmtui.system.text import sanitise
@@ -27,8 +25,8 @@ NO_FOLDER, NO_SETUP = 67, 68
 setup line that ends the job with 3, say, would be taken for a trainer that found its folder locked."""
 
 SETUP_ENDED = (
-    "code=$?; said=$(tail -n 1 {log}); said=${{said##the setup lines of job*}}; "
-    "echo \"'$BASH_COMMAND' ended the job with exit code $code${{said:+: $said}}\" >&2; exit {code}"
+    "code=$?; said=$(tail -n 1 {log}); said=${{said##the setup lines of job*}}; said=${{said#$0: }}; "
+    "echo \"'$BASH_COMMAND', exit code $code${{said:+: $said}}\" >&2; exit {code}"
 )
 """Shell commands for a job that ends in its setup lines: names the line, and repeats the last words of the log."""
 
@@ -129,7 +127,7 @@ def _trainer(place: Place) -> tuple[str, ...]:
     """The command of a trainer. If `python` is set, that Python has its own installation of lvmtui."""
     if python := value_of(place.settings, "python"):
         return (python, "-P", "-m", "trainers")
-    return our_command("trainers", python=place.started_with.python if place.started_with else sys.executable)
+    return trainer_of(place)
 
 
 def resources(settings: Settings, threads: int) -> list[str]:

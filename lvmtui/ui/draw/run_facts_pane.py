@@ -61,15 +61,13 @@ def _groups(run: RunFacts) -> list[Group]:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
         life.append(("device", started.device))
         life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
-    if run.view.job is not None:
-        life.append(("job", run.view.job.words))
-    if trainer.interruptions:
-        life.append(("interrupted", f"{words.plural(trainer.interruptions, 'time')}, each after a checkpoint"))
-    if trainer.checkpoint:
-        kept = trainer.checkpoint
-        life.append(("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}"))
-    if trainer.unknown or state.supervision.unknown:
-        life.append(("unreadable", words.plural(trainer.unknown + state.supervision.unknown, "line")))
+    times, kept, lost = trainer.interruptions, trainer.checkpoint, trainer.unknown + state.supervision.unknown
+    life += [
+        ("job", run.view.job.words if run.view.job else ""),
+        ("interrupted", f"{words.plural(times, 'time')}, each after a checkpoint" if times else ""),
+        ("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}" if kept else ""),
+        ("unreadable", words.plural(lost, "line") if lost else ""),
+    ]
     groups: list[Group] = []
     if spec.imported:
         groups.append(("imported", [("folder", spec.imported.folder), ("history", spec.imported.history)]))
@@ -91,7 +89,7 @@ def _groups(run: RunFacts) -> list[Group]:
                 ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
                 ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
                 ("seed", known(f"{spec.seed}")),
-                *([("centred", f"by the {spec.centre} of training vectors")] if spec.centre else []),
+                ("centred", f"by the {spec.centre} of training vectors" if spec.centre else ""),
                 ("evaluated", known(f"every {spec.evaluate_every:,} steps")),
                 ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic else ''}")),
             ],

@@ -123,11 +123,8 @@ def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
         return sorted(rows, key=lambda row: row.title.lower())
     if by == "rank":
         return rows
-
-    def figure(row: Row) -> float | None:
-        return row.change if by == "change" else row.cell("baseline" if by == "baseline" else "expanded").cosine
-
-    return sorted(rows, key=lambda row: (figure(row) is None, -(figure(row) or 0.0)))
+    figures = {row.model: row.change if by == "change" else row.cell(by).cosine for row in rows}
+    return sorted(rows, key=lambda row: (figures[row.model] is None, -(figures[row.model] or 0.0)))
 
 
 def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height: int) -> Drawing:

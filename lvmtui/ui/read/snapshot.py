@@ -28,6 +28,7 @@ from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.ranking import table_of
 from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row, Table
+from lvmtui.verdict.words import grouped
 
 if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the first picture
     from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
@@ -49,10 +50,7 @@ class ModelFacts:
     @cached_property
     def arms(self) -> dict[ArmName, list[RunFacts]]:
         """Its runs by arm."""
-        found: dict[ArmName, list[RunFacts]] = {}
-        for run in self.runs:
-            found.setdefault(run.arm, []).append(run)
-        return found
+        return grouped((run.arm, run) for run in self.runs)
 
     @property
     def note(self) -> str:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from lvmtui.formats.campaign import read_campaign_intent
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.polling import Polling
@@ -228,8 +227,7 @@ class SnapshotSource:
                 self._views[planned.run] = view
         views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
         self._going = any(view.status.phase in ALIVE for view in views)
-        intent = read_campaign_intent(reader.folder.intent)
-        return CampaignState(reader.folder, reader.campaign, intent, views, reader.silence, reader.trouble)
+        return reader.state_of(views)
 
     @property
     def _computed_lately(self) -> bool:

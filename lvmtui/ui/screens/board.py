@@ -19,7 +19,7 @@ from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.draw.verdict import SORTS, verdict_view
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
-from lvmtui.ui.screens.view import View
+from lvmtui.ui.screens.view import RunsView
 from lvmtui.ui.widgets.canvas import Canvas
 
 MANY = 12
@@ -30,19 +30,13 @@ AROUND = 13
 """Lines around the panels: the answer, what is wrong, the log, the keys."""
 
 
-class BoardScreen(View):
+class BoardScreen(RunsView):
     KEYS = ("leave", "open", "pause", "cancel", "force", "retry", "verdict", "help", "export", "ask", "new")
     QUESTION = "find a run"
     GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j,tab", "step(1)", "next run", show=False),
-        Binding("up,k,shift+tab", "step(-1)", "previous run", show=False),
-        Binding("right,l", "move(1)", "next model", show=False),
-        Binding("left,h", "move(-1)", "previous model", show=False),
-        Binding("g,home", "edge(0)", "first", show=False),
-        Binding("G,end", "edge(-1)", "last", show=False),
-        Binding("pagedown", "page(1)", "a page down", show=False),
-        Binding("pageup", "page(-1)", "a page up", show=False),
+        Binding("tab", "move(1)", "next run", show=False),
+        Binding("shift+tab", "move(-1)", "previous run", show=False),
         Binding("enter", "open", "open", tooltip="open the run"),
         Binding("slash", "ask", "find"),
     ]
@@ -126,7 +120,7 @@ class BoardScreen(View):
 
     # -- moving ------------------------------------------------------------------------------------------------------
 
-    def action_move(self, by: int) -> None:
+    def action_shift(self, by: int) -> None:
         """To the next or previous model, staying on the arm."""
         snapshot = self.snapshot
         if snapshot is None:
@@ -138,13 +132,13 @@ class BoardScreen(View):
             self.ui.select_model(models[(at + by) % len(models)])
             self.redraw()
 
-    def action_step(self, by: int) -> None:
+    def action_move(self, by: int) -> None:
         if self.snapshot and self.snapshot.runs:
             self.ui.step(self.snapshot.runs, by)
 
     def action_edge(self, end: int) -> None:
         if self.snapshot and self.snapshot.runs:
-            self.select(self.snapshot.runs[end])
+            self.select(self.snapshot.runs[-end])
 
     def action_page(self, by: int) -> None:
         if self.snapshot and (run := self.ui.run_selected):
@@ -179,12 +173,6 @@ class BoardScreen(View):
                 self.ui.open_run()
             else:
                 self.select(run)
-
-    def wheeled(self, by: int) -> None:
-        self.action_step(by)
-
-    def action_open(self) -> None:
-        self.ui.open_run()
 
 
 class ModelPanel(Canvas):

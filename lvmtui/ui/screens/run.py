@@ -17,10 +17,11 @@ from lvmtui.ui.draw.curves import CHARTS, run_chart
 from lvmtui.ui.draw.lines import Line, place
 from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
 from lvmtui.ui.draw.run_facts_pane import fact_lines
+from lvmtui.ui.read.logfile import LogFile
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import RunHistory
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.ui.screens.view import View
+from lvmtui.ui.screens.view import RunsView
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.log_pane import LogPane
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
 
 
-class RunScreen(View):
+class RunScreen(RunsView):
     KEYS = ("back", "pane", "pause", "cancel", "force", "retry", "follow", "wrap", "ask", "scale", "help")
     QUESTION = "search the log"
     GIVES_WAY = True
@@ -37,14 +38,6 @@ class RunScreen(View):
         Binding("slash", "ask", "search"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False),
         *(Binding(str(i), f"open_pane('{name}')", name) for i, name in enumerate(PANES, 1)),
-        Binding("down,j", "scroll(1)", "down", show=False),
-        Binding("up,k", "scroll(-1)", "up", show=False),
-        Binding("pagedown,space", "page(1)", "a page down", show=False),
-        Binding("pageup,b", "page(-1)", "a page up", show=False),
-        Binding("g,home", "edge(0)", "start", show=False),
-        Binding("G,end", "edge(1)", "end", show=False),
-        Binding("right,l", "run(1)", "next run", show=False),
-        Binding("left,h", "run(-1)", "previous run", show=False),
         Binding("f", "follow", "follow", tooltip="follow the log"),
         Binding("w", "wrap", "wrap", tooltip="wrap long lines"),
         Binding("n", "again(True)", "next match"),
@@ -159,7 +152,7 @@ class RunScreen(View):
             self._top = 1 << 30
         self.redraw()
 
-    def action_scroll(self, by: int) -> None:
+    def action_move(self, by: int) -> None:
         run = self.ui.run_selected
         if run is None:
             return
@@ -170,7 +163,7 @@ class RunScreen(View):
         self.redraw()
 
     def action_page(self, by: int) -> None:
-        self.action_scroll(by * max(1, self._area[1] - 1))
+        self.action_move(by * max(1, self._area[1] - 1))
 
     def action_edge(self, end: int) -> None:
         run = self.ui.run_selected
@@ -180,7 +173,7 @@ class RunScreen(View):
             self._top = (1 << 30) * end
         self.redraw()
 
-    def action_run(self, by: int) -> None:
+    def action_shift(self, by: int) -> None:
         if self.snapshot and self.ui.run_selected:
             self.ui.step(self.snapshot.runs, by)
 
@@ -203,7 +196,7 @@ class RunScreen(View):
         self.redraw()
 
     def wheeled(self, by: int) -> None:
-        self.action_scroll(3 * by)
+        self.action_move(3 * by)
 
     # -- searching ---------------------------------------------------------------------------------------------------
 
@@ -247,7 +240,7 @@ class RunScreen(View):
 
         def search() -> None:
             offset = log.search(forwards, going)
-            app.call_later(found, offset, None if offset is None else log.count_at(offset))
+            app.call_later(found, offset, None if offset is None else LogFile(log.path).count(log.needle, offset))
 
         threading.Thread(target=search, name="lvmtui-search", daemon=True).start()
 

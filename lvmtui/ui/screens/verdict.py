@@ -17,28 +17,20 @@ from lvmtui.ui.draw.header import banner
 from lvmtui.ui.draw.lines import Line, place, spread
 from lvmtui.ui.draw.verdict import SORTS, sorted_rows, verdict_view
 from lvmtui.ui.read.snapshot import Snapshot, report_page
-from lvmtui.ui.screens.view import View
+from lvmtui.ui.screens.view import RunsView
 from lvmtui.ui.widgets.canvas import Canvas, fault_line
 
 if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
 
 
-class VerdictScreen(View):
+class VerdictScreen(RunsView):
     """What came out, or has so far. A row is a model, and one of its runs is the selected one, as everywhere."""
 
     KEYS = ("back", "export", "sort", "open", "pause", "cancel", "force", "retry", "turn", "help")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,shift+tab", "turn", "report text", tooltip="table or report"),
         Binding("s", "sort", "sort", tooltip="sort by the next column"),
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("pagedown,space", "page(1)", "a page down", show=False),
-        Binding("pageup,b", "page(-1)", "a page up", show=False),
-        Binding("right,l", "shift(1)", "the other arm, or to the right", show=False),
-        Binding("left,h", "shift(-1)", "the other arm, or to the left", show=False),
-        Binding("g,home", "edge(0)", "start", show=False),
-        Binding("G,end", "edge(1)", "end", show=False),
         Binding("enter", "open", "open", tooltip="open the run"),
     ]
 
@@ -146,12 +138,6 @@ class VerdictScreen(View):
             self.redraw()
         elif self.snapshot and (model := self.snapshot.model(self.ui.selected)):
             self.ui.step(model.runs, by)
-
-    def action_open(self) -> None:
-        self.ui.open_run()
-
-    def wheeled(self, by: int) -> None:
-        self.action_move(by)
 
     def pressed(self, target: str, again: bool) -> None:
         kind, _, name = target.partition(":")

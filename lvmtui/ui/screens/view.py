@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.geometry import Offset
 from textual.screen import Screen
@@ -210,6 +211,30 @@ class View(Screen[None]):
 
     def wheeled(self, by: int) -> None:
         """The wheel was turned, down for 1."""
+
+
+class RunsView(View):
+    """A view of runs. The same keys move about in each; what they move is said in its actions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("right,l", "shift(1)", "to the right", show=False),
+        Binding("left,h", "shift(-1)", "to the left", show=False),
+        Binding("pagedown,space", "page(1)", "a page down", show=False),
+        Binding("pageup,b", "page(-1)", "a page up", show=False),
+        Binding("g,home", "edge(0)", "start", show=False),
+        Binding("G,end", "edge(1)", "end", show=False),
+    ]
+
+    def action_move(self, by: int) -> None:
+        raise NotImplementedError
+
+    def wheeled(self, by: int) -> None:
+        self.action_move(by)
+
+    def action_open(self) -> None:
+        self.ui.open_run()
 
 
 def _at_right(forms: Iterable[Sequence[Piece]], width: int) -> Line:

@@ -123,10 +123,6 @@ class LogPane:
             found = log.search(self.needle, 0 if forwards else log.size(), forwards=forwards, going=going)
         return found
 
-    def count_at(self, offset: int) -> tuple[int, int] | None:
-        """Which of the lines that hold the needle the one at `offset` is, and of how many."""
-        return LogFile(self.path).count(self.needle, offset)
-
     # -- drawing -----------------------------------------------------------------------------------------------------
 
     def _rows(self, lines: list[LogLine], width: int) -> list[tuple[Top, str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line
+from lvmtui.ui.read.logfile import LogFile
 from lvmtui.ui.widgets.log_pane import LogPane
 
 WIDTH, HEIGHT = 20, 4
@@ -89,7 +90,7 @@ def test_it_finds_and_sets_off(path: Path) -> None:
 
 
 def go_to(pane: LogPane, offset: int) -> None:
-    pane.go_to(offset, pane.count_at(offset), WIDTH, HEIGHT)
+    pane.go_to(offset, LogFile(pane.path).count(pane.needle, offset), WIDTH, HEIGHT)
 
 
 def test_what_is_found_moves_the_window_no_more_than_it_must(path: Path) -> None:
