@@ -1,0 +1,209 @@
+"""What is decided at particular moments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lvmtui.formats.intent import Intent
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.formats.trainer_log import (
+    Event,
+    Failed,
+    Interrupted,
+    Paused,
+    Started,
+)
+from lvmtui.state.run_state import RunState, fold, fold_records
+from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Start, decide, something_left_to_do
+from lvmtui.supervisor.engine import Member, Probe
+from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
+from tests.supervisor.simulated import BOOT, HOST, RULES, process
+
+
+def seen_with(
+    spec: RunSpec, intent: Intent, *records: Record | Event, probe: Probe = Probe(), **facts: object
+) -> RunSeen:
+    ours = (Launched, Adopted, Lost, Stopped, GaveUp, Signalled)
+    trainer = fold(r for r in records if not isinstance(r, ours))
+    supervision = fold_records(r for r in records if isinstance(r, ours))
+    return RunSeen("run", RunState(spec, intent, trainer, supervision), HOST, BOOT, probe, **facts)  # type: ignore[arg-type]
+
+
+def decided(run: RunSeen, **options: object) -> object:
+    actions = decide(Observation((CampaignSeen("c", 1, (run,), **options),)), RULES)  # type: ignore[arg-type]
+    return actions[0] if actions else None
+
+
+def launched(number: int = 1, generation: int = 0) -> Launched:
+    return Launched(float(number), generation, process(number), "local", "", f"launch-{number}")
+
+
+def started(number: int = 1, generation: int = 0) -> Started:
+    return Started(float(number), process(number), generation, 0, None, (), 0.0, 1, "cpu", {})
+
+
+def alive(number: int = 1, *, leader: bool = True, launch: str | None = None, stopped: bool = False) -> Probe:
+    return Probe((Member(process(number), leader, launch or f"launch-{number}", stopped),))
+
+
+def test_a_clock_that_jumps_back_hides_no_process(spec: RunSpec) -> None:
+    second = replace(launched(2), time=-1000.0)
+    run = seen_with(spec, Intent(), launched(1), started(1), second, probe=Probe())
+    assert run.attempt is not None and run.attempt.process == process(2)
+    decision = decided(run)
+    assert isinstance(decision, Lose) and decision.process == process(2)
+
+
+def test_a_start_that_was_not_written_down_is_adopted(spec: RunSpec) -> None:
+    old = (launched(1), started(1), Paused(2.0, 10, 1.0))
+    run = seen_with(spec, Intent("run", 2), *old, probe=alive(3))
+    assert decided(run) == Adopt("run", alive(3).members[0])
+
+
+def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> None:
+    old = (launched(1), started(1), Paused(2.0, 10, 1.0))
+    run = seen_with(spec, Intent("run", 2), *old, probe=alive(3, launch="launch-1"))
+    assert isinstance(decided(run), AskToLeave)
+
+
+def test_nobody_is_taken_for_a_trainer_while_a_death_is_not_written_down(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent(), launched(1), started(1), probe=alive(3))
+    assert run.trainer is None and isinstance(decided(run), AskToLeave)
+
+
+def test_nothing_is_begun_that_could_not_be_written_down(spec: RunSpec) -> None:
+    queued = CampaignSeen("c", 1, (seen_with(spec, Intent()),))
+    assert decide(Observation((queued,), can_write=True), RULES) == (Start("run"),)
+    assert decide(Observation((queued,), can_write=False), RULES) == ()
+
+
+def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent("cancel", 1), launched(1), started(1), Signalled(3.0, "KILL", (101,), "cancelled"))
+    assert decided(run) == Close("run", 1, (101,))
+    closed = seen_with(spec, Intent("run", 2), launched(1), started(1), Stopped(4.0, 1, (101,)))
+    assert decided(closed) == Start("run")
+
+
+def deaths(number: int, generation: int = 0) -> list[Record]:
+    return [
+        record
+        for i in range(1, number + 1)
+        for record in (launched(i, generation), Lost(float(i), generation, process(i), "gone", 20, True))
+    ]
+
+
+def test_a_run_that_died_keeps_its_place_in_the_queue(spec: RunSpec) -> None:
+    died, queued = seen_with(spec, Intent(), launched(1), started(1)), seen_with(spec, Intent())
+    runs = (replace(died, name="first"), replace(queued, name="second"), replace(queued, name="third"))
+    lose, start = decide(Observation((CampaignSeen("c", 2, runs),)), RULES)
+    assert isinstance(lose, Lose) and lose.run == "first" and start == Start("second")
+
+
+def test_the_third_death_at_one_place_is_the_last(spec: RunSpec) -> None:
+    assert decided(seen_with(spec, Intent(), *deaths(2))) == Start("run")
+    third = decided(seen_with(spec, Intent(), *deaths(3)))
+    assert isinstance(third, GiveUp) and "died 3 times" in third.reason
+    assert decided(seen_with(spec, Intent("run", 1), *deaths(3))) == Start("run")  # a new order, a new count
+    assert decided(seen_with(spec, Intent("pause", 1), *deaths(3))) is None
+    further = (launched(4), Lost(4.0, 0, process(4), "gone", 40, True))
+    assert decided(seen_with(spec, Intent(), *deaths(2), *further)) == Start("run")  # it got further: a new count
+
+
+def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec) -> None:
+    for reason, counts in (("stalled for 5 m 00 s", True), ("to be started again, as ordered", False)):
+        run = seen_with(spec, Intent(), launched(1), started(1), Signalled(3.0, "KILL", (101,), reason))
+        decision = decided(run)
+        assert isinstance(decision, Lose) and decision.counts is counts and reason in decision.reason
+
+
+def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None:
+    """A user's own trainer that hangs every time, each time after some steps, is not started for ever."""
+    reason = "stalled for 15 s"
+
+    def hung(number: int) -> tuple[Event | Record, ...]:
+        signalled = Signalled(float(number), "TERM", (101,), reason)
+        return launched(number), started(number), signalled, Interrupted(float(number), 3, "TERM", 5.0)
+
+    decision = decided(seen_with(spec, Intent(), *hung(1)))
+    assert isinstance(decision, Lose) and decision.counts and decision.reason == reason
+    history: tuple[Event | Record, ...] = ()
+    for number in range(1, 4):
+        assert decided(seen_with(spec, Intent(), *history)) == Start("run")
+        history += (*hung(number), Lost(float(number), 0, process(number), reason, 0, True))
+    last = decided(seen_with(spec, Intent(), *history))
+    assert last == GiveUp("run", 0, f"died 3 times without getting further; the last time: {reason}")
+    told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
+    assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
+
+
+def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:
+    def at(asked: Asked | None, force: bool = False) -> object:
+        intent = Intent("cancel", 1, force=force)
+        return decided(seen_with(spec, intent, launched(1), started(1), probe=alive(), asked=asked))
+
+    assert isinstance(at(None), AskToLeave)
+    assert at(Asked(9.0, None)) is None
+    assert isinstance(at(Asked(10.0, None)), Insist)
+    assert at(Asked(10.5, 0.5)) is None
+    assert isinstance(at(Asked(12.0, 2.0)), Insist)
+    assert isinstance(at(None, force=True), Insist) and isinstance(at(Asked(1.0, None), force=True), Insist)
+
+
+def test_a_trainer_told_to_begin_anew_is_stopped_for_it(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent("run", 2, restart=2), launched(1), started(1), probe=alive())
+    assert isinstance(decided(run), AskToLeave)
+    assert decided(seen_with(spec, Intent("run", 2), launched(1), started(1), probe=alive())) is None
+
+
+def test_a_retry_of_a_run_that_hangs_ends_it(spec: RunSpec) -> None:
+    run = seen_with(spec, Intent("run", 1), launched(1), started(1), probe=alive(), stalled=True)
+    assert isinstance(decided(run), AskToLeave)
+
+
+def test_a_full_disk_is_waited_for_and_a_paused_run_does_not_wait(spec: RunSpec) -> None:
+    failed = Failed(2.0, 5, "no_space", "full", 1.0, 1000)
+    history = (launched(1), started(1), failed)
+    assert decided(seen_with(spec, Intent(), *history, room=10, quiet=100.0)) is None
+    assert decided(seen_with(spec, Intent(), *history, room=1 << 30, quiet=1.0)) is None
+    assert decided(seen_with(spec, Intent(), *history, room=1 << 30, quiet=100.0)) == Start("run")
+    assert decided(seen_with(spec, Intent("pause", 1), *history, room=1 << 30, quiet=100.0)) is None
+
+
+def test_an_engine_that_sees_every_host_says_who_is_dead_there(spec: RunSpec) -> None:
+    there = replace(launched(1), process=process(1, host="node17", boot="theirs"))
+    assert decided(seen_with(spec, Intent(), there)) is None  # on a host that cannot be looked at
+    assert (
+        decided(seen_with(spec, Intent(), there, probe=Probe(sees_all_hosts=True), quiet=1.0)) is None
+    )  # a last word?
+    decision = decided(seen_with(spec, Intent(), there, probe=Probe(sees_all_hosts=True), quiet=60.0))
+    assert isinstance(decision, Lose) and decision.counts and "restarted" not in decision.reason
+
+
+def test_nothing_is_started_while_the_cluster_does_not_answer(spec: RunSpec) -> None:
+    unseen = seen_with(spec, Intent(), launched(1), started(1), probe=Probe(known=False))
+    queued = replace(seen_with(spec, Intent()), name="other")
+    assert decide(Observation((CampaignSeen("c", 1, (unseen, queued)),)), RULES) == ()
+    assert something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
+
+
+def test_who_is_to_be_cancelled_and_cannot_be_seen_is_waited_for(spec: RunSpec) -> None:
+    unseen = seen_with(spec, Intent(want="cancel", generation=1), launched(1), probe=Probe(known=False))
+    assert decided(unseen) is None and something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
+
+
+def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: RunSpec) -> None:
+    """Any number of times after some steps; not for ever where it never gets to make one."""
+    history: list[Record | Event] = []
+    for attempt in range(1, 8):
+        begun = replace(started(attempt), resumed_from=10 * (attempt - 1))
+        history += [launched(attempt), begun, Interrupted(2.0, 10 * attempt, "USR1", 1.0)]
+    assert isinstance(decided(seen_with(spec, Intent(), *history)), Start)
+    stuck: list[Record | Event] = []
+    for attempt in range(1, 4):
+        stuck += [launched(attempt), started(attempt), Interrupted(2.0, 0, "USR1", 1.0)]
+        action = decided(seen_with(spec, Intent(), *stuck))
+        assert isinstance(action, Start if attempt < 3 else GiveUp)
+    assert isinstance(action, GiveUp) and "interrupted 3 times before it made a step" in action.reason
+    assert "its time limit was near" in action.reason
+    assert isinstance(decided(seen_with(spec, Intent(generation=1), *stuck)), Start), "another order counts anew"
