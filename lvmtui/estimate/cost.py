@@ -104,7 +104,7 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         model=spec.model,
         size=spec.size,
         dim=spec.dim,
-        batch_size=max(1, round(spec.train_windows / spec.steps_per_epoch)),  # an epoch may be a step
+        batch_size=max(1, spec.train_windows) if spec.unit == "epoch" else spec.recipe.batch_size,
         steps=max(1, spec.total_steps),
         evaluate_every=max(1, spec.evaluate_every),
         validation_windows=spec.validation_windows,
