@@ -85,6 +85,6 @@ class Orders:
         if asked:
             self._asked = time.monotonic()
         seen = signature(self._path, asked=asked)
-        if seen not in (self._seen, NO_FILE):  # if the file is gone, the last intent still holds
+        if seen != self._seen and seen != NO_FILE:  # if the file is gone, the last intent still holds
             self._seen = seen
             self.intent = read_intent(self._path, self.intent)
