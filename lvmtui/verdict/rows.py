@@ -22,7 +22,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
-from lvmtui.verdict.health import Finding, cosine_of, finite, peak, scored
+from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, verdict
 
@@ -243,9 +243,12 @@ def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
-    views = [view for _, *pair in complete_pairs(state, model) for view in pair]
-    found = [(view.planned, f) for view in views for f in health.get(view.planned.run, ()) if f.kind in UNFIT]
-    return list(dict.fromkeys(f"{_label(state, planned.arm)} {f.words}" for planned, f in found))
+    found: dict[tuple[ArmName, str], list[Finding]] = {}
+    for view in (view for _, *pair in complete_pairs(state, model) for view in pair):
+        for finding in health.get(view.planned.run, ()):
+            if finding.kind in UNFIT:
+                found.setdefault((view.planned.arm, finding.kind), []).append(finding)
+    return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------
