@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
-from lvmtui.state.attempt import RETRIED, STALLED, Attempt
+from lvmtui.state.attempt import RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import STARTABLE, Phase, left_words
 from lvmtui.supervisor.engine import Member
@@ -250,7 +250,7 @@ def _about_trainer(
 def _patience(state: RunState, rules: Rules, stall_timeout: float) -> float:
     """Seconds without progress after which a run is held to hang."""
     live = state.live
-    if live is None or live.activity == "starting":
+    if live is None or live.activity == "starting" or is_silent(state):  # silent: the digits are an earlier attempt's
         return max(stall_timeout, rules.startup)
     return max(stall_timeout, 3 * live.evaluation_seconds, 3 * live.checkpoint_seconds)
 

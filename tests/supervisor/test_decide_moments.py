@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lvmtui.formats.intent import Intent
+from lvmtui.formats.live import Progress
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.formats.trainer_log import (
@@ -135,6 +136,21 @@ def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None
     assert last == GiveUp("run", 0, f"died 3 times without getting further; the last time: {reason}")
     told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
     assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
+
+
+def test_a_second_start_gets_the_time_to_start_too(spec: RunSpec) -> None:
+    """The digits on disk are still those of the attempt before, which trained."""
+
+    def at(of: int, *records: Record | Event) -> object:
+        run = seen_with(spec, Intent(), launched(1), started(1), *records, probe=alive(2), still=30.0)
+        assert run.state is not None
+        pid = process(of).pid
+        digits = Progress(1.0, "training", pid, 5, 0.1, None, None, 0.01, None, 9.0, 1.0, 5, 1.0, None, 0, 0.0, 0, 0.0)
+        return decided(replace(run, state=replace(run.state, progress=digits)), stall_timeout=5.0)
+
+    death = Lost(1.0, 0, process(1), "gone", 0, True)
+    assert at(1, death, launched(2)) is None
+    assert isinstance(at(2, death, launched(2), started(2)), AskToLeave)
 
 
 def test_the_ladder_asks_waits_and_insists(spec: RunSpec) -> None:

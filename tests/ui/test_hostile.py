@@ -107,7 +107,9 @@ def test_nothing_of_it_reaches_the_terminal(root: Path) -> None:
                 terminal.read(0.12)
             terminal.press("\x10", "nope")
             terminal.read(0.4)
-            terminal.press("\x1b", "\x1b[C" if down == 0 else "q")
+            terminal.press("\x1b")
+            terminal.wait_for("AMN")  # the palette is closed: a key would be typed into it
+            terminal.press("\x1b[C" if down == 0 else "q")
         assert terminal.wait_end() == 0
         assert "Traceback" not in terminal.text
         check_wire(bytes(terminal.raw))
