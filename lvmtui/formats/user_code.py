@@ -75,6 +75,12 @@ class OwnTrainer:
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of the files named in the command, when the campaign was planned."""
 
+    @property
+    def words(self) -> str:
+        """`python train.py {data}, pattern 'loss (?P<loss>\\S+)'`, or `told through the kit`."""
+        patterns = " or ".join(f"'{pattern}'" for pattern in self.pattern)
+        return f"{self.command}, {f'pattern {patterns}' if patterns else 'told through the kit'}"
+
 
 @dataclass(frozen=True)
 class Trial:

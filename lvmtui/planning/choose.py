@@ -54,7 +54,8 @@ def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tupl
         choices.append(_size(options, windows))
     for choice in choices:
         options = _with(options, choice.option, choice.value)
-    return options, tuple(c for c in choices if c.option != "size" or size_of(c.value, options.models))
+    ours = any(model not in options.own.trainers for model in options.models)  # a trainer has no recipe of ours
+    return options, tuple(c for c in choices if (size_of(c.value, options.models) if c.option == "size" else ours))
 
 
 def _size(options: Options, windows: int) -> AutoChoice:

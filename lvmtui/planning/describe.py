@@ -41,6 +41,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
             else ""
         ),
         *_own_models(plan),
+        *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
         _held_out(plan),
@@ -108,6 +109,13 @@ def _own_models(plan: Plan) -> list[str]:
     """A line for each of the user's own, with its parameters: those of each context, where they differ."""
     counts = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
     return [f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in counts.items()]
+
+
+def _own_trainers(plan: Plan) -> list[str]:
+    """A line for each of the user's own, with what it takes to be judged, which nobody knows before it has ended."""
+    found = dict.fromkeys((one.title, one.words) for spec in plan.specs if (one := spec.own_trainer))
+    judged = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
+    return [f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}" for title, told in found]
 
 
 def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:

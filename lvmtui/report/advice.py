@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from lvmtui.formats.results import Estimate
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
-from lvmtui.state.status import ENDED_EARLY, Phase
+from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, the_trivial
@@ -55,8 +55,9 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
     if Phase.PAUSED in phases:
         steps.append("Resume the paused runs: lvmtui resume all.")
-    if not ENDED_EARLY.isdisjoint(phases):
-        steps.append("To compare the runs that failed or were cancelled, train them again: lvmtui retry all.")
+    if ended := ENDED_EARLY.intersection(phases):
+        mend = "mend the cause that their status names, then " if ended & FAILURES else ""
+        steps.append(f"To compare the runs that failed or were cancelled, {mend}train them again: lvmtui retry all.")
     if table.histories:
         remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
         return (*steps, f"For a verdict, {remedy}.")

@@ -124,6 +124,8 @@ class RunDetail:
     curve: RunCurve
     own_model: str = ""
     """Of the user's own: its file and class, the digest of the copy, its options."""
+    own_trainer: str = ""
+    """Of the user's own: its command and patterns."""
     training: str = ""
     """The recipe's name, loss, rate and length; empty for a trainer of the user's own."""
     foreign: bool = False
@@ -314,6 +316,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         foreign=spec.foreign if spec else False,
         curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
+        own_trainer=sanitise(spec.own_trainer.words, 400) if spec and spec.own_trainer else "",
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
         best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )

@@ -170,6 +170,7 @@ def _plan(report: Report) -> list[Block]:
         f"{', '.join(map(str, plan.seeds))}, device {plan.device}, {plural(plan.threads, 'thread')} a run, "
         f"up to {plan.jobs} at once; by {plan.by} on {date(plan.created)}.",
         *(f"Recipe {words} ({titles})." for words, titles in _same(report, lambda run: run.training, by="title")),
+        *(f"Trainer {titles}: {words}." for words, titles in _same(report, lambda run: run.own_trainer, by="title")),
         *(f"Own model {titles}: {words}." for words, titles in _same(report, lambda run: run.own_model, by="title")),
     ]
     for arm in (report.baseline, report.expanded):

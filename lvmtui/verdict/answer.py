@@ -216,7 +216,7 @@ def _left_out(table: Table) -> str:
     histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
     groups: tuple[tuple[Sequence[Row], str, str], ...] = (
         (waiting, "is not finished", "are not finished"),
-        (cancelled, "was cancelled", "were cancelled"),
+        (cancelled, "has a cancelled run", "have cancelled runs"),
         (unfair, "cannot be compared", "cannot be compared"),
         (histories, "has only a point estimate", "have only a point estimate"),
     )

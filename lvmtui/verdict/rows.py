@@ -24,7 +24,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.words import Verdict, Word, verdict
+from lvmtui.verdict.words import Verdict, Word, grouped, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 """Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
@@ -243,11 +243,9 @@ def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
-    found: dict[tuple[ArmName, str], list[Finding]] = {}
-    for view in (view for _, *pair in complete_pairs(state, model) for view in pair):
-        for finding in health.get(view.planned.run, ()):
-            if finding.kind in UNFIT:
-                found.setdefault((view.planned.arm, finding.kind), []).append(finding)
+    views = [view for _, *pair in complete_pairs(state, model) for view in pair]
+    told = ((view.planned.arm, finding) for view in views for finding in health.get(view.planned.run, ()))
+    found = grouped(((arm, finding.kind), finding) for arm, finding in told if finding.kind in UNFIT)
     return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
 
 

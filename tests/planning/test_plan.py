@@ -84,7 +84,16 @@ def test_epochs_of_a_trainer_of_ones_own_are_no_updates_of_ours(tmp_path: Path, 
     told = plan_as_text(make_plan(replace(options, models=("gru", "mine", "yours"), own=own), Workspace(tmp_path)))
     assert "windows, 5 " not in told and told.count("the word of the user's own program") == 1
     told = plan_as_text(make_plan(replace(options, models=("mine",), own=own), Workspace(tmp_path)))
-    assert "recipe     " not in told
+    assert "recipe     " not in told and "--recipe" not in told
+
+
+def test_the_plan_says_what_a_trainer_of_ones_own_needs_for_a_verdict(tmp_path: Path, options: Options) -> None:
+    tables = {"mine": {"command": "true {data}", "pattern": "x (?P<cosine>.)", "epochs": 5}, "kit": {"command": "true"}}
+    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
+    told = plan_as_text(make_plan(replace(options, models=("mine", "kit"), own=own), Workspace(tmp_path)))
+    needs = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
+    assert f"trainer    mine: true {{data}}, pattern 'x (?P<cosine>.)'; {needs}\n" in told
+    assert f"trainer    kit: true, told through the kit; {needs}\n" in told
 
 
 def test_a_plan_for_a_gpu_goes_by_its_self_test(

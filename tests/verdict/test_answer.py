@@ -95,7 +95,9 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
 def test_a_cancelled_model_is_cancelled_and_is_not_waited_for() -> None:
     cancelled = [replace(row, cancelled=True) for row in rows(UNFAIR, UNFAIR)]
     judged = [made_row("a", 1.0), made_row("b", 1.0)]
-    assert answer(made_table([*judged, *cancelled], 1.0)).endswith("both improved. Left out: m0 and m1 were cancelled.")
+    assert answer(made_table([*judged, *cancelled], 1.0)).endswith(
+        "both improved. Left out: m0 and m1 have cancelled runs."
+    )
     assert answer(made_table(cancelled)) == "No answer: both models were cancelled."
     assert answer(made_table(cancelled[:1])) == "No answer: m0 was cancelled."
     assert answer(made_table([cancelled[0], made_row("c", 1.0, UNFAIR)])) == (

@@ -297,7 +297,7 @@ def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tm
     assert rows["failed"].verdict.words == rows["diverged"].verdict.words == "not comparable"
     assert rows["running"].verdict.sentence == "provisional: 23k paused"
     assert {model for model, row in rows.items() if row.change is not None} == {"whole"}
-    assert "cancelled was cancelled" in answer(read_table(state))
+    assert "cancelled has a cancelled run" in answer(read_table(state))
 
 
 def test_a_point_estimate_of_a_run_with_an_alarm_is_none(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw.lines import Line, Piece, beside, hanging, left
+from lvmtui.ui.screens.view import MOVING
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.verdict.words import GLOSSARY
@@ -72,12 +73,7 @@ class Help(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,q,question_mark,f1", "leave", "close", show=False),
-        Binding("down,j", "scroll('down')", "down", show=False),
-        Binding("up,k", "scroll('up')", "up", show=False),
-        Binding("space,pagedown", "scroll('page_down')", "a page down", show=False),
-        Binding("pageup", "scroll('page_up')", "a page up", show=False),
-        Binding("G,end", "scroll('end')", "end", show=False),
-        Binding("g,home", "scroll('home')", "start", show=False),
+        *MOVING,
     ]
 
     def __init__(self, parting: str) -> None:
@@ -95,8 +91,16 @@ class Help(Dialog[None]):
         lines = [*first, (), *rest] if width < 84 else beside([first, rest], [54, width - 54], gap=0)
         return [*lines, (), *_states(width), (), *_terms(width)]
 
-    def action_scroll(self, where: str) -> None:
-        getattr(self.query_one("#page"), f"scroll_{where}")(animate=False)
+    def action_move(self, by: int) -> None:
+        self.query_one("#page").scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        page = self.query_one("#page")
+        page.scroll_relative(y=by * page.size.height, animate=False)
+
+    def action_edge(self, end: int) -> None:
+        page = self.query_one("#page")
+        page.scroll_to(y=end * page.max_scroll_y, animate=False)
 
 
 def _group(title: str, keys: Sequence[tuple[str, str]]) -> list[Line]:

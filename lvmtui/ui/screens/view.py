@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
 
 
+MOVING: tuple[Binding, ...] = (
+    Binding("down,j", "move(1)", "down", show=False),
+    Binding("up,k", "move(-1)", "up", show=False),
+    Binding("pagedown,space", "page(1)", "a page down", show=False),
+    Binding("pageup,b", "page(-1)", "a page up", show=False),
+    Binding("g,home", "edge(0)", "start", show=False),
+    Binding("G,end", "edge(1)", "end", show=False),
+)
+"""The keys that move about in whatever is longer than its room; what they move is said in the actions."""
+
+
 class View(Screen[None]):
     """A screen of canvases above a line of keys. Subclasses name the canvases in `parts` and fill them in `paint`.
 
@@ -214,17 +225,12 @@ class View(Screen[None]):
 
 
 class RunsView(View):
-    """A view of runs. The same keys move about in each; what they move is said in its actions."""
+    """A view of runs. The same keys move about in each."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("up,k", "move(-1)", "up", show=False),
+        *MOVING,
         Binding("right,l", "shift(1)", "to the right", show=False),
         Binding("left,h", "shift(-1)", "to the left", show=False),
-        Binding("pagedown,space", "page(1)", "a page down", show=False),
-        Binding("pageup,b", "page(-1)", "a page up", show=False),
-        Binding("g,home", "edge(0)", "start", show=False),
-        Binding("G,end", "edge(1)", "end", show=False),
     ]
 
     def action_move(self, by: int) -> None:
