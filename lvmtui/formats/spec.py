@@ -79,9 +79,10 @@ class Recipe:
 
     @property
     def words(self) -> str:
-        """`tuned: loss cosine, rate 0.004, 3 epochs, batches of 128`."""
+        """`tuned: loss cosine, rate 0.004, 3 epochs of the largest data set, equal updates, batches of 128`."""
+        of = " of the largest data set, equal updates" if self.equal_updates else ""
         return (
-            f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs, "
+            f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs{of}, "
             f"batches of {self.batch_size}"
         )
 

@@ -6,7 +6,7 @@ Screen, report and logs all say it. The rules, in this order:
 2. The primary figure: the average change over the models that can be judged, with its interval.
 3. What single models show, counted among those that were compared.
 4. What is left out, and why: cancelled, not comparable, still to come.
-5. What speaks against it: retrieval that fell, sources of articles that disagree.
+5. What speaks against it: a change too small to matter, retrieval that fell, sources of articles that disagree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named
-from lvmtui.verdict.words import DOWN, UP, Word, interval_words, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, interval_words, population_words, scarcity, the_trivial
 
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ONE_SEED = "with one seed this is a lean, not a finding"
@@ -41,7 +41,7 @@ def answer(table: Table) -> str:
         said += [_single(table.rows[0], table)]
     else:
         said += [_models(table), _left_out(table)]
-    said += [_retrieval(table), _sources(table)]
+    said += [_small(table), _retrieval(table), _sources(table)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -245,6 +245,20 @@ def _nothing(table: Table) -> str:
 # What speaks against it ----------------------------------------------------------------------------------------------
 
 
+def _small(table: Table) -> str:
+    """That a change whose sign is known is more likely negligible than not."""
+    if len(table.rows) > 1 and table.primary:
+        change, word = table.primary.estimate, table.primary.verdict.word
+    elif len(table.ranked) == 1:
+        change, word = table.ranked[0].estimate, table.ranked[0].verdict.word
+    else:
+        return ""
+    opposite = bool(table.with_word(*UP)) and bool(table.with_word(*DOWN))
+    if change is None or opposite or word not in UP | DOWN or abs(change.value) >= NEGLIGIBLE:
+        return ""
+    return f"Most likely the change is smaller than {NEGLIGIBLE} %, which is negligible."
+
+
 def _retrieval(table: Table) -> str:
     """Models that find the true next vector less often, whatever the cosine says."""
     fallen = falling(table)
@@ -286,7 +300,7 @@ def _histories(table: Table) -> str:
     elif up or down:
         lead = f"more data {'raised' if up else 'lowered'} the cosine of {up or down} of {of}"
     else:
-        lead = f"more data changed the cosine of none of {of}"
+        lead = f"more data did not change the cosine of {of}"
     average = f" ({percent(table.average)} on average)" if table.average is not None else ""
     proof = "That proves nothing: their validation sets differ, and histories have no intervals."
     return f"By the runs' own histories {lead}{average}. {proof} {_left_out(table)}".rstrip()

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.formats.selftest import Fallbacks, SelfTest, read_record, training_code, write_record
 from lvmtui.formats.user_code import digest_of_folder
+from tests.threads import ONE_THREAD
 from tests.trainers.taping import Taping
 from trainers import device as device_module
 from trainers import state
@@ -152,8 +153,8 @@ from trainers.selftest.__main__ import main
 sys.exit(main(["--device", "cpu"]))
 """
     )
-    environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    ours = {"XDG_CACHE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env={**ONE_THREAD, **ours})
     assert done.returncode == 1, done.stderr
     found = decode(SelfTest, json.loads(done.stdout))
     (graph,) = (result for result in found.results if result.name == "graph")

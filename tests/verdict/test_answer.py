@@ -92,6 +92,15 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
     assert one.startswith("m0 does not beat the recency mean, which needs no training (.5166; it has .4966). ")
 
 
+def test_a_change_that_is_rather_negligible_says_so() -> None:
+    small = "Most likely the change is smaller than 0.5 %, which is negligible."
+    assert answer(made_table(rows(HELPED, HELPED), 0.4, 0.1)).endswith(f"both improved. {small}")
+    assert answer(made_table([made_row("amn", -0.4, LEANS_DOWN)])).endswith(small)
+    for other in (made_table(rows(HELPED, HELPED), 0.6), made_table(rows(CLOSE, CLOSE), 0.3, 0.3)):
+        assert small not in answer(other)
+    assert small not in answer(made_table(rows(HELPED, HURT), 0.4))  # what they do on average is no answer
+
+
 def test_a_cancelled_model_is_cancelled_and_is_not_waited_for() -> None:
     cancelled = [replace(row, cancelled=True) for row in rows(UNFAIR, UNFAIR)]
     judged = [made_row("a", 1.0), made_row("b", 1.0)]
