@@ -60,7 +60,8 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
         mend = "mend the cause that their status names, then " if ended & FAILURES else ""
         steps.append(f"To compare the runs that failed or were cancelled, {mend}train them again: lvmtui retry all.")
     if doomed:
-        steps.append(f"A retry of {listed(doomed)} would fail again: mend the cause that the status names.")
+        again = f"A retry of {listed(doomed)} alone would fail again"
+        steps.append(f"{again}: mend what its status names, or plan a new campaign (lvmtui run).")
     if table.histories:
         remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
         return (*steps, f"For a verdict, {remedy}.")

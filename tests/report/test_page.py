@@ -345,7 +345,7 @@ def test_what_failed_both_runs_of_a_model_is_said_once_and_to_its_end(tmp_path: 
     md = markdown(page_of(report))
     assert f"- Not finished: GRU 8k and 23k, seeds 1, 2, 3: failed ({why})." in md
     assert f"- GRU (not comparable): 8k and 23k failed: {why}." in section(md, "What to doubt") and md.count(why) == 2
-    assert "A retry of GRU would fail again" in md and "lvmtui retry" not in md
+    assert "A retry of GRU alone would fail again" in md and "lvmtui retry" not in md
 
 
 def test_a_point_estimate_beside_a_verdict_has_its_cosines_below_the_table(tmp_path: Path) -> None:
