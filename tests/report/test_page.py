@@ -22,6 +22,7 @@ from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
+from lvmtui.verdict.answer import answer
 from lvmtui.verdict.words import the_trivial
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, Curve
@@ -345,6 +346,9 @@ def test_what_failed_both_runs_of_a_model_is_said_once_and_to_its_end(tmp_path: 
     md = markdown(page_of(report))
     assert f"- Not finished: GRU 8k and 23k, seeds 1, 2, 3: failed ({why})." in md
     assert f"- GRU (not comparable): 8k and 23k failed: {why}." in section(md, "What to doubt") and md.count(why) == 2
+    theirs = tuple(view for view in state.runs if view.planned.model == "gru")
+    alone = replace(state, campaign=replace(campaign, models=("gru",)), runs=theirs)
+    assert answer(read_table(alone)) == "No answer: GRU allows no fair comparison (8k and 23k failed)."
     assert "A retry of GRU alone would fail again" in md and "lvmtui retry" not in md
 
 
