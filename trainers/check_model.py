@@ -6,6 +6,7 @@ request and the answer are JSON files. Each check says what it found in one line
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
 import os
@@ -63,12 +64,14 @@ def check_loss(request: Trial, loss: Any) -> TrialResult:
     target = unit(torch.randn(request.batch_size, request.dim, generator=generator))
     if not callable(loss):
         raise UserError(f"{request.source}: not a function; it is called with (output, target)")
-    value = loss(raw, target)
+    value, place = loss(raw, target), _place(loss, request)
     if not isinstance(value, Tensor) or value.shape != ():
         found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise UserError(f"{request.source}: returned {found}; a loss is one number, a tensor of shape ()")
+        raise UserError(f"{place}: returned {found}; a loss is one number, a tensor of shape ()")
     if not math.isfinite(value.item()):
-        raise UserError(f"{request.source}: the loss of random vectors is {value.item()}")
+        raise UserError(f"{place}: the loss of random vectors is {value.item()}")
+    if not value.requires_grad:
+        raise UserError(f"{place}: the loss does not depend on the output, so no gradient comes of it")
     value.backward()  # type: ignore[no-untyped-call]
     if raw.grad is None or not raw.grad.isfinite().all() or not raw.grad.any():
         raise UserError(f"{request.source}: the gradient at the output is missing, zero or not finite")
@@ -87,9 +90,12 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     if not trainable:
         raise UserError(f"{source}: has no parameters to train")
     context, target = _windows(request)
+    place, output = _place(model.forward, request), model.train()(context)
     with torch.no_grad():
-        _check_output(source, request, model.train()(context))
-        _check_output(source, request, model.eval()(context))
+        _check_output(place, request, output)
+        _check_output(place, request, model.eval()(context))
+    if not output.requires_grad:
+        raise UserError(f"{place}: what forward() returned does not depend on its parameters; no gradient reaches them")
     _check_alone(source, model, context)
     first, second = _trained(fresh(), context, target, 2), _trained(fresh(), context, target, 2)
     untouched = [name for name, p in first.named_parameters() if p.requires_grad and p.grad is None]
@@ -121,19 +127,28 @@ def _windows(request: Trial) -> tuple[Tensor, Tensor]:
     return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
 
 
-def _check_output(source: str, request: Trial, output: Any) -> None:
+def _place(function: Any, request: Trial) -> str:
+    """`mixer.py:12`: the line at which the user's function begins; as the user named it where that is not known."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    file, folder = Path(code.co_filename if code else "/").resolve(), Path(request.folder).resolve()
+    if code is None or not file.is_relative_to(folder):
+        return request.source
+    return f"{file.relative_to(folder)}:{code.co_firstlineno}"
+
+
+def _check_output(place: str, request: Trial, output: Any) -> None:
     if not isinstance(output, Tensor):
-        raise UserError(f"{source}: forward() returned {type(output).__name__}, not a tensor")
+        raise UserError(f"{place}: forward() returned {type(output).__name__}, not a tensor")
     wanted = (request.batch_size, request.dim)
     if tuple(output.shape) != wanted:
         raise UserError(
-            f"{source}: forward() of contexts {(request.batch_size, request.context, request.dim)} returned "
+            f"{place}: forward() of contexts {(request.batch_size, request.context, request.dim)} returned "
             f"{tuple(output.shape)}; {wanted} is needed"
         )
     if not output.isfinite().all():
-        raise UserError(f"{source}: the output for random windows is not finite")
+        raise UserError(f"{place}: the output for random windows is not finite")
     if not output.is_floating_point():
-        raise UserError(f"{source}: the output is {output.dtype}, not floating point")
+        raise UserError(f"{place}: the output is {output.dtype}, not floating point")
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
 
     load_numpy()
     from lvmtui.datasets.convert import move_stores
-    from lvmtui.planning.describe import plan_as_json, plan_as_text
+    from lvmtui.planning.describe import doubt_of, plan_as_json, plan_as_text
     from lvmtui.planning.plan import make_plan, write_plan
 
     workspace = workspace_of(given)
@@ -82,23 +82,23 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
         return ExitCode.OK
-    if plan.power.smallest is None and not given.yes:
+    if (doubt := doubt_of(plan)) and not given.yes:
         say("")
-        _ask_whether_to_train(plan.power.words)
+        _ask_whether_to_train(doubt)
     campaign = write_plan(plan, workspace, say)
     say("")
     print(plan_as_text(plan, line_width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
 
 
-def _ask_whether_to_train(power: str) -> None:
+def _ask_whether_to_train(doubt: str) -> None:
     """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
-    print(f"lvmtui: each model's verdict {power}", file=sys.stderr, flush=True)
+    print(f"lvmtui: {doubt}", file=sys.stderr, flush=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UserError("nothing was started; give a larger file, or --yes to train all the same")
+        raise UserError("nothing was started; mend that, or give --yes to train all the same")
 
 
 def attach(given: argparse.Namespace) -> int:

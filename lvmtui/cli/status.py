@@ -23,9 +23,9 @@ from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
-from lvmtui.verdict.rows import TOO_EARLY, best_trivial
+from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row as ModelRow
-from lvmtui.verdict.words import Word, interval_words
+from lvmtui.verdict.words import interval_words
 
 WIDTH = 120
 """Characters in a line where there is no terminal."""
@@ -74,14 +74,14 @@ def rows_of(state: CampaignState, eta: CampaignEta, known: Judgement) -> list[Ru
 
 
 def _change_words(row: ModelRow) -> str:
-    """The change once runs are compared; before that how it looks so far, or that it is too early to tell."""
+    """The change once runs are compared; before that how it looks so far, or why nothing is known."""
     if row.early is not None:
         return row.early.words
     if row.estimate is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""
         return words.percent(row.change) + interval
     if row.change is None:
-        return TOO_EARLY if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
+        return row.no_change or row.verdict.sentence
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
 
 

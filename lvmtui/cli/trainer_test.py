@@ -19,6 +19,7 @@ from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.trainer_log import (
+    LONGEST_REASON,
     CheckpointSaved,
     Evaluated,
     Event,
@@ -285,7 +286,7 @@ class _Test:
 
     def _ending_words(self) -> str:
         if failed := self._newest(Failed):
-            return sanitise(failed.message, 300)
+            return sanitise(failed.message, LONGEST_REASON)
         return last_line(self.run.log) if self._over() else ""
 
     def _tree(self) -> list[Process]:

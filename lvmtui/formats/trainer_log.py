@@ -145,6 +145,12 @@ class Failed:
     """With `no_space`: what the write needed."""
 
 
+IN_THE_PLAN = "of the plan, which a retry runs again"
+"""In the reason of a failure: said of what failed, so that a retry alone does not help."""
+LONGEST_REASON = 600
+"""Characters of a failure's message; whoever shows it shows all, as its end is often the cause or the remedy."""
+
+
 @dataclass(frozen=True)
 class HeldoutScores:
     """Means over the campaign's held-out windows; the windows themselves are in `heldout.npz`."""

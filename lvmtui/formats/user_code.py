@@ -34,7 +34,8 @@ class UserCode:
     @property
     def words(self) -> str:
         """`mixer.py:Mixer, sha256 0a1b2c3d4e5f6071`."""
-        return f"{self.source or self.module}, sha256 {self.digest[:16]}"
+        named = (self.source or self.module).rpartition("/")[2]  # with --add-sizes it comes from another folder
+        return f"{named}, sha256 {self.digest[:16]}"
 
 
 @dataclass(frozen=True)

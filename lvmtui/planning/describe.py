@@ -46,7 +46,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
-        f"power      each model {plan.power.words}",
+        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {plan.power.words}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
         f"machine    {_where(campaign)}{_device(plan)}, {beside} side by side, "
@@ -82,12 +82,34 @@ def _held_out(plan: Plan) -> str:
 def _judged_by(plan: Plan) -> str:
     """The primary figure, and the articles it is about."""
     campaign = plan.campaign
-    models = len(campaign.models)
+    models, trained = len(campaign.models), _by_trainers(plan)
     average = f", on average over the {models} models" if models > 1 else ""
+    if trained:
+        certain = f"the models that are judged ({models - trained} of {models} for certain)"
+        average = f", on average over {certain if trained < models else 'those that do'}" if models > 1 else ""
+    unless = "nothing unless a trainer predicts the held-out windows; then " if trained == models else ""
     on = population_words(campaign.judge_on, campaign.baseline.label)
     several = campaign.judge_on == Campaign.judge_on and not campaign.subsets
     default = " (--judge-on own or new: one source alone)" if several else ""
-    return f"the change of the mean held-out cosine{average}, on {on}{default}"
+    return f"{unless}the change of the mean held-out cosine{average}, on {on}{default}"
+
+
+def _by_trainers(plan: Plan) -> int:
+    """How many of its models the user's own programs train, so that nobody knows whether they can be judged."""
+    theirs = {spec.model for spec in plan.specs if spec.own_trainer}
+    return sum(model.partition("@")[0] in theirs for model in plan.campaign.models)
+
+
+def doubt_of(plan: Plan) -> str:
+    """Why the verdict could tell nothing, as far as anybody knows; empty where it could."""
+    if plan.power.smallest is None:
+        return f"each model's verdict {plan.power.words}"
+    if all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):
+        return (
+            "no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit); "
+            "'lvmtui trainer test --command' shows whether it does"
+        )
+    return ""
 
 
 def _copies(plan: Plan) -> str:
@@ -115,7 +137,11 @@ def _own_trainers(plan: Plan) -> list[str]:
     """A line for each of the user's own, with what it takes to be judged, which nobody knows before it has ended."""
     found = dict.fromkeys((one.title, one.words) for spec in plan.specs if (one := spec.own_trainer))
     judged = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
-    return [f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}" for title, told in found]
+    guess = "; without epochs or steps its progress and time left are guesses"
+    return [
+        f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}{guess if title in plan.own.uncounted else ''}"
+        for title, told in found
+    ]
 
 
 def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:

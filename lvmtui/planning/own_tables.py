@@ -96,6 +96,12 @@ class TrainerTable:
     checkpoints: bool = False
     where: str = ""
 
+    @property
+    def uncounted(self) -> bool:
+        """True if nobody knows how long it trains: it neither says so nor is told, by its command or by the kit."""
+        told = re.search(r"\{(steps|epochs)\}", self.command) or not self.pattern
+        return not (self.steps or self.epochs or told)
+
 
 @dataclass(frozen=True)
 class Own:

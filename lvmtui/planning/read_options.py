@@ -66,6 +66,8 @@ def read_campaign_file(path: Path) -> Given:
         values[declared.name] = _beside(path, value) if declared.is_path else value
     if isinstance(values.get("models"), list):
         values["models"] = [_beside(path, name) if ".py:" in str(name) else name for name in values["models"]]
+    if values.get("models") == [] and own.trainers:
+        raise UserError(f"{path}: models: the list is empty; name trainers ({', '.join(own.trainers)}) or models in it")
     return Given(values, path, own)
 
 

@@ -14,7 +14,7 @@ from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.table import ArmCell, Row, Table
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -45,10 +45,11 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     return (_accurate(table), _gains_most(table), _balanced(priced_models(advisable, costs)), *_avoid(table))
 
 
-def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[str, ...]:
+def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing, but for those that a retry cannot help; `over`: nothing goes on any more.
+    `phases`: what the runs are doing, but for those that a retry cannot help; `doomed`: the titles of these; `over`:
+    nothing goes on any more.
     """
     steps = []
     if not over:
@@ -58,6 +59,9 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool) -> tuple[
     if ended := ENDED_EARLY.intersection(phases):
         mend = "mend the cause that their status names, then " if ended & FAILURES else ""
         steps.append(f"To compare the runs that failed or were cancelled, {mend}train them again: lvmtui retry all.")
+    if doomed:
+        again = f"A retry of {listed(doomed)} alone would fail again"
+        steps.append(f"{again}: mend what its status names, or plan a new campaign (lvmtui run).")
     if table.histories:
         remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
         return (*steps, f"For a verdict, {remedy}.")

@@ -13,7 +13,7 @@ from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
-from lvmtui.formats.trainer_log import Started
+from lvmtui.formats.trainer_log import LONGEST_REASON, Started
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
@@ -22,7 +22,7 @@ from lvmtui.report.questions import Question, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
@@ -32,7 +32,7 @@ from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import mean_of
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import grouped
+from lvmtui.verdict.words import grouped, listed
 
 VERSION = 1
 
@@ -222,9 +222,18 @@ def report_of(
         campaign_facts=campaign,
         learning_curve=learning_curve,
         next_steps=next_steps(
-            table, [v.status.phase for v in state.runs if v.retry_helps], over=progress.ended is not None
+            table,
+            [v.status.phase for v in state.runs if v.retry_helps],
+            over=progress.ended is not None,
+            doomed=_doomed(state),
         ),
     )
+
+
+def _doomed(state: CampaignState) -> tuple[str, ...]:
+    """The models with a failed run that would fail again if it were tried again."""
+    failed = (v.planned.model for v in state.runs if v.state and v.status.phase in FAILURES and not v.retry_helps)
+    return tuple(sanitise(title_of(model, state.campaign.titles), 60) for model in dict.fromkeys(failed))
 
 
 def _by_model(state: CampaignState) -> list[RunView]:
@@ -236,11 +245,12 @@ def _by_model(state: CampaignState) -> list[RunView]:
 def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
     starts = [run.started for run in runs if run.started is not None]
     ends = [run.ended for run in runs if run.ended is not None]
-    missing = grouped(
-        ((f"{run.title} {run.label}", run.status + (f" ({run.reason})" if run.reason else "")), run.seed)
+    each = grouped(
+        ((run.title, run.label, run.status + (f" ({run.reason})" if run.reason else "")), run.seed)
         for run in runs
         if run.status != Phase.FINISHED.value
     )
+    missing = grouped(((title, why, tuple(seeds)), label) for (title, label, why), seeds in each.items())
     several = len(state.campaign.seeds) > 1
     return Completion(
         started=min(starts, default=None),
@@ -248,8 +258,8 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
         runs=len(runs),
         finished=sum(run.status == Phase.FINISHED.value for run in runs),
         missing=tuple(
-            f"{name}, {numbered(seeds, 'seed')}: {why}" if several else f"{name}: {why}"
-            for (name, why), seeds in missing.items()
+            f"{title} {listed(labels)}{', ' + numbered(seeds, 'seed') if several else ''}: {why}"
+            for (title, why, seeds), labels in missing.items()
         ),
         to_come=sum(not view.status.over for view in state.runs),
     )
@@ -285,7 +295,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         label=label,
         seed=planned.seed,
         status="missing" if run is None else view.status.phase.value,
-        reason=sanitise(view.status.reason, 200),
+        reason=sanitise(view.status.reason, LONGEST_REASON),
         findings=findings,
         parameters=(started.parameters or None) if started else None,
         steps=run.step if run else None,

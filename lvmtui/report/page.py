@@ -42,6 +42,10 @@ VERDICTS: dict[tuple[Word, ...], str] = {
         Word.LEANS_DOWN,
     ): "Leans up or down: the interval is clear of zero, but with one seed the change may be training noise.",
     (Word.NEGLIGIBLE,): f"Negligible: the interval lies within ±{NEGLIGIBLE} %.",
+    (Word.POINT_ESTIMATE,): (
+        "Point estimate: the change on the runs' own validation windows; their cosines are not held-out cosines and "
+        "have no place in these columns."
+    ),
     (Word.TOO_CLOSE,): "Too close to call: the interval holds zero and changes that would matter.",
 }
 """What the verdicts mean, for a reader who sees them for the first time."""

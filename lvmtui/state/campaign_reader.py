@@ -12,13 +12,13 @@ from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_c
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.trainer_log import Failed, Finished
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Failed, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import FAILURES, HALTED, IN_THE_PLAN, OVER, Life, Phase, Status, status_of
+from lvmtui.state.status import FAILURES, HALTED, OVER, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -42,7 +42,7 @@ class RunView:
 
     @property
     def retry_helps(self) -> bool:
-        """False where another try would end the same way: in a line of the plan, or in own code, which was copied."""
+        """False where another try would end the same way: by what is in the plan, or in own code, which was copied."""
         if self.state is None or self.status.phase not in FAILURES:
             return self.state is not None
         ending, own = self.state.trainer.ending, self.state.spec.own_model or self.state.spec.recipe.own_loss

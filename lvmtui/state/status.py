@@ -234,10 +234,6 @@ def _final_failure(run: RunState, failed: Failed) -> Status | None:
             return None
 
 
-IN_THE_PLAN = "of the plan, which a retry runs again"
-"""In the reason of a failure: said of the line that failed."""
-
-
 def processes_of(run: RunState) -> tuple[Identity, ...]:
     """Every process that may still belong to the run, the newest attempt's first."""
     attempt, started = newest_attempt(run), run.trainer.started

@@ -233,7 +233,8 @@ def _nothing(table: Table) -> str:
         return f"No answer yet: {one} judged yet{rest}."
     if models == 1:
         row = table.rows[0]
-        why = "was cancelled" if row.cancelled else f"allows no fair comparison ({row.verdict.reason})"
+        reason = row.verdict.reason if row.seeds else row.verdict.reason.partition(": ")[0]  # more below
+        why = "was cancelled" if row.cancelled else f"allows no fair comparison ({reason})"
         return f"No answer: {row.title} {why}."
     if all(row.cancelled for row in table.rows):
         return f"No answer: {'both' if models == 2 else f'all {models}'} models were cancelled."

@@ -15,16 +15,17 @@ from statistics import fmean
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.formats.trainer_log import Failed
+from lvmtui.formats.trainer_log import LONGEST_REASON, Failed
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
+from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.words import Verdict, Word, grouped, verdict
+from lvmtui.verdict.words import Verdict, Word, grouped, listed, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 """Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
@@ -52,16 +53,12 @@ def draft_row(
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
-    estimate, change, early, notes = None, None, None, []
+    estimate, change, early, no_change = None, None, None, ""
     word = Verdict(Word.NO_VERDICT)
     if history:
         word, change = _history_verdict(state, model, health)
     elif comparison is None:
         word = _waiting_verdict(state, model)
-        if word.word is Word.PROVISIONAL:
-            early = _early(state, model, trivial)
-            change = early.percent if early else None
-            notes.append(SO_FAR if early else TOO_EARLY)
     elif unfair := [check.words for check in comparison.failed] + _unfit(state, model, health):
         remedies = {check.remedy for check in comparison.failed}
         remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
@@ -74,6 +71,10 @@ def draft_row(
         word = Verdict(Word.PROVISIONAL, reason=compared)
     else:
         estimate, change = comparison.change, comparison.change.value
+    if word.word is Word.PROVISIONAL and change is None:
+        early = _early(state, model, trivial)
+        change = early.percent if early else None
+        no_change = "" if early else UNPREDICTED if any(map(_by_own_trainer, views)) else TOO_EARLY
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
@@ -87,8 +88,9 @@ def draft_row(
         seeds=len(comparison.pairs) if comparison else 0,
         seeds_missing=len(state.campaign.seeds) - (len(comparison.pairs) if comparison else 0),
         history=history,
-        notes=tuple(notes),
+        notes=(SO_FAR,) if early else (no_change,) if no_change else (),
         early=early,
+        no_change=no_change,
         retrieval=judged.retrieval if judged else (),
         unweighted=judged.unweighted if judged else None,
         cancelled=word.word is Word.NOT_COMPARABLE and comparison is None and cancelled,
@@ -221,8 +223,9 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
         going_on = [(arm, view) for arm, view in views if view and not view.status.over]
         words = "; ".join(dict.fromkeys(f"{_label(state, arm)} {v.status.phase.value}" for arm, v in going_on))
         return Verdict(Word.PROVISIONAL, reason=words or "finished, not compared yet")
-    stopped = [_end_words(state, view, arm) for arm, view in views if not _may_finish(view)]
-    return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(stopped)))
+    stopped = grouped((_end_words(view), _label(state, arm)) for arm, view in views if not _may_finish(view))
+    reasons = (f"{listed(list(dict.fromkeys(labels)))} {ending}" for ending, labels in stopped.items())
+    return Verdict(Word.NOT_COMPARABLE, reason="; ".join(reasons))
 
 
 def _may_finish(*views: RunView | None) -> bool:
@@ -233,12 +236,12 @@ def _may_finish(*views: RunView | None) -> bool:
     )
 
 
-def _end_words(state: CampaignState, view: RunView | None, arm: ArmName) -> str:
-    label = _label(state, arm)
+def _end_words(view: RunView | None) -> str:
+    """How a run ended, to be read after the label of its arm."""
     if view is None or view.state is None:
-        return f"{label} is missing"
-    reason = sanitise(view.status.reason, 200)
-    return f"{label} {view.status.phase.value}" + (f": {reason}" if reason else "")
+        return "missing"
+    reason = sanitise(view.status.reason, LONGEST_REASON)
+    return view.status.phase.value + (f": {reason}" if reason else "")
 
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
@@ -268,6 +271,10 @@ def _unfit_weights(view: RunView) -> str | None:
     return sanitise(ending.message, 300) if isinstance(ending, Failed) and ending.reason == "data" else None
 
 
+def _by_own_trainer(view: RunView) -> bool:
+    return view.state is not None and view.state.spec.own_trainer is not None
+
+
 def _unjudged(view: RunView) -> str | None:
     """Why a user's own trainer was judged on no held-out windows, in words."""
     return sanitise(view.finished.unjudged, 200) if view.finished and view.finished.unjudged else None
@@ -289,7 +296,8 @@ def _history_verdict(
     if missing:
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
-    reasons = ("what it says of its validation windows", *own) if own else (HISTORY, *dict.fromkeys(unfit))
+    said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
+    reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
     return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), _percent(baseline, expanded)
 
@@ -299,6 +307,8 @@ def _history_verdict(
 LEAST_SHARE = 0.5
 """Share of the training that both arms must have done before a change is shown."""
 TOO_EARLY = "too early to tell"
+UNPREDICTED = "no verdict without its predictions"
+"""Said in its place of a user's own trainer, of which no change so far is ever known."""
 
 
 @dataclass(frozen=True)

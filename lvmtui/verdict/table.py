@@ -160,6 +160,8 @@ class Row:
     """For the first three whose gain excludes zero. A history's point estimate wins none."""
     early: EarlyChange | None = None
     """The change before the runs are judged."""
+    no_change: str = ""
+    """Why there is no change so far, in words; empty where there is one, or once the runs are judged."""
     retrieval: tuple[Retrieval, ...] = ()
     fell: tuple[str, ...] = ()
     """Names of retrieval figures that fell clear of zero."""

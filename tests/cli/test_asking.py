@@ -28,7 +28,7 @@ def test_on_a_terminal_no_starts_nothing(tmp_path: Path, command: list[str]) -> 
         terminal.wait_for("Train all the same? [y/N]")
         assert "can detect nothing: 3 held-out articles are too few" in terminal.text
         terminal.press("\r")
-        terminal.wait_for("nothing was started; give a larger file, or --yes")
+        terminal.wait_for("nothing was started; mend that, or give --yes")
         assert terminal.wait_end() == 2
     assert Workspace(tmp_path).campaign_dirs() == []
 
@@ -43,8 +43,8 @@ def test_a_fault_takes_the_place_of_the_progress_line(tmp_path: Path, command: l
 
 
 def test_where_nobody_can_answer_it_is_said_and_training_goes_on() -> None:
-    ask = "from lvmtui.cli.start import _ask_whether_to_train as ask; ask('can detect nothing'); print('goes on')"
+    ask = "from lvmtui.cli.start import _ask_whether_to_train as ask; ask('it can tell nothing'); print('goes on')"
     done = subprocess.run(
         [sys.executable, "-P", "-c", ask], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
     )
-    assert (done.stdout, done.stderr) == ("goes on\n", "lvmtui: each model's verdict can detect nothing\n")
+    assert (done.stdout, done.stderr) == ("goes on\n", "lvmtui: it can tell nothing\n")

@@ -11,9 +11,9 @@ from pathlib import Path
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
 from lvmtui.cli.ending import read_ending, result_rows
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.trainer_log import Failed
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Failed
 from lvmtui.formats.user_code import UserCode
-from lvmtui.state.status import IN_THE_PLAN, Phase, Status
+from lvmtui.state.status import Phase, Status
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.ranking import Judgement

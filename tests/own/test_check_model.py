@@ -68,10 +68,25 @@ FAULTS = {
     "no module": (HEAD + "def Model(dim, context):\n    return 3\n", "returned int, not a torch.nn.Module"),
     "shape": (
         GOOD.replace("x.flatten(1)", "x.flatten(1))[:, :3] + 0 * (self.line(x.flatten(1))[:, :3]"),
-        "(8, 16) is needed",
+        "mine.py:8: forward() of contexts (8, 5, 16) returned (8, 3); (8, 16) is needed",
     ),
-    "tuple": (GOOD.replace("return self.line(x.flatten(1))", "return self.line(x.flatten(1)), 1"), "returned tuple"),
-    "not finite": (GOOD.replace("self.line(x.flatten(1))", "self.line(x.flatten(1)) / 0"), "is not finite"),
+    "tuple": (GOOD.replace("x.flatten(1))", "x.flatten(1)), 1"), "mine.py:8: forward() returned tuple"),
+    "not finite": (
+        GOOD.replace("x.flatten(1))", "x.flatten(1)) / 0"),
+        "mine.py:8: the output for random windows",
+    ),
+    "constant": (
+        GOOD.replace("return self.line(x.flatten(1))", "return torch.zeros(len(x), 16)"),
+        "mine.py:8: what forward() returned does not depend on its parameters",
+    ),
+    "detached": (
+        GOOD.replace("    def forward", "    @torch.no_grad()\n    def forward"),
+        "mine.py:8: what forward() returned does not depend on its parameters",
+    ),
+    "not its own forward": (
+        HEAD + "def Model(dim, context):\n    return nn.Sequential(nn.Flatten(), nn.Linear(dim * context, 3))\n",
+        "mine.py:Model: forward() of contexts (8, 5, 16) returned (8, 3)",
+    ),
     "no gradient": (
         GOOD.replace("    def forward", "        self.spare = nn.Linear(2, 2)\n    def forward"),
         "no gradient reaches spare.weight, spare.bias",
@@ -146,10 +161,13 @@ LOSS = "def Model(output, target):\n    return (output - target).pow(2).mean()\n
     ("source", "words"),
     [
         (LOSS, ""),
-        (LOSS.replace(".mean()", ""), "returned shape (8, 16); a loss is one number"),
+        (LOSS.replace(".mean()", ""), "mine.py:1: returned shape (8, 16); a loss is one number"),
         (LOSS.replace(".mean()", ".mean().item()"), "returned float"),
         (LOSS.replace(".mean()", ".mean() / 0"), "the loss of random vectors is inf"),
-        (LOSS.replace("output - target", "output.detach() - target"), "mine.py"),
+        (
+            LOSS.replace("output - target", "output.detach() - target"),
+            "mine.py:1: the loss does not depend",
+        ),
         (LOSS.replace(".mean()", ".mean() * 0"), "the gradient at the output is missing, zero"),
     ],
 )

@@ -193,6 +193,7 @@ def test_sizes_are_added_with_the_code_that_was_copied_whatever_became_of_the_fi
         before = next(s for s in specs if (s.model, s.context) == (spec.model, spec.context))
         assert spec.own_trainer == before.own_trainer and spec.total_steps == before.total_steps
         if spec.own_model and before.own_model:
+            assert spec.own_model.words == before.own_model.words, "the report says it once"
             assert spec.own_model.code.digest == before.own_model.code.digest and spec.own_model.title == "MLP mixer"
             assert spec.own_model.options == {"width": 32}
             assert spec.recipe.own_loss and before.recipe.own_loss and spec.recipe.evaluations == 4

@@ -16,6 +16,7 @@ from lvmtui.formats.live import Progress
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
+    IN_THE_PLAN,
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -268,8 +269,10 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
         ("raise ValueError('no such layer')", "left with exit code 1: ValueError: no such layer"),
         (
             "print('done, all good')",
-            "but told of no evaluation (0 of 1 lines understood), and it left no predictions of the held-out windows "
-            "(predictions.npy); another command or pattern needs a new campaign; its last words: done, all good",
+            "but told of no evaluation (no line understood), and it left no predictions of the held-out windows "
+            "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX LOGFILE' shows "
+            "what a pattern finds; mend the script, or start a new campaign: command and pattern are those "
+            + IN_THE_PLAN,
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),
@@ -281,6 +284,18 @@ def test_how_it_ended_is_said_in_one_line(bench: Bench, script: str, words: str)
     assert words in failed(run)
     last = ending(run)
     assert isinstance(last, Failed) and (last.reason == "setup") is ("no evaluation" in words), "else it is tried again"
+
+
+def test_the_end_of_a_failure_is_kept_whatever_it_printed_last(bench: Bench) -> None:
+    bench.plan("print('epoch 1 of many'); print('x' * 5000)", pattern=[PATTERN, r"epoch (?P<epoch>\d+) of"])
+    assert bench.to_the_end() is Exit.FAILED
+    assert "(1 of 2 lines understood)" in failed(bench.run) and failed(bench.run).endswith(IN_THE_PLAN)
+
+
+def test_one_without_a_pattern_is_mended_in_its_script_and_retried(bench: Bench) -> None:
+    bench.plan("print('done')")
+    assert bench.to_the_end() is Exit.FAILED
+    assert failed(bench.run).endswith("its last words: done; mend the script, then retry it")
 
 
 def test_a_program_that_is_not_there(bench: Bench) -> None:

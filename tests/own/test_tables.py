@@ -92,6 +92,10 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
         ('[trainers.a]\ncommand = "a"\nsteps = 1\nepochs = 1', "give steps or epochs"),
         ('[trainers.a]\ncommand = "a"\nfolder = "nowhere"', "no such folder"),
         ('[trainers.gru]\ncommand = "a"', "'gru' is the name of a model"),
+        (
+            'models = []\n[trainers.mine]\ncommand = "a"',
+            "models: the list is empty; name trainers (mine) or models in it",
+        ),
         ("trainers = 3", "must be tables, as in [trainers.mine]"),
     ],
 )

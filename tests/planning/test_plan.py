@@ -23,7 +23,7 @@ from lvmtui.formats.spec import read_spec
 from lvmtui.legacy.earlier_runs import APART
 from lvmtui.legacy.importer import import_folders
 from lvmtui.planning import plan as planning
-from lvmtui.planning.describe import plan_as_json, plan_as_text
+from lvmtui.planning.describe import doubt_of, plan_as_json, plan_as_text
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.options import Options
 from lvmtui.planning.own_tables import read_own
@@ -85,6 +85,39 @@ def test_epochs_of_a_trainer_of_ones_own_are_no_updates_of_ours(tmp_path: Path, 
     assert "windows, 5 " not in told and told.count("the word of the user's own program") == 1
     told = plan_as_text(make_plan(replace(options, models=("mine",), own=own), Workspace(tmp_path)))
     assert "recipe     " not in told and "--recipe" not in told
+
+
+def test_the_plan_counts_on_no_verdict_of_trainers_of_ones_own(tmp_path: Path, options: Options) -> None:
+    tables = {"mine": {"command": "true", "pattern": "x (?P<cosine>.)"}, "kit": {"command": "true"}}
+    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
+
+    def planned(*models: str) -> tuple[str, str]:
+        plan = make_plan(replace(options, own=own, models=models), Workspace(tmp_path))
+        return plan_as_text(plan), doubt_of(plan)
+
+    told, doubt = planned("amn", "gru")
+    assert "cosine, on average over the 2 models, on" in told and "power      each model can" in told and not doubt
+    told, doubt = planned("amn", "mine", "kit")
+    assert "cosine, on average over the models that are judged (1 of 3 for certain), on" in told and not doubt
+    assert "power      each model that is judged can" in told
+    told, doubt = planned("mine")
+    assert "judged by  nothing unless a trainer predicts the held-out windows; then the change of the mean held" in told
+    assert doubt.startswith("no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit)")
+    assert planned("kit")[1] == "", "the kit hands predictions in"
+
+
+def test_a_trainer_of_which_nobody_knows_how_long_it_trains_is_named(tmp_path: Path, options: Options) -> None:
+    line = "x (?P<cosine>.)"
+    tables = {
+        "open": {"command": "true", "pattern": line},
+        "told": {"command": "true {epochs}", "pattern": line},
+        "says": {"command": "true", "pattern": line, "epochs": 3},
+        "kit": {"command": "true"},
+    }
+    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
+    told = plan_as_text(make_plan(replace(options, own=own, models=tuple(tables)), Workspace(tmp_path)))
+    (named,) = (line for line in told.splitlines() if "without epochs or steps" in line)
+    assert named.startswith("trainer    open: ") and named.endswith("its progress and time left are guesses")
 
 
 def test_the_plan_says_what_a_trainer_of_ones_own_needs_for_a_verdict(tmp_path: Path, options: Options) -> None:

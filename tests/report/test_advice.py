@@ -141,6 +141,12 @@ def test_what_overfitted_is_not_told_to_train_longer() -> None:
     assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), (), over=True))
 
 
+def test_what_would_fail_again_is_not_told_to_be_retried() -> None:
+    failed = table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE), row("b", 0.1, 0.5, Word.NOT_COMPARABLE))
+    (said,) = next_steps(failed, (), over=True, doomed=("a", "b"))
+    assert said.startswith("A retry of a and b alone would fail again: mend what its status names, or plan a new camp")
+
+
 def test_only_an_open_question_has_such_a_step() -> None:
     open_, told = (table(row("a", 0.1, 0.5, word)) for word in (Word.TOO_CLOSE, Word.IMPROVED))
     assert any(step.startswith("To decide it") for step in next_steps(open_, (), over=True))

@@ -15,11 +15,14 @@ import pytest
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import ContextGain, Estimate
+from lvmtui.formats.spec import ARMS
+from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.models import MODELS
 from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
+from lvmtui.verdict.answer import answer
 from lvmtui.verdict.words import the_trivial
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, Curve
@@ -330,6 +333,35 @@ def test_the_first_page_says_how_windows_are_weighed(tmp_path: Path) -> None:
         report_of(workspace, campaign)[0], table=replace(read_table(state_of(workspace, campaign)), cap=20)
     )
     assert "; every window weighs the same." in first_page(markdown(page_of(capped))), "nothing is compared"
+
+
+def test_what_failed_both_runs_of_a_model_is_said_once_and_to_its_end(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, states={("gru", arm): "gave up" for arm in ARMS})
+    state, why = state_of(workspace, campaign), f"{'no line understood, ' * 15}as it is {IN_THE_PLAN}"
+    state = replace(state, runs=tuple(
+        replace(view, status=replace(view.status, reason=why)) if view.planned.model == "gru" else view
+        for view in state.runs
+    ))  # fmt: skip
+    report = read_report(state, now=NOW)
+    md = markdown(page_of(report))
+    assert f"- Not finished: GRU 8k and 23k, seeds 1, 2, 3: failed ({why})." in md
+    assert f"- GRU (not comparable): 8k and 23k failed: {why}." in section(md, "What to doubt") and md.count(why) == 2
+    theirs = tuple(view for view in state.runs if view.planned.model == "gru")
+    alone = replace(state, campaign=replace(campaign, models=("gru",)), runs=theirs)
+    assert answer(read_table(alone)) == "No answer: GRU allows no fair comparison (8k and 23k failed)."
+    assert "A retry of GRU alone would fail again" in md and "lvmtui retry" not in md
+
+
+def test_a_point_estimate_beside_a_verdict_has_its_cosines_below_the_table(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5, 0.51), "mine": (0.45, 0.6)}, seeds=(1,))
+    state = by_own_trainer(state_of(workspace, campaign), "mine")
+    both = first_page(markdown(page_of(read_report(state, now=NOW))))
+    alone = replace(state, campaign=replace(state.campaign, models=("mine",)), runs=state.runs[2:])
+    only = first_page(markdown(page_of(read_report(alone, now=NOW))))
+    for md in (both, only):
+        assert "mine (point estimate): .4499 and .5997 by what it says of its validation windows" in md
+    assert re.search(r"\| mine +\| \.4499 \| \.5997 \|", only) and re.search(r"\| mine +\| +– \| +– \|", both)
+    assert "Point estimate: the change on the runs' own validation windows; their" in both
 
 
 def test_of_a_trainer_of_the_users_own_only_what_is_known_is_said(tmp_path: Path) -> None:

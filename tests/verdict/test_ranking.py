@@ -297,6 +297,8 @@ def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tm
     assert rows["failed"].verdict.words == rows["diverged"].verdict.words == "not comparable"
     assert rows["running"].verdict.sentence == "provisional: 23k paused"
     assert {model for model, row in rows.items() if row.change is not None} == {"whole"}
+    assert {model for model, row in rows.items() if row.no_change} == {"running"}
+    assert rows["running"].no_change == "no verdict without its predictions", "it is said before the end"
     assert "cancelled has a cancelled run" in answer(read_table(state))
 
 
@@ -316,7 +318,7 @@ def test_own_trainers_have_no_change_so_far_as_their_validation_windows_are_not_
     state = replace(state_of(workspace, campaign), runs=by_own_trainer(state_of(workspace, campaign), "mine").runs)
     assert ours.change is not None
     (mine,) = read_table(state).rows
-    assert mine.change is None and mine.early is None
+    assert mine.change is None and mine.early is None and mine.notes == ("no verdict without its predictions",)
 
 
 def test_every_context_has_its_best_trivial_baseline() -> None:

@@ -26,6 +26,8 @@ from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import (
+    IN_THE_PLAN,
+    LONGEST_REASON,
     CheckpointSaved,
     Event,
     Exit,
@@ -59,6 +61,13 @@ CHECKPOINT_WAIT = 60.0
 """Seconds it has for a checkpoint when the machine wants us to go. A pause waits as long as it takes."""
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
+
+CURE = "mend the script, then retry it"
+PATTERN_CURE = (
+    "'lvmtui trainer test --pattern REGEX LOGFILE' shows what a pattern finds; mend the script, or start a new "
+    f"campaign: command and pattern are those {IN_THE_PLAN}"
+)
+"""What helps a trainer that told of nothing: the script is not copied, all else is as planned."""
 
 
 def train_with_program(folder: RunDir, orders: Orders, began: float) -> Exit:
@@ -324,10 +333,9 @@ class Program:
         self.said.show("heldout")
         scores, digest, fault = judged(self.spec, self.folder)
         if self.said.best is None and not scores.windows:
-            read = f" ({self.output.understood} of {self.output.lines} lines understood)" if self.own.pattern else ""
-            said = f"it ended without an error, but told of no evaluation{read}, and {fault}"
-            words = f"; its last words: {last}" if last else ""
-            return self._failed("setup", f"{said}; another command or pattern needs a new campaign{words}")
+            words = f"; its last words: {sanitise(last, 150)}" if last else ""
+            told = f"it ended without an error, but told of no evaluation{self._read_words()}, and {fault}{words}"
+            return self._failed("setup", f"{told}; {PATTERN_CURE if self.own.pattern else CURE}")
         if fault:
             self.journal.say(f"not judged: {fault}")
         best, spec = self.said.best, self.spec
@@ -357,10 +365,16 @@ class Program:
         self.journal.say(f"finished after {self.journal.active:.0f} s: {verdict}")
         return Exit.FINISHED
 
+    def _read_words(self) -> str:
+        """How many lines its patterns were found in."""
+        found, lines = self.output.understood, self.output.lines
+        how_many = f"{found:,} of {lines:,} lines" if found else "no line"
+        return f" ({how_many} understood)" if self.own.pattern else ""
+
     def _failed(self, reason: Reason, message: str) -> Exit:
-        step = self.said.step if hasattr(self, "said") else 0
+        step, words = self.said.step if hasattr(self, "said") else 0, sanitise(message, LONGEST_REASON)
         self.journal.say(f"failed at step {step}: {message}")
-        self.journal.event(Failed(time.time(), step, reason, sanitise(message, 500), self.journal.active), durable=True)
+        self.journal.event(Failed(time.time(), step, reason, words, self.journal.active), durable=True)
         return Exit.FAILED
 
     def fail(self, error: Exception) -> Exit:

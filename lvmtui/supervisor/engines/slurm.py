@@ -24,7 +24,7 @@ from typing import TypeVar
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.started_with import CLUSTER, StartedWith
-from lvmtui.state.status import IN_THE_PLAN
+from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.supervisor.engine import (
     Begun,
     CannotStart,

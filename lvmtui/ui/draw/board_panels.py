@@ -272,5 +272,5 @@ def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line
     elif row.change is not None:
         said = f"{words.percent(row.change)} so far"
     else:
-        said = "too early to tell" if any(run.curve for run in model.runs) else ""
+        said = row.no_change if any(run.curve for run in model.runs) else ""
     return spread([(said, "dim")], [(f" {pair}", "dim")], width) if said or pair else ()
