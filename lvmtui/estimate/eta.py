@@ -20,6 +20,7 @@ from lvmtui.estimate.stopping import UNKNOWN, Worsening, ends_of, quantile, with
 from lvmtui.formats.campaign import start_order
 from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.liveness import longest_quiet
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
 from lvmtui.system.numbers import clock, plural
@@ -35,7 +36,7 @@ CALIBRATING = 0.5
 """Log standard deviation above which no time is shown, since a range of 1 to 3.6 helps nobody. It is .75 on a machine
 that has trained nothing yet, about .40 after some seconds of any model."""
 NOT_OVER = 0.9
-"""Largest share of the current activity that counts as done before the run reports it."""
+"""Largest share of a start, an evaluation or an end that counts as done before the run reports it."""
 LEAST = 0.05
 """Seconds left of a run that is not over, at least."""
 UNKNOWN_SHARE = 0.5
@@ -128,7 +129,8 @@ class Left:
     """Steps to the next evaluation."""
     doing: Literal["waiting", "starting", "training", "evaluating", "heldout"] = "waiting"
     spent: float = 0.0
-    """Seconds it has spent on its current activity since the figures above were read."""
+    """Seconds it has spent on its current activity since the figures above were read. Those without a step count down
+    with the clock until there are so many that they are told (`Status.no_step`)."""
     without_better: int | None = None
     """Evaluations without a better loss in a row; None before the first evaluation."""
 
@@ -184,7 +186,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
         case "evaluating":
             return replace(left, doing="evaluating", spent=spent)
         case _:
-            return replace(left, doing="training", spent=spent)
+            return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
 
 
 def _resumes_from(run: RunState) -> int:
@@ -207,8 +209,8 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
         evaluation = machine.evaluation(work, speed) if work.ours else 0.0
     closing = machine.closing(work, speed if work.ours else 1.0)
     startup = machine.startup if left.doing in ("waiting", "starting") else 0.0
-    now = {"starting": startup, "training": step, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
-    rest = startup + closing - min(left.spent, NOT_OVER * now)
+    now = {"starting": startup, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
+    rest = startup + closing - (left.spent if left.doing == "training" else min(left.spent, NOT_OVER * now))
 
     def seconds(evaluations: int) -> float:
         """Seconds to the end, if it comes after so many more evaluations."""
