@@ -175,7 +175,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     for start, row in zip(starts, rows, strict=True):
         head, below = padded(start, indent), " " * indent
         room = max(columns, indent + NARROWEST)
-        lines += textwrap.wrap(row.note, room, initial_indent=head, subsequent_indent=below) or [start]
+        wrap = textwrap.TextWrapper(room, head, below, break_on_hyphens=False)
+        lines += wrap.wrap(row.note) or [start]
     lines += ["", *about]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])

@@ -208,8 +208,9 @@ class RunFacts:
         return words.short_duration(self.state.trainer.active)
 
     def when(self, *, wide: bool) -> str:
-        """What the column for time shows: when a run starts that waits, else the time left or taken."""
-        if self.waits:
+        """What the column for time shows: when a run starts that waits, else the time left or taken; nothing beside how
+        long it has made no step."""
+        if self.waits or self.view.status.no_step is not None:
             return self.start_words
         if wide and self.expected and self.expected.eta:
             return f"{self.time_words} left"
