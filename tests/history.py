@@ -235,6 +235,7 @@ class History:
                 evaluation_seconds=0.5,
                 checkpoints=len(self.evaluations) // 2,
                 checkpoint_seconds=0.1,
+                longest_gap=max(0.25, self.seconds_per_step) if self.step else None,
             ),
         )
 

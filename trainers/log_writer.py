@@ -17,6 +17,8 @@ from lvmtui.system.files import LineLog
 
 RECENT = 20
 """Updates of the live figures, a quarter of a second apart, whose median gives the recent seconds a step."""
+LATELY = 1000
+"""Updates, some minutes at least, of which the longest time between two is remembered."""
 
 
 class Clock:
@@ -63,6 +65,7 @@ class Journal:
         self._folder = folder
         self._events = LineLog(folder.events)
         self._written = float("-inf")
+        self._gaps: deque[float] = deque(maxlen=LATELY)
         self._paces: deque[float] = deque(maxlen=RECENT)
         self._pace_mark = (0, 0.0)
 
@@ -87,7 +90,9 @@ class Journal:
         self, step: int, epoch: float, loss: float | None, cosine: float | None, rate: float, batch_size: int
     ) -> None:
         """Replace progress.json, the live figures."""
-        self._written = time.monotonic()
+        before, self._written = self._written, time.monotonic()
+        if self._pace_mark[0]:  # what came before the first step is no measure of what comes after it
+            self._gaps.append(self._written - before)
         pace = self._pace()
         clock = self.clock
         digits = Progress(
@@ -109,6 +114,7 @@ class Journal:
             evaluation_seconds=clock.of("evaluating"),
             checkpoints=clock.counts["saving"],
             checkpoint_seconds=clock.of("saving"),
+            longest_gap=max(self._gaps, default=None),
         )
         with suppress(OSError):  # these figures may be lost; events may not
             write_live(self._folder.progress, digits)

@@ -184,6 +184,7 @@ class Training:
         state, place, recipe, clock = self.known, self.place, self.spec.recipe, self.journal.clock
         before = clock.of("evaluating")
         clock.enter("evaluating")
+        self.show()
         state.copy_buffers()
         scores = evaluate(state.averaged, self.data.validation, state.loss, self.between)
         state.model.train()
@@ -249,6 +250,7 @@ class Training:
         clock, place = self.journal.clock, self.place
         began = time.monotonic()
         clock.enter("saving")
+        self.show()
         place.active = self.journal.active
         place.train_seconds = self.train_seconds
         digest, size = save_checkpoint(self.folder, self.known.state_dict())

@@ -44,10 +44,11 @@ class CampaignOutcome:
 
     campaign: str
     word: str
-    """The verdict's word, blanks as hyphens: `improved`, `leans-up`, `too-close-to-call`; `none`: nothing is judged."""
+    """The verdict's word, blanks as hyphens: `improved`, `too-close-to-call`; `none`: no average is judged."""
     degree: str
     """`slight`, `minor` or `large`; empty: the word says none."""
     change_percent: float | None
+    """Where the word is `none`, the plain mean of the models compared."""
     interval: tuple[float, float] | None
     """95 %, in percent."""
     models: int

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
-from lvmtui.cli.status import GAIN, progress_line, rows_of, standing
+from lvmtui.cli.status import figure_words, progress_line, rows_of, standing
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -33,7 +33,7 @@ PATIENCE = 60.0
 """Seconds to wait for the report of a finished campaign once nobody is at work on it, or in vain."""
 SILENT = 2.0
 """Seconds before a person is told what is waited for."""
-AROUND = 4
+AROUND = 3
 """Lines of the live table that are no run, and one that stays free."""
 WRAP = 3
 """Lines that a run's reason may take. Where there is not so much room, reasons are cut and all runs stay."""
@@ -98,23 +98,29 @@ def live_table(state: CampaignState, height: int) -> Group:
     """The runs in `height` lines; where not all have room, those that are over are left out first."""
     eta = campaign_eta(state, time.time())
     table = Table(box=None, padding=(0, 1), expand=True)
-    for name in ("model", "arm", "seed", "state", "epoch", "gain", "time"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", "gain", "time") else "left")
+    figure, about = figure_words(state)
+    seeds = ("seed",) if len(state.campaign.seeds) > 1 else ()
+    for name in ("model", "arm", *seeds, "state", "epoch", figure, "time"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", figure, "time") else "left")
     rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
     supervisor = supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
     urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
-    room = max(1, height - AROUND - len(below))
+    room = max(1, height - AROUND - len(about) - len(below))
     shown = sorted(urgent[:room])
     crowded = WRAP * len(shown) > room
     table.add_column("", no_wrap=crowded, overflow="ellipsis" if crowded else "fold", ratio=1)
     for row, view in (rows[i] for i in shown):
-        cells = (row.model, row.arm, row.seed, row.state, row.epoch, row.gain, row.time, row.note)
-        style = COLOURS.get(PHASES[view.status.phase].style, "dim")
+        seed = (row.seed,) if seeds else ()
+        cells = (row.model, row.arm, *seed, row.state, row.epoch, row.gain, row.time, row.note)
+        looks = "waiting" if view.status.no_step is not None else PHASES[view.status.phase].style
+        style = COLOURS.get(looks, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
     more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
-    about = _paused(state) or more or GAIN
-    last = (Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (about, *below))
+    said = _paused(state) or more
+    last = (
+        Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (*((said,) if said else about), *below)
+    )
     return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
 
 

@@ -33,8 +33,9 @@ NARROWEST = 30
 """Characters of a reason in a line, at least, however narrow the terminal."""
 LOOKED_BACK = 5
 """How many other campaigns are looked at, the newest ones."""
-GAIN = "gain: best validation cosine less that of the best trivial baseline, on the run's own validation windows"
-BARE = "; without a sign: the cosine itself, as the validation windows of other programs are not known"
+GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
+BARE = "best: validation cosine; on which windows is not known of other programs"
+SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
 """What a running process does, where its own word for it is not shown."""
@@ -67,6 +68,14 @@ def status(given: argparse.Namespace) -> int:
         if not CampaignReader(workspace, other).refresh().settled:
             print(f"campaign {other.id} is not over either: --campaign {other.id}")
     return ExitCode.OK
+
+
+def figure_words(state: CampaignState) -> tuple[str, tuple[str, ...]]:
+    """The title of the column of `RunRow.gain`, and what its figures are, in lines that fit any terminal."""
+    foreign = [view.state.spec.foreign for view in state.runs if view.state]
+    if foreign and all(foreign):
+        return "best", (BARE,)
+    return "gain", (GAIN, SIGNLESS) if any(foreign) else (GAIN,)
 
 
 def rows_of(state: CampaignState, eta: CampaignEta, known: Judgement) -> list[RunRow]:
@@ -105,20 +114,22 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
 
 
 def _time(view: RunView, run: RunState, expected: RunEta | None) -> str:
-    """Time left, time until it starts, or time it has worked."""
+    """Time left, time until it starts, or time it took."""
     if view.status.phase in ALIVE and expected and expected.eta:
         return f"{words.duration(expected.eta.seconds)} left"
     if view.job is not None and view.job.waiting:
         return ""  # the cluster decides; the note says what it says
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         return f"in {words.duration(expected.start_in.seconds)}"
-    return words.duration(run.trainer.active) if run.trainer.attempts else ""
+    spent = words.duration(run.trainer.active)
+    return "" if not run.trainer.attempts else f"took {spent}" if view.status.over else f"{spent} so far"
 
 
 def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
     """Alarms, then why it is as it is."""
     status, finished = view.status, run.trainer.finished
     said = [RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason]
+    said.append(status.no_step_words)
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
     if run.trainer.interruptions and not status.over:
@@ -156,8 +167,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     columns = columns or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
     known = Judgement(state)
-    foreign = [view.state.spec.foreign for view in state.runs if view.state]
-    figure = "best" if foreign and all(foreign) else "gain"
+    figure, about = figure_words(state)
     rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
     lines = [f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), ""]
     starts = aligned([row[:-1] for row in rows])
@@ -165,8 +175,9 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     for start, row in zip(starts, rows, strict=True):
         head, below = padded(start, indent), " " * indent
         room = max(columns, indent + NARROWEST)
-        lines += textwrap.wrap(row.note, room, initial_indent=head, subsequent_indent=below) or [start]
-    lines += [] if foreign and all(foreign) else ["", *textwrap.wrap(GAIN + (BARE if any(foreign) else ""), columns)]
+        wrap = textwrap.TextWrapper(room, head, below, break_on_hyphens=False)
+        lines += wrap.wrap(row.note) or [start]
+    lines += ["", *about]
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     return "\n".join([*lines, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor)])
@@ -235,6 +246,7 @@ def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> 
         "phase": view.status.phase.value,
         "reason": sanitise(view.status.reason),
         "since": view.status.since,
+        "no_step": view.status.no_step,
         "want": run.intent.want if run else None,
         "step": run.step if run else None,
         "total_steps": run.spec.total_steps if run else None,

@@ -20,8 +20,9 @@ from lvmtui.estimate.stopping import UNKNOWN, Worsening, ends_of, quantile, with
 from lvmtui.formats.campaign import start_order
 from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.state.liveness import longest_quiet
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import STOPPING, Phase, phases_with
+from lvmtui.state.status import Phase
 from lvmtui.system.numbers import clock, plural
 
 RANGE = 1.2816
@@ -35,7 +36,7 @@ CALIBRATING = 0.5
 """Log standard deviation above which no time is shown, since a range of 1 to 3.6 helps nobody. It is .75 on a machine
 that has trained nothing yet, about .40 after some seconds of any model."""
 NOT_OVER = 0.9
-"""Largest share of the current activity that counts as done before the run reports it."""
+"""Largest share of a start, an evaluation or an end that counts as done before the run reports it."""
 LEAST = 0.05
 """Seconds left of a run that is not over, at least."""
 UNKNOWN_SHARE = 0.5
@@ -44,13 +45,6 @@ FREED_AFTER = 2.0
 """Seconds after which a process that was asked to pause or to end has freed its place."""
 BETWEEN_RUNS = 0.5
 """Seconds from the end of a run to the start of the next process: its memory has to be freed first."""
-
-COUNTED = phases_with("works", "waits")
-"""Phases of runs that continue without an order."""
-RUNS = phases_with("works")
-"""Those of them in which the run has a process."""
-LEFT_OUT = phases_with("held") | {Phase.PAUSING}
-"""Phases of runs that are not over, but of which nobody knows when they go on."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +87,8 @@ class CampaignEta:
     runs: Mapping[str, RunEta]
     """By name, for the runs that continue without an order."""
     left_out: tuple[str, ...]
-    """Runs that are not over and not counted: paused, stalled, without disk space, not known, or a job that will not
-    start."""
+    """Runs that are not over and not counted: paused, without a step for long, without disk space, not known, or a job
+    that will not start."""
     unknown: str = ""
     """Why there is no time: `calibrating` while not enough of this machine's speed is known, or what it waits for."""
 
@@ -135,7 +129,8 @@ class Left:
     """Steps to the next evaluation."""
     doing: Literal["waiting", "starting", "training", "evaluating", "heldout"] = "waiting"
     spent: float = 0.0
-    """Seconds it has spent on its current activity since the figures above were read."""
+    """Seconds it has spent on its current activity since the figures above were read. Those without a step count down
+    with the clock until there are so many that they are told (`Status.no_step`)."""
     without_better: int | None = None
     """Evaluations without a better loss in a row; None before the first evaluation."""
 
@@ -169,7 +164,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     state = view.state
     if state is None:
         return all_of(work)
-    alive = view.status.phase in RUNS
+    alive = view.status.pace == "works"
     step = min(work.steps, state.step if alive else _resumes_from(state))
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
     last = evaluated[-1].step if evaluated else 0
@@ -191,7 +186,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
         case "evaluating":
             return replace(left, doing="evaluating", spent=spent)
         case _:
-            return replace(left, doing="training", spent=spent)
+            return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
 
 
 def _resumes_from(run: RunState) -> int:
@@ -214,8 +209,8 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
         evaluation = machine.evaluation(work, speed) if work.ours else 0.0
     closing = machine.closing(work, speed if work.ours else 1.0)
     startup = machine.startup if left.doing in ("waiting", "starting") else 0.0
-    now = {"starting": startup, "training": step, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
-    rest = startup + closing - min(left.spent, NOT_OVER * now)
+    now = {"starting": startup, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
+    rest = startup + closing - (left.spent if left.doing == "training" else min(left.spent, NOT_OVER * now))
 
     def seconds(evaluations: int) -> float:
         """Seconds to the end, if it comes after so many more evaluations."""
@@ -242,25 +237,27 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
 def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     """Time left of a campaign and of each of its runs. `now`: seconds since 1970."""
     machine, times = _times(state, now)
-    phases = {view.planned.run: view.status.phase for view in state.runs}
-    slots = [times[run].median for run in times if phases[run] in RUNS]  # so the last run and the campaign agree
-    slots += [FREED_AFTER for phase in phases.values() if phase in STOPPING]
+    statuses = {view.planned.run: view.status for view in state.runs}
+    phases = {status.phase for status in statuses.values()}
+    slots = [times[run].median for run in times if statuses[run].pace == "works"]  # so the last run and the sum agree
+    slots += [FREED_AFTER for status in statuses.values() if status.pace == "stopping"]
     order = [p.run for p in start_order(state.campaign, state.intent)]
-    queue = [run for run in order if run in times and phases[run] not in RUNS]
+    queue = [run for run in order if run in times and statuses[run].pace != "works"]
     never = [view.planned.run for view in state.runs if view.job is not None and view.job.never]
     in_line = any(view.job is not None and view.job.waiting and not view.job.never for view in state.runs)
     places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
-    stuck = len(never) + sum(phase is Phase.STALLED for phase in phases.values())
+    stuck = len(never) + sum(s.phase is Phase.STALLED or s.no_step is not None for s in statuses.values())
     places -= 0 if in_line else stuck
     starts, total = play([times[run].mean for run in queue], slots, places)
     down, up = _deviations(list(times.values()), SHARED)
     unknown = ""
     if in_line and not places:
         unknown = "waits for the cluster"
-    elif state.silence or (not times and Phase.UNKNOWN in phases.values()):
+    elif state.silence or (not times and Phase.UNKNOWN in phases):
         unknown = "time left not known"
     elif stuck and (places < 1 if queue else not times):
-        unknown = f"{plural(len(never), 'job')} will not start" if never else "waits for a stalled run"
+        hangs = "a stalled run" if Phase.STALLED in phases else "a run that makes no step"
+        unknown = f"{plural(len(never), 'job')} will not start" if never else f"waits for {hangs}"
     elif times and not (
         machine.shown and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     ):
@@ -270,7 +267,9 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
         now=now,
         eta=None if unknown else _range(total, down, up),
         runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
-        left_out=tuple(run for run, phase in phases.items() if phase in LEFT_OUT or run in never),
+        left_out=tuple(
+            run for run, s in statuses.items() if s.pace == "held" or s.phase is Phase.PAUSING or run in never
+        ),
         unknown=unknown,
     )
 
@@ -285,7 +284,8 @@ def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
     times: dict[str, Time] = {}
     alike: dict[tuple[Work, Left, str], Time] = {}
     for view in state.runs:
-        if view.status.phase not in COUNTED or view.state is None or (view.job is not None and view.job.never):
+        goes_on = view.status.pace in ("works", "waits") and not (view.job is not None and view.job.never)
+        if view.state is None or not goes_on:
             continue
         run, spec = view.state, view.state.spec
         same, own_start = begun.get(_kind(run)), run.trainer.started

@@ -47,6 +47,8 @@ class Progress:
     evaluation_seconds: float
     checkpoints: int
     checkpoint_seconds: float
+    longest_gap: float | None = None
+    """The most seconds between two of the last updates of these figures; None: not known."""
     version: int = 1
 
 
@@ -103,6 +105,8 @@ class Pulse:
     """`changed` may lack changes up to and including this beat."""
     stalled: tuple[str, ...] = ()
     """Runs that are alive and have made no step for longer than their own steps explain."""
+    no_step: Mapping[str, float] = field(default_factory=dict)
+    """By run: when its last sign of progress came, by the supervisor's clock, where that is well over what is usual."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """By campaign: what the supervisor cannot do for it now, as text."""
     version: int = 1

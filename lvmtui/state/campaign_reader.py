@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
@@ -141,11 +141,14 @@ class CampaignReader:
         job = pulse.jobs.get(name) if pulse else None
         if job is not None or (attempt is not None and attempt.process.is_job):  # a cluster runs it
             life, told = life_of_job(state, name, self.campaign.engine, pulse, time.time(), stalled)
-            return RunView(planned, reader.folder, state, status_of(state, life, told), job=job)
-        life = life_of(state, stalled, partial(self._owners.works_in, reader.folder))
-        if life is Life.NONE and state.trainer.ending is None:
-            state = reader.refresh() or state  # it may have logged its end and left since its log was read
-        return RunView(planned, reader.folder, state, status_of(state, life))
+        else:
+            life, told = life_of(state, stalled, partial(self._owners.works_in, reader.folder)), ""
+            if life is Life.NONE and state.trainer.ending is None:
+                state = reader.refresh() or state  # it may have logged its end and left since its log was read
+        status, last = status_of(state, life, told), fresh.no_step.get(name) if fresh else None
+        if last is not None and status.phase is Phase.RUNNING:
+            status = replace(status, no_step=max(0.0, time.time() - last))
+        return RunView(planned, reader.folder, state, status, job=job)
 
     def look_at_pulse(self) -> frozenset[str]:
         """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""

@@ -17,7 +17,8 @@ from lvmtui.system.process_id import Identity, folder_id
 LEAST_STALL = 60.0
 """Seconds without a sign of progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
 
-
+LEAST_QUIET = 10.0
+"""Seconds without a sign of progress that are not worth a word."""
 UNKNOWN_STEP = 20.0
 """Seconds that a step may take before the run has shown how long its steps are."""
 
@@ -29,6 +30,21 @@ def stands_still(progress: Progress | None, seconds: float) -> bool:
         return False
     step, others = progress.recent_step_seconds, max(progress.evaluation_seconds, progress.checkpoint_seconds)
     return seconds > max(LEAST_STALL, 30 * (step or UNKNOWN_STEP), 3 * others)
+
+
+def longest_quiet(progress: Progress) -> float:
+    """Seconds that it may be without a sign of progress: three times its longest gap of late. What it does for the
+    first time may take longer; the first evaluation comes before the first step."""
+    shown = {"evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(progress.activity, True)
+    usual = progress.longest_gap if shown and progress.longest_gap is not None else UNKNOWN_STEP
+    return max(LEAST_QUIET, 3 * usual)
+
+
+def lacks_steps(progress: Progress | None, seconds: float) -> bool:
+    """True if so many seconds without a sign of progress are worth a word, long before they are a stall. What it does
+    before its first step and after its last is no step."""
+    steps = progress is not None and progress.activity in ("training", "evaluating", "saving")
+    return progress is not None and steps and seconds > longest_quiet(progress)
 
 
 def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:

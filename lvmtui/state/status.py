@@ -10,7 +10,7 @@ from typing import Literal
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.system.numbers import date, numbered
+from lvmtui.system.numbers import date, duration, numbered
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
@@ -131,10 +131,22 @@ class Status:
     """In words, where the phase alone does not say enough."""
     since: float | None = None
     """Seconds since 1970."""
+    no_step: float | None = None
+    """Of a running run: seconds without a sign of progress, where they are well over what is usual for it."""
 
     @property
     def over(self) -> bool:
         return self.phase in OVER
+
+    @property
+    def pace(self) -> Pace:
+        """What time left means for the run: without steps nobody knows when it goes on."""
+        return PHASES[self.phase].pace if self.no_step is None else "held"
+
+    @property
+    def no_step_words(self) -> str:
+        """`no step for 25 s`, or nothing."""
+        return "" if self.no_step is None else f"no step for {duration(self.no_step)}"
 
 
 def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C901  one question for each phase, in the order that decides
@@ -203,7 +215,8 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if life is Life.STALLED:
         last = run.progress.time if run.progress else None
         since = f" since {date(last)}" if last else ""
-        return Status(Phase.STALLED, f"no step{since}, longer than its own steps explain", last)
+        helps = "retry or cancel it (with --stall-timeout it is retried by itself)"
+        return Status(Phase.STALLED, f"no step{since}, longer than its own steps explain; {helps}", last)
     started = run.trainer.started
     live = run.live
     if started is None or live is None or live.activity == "starting" or is_silent(run):

@@ -1,5 +1,5 @@
-"""Writes `pulse.json`: what this supervisor sees of runs on other hosts, which runs stall, which it acted on, and what
-it cannot do.
+"""Writes `pulse.json`: what this supervisor sees of runs on other hosts, which runs make no step or stall, which it
+acted on, and what it cannot do.
 
 Screens and commands read it where they cannot look themselves and where the kernel does not report changes.
 """
@@ -31,6 +31,11 @@ class Heartbeat:
         """Write what is new; `acted`: runs about which something was done in this tick. `troubles`: see `Pulse`."""
         tracks = tuple(tracks)
         stalled = tuple(sorted(track.planned.run for track in tracks if track.seen.stalled))
+        no_step = {
+            track.planned.run: self._pulse.no_step.get(track.planned.run, time.time() - track.seen.still)
+            for track in tracks
+            if track.seen.lacks_steps
+        }
         remote = [track for track in tracks if track.engine in self._engines and self._engines[track.engine].remote]
         before, now = self._pulse, time.time()
         faults: dict[str, str] = {}
@@ -51,9 +56,11 @@ class Heartbeat:
             name: EngineAnswer(before.engines[name].time if fault and name in before.engines else now, fault)
             for name, fault in faults.items()
         }
-        self._pulse = replace(before, time=now, engines=engines, jobs=jobs, stalled=stalled, troubles=dict(troubles))
+        self._pulse = replace(
+            before, time=now, engines=engines, jobs=jobs, stalled=stalled, no_step=no_step, troubles=dict(troubles)
+        )
         moved = {run for run in before.jobs.keys() | jobs.keys() if before.jobs.get(run) != jobs.get(run)}
-        moved |= set(acted) | (set(stalled) ^ set(before.stalled))
+        moved |= set(acted) | (set(stalled) ^ set(before.stalled)) | (no_step.keys() ^ before.no_step.keys())
         news = faults != {name: answer.fault for name, answer in before.engines.items()} or troubles != before.troubles
         if not (moved or news) and abs(now - self._written) < BEAT:
             return

@@ -45,6 +45,8 @@ class RunSeen:
     """Of the machine the supervisor runs on."""
     probe: Probe = NOBODY
     stalled: bool = False
+    lacks_steps: bool = False
+    """No sign of progress for well over what is usual."""
     still: float = 0.0
     """Seconds without a sign of progress."""
     overtime: float | None = None

@@ -15,7 +15,7 @@ from lvmtui.formats.campaign import PlannedRun, read_campaign, read_campaign_int
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.started_with import StartedWith
-from lvmtui.state.liveness import stands_still
+from lvmtui.state.liveness import lacks_steps, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
@@ -194,7 +194,8 @@ class Observer:
             if words := why_not_followed(track.folder.intent):
                 self._note(track.planned.run, f"an order is not followed: {words}", intent[2] / 1e9)
         asked_about = track.named
-        signs = (signature(track.folder.progress), probe.members[:1])
+        seems_still = now - track.moved[1] > DIGITS_AFTER
+        signs = (signature(track.folder.progress, asked=seems_still), probe.members[:1])
         if signs != track.moved[0]:  # new digits, or another process: it is not hanging
             track.moved = (signs, now)
         ended_elsewhere = probe.sees_all_hosts and not probe.members and (track.seen.alive or track.seen.unsettled)
@@ -253,7 +254,8 @@ class Observer:
         dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
         return replace(
             seen,
-            stalled=stands_still(state.live if state else None, still),
+            stalled=stands_still(live := state.live if state else None, still),
+            lacks_steps=lacks_steps(live, still),
             still=still,
             overtime=None if track.over_since is None else now - track.over_since,
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +14,16 @@ import pytest
 from rich.console import Console
 
 from lvmtui.cli import follow
-from lvmtui.cli.status import status_as_json, status_as_text
+from lvmtui.cli.status import BARE, GAIN, SIGNLESS, status_as_json, status_as_text
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Stratum, read_comparison
 from lvmtui.formats.spec import ARMS
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.report.make import write_report
-from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.numbers import signed
 from lvmtui.system.process_id import own_identity
 from lvmtui.verdict.average import estimate_of
@@ -64,6 +67,47 @@ def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) ->
     assert lines[-2].startswith("6 more runs: ") and lines[-1].startswith("no supervisor: ")
     console.print(follow.live_table(state, 40))
     assert "more runs" not in console.export_text()
+
+
+def live_lines(state: CampaignState, width: int = 80) -> list[str]:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(follow.live_table(state, 24))
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+def test_each_figure_of_the_table_says_what_it_is(tmp_path: Path) -> None:
+    campaign, workspace = make_campaign(tmp_path, models=("amn", "gru")), Workspace(tmp_path)
+    bring_to(workspace, campaign, "amn", "baseline", state="finished")
+    bring_to(workspace, campaign, "amn", "expanded", state="paused")
+    bring_to(workspace, campaign, "gru", "baseline", state="running")
+    write_live(workspace.pulse, Pulse(time.time(), 1, no_step={campaign.runs[2].run: time.time() - 25}))
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    lines = live_lines(state)
+    titles, done, paused, silent = lines[1:5]
+    assert "seed" not in titles, "there is only one"
+    assert " took " in done and " so far" in paused
+    assert re.search(r" so far  no step for 2\d s", silent) and " left" not in silent
+    assert GAIN in lines and len(GAIN) <= 80, "it is not cut"
+    assert SIGNLESS not in lines and len(SIGNLESS) <= 80 and len(BARE) <= 80
+
+
+def test_bare_cosines_are_explained_where_there_are_some(tmp_path: Path) -> None:
+    campaign, workspace = make_campaign(tmp_path, models=("amn", "gru")), Workspace(tmp_path)
+    for planned in campaign.runs:
+        bring_to(workspace, campaign, planned.model, planned.arm, state="running")
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    own = OwnTrainer("mine", "python train.py", str(tmp_path))
+
+    def foreign(view: RunView) -> RunView:
+        assert view.state is not None
+        return replace(view, state=replace(view.state, spec=replace(view.state.spec, own_trainer=own)))
+
+    one = replace(state, runs=(*state.runs[:-1], foreign(state.runs[-1])))
+    lines = live_lines(one)
+    assert "gain" in lines[1] and GAIN in lines and SIGNLESS in lines
+    assert SIGNLESS in status_as_text(one, None).splitlines()
+    alone = live_lines(replace(state, runs=tuple(map(foreign, state.runs))))
+    assert "best" in alone[1] and "gain" not in alone[1] and BARE in alone and GAIN not in alone
 
 
 def test_the_table_says_what_status_says_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +253,16 @@ def test_without_a_verdict_the_last_line_says_so(tmp_path: Path) -> None:
     alone, one = finished(tmp_path / "one", UP, seeds=(1,))
     report_of(alone, one)
     assert status_as_json(state_of(alone, one), None)["verdict"]["word"] == "leans-up"
+
+
+def test_the_page_for_scripts_explains_a_figure_without_a_verdict(tmp_path: Path) -> None:
+    models = UP | {"gru": (0.51, 0.53)}
+    workspace, campaign = finished(tmp_path, models, seeds=(1,), states={("gru", "expanded"): "cancelled"})
+    report_of(workspace, campaign)
+    line = status_as_json(state_of(workspace, campaign), None)["verdict"]["line"]
+    assert re.match(r"VERDICT none \+\S+ - models=1 planned=2 seeds=1 ", line)
+    page = (Path(__file__).parents[2] / "docs" / "running.md").read_text()
+    assert re.search(r"^VERDICT none \+\S+ - models=1 planned=3 seeds=1 ", page, re.MULTILINE)
 
 
 def test_status_and_sources_show_the_intervals_of_the_table(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.liveness import LEAST_QUIET
 from lvmtui.state.status import Phase, Status
 from tests.estimate.works import WORK, shown
 from tests.factory import bring_to, make_campaign, planned_run
@@ -72,6 +73,21 @@ def test_it_counts_down_with_the_clock_and_never_below_nothing(tmp_path: Path) -
     assert left(run.time) - left(run.time + 0.3) == pytest.approx(0.3)
     assert 0.3 < left(run.time) - left(run.time + 1e6) < 0.5, "an evaluation that takes too long is not over"
     assert left(run.time - 1e6) == left(run.time), "a clock that was set back is no reason to wait longer"
+
+
+def test_without_a_step_it_counts_down_until_that_is_told(tmp_path: Path) -> None:
+    """It stood still at `9 s left` while nothing came. From ten seconds on the supervisor tells that nothing comes."""
+    campaign = make_campaign(tmp_path, models=("amn",))
+    run = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.5)
+    state, known = read(tmp_path, campaign), name(campaign, "amn", "baseline")
+
+    def left(seconds: float) -> float:
+        eta = campaign_eta(state, run.time + seconds).runs[known].eta
+        assert eta is not None
+        return eta.seconds
+
+    assert left(0) - left(9) == pytest.approx(9, abs=0.01)
+    assert left(0) - left(1e6) == pytest.approx(LEAST_QUIET), "a clock that is ahead changes no more"
 
 
 def test_before_anything_was_seen_it_is_calibrating(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lvmtui.formats.intent import write_intent
+from lvmtui.formats.live import Activity, Progress
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.liveness import LEAST_STALL, UNKNOWN_STEP, life_of, stands_still
+from lvmtui.state.liveness import LEAST_QUIET, LEAST_STALL, UNKNOWN_STEP, lacks_steps, life_of, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
 from lvmtui.system.process_id import own_identity
@@ -114,6 +117,39 @@ def test_a_stall_is_measured_against_the_runs_own_pace(history: History) -> None
     busy = replace(state.live, evaluation_seconds=50.0)
     assert not stands_still(busy, 150.0) and stands_still(busy, 151.0)
     assert not stands_still(None, 1e9)
+
+
+def test_a_run_lacks_steps_long_before_it_stalls(history: History) -> None:
+    state = RunReader(history.folder).refresh()
+    assert state is not None and state.live is not None
+    quick = replace(state.live, longest_gap=0.3)
+    assert not lacks_steps(quick, LEAST_QUIET) and lacks_steps(quick, LEAST_QUIET + 1)
+    slow = replace(quick, longest_gap=15.0)
+    assert not lacks_steps(slow, 45.0) and lacks_steps(slow, 46.0)
+    firsts = (
+        replace(quick, activity="evaluating", evaluations=2),  # one before the first step, and the one that goes on
+        replace(quick, activity="saving", checkpoints=1),
+        replace(quick, longest_gap=None),
+    )
+    for first in firsts:
+        assert not lacks_steps(first, 3 * UNKNOWN_STEP) and lacks_steps(first, 3 * UNKNOWN_STEP + 1)
+    for often in (replace(firsts[0], evaluations=3), replace(firsts[1], checkpoints=2)):
+        assert lacks_steps(often, LEAST_QUIET + 1)
+    activities: tuple[Activity, ...] = ("starting", "heldout", "suspended")
+    assert not any(lacks_steps(replace(quick, activity=activity), 1e9) for activity in activities)
+    assert not lacks_steps(None, 1e9)
+
+
+@given(st.lists(st.floats(0.0, 300.0), min_size=2, max_size=50), st.floats(0.0, 2.99))
+def test_uneven_steps_are_no_lack_of_steps_and_a_hang_is(gaps: list[float], factor: float) -> None:
+    """As a trainer records its gaps: whatever they were, one that is three times as long as any of them is none."""
+    digits = Progress(
+        0.0, "training", 1, 5, 0.1, None, None, 0.01, None, 9.0, 1.0, 5, 1.0, 0.1, 3, 1.0, 2, 1.0, max(gaps)
+    )
+    assert not lacks_steps(digits, factor * max(gaps)) and not lacks_steps(digits, LEAST_QUIET)
+    assert lacks_steps(digits, max(LEAST_QUIET, 3 * max(gaps)) + 0.1)
+    if max(gaps) < LEAST_STALL / 3 - 1:
+        assert lacks_steps(digits, LEAST_STALL - 1), "a person sees it before it counts as stalled"
 
 
 @pytest.mark.parametrize("engine", ["local", "slurm"])

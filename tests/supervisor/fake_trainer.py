@@ -287,6 +287,7 @@ class Trainer:
                     0.0,
                     0,
                     0.0,
+                    longest_gap=self.behaviour.step_seconds,
                 ),
             )
 

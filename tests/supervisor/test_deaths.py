@@ -141,6 +141,26 @@ def test_who_looks_later_sees_at_once_that_a_run_hangs(world: World, monkeypatch
     assert planned.run not in eta.runs and planned.run in eta.left_out
 
 
+def test_a_run_that_makes_no_step_is_told_of_until_it_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.state.liveness.LEAST_QUIET", 0.3)
+    monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)
+    planned = world.plan("amn", behaviour=Behaviour(at=30, does="stop", step_seconds=0.02)).runs[0]
+    world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run in pulse.no_step)
+    reader = CampaignReader(world.workspace, world.workspace.campaign_dirs()[0])
+    state = reader.refresh()
+    view = state.view("amn", "baseline", 1)
+    assert view is not None and view.status.phase is Phase.RUNNING and view.status.no_step is not None
+    assert 0.3 <= view.status.no_step < 30 and view.status.no_step_words.startswith("no step for ")
+    eta = campaign_eta(state, time.time())
+    assert planned.run not in eta.runs and planned.run in eta.left_out, "its time left would stand still"
+    trainer = world.training()
+    assert trainer is not None
+    os.kill(trainer.pid, signal.SIGCONT)
+    world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run not in pulse.no_step)
+    view = reader.refresh().view("amn", "baseline", 1)
+    assert view is not None and view.status.no_step is None and view.status.no_step_words == ""
+
+
 # Another supervisor ---------------------------------------------------------------------------------------------------
 
 

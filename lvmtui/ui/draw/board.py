@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.board_panels import heldout_words
-from lvmtui.ui.draw.curves import measure_words
+from lvmtui.ui.draw.curves import is_outgained, measure_words, the_trivial_of
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, width_of, wrapped
 from lvmtui.ui.draw.styles import change_style
 from lvmtui.ui.read.snapshot import Snapshot
@@ -36,7 +36,8 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
         held = f"; held-out {said}" if (said := heldout_words(row)) else ""
         change = row.early.words if row.early else f"{words.percent(row.change)}{interval} {word}{held}"
-        lines += _named("change", f"{model.title} {change}", "", room)
+        falls = f"; its gain falls, as {the_trivial_of(model.runs)} gains more" if is_outgained(model) else ""
+        lines += _named("change", f"{model.title} {change}{falls}", "", room)
     elif model is not None and row is not None and row.verdict.word is Word.NOT_COMPARABLE:
         lines += _named("change", f"{model.title} {row.verdict.sentence}", "note", room)
     return [((" ", ""), *line) for line in (*lines, *best_now(snapshot, room))]

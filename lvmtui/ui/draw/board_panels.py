@@ -12,7 +12,7 @@ from lvmtui.report.interval_bars import OUTSIDE, SHADE, ZERO, Scale, scale_of
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.curves import figure, gain_chart, loss_chart, measure_words
+from lvmtui.ui.draw.curves import figure, gain_chart, is_outgained, loss_chart, measure_words
 from lvmtui.ui.draw.lines import (
     Drawing,
     Hit,
@@ -84,8 +84,10 @@ def run_line(run: RunFacts, width: int, label: int, *, selected: bool) -> Line:
     best = figure(run)
     style = "worse" if (run.gain or 0.0) < 0 else "bold" if run.phase is Phase.FINISHED else ""
     validation = f"val {words.cosine(run.best)}" if run.best is not None and run.gain is not None else ""
-    more: list[Piece] = [(right(validation, 11), "dim")] if width >= MORE_COLUMNS else []
-    end: list[Piece] = [(right(best, 6) if best else "", style), *more, (right(run.time_words, 7), "dim")]
+    wide = width >= MORE_COLUMNS
+    more: list[Piece] = [(right(validation, 11), "dim")] if wide else []
+    when = right(run.when(wide=wide), 13 if wide else 8)
+    end: list[Piece] = [(right(best, 6) if best else "", style), *more, (when, "dim")]
     return (*start, *_state(run, width - width_of(start) - width_of(end)), *end)
 
 
@@ -104,9 +106,7 @@ def _state(run: RunFacts, room: int) -> list[Piece]:
         word = left(word + " ", min(room, max(6, len(word) + 1)))
         cells = min(24, room - len(word) - 1)
         return [(word, run.style), *bar(run.share, cells, run.style), (" " * (room - len(word) - cells), "")]
-    start = f"  {run.start_words}" if len(run.word) + len(run.start_words) + 2 <= room else ""
-    word = cut(run.word, room)
-    return [(word, run.style), (left(start, room - cell_len(word)), "dim")]
+    return [(left(run.word, room), run.style)]
 
 
 def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
@@ -143,7 +143,8 @@ def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     curve = model.curve if model.curve and len(model.curve.points) > 1 else None
 
     def gain(width: int) -> list[Line]:
-        return _titled(measure_words(model.runs, width - 1), partial(gain_chart, model), width, height)
+        said = measure_words(model.runs, width - 1, outgained=is_outgained(model))
+        return _titled(said, partial(gain_chart, model), width, height)
 
     def second(width: int) -> list[Line]:
         if curve:

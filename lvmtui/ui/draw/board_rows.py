@@ -13,8 +13,10 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.words import Word, interval_words
 
-MODEL, BEST, TIME = 14, 8, 8
+MODEL, BEST = 14, 8
 """Cells of the columns of fixed width."""
+WIDE = 100
+"""Columns from which the time says what it is."""
 
 
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
@@ -38,19 +40,24 @@ def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -
 
 def _state_width(width: int) -> int:
     """Enough for `paused 13/24`; with room for `pausing 13/24`, `failed to learn` as well."""
-    return 14 if width < 100 else 17
+    return 14 if width < WIDE else 17
+
+
+def _time_width(width: int) -> int:
+    """Enough for `in 12h05`; with room for it `12h05 left`."""
+    return 9 if width < WIDE else 12
 
 
 def _bar_width(width: int, label: int) -> int:
     """What is left goes to the bar, up to a point, then to the change."""
-    rest = width - 2 - MODEL - label - _state_width(width) - BEST - TIME - 2
+    rest = width - 2 - MODEL - label - _state_width(width) - BEST - _time_width(width) - 2
     return max(8, min(24, rest - 20 if rest < 44 else rest - 30))
 
 
 def _titles(label: int, width: int, part: str, measure: str) -> Line:
     state, progress = _state_width(width), _bar_width(width, label)
     text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{state}}{measure:>{BEST - 1}}  {'':<{progress}}"
-    return spread([(f"{text}{'time':>{TIME - 1}}  change", "dim")], [(part, "note")], width)
+    return spread([(f"{text}{'time':>{_time_width(width) - 1}}  change", "dim")], [(part, "note")], width)
 
 
 def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str) -> Line:
@@ -67,17 +74,11 @@ def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: boo
     ]
     if run.trouble and not run.start_words:
         return fit([*pieces, (run.trouble, run.trouble_style)], width)
-    pieces.extend(_progress(run, _bar_width(width, label)))
-    pieces.append((right(run.time_words, TIME - 1) + "  ", "dim"))
+    pieces.extend(bar(run.share, _bar_width(width, label), "done" if run.phase is Phase.FINISHED else run.style))
+    pieces.append((right(run.when(wide=width >= WIDE), _time_width(width) - 1) + "  ", "dim"))
     if last:
         pieces.extend(_change(model, width))
     return fit(pieces, width)
-
-
-def _progress(run: RunFacts, width: int) -> list[Piece]:
-    if run.waits and run.share == 0:
-        return [(left(run.start_words, width), "dim")]
-    return bar(run.share, width, "done" if run.phase is Phase.FINISHED else run.style)
 
 
 def _change(model: ModelFacts, width: int) -> list[Piece]:
@@ -90,8 +91,8 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     if row.change is None:
         return [(model.note, "note")] if model.note else []
     if row.early is not None:
-        return [(row.early.short.removesuffix(" so far" if width < 100 else ""), "dim")]
-    narrow = width < 100
+        return [(row.early.short.removesuffix(" so far" if width < WIDE else ""), "dim")]
+    narrow = width < WIDE
     percent = words.percent(row.change, 1 if narrow else 2)
     if word is Word.PROVISIONAL:
         return [(f"{percent} {'so far' if narrow else word.value}", "dim")]

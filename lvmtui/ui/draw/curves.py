@@ -11,6 +11,7 @@ from statistics import fmean
 
 from rich.cells import cell_len
 
+from lvmtui.formats.spec import ARMS
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.charts import (
     Band,
@@ -49,20 +50,40 @@ def waits_for_baselines(runs: Sequence[RunFacts]) -> bool:
     return len(arms) > 1 and not has_gains(runs)
 
 
-def measure_words(runs: Sequence[RunFacts], width: int = 80) -> str:
-    """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells."""
+def the_trivial_of(runs: Sequence[RunFacts]) -> str:
+    """What their gains are gains over: `the recency mean`, or `the best trivial baseline` where they differ."""
+    names = {run.trivial.name for run in runs if run.trivial and run.curve}
+    return the_trivial(names.pop()) if len(names) == 1 else "the best trivial baseline"
+
+
+def is_outgained(model: ModelFacts) -> bool:
+    """True if more data helps the model and its gain falls all the same: its trivial baseline gains more."""
+    gains = [[run.gain for run in model.arms.get(arm, ()) if run.gain is not None] for arm in ARMS]
+    helped = model.row is not None and (model.row.change or 0.0) > 0
+    return helped and all(gains) and fmean(gains[1]) < fmean(gains[0])
+
+
+def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool = False) -> str:
+    """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells.
+
+    `outgained`: see `is_outgained`.
+    """
     if waits_for_baselines(runs):
         return fitting(("gain, once the trivial baselines are made", "gain: to come"), width)
     if not has_gains(runs):
         return fitting((OWN_COSINE, "validation cosine"), width)
-    names = {run.trivial.name for run in runs if run.trivial and run.curve}
-    over = the_trivial(names.pop()) if len(names) == 1 else "the best trivial baseline"
+    over = the_trivial_of(runs)
     short = over.removeprefix("the ")
+    more = "which gains more"
     forms = (
-        f"gain over {over}, own validation windows",
-        f"gain over {over}, own validation",
-        f"gain over {short}",
-        "gain",
+        (f"gain over {over}, {more} from more data", f"gain over {short}, {more}", f"over {short}, {more}")
+        if outgained
+        else (
+            f"gain over {over}, own validation windows",
+            f"gain over {over}, own validation",
+            f"gain over {short}",
+            "gain",
+        )
     )
     return fitting(forms, width)
 

@@ -42,7 +42,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
     if run.alive or 0 < run.share < 1:
         start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{100 * run.share:.0f} %   ", "")]
     eta = run.expected.eta if run.expected else None
-    if PHASES[run.phase].pace == "works":
+    if run.view.status.pace == "works":
         span = f" ({range_words(eta)})" if eta and width >= 100 else ""
         soon = f"{words.duration(eta.seconds)} left{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
         start.append((f"{soon}   ", ""))

@@ -66,11 +66,13 @@ class RunFacts:
 
     @property
     def style(self) -> str:
-        return self.looks.style
+        return self.looks.style if self.view.status.no_step is None or self.alarms else "note"
 
     @cached_property
     def word(self) -> str:
         """What it does: `finished`, `epoch 4/8`, `collapsed`."""
+        if self.view.status.no_step is not None:
+            return f"no step {words.short_duration(self.view.status.no_step)}"
         if self.phase is Phase.RUNNING:
             return "held-out" if self.view.status.reason == "heldout" else f"epoch {self.epoch_words}"
         if self.phase in (Phase.PAUSED, Phase.PAUSING) and self.share > 0:
@@ -191,12 +193,12 @@ class RunFacts:
     @property
     def waits(self) -> bool:
         """True if it starts, or starts again, by itself."""
-        return PHASES[self.phase].pace == "waits"
+        return self.view.status.pace == "waits"
 
     @property
     def time_words(self) -> str:
         """Time left, time taken, or time it will take; at most six characters."""
-        if PHASES[self.phase].pace in ("works", "waits"):
+        if self.view.status.pace in ("works", "waits"):
             eta = self.expected.eta if self.expected else None
             return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
         if self.state is None or not self.state.trainer.attempts:
@@ -204,6 +206,15 @@ class RunFacts:
         if self.imported:
             return "–"
         return words.short_duration(self.state.trainer.active)
+
+    def when(self, *, wide: bool) -> str:
+        """What the column for time shows: when a run starts that waits, else the time left or taken; nothing beside how
+        long it has made no step."""
+        if self.waits or self.view.status.no_step is not None:
+            return self.start_words
+        if wide and self.expected and self.expected.eta:
+            return f"{self.time_words} left"
+        return f"took {self.time_words}" if wide and self.over and self.time_words else self.time_words
 
     @property
     def start_words(self) -> str:
@@ -226,6 +237,8 @@ def why_it_stands(facts: RunFacts) -> str:
         said = ending.message if isinstance(ending, Failed) else ""
         reason = facts.view.status.reason
         return sanitise(reason if said in reason else f"{reason}; {said}", 600)
+    if facts.phase is Phase.RUNNING:
+        return facts.view.status.no_step_words
     if facts.phase in (Phase.QUEUED, Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
         return sanitise(facts.view.status.reason, 600)
     return ""

@@ -41,6 +41,8 @@ class BoardScreen(RunsView):
         Binding("slash", "ask", "find"),
     ]
     _top = 0
+    _columns = 1
+    """Panels side by side."""
     _needle = ""
 
     def parts(self) -> Iterable[Widget]:
@@ -106,8 +108,9 @@ class BoardScreen(RunsView):
         high = lines * (LOWEST + max((len(model.runs) for model in snapshot.models), default=0))
         fits = 0 < count <= MANY and not self.has_class("-narrow") and high <= self.size.height - AROUND
         self.set_class(not fits, "-list")
+        self._columns = columns = math.ceil(count / lines) if fits else 1
         if fits:
-            box, columns = self.query_one("#panels", Container), math.ceil(count / lines)
+            box = self.query_one("#panels", Container)
             panels = list(box.query(ModelPanel))
             box.mount(*(ModelPanel() for _ in range(count - len(panels))), before="#spare")
             for i, panel in enumerate(panels):
@@ -133,8 +136,11 @@ class BoardScreen(RunsView):
             self.redraw()
 
     def action_move(self, by: int) -> None:
-        if self.snapshot and self.snapshot.runs:
-            self.ui.step(self.snapshot.runs, by)
+        """To the next or previous run as they are drawn: down through the panels of a column, then the next column."""
+        models = self.snapshot.models if self.snapshot else ()
+        down = [model for column in range(self._columns) for model in models[column :: self._columns]]
+        if runs := [run for model in down for run in model.runs]:
+            self.ui.step(runs, by)
 
     def action_edge(self, end: int) -> None:
         if self.snapshot and self.snapshot.runs:

@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("ctrl+c", "copy what is marked, else leave"),
     ),
     "board": (
-        ("↑ ↓ j k", "next run"),
+        ("↑ ↓ j k", "run below, above"),
         ("← → h l", "next model"),
         ("g G", "first, last"),
         ("enter", "look closer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.estimate.eta import Eta
+from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Retrieval
+from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.board import about_selected, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
+from lvmtui.ui.draw.curves import is_outgained
 from lvmtui.ui.draw.header import banner, range_words
 from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Drawing, width_of
+from lvmtui.ui.draw.run import run_header
 from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
+from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.verdict.rows import BestTrivial
@@ -183,3 +189,50 @@ def test_gains_stay_while_another_run_has_none_yet(snapshots: dict[str, Snapshot
     after = text(rows(dataclasses.replace(snapshot, models=tuple(models)), "", 0, 120, 20))
     gain = words.signed(snapshot.runs[0].gain or 0.0)
     assert "gain" in after.splitlines()[0] and gain in before.splitlines()[1] and gain in after.splitlines()[1]
+
+
+def test_a_run_that_makes_no_step_says_so_in_the_place_of_its_time_left(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    for model in campaign.models:
+        bring_to(tmp_path, campaign, model, "baseline", state="running")
+    write_live(Workspace(tmp_path).pulse, Pulse(time.time(), 1, no_step={campaign.runs[0].run: time.time() - 25}))
+    snapshot = look(tmp_path)
+    run, other = snapshot.runs[0], snapshot.runs[2]
+    assert run.word.startswith("no step 2") and run.style == "note" and run.phase is Phase.RUNNING
+    for drawing in (rows(snapshot, "", 0, 80, 20), rows(snapshot, "", 0, 120, 20)):
+        line, *_ = (line for line in text(drawing).splitlines() if "no step" in line)
+        assert run.word in line and "left" not in line and not line.endswith("s"), "it has no other time"
+    assert run.word in panel(snapshot, 0, 37, 14)
+    assert run.name in snapshot.eta.left_out and other.name in snapshot.eta.runs
+    assert why_it_stands(run).startswith("no step for 2") and why_it_stands(other) == ""
+    said = "".join(piece for piece, _ in run_header(run, "1/4", 120))
+    assert "no step 2" in said and "left" not in said and "calibrating" not in said
+
+
+def test_each_time_says_what_it_is_where_there_is_room(snapshots: dict[str, Snapshot]) -> None:
+    shown = text(rows(snapshots["middle"], "", 0, 120, 20)).splitlines()
+    assert "took 1m13" in shown[1] and "28s left" in shown[5]
+    for width in (80, 120):
+        waiting = text(rows(snapshots["middle"], "", 0, width, 20)).splitlines()[6]
+        assert waiting.endswith("in 28s"), "one time only: when it starts"
+    assert "28s left" in panel(snapshots["middle"], 2, 60, 14)
+
+
+def test_a_gain_that_falls_while_more_data_helps_is_explained(snapshots: dict[str, Snapshot]) -> None:
+    """Where ridge is the best trivial baseline, it gains from more data itself."""
+    snapshot = snapshots["middle"]
+    model = snapshot.models[0]
+    assert model.row is not None and (model.row.change or 0.0) > 0 and not is_outgained(model)
+    runs = tuple(
+        dataclasses.replace(run, trivial=BestTrivial("ridge", (run.best or 0.0) - gain))
+        for run, gain in zip(model.runs, (0.03, 0.02), strict=True)
+    )
+    outgained = dataclasses.replace(model, runs=runs)
+    assert is_outgained(outgained)
+    assert "gain over ridge, which gains more from more data" in text(inside(outgained, snapshot, "", 100, 20))
+    assert "gain over ridge, which gains more" in text(inside(outgained, snapshot, "", 37, 14))
+    listed = dataclasses.replace(snapshot, models=(outgained, *snapshot.models[1:]))
+    about = text(Drawing(tuple(about_selected(listed, runs[0].name, 120))))
+    assert "its gain falls, as ridge gains more" in " ".join(about.split())
+    fell = dataclasses.replace(outgained, row=dataclasses.replace(model.row, change=-1.0))
+    assert not is_outgained(fell), "then its gain falls with it"

@@ -143,6 +143,11 @@ async def test_the_selection_moves_by_model_and_by_run(root: Path, make_app: Mak
             ("right", "amn_23k"),
             ("g", "amn_8k"),
             ("left", "graphmert_lvm_8k"),
+            ("up", "lstm_23k"),  # the panel above: there are three beside each other
+            ("down", "graphmert_lvm_8k"),
+            ("down", "graphmert_lvm_23k"),
+            ("down", "gru_8k"),  # the top of the next column
+            ("up", "graphmert_lvm_23k"),
         ):
             await pilot.press(keys)
             assert app.selected.startswith(name), keys
