@@ -248,14 +248,12 @@ def _nothing(table: Table) -> str:
 
 def _small(table: Table) -> str:
     """That a change whose sign is known is more likely negligible than not."""
-    if len(table.rows) > 1 and table.primary:
-        change, word = table.primary.estimate, table.primary.verdict.word
-    elif len(table.ranked) == 1:
-        change, word = table.ranked[0].estimate, table.ranked[0].verdict.word
-    else:
+    judged = table.primary if len(table.rows) > 1 else None
+    row = judged or (table.ranked[0] if len(table.ranked) == 1 else None)
+    if row is None or row.estimate is None or row.verdict.word not in UP | DOWN:
         return ""
     opposite = bool(table.with_word(*UP)) and bool(table.with_word(*DOWN))
-    if change is None or opposite or word not in UP | DOWN or abs(change.value) >= NEGLIGIBLE:
+    if opposite or abs(row.estimate.value) >= NEGLIGIBLE:
         return ""
     return f"Most likely the change is smaller than {NEGLIGIBLE} %, which is negligible."
 
