@@ -159,7 +159,8 @@ def test_plan_and_report_name_file_options_and_recipe_of_each_model(tmp_path: Pa
     assert "Recipes differ (tuned: AMN; mse: MLP mixer)" in section(md, "What to doubt")
     provenance = section(md, "Plan, checks and checksums")
     assert f"Own model MLP mixer: {model}." in provenance
-    assert f"Recipe mse: loss {loss}, rate 0.001, 2 epochs, batches of 32 (MLP mixer)." in provenance
+    epochs = "2 epochs of the largest data set, equal updates"
+    assert f"Recipe mse: loss {loss}, rate 0.001, {epochs}, batches of 32 (MLP mixer)." in provenance
 
 
 def test_a_model_without_sizes_has_no_note_about_them(tmp_path: Path) -> None:
