@@ -145,6 +145,7 @@ def test_a_run_that_makes_no_step_is_told_of_until_it_goes_on(world: World, monk
     monkeypatch.setattr("lvmtui.state.liveness.LEAST_QUIET", 0.3)
     monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)
     planned = world.plan("amn", behaviour=Behaviour(at=30, does="stop", step_seconds=0.02)).runs[0]
+    world.until(lambda: any(p.stopped for p in world.processes(world.folder())))  # a slow machine is silent before
     world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run in pulse.no_step)
     reader = CampaignReader(world.workspace, world.workspace.campaign_dirs()[0])
     state = reader.refresh()
