@@ -122,7 +122,7 @@ def _why_not_in(order: Order, view: RunView) -> str:
     if phase is Phase.UNKNOWN and again:
         return f"{view.status.reason}, which cannot be inspected from here; cancel or pause it, or retry it there"
     if phase in ALIVE and again:
-        return "is alive; pause or cancel it first"
+        return f"is {'suspended; resume' if phase is Phase.SUSPENDED else 'alive; pause'} or cancel it first"
     if view.status.over:
         hint = "; 'lvmtui retry' starts it again" if order == "resume" and phase is not Phase.FINISHED else ""
         return f"{_is(phase)}{hint}"
@@ -181,7 +181,7 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
         return f"is tried again from {'its last checkpoint' if kept else 'the start'}{copied}"
 
     order: Order = "restart" if from_start else "retry"
-    lines = _give(order, views, "run", words, from_start=from_start)
+    lines = _give(order, views, "run", words, again=True, from_start=from_start)
     return [*lines, *_use_this_shell(views)]
 
 

@@ -72,6 +72,7 @@ intents = st.builds(
     generations,
     generations,
     generations,
+    generations,
     st.booleans(),
     words,
     times,

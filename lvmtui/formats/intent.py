@@ -23,6 +23,8 @@ class Intent:
     """Grows by one with each order, so that a repeated order counts as a new one."""
     restart: int = 0
     """Generation of the newest order to start from scratch. Training before it does not count; 0: there was none."""
+    again: int = 0
+    """Generation of the newest order to try again: what stalls under an earlier one is ended and started again."""
     resumed: int = 0
     """Generation of the newest order to run, resume or retry. Failures before it no longer count, even if a pause was
     ordered since."""
@@ -52,7 +54,14 @@ def read_intent(path: Path, before: Intent = Intent()) -> Intent:
 
 
 def write_intent(
-    path: Path, want: Want, *, by: str, force: bool = False, from_start: bool = False, now: float | None = None
+    path: Path,
+    want: Want,
+    *,
+    by: str,
+    force: bool = False,
+    again: bool = False,
+    from_start: bool = False,
+    now: float | None = None,
 ) -> Intent:
     """Replace the intent by a new generation of it and return that. Raises OSError."""
     generation = _generation(path) + 1
@@ -62,6 +71,7 @@ def write_intent(
         want=want,
         generation=generation,
         restart=generation if from_start else before.restart,
+        again=generation if again else before.again,
         resumed=generation if want == "run" else before.resumed,
         force=force,
         by=by,

@@ -241,8 +241,8 @@ def _about_trainer(
         return _stop(run, f"{STALLED} for {words.duration(run.still)}", rules)
     started = state.trainer.started
     if intent.want == "run" and started is not None and run.attempt is not None and run.attempt.spoke:
-        newer_order = intent.generation > started.generation
-        if intent.restart > started.generation or (newer_order and run.stalled):
+        tried_again = run.stalled and intent.again > started.generation
+        if intent.restart > started.generation or tried_again:
             return _stop(run, RESTART, rules)
     return None
 

@@ -11,9 +11,11 @@ from functools import partial
 import pytest
 
 from lvmtui.estimate.eta import campaign_eta
+from lvmtui.formats.intent import write_intent
 from lvmtui.formats.live import read_pulse
 from lvmtui.formats.spec import ARMS
-from lvmtui.formats.trainer_log import Cancelled
+from lvmtui.formats.trainer_log import Cancelled, Finished
+from lvmtui.orders import retry
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
 from lvmtui.system.files import append_line
@@ -139,6 +141,25 @@ def test_who_looks_later_sees_at_once_that_a_run_hangs(world: World, monkeypatch
     assert view is not None and view.status.phase is Phase.STALLED and "no step since" in view.status.reason
     eta = campaign_eta(state, time.time())
     assert planned.run not in eta.runs and planned.run in eta.left_out
+
+
+def test_a_run_that_hangs_is_started_again_by_a_retry_and_not_by_a_resume(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suspended run keeps its process when it is resumed: that it stalls later is no reason to start it again."""
+    monkeypatch.setattr("lvmtui.state.liveness.LEAST_STALL", 0.3)
+    monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)
+    planned = world.plan("amn", behaviour=Behaviour(at=30, does="hang", attempts=1)).runs[0]
+    world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run in pulse.stalled)
+    hanging = world.training()
+    write_intent(world.folder().intent, "run", by="test")
+    world.ticks(100)
+    assert world.training() == hanging and world.state().supervision.signalled is None
+    view = CampaignReader(world.workspace, world.workspace.campaign_dirs()[0]).refresh().view("amn", "baseline", 1)
+    assert view is not None
+    retry([view])
+    world.until(lambda: isinstance(world.state().trainer.ending, Finished))
+    assert world.state().trainer.attempts == 2
 
 
 def test_a_run_that_makes_no_step_is_told_of_until_it_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ records: st.SearchStrategy[Record] = st.one_of(
     st.builds(Stopped, moments, generations, st.just(())),
     st.builds(GaveUp, moments, generations, st.just("why")),
 )
-intents = st.builds(Intent, st.sampled_from(["run", "run", "pause", "cancel"]), generations, generations, st.booleans())
+intents = st.builds(Intent, st.sampled_from(["run", "run", "pause", "cancel"]), *[generations] * 4, st.booleans())
 members = st.builds(Member, st.builds(process, st.integers(1, 4)), st.booleans(), launches, st.booleans())
 probes = st.builds(
     Probe,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from lvmtui.formats.intent import Intent
 from lvmtui.formats.live import Progress
@@ -172,9 +173,12 @@ def test_a_trainer_told_to_begin_anew_is_stopped_for_it(spec: RunSpec) -> None:
     assert decided(seen_with(spec, Intent("run", 2), launched(1), started(1), probe=alive())) is None
 
 
-def test_a_retry_of_a_run_that_hangs_ends_it(spec: RunSpec) -> None:
-    run = seen_with(spec, Intent("run", 1), launched(1), started(1), probe=alive(), stalled=True)
-    assert isinstance(decided(run), AskToLeave)
+def test_a_retry_of_a_run_that_hangs_ends_it_and_a_resume_does_not(spec: RunSpec) -> None:
+    hangs = partial(seen_with, spec, probe=alive(), stalled=True)
+    assert isinstance(decided(hangs(Intent("run", 2, again=2), launched(1), started(1))), AskToLeave)
+    assert decided(hangs(Intent("run", 3, resumed=3), launched(1), started(1))) is None
+    obeyed = hangs(Intent("run", 4, again=2), launched(2), started(2, generation=2), probe=alive(2))
+    assert decided(obeyed) is None
 
 
 def test_a_full_disk_is_waited_for_and_a_paused_run_does_not_wait(spec: RunSpec) -> None:
