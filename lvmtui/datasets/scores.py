@@ -1,14 +1,7 @@
 """How good predictions are on the held-out windows: the same three numbers a window for models and baselines.
 
-Does a model predict what comes next, or repeat what was? `forward_scores` tells by three figures:
-
-- The cosine of the prediction with each vector from five before the next to two after it. A model that predicts gains
-  at the next vector; one that echoes gains at the last.
-- What is lost when the context vectors are put in random order. A model for which order does not matter has learned a
-  mean.
-- A roll-out: the prediction becomes the newest context vector, five times over.
-
-Figures of trivial baselines on the same windows say how much of this needs no model.
+Does a model predict what comes next, or repeat what was? `forward_scores` tells by the figures of `ForwardScores`; what
+they show: "Does it predict what comes next?" in `docs/judgement.md`.
 """
 
 from __future__ import annotations
@@ -32,7 +25,6 @@ TIE = 1e-6
 """Cosines this close are equal: a product of float32 vectors can differ by it with its place in a matrix."""
 ROWS = 256
 """Windows that are compared with all candidates at a time."""
-
 
 BEFORE, AFTER = 5, 3
 """Vectors before the next one, at most, and from it on, with which predictions are compared."""

@@ -1,15 +1,6 @@
 """A split: the held-out windows of a comparison, and each arm's training and validation windows. See `draw.py`.
 
-A split is a folder that needs nothing else to be used:
-
-    heldout_windows.npz     vectors float32 (M, D); starts int64 (W,), rows of `vectors`; cluster int32 (W,);
-                            stratum uint8 (W,): 0 the baseline's own source, 1 the new source;
-                            group int64 (M,), equal for vectors that are the same by content;
-                            context int64 (): vectors in a context, 5 where it is missing;
-                            shift, scale float32 (D,): the centre, where vectors are centred
-    baseline.npz            train int64, validation int64: starts, rows of the arm's STORE
-    expanded.npz            the same; with more than two sizes also size2.npz, size3.npz, ...
-    split.json              `SplitFacts`
+A split is a folder that needs nothing else to be used; its files and their arrays: `split/` in `docs/formats.md`.
 """
 
 from __future__ import annotations

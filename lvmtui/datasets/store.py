@@ -1,16 +1,10 @@
 """The compact store: a file's vectors as one memory-mapped array of unit rows, each of them once.
 
 A sequence file repeats every vector many times and is packed; a store is made of it once, in one pass, and opened in
-milliseconds from then on (`convert.py` makes it). Windows are index arithmetic on it (`windows.py`). A store is
+milliseconds from then on (`convert.py` makes it). Windows are index arithmetic on it (`windows.py`).
 
-    artifacts/lvm/datasets/<first 24 digits of the file's fingerprint>/
-        vectors.npy     float32 (N, D), rows of length 1
-        articles.npy    int32 (N,), the article or piece of each row; missing where all rows are one sequence
-        lengths.npy     float32 (N,), the lengths that rows had in the file; missing where all were 1
-        titles.json     the articles' titles, where the file has them
-        store.json      `StoreFacts`
-
-It can be deleted at any time; it is made again from the file.
+A store is a folder with the first 24 digits of the file's fingerprint as its name; its files: `datasets/<key>/` in
+`docs/formats.md`. It can be deleted at any time; it is made again from the file.
 """
 
 from __future__ import annotations

@@ -1,17 +1,4 @@
-"""A user's own models, recipes and trainers, as campaign files and the command line name them.
-
-    models = ["gru", "mixer.py:Mixer"]         or a table for each:
-
-    [models.mixer]
-    file = "mixer.py:Mixer"
-    options = { width = 256 }
-
-    [recipes.mine]
-    based_on = "tuned"
-    loss = "my.py:loss"
-
-    [trainers.mine]
-    command = "python train.py --data {data} --out {run}"
+"""A user's own models, recipes and trainers, as campaign files and the command line name them (`docs/your-own.md`).
 
 Here they are read and checked without being run; `own_code.py` copies and tries them.
 """

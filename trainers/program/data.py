@@ -1,14 +1,7 @@
 """What a user's own trainer is given, and how the predictions it hands in are judged.
 
-It gets plain files that any language can read, and no vector that was held out as a target:
-
-    vectors.npy             (N, D) float32 unit rows, centred where the campaign is; NaN where no window needs them
-    train.npy               (W,) int64: row of the first context vector of each training window
-    validation.npy          the same of the validation windows
-    heldout_contexts.npy    (W, T, D) float32: what is to be predicted for
-    about.json              dim, context, windows
-
-They are made once for an arm, and used by all its runs with one split.
+It gets plain files that any language can read ("Any language" in `docs/your-own.md`), and no vector that was held out
+as a target. They are made once for an arm, and used by all its runs with one split.
 """
 
 from __future__ import annotations
