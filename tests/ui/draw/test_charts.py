@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lvmtui.state.status import OVER, Phase
 from lvmtui.ui.draw.charts import Band, Level, Series, chart
+from lvmtui.ui.draw.curves import x_name
 from lvmtui.ui.draw.lines import Line, width_of
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
@@ -112,3 +116,17 @@ def test_focus_leaves_the_steep_beginning_out() -> None:
     near, far = (chart([Series(points, "")], 60, 10, focus=focus) for focus in (True, False))
     assert len(rows_with_dots(near)) >= len(rows_with_dots(far))
     assert float(ticks(near)[-1]) > 0.9 > float(ticks(far)[-1])
+
+
+def test_the_axis_says_stopped_early_only_where_all_runs_did() -> None:
+    def run(phase: Phase, curve: bool = True, stopped: bool = False) -> Any:
+        finished = SimpleNamespace(stopped_early=stopped) if phase is Phase.FINISHED else None
+        state = SimpleNamespace(trainer=SimpleNamespace(finished=finished))
+        return SimpleNamespace(state=state, phase=phase, over=phase in OVER, curve=[(1, 0.5)] if curve else [])
+
+    early, whole = run(Phase.FINISHED, stopped=True), run(Phase.FINISHED)
+    assert x_name([early, early], "epoch") == "stopped early at epoch"
+    assert x_name([early, run(Phase.CANCELLED)], "epoch") == "ended at epoch"
+    assert x_name([early, run(Phase.CANCELLED, curve=False)], "epoch") == "stopped early at epoch"
+    for other in (whole, run(Phase.RUNNING), run(Phase.QUEUED, curve=False)):
+        assert x_name([early, other], "epoch") == "epoch"
