@@ -22,7 +22,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervisor_of
-from lvmtui.state.status import ALIVE, PHASES, Phase
+from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 from lvmtui.verdict.ranking import Judgement
@@ -113,8 +113,7 @@ def live_table(state: CampaignState, height: int) -> Group:
     for row, view in (rows[i] for i in shown):
         seed = (row.seed,) if seeds else ()
         cells = (row.model, row.arm, *seed, row.state, row.epoch, row.gain, row.time, row.note)
-        looks = "waiting" if view.status.no_step is not None else PHASES[view.status.phase].style
-        style = COLOURS.get(looks, "dim")
+        style = COLOURS.get(view.status.style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in cells))
     more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
     said = _paused(state) or more

@@ -98,7 +98,7 @@ def _ask_whether_to_train(doubt: str) -> None:
         return
     print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UserError("nothing was started; mend that, or give --yes to train all the same")
+        raise UserError("nothing was started; fix that, or give --yes to train all the same")
 
 
 def attach(given: argparse.Namespace) -> int:

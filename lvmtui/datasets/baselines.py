@@ -230,7 +230,7 @@ def _write_split(
 
 
 def main(arguments: list[str]) -> int:
-    """`CAMPAIGN_DIR ARM`: exit code 2 and one line on stderr for what a person can mend."""
+    """`CAMPAIGN_DIR ARM`: exit code 2 and one line on stderr for what a person can fix."""
     try:
         if len(arguments) != 2:
             raise UserError("usage: python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM")

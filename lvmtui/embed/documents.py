@@ -121,7 +121,7 @@ def _json_document(raw: bytes, where: str, text_fields: Sequence[str], title_fie
     try:
         fields = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is not JSON ({sanitise(str(error), 80)}); mend or remove it") from None
+        raise UserError(f"{where} is not JSON ({sanitise(str(error), 80)}); fix or remove it") from None
     if not isinstance(fields, dict):
         raise UserError(f'{where} is not a JSON object; write {{"title": ..., "text": ...}}')
     text_field = next((field for field in text_fields if fields.get(field) is not None), None)

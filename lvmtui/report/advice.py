@@ -57,18 +57,19 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
     if Phase.PAUSED in phases:
         steps.append("Resume the paused runs: lvmtui resume all.")
     if ended := ENDED_EARLY.intersection(phases):
-        mend = "mend the cause that their status names, then " if ended & FAILURES else ""
-        steps.append(f"To compare the runs that failed or were cancelled, {mend}train them again: lvmtui retry all.")
+        first = "fix the cause that their status names, then " if ended & FAILURES else ""
+        steps.append(f"To compare the runs that failed or were cancelled, {first}train them again: lvmtui retry all.")
     if doomed:
         again = f"A retry of {listed(doomed)} alone would fail again"
-        steps.append(f"{again}: mend what its status names, or plan a new campaign (lvmtui run).")
+        steps.append(f"{again}: fix what its status names, or plan a new campaign (lvmtui run).")
     if table.histories:
         remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
         return (*steps, f"For a verdict, {remedy}.")
+    estimate, word = table.main_figure
     if table.ranked and table.seeds == 1:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
-    elif undecided := _undecided(table):
-        steps.append(deciding(undecided, table.seeds, folds=table.folds))
+    elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT):
+        steps.append(deciding(estimate, table.seeds, folds=table.folds))
     kinds = {found.kind for row in table.rows for cell in (row.baseline, row.expanded) for found in cell.findings}
     below = _below_trivial(table)
     if "overfitting" in kinds and (below or "failed_to_learn" in kinds):
@@ -76,18 +77,6 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
     elif below:
         steps.append("Train longer or with another recipe before asking about data: a trivial baseline does better.")
     return tuple(steps)
-
-
-def _undecided(table: Table) -> Estimate | None:
-    """The figure that answers the question, where it is too close to call or there is too little for a verdict."""
-    verdict, estimate = (
-        (table.primary.verdict, table.primary.estimate)
-        if table.primary
-        else (table.ranked[0].verdict, table.ranked[0].estimate)
-        if len(table.ranked) == 1
-        else (None, None)
-    )
-    return estimate if verdict and verdict.word in (Word.TOO_CLOSE, Word.NO_VERDICT) else None
 
 
 def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:

@@ -33,18 +33,19 @@ def stands_still(progress: Progress | None, seconds: float) -> bool:
 
 
 def longest_quiet(progress: Progress) -> float:
-    """Seconds that it may be without a sign of progress: three times its longest gap of late. What it does for the
-    first time may take longer; the first evaluation comes before the first step."""
+    """Seconds that it may be without a sign of progress: three times its longest gap of late. A first evaluation or
+    checkpoint may take longer; one evaluation comes before the first step and shows nothing."""
     shown = {"evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(progress.activity, True)
     usual = progress.longest_gap if shown and progress.longest_gap is not None else UNKNOWN_STEP
     return max(LEAST_QUIET, 3 * usual)
 
 
 def lacks_steps(progress: Progress | None, seconds: float) -> bool:
-    """True if so many seconds without a sign of progress are worth a word, long before they are a stall. What it does
-    before its first step and after its last is no step."""
-    steps = progress is not None and progress.activity in ("training", "evaluating", "saving")
-    return progress is not None and steps and seconds > longest_quiet(progress)
+    """True if so many seconds without a sign of progress are worth a word, long before they are a stall. While a run
+    starts, or is judged on the held-out windows, no step is expected."""
+    if progress is None or progress.activity not in ("training", "evaluating", "saving"):
+        return False
+    return seconds > longest_quiet(progress)
 
 
 def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:

@@ -144,6 +144,11 @@ class Status:
         return PHASES[self.phase].pace if self.no_step is None else "held"
 
     @property
+    def style(self) -> str:
+        """How its phase is drawn; without steps as a run that waits."""
+        return PHASES[self.phase].style if self.no_step is None else "waiting"
+
+    @property
     def no_step_words(self) -> str:
         """`no step for 25 s`, or nothing."""
         return "" if self.no_step is None else f"no step for {duration(self.no_step)}"

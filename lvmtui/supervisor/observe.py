@@ -252,9 +252,10 @@ class Observer:
         if track.asked_by != generation:  # another order: the ladder begins anew
             track.asked_by, track.asked, track.insisted = generation, None, None
         dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
+        live = state.live if state else None
         return replace(
             seen,
-            stalled=stands_still(live := state.live if state else None, still),
+            stalled=stands_still(live, still),
             lacks_steps=lacks_steps(live, still),
             still=still,
             overtime=None if track.over_since is None else now - track.over_since,

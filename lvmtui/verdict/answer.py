@@ -77,7 +77,7 @@ def _lead(table: Table) -> str:
         effect = _effect(row) or f"{row.title}, {row.verdict.words}"
         figure = f"{effect}: {percent(row.change, 1)}{interval}"
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
-    if primary is None or (table.with_word(*UP) and table.with_word(*DOWN)):
+    if primary is None or table.opposite:
         average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
         return f"{_direction(table)}{average}"
     interval = f" {interval_words(primary.estimate.interval(), 1)}" if primary.estimate.interval() else ""
@@ -135,9 +135,9 @@ def _single(row: Row, table: Table) -> str:
 def _models(table: Table) -> str:
     """The average, then the single models that were compared. Models that move in opposite directions come before
     their average, which would hide that."""
-    primary, opposite = table.primary, bool(table.with_word(*UP)) and bool(table.with_word(*DOWN))
+    primary = table.primary
     figure = _figure(primary, table) if primary else ""
-    if primary is None or opposite:
+    if primary is None or table.opposite:
         average = f"{percent(table.average)} on average" if len(table.ranked) > 1 else ""
         parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or average]
     else:
@@ -233,7 +233,9 @@ def _nothing(table: Table) -> str:
         return f"No answer yet: {one} judged yet{rest}."
     if models == 1:
         row = table.rows[0]
-        reason = row.verdict.reason if row.seeds else row.verdict.reason.partition(": ")[0]  # more below
+        reason = row.verdict.reason
+        if not row.seeds:
+            reason = reason.partition(": ")[0]  # only how its runs ended; the causes stand at its row
         why = "was cancelled" if row.cancelled else f"allows no fair comparison ({reason})"
         return f"No answer: {row.title} {why}."
     if all(row.cancelled for row in table.rows):
@@ -248,12 +250,8 @@ def _nothing(table: Table) -> str:
 
 def _small(table: Table) -> str:
     """That a change whose sign is known is more likely negligible than not."""
-    judged = table.primary if len(table.rows) > 1 else None
-    row = judged or (table.ranked[0] if len(table.ranked) == 1 else None)
-    if row is None or row.estimate is None or row.verdict.word not in UP | DOWN:
-        return ""
-    opposite = bool(table.with_word(*UP)) and bool(table.with_word(*DOWN))
-    if opposite or abs(row.estimate.value) >= NEGLIGIBLE:
+    change, word = table.main_figure
+    if change is None or table.opposite or word not in UP | DOWN or abs(change.value) >= NEGLIGIBLE:
         return ""
     return f"Most likely the change is smaller than {NEGLIGIBLE} %, which is negligible."
 

@@ -11,6 +11,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
+    DOWN,
     UP,
     Chances,
     Verdict,
@@ -279,6 +280,20 @@ class Table:
     @property
     def ranked(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.rank is not None)
+
+    @property
+    def main_figure(self) -> tuple[Estimate | None, Word]:
+        """The figure that answers the question and its word: the average, or the change of the only ranked model."""
+        if self.primary:
+            return self.primary.estimate, self.primary.verdict.word
+        if len(self.ranked) == 1:
+            return self.ranked[0].estimate, self.ranked[0].verdict.word
+        return None, Word.NO_VERDICT
+
+    @property
+    def opposite(self) -> bool:
+        """True if some models gain and others lose."""
+        return bool(self.with_word(*UP)) and bool(self.with_word(*DOWN))
 
     @property
     def gaining(self) -> tuple[Row, ...]:

@@ -28,7 +28,7 @@ def test_on_a_terminal_no_starts_nothing(tmp_path: Path, command: list[str]) -> 
         terminal.wait_for("Train all the same? [y/N]")
         assert "can detect nothing: 3 held-out articles are too few" in terminal.text
         terminal.press("\r")
-        terminal.wait_for("nothing was started; mend that, or give --yes")
+        terminal.wait_for("nothing was started; fix that, or give --yes")
         assert terminal.wait_end() == 2
     assert Workspace(tmp_path).campaign_dirs() == []
 

@@ -143,7 +143,7 @@ def test_sentences_and_paragraphs(tmp_path: Path) -> None:
 
 
 BAD = {
-    "not JSON": (b'{"text": "a"}\n{"text": \n', r"bad.jsonl: line 2 is not JSON \(.*; mend or remove it"),
+    "not JSON": (b'{"text": "a"}\n{"text": \n', r"bad.jsonl: line 2 is not JSON \(.*; fix or remove it"),
     "no text": (b'{"words": "a"}', r"line 1 has no `text`; its fields are: words; name one with --text-field"),
     "not an object": (b"[1]", r"line 1 is not a JSON object; write"),
     "numbers": (b'{"text": 5}', r"line 1: `text` is neither text nor a list of texts"),

@@ -271,7 +271,7 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
             "print('done, all good')",
             "but told of no evaluation (no line understood), and it left no predictions of the held-out windows "
             "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX LOGFILE' shows "
-            "what a pattern finds; mend the script, or start a new campaign: command and pattern are those "
+            "what a pattern finds; fix the script, or start a new campaign: command and pattern are those "
             + IN_THE_PLAN,
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
@@ -295,7 +295,7 @@ def test_the_end_of_a_failure_is_kept_whatever_it_printed_last(bench: Bench) -> 
 def test_one_without_a_pattern_is_mended_in_its_script_and_retried(bench: Bench) -> None:
     bench.plan("print('done')")
     assert bench.to_the_end() is Exit.FAILED
-    assert failed(bench.run).endswith("its last words: done; mend the script, then retry it")
+    assert failed(bench.run).endswith("its last words: done; fix the script, then retry it")
 
 
 def test_a_program_that_is_not_there(bench: Bench) -> None:

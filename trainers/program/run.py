@@ -62,9 +62,9 @@ CHECKPOINT_WAIT = 60.0
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
-CURE = "mend the script, then retry it"
+CURE = "fix the script, then retry it"
 PATTERN_CURE = (
-    "'lvmtui trainer test --pattern REGEX LOGFILE' shows what a pattern finds; mend the script, or start a new "
+    "'lvmtui trainer test --pattern REGEX LOGFILE' shows what a pattern finds; fix the script, or start a new "
     f"campaign: command and pattern are those {IN_THE_PLAN}"
 )
 """What helps a trainer that told of nothing: the script is not copied, all else is as planned."""

@@ -66,7 +66,7 @@ class RunFacts:
 
     @property
     def style(self) -> str:
-        return self.looks.style if self.view.status.no_step is None or self.alarms else "note"
+        return self.looks.style if self.alarms else self.view.status.style
 
     @cached_property
     def word(self) -> str:

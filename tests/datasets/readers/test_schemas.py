@@ -1,4 +1,4 @@
-"""Each kind of file that people have gives the same articles, or says in one line what is wrong and how to mend it."""
+"""Each kind of file that people have gives the same articles, or says in one line what is wrong and how to fix it."""
 
 from __future__ import annotations
 

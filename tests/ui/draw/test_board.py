@@ -198,7 +198,7 @@ def test_a_run_that_makes_no_step_says_so_in_the_place_of_its_time_left(tmp_path
     write_live(Workspace(tmp_path).pulse, Pulse(time.time(), 1, no_step={campaign.runs[0].run: time.time() - 25}))
     snapshot = look(tmp_path)
     run, other = snapshot.runs[0], snapshot.runs[2]
-    assert run.word.startswith("no step 2") and run.style == "note" and run.phase is Phase.RUNNING
+    assert run.word.startswith("no step 2") and run.style == "waiting" and run.phase is Phase.RUNNING
     for drawing in (rows(snapshot, "", 0, 80, 20), rows(snapshot, "", 0, 120, 20)):
         line, *_ = (line for line in text(drawing).splitlines() if "no step" in line)
         assert run.word in line and "left" not in line and not line.endswith("s"), "it has no other time"
