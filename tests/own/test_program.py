@@ -231,10 +231,11 @@ def test_one_that_cannot_is_suspended_and_goes_on(bench: Bench) -> None:
     write_intent(run.intent, "pause", by="test")
     wait_for(lambda: len(bench.tree()) == 2 and all(p.stopped for p in bench.tree()))
     wait_for(lambda: (p := find_document(Progress, run.progress)) is not None and p.activity == "suspended")
-    count = len(events_of(run))
     write_intent(run.intent, "run", by="test")
-    wait_for(lambda: len(events_of(run)) > count)
-    assert bench.process.poll() is None and not any(p.stopped for p in bench.tree())
+    wait_for(lambda: len(bench.tree()) == 2 and not any(p.stopped for p in bench.tree()))
+    count = len(events_of(run))  # only now: what it printed before it was stopped may be read while it is stopped
+    wait_for(lambda: len(events_of(run)) > count + 5)
+    assert bench.process.poll() is None
 
 
 def test_cancel_ends_the_whole_tree_also_what_ignores_term(bench: Bench) -> None:
