@@ -217,12 +217,12 @@ def table_scale(snapshot: Snapshot) -> Scale | None:
     return scale_of(row.interval for row in snapshot.table.rows if row.interval)
 
 
-def bar_pieces(scale: Scale, change: float, row: Row, cells: int) -> list[Piece]:
+def bar_pieces(scale: Scale, row: Row, cells: int) -> list[Piece]:
     """The interval of a row around zero, with what is negligible shaded."""
-    if row.interval is None:
+    if row.interval is None or row.change is None:
         return [(" " * cells, "")]
-    style = change_style(change) if row.rank is not None else "dim"
-    drawn = scale.bar(change, row.interval, cells, NEGLIGIBLE)
+    style = change_style(row.change) if row.rank is not None else "dim"
+    drawn = scale.bar(row.change, row.interval, cells, NEGLIGIBLE)
     return joined((c.replace(OUTSIDE, " "), "dim" if c in (OUTSIDE, SHADE, ZERO) else style) for c in drawn)
 
 
@@ -255,12 +255,12 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     if scale is None or row.interval is None or row.change is None:
         return [spread(start, said, width)]
     if free >= LEAST_BAR + 4:
-        return [(*start, *bar_pieces(scale, row.change, row, free), *said)]
+        return [(*start, *bar_pieces(scale, row, free), *said)]
     interval: Piece = (interval_words(row.interval, 1), "dim")
     first = spread([*start, interval], said, width) if free > len(interval[0]) else spread(start, said, width)
     if room < CURVE + 3:
         return [first]
-    return [first, tuple(bar_pieces(scale, row.change, row, width))]
+    return [first, tuple(bar_pieces(scale, row, width))]
 
 
 def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line:

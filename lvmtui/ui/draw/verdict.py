@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.report.interval_bars import Scale
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar_pieces, table_scale
@@ -94,7 +93,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
     if scale is not None and room >= BAR[0]:
         cells = min(BAR[1], room)
         at = next(i for i, column in enumerate(columns) if column.title == "change") + 1
-        columns.insert(at, _bars(scale, cells))
+        columns.insert(at, Column(scale.axis(cells), cells + 2, lambda row: bar_pieces(scale, row, cells), flush=False))
     return columns
 
 
@@ -105,15 +104,6 @@ def _arm(title: str, arm: ArmName) -> Column:
         return words.cosine(row.baseline if arm == "baseline" else row.expanded)
 
     return Column(title, 7, lambda row: [(words.cosine(row.cell(arm).cosine), "")], trivial, arm=arm)
-
-
-def _bars(scale: Scale, cells: int) -> Column:
-    """The intervals around zero, all on one scale; what is negligible is shaded."""
-
-    def cell(row: Row) -> Sequence[Piece]:
-        return [] if row.change is None else bar_pieces(scale, row.change, row, cells)
-
-    return Column(scale.axis(cells), cells + 2, cell, flush=False)
 
 
 def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
