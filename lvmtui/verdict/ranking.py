@@ -47,16 +47,12 @@ class Judgement:
 
     @cached_property
     def health(self) -> Mapping[str, tuple[Finding, ...]]:
-        return health_by_run(self.state, self.trivial)
+        """What health finds in each run, by the name of the run."""
+        return {v.planned.run: health_of(v.state, self.trivial.get(v.planned.run)) for v in self.state.runs if v.state}
 
     @cached_property
     def table(self) -> Table:
         return table_of(self.state, self.comparisons, self.trivial, self.health)
-
-
-def health_by_run(state: CampaignState, trivial: Trivials) -> dict[str, tuple[Finding, ...]]:
-    """What health finds in each run, by the name of the run."""
-    return {v.planned.run: health_of(v.state, trivial.get(v.planned.run)) for v in state.runs if v.state}
 
 
 def table_of(
@@ -69,10 +65,10 @@ def table_of(
     campaign = state.campaign
     labels = (sanitise(campaign.baseline.label, 40), sanitise(campaign.expanded.label, 40))
     drafts = [draft_row(state, model, comparisons.get(model), trivial, health) for model in campaign.models]
-    if all(row.history for row in drafts):
-        drafts = [_by_validation(row) for row in drafts]
-    elif campaign.cluster_cap is not None and comparisons:
-        drafts = [row if row.model in comparisons else _without_cosines(row) for row in drafts]
+    if all(row.history for row in drafts):  # only validation cosines of histories can be set side by side
+        drafts = [_with_cosines(row, row.baseline.validation, row.expanded.validation) for row in drafts]
+    elif campaign.cluster_cap is not None and comparisons:  # plain means do not stand beside capped ones
+        drafts = [row if row.model in comparisons else _with_cosines(row, None, None) for row in drafts]
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
     joint = _together(effects) if effects else None
@@ -113,18 +109,9 @@ def _nameless(arm: ArmFacts) -> bool:
     return arm.articles is None and bool(arm.data.fingerprint)
 
 
-def _without_cosines(row: Row) -> Row:
-    """Before a comparison only plain means are known. They do not stand beside means with capped articles."""
-    return replace(row, baseline=replace(row.baseline, cosine=None), expanded=replace(row.expanded, cosine=None))
-
-
-def _by_validation(row: Row) -> Row:
-    """The row with validation cosines: among histories only these can be set side by side."""
-    return replace(
-        row,
-        baseline=replace(row.baseline, cosine=row.baseline.validation),
-        expanded=replace(row.expanded, cosine=row.expanded.validation),
-    )
+def _with_cosines(row: Row, baseline: float | None, expanded: float | None) -> Row:
+    cells = replace(row.baseline, cosine=baseline), replace(row.expanded, cosine=expanded)
+    return replace(row, baseline=cells[0], expanded=cells[1])
 
 
 def _same_clusters(effects: Sequence[Effects | None]) -> tuple[Effects, ...]:

@@ -1,9 +1,8 @@
 """A model's row before it is judged among the others: its figures, or why there are none. Pure.
 
-Before its runs are finished a row shows the change so far. The arms have validation windows of their own, and those of
-one arm are harder: bare cosines show the wrong sign for half of the recorded pairs. Each arm against the recency mean
-on its own validation windows, at equal progress, is wrong for 8 % at half of the training and 6 % at its end
-(`benchmarks/early_signs.py`). Before half of the training nothing is said.
+Before its runs are finished a row shows the change so far (docs/judgement.md, "Before the end"). The arms have
+validation windows of their own, and those of one arm are harder: bare cosines show the wrong sign for half of the
+recorded pairs (`benchmarks/early_signs.py`).
 """
 
 from __future__ import annotations
@@ -74,7 +73,8 @@ def draft_row(
     if word.word is Word.PROVISIONAL and change is None:
         early = _early(state, model, trivial)
         change = early.percent if early else None
-        no_change = "" if early else UNPREDICTED if any(map(_by_own_trainer, views)) else TOO_EARLY
+        own = any(view.state.spec.own_trainer for view in views if view.state)
+        no_change = "" if early else UNPREDICTED if own else TOO_EARLY
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
@@ -269,10 +269,6 @@ def _unfit_weights(view: RunView) -> str | None:
     """Why another program's weights could not be judged, as the trainer said it."""
     ending = view.state.trainer.ending if view.state else None
     return sanitise(ending.message, 300) if isinstance(ending, Failed) and ending.reason == "data" else None
-
-
-def _by_own_trainer(view: RunView) -> bool:
-    return view.state is not None and view.state.spec.own_trainer is not None
 
 
 def _unjudged(view: RunView) -> str | None:
