@@ -19,7 +19,7 @@ import sys
 import time
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +202,7 @@ def back_test(folders: list[str]) -> int:
             if sizes < 4:
                 print(f"{model:24} fewer than four sizes")
                 continue
-            curve = fit(measured.smallest(sizes - 1))
+            curve = fit(_without_the_largest(measured))
             factor = float(measured.windows[-1] / measured.windows[-2])
             cosines = 1 - measured.error
             predicted = 1 - float(curve.last[curve.best]) + curve.gain(factor).value
@@ -220,6 +220,16 @@ def back_test(folders: list[str]) -> int:
             f"{naive / count:.2f} %; {inside} of {count} within the 95 % interval of the prediction"
         )
     return 0
+
+
+def _without_the_largest(measured: Measured) -> Measured:
+    return replace(
+        measured,
+        windows=measured.windows[:-1],
+        error=measured.error[:-1],
+        influence=measured.influence[:, :-1],
+        training=measured.training[:-1],
+    )
 
 
 def _holds(curve: FittedCurve, factor: float, measured: Measured) -> bool:

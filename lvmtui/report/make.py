@@ -20,7 +20,7 @@ from typing import Literal
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import DataFacts
-from lvmtui.formats.json_codec import dump_document, encode, find_document
+from lvmtui.formats.json_codec import dump_document, encode, find_document, write_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import HeldoutSet, Report, report_of
@@ -34,7 +34,7 @@ from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import complete_pairs, curve_is_current, is_current
+from lvmtui.verdict.comparison import complete_pairs, curve_inputs, curve_is_current, is_current
 from lvmtui.verdict.ranking import Judgement
 
 CURVES = "curves"
@@ -208,9 +208,9 @@ def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
 def _write_learning_curve(state: CampaignState) -> None:
     """Write it if it is due; numpy and scipy are loaded only then. Raises OSError."""
     if not curve_is_current(state):
-        from lvmtui.verdict.sizes import write_curves
+        from lvmtui.verdict.sizes import curves_of
 
-        write_curves(state)
+        write_document(state.dir.learning_curve, curves_of(state, curve_inputs(state), time.time()))
 
 
 def _heldout(state: CampaignState) -> HeldoutSet:

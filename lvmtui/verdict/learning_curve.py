@@ -12,23 +12,18 @@ doubling
 
     D = e(n) - e(2 n)   at the largest n.
 
-**Errors.** All sizes are judged on the same windows, so their errors are correlated: how hard the articles are moves
-all sizes alike and says nothing of the curve. The covariance comes from the influence of each cluster on each size,
-which is what leaving that cluster out would change (CR2, see `interval.py`), and from seeds. It is used in three parts:
-what all sizes share, which drops out; a slope in log n, as some articles gain more from data than others; and the rest,
-size by size. The fit is generalised least squares with that covariance.
-
-**Interval.** Few sizes tell little of the exponent, and D depends on it. So no exponent is chosen: the interval holds
-every D that some exponent makes plausible (profile likelihood; Venzon and Moolgavkar 1988), with the quantile of
-F(1, df) in place of chi-square. Errors are widened where the sizes scatter more than they explain.
-`benchmarks/learning_curve.py` measures the coverage. Three sizes cannot tell an exponent: they get the straight line,
-c = 0, and two sizes no curve.
+The fit is generalised least squares. The covariance comes from the influence of each cluster on each size, which is
+what leaving that cluster out would change (CR2, see `interval.py`), and from seeds. It is used in three parts: what all
+sizes share, which drops out; a slope in log n, as some articles gain more from data than others; and the rest, size by
+size. No exponent is chosen: the interval holds every D that some exponent makes plausible (profile likelihood; Venzon
+and Moolgavkar 1988), with the quantile of F(1, df) in place of chi-square. docs/judgement.md ("The learning curve") has
+the reasons, what is said, and the coverage as measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -87,17 +82,6 @@ class Measured:
         apart = np.eye(size) - 1 / size
         found = [self.standard_error(row) for row in apart]
         return np.array([stats.t.ppf(1 - ALPHA / 2, df) * error if df >= LEAST_DF else np.inf for error, df in found])
-
-    def smallest(self, sizes: int) -> Measured:
-        """Only the smallest `sizes` of them."""
-        some = slice(sizes)
-        return replace(
-            self,
-            windows=self.windows[some],
-            error=self.error[some],
-            influence=self.influence[:, some],
-            training=self.training[some],
-        )
 
     def less(self, other: Measured) -> Measured:
         """These errors minus those of another model at the same sizes."""

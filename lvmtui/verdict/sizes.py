@@ -1,4 +1,4 @@
-"""Measure the learning curves of a campaign of several sizes, and write `learning_curve.json`.
+"""Measure the learning curves of a campaign of several sizes.
 
 Reads the held-out scores of every finished run, each proven to be the file its run vouched for. Only the short process
 `lvmtui.report.make` imports this module: it needs numpy and scipy.
@@ -6,7 +6,6 @@ Reads the held-out scores of every finished run, each proven to be the file its 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +14,6 @@ from statistics import fmean
 
 import numpy as np
 
-from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.learning_curve import LEAST_SIZES, Fit, LearningCurve, ModelCurve, MoreForLess, Point, Worth
 from lvmtui.formats.results import STRATA
 from lvmtui.formats.spec import ArmName
@@ -24,7 +22,6 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
-from lvmtui.verdict.comparison import curve_inputs
 from lvmtui.verdict.figures import TrivialScores, WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
@@ -37,11 +34,6 @@ DRAWN = 48
 """Points of a curve, for pictures."""
 Cells = Mapping[tuple[ArmName, int], WindowScores]
 """A model's scores by arm and seed."""
-
-
-def write_curves(state: CampaignState) -> None:
-    """Write the learning curves of the runs that are finished. Raises OSError."""
-    write_document(state.dir.learning_curve, curves_of(state, curve_inputs(state), time.time()))
 
 
 @dataclass(frozen=True)
