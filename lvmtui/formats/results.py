@@ -6,14 +6,13 @@ scores again. Read without numpy. Fields with a default came later: documents wi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.json_codec import find_document
-from lvmtui.system.student import t_quantile, two_sided_p
+from lvmtui.system.student import t_quantile
 
 Interval = tuple[float, float]
 ALPHA = 0.05
@@ -66,16 +65,6 @@ class Estimate:
             return None
         half = t_quantile(alpha, self.df) * self.standard_error if self.standard_error > 0 else 0.0
         return self.value - half, self.value + half
-
-    @property
-    def p(self) -> float | None:
-        """Two-sided p-value of the hypothesis that it is zero, None where there is no interval."""
-        if self.standard_error is None or self.scarce():
-            return None
-        if self.standard_error == 0:
-            return 1.0 if self.value == 0 else 0.0
-        t = self.value / self.standard_error
-        return 1.0 if math.isnan(t) else two_sided_p(t, self.df)
 
 
 @dataclass(frozen=True)

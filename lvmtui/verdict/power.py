@@ -1,9 +1,6 @@
-"""What a campaign will be able to detect, before anything is trained. Pure.
+"""What a campaign will be able to detect, before anything is trained; see docs/judgement.md, "Power". Pure.
 
-From the lengths of the held-out clusters, their cap, seeds and folds, and variances known from earlier campaigns: the
-smallest true change that would be found different from zero in four of five campaigns (power .8, level .05). This is
-for one model. An average over models on the same articles is known about as well, because the effects of an article on
-different models are alike (correlations of .8 to .99).
+For one model, with power .8 and level .05. An average over models on the same articles is known about as well.
 """
 
 from __future__ import annotations
@@ -53,8 +50,6 @@ class Power:
 
     smallest: float | None
     """Percent; None: nothing, because there are too few held-out articles."""
-    half_width: float | None
-    """Expected half-width of the 95 % interval, in percent."""
     df: float
     clusters: int
     seeds: int
@@ -110,18 +105,18 @@ def power(
     prior = prior or Prior()
     seeds = len(lengths) if len(lengths) > 1 else seeds
     clusters = sum(map(len, lengths))
-    smallest, half_width, df = _smallest(lengths, cap, seeds, prior)
+    smallest, df = _smallest(lengths, cap, seeds, prior)
     if smallest is None:
-        return Power(None, None, df, clusters, seeds)
+        return Power(None, df, clusters, seeds)
     target = max((t for t in TARGETS if t < 0.75 * smallest), default=None)
     times = None
     if target is not None:
-        times = next((n for n in range(2, MOST_TIMES + 1) if _reaches(lengths, cap, seeds, prior, n, target)), None)
+        many = range(2, MOST_TIMES + 1)
+        found = ((n, _smallest([list(fold) * n for fold in lengths], cap, seeds, prior)[0]) for n in many)
+        times = next((n for n, change in found if change is not None and change <= target), None)
     doubled = _smallest(lengths, cap, 2 * seeds, prior)[0]
     helps = doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest
-    return Power(
-        smallest, half_width, df, clusters, seeds, target, times, doubled if helps else None, folds, prior.source
-    )
+    return Power(smallest, df, clusters, seeds, target, times, doubled if helps else None, folds, prior.source)
 
 
 def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:
@@ -141,23 +136,15 @@ def _shares(lengths: Sequence[Sequence[int]], cap: int | None) -> list[tuple[flo
     return [(float(weight.sum()) / total, weight / weight.sum()) for weight in weights]
 
 
-def _reaches(
-    lengths: Sequence[Sequence[int]], cap: int | None, seeds: int, prior: Prior, times: int, target: float
-) -> bool:
-    smallest = _smallest([list(fold) * times for fold in lengths], cap, seeds, prior)[0]
-    return smallest is not None and smallest <= target
-
-
 def _smallest(
     lengths: Sequence[Sequence[int]], cap: int | None, seeds: int, prior: Prior
-) -> tuple[float | None, float | None, float]:
-    """The smallest change that is detected, the expected half-width, the degrees of freedom."""
+) -> tuple[float | None, float]:
+    """The smallest change that is detected, and the degrees of freedom."""
     if any(len(fold) < 2 for fold in lengths):
-        return None, None, 0.0
+        return None, 0.0
     folds, shares = zip(*_shares(lengths, cap), strict=True)
     df = bell_mccaffrey(shares, folds)
     if df < LEAST_DF:
-        return None, None, df
+        return None, df
     error = math.sqrt(variance_of_articles(lengths, cap, prior) + prior.training**2 / seeds)
-    half_width = t_quantile(0.05, df) * error
-    return half_width + t_quantile(2 * MISSED, df) * error, half_width, df
+    return t_quantile(0.05, df) * error + t_quantile(2 * MISSED, df) * error, df

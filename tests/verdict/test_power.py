@@ -14,7 +14,7 @@ def test_the_smallest_change_is_found_four_times_in_five() -> None:
     prior = Prior(window=4.0, correlation=0.1, training=0.0)
     sizes = np.array([60, 5, 5, 20, 20, 20, 3, 40, 8, 8, 30, 12] * 3)
     found = power([sizes.tolist()], 10, prior=prior)
-    assert found.smallest is not None and found.half_width is not None
+    assert found.smallest is not None
     random, share = np.random.default_rng(0), np.minimum(sizes, 10) / np.minimum(sizes, 10).sum()
     means = found.smallest + 4.0 * np.sqrt(0.1 + 0.9 / sizes) * random.normal(size=(20_000, len(sizes)))
     mean = means @ share
