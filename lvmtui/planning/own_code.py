@@ -17,9 +17,9 @@ from lvmtui.formats.spec import USUAL_CONTEXT, Recipe
 from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, Trial, TrialResult, UserCode, digest_of_folder
 from lvmtui.planning.own_tables import Own, TrainerTable
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import last_line
 from lvmtui.system.launch import our_command
 from lvmtui.system.programs import kill_child, spawn, unmarked_environment
-from lvmtui.system.text import last_words
 
 PATIENCE = 120.0
 """Seconds a check may take. A model of 100 million numbers needs ten for it on one core."""
@@ -63,10 +63,7 @@ class OwnCode:
 
     def write(self, workspace: Path) -> None:
         """Put the copies into the campaign's folder. Raises OSError."""
-        for name, content in self.files.items():
-            path = workspace / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        _lay_out(self.files, workspace)
 
 
 @dataclass(frozen=True)
@@ -159,8 +156,8 @@ def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode,
         module = file
         files = {f"{folder}/{inside}": content for inside, content in _package(module, base, where).items()}
     with tempfile.TemporaryDirectory() as copied:
-        _lay_out(files, folder, Path(copied))
-        digest = digest_of_folder(Path(copied))
+        _lay_out(files, Path(copied))
+        digest = digest_of_folder(Path(copied, folder))
     return UserCode(folder, module, name, digest, source), files
 
 
@@ -199,9 +196,9 @@ def _content(path: Path, where: str) -> bytes:
     return content
 
 
-def _lay_out(files: Mapping[str, bytes], folder: str, into: Path) -> None:
+def _lay_out(files: Mapping[str, bytes], into: Path) -> None:
     for name, content in files.items():
-        path = into / name.removeprefix(f"{folder}/")
+        path = into / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
@@ -217,11 +214,11 @@ def try_code(
     """Have a short process of its own build and use the code; see `trainers/check_model.py`. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-try-") as scratch:
         root = Path(scratch)
-        _lay_out(files, code.folder, root / "code")
+        _lay_out(files, root)
         (root / "free").mkdir()
         request, answer = root / "request.json", root / "answer.json"
         asked = Trial(
-            folder=str(root / "code"),
+            folder=str(root / code.folder),
             module=code.module,
             name=code.name,
             source=code.source,
@@ -244,9 +241,7 @@ def try_code(
             kill_child(child)  # and what it may have left behind in its session
         found = find_document(TrialResult, answer)
         if found is None:
-            with (root / "output").open("rb") as output:
-                output.seek(max(0, (root / "output").stat().st_size - 4096))
-                words = last_words(output.read()) or f"it ended with code {child.returncode}"
+            words = last_line(root / "output") or f"it ended with code {child.returncode}"
             raise UserError(f"{where}: {code.source}: the process that tried it died: {words}")
     if found.fault:
         raise UserError(f"{where}: {found.fault}")
