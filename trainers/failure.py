@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from lvmtui.formats.trainer_log import Exit, Reason
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import DISK_FULL
 
 OUT_OF_MEMORY = re.compile(
     "out of memory|not enough memory|alloc_failed|cannot allocate memory|memoryallocation", re.IGNORECASE
@@ -45,7 +45,7 @@ def failure_of(error: Exception, folder: Path, checkpoint_bytes: int) -> Failure
         return Failure("diverged", message)
     if isinstance(error, UserError):
         return Failure("data", message)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         needed = 2 * checkpoint_bytes
         message = f"the disk of {folder} is full; {needed / 1e6:.0f} MB are needed"
         return Failure("no_space", message, Exit.NO_SPACE, needed)

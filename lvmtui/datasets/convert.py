@@ -6,7 +6,6 @@ process at the same time leaves either no store or a whole one.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -30,7 +29,7 @@ from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, sync_folder
+from lvmtui.system.files import DISK_FULL, replace_file, sync_folder
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.text import sanitise
 
@@ -158,7 +157,7 @@ def _write_errors(datasets: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in DISK_FULL
         cure = "free some space or choose another --workspace" if full else "choose a --workspace you may write to"
         reason = error.strerror or type(error).__name__
         raise UserError(f"{sanitise(str(datasets))}: cannot be written ({reason}); {cure}") from None

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 from lvmtui.formats.json_codec import encode_line
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record
-from lvmtui.system.files import append_line
+from lvmtui.system.files import DISK_FULL, append_line
 from lvmtui.system.permissions import why_unwritable
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SupervisionJournal:

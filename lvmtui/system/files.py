@@ -6,6 +6,7 @@ complete line at a time; archives that must be trusted (checkpoints, held-out sc
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,8 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.text import last_words, natural
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk, and of a quota that is used up."""
 LAST_BYTES = 8192
 """The end of a log that is searched for its last line."""
 

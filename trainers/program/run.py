@@ -7,7 +7,6 @@ prints (`[trainers.NAME] pattern`), or both.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import resource
@@ -41,7 +40,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.formats.user_code import OwnTrainer, command_words
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file
+from lvmtui.system.files import DISK_FULL, replace_file
 from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
 from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, stop_all
 from lvmtui.system.programs import spawn
@@ -334,7 +333,10 @@ class Program:
         scores, digest, fault = judged(self.spec, self.folder)
         if self.said.best is None and not scores.windows:
             words = f"; its last words: {sanitise(last, 150)}" if last else ""
-            told = f"it ended without an error, but told of no evaluation{self._read_words()}, and {fault}{words}"
+            found, lines = self.output.understood, self.output.lines
+            how_many = f"{found:,} of {lines:,} lines" if found else "no line"
+            read = f" ({how_many} understood)" if self.own.pattern else ""
+            told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
             return self._failed("setup", f"{told}; {PATTERN_CURE if self.own.pattern else CURE}")
         if fault:
             self.journal.say(f"not judged: {fault}")
@@ -365,12 +367,6 @@ class Program:
         self.journal.say(f"finished after {self.journal.active:.0f} s: {verdict}")
         return Exit.FINISHED
 
-    def _read_words(self) -> str:
-        """How many lines its patterns were found in."""
-        found, lines = self.output.understood, self.output.lines
-        how_many = f"{found:,} of {lines:,} lines" if found else "no line"
-        return f" ({how_many} understood)" if self.own.pattern else ""
-
     def _failed(self, reason: Reason, message: str) -> Exit:
         step, words = self.said.step if hasattr(self, "said") else 0, sanitise(message, LONGEST_REASON)
         self.journal.say(f"failed at step {step}: {message}")
@@ -379,7 +375,7 @@ class Program:
 
     def fail(self, error: Exception) -> Exit:
         """Something of ours, or the machine, failed."""
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = isinstance(error, OSError) and error.errno in DISK_FULL
         reason: Reason = "no_space" if full else "setup" if isinstance(error, UserError) else "error"
         with suppress(OSError):
             self._failed(reason, str(error) or type(error).__name__)
