@@ -57,7 +57,7 @@ class Place:
     processes: tuple[Identity, ...] = ()
     """The processes in its logs, newest attempt first. They may belong to the run even without its mark."""
     name: str = ""
-    """Its name on a cluster; see `job_name`."""
+    """Its name on a cluster: `8k_vs_23k_20261122_142006/gru/8k/s1`."""
     settings: Settings = field(default_factory=dict)
     """Those of its campaign."""
     started_with: StartedWith | None = None
@@ -197,11 +197,6 @@ class Engines(dict[str, Engine]):
 
 
 # What engines share ---------------------------------------------------------------------------------------------------
-
-
-def job_name(campaign: str, model: str, label: str, seed: int) -> str:
-    """The name of a run on a cluster: `8k_vs_23k_20261122_142006/gru/8k/s1`."""
-    return f"{campaign}/{model}/{label}/s{seed}"
 
 
 def thread_environment(threads: int) -> dict[str, str]:

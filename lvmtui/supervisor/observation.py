@@ -11,7 +11,6 @@ from functools import cached_property
 from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.paths import CampaignDir, RunDir
 from lvmtui.formats.started_with import StartedWith
-from lvmtui.formats.trainer_log import Started
 from lvmtui.state.attempt import Attempt, newest_attempt
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
@@ -74,7 +73,8 @@ class RunSeen:
             return None
         started, supervision = self.state.trainer.started, self.state.supervision
         named = {supervision.process, started.process if started else None}
-        leaders = [m for m in self.probe.members if m.identity in named or (m.identity.is_job and _speaks(m, started))]
+        spoke = {started.launch} - {""} if started else set()  # of a job: the trainer in it said that it started
+        leaders = [m for m in self.probe.members if m.identity in named or (m.identity.is_job and m.launch in spoke)]
         if leaders:
             return max(leaders, key=lambda m: (m.identity.start_ticks, m.identity.pid))
         # nobody the logs name lives: a start that was not written down, or children that outlived their trainer
@@ -151,11 +151,6 @@ class Observation:
     """Processes of runs that no campaign knows and whose folder is gone."""
     can_write: bool = True
     """False: what is done could not be written down (the disk is full), so nothing new is begun."""
-
-
-def _speaks(member: Member, started: Started | None) -> bool:
-    """True if the trainer that said it started is in this job."""
-    return started is not None and bool(member.launch) and member.launch == started.launch
 
 
 @dataclass

@@ -19,7 +19,7 @@ from lvmtui.state.liveness import lacks_steps, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState, fold_records
 from lvmtui.state.status import Phase, processes_of
-from lvmtui.supervisor.engine import NOBODY, Engine, Place, Probe, job_name
+from lvmtui.supervisor.engine import NOBODY, Engine, Place, Probe
 from lvmtui.supervisor.journal import SupervisionJournal
 from lvmtui.supervisor.observation import Asked, CampaignSeen, CampaignTrack, Observation, RunSeen, Track
 from lvmtui.system.errors import UserError
@@ -133,7 +133,7 @@ class Observer:
             seen = RunSeen(planned.run, None, host_name(), boot_id())
             label = campaign.arm(planned.arm).label
             tracks[planned.run] = track = Track(planned, place, reader, campaign.engine, seen)
-            track.name = job_name(campaign.id, planned.model, label, planned.seed)
+            track.name = f"{campaign.id}/{planned.model}/{label}/s{planned.seed}"
             track.settings = campaign.engine_settings
             track.spread = index * 0.618 % 1
             track.patience = min(DIGITS_AFTER, campaign.stall_timeout or DIGITS_AFTER)

@@ -114,7 +114,8 @@ class LocalEngine:
                 },
             )
         except OSError as error:
-            raise CannotStart(f"could not be started: {_os_words(error)}") from None
+            known = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+            raise CannotStart(f"could not be started: {known}") from None
         identity = identity_of(child.pid)
         assert identity is not None, "a child that was not waited for keeps its entry"
         self._children[identity] = child
@@ -272,11 +273,6 @@ def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended
 def _moved_words(process: Process) -> str:
     number = process.identity.pid
     return f"process {number} writes here but belongs to a folder that was moved away; end it (kill {number})"
-
-
-def _os_words(error: OSError) -> str:
-    """The file and the reason of a failure."""
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 KIND = EngineKind(make=LocalEngine)
