@@ -61,8 +61,7 @@ def held_out_lengths(split: Split, judge_on: Population) -> list[int]:
 def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace, *, folds: bool) -> Power:
     """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one.
     `folds`: several seeds would hold out articles of their own."""
-    judging = splits if campaign.folds else splits[:1]
-    lengths = [fold for split in judging if (fold := held_out_lengths(split, campaign.judge_on))]
+    lengths = [fold for split in splits if (fold := held_out_lengths(split, campaign.judge_on))]
     prior = prior_for(campaign, workspace)
     return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior, folds=folds)
 

@@ -138,13 +138,7 @@ class AskOrders:
         if self._app.read_only:
             self._app.say("read-only: this screen only looks")
             return
-
-        def write_and_ensure() -> list[str]:
-            said = list(write())
-            self._ensure()
-            return said
-
-        self._in_thread(write_and_ensure)
+        self._in_thread(lambda: [*write(), *self._ensure()])
 
     def _ensure(self) -> list[str]:
         from lvmtui.supervisor.lock import ensure_supervisor

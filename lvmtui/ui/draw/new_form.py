@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvmtui.models import MODELS
-from lvmtui.planning.options import OPTIONS, Option
+from lvmtui.planning.options import OPTIONS
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
@@ -100,15 +100,12 @@ class CampaignForm:
         file = self.text("campaign")
         arguments = ["run", file] if file else ["run" if self.files else "demo"]
         for one in SHOWN:
-            arguments += self._arguments(one)
+            values = self.values(one.name)
+            if one.type is bool and values:
+                arguments.append(f"--{one.key}" if values == ["yes"] else f"--no-{one.key}")
+            elif values:
+                arguments += [f"--{one.key}", *values]
         return [*arguments, *self._split("more")]
-
-    def _arguments(self, one: Option) -> list[str]:
-        """The arguments for one option; none if its default is filled in."""
-        values = self.values(one.name)
-        if one.type is bool and values:
-            return [f"--{one.key}" if values == ["yes"] else f"--no-{one.key}"]
-        return [f"--{one.key}", *values] if values else []
 
     def values(self, name: str) -> list[str]:
         """What is filled in for an option; nothing for its default."""
