@@ -7,9 +7,7 @@
 - `ridge`: linear map of the context with a penalty, fitted on the training windows, its strength chosen on the
   validation windows
 
-`python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM` computes them once per arm and leaves `baselines/<arm>.json`
-(`ArmBaselines`) and `baselines/<arm>.npz` (per held-out window: `cluster`, `stratum`, and for each baseline
-`<name>_cosine`, `<name>_last_cosine` and `<name>_rank`, as in a run's heldout.npz).
+`python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM` computes them once per arm. docs/formats.md has its files.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The primary test: the average change over the planned models; and what single models must then show. Pure.
 
-Five models on the same windows share most of their error: the effects of an article on two models correlate by .8 to
-.99. So the average is known about as well as one model, and it answers the question of the campaign in one test. Single
-models are judged by the largest of several correlated t statistics (max-t): their intervals hold all together at 95 %,
-and they widen little where models are alike.
+Models on the same windows share most of their error (docs/judgement.md, "Several models"). So the average is known
+about as well as one model, and it answers the question of the campaign in one test. Single models are judged by the
+largest of several correlated t statistics (max-t).
 """
 
 from __future__ import annotations

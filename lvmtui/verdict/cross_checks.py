@@ -1,12 +1,10 @@
-"""What else the held-out windows show, which may contradict the change of the mean cosine. Pure.
+"""What else the held-out windows show, which may contradict the change of the mean cosine (docs/judgement.md). Pure.
 
-- Retrieval: whether the true next vector is found more often. A prediction can come nearer to its target on average
-  while others come nearer still, so hits may fall as the cosine rises. Both arms are counted on the same held-out
-  windows, and the difference has an interval over articles.
-- Sources: whether articles that the baseline has and new ones agree. A campaign is judged on both together. New
-  articles that are noise, or out of order, can pull that change into "negligible" while each source says something of
-  its own.
-- Forward: whether a model predicts what comes next. One that echoes its context has a good cosine too.
+- Retrieval: a prediction can come nearer to its target on average while others come nearer still, so hits may fall as
+  the cosine rises.
+- Sources: new articles that are noise, or out of order, can pull the change on both together into "negligible" while
+  each source says something of its own.
+- Forward: a model that echoes its context has a good cosine too.
 """
 
 from __future__ import annotations

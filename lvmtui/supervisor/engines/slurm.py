@@ -1,10 +1,8 @@
 """Runs as jobs of a Slurm cluster, through `sbatch`, `squeue` and `scancel`, and `scontrol` to explain a death.
 
-A run is one job. Its script ends in `exec python -P -m trainers RUN_DIR`, so that the trainer receives the signals.
-The job's name has campaign, model, arm and seed, so a job is found again even if we were killed before we logged it.
-One query to the controller covers all runs, at most every few seconds. If it does not answer, the state of the runs is
-unknown. Slurm's accounting is not needed: the run folder says how a run ended, and Slurm only explains a death.
-Slurm is asked as the shell asked that planned the campaign, with its PATH and SLURM_CONF: a cluster has one `Queue`.
+A run is one job, found again by its name even if we were killed before we logged it; see docs/slurm.md, "What
+happens". Slurm's accounting is not needed: the run folder says how a run ended, and Slurm only explains a death. A
+cluster, as the shell saw it that planned the campaign, has one `Queue`.
 """
 
 from __future__ import annotations
