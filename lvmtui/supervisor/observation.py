@@ -73,8 +73,10 @@ class RunSeen:
             return None
         started, supervision = self.state.trainer.started, self.state.supervision
         named = {supervision.process, started.process if started else None}
-        spoke = {started.launch} - {""} if started else set()  # of a job: the trainer in it said that it started
-        leaders = [m for m in self.probe.members if m.identity in named or (m.identity.is_job and m.launch in spoke)]
+        job = started.launch if started else ""  # the job whose trainer said that it started
+        leaders = [
+            m for m in self.probe.members if m.identity in named or (m.identity.is_job and job and m.launch == job)
+        ]
         if leaders:
             return max(leaders, key=lambda m: (m.identity.start_ticks, m.identity.pid))
         # nobody the logs name lives: a start that was not written down, or children that outlived their trainer
