@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import le
 
 from lvmtui.system.numbers import count
 from lvmtui.verdict.table import Table
@@ -69,7 +70,7 @@ def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedMod
     found = []
     for (row, cosine, cost), mine in zip(usable, axes, strict=True):
         weighed = any(complete) and _known(cost) == complete
-        on_front = weighed and not any(_dominates(other, mine) for other in axes)
+        on_front = weighed and not any(other != mine and all(map(le, other, mine)) for other in axes)
         found.append(PricedModel(row.model, row.title, cosine, cost, on_front, weighed))
     return tuple(sorted(found, key=lambda choice: -choice.cosine))
 
@@ -111,7 +112,3 @@ def cost_ratio(mine: PricedModel, other: PricedModel) -> str:
 
 def _known(cost: UseCost) -> tuple[bool, bool]:
     return bool(cost.parameters), bool(cost.latency_ms)
-
-
-def _dominates(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

@@ -162,7 +162,8 @@ def _scale(curves: Sequence[Series], marks: Sequence[Level], height: int, log: b
     low, high = min(values), max(values)
     if low == high:
         spare = abs(low) * 0.01 or 1e-6
-        return _Scale(low - spare, high + spare, height, log, [(low, _digits_of(low))])
+        digits = max(0, 2 - math.floor(math.log10(abs(low)))) if low else 0
+        return _Scale(low - spare, high + spare, height, log, [(low, digits)])
     scale = _Scale(low, high, height, log)
     return replace(scale, ticks=_ticks(scale))
 
@@ -196,10 +197,6 @@ def _round_log(low: float, high: float) -> list[tuple[float, int]]:
     exponents = range(math.ceil(math.log10(high)), math.floor(math.log10(low)) - 1, -1)
     factors = (5, 2, 1) if len(exponents) <= TICKS + 1 else (1,)
     return [(v, max(0, -e)) for e in exponents for f in factors if low <= (v := f * 10.0**e) <= high]
-
-
-def _digits_of(value: float) -> int:
-    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
 
 
 # The picture ----------------------------------------------------------------------------------------------------------
