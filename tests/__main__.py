@@ -21,6 +21,7 @@ def start(step: tuple[str, ...], output: int | None = None) -> subprocess.Popen[
     """`output`: None prints what it says, `subprocess.PIPE` keeps it."""
     print("$ -m", *step, flush=True)
     environment = {**ONE_THREAD, **os.environ}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else hundreds of short processes compile the program each time
     return subprocess.Popen([sys.executable, "-m", *step], cwd=ROOT, env=environment, stdout=output, text=True)
 
 
