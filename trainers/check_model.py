@@ -38,6 +38,8 @@ MOST_WRITTEN = 64 << 20
 """Bytes of a file it may write."""
 ALIKE = 1e-4
 """Largest difference of a prediction made alone and made beside others."""
+ROUNDING = 1e-6
+"""Largest relative difference of outputs that count as one."""
 
 
 def check(request: Trial) -> TrialResult:
@@ -117,7 +119,7 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
-    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, reference)
+    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, reference, _is_constant(model, context))
 
 
 def _windows(request: Trial) -> tuple[Tensor, Tensor]:
@@ -161,6 +163,13 @@ def _check_alone(source: str, model: nn.Module, context: Tensor) -> None:
     alone = torch.cat([model(context[i : i + 1]) for i in range(min(4, len(context)))])
     if (alone - together[: len(alone)]).abs().max() > ALIKE * together.abs().max().clamp(min=1e-6):
         raise UserError(f"{source}: in evaluation, what it predicts for a window depends on the windows beside it")
+
+
+@torch.no_grad()
+def _is_constant(model: nn.Module, context: Tensor) -> bool:
+    """True if a trained model has one output for all contexts. Before the first steps a last layer of zeros has, too."""
+    output = model.eval()(context)
+    return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
 
 
 def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> nn.Module:

@@ -113,6 +113,8 @@ class TrialResult:
     """Median time of one step on one thread."""
     reference_seconds: float = 0.0
     """The same for a small GRU beside it, so that the speed of this machine does not matter."""
+    constant: bool = False
+    """After some steps its output is still the same for every context."""
 
 
 def command_words(command: str, values: Mapping[str, str], where: str) -> list[str]:

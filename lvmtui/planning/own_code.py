@@ -40,6 +40,8 @@ class OwnCode:
     trainers: dict[str, OwnTrainer] = field(default_factory=dict)
     uncounted: list[str] = field(default_factory=list)
     """Titles of trainers of which nobody knows how long they train."""
+    constant: list[str] = field(default_factory=list)
+    """Titles of models that have the same output for every context."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Copies, by their path relative to the workspace."""
 
@@ -52,8 +54,10 @@ class OwnCode:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the report must know."""
-        named = ", ".join(trainer.title for trainer in self.trainers.values())
-        return (f"that {named} trained on no held-out vector is the word of the user's own program",) if named else ()
+        notes = [f"the network of {title} has the same output for every context" for title in self.constant]
+        if named := ", ".join(trainer.title for trainer in self.trainers.values()):
+            notes.append(f"that {named} trained on no held-out vector is the word of the user's own program")
+        return tuple(notes)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -92,11 +96,14 @@ def gather_own(
             say(f"trying {table.source}")
             code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
             found.files |= files
-            for shape in {shape.context: shape for shape in shapes}.values():
-                answer = try_code(code, files, shape, table.options, "model", table.where)
+            title, by_context = table.title or code.name, {shape.context: shape for shape in shapes}
+            for context, shape in by_context.items():
+                where = f"{table.where}: context {context}" if len(by_context) > 1 else table.where
+                answer = try_code(code, files, shape, table.options, "model", where)
                 uses = uses_of(answer, shape)
-                model = OwnModel(table.title or code.name, code, table.options, answer.parameters, uses)
-                found.models[name, shape.context] = model
+                found.models[name, context] = OwnModel(title, code, table.options, answer.parameters, uses)
+                if answer.constant and title not in found.constant:
+                    found.constant.append(title)
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
         if (recipe := own.recipes.get(name)) and recipe.loss:
             say(f"trying {recipe.loss}")

@@ -143,7 +143,14 @@ def test_faults_are_said_in_one_line(tmp_path: Path, case: str) -> None:
 
 def test_a_last_layer_that_starts_at_zero_is_no_fault(tmp_path: Path) -> None:
     source = GOOD.replace("    def forward", "        nn.init.zeros_(self.line.weight)\n    def forward")
-    assert answer(tmp_path, source.replace("context, dim)\n", "context, dim, bias=False)\n")).fault == ""
+    found = answer(tmp_path, source.replace("context, dim)\n", "context, dim, bias=False)\n"))
+    assert found.fault == "" and not found.constant
+
+
+def test_one_output_for_every_context_is_noticed(tmp_path: Path) -> None:
+    constant = GOOD.replace("x.flatten(1))", "torch.ones_like(x.flatten(1)))")
+    found = answer(tmp_path, constant)
+    assert found.fault == "" and found.constant
 
 
 def test_frozen_parameters_are_no_fault(tmp_path: Path) -> None:

@@ -98,6 +98,17 @@ def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> No
     assert state is not None and status_of(state, Life.NONE).phase is Phase.FAILED, "it is not tried again"
 
 
+def test_the_plan_names_the_context_that_breaks_and_a_network_that_ignores_it(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(BATCH_NORM.replace("return self", "assert x.shape[1] < 6\n        return self"))
+    own, models = with_sources(Own(), [f"{tmp_path}/model.py:Model"], "--models")
+    options = tiny_options(tmp_path, models=models, own=own, context=(5, 6))
+    with pytest.raises(UserError, match=r"^--models: context 6: model.py:9: AssertionError"):
+        make_plan(options, Workspace(tmp_path))
+    (tmp_path / "model.py").write_text(BATCH_NORM.replace("x.flatten(1)", "x.flatten(1).abs().sign()"))
+    told = plan_as_text(make_plan(options, Workspace(tmp_path)))
+    assert told.count("the network of Model has the same output for every context") == 1
+
+
 def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path) -> None:
     counting = (
         "self.seen = getattr(self, 'seen', 0) + self.training\n        assert self.seen < 26, 'seen enough'\n        "
