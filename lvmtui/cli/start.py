@@ -82,7 +82,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
         return ExitCode.OK
-    if (doubt := doubt_of(plan)) and not given.yes:
+    if (doubt := doubt_of(plan, workspace)) and not given.yes:
         say("")
         _ask_whether_to_train(doubt)
     campaign = write_plan(plan, workspace, say)

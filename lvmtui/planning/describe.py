@@ -11,11 +11,13 @@ import numpy as np
 from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode
+from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.models import size_of, title_of
 from lvmtui.planning.data import judging
-from lvmtui.planning.judged_on import held_out_lengths
+from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths
 from lvmtui.planning.plan import Plan
+from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import centre_words, grouped, population_words
@@ -100,8 +102,10 @@ def _by_trainers(plan: Plan) -> int:
     return sum(model.partition("@")[0] in theirs for model in plan.campaign.models)
 
 
-def doubt_of(plan: Plan) -> str:
-    """Why the verdict could tell nothing, as far as anybody knows; empty where it could."""
+def doubt_of(plan: Plan, workspace: Workspace) -> str:
+    """Why it may be a mistake to train this: it is trained already, or the verdict could tell nothing. Empty if not."""
+    if twin := _twin(plan, workspace):
+        return f"{twin} trains the same and is not over; to see it: lvmtui attach --campaign {twin}"
     if plan.power.smallest is None:
         return f"each model's verdict {plan.power.words}"
     if all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):
@@ -109,6 +113,22 @@ def doubt_of(plan: Plan) -> str:
             "no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit); "
             "'lvmtui trainer test --command' shows whether it does"
         )
+    return ""
+
+
+def _twin(plan: Plan, workspace: Workspace) -> str:
+    """The campaign here that trains the same and is not over; empty if there is none."""
+
+    def trained(spec: RunSpec) -> object:
+        own = spec.own_model.words if spec.own_model else spec.own_trainer
+        how = (spec.recipe.words, spec.total_steps, spec.size, spec.context)
+        return spec.model, own, how, spec.arm, spec.seed
+
+    for folder in workspace.campaign_dirs()[-LOOKED_BACK:]:
+        state = CampaignReader(workspace, folder).refresh()
+        same = state.campaign.split_fingerprint == plan.campaign.split_fingerprint and not state.finished
+        if same and [trained(v.state.spec) for v in state.runs if v.state] == [*map(trained, plan.specs)]:
+            return folder.id
     return ""
 
 

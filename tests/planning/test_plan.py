@@ -16,10 +16,12 @@ from lvmtui.datasets.split import read_split
 from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
 from lvmtui.formats.data_facts import TrivialBaselines
-from lvmtui.formats.json_codec import find_document
+from lvmtui.formats.intent import write_intent
+from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import read_spec
+from lvmtui.formats.supervisor_log import Stopped
 from lvmtui.legacy.earlier_runs import APART
 from lvmtui.legacy.importer import import_folders
 from lvmtui.planning import plan as planning
@@ -31,6 +33,7 @@ from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engine import EngineKind
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import append_line
 from lvmtui.system.hardware import Hardware
 from tests.legacy.originals import curve, write_training_history
 from tests.trainers.tiny import plan_campaign, train_here, write_walk
@@ -93,7 +96,7 @@ def test_the_plan_counts_on_no_verdict_of_trainers_of_ones_own(tmp_path: Path, o
 
     def planned(*models: str) -> tuple[str, str]:
         plan = make_plan(replace(options, own=own, models=models), Workspace(tmp_path))
-        return plan_as_text(plan), doubt_of(plan)
+        return plan_as_text(plan), doubt_of(plan, Workspace(tmp_path))
 
     told, doubt = planned("amn", "gru")
     assert "cosine, on average over the 2 models, on" in told and "power      each model can" in told and not doubt
@@ -104,6 +107,21 @@ def test_the_plan_counts_on_no_verdict_of_trainers_of_ones_own(tmp_path: Path, o
     assert "judged by  nothing unless a trainer predicts the held-out windows; then the change of the mean held" in told
     assert doubt.startswith("no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit)")
     assert planned("kit")[1] == "", "the kit hands predictions in"
+
+
+def test_what_is_trained_already_is_not_trained_again_unasked(tmp_path: Path, options: Options) -> None:
+    workspace = Workspace(tmp_path)
+    first = make_plan(options, workspace)
+    assert not doubt_of(first, workspace)
+    write_plan(first, workspace)
+    again = make_plan(options, workspace)
+    assert doubt_of(again, workspace).startswith(f"{first.campaign.id} trains the same and is not over; to see it: ")
+    assert not doubt_of(make_plan(replace(options, epochs=2), workspace), workspace)
+    for planned in first.campaign.runs:
+        run = workspace.run(planned)
+        write_intent(run.intent, "cancel", by="test")
+        append_line(run.supervision, encode_line(Stopped(time=1.0, generation=1, killed=())))
+    assert not doubt_of(again, workspace), "that one is over"
 
 
 def test_a_trainer_of_which_nobody_knows_how_long_it_trains_is_named(tmp_path: Path, options: Options) -> None:
