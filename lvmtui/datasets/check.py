@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, readings_of, refuse_unfit
 from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
@@ -48,7 +48,8 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
 
     What is wrong with a file becomes a fault of the result. A file's compact store is made in `cache`, or in the
     workspace, if it is not there yet, so that a run which follows does not have to. `same` overrides the cosine from
-    which vectors are the same. Raises UserError for more than two files.
+    which vectors are the same. Raises UserError for more than two files,
+    and for names of arrays that are not as many.
     """
     if [str(file) for file in files] == [BUNDLED]:
         bundled = bundled_arms(workspace, progress, cache)
@@ -56,10 +57,11 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     if len(files) > 2:
         raise UserError(f"{len(files)} files given; one, or a baseline and an expanded one, can be checked")
     arms, faults = [], []
-    for name, file in zip(ARMS, files, strict=False):
+    readings = readings_of(reading or Reading(), len(files))
+    for name, file, said in zip(ARMS, files, readings, strict=False):
         try:
             arms.append(
-                file_arm(name, file, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
+                file_arm(name, file, workspace, reading=said, normalise=normalise, progress=progress, cache=cache)
             )
         except UserError as error:
             faults.append(str(error))

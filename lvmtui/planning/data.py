@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, readings_of, refuse_unfit
 from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
 from lvmtui.datasets.check_facts import DataCheck
@@ -23,7 +23,7 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, ArmName, arm_names
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, ArmName, Reading, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
@@ -161,7 +161,7 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
     def shown(name: str) -> Callable[[int, int], None]:
         return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
 
-    def opened(name: ArmName, file: str) -> Arm:
+    def opened(name: ArmName, file: str, reading: Reading) -> Arm:
         if file == BUNDLED:
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
@@ -169,18 +169,19 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
             name,
             path,
             workspace.root,
-            reading=options.reading,
+            reading=reading,
             normalise=options.normalise,
             progress=shown(file),
             cache=workspace.cache,
         )
 
-    if earlier:
-        return earlier.arm(workspace, options.normalise), opened("expanded", options.expanded)
-    if options.sizes:
-        return (opened("expanded", options.data[0] if options.data else options.expanded),)
     files = options.data or (options.baseline, options.expanded)
-    return tuple(opened(name, file) for name, file in zip(arm_names(len(files)), files, strict=True))
+    names = arm_names(len(files)) if len(files) > 1 else ARMS[1:]
+    if earlier or (options.sizes and not options.data):
+        files, names = files[1:], names[1:]
+    readings = readings_of(options.reading, len(files))
+    arms = tuple(opened(*one) for one in zip(names, files, readings, strict=True))
+    return (earlier.arm(workspace, options.normalise), *arms) if earlier else arms
 
 
 def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:

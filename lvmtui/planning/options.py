@@ -294,7 +294,10 @@ class Options:
         above=0,
     )
     vectors: str = option(
-        DATA, "", "array or column with the vectors; default: found by name and shape", metavar="NAME"
+        DATA,
+        "",
+        "array or column with the vectors, or one for each file, as emb,vec; default: found by name and shape",
+        metavar="NAME",
     )
     article: str = option(DATA, "", "array or column that names the article of each vector", metavar="NAME")
     order: str = option(DATA, "", "column with the place of each vector in its article", metavar="NAME")

@@ -109,6 +109,17 @@ def test_the_plan_counts_on_no_verdict_of_trainers_of_ones_own(tmp_path: Path, o
     assert planned("kit")[1] == "", "the kit hands predictions in"
 
 
+def test_arrays_may_be_named_for_each_file(tmp_path: Path, options: Options) -> None:
+    for file, mine in (("small", "emb"), ("large", "body")):
+        with np.load(tmp_path / f"{file}.npz") as held:
+            arrays = {mine: held["vectors"], "summaries": held["vectors"][::-1], "article_id": held["article_id"]}
+        np.savez(tmp_path / f"{file}.npz", **arrays)
+    plan = make_plan(replace(options, vectors="emb,body"), Workspace(tmp_path))
+    assert [spec.data.reading.vectors for spec in plan.specs if spec.model == "amn"] == ["emb", "body"]
+    with pytest.raises(UserError, match="--vectors emb,body,more: 3 names for 2 files; give one name for all, or"):
+        make_plan(replace(options, vectors="emb,body,more"), Workspace(tmp_path))
+
+
 def test_what_is_trained_already_is_not_trained_again_unasked(tmp_path: Path, options: Options) -> None:
     workspace = Workspace(tmp_path)
     first = make_plan(options, workspace)
