@@ -62,8 +62,10 @@ def import_folders(
         runs = _take_in_baseline(workspace, histories, arm, trained_on)
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
+        bare = sum(not history.weights for history in histories)
         return (
             *(f"run {run}" for run in runs),
+            *([f"{bare} of {len(runs)} hold no weights: their change will be a point estimate"] if bare else []),
             "train the other arm: lvmtui run --arms expanded "
             f"--models {models} --baseline-runs {named} --expanded FILE",
         )

@@ -19,6 +19,7 @@ from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system import numbers as words
+from lvmtui.system.hardware import Hardware
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import centre_words, grouped, population_words
 
@@ -61,9 +62,16 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
+        + _busy(plan.hardware)
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _busy(there: Hardware) -> str:
+    """Why it may take longer than expected."""
+    busy = there.load > there.cores
+    return f", longer while other work competes for {there.cores} cores (load {there.load:.1f})" if busy else ""
 
 
 def _held_out(plan: Plan) -> str:

@@ -33,11 +33,13 @@ class Hardware:
     """Free memory in bytes."""
     side_by_side: float = 1.0
     """How many times as many steps per second two processes on one GPU make as one does; measured by the self-test."""
+    load: float = 0.0
+    """Processes that compute, on average over the last minute."""
 
 
 def hardware() -> Hardware:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory())
+    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory(), load=os.getloadavg()[0])
 
 
 def refuse_missing(device: str, there: Hardware) -> None:

@@ -312,6 +312,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
     assert not (tmp_path / "ws").exists()
     for _ in range(2):  # a second import takes other names
         lines = import_folders(workspace, folders, arm="80k", trained_on=tmp_path / "v.npz")
+        assert "2 of 2 hold no weights: their change will be a point estimate" in lines
         runs = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
         specs = [read_spec(run / "spec.json") for run in runs]
         assert [(s.model, s.label, s.arm, s.campaign, s.history) for s in specs] == [

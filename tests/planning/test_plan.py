@@ -109,6 +109,13 @@ def test_the_plan_counts_on_no_verdict_of_trainers_of_ones_own(tmp_path: Path, o
     assert planned("kit")[1] == "", "the kit hands predictions in"
 
 
+def test_a_busy_machine_is_told(tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    for load, told in ((2.0, False), (2.5, True)):
+        monkeypatch.setattr(planning, "hardware", lambda load=load: Hardware(2, 0, 16e9, load=load))
+        plan = plan_as_text(make_plan(options, Workspace(tmp_path)))
+        assert (", longer while other work competes for 2 cores (load 2.5)" in plan) is told
+
+
 def test_arrays_may_be_named_for_each_file(tmp_path: Path, options: Options) -> None:
     for file, mine in (("small", "emb"), ("large", "body")):
         with np.load(tmp_path / f"{file}.npz") as held:
