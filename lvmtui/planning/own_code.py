@@ -94,8 +94,9 @@ def gather_own(
             found.files |= files
             for shape in {shape.context: shape for shape in shapes}.values():
                 answer = try_code(code, files, shape, table.options, "model", table.where)
-                uses = uses_of(answer, shape)
-                model = OwnModel(table.title or code.name, code, table.options, answer.parameters, uses)
+                mean = 0 if recipes[name].correction is None else shape.context + 1  # learned beside it, see the recipe
+                trained = answer.parameters + mean
+                model = OwnModel(table.title or code.name, code, table.options, trained, uses_of(answer, shape))
                 found.models[name, shape.context] = model
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
         if (recipe := own.recipes.get(name)) and recipe.loss:
