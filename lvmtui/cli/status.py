@@ -122,7 +122,9 @@ def _time(view: RunView, run: RunState, expected: RunEta | None) -> str:
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         return f"in {words.duration(expected.start_in.seconds)}"
     spent = words.duration(run.trainer.active)
-    return "" if not run.trainer.attempts else f"took {spent}" if view.status.over else f"{spent} so far"
+    if view.status.over:
+        return f"took {spent}" if run.trainer.active else ""  # not known of most histories
+    return f"{spent} so far" if run.trainer.attempts else ""
 
 
 def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:

@@ -188,7 +188,7 @@ def _neighbour_notes(neighbours: Neighbours) -> list[str]:
     if neighbours.near_copies:
         notes.append(
             f"{neighbours.near_copies:,} vectors belong to groups of near-copies (cosine {neighbours.same:.4g} and "
-            "more, not equal); each group counts as one vector, see --same"
+            "more, not equal); each group counts as one vector (--same sets that cosine: docs/data.md)"
         )
     if neighbours.negated:
         notes.append(

@@ -100,8 +100,9 @@ def gather_own(
             for context, shape in by_context.items():
                 where = f"{table.where}: context {context}" if len(by_context) > 1 else table.where
                 answer = try_code(code, files, shape, table.options, "model", where)
-                uses = uses_of(answer, shape)
-                found.models[name, context] = OwnModel(title, code, table.options, answer.parameters, uses)
+                mean = 0 if recipes[name].correction is None else context + 1  # learned beside it, see the recipe
+                trained, uses = answer.parameters + mean, uses_of(answer, shape)
+                found.models[name, context] = OwnModel(title, code, table.options, trained, uses)
                 if answer.constant and title not in found.constant:
                     found.constant.append(title)
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from lvmtui.formats.results import Estimate
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
-from lvmtui.system.numbers import cosine, percent
+from lvmtui.system.numbers import cosine
 from lvmtui.verdict.table import ArmCell, Row, Table
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, the_trivial
 
@@ -35,14 +35,23 @@ class Recommendation:
 
 
 def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recommendation, ...]:
-    """The most accurate model, the one that gains most, the best balance, and what not to use."""
+    """The most accurate model, the one that gained most, the best balance, and what not to use. As long as models wait
+    for runs, only what not to use: the others may still overtake."""
+    if table.with_word(Word.PROVISIONAL):
+        return _avoid(table)
     if not priced_models(table, costs):
         words = f"no {table.labels[1]} model is finished and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
-    if len(table.rows) == 1:  # what gains most or costs least of one model is no advice
-        return (_accurate(table), *_avoid(table))
-    advisable = replace(table, rows=tuple(row for row in table.rows if not against(row, table)))
-    return (_accurate(table), _gains_most(table), _balanced(priced_models(advisable, costs)), *_avoid(table))
+    alike = replace(table, rows=table.alike)
+    if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
+        return (_accurate(alike), *_avoid(table))
+    advisable = replace(table, rows=tuple(row for row in table.alike if not against(row, table)))
+    return (
+        _accurate(alike),
+        _gains_most(alike),
+        _balanced(priced_models(advisable, costs), table.labels[1]),
+        *_avoid(table),
+    )
 
 
 def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
@@ -75,7 +84,8 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
     if "overfitting" in kinds and (below or "failed_to_learn" in kinds):
         steps.append("Train fewer epochs (--epochs): runs overfitted after their best evaluation, early in training.")
     elif below:
-        steps.append("Train longer or with another recipe before asking about data: a trivial baseline does better.")
+        what = "longer or with another recipe" if "still_improving" in kinds else "with another recipe"
+        steps.append(f"Train {what} before asking about data: a trivial baseline does better.")
     return tuple(steps)
 
 
@@ -149,7 +159,7 @@ def _better_arm(row: Row, table: Table) -> ArmCell | None:
 
 
 def _gains_most(table: Table) -> Recommendation:
-    what = "Gains most from more data"
+    what = f"Gained most from {table.labels[0]} to {table.labels[1]}"
     rows = table.gaining
     if table.histories:
         rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
@@ -162,8 +172,8 @@ def _gains_most(table: Table) -> Recommendation:
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
 
-def _balanced(usable: Sequence[PricedModel]) -> Recommendation:
-    """The cheapest of those nearly as good as the best."""
+def _balanced(usable: Sequence[PricedModel], label: str) -> Recommendation:
+    """The cheapest of those nearly as good as the best of the expanded arm, `label`."""
     if not usable:
         return Recommendation("Best balance", (), NONE)
     near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
@@ -177,7 +187,7 @@ def _balanced(usable: Sequence[PricedModel]) -> Recommendation:
         words += f"; no model within 1 % of its cosine is {cheaper}" if len(usable) > 1 else ""
     else:
         top = usable[0]
-        words += f", within 1 % of the best ({top.title}, {cosine(top.cosine)} with {top.cost.words})"
+        words += f", within 1 % of the best with {label} ({top.title}, {cosine(top.cosine)} with {top.cost.words})"
     return Recommendation("Best balance", (best.model,), words)
 
 
@@ -199,11 +209,6 @@ NAMED = 4
 def titles(found: Sequence[Row | PricedModel]) -> str:
     """`LSTM, GRU`, or `6 other models`."""
     return ", ".join(one.title for one in found) if len(found) <= NAMED else f"{len(found)} other models"
-
-
-def named(rows: Sequence[Row]) -> str:
-    """`GRU (+1.10 %), AMN (+1.00 %)`."""
-    return ", ".join(f"{row.title} ({percent(row.change)})" for row in rows)
 
 
 def in_short(words: str) -> str:

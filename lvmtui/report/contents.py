@@ -18,7 +18,7 @@ from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.report.curves import RunCurve, curve_of
-from lvmtui.report.questions import Question, questions
+from lvmtui.report.questions import Question, context_questions, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
@@ -102,7 +102,7 @@ class RunDetail:
     """Seconds of work over all attempts, without pauses."""
     attempts: int
     started: float | None
-    """When its first process was started."""
+    """When its first process was started; None for a history, which does not say it."""
     ended: float | None
     device: str
     threads: int | None
@@ -199,6 +199,7 @@ def report_of(
     campaign = state.campaign
     runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in _by_model(state))
     costs = _costs(campaign, runs)
+    compared = tuple(comparisons[model] for model in campaign.models if model in comparisons)
     progress = _progress(state, runs)
     return Report(
         campaign=campaign.id,
@@ -209,10 +210,14 @@ def report_of(
         caveats=caveats(table),
         progress=progress,
         table=table,
-        questions=(*size_questions(learning_curve, costs), *questions(table, costs, pair=learning_curve is None)),
+        questions=(
+            *size_questions(learning_curve, costs),
+            *questions(table, costs, pair=learning_curve is None),
+            *context_questions(compared, table.labels[1]),
+        ),
         recommendations=recommendations(table, costs),
         choices=priced_models(table, costs),
-        comparisons=tuple(comparisons[model] for model in campaign.models if model in comparisons),
+        comparisons=compared,
         baseline=campaign.baseline,
         expanded=campaign.expanded,
         data=data,
@@ -308,7 +313,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         latency_p95_ms=measured.latency_p95_ms or None if measured else None,
         seconds=_seconds(run) if run else None,
         attempts=trainer.attempts if trainer else 0,
-        started=_first_start(run) if run else None,
+        started=_first_start(run) if run and not run.spec.history else None,
         ended=view.status.since if view.status.over else None,
         device=sanitise(started.device, 60) if started else "",
         threads=spec.threads if spec and not spec.history else None,

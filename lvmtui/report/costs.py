@@ -49,7 +49,8 @@ class PricedModel:
     """On the Pareto front: no other model is at least as good in cosine, size and latency, and better in one of them.
     False if `weighed` is False."""
     weighed: bool = True
-    """False: its parameters or its latency are unknown although those of other models are known."""
+    """False: its parameters or its latency are unknown although those of other models are known, or its cosine is of
+    other windows than theirs."""
 
     @property
     def price(self) -> float | None:
@@ -64,12 +65,15 @@ def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedMod
         for row in table.rows
         if row.expanded.cosine is not None and not row.expanded.alarms
     ]
-    # Lower is better; an unknown cost counts as infinite.
-    axes = [(-cosine, cost.parameters or math.inf, cost.latency_ms or math.inf) for _, cosine, cost in usable]
+    # Lower is better; an unknown cost counts as infinite, and so does a cosine on other windows.
+    axes = [
+        (-cosine if row in table.alike else math.inf, cost.parameters or math.inf, cost.latency_ms or math.inf)
+        for row, cosine, cost in usable
+    ]
     complete = tuple(map(any, zip(*(_known(cost) for _, _, cost in usable), strict=True)))
     found = []
     for (row, cosine, cost), mine in zip(usable, axes, strict=True):
-        weighed = any(complete) and _known(cost) == complete
+        weighed = any(complete) and _known(cost) == complete and row in table.alike
         on_front = weighed and not any(other != mine and all(map(le, other, mine)) for other in axes)
         found.append(PricedModel(row.model, row.title, cosine, cost, on_front, weighed))
     return tuple(sorted(found, key=lambda choice: -choice.cosine))

@@ -11,7 +11,7 @@ from lvmtui.report.contents import Report
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
-from lvmtui.verdict.cross_checks import TITLES
+from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_all
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
@@ -26,6 +26,7 @@ from lvmtui.verdict.words import (
 )
 
 ARROW = " → "
+LATENCY = "Latency: median time of one prediction."
 
 
 def evidence(report: Report, curves: str) -> list[Block]:
@@ -70,16 +71,9 @@ def _interval(report: Report) -> list[Block]:
         f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
         f"Covered: training noise, by {' to '.join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))} seeds per arm."
         if seeds and seeds[0] > 1
-        else "Not covered: training noise. With one seed a verdict only leans.",
+        else "Not covered: training noise. A verdict from one seed holds for that seed only.",
         "Not covered: other data sets, other recipes, other sizes of model.",
     ]
-    if whole.tested > 1:
-        said.insert(
-            2,
-            "The interval shown for a model is for this model alone. Its verdict uses a wider one "
-            f"({100 * (1 - whole.level):.1f} %), so that those of all {whole.tested} models hold at once with 95 %. "
-            "The average is the primary test and needs no such allowance.",
-        )
     figures = [f"{row.title}: {'; '.join(row.figures)}." for row in report.table.rows if row.figures]
     more = [Heading("Each change, further figures", 3), *bullets(figures)] if figures else []
     return [Heading("What the interval covers", 3), *bullets(said), *more]
@@ -133,7 +127,7 @@ def _other_figures(report: Report) -> list[Block]:
     if judged:
         for name in ("hit_1", "hit_10", "mrr"):
             if any(figure.name == name for row in rows for figure in row.retrieval):
-                columns[TITLES[name]] = [_found(row, name) for row in rows]
+                columns[TITLES[name]] = [_found(row, name, report.table.level) for row in rows]
         columns["margin"] = [
             ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
             for row in rows
@@ -145,7 +139,7 @@ def _other_figures(report: Report) -> list[Block]:
     return [
         Heading("Other figures on the same windows" if judged else "Costs", 3),
         table(columns, zip(*columns.values(), strict=True), right=right),
-        *bullets([*_trivial(report), *_explained(report, skills if judged else None), *_front(report)]),
+        *bullets([*_trivial(report), *(_explained(report, skills) if judged else ()), LATENCY, *_front(report)]),
     ]
 
 
@@ -157,10 +151,8 @@ def _trivial(report: Report) -> list[str]:
     return [f"Trivial baselines, which need no network ({' / '.join(report.table.labels)}): {', '.join(known)}."]
 
 
-def _explained(report: Report, skills: Sequence[Skill] | None) -> list[str]:
-    """The terms of the table. `skills` None: it has costs only."""
-    if skills is None:
-        return ["Latency: median time of one prediction."]
+def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
+    """The terms of the table that are not costs."""
     said = []
     if skills:
         names = ", ".join(dict.fromkeys(the_trivial(s.against) for s in skills))
@@ -168,11 +160,12 @@ def _explained(report: Report, skills: Sequence[Skill] | None) -> list[str]:
     base, expanded = report.table.labels
     return [
         *said,
-        f"hit@k ({base}{ARROW}{expanded}, with the 95 % interval of the difference): share of windows whose true next "
-        "vector is among the k held-out vectors nearest to the prediction. MRR: mean reciprocal rank of it.",
+        f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k held-out vectors "
+        "nearest to the prediction. MRR: mean reciprocal rank of it. The interval is that of the difference "
+        f"({100 * (1 - report.table.level / FIGURES):.1f} %, because these figures are judged together); where it is "
+        "clear of zero, the figure rose or fell.",
         "Margin: cosine with the true next vector minus cosine with the last context vector. Higher is better; below "
         "zero the prediction resembles the last vector more than the next one.",
-        "Latency: median time of one prediction.",
     ]
 
 
@@ -188,13 +181,13 @@ def _gain(cell: ArmCell) -> str:
     return f"{signed(cell.skill.gain.value)} {cosine_interval(cell.skill.gain)}" if cell.skill else "–"
 
 
-def _found(row: Row, name: str) -> str:
+def _found(row: Row, name: str, level: float) -> str:
     """`.221 → .204 [−.026, −.008]`."""
     figure = next((f for f in row.retrieval if f.name == name), None)
     if figure is None:
         return "–"
-    ends = f" {cosine_interval(figure.change, 3)}" if figure.change.interval() else ""
-    return f"{cosine(figure.baseline, 3)}{ARROW}{cosine(figure.expanded, 3)}{ends}"
+    values = cosine(figure.baseline, 3) + ARROW + cosine(figure.expanded, 3)
+    return f"{values} {deciding_interval(figure, level)}".rstrip()
 
 
 def _contexts(report: Report) -> list[Block]:
@@ -252,7 +245,8 @@ def _forward(report: Report) -> list[Block]:
     _, first = found[0]
     lines = [(row.title, of.scores) for row, of in found]
     trivial = dict.fromkeys((trivial_title(of_context(of.against, row.context)), of.trivial) for row, of in found)
-    lines += trivial if len(dict(trivial)) == len(trivial) else []  # not where a model lacks a fold of the others
+    if len({title for title, _ in trivial}) == len(trivial):  # not where a model lacks a fold of the others
+        lines += trivial
 
     def figures(values: Iterable[float]) -> list[str]:
         return [cosine(value, 3) for value in values]

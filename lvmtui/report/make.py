@@ -170,7 +170,7 @@ def _write_texts(workspace: Workspace, state: CampaignState, report: Report) -> 
     for comparison in report.comparisons:
         row = report.table.row(comparison.model)
         assert row is not None, "the table has a row for every model"
-        page = comparison_page(row, comparison, report.table.labels, several=report.table.tested > 1)
+        page = comparison_page(row, comparison, report.table)
         publish(folder / f"{file_stem(comparison.model)}.txt", plain_text(page), state.campaign)
 
 

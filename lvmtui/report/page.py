@@ -15,7 +15,7 @@ from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
-from lvmtui.verdict.table import Row
+from lvmtui.verdict.table import Row, Table
 from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, population_words, stratum_change
 
 
@@ -37,10 +37,9 @@ VERDICTS: dict[tuple[Word, ...], str] = {
         "Improved or regressed: the interval is clear of zero. A change is slight under 1 %, minor up to 3 %, large "
         "above."
     ),
-    (
-        Word.LEANS_UP,
-        Word.LEANS_DOWN,
-    ): "Leans up or down: the interval is clear of zero, but with one seed the change may be training noise.",
+    (Word.LEANS_UP, Word.LEANS_DOWN): (
+        "Leans up or down: the interval is clear of zero, but with one seed the change may be training noise."
+    ),
     (Word.NEGLIGIBLE,): f"Negligible: the interval lies within ±{NEGLIGIBLE} %.",
     (Word.POINT_ESTIMATE,): (
         "Point estimate: the change on the runs' own validation windows; their cosines are not held-out cosines and "
@@ -176,11 +175,10 @@ def _what_to_do(report: Report) -> list[Block]:
 
 def _progress(report: Report) -> Text:
     progress = report.progress
-    span = f"{date(progress.started)} to {date(progress.ended)}, {duration(progress.duration)}"
-    if progress.started is None:
-        span = "not started"
-    elif progress.ended is None:
-        span = f"started {date(progress.started)}, still going on"
+    started = f"{date(progress.started)} to " if progress.started else "ended "  # of histories only the end is known
+    span = f"{started}{date(progress.ended)}" + (f", {duration(progress.duration)}" if progress.started else "")
+    if progress.ended is None:
+        span = f"started {date(progress.started)}, still going on" if progress.started else "not started"
     return (
         f"{progress.finished} of {plural(progress.runs, 'run')} finished; {span}. Campaign ",
         Code(report.campaign),
@@ -191,15 +189,16 @@ def _progress(report: Report) -> Text:
 # One model's comparison -----------------------------------------------------------------------------------------------
 
 
-def comparison_page(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> tuple[Block, ...]:
-    """The page. `several`: other models of the campaign are judged with it."""
+def comparison_page(row: Row, comparison: Comparison, whole: Table) -> tuple[Block, ...]:
+    """The page. `whole`: the table the row is of."""
+    labels = whole.labels
     change = f"; {percent(row.change)} {interval_words(row.interval)}" if row.change is not None else ""
     return (
         Heading(f"{row.title}: {labels[0]} vs {labels[1]}", 1),
         Paragraph(f"campaign {comparison.campaign}"),
         Paragraph(row.verdict.sentence + change),
         table(["", *labels], _figures(row), right=(1, 2)),
-        *bullets(_facts(row, comparison, labels, several=several)),
+        *bullets(_facts(row, comparison, whole)),
         *bullets(f"{'ok' if check.passed else 'FAIL'} {check.name}: {check.words}" for check in comparison.checks),
     )
 
@@ -219,7 +218,7 @@ def _figures(row: Row) -> list[list[str]]:
     return rows
 
 
-def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several: bool) -> list[str]:
+def _facts(row: Row, comparison: Comparison, whole: Table) -> list[str]:
     said = [f"gain with {cell.label}: {cell.gain_words}" for cell in (row.baseline, row.expanded) if cell.skill]
     if e := row.estimate:
         seeds = " over clusters and seeds" if e.cluster_df is not None else ""
@@ -227,12 +226,13 @@ def _facts(row: Row, comparison: Comparison, labels: tuple[str, str], *, several
             f"{e.windows:,} held-out windows in {plural(e.clusters, 'cluster')} (as good as "
             f"{e.effective_clusters:.1f} of equal weight); {e.df:.1f} degrees of freedom{seeds}"
         )
-        together = f", judged with the other models {interval_words(row.adjusted)}" if several else ""
+        together = f", judged with the other models {interval_words(row.adjusted)}" if whole.tested > 1 else ""
         said.append(f"95 % interval of this model alone {interval_words(row.interval)}{together}")
     said += row.figures
-    said += [figure_words(figure) for figure in row.retrieval]
+    said += [figure_words(figure, whole.level) for figure in row.retrieval]
     said += [
-        f"{population_words(s.name, labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata
+        f"{population_words(s.name, whole.labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows"
+        for s in row.strata
     ]
     said.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
     return said + [f"note: {note}" for note in (*row.notes, *comparison.notes)]

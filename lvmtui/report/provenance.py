@@ -144,12 +144,9 @@ def _files(report: Report) -> list[Text]:
 
 
 def _best_at_first(report: Report) -> list[Text]:
-    found = grouped((run.label, run.title) for run in report.runs if run.best_at_first and run.status == "finished")
-    return [
-        f"{label}: {', '.join(dict.fromkeys(titles))} had the best score at the first evaluation and never improved on "
-        "it; it may have been better still before."
-        for label, titles in found.items()
-    ]
+    found = [run.name for run in report.runs if run.best_at_first and run.status == "finished"]
+    after = "at the first evaluation and never improved on it; it may have been better still before"
+    return [f"{', '.join(found)} had the best score {after}."] if found else []
 
 
 def _speeds(report: Report) -> list[Text]:

@@ -1,26 +1,22 @@
-"""What else the figures answer. Pure; every sentence is computed from the table.
-
-Where the figures cannot answer a question, the sentence says so: five models are a small sample, and histories of
-earlier runs are not evidence.
-"""
+"""What else the figures answer, and where they cannot. Pure; every sentence is computed from the table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import correlation, fmean
 
-from lvmtui.formats.results import ALPHA, STRATA
+from lvmtui.formats.results import ALPHA, STRATA, Comparison, Estimate
 from lvmtui.formats.spec import ARMS
-from lvmtui.report.advice import in_short, named, overlapping, small_lead, titles
+from lvmtui.report.advice import in_short, small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, listed, of_context, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, grouped, listed, of_context, population_words, scarcity, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -38,15 +34,13 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     """The questions these figures can say something about. `pair`: two sizes are all there is; of more, the learning
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
+    alike = replace(table, rows=table.alike)
     found = []
     if pair:
-        found += [
-            Question("Which models gain most from more data?", _gains(table)),
-            Question("Do larger models gain more?", _scaling(table, costs)),
-        ]
+        found.append(Question("Did larger models gain more?", _scaling(table, costs)))
     found += [
-        Question("Is the largest model worth its cost?", _largest(table, costs)),
-        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(table)),
+        Question("Is the largest model worth its cost?", _largest(alike, costs)),
+        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(alike)),
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))
@@ -57,24 +51,6 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     if any(row.expanded.forward for row in table.rows):
         found.append(Question("Do the models predict what comes next?", _forward(table)))
     return tuple(found)
-
-
-def _gains(table: Table) -> str:
-    if table.histories:
-        up = [row for row in table.ranked if (row.change or 0) > 0]
-        if not up:
-            return "None: in their histories every model has a lower validation cosine with more data."
-        return f"In their histories {named(up)}. Without an interval that is no evidence."
-    gaining = table.gaining
-    if not gaining:
-        return "No model has a gain clear of zero."
-    first = gaining[0]
-    words = f"{named(gaining)}."
-    if first.verdict.word is Word.LEANS_UP:
-        words += " With one seed this is a tendency, not a result."
-    if equals := overlapping(first, gaining):
-        words += f" The interval of {first.title} overlaps with that of {titles(equals)}, so their order is uncertain."
-    return words
 
 
 def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
@@ -142,11 +118,11 @@ def _best_model(table: Table) -> str:
     led = (before.baseline.cosine or 0.0) - (runner_up.baseline.cosine or 0.0)
     leads = (after.expanded.cosine or 0.0) - (rival.expanded.cosine or 0.0)
     if small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0):
-        return (
-            f"Too close to tell: with {first} {before.title} ({cosine(before.baseline.cosine)}) leads "
-            f"{runner_up.title} by {_lead(led)}, with {second} {after.title} ({cosine(after.expanded.cosine)}) leads "
-            f"{rival.title} by {_lead(leads)}. A lead under {NEGLIGIBLE} % of the cosine is negligible."
+        firsts = (
+            f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
+            for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
         )
+        return f"Too close to tell: the first two are {', '.join(firsts)}. A lead under {NEGLIGIBLE} % is negligible."
     if before is after:
         return (
             f"Yes: {before.title} is first with {first} ({cosine(before.baseline.cosine)}) and with {second} "
@@ -158,21 +134,32 @@ def _best_model(table: Table) -> str:
     )
 
 
-def _lead(gap: float) -> str:
-    return cosine(gap) if gap >= 0.00005 else "less than .0001"
-
-
 def _sources(table: Table) -> str:
     said = []
     for name in STRATA:
         found = [s.change for row in table.ranked for s in row.strata if s.name == name]
         if found:
-            clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
             mean = percent(fmean(change.value for change in found))
-            where = population_words(name, table.labels[0])
-            said.append(f"on {where} {mean} on average, with an interval clear of zero for {clear} of {len(found)}")
+            said.append(f"on {population_words(name, table.labels[0])} {mean} on average, {_clear(found)}")
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else "Unknown."
+
+
+def _clear(found: Sequence[Estimate]) -> str:
+    clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
+    return f"with an interval clear of zero for {clear} of {len(found)}"
+
+
+def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
+    """What several contexts answer, of the models trained on the `expanded` arm."""
+    gains = (gain for one in comparisons for gain in one.contexts if gain.arm == "expanded")
+    steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", gain.difference) for gain in gains)
+    said = [
+        f"{step} change the cosine by {_range([change.value for change in found])}, {_clear(found)}"
+        for step, found in steps.items()
+    ]
+    paid = "What a trivial baseline gains as well needs no network: see the table of longer contexts."
+    return (Question("Do longer contexts pay?", f"With {expanded}, {'; '.join(said)}. {paid}"),) if said else ()
 
 
 def _retrieval(table: Table) -> str:
@@ -181,22 +168,16 @@ def _retrieval(table: Table) -> str:
     figures = [(row, figure) for row in table.ranked for figure in row.retrieval]
     for name, known in grouped((figure.name, (row, figure)) for row, figure in figures).items():
         moves = {"rose": sum(name in row.rose for row, _ in known), "fell": sum(name in row.fell for row, _ in known)}
-        moved = " and ".join(f"{verb} for {n}" for verb, n in moves.items() if n) or "did not clearly move for any"
-        means = [cosine(fmean(getattr(figure, arm) for _, figure in known), 3) for arm in ARMS]
-        mean = "from" if len(known) == 1 else "on average from"
-        found.append(f"{TITLES[name]} {moved} of {plural(len(known), 'model')} ({mean} {' to '.join(means)})")
+        told = [f"{verb} for {n}" for verb, n in moves.items() if n] or ["did not clearly move for any"]
+        before, after = (cosine(fmean(getattr(figure, arm) for _, figure in known), 3) for arm in ARMS)
+        found.append(
+            f"{TITLES[name]} {' and '.join(told)} of {len(known)} models (on average from {before} to {after})"
+            if len(known) > 1
+            else f"{TITLES[name]} {told[0].partition(' for ')[0]} (from {before} to {after})"
+        )
     rose, fell = any(row.rose for row in table.ranked), any(row.fell for row in table.ranked)
     verdict = "Not by all" if rose and fell else "Yes" if rose else "No" if fell else "Not shown by these figures"
-    moved = ", ".join(found)
-    said = (
-        f"{verdict}: {moved}. A figure rose or fell if its interval over articles, widened because all these figures "
-        "are judged together, is clear of zero."
-    )
-    ahead = [figure for row in table.ranked for figure in row.retrieval if figure.name == "hit_1" and figure.against]
-    if ahead and all(figure.gain and figure.gain.value < 0 for figure in ahead):
-        best = f"{the_trivial(ahead[0].against)} has {cosine(ahead[0].trivial, 3)}"
-        said += f" But {best} at hit@1, more than every model with {table.labels[1]}."
-    return said
+    return f"{verdict}: {', '.join(found)}."
 
 
 def _skills(table: Table) -> str:

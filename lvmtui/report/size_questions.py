@@ -1,7 +1,4 @@
-"""The questions that learning curves answer. Pure; every sentence is computed from `learning_curve.json`.
-
-What lies beyond the largest size is called an extrapolation.
-"""
+"""The questions that learning curves answer. Pure; every sentence is computed from `learning_curve.json`."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ def size_questions(curve: LearningCurve | None, costs: Mapping[str, UseCost]) ->
     if curve is None or not any(one.doubling for one in curve.models):
         return ()
     found = [
-        Question("Which models profit most from more data?", _profit(curve)),
-        Question("Do larger models profit more?", _larger(curve, costs)),
+        Question("Which models would gain most from twice the data?", _profit(curve)),
+        Question("Do larger models gain more from twice the data?", _larger(curve, costs)),
         Question("Is this much data enough?", _enough(curve)),
         Question("Which model is best at which size?", _best(curve)),
     ]
@@ -34,13 +31,13 @@ def size_questions(curve: LearningCurve | None, costs: Mapping[str, UseCost]) ->
 def _profit(curve: LearningCurve) -> str:
     known = [one for one in curve.models if one.word in WORDS[:2] and one.doubling and one.doubling.value is not None]
     if not known:
-        return "No model is known to profit from twice the data."
+        return "No model is known to gain from it."
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
     words = "; ".join(f"{curve.title(one.model)} {worth_words(one.doubling)}" for one in ranked)
     first = ranked[0].doubling
     equal = [curve.title(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]
     more = f" The interval of {curve.title(ranked[0].model)} overlaps with that of {listed(equal)}." if equal else ""
-    return f"With twice the largest size: {words}.{more}"
+    return f"{words}.{more}"
 
 
 def _overlap(one: Worth, other: Worth) -> bool:
@@ -63,15 +60,13 @@ def _larger(curve: LearningCurve, costs: Mapping[str, UseCost]) -> str:
 
 
 def _enough(curve: LearningCurve) -> str:
-    """The plateau: what is left to gain beyond the largest size, with an interval."""
+    """What a doubling would bring; it gives each model its word, so the answers do not contradict the words."""
     said = []
     for one in curve.models:
         if one.word == "flat" and one.doubling:
             said.append(f"{curve.title(one.model)}: yes, a doubling brings {worth_words(one.doubling)}")
         elif one.word in WORDS[:2]:
-            left = one.rest if one.rest and not one.rest.refused else one.doubling
-            what = "all the data of this kind there could be" if left is one.rest else "a doubling"
-            said.append(f"{curve.title(one.model)}: no, {what} would bring {worth_words(left)}")
+            said.append(f"{curve.title(one.model)}: no, a doubling would bring {worth_words(one.doubling)}")
         elif one.word == "falling":
             said.append(f"{curve.title(one.model)}: more of this data is known to hurt")
         elif one.word:

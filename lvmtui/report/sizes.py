@@ -1,7 +1,5 @@
-"""What a report says of several sizes: the learning curves, drawn as blocks. Pure.
-
-Every sentence is computed from `learning_curve.json`. What lies beyond the largest size is called an extrapolation.
-"""
+"""What a report says of several sizes: the learning curves, drawn as blocks. Pure. What lies beyond the largest size is
+called an extrapolation."""
 
 from __future__ import annotations
 

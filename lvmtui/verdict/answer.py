@@ -1,12 +1,6 @@
-"""Does the larger data set help? The answer in a few short sentences, the most important first. Pure.
+"""Does the larger data set help? The answer in a few short sentences, for screen, report and logs. Pure.
 
-Screen, report and logs all say it. The rules, in this order:
-
-1. If no model beats the best trivial baseline, that comes first: what more data did to such models matters less.
-2. The primary figure: the average change over the models that can be judged, with its interval.
-3. What single models show, counted among those that were compared.
-4. What is left out, and why: cancelled, not comparable, still to come.
-5. What speaks against it: a change too small to matter, retrieval that fell, sources of articles that disagree.
+docs/judgement.md ("The answer") has their order.
 """
 
 from __future__ import annotations
@@ -18,7 +12,6 @@ from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_wo
 from lvmtui.verdict.table import Average, Row, Table, named
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, interval_words, population_words, scarcity, the_trivial
 
-NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
     Word.IMPROVED: "More data helped",
@@ -37,10 +30,8 @@ def answer(table: Table) -> str:
     said = [unbeaten(table)]
     if not table.ranked:
         said += [_nothing(table)]
-    elif len(table.rows) == 1:
-        said += [_single(table.rows[0], table)]
     else:
-        said += [_models(table), _left_out(table)]
+        said += [_single(table) if len(table.ranked) == 1 else _models(table), _left_out(table)]
     said += [_small(table), _retrieval(table), _sources(table)]
     return " ".join(sentence for sentence in said if sentence)
 
@@ -74,8 +65,7 @@ def _lead(table: Table) -> str:
     if len(ranked) == 1:
         (row,) = ranked
         interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
-        effect = _effect(row) or f"{row.title}, {row.verdict.words}"
-        figure = f"{effect}: {percent(row.change, 1)}{interval}"
+        figure = f"{_effect(row)}: {percent(row.change, 1)}{interval}"
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
     if primary is None or table.opposite:
         average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
@@ -85,10 +75,11 @@ def _lead(table: Table) -> str:
 
 
 def _effect(row: Row) -> str:
-    """`More data seems to help AMN`; empty where the verdict names no effect."""
-    effect = EFFECTS.get(row.verdict.word)
+    """`More data seems to help AMN`."""
+    if row.verdict.word is Word.TOO_CLOSE:
+        return f"Whether more data helps {row.title} is too close to call"
     to = " to" if row.verdict.word is Word.NEGLIGIBLE else ""
-    return f"{effect}{to} {row.title}" if effect else ""
+    return f"{EFFECTS.get(row.verdict.word, 'No verdict on')}{to} {row.title}"
 
 
 def _so_far(table: Table) -> str:
@@ -121,15 +112,18 @@ def unbeaten(table: Table) -> str:
 # The change ---------------------------------------------------------------------------------------------------------
 
 
-def _single(row: Row, table: Table) -> str:
-    """The answer for one model that is ranked."""
+def _single(table: Table) -> str:
+    """The answer where one model is ranked."""
+    (row,) = table.ranked
     interval = f", 95 % interval {interval_words(row.interval)}" if row.interval else ""
-    beside = f"{_judged_on(table)} ({percent(row.change)}{interval})"
-    if effect := _effect(row):
-        return f"{effect}{beside}{f'; {ONE_SEED}' if row.verdict.word in LEANS else ''}."
-    if row.verdict.word is Word.TOO_CLOSE:
-        return f"Whether more data helps {row.title}{beside} is too close to call."
-    return f"No verdict on {row.title}{beside}: there are too few {scarcity(row.estimate)}."
+    lean = f"; {ONE_SEED}" if row.verdict.word in LEANS else ""
+    few = f"; there are too few {scarcity(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
+    return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {percent(row.change)}{interval}{lean}{few}.")
+
+
+def _as_it_stands(table: Table, said: str) -> str:
+    """What is said, marked where models wait for their runs."""
+    return f"So far: {said[0].lower()}{said[1:]}" if table.with_word(Word.PROVISIONAL) else said
 
 
 def _models(table: Table) -> str:
@@ -138,16 +132,13 @@ def _models(table: Table) -> str:
     primary = table.primary
     figure = _figure(primary, table) if primary else ""
     if primary is None or table.opposite:
-        average = f"{percent(table.average)} on average" if len(table.ranked) > 1 else ""
+        average = f"{percent(table.average)} on average"
         parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or average]
     else:
         parts = [f"{_primary(primary)}{figure}", _counts(table)]
     if any(row.verdict.word in LEANS for row in table.ranked):
         parts.append(ONE_SEED)
-    lead = "; ".join(part for part in parts if part)
-    if table.with_word(Word.PROVISIONAL):
-        lead = f"So far: {lead[0].lower()}{lead[1:]}"
-    return f"{lead}."
+    return _as_it_stands(table, f"{'; '.join(part for part in parts if part)}.")
 
 
 def _figure(primary: Average, table: Table) -> str:
@@ -229,19 +220,17 @@ def _nothing(table: Table) -> str:
     waiting, unfair = table.with_word(Word.PROVISIONAL), table.with_word(Word.NOT_COMPARABLE)
     if waiting:
         one = "the model is not" if models == 1 else f"none of {models} models is"
-        rest = f"; {_number(len(unfair))} cannot be compared" if unfair else ""
+        rest = f"; {len(unfair)} cannot be compared" if unfair else ""
         return f"No answer yet: {one} judged yet{rest}."
     if models == 1:
         row = table.rows[0]
-        reason = row.verdict.reason
-        if not row.seeds:
-            reason = reason.partition(": ")[0]  # only how its runs ended; the causes stand at its row
+        reason = row.verdict.ending or row.verdict.reason
         why = "was cancelled" if row.cancelled else f"allows no fair comparison ({reason})"
         return f"No answer: {row.title} {why}."
     if all(row.cancelled for row in table.rows):
         return f"No answer: {'both' if models == 2 else f'all {models}'} models were cancelled."
     cancelled = sum(row.cancelled for row in table.rows)
-    rest = f"; {_number(cancelled)} {'was' if cancelled == 1 else 'were'} cancelled" if cancelled else ""
+    rest = f"; {cancelled} {'was' if cancelled == 1 else 'were'} cancelled" if cancelled else ""
     return f"No answer: none of {models} models allows a fair comparison{rest}."
 
 
@@ -267,7 +256,7 @@ def _retrieval(table: Table) -> str:
     find = _agree(rows, "finds", "find")
     agrees = all(row.verdict.word in DOWN for row in rows)
     lead = f"{named(rows)} also {find}" if agrees else f"But {named(rows)} {find}"
-    return f"{lead} the true next vector less often ({beside}{figure_words(worst)})."
+    return f"{lead} the true next vector less often ({beside}{figure_words(worst, table.level)})."
 
 
 def _sources(table: Table) -> str:
@@ -309,7 +298,3 @@ def _histories(table: Table) -> str:
 def _agree(rows: Sequence[Row], one: str, several: str) -> str:
     """The verb that agrees with the number of models."""
     return one if len(rows) == 1 else several
-
-
-def _number(count: int) -> str:
-    return NUMBERS[count] if count < len(NUMBERS) else str(count)

@@ -1,8 +1,6 @@
 """The primary test: the average change over the planned models; and what single models must then show. Pure.
 
-Models on the same windows share most of their error (docs/judgement.md, "Several models"). So the average is known
-about as well as one model, and it answers the question of the campaign in one test. Single models are judged by the
-largest of several correlated t statistics (max-t).
+docs/judgement.md ("Several models") has the reasons.
 """
 
 from __future__ import annotations
@@ -23,16 +21,8 @@ REACH = 6.0
 
 
 def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Estimate:
-    """The mean of the changes of one or more models on the same clusters; `peers`: all models of the campaign.
-
-    The variance has two independent parts, each with degrees of freedom of its own:
-
-    - clusters: sum over clusters of the squared mean influence (CR2);
-    - training: without folds the variance over seeds, models being trained independently. With folds see
-      `_between_folds`.
-
-    Raises ValueError for effects on different clusters, or none.
-    """
+    """The mean of the changes of one or more models on the same clusters; `peers`: all models of the campaign. Its two
+    parts of variance are independent. Raises ValueError for effects on different clusters, or none."""
     first, *others = effects
     if any(len(e.influence) != len(first.influence) or e.share != first.share for e in (*others, *peers)):
         raise ValueError("the changes are not of the same clusters")
@@ -76,13 +66,9 @@ def _seeds(effects: Sequence[Effects]) -> tuple[float, float]:
 
 
 def _between_folds(effects: Sequence[Effects], peers: Sequence[Effects]) -> tuple[float, float]:
-    """Variance that seeds and a fold's training windows add, and its degrees of freedom.
-
-    It is the variance of the changes between folds less what clusters alone would make it, and never less than zero
-    (the moment estimator of a variance component). One model has F - 1 degrees of freedom for that, two with three
-    folds, so the models of a campaign are taken together: training is as uneven for one as for another. An average
-    over models also has what it shows itself, because a fold may favour all models at once.
-    """
+    """Variance that seeds and a fold's training windows add, and its degrees of freedom: the moment estimator of a
+    variance component, over all models together. An average over models also has what it shows itself, because a fold
+    may favour all models at once."""
     share = effects[0].share
     weight, df = math.fsum(s * s for s in share), len(share) - 1.0
     pooled = max(0.0, fmean(_excess([e]) for e in peers or effects)), df * len(peers or effects)

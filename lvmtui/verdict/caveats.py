@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.system.numbers import plural
+from lvmtui.verdict.cross_checks import retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
 from lvmtui.verdict.words import centre_words, grouped
 
@@ -24,10 +25,12 @@ def caveats(table: Table) -> tuple[str, ...]:
     space = f"The {centre_words(table.centre)}." if table.centre else ""
     said = [
         *_remedies(table),
+        retrieval_doubt(table),
         space,
         _ids(table),
         _seeds(ranked),
         _folds(table, ranked),
+        _apart(table),
         _joint(table),
         _weights(table, ranked),
     ]
@@ -55,9 +58,10 @@ def _seeds(ranked: Sequence[Row]) -> str:
         return ""
     which = "" if len(single) == len(ranked) else f" ({', '.join(single)})"
     return (
-        f"Single seed{which}: the intervals do not cover training noise, so a verdict only leans. Several seeds would "
-        f"show how large it is; with the bundled vectors another seed moves a change by {TRAINING_NOISE:.2f} % (one "
-        f"standard deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be the seed alone."
+        f"Single seed{which}: the intervals do not cover training noise, so a verdict holds for this seed only. "
+        "Several would show how large it is; with the bundled vectors another seed moves a change by "
+        f"{TRAINING_NOISE:.2f} % (one standard deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be "
+        "the seed alone."
     )
 
 
@@ -71,12 +75,23 @@ def _folds(table: Table, ranked: Sequence[Row]) -> str:
     )
 
 
+def _apart(table: Table) -> str:
+    other = [row for row in table.ranked if row not in table.alike]
+    return (
+        f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
+        f"{named(other)} cannot be set beside those of the others."
+        if other
+        else ""
+    )
+
+
 def _joint(table: Table) -> str:
     if table.tested < 2:
         return ""
     return (
         f"{table.tested} models are judged together: each verdict uses the model's {100 * (1 - table.level):.1f} % "
-        f"interval, so that all {table.tested} intervals hold at once with 95 %."
+        f"interval, not the 95 % one that is shown, so that all {table.tested} hold at once with 95 %. Their average "
+        "is the primary test and needs no such allowance."
     )
 
 

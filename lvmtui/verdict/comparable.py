@@ -7,7 +7,7 @@ instead of a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -17,7 +17,7 @@ from lvmtui.formats.data_facts import PairFacts
 from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
-from lvmtui.system.numbers import cosine, plural
+from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
 from lvmtui.verdict.words import V, grouped
@@ -69,14 +69,18 @@ def checks_of(
     )
 
 
-def merged(checks: tuple[tuple[Check, ...], ...]) -> tuple[Check, ...]:
-    """The checks of several seeds as one list: a condition that fails for one seed fails, in that seed's words."""
-    return tuple(next((check for check in same if not check.passed), same[0]) for same in zip(*checks, strict=True))
+def merged(checks: Mapping[int, tuple[Check, ...]]) -> tuple[Check, ...]:
+    """The checks by seed as one list: a condition that fails for one seed fails. Where seeds differ, they are named."""
+    return tuple(_of_seeds(dict(zip(checks, same, strict=True))) for same in zip(*checks.values(), strict=True))
 
 
-def for_seed(checks: tuple[Check, ...], seed: int) -> tuple[Check, ...]:
-    """The same checks, with the seed named where one fails."""
-    return tuple(c if c.passed else replace(c, words=f"seed {seed}: {c.words}") for c in checks)
+def _of_seeds(same: Mapping[int, Check]) -> Check:
+    shown = {seed: check for seed, check in same.items() if not check.passed} or same
+    told = grouped((check.words, seed) for seed, check in shown.items())
+    first = next(iter(shown.values()))
+    if len(told) == 1 and len(shown) == len(same):
+        return first
+    return replace(first, words="; ".join(f"{numbered(seeds, 'seed')}: {words}" for words, seeds in told.items()))
 
 
 def check_code(sides: Sequence[ComparedRun]) -> Check:
@@ -155,13 +159,14 @@ def _check_scores(sides: tuple[ComparedRun, ComparedRun]) -> Check:
 def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
     expected = _split_of(campaign, sides)
     other = [s.label for s in sides if not s.fault and s.scores_fingerprint != expected]
-    windows = sides[0].state.spec.heldout_windows if campaign.folds else campaign.heldout_windows
+    windows = f"{campaign.heldout_windows:,}"
+    judged = f"the windows of each seed's fold, {windows} in all" if campaign.folds else f"the same {windows} windows"
     return Check(
         "held-out windows",
         not other,
         f"{' and '.join(other)} judged on other held-out windows than this campaign's"
         if other
-        else f"both judged on the same {windows:,} windows" + (" in each fold" if campaign.folds else ""),
+        else f"both judged on {judged}",
     )
 
 

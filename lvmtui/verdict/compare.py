@@ -30,7 +30,6 @@ from lvmtui.verdict.comparable import (
     check_code,
     checks_of,
     contention_notes,
-    for_seed,
     merged,
     version_notes,
 )
@@ -61,14 +60,13 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
     inputs, data, campaign = inputs_of(state, model), find_document(DataFacts, state.dir.check), state.campaign
     pairs: list[Pair] = []
     scored: list[ScoredPair] = []
-    checks: list[tuple[Check, ...]] = []
+    checks: dict[int, tuple[Check, ...]] = {}
     shared: list[tuple[str, ...]] = []
     all_sides: list[ComparedRun] = []
     for seed, *views in complete_pairs(state, model):
         scores, sides = zip(*(_side(view) for view in views), strict=True)
         all_sides += sides
-        found = checks_of(campaign, sides[0], sides[1], data.pair if data else None)
-        checks.append(for_seed(found, seed) if len(campaign.seeds) > 1 else found)
+        checks[seed] = checks_of(campaign, sides[0], sides[1], data.pair if data else None)
         shared.append(contention_notes(sides[0].state, sides[1].state))
         ends = [view.finished for view in views if view.finished]
         digests = [end.heldout_digest for end in ends]
@@ -88,7 +86,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         inputs=inputs,
         split_fingerprint=campaign.split_fingerprint,
         pairs=tuple(pairs),
-        checks=(*merged(tuple(checks)), check_code(all_sides)),
+        checks=(*merged(checks), check_code(all_sides)),
         notes=(*_said_once([notes for notes in shared if notes]), *version_notes(all_sides)),
         baseline=figures.arm("baseline") if figures else None,
         expanded=figures.arm("expanded") if figures else None,

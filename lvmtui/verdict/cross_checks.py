@@ -1,11 +1,4 @@
-"""What else the held-out windows show, which may contradict the change of the mean cosine (docs/judgement.md). Pure.
-
-- Retrieval: a prediction can come nearer to its target on average while others come nearer still, so hits may fall as
-  the cosine rises.
-- Sources: new articles that are noise, or out of order, can pull the change on both together into "negligible" while
-  each source says something of its own.
-- Forward: a model that echoes its context has a good cosine too.
-"""
+"""What else the held-out windows show, which may contradict the change of the mean cosine (docs/judgement.md). Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +14,10 @@ from lvmtui.verdict.words import (
     LITTLE,
     NEGLIGIBLE,
     cosine_interval,
+    grouped,
     interval_words,
+    listed,
+    of_context,
     population_words,
     stratum_change,
     the_trivial,
@@ -46,11 +42,37 @@ def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str
     return tuple(fell), tuple(rose)
 
 
-def figure_words(figure: Retrieval) -> str:
+def deciding_interval(figure: Retrieval, level: float) -> str:
+    """`[−.026, −.008]`: the interval that `moves` goes by; empty where there is none."""
+    return cosine_interval(figure.change, 3, level / FIGURES) if figure.change.interval() else ""
+
+
+def figure_words(figure: Retrieval, level: float) -> str:
     """`hit@10 .221 to .204, −.017 [−.026, −.008]`."""
-    told = f" {cosine_interval(figure.change, 3)}" if figure.change.interval() else ""
     values = f"{cosine(figure.baseline, 3)} to {cosine(figure.expanded, 3)}"
-    return f"{TITLES.get(figure.name, figure.name)} {values}, {signed(figure.change.value, 3)}{told}"
+    told = f"{signed(figure.change.value, 3)} {deciding_interval(figure, level)}".rstrip()
+    return f"{TITLES.get(figure.name, figure.name)} {values}, {told}"
+
+
+def retrieval_doubt(table: Table) -> str:
+    """That a trivial baseline finds the true next vector more often than most models, and that models find it less
+    often although their cosine rises; by the figures alone, clear of zero or not."""
+    rows, larger = [row for row in table.ranked if row.retrieval], table.labels[1]
+    figures = grouped((figure.name, (figure, row)) for row in rows for figure in row.retrieval)
+    first = [(f.trivial or 0.0, f.expanded, of_context(f.against, row.context)) for f, row in figures.get("hit_1", ())]
+    best, _, against = max(first, default=(0.0, 0.0, ""))
+    below, said = [value for _, value, _ in first if value < best], []
+    if len(below) > len(first) / 2:
+        models = "every model" if len(below) == len(first) else f"{len(below)} of {len(first)} models"
+        said.append(
+            f"hit@1 of {the_trivial(against)}, which needs no training, is {cosine(best, 3)}, above that of {models} "
+            f"trained on {larger} (at most {cosine(max(below), 3)})."
+        )
+    lower = [TITLES[name] for name, found in figures.items() if all(f.change.value < 0 for f, _ in found)]
+    if lower and all((row.change or 0.0) > 0 for row in rows):
+        verb = "is" if len(lower) == 1 else "are"
+        said.append(f"{listed(lower)} {verb} lower with {larger} for every model, although the cosine is higher.")
+    return " ".join(said)
 
 
 def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
@@ -74,9 +96,10 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     said = []
     near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
     if found.gain_next < SEED_NOISE:
+        gains = "gains no more than training noise over" if found.gain_next > 0 else "is no better than"
         said.append(
-            f"trained on {cell.label}, it gains no more than training noise over {against} on the next vector ({near}; "
-            f"on the last context vector {far}), so nothing shows that it predicts what comes next"
+            f"trained on {cell.label}, it {gains} {against} on the next vector ({near}; on the last context vector "
+            f"{far}), so nothing shows that it predicts what comes next"
         )
     elif found.echoes:
         said.append(

@@ -1,9 +1,5 @@
 """From rows to the table: all models judged together, then ranked by what more data changed. Pure, but for
-`Judgement`.
-
-Rows with a fair comparison are ranked by change, ties by the expanded arm's cosine. Medals go to those that are known
-to gain. Rows that wait for runs stand below them with what is known so far, and rows without a fair comparison
-come last, with the reason.
+`Judgement`. docs/judgement.md has who is ranked, and who gets a medal.
 """
 
 from __future__ import annotations
@@ -13,10 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import fmean
 
-from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
+from lvmtui.system.numbers import percent
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
@@ -100,13 +96,12 @@ def table_of(
         centre=campaign.centre,
         by_source=by_source if primary else (),
         uncapped=bool(fair) and campaign.cluster_cap is None,
-        without_ids=tuple(labels[i] for i, arm in enumerate(ARMS) if fair and _nameless(campaign.arm(arm))),
+        without_ids=tuple(
+            label
+            for label, arm in zip(labels, (campaign.baseline, campaign.expanded), strict=True)
+            if fair and arm.articles is None and arm.data.fingerprint  # imported runs have none: nothing is known
+        ),
     )
-
-
-def _nameless(arm: ArmFacts) -> bool:
-    """True if its vectors name no articles. Of imported runs nothing is known of their vectors."""
-    return arm.articles is None and bool(arm.data.fingerprint)
 
 
 def _with_cosines(row: Row, baseline: float | None, expanded: float | None) -> Row:
@@ -188,13 +183,13 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
             f"{interval_words(adjusted)}"
         )
     if row.unweighted:
-        plain = f"{row.unweighted.value:+.2f} %".replace("-", "−")
-        figures.append(f"with every window weighing the same: {plain} {interval_words(row.unweighted.interval())}")
+        plain = f"{percent(row.unweighted.value)} {interval_words(row.unweighted.interval())}"
+        figures.append(f"with every window weighing the same: {plain}")
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     notes += forward_doubts(row.expanded)
     fell, rose = moves(row.retrieval, level)
-    notes += [f"retrieval fell: {figure_words(figure)}" for figure in row.retrieval if figure.name in fell]
+    notes += [f"retrieval fell: {figure_words(figure, level)}" for figure in row.retrieval if figure.name in fell]
     contradiction = disagreement(row, baseline, level)
     if contradiction:
         notes.append(f"the sources disagree: {contradiction}")

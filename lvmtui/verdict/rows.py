@@ -1,8 +1,6 @@
 """A model's row before it is judged among the others: its figures, or why there are none. Pure.
 
-Before its runs are finished a row shows the change so far (docs/judgement.md, "Before the end"). The arms have
-validation windows of their own, and those of one arm are harder: bare cosines show the wrong sign for half of the
-recorded pairs (`benchmarks/early_signs.py`).
+docs/judgement.md ("Before the end") has the change that is shown before its runs are finished.
 """
 
 from __future__ import annotations
@@ -94,6 +92,7 @@ def draft_row(
         retrieval=judged.retrieval if judged else (),
         unweighted=judged.unweighted if judged else None,
         cancelled=word.word is Word.NOT_COMPARABLE and comparison is None and cancelled,
+        compared=tuple(pair.seed for pair in comparison.pairs) if comparison else (),
     )
 
 
@@ -223,9 +222,12 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
         going_on = [(arm, view) for arm, view in views if view and not view.status.over]
         words = "; ".join(dict.fromkeys(f"{_label(state, arm)} {v.status.phase.value}" for arm, v in going_on))
         return Verdict(Word.PROVISIONAL, reason=words or "finished, not compared yet")
-    stopped = grouped((_end_words(view), _label(state, arm)) for arm, view in views if not _may_finish(view))
-    reasons = (f"{listed(list(dict.fromkeys(labels)))} {ending}" for ending, labels in stopped.items())
-    return Verdict(Word.NOT_COMPARABLE, reason="; ".join(reasons))
+    stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
+    reason, ending = (
+        "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
+        for told in (grouped((said(view), label) for label, view in stopped) for said in (_end_words, _ending))
+    )
+    return Verdict(Word.NOT_COMPARABLE, reason=reason, ending=ending)
 
 
 def _may_finish(*views: RunView | None) -> bool:
@@ -236,12 +238,15 @@ def _may_finish(*views: RunView | None) -> bool:
     )
 
 
-def _end_words(view: RunView | None) -> str:
+def _ending(view: RunView | None) -> str:
     """How a run ended, to be read after the label of its arm."""
-    if view is None or view.state is None:
-        return "missing"
-    reason = sanitise(view.status.reason, LONGEST_REASON)
-    return view.status.phase.value + (f": {reason}" if reason else "")
+    return view.status.phase.value if view and view.state else "missing"
+
+
+def _end_words(view: RunView | None) -> str:
+    """The same with its cause."""
+    cause = sanitise(view.status.reason, LONGEST_REASON) if view and view.state else ""
+    return _ending(view) + (f": {cause}" if cause else "")
 
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
@@ -319,11 +324,7 @@ class PairSoFar:
 def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyChange | None:
     """The change so far, mean over the pairs that have come far enough; None: too early to tell.
 
-    `at`: the share of the training to look at, at least `LEAST_SHARE`; None: as far as both arms are.
-
-    Both arms are read at the same share of their training, by the best validation cosine up to there over that of the
-    recency mean. It says how hard an arm's windows are and, with one weight a context vector, next to nothing of how
-    much data there was; ridge gains from data as networks do, and would hide what they gain. Runs of other
+    `at`: the share of the training to look at, at least `LEAST_SHARE`; None: as far as both arms are. Runs of other
     programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
     """
     found = [known for pair in pairs if (known := _of_pair(pair, at)) is not None]

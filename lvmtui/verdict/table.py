@@ -17,6 +17,7 @@ from lvmtui.verdict.words import (
     Verdict,
     Word,
     cosine_interval,
+    grouped,
     listed,
     of_context,
     scarcity,
@@ -174,6 +175,8 @@ class Row:
     """How the two sources contradict each other, in words; empty: they do not."""
     cancelled: bool = False
     """True if not compared because a run was cancelled."""
+    compared: tuple[int, ...] = ()
+    """The seeds that were compared."""
 
     @property
     def gains(self) -> bool:
@@ -326,6 +329,13 @@ class Table:
         contexts = dict.fromkeys(row.context for row in self.rows)
         first = [next((row for row in self.trivial if row.is_of(at)), None) for at in contexts]
         return tuple(row for row in self.trivial if row in first)
+
+    @property
+    def alike(self) -> tuple[Row, ...]:
+        """The rows whose cosines are of the same windows; with folds the largest group compared over the same seeds."""
+        groups = grouped((row.compared, row) for row in self.rows if row.compared)
+        of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), self.rows))[1]
+        return tuple(of_most) if self.folds else self.rows
 
     def with_word(self, *words: Word) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict.word in words)

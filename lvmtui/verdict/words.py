@@ -60,6 +60,8 @@ class Verdict:
     """In words, where the word needs one."""
     remedy: str = ""
     """What would allow another word, where there is one such thing."""
+    ending: str = ""
+    """How runs ended that left nothing to compare: the reason without the causes."""
 
     @property
     def words(self) -> str:
@@ -210,9 +212,9 @@ def worth_words(worth: Worth | None) -> str:
     return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
 
 
-def cosine_interval(estimate: Estimate, digits: int = 4) -> str:
-    """`[+.0090, +.0141]`, the 95 % interval in cosine; a dash where there is none."""
-    interval = estimate.interval()
+def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -> str:
+    """`[+.0090, +.0141]`, the 1 - alpha interval in cosine; a dash where there is none."""
+    interval = estimate.interval(alpha)
     return f"[{', '.join(signed(end, digits) for end in interval)}]" if interval else "–"
 
 

@@ -123,8 +123,10 @@ def test_from_the_command_to_status_report_screen_and_notebook(
     assert "there is no split to prove: its runs were imported without vectors" in capsys.readouterr().err
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
 
+    assert "took 1 h 00 m" in status and "took 0 s" not in status, "most histories have no times"
     snapshot = SnapshotSource(workspace, machine=lambda: None).look()
     assert snapshot is not None and [run.phase for run in snapshot.runs] == [Phase.FINISHED] * 10
+    assert {run.when(wide=True) for run in snapshot.runs} == {""}
 
     campaign = lvmtui.open(workspace.root).campaign(campaign_id)
     assert {run.model: run.validation_cosine for run in campaign.runs if run.arm == "expanded"} == pytest.approx(

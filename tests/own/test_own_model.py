@@ -51,7 +51,7 @@ def test_the_example_trains_pauses_to_the_bit_and_can_be_loaded(tmp_path: Path) 
     run = planned(tmp_path, f"{model}:Mixer")
     model.write_text("raise SystemExit('edited after the campaign was planned')")
     spec = read_spec(run.spec)
-    assert spec.own_model is not None and spec.own_model.parameters > 0
+    assert spec.own_model is not None
     paused = copy_of(run, "paused")
     assert train_here(run) is Exit.FINISHED
     assert train_here(paused, Interrupting(paused.intent, at=6)) is Exit.PAUSED
@@ -61,6 +61,8 @@ def test_the_example_trains_pauses_to_the_bit_and_can_be_loaded(tmp_path: Path) 
     assert once.weights_digest == twice.weights_digest and once.heldout == twice.heldout
     with pytest.raises(UserError, match=r"code of its own \(mixer\.py\)"):
         load_forecaster(run.best_model)
+    began = state_of(run).started
+    assert began is not None and spec.own_model.parameters == began.parameters, "the plan counts what is trained"
     loaded = load_forecaster(run.best_model, run_its_code=True)
     assert loaded(torch.randn(3, spec.context, spec.dim)).shape == (3, spec.dim)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lvmtui.formats.results import Estimate
 from lvmtui.report.advice import deciding, next_steps, recommendations
+from lvmtui.report.costs import priced_models
 from lvmtui.report.questions import questions
+from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import Word
 from tests.report.rows import COSTS, answers, row, table, with_skill
@@ -23,13 +27,13 @@ def test_an_alarm_speaks_before_a_score() -> None:
 
 def test_the_best_scaler_is_named_with_those_not_told_apart() -> None:
     found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 5, 0.6)), COSTS)}
-    assert (found["Gains most from more data"].models, found["Gains most from more data"].words) == (
+    assert (found["Gained most from 8k to 23k"].models, found["Gained most from 8k to 23k"].words) == (
         ("c",),
         "c, improved (+5.00 %)",
     )
     found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5001), row("b", 1.1, 0.5)), COSTS)}
-    assert found["Gains most from more data"].models == ("b", "a")
-    assert found["Gains most from more data"].words.endswith("; the intervals of a overlap with its own")
+    assert found["Gained most from 8k to 23k"].models == ("b", "a")
+    assert found["Gained most from 8k to 23k"].words.endswith("; the intervals of a overlap with its own")
     assert found["Highest accuracy"].words.endswith("; b is less than 0.5 % below, which is negligible")
 
 
@@ -76,7 +80,7 @@ def test_medals_go_to_known_gains_of_which_the_first_is_the_best_scaler() -> Non
         ("a", 1, ""), ("b", 2, ""), ("c", 3, ""), ("d", 4, "🥇"), ("e", 5, "🥈"), ("f", 6, ""),
     ]  # fmt: skip
     found = {r.what: r for r in recommendations(one, COSTS)}
-    assert found["Gains most from more data"].models[0] == "d"
+    assert found["Gained most from 8k to 23k"].models[0] == "d"
 
 
 def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
@@ -86,16 +90,43 @@ def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
     assert found["Best balance"].models == ("a",)
     assert found["Best balance"].words == (
         "a, cosine .5170 with 1000 parameters and 1.00 ms a prediction, within 1 % of the best "
-        "(c, .5200 with 4000 parameters and 3.00 ms a prediction)"
+        "with 23k (c, .5200 with 4000 parameters and 3.00 ms a prediction)"
     )
+
+
+def test_nothing_is_recommended_while_models_wait_for_their_runs() -> None:
+    dead = Finding("collapsed", True, "collapsed at epoch 3")
+    going = table(row("a", 1, 0.52), row("b", 1, 0.51, Word.PROVISIONAL), row("c", 1, 0.5, Word.IMPROVED, dead))
+    assert [r.what for r in recommendations(going, COSTS)] == ["Do not use with 23k"]
+
+
+def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None:
+    """Each seed holds out other articles, which may be easier."""
+    rows = [replace(row("a", 1, 0.52), compared=(1, 2, 3)), replace(row("b", 1, 0.51), compared=(1, 2, 3))]
+    easier = replace(row("e", 1, 0.6), compared=(1, 2))
+    for folds, best in ((True, "a"), (False, "e")):
+        made = replace(table(*rows, easier), folds=folds)
+        found = {r.what: r for r in recommendations(made, COSTS)}
+        assert found["Highest accuracy"].models == (best,)
+        assert answers(questions(made, COSTS))["Is the largest model worth its cost?"].count("e has .6000") == (
+            not folds
+        )
+        assert [c.model for c in priced_models(made, COSTS) if c.on_front][:1] == [best]
+        assert any("the cosines of e cannot be set beside" in words for words in caveats(made)) == folds
+
+
+def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
+    low = with_skill(row("a", 1, 0.52), -0.01)
+    assert next_steps(table(low), (), over=True)[-1].startswith("Train with another recipe before asking about data")
+    rising = Finding("still_improving", False, "still improving at the end")
+    low = replace(low, expanded=replace(low.expanded, findings=(rising,)))
+    assert next_steps(table(low), (), over=True)[-1].startswith("Train longer or with another recipe before asking")
 
 
 def test_nothing_is_recommended_of_nothing() -> None:
     empty = table()
     assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished and free of alarms"]
-    assert (
-        answers(questions(empty, {}))["Which models gain most from more data?"] == "No model has a gain clear of zero."
-    )
+    assert answers(questions(empty, {}))["Did larger models gain more?"] == "Unknown: no model is ranked."
 
 
 def change(

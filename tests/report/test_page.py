@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import ContextGain, Estimate
@@ -22,7 +23,9 @@ from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
+from lvmtui.report.questions import context_questions
 from lvmtui.verdict.answer import answer
+from lvmtui.verdict.table import Forward
 from lvmtui.verdict.words import the_trivial
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import START, Curve
@@ -43,17 +46,18 @@ def test_all_improve(tmp_path: Path) -> None:
     assert "6 of 6" not in md and "18 of 18 runs finished; 2026-11-22" in md
     assert "🥇" in first_page(md) and "[+" in first_page(md) and "Improved or regressed: the interval" in first_page(md)
     assert "Do not use" not in section(md, "What to do")
-    assert "**Gains most from more data**: GRU, improved, large (+3.7" in md
+    assert "**Gained most from 8k to 23k**: GRU, improved, large (+3.7" in md
     assert "Covered: training noise, by 3 seeds per arm." in md
-    assert re.search(r"with 8k AMN \(\.517\d\) leads LSTM by \.004\d, with 23k GRU \(\.527\d\) leads AMN by", md)
+    assert re.search(
+        r"first two are with 8k AMN \(\.517\d\) and LSTM \(\.51\d\d\), with 23k GRU \(\.527\d\) and AMN", md
+    )
     assert "Ranks go by the change from 8k to 23k" in first_page(md)
 
 
 def test_all_regress(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, {m: (b, a) for m, (a, b) in UP.items()}))
     assert words(report) == {"lstm": "regressed, slight", "amn": "regressed, minor", "gru": "regressed, large"}
-    assert "No model has a gain clear of zero." in md
-    assert "**Gains most from more data**: no model has a gain clear of zero." in md
+    assert "**Gained most from 8k to 23k**: no model has a gain clear of zero." in md
     avoided = re.search(r"\*\*Do not use with 23k\*\*: (.*)", md)
     assert avoided and all(title in avoided[1] for title in ("AMN", "LSTM", "GRU"))
     assert "regressed, large (−3.60 %); use the 8k model" in avoided[1]
@@ -95,7 +99,7 @@ def test_one_seed_leans_and_says_what_is_not_covered(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
     assert set(words(report).values()) == {"leans up"}
     assert "Single seed: the intervals do not cover training noise" in md
-    assert "Not covered: training noise. With one seed a verdict only leans." in md
+    assert "Not covered: training noise. A verdict from one seed holds for that seed only." in md
 
 
 def test_one_run_missing(tmp_path: Path) -> None:
@@ -265,7 +269,7 @@ def test_a_run_that_was_best_when_first_looked_at_is_named(tmp_path: Path) -> No
     scene = finished(tmp_path, UP, seeds=(1,), curves={("gru", "baseline"): falls, ("amn", "baseline"): falls})
     report, md = report_of(*scene)
     assert {(r.model, r.arm) for r in report.runs if r.best_at_first} == {("amn", "baseline"), ("gru", "baseline")}
-    assert "- 8k: AMN, GRU had the best score at the first evaluation and never improved on it" in section(md, "Runs")
+    assert "- AMN 8k, GRU 8k had the best score at the first evaluation and never improved on it" in section(md, "Runs")
 
 
 def test_what_was_checked_of_all_is_said_once(tmp_path: Path) -> None:
@@ -325,6 +329,23 @@ def test_of_several_contexts_each_stands_beside_its_own_trivial_baseline(tmp_pat
     assert "(5 or 10 consecutive vectors and" in md and "; an article counts for at most 20 of them." in md
     longer = [cell.strip() for cell in section(md, "Longer contexts on the same targets").splitlines()[-2].split("|")]
     assert longer[-3:-1] == [".5068 → .5247", "+.0113 → +.0049"], "what the recency mean gains, and the network over it"
+    (asked,) = context_questions(several.comparisons, "23k")
+    assert asked.answer.startswith(
+        "With 23k, 10 vectors instead of 5 change the cosine by +.0115, with an interval clear of zero for 1 of 1. What"
+    )
+
+
+def test_one_trivial_baseline_of_two_contexts_has_no_row_among_the_predictions(tmp_path: Path) -> None:
+    """copy-last is the same with each, but known at more places with the longer one."""
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,)))
+    rows = two_contexts().rows
+    known = [ForwardScores(9, (0.5,) * places, 0.4, (0.5,) * 5) for places in (7, 8)]
+    looking = [
+        replace(row, expanded=replace(row.expanded, forward=Forward(of, "copy_last", of)))
+        for row, of in zip(rows, known, strict=True)
+    ]
+    md = markdown(page_of(replace(report, table=replace(two_contexts(), rows=tuple(looking)))))
+    assert "copy-last" not in section(md, "Do they predict what comes next? Trained on 23k")
 
 
 def test_the_first_page_says_how_windows_are_weighed(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from tests.verdict.tables import two_contexts
 
 def test_a_perfect_order_of_five_is_the_least_that_carries_it() -> None:
     up = table(*(row(m, i + 1.0, 0.5) for i, m in enumerate(MODELS)))
-    assert answers(questions(up, COSTS))["Do larger models gain more?"].startswith("Yes: rank correlation")
+    assert answers(questions(up, COSTS))["Did larger models gain more?"].startswith("Yes: rank correlation")
     down = table(*(row(m, 5.0 - i, 0.5) for i, m in enumerate(MODELS)))
-    assert answers(questions(down, COSTS))["Do larger models gain more?"].startswith("No, smaller ones do: ")
+    assert answers(questions(down, COSTS))["Did larger models gain more?"].startswith("No, smaller ones do: ")
     one_swap = table(*(row(m, c, 0.5) for m, c in zip(MODELS, (2.0, 1.0, 3.0, 4.0, 5.0), strict=True)))
-    assert answers(questions(one_swap, COSTS))["Do larger models gain more?"].startswith("Not shown by these figures")
+    assert answers(questions(one_swap, COSTS))["Did larger models gain more?"].startswith("Not shown by these figures")
     four = table(*(row(m, i + 1.0, 0.5) for i, m in enumerate(MODELS[:4])))
-    assert answers(questions(four, COSTS))["Do larger models gain more?"].startswith("Unknown: 4 models cannot")
+    assert answers(questions(four, COSTS))["Did larger models gain more?"].startswith("Unknown: 4 models cannot")
 
 
 def test_the_largest_model_is_weighed_against_the_best_other() -> None:
@@ -43,19 +43,10 @@ def test_the_best_model_of_the_baseline_is_looked_for_among_the_expanded_ones() 
 
     assert asked(row("a", 1, 0.52), row("b", 1, 0.51)).startswith("Yes: a is first")
     assert asked(row("a", 1, 0.51411), row("b", 1, 0.51407)) == (
-        "Too close to tell: with 8k a (.5090) leads b by less than .0001, with 23k a (.5141) leads b by less than "
-        ".0001. A lead under 0.5 % of the cosine is negligible."
+        "Too close to tell: the first two are with 8k a (.5090) and b (.5090), with 23k a (.5141) and b (.5141). A "
+        "lead under 0.5 % is negligible."
     )
     assert asked(row("a", 0.1, 0.51), row("b", 4, 0.52)).startswith("No: a is best with 8k")
-
-
-def test_gainers_in_order_with_the_doubt_about_it() -> None:
-    found = answers(
-        questions(table(row("a", 1.0, 0.5), row("b", 1.1, 0.5), row("c", 0.1, 0.5, Word.NEGLIGIBLE)), COSTS)
-    )
-    assert found["Which models gain most from more data?"] == (
-        "b (+1.10 %), a (+1.00 %). The interval of b overlaps with that of a, so their order is uncertain."
-    )
 
 
 def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
@@ -63,11 +54,10 @@ def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:
     worse = table(*(with_hits(row(m, 1.5, 0.52), 0.12, 0.11) for m in "ab"))
     assert answers(questions(worse, COSTS))[asked] == (
         "No: hit@1 fell for 2 of 2 models (on average from .120 to .110), hit@10 fell for 2 of 2 models (on average "
-        "from .360 to .330). A figure rose or fell if its interval over articles, widened because all these figures "
-        "are judged together, is clear of zero."
+        "from .360 to .330)."
     )
     better = table(with_hits(row("a", 1.5, 0.52), 0.11, 0.12))
-    assert answers(questions(better, COSTS))[asked].startswith("Yes: hit@1 rose for 1 of 1 model (from .110 to .120)")
+    assert answers(questions(better, COSTS))[asked].startswith("Yes: hit@1 rose (from .110 to .120)")
     mixed = table(with_hits(row("a", 1.5, 0.52), 0.12, 0.13), with_hits(row("b", 1.5, 0.52), 0.12, 0.10))
     assert answers(questions(mixed, COSTS))[asked].startswith("Not by all: hit@1 rose for 1 and fell for 1 of 2 models")
     still = table(with_hits(row("a", 1.5, 0.52), 0.12, 0.1201))

@@ -48,6 +48,15 @@ def test_a_title_stands_wherever_the_report_speaks_of_a_curve() -> None:
     assert "GRU@5 to equal MLP mixer@5: 2.1 times the largest size" in questions[-1]
 
 
+def test_whether_the_data_is_enough_goes_by_a_doubling_for_all() -> None:
+    """Of all there could be only some models have an upper end, and a flat one may have the larger rest."""
+    rest = replace(CURVE.models[0], rest=Worth(None, None, 0.1, None))
+    found = {q.question: q.answer for q in size_questions(replace(CURVE, models=(rest,)), {})}
+    assert found["Is this much data enough?"].startswith(
+        "MLP mixer@5: no, a doubling would bring +0.40 % [+0.10, +0.70]. All of this is extrapolated"
+    )
+
+
 def test_in_a_page_a_picture_takes_its_colours_from_the_page() -> None:
     style = (Path(html.__file__).parent / "page.css").read_text()
     for drawn in learning_pictures(CURVE, OF_THE_PAGE).values():

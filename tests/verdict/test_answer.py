@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.formats.data_facts import ForwardScores
-from lvmtui.formats.results import Estimate, Population, Stratum
+from lvmtui.formats.results import Estimate, Population, Retrieval, Stratum
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.cross_checks import disagreement, forward_doubts
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row, SourceAverage, Table
-from lvmtui.verdict.words import DOWN, UP, Word, verdict
+from lvmtui.verdict.words import DOWN, UP, Verdict, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
 
 HELPED, HURT, LEANS, LEANS_DOWN = Word.IMPROVED, Word.REGRESSED, Word.LEANS_UP, Word.LEANS_DOWN
@@ -47,15 +47,15 @@ def rows(*words: Word) -> list[Row]:
             "95 % interval [+0.80, +1.20]; both improved. Left out: m2 cannot be compared."),
         ((HELPED, HELPED, OPEN, OPEN), 1.0, 0.1, "So far: more data helped: +1.00 % on average over the 2 of 4 models "
             "compared, 95 % interval [+0.80, +1.20]; both improved. Left out: m2 and m3 are not finished."),
-        ((HELPED, OPEN, OPEN), None, 0.1, "So far: more data helped 1 of 1 model compared. Left out: m1 and m2 are not "
-            "finished."),
-        ((HELPED,), None, 0.1, "More data helped m0 (+1.00 %, 95 % interval [+0.80, +1.20])."),
-        ((SMALL,), None, 0.1, "More data makes a negligible difference to m0 (+1.00 %, 95 % interval [+0.80, +1.20])."),
-        ((CLOSE,), None, 0.1, "Whether more data helps m0 (+1.00 %, 95 % interval [+0.80, +1.20]) is too close to "
-            "call."),
-        ((LEANS_DOWN,), None, 0.1, f"More data seems to hurt m0 (+1.00 %, 95 % interval [+0.80, +1.20]); {ONE}."),
+        ((HELPED, OPEN, OPEN), None, 0.1, "So far: more data helped m0: +1.00 %, 95 % interval [+0.80, +1.20]. "
+            "Left out: m1 and m2 are not finished."),
+        ((HELPED,), None, 0.1, "More data helped m0: +1.00 %, 95 % interval [+0.80, +1.20]."),
+        ((SMALL,), None, 0.1, "More data makes a negligible difference to m0: +1.00 %, 95 % interval [+0.80, +1.20]."),
+        ((CLOSE,), None, 0.1, "Whether more data helps m0 is too close to call: +1.00 %, 95 % interval [+0.80, "
+            "+1.20]."),
+        ((LEANS_DOWN,), None, 0.1, f"More data seems to hurt m0: +1.00 %, 95 % interval [+0.80, +1.20]; {ONE}."),
         ((OPEN, OPEN), None, 0.1, "No answer yet: none of 2 models is judged yet."),
-        ((OPEN, UNFAIR, UNFAIR), None, 0.1, "No answer yet: none of 3 models is judged yet; two cannot be compared."),
+        ((OPEN, UNFAIR, UNFAIR), None, 0.1, "No answer yet: none of 3 models is judged yet; 2 cannot be compared."),
         ((UNFAIR, UNFAIR), None, 0.1, "No answer: none of 2 models allows a fair comparison."),
     ],
 )  # fmt: skip
@@ -110,14 +110,14 @@ def test_a_cancelled_model_is_cancelled_and_is_not_waited_for() -> None:
     assert answer(made_table(cancelled)) == "No answer: both models were cancelled."
     assert answer(made_table(cancelled[:1])) == "No answer: m0 was cancelled."
     assert answer(made_table([cancelled[0], made_row("c", 1.0, UNFAIR)])) == (
-        "No answer: none of 2 models allows a fair comparison; one was cancelled."
+        "No answer: none of 2 models allows a fair comparison; 1 was cancelled."
     )
 
 
 def test_retrieval_that_falls_is_in_the_answer_whatever_the_cosine_does() -> None:
     falling = with_hits(made_row("amn", 1.5), 0.221, 0.204)
     assert answer(made_table([falling, made_row("b", 1.5)], 1.5)).endswith(
-        "But AMN finds the true next vector less often (hit@10 .221 to .204, −.017 [−.019, −.015])."
+        "But AMN finds the true next vector less often (hit@10 .221 to .204, −.017 [−.020, −.014])."
     )
     both = [falling, with_hits(made_row("gru", -1.0, HURT), 0.221, 0.200)]
     assert "But AMN and GRU find the true next vector less often (GRU: hit@10" in answer(made_table(both, 0.2))
@@ -171,7 +171,7 @@ def test_the_answer_says_which_articles_it_is_about_unless_all_are() -> None:
     assert "on articles of" not in answer(whole) and "on new articles" not in answer(whole)
     assert "+1.00 % on average over 2 models on new articles, 95 %" in answer(replace(whole, judge_on="new"))
     one = replace(made_table(rows(HELPED)), judge_on="own")
-    assert answer(one).startswith("More data helped m0 on articles of 8k (")
+    assert answer(one).startswith("More data helped m0 on articles of 8k: ")
 
 
 def few(row: Row, df: float, cluster_df: float | None) -> Row:
@@ -183,23 +183,45 @@ def few(row: Row, df: float, cluster_df: float | None) -> Row:
 
 def test_the_reason_for_no_verdict_is_the_true_one() -> None:
     by_seeds = made_table([few(made_row("m0", 1.0), 2.9, 10.8)], seeds=2)
-    assert answer(by_seeds) == "No verdict on m0 (+1.00 %): there are too few seeds."
+    assert answer(by_seeds) == "No verdict on m0: +1.00 %; there are too few seeds."
     assert caveats(by_seeds) == (
         "To judge m0: more seeds (--seeds).",
         "The seeds of m0 differ much, and there are few of them: the intervals are wide for that reason (from 2.9 "
         "degrees of freedom); more seeds would narrow them.",
     )
     by_clusters = made_table([few(made_row("m0", 1.0), 2.9, None)], seeds=2)
-    assert answer(by_clusters) == "No verdict on m0 (+1.00 %): there are too few held-out clusters."
+    assert answer(by_clusters) == "No verdict on m0: +1.00 %; there are too few held-out clusters."
     assert len(caveats(by_clusters)) == 1 and caveats(by_clusters)[0].startswith("There are few held-out articles")
+
+
+def test_what_retrieval_speaks_against_is_the_first_doubt() -> None:
+    def found(name: str, before: float, after: float, trivial: float) -> Retrieval:
+        known = (Estimate(value, 0.004, 30, 2000, 60, 40) for value in (after - before, after - trivial))
+        change, gain = known
+        return Retrieval(name, before, after, change, "recency_mean", trivial, gain)
+
+    low, high = ((found("hit_1", 0.275, hit, 0.281), found("mrr", 0.384, 0.376, 0.39)) for hit in (0.266, 0.27))
+    made = made_table([replace(made_row(m, 1.0), retrieval=of) for m, of in (("amn", low), ("gru", high))])
+    assert caveats(made)[0] == (
+        "hit@1 of the recency mean, which needs no training, is .281, above that of every model trained on 23k (at "
+        "most .270). hit@1 and MRR are lower with 23k for every model, although the cosine is higher."
+    )
+    above = replace(made_row("amn", -1.0), retrieval=(found("hit_1", 0.29, 0.285, 0.281),))
+    assert not any("hit@1" in words for words in caveats(made_table([above])))
+
+
+def test_of_a_model_that_failed_the_answer_names_the_ending_without_its_cause() -> None:
+    unfair = Verdict(UNFAIR, reason="a: b failed: out of memory", ending="a: b failed")
+    said = answer(made_table([replace(made_row("m0", 1.0, UNFAIR), verdict=unfair)]))
+    assert said == "No answer: m0 allows no fair comparison (a: b failed)."
 
 
 def test_caveats() -> None:
     assert caveats(made_table(rows(HELPED))) == ()
     joint = replace(made_table(rows(HELPED, HURT)), level=0.03)
     assert caveats(joint) == (
-        "2 models are judged together: each verdict uses the model's 97.0 % interval, so that all 2 intervals hold at "
-        "once with 95 %.",
+        "2 models are judged together: each verdict uses the model's 97.0 % interval, not the 95 % one that is shown, "
+        "so that all 2 hold at once with 95 %. Their average is the primary test and needs no such allowance.",
     )
     assert caveats(made_table(rows(LEANS, HELPED)))[0].startswith("Single seed (m0): the intervals do not cover")
     assert caveats(made_table(rows(LEANS, LEANS)))[0].startswith("Single seed: the intervals do not cover training")
@@ -241,6 +263,8 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
         "the last context vector (+.0300), so nothing shows that it predicts what comes next"
     )
     (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
+    assert said.startswith("trained on 23k, it is no better than the recency mean on the next")
+    (said,) = forward_doubts(looking(0.7, 0.5005, 0.49))
     assert said.startswith("trained on 23k, it gains no more than training noise over the recency mean on the next")
 
 

@@ -17,7 +17,6 @@ from lvmtui.verdict.comparable import (
     check_code,
     checks_of,
     contention_notes,
-    for_seed,
     merged,
     settled,
     version_notes,
@@ -67,8 +66,11 @@ def test_a_baseline_of_another_campaign_may_have_seen_the_held_out_vectors(tmp_p
 
 def test_a_condition_that_fails_for_one_seed_fails() -> None:
     good, bad = Check("recipe", True, "the same"), Check("recipe", False, "rate .1 and .2")
-    assert merged(((good,), for_seed((bad,), 2))) == (Check("recipe", False, "seed 2: rate .1 and .2"),)
-    assert merged((for_seed((good,), 1), (good,))) == (good,)
+    assert merged({1: (good,), 2: (bad,)}) == (Check("recipe", False, "seed 2: rate .1 and .2"),)
+    assert merged({1: (good,), 2: (good,)}) == (good,)
+    other = Check("recipe", True, "both were given 320 updates")
+    (found,) = merged({1: (good,), 2: (good,), 3: (other,)})
+    assert found.passed and found.words == f"seeds 1, 2: {good.words}; seed 3: both were given 320 updates"
 
 
 def test_an_early_stop_is_a_plateau(tmp_path: Path) -> None:
@@ -196,5 +198,9 @@ def test_with_folds_each_seed_has_windows_of_its_own_that_both_arms_share(tmp_pa
         side(replace(state, spec=replace(state.spec, split_fingerprint="f" * 64)), scores_fingerprint="f" * 64)
         for state in (baseline, expanded)
     )
-    assert all(check.passed for check in checks_of(campaign, one, two))
+    found = checks_of(campaign, one, two)
+    assert all(check.passed for check in found)
+    assert f"both judged on the windows of each seed's fold, {campaign.heldout_windows:,} in all" in [
+        c.words for c in found
+    ]
     assert not all(check.passed for check in checks_of(campaign, one, side(expanded)))

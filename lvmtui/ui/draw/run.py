@@ -49,7 +49,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
     elif run.waits and run.time_words:
         when = f"starts {run.start_words}, " if run.start_words else ""
         start.append((f"{when}takes {run.time_words}   ", "dim"))
-    elif run.time_words and not run.imported:
+    elif run.time_words:
         start.append((f"{run.time_words} of work   ", "dim"))
     if run.best is not None:
         start += [("best ", "dim"), (words.cosine(run.best), "bold")]

@@ -201,10 +201,8 @@ class RunFacts:
         if self.view.status.pace in ("works", "waits"):
             eta = self.expected.eta if self.expected else None
             return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
-        if self.state is None or not self.state.trainer.attempts:
+        if self.state is None or self.imported or not self.state.trainer.attempts:
             return ""
-        if self.imported:
-            return "–"
         return words.short_duration(self.state.trainer.active)
 
     def when(self, *, wide: bool) -> str:
