@@ -10,7 +10,7 @@ import time
 from typing import Any, NamedTuple
 
 from lvmtui.cli.shared import ExitCode, campaign_now
-from lvmtui.estimate.eta import CampaignEta, RunEta, campaign_eta
+from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
@@ -108,20 +108,21 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
     return row._replace(
         epoch=f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else "",
         gain=_gain(run, known.trivial.get(planned.run)),
-        time=_time(view, run, eta.runs.get(planned.run)),
+        time=_time(view, run, eta),
         note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
     )
 
 
-def _time(view: RunView, run: RunState, expected: RunEta | None) -> str:
+def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     """Time left, time until it starts, or time it took."""
+    expected = eta.runs.get(view.planned.run)
     if view.status.phase in ALIVE and expected and expected.eta:
         return f"{words.duration(expected.eta.seconds)} left"
     if view.job is not None and view.job.waiting:
         return ""  # the cluster decides; the note says what it says
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         return f"in {words.duration(expected.start_in.seconds)}"
-    spent = words.duration(run.trainer.active)
+    spent = words.duration(view.worked(eta.now))
     return "" if not run.trainer.attempts else f"took {spent}" if view.status.over else f"{spent} so far"
 
 

@@ -187,8 +187,7 @@ def cancel_words(run: RunFacts, force: bool) -> list[str]:
         stays = (
             f"the checkpoint of epoch {kept.step / state.spec.steps_per_epoch:.1f} stays" if kept else "no checkpoint"
         )
-        spent = words.duration(state.live.active if state.live else state.trainer.active)
-        lines.append(f"epoch {done:.1f} of {planned:.0f}, {spent} of work; {stays}")
+        lines.append(f"epoch {done:.1f} of {planned:.0f}, {words.duration(run.worked)} of work; {stays}")
     else:
         lines.append("it has not started")
     processes = [identity for identity in processes_of(state) if identity.alive() or not identity.here]

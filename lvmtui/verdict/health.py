@@ -14,7 +14,7 @@ from itertools import accumulate, takewhile
 from typing import Literal
 
 from lvmtui.formats.data_facts import TrivialBaselines
-from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
+from lvmtui.formats.trainer_log import LONGEST_REASON, Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
 from lvmtui.system.numbers import plural
@@ -131,7 +131,7 @@ def _diverged(trainer: TrainerState) -> Finding | None:
     """The loss is not finite, or has exploded."""
     ending = trainer.ending
     if isinstance(ending, Failed) and ending.reason == "diverged":
-        return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, 200)}")
+        return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, LONGEST_REASON)}")
     for evaluation in trainer.evaluations:
         if finite(evaluation.loss) is None and finite(evaluation.cosine) is None:
             return Finding("diverged", True, f"diverged at {_epoch(evaluation)}: its validation is not finite")

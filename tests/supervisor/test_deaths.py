@@ -162,6 +162,19 @@ def test_a_run_that_hangs_is_started_again_by_a_retry_and_not_by_a_resume(
     assert world.state().trainer.attempts == 2
 
 
+def test_a_run_that_is_stopped_while_it_starts_has_no_time_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.state.liveness.LEAST_QUIET", 0.3)
+    monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)
+    planned = world.plan("amn", behaviour=Behaviour(start_seconds=60)).runs[0]
+    world.until(lambda: bool(world.processes(world.folder())))
+    os.kill(world.processes(world.folder())[0].identity.pid, signal.SIGSTOP)
+    world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run in pulse.no_step)
+    state = CampaignReader(world.workspace, world.workspace.campaign_dirs()[0]).refresh()
+    view = state.view("amn", "baseline", 1)
+    assert view is not None and view.status.phase is Phase.STARTING and view.status.no_step is not None
+    assert planned.run in campaign_eta(state, time.time()).left_out
+
+
 def test_a_run_that_makes_no_step_is_told_of_until_it_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lvmtui.state.liveness.LEAST_QUIET", 0.3)
     monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)

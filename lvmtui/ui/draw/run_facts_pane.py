@@ -54,7 +54,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("folder", run.view.planned.folder),
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(trainer.first_started)),
-        ("work", known(words.duration(trainer.active))),
+        ("work", known(words.duration(run.worked))),
         (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]
     if started is not None and started.process.pid:

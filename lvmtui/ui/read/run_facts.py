@@ -37,6 +37,8 @@ class RunFacts:
     trivial: BestTrivial | None
     """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
+    worked: float
+    """Seconds of work, over all attempts."""
 
     @cached_property
     def title(self) -> str:
@@ -205,7 +207,7 @@ class RunFacts:
             return ""
         if self.imported:
             return "–"
-        return words.short_duration(self.state.trainer.active)
+        return words.short_duration(self.worked)
 
     def when(self, *, wide: bool) -> str:
         """What the column for time shows: when a run starts that waits, else the time left or taken; nothing beside how
@@ -237,7 +239,7 @@ def why_it_stands(facts: RunFacts) -> str:
         said = ending.message if isinstance(ending, Failed) else ""
         reason = facts.view.status.reason
         return sanitise(reason if said in reason else f"{reason}; {said}", 600)
-    if facts.phase is Phase.RUNNING:
+    if facts.view.status.no_step is not None:
         return facts.view.status.no_step_words
     if facts.phase in (Phase.QUEUED, Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
         return sanitise(facts.view.status.reason, 600)
