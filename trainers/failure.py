@@ -24,9 +24,9 @@ class Diverged(Exception):
     """The loss is not finite. Equal seeds take equal steps, so a retry would get here again."""
 
     def __init__(self, step: int, loss: float, spec: RunSpec) -> None:
-        again = f" {IN_THE_PLAN}" if spec.deterministic else ""
+        of = f"({spec.recipe.rate:g})" + (f" {IN_THE_PLAN}" if spec.deterministic else "")
         super().__init__(
-            f"the loss became {loss} at step {step}, with the seed and the learning rate ({spec.recipe.rate:g}){again}; "
+            f"the loss became {loss} at step {step}, with the seed and the learning rate {of}; "
             "start a new campaign with a lower --rate, another --recipe, or a lower clip in a recipe of your own"
         )
         self.step = step

@@ -104,9 +104,10 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
     )
     if run is None:
         return row._replace(note=sanitise(view.fault, 1000))
-    epochs = run.spec.total_steps / run.spec.steps_per_epoch
+    spec = run.spec
+    epochs = f"{spec.epoch_of(run.step):.1f}/{spec.epoch_of(spec.total_steps):.1f}"
     return row._replace(
-        epoch=f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else "",
+        epoch="" if not run.step else epochs if spec.counts_epochs else f"step {run.step}/{spec.total_steps}",
         gain=_gain(run, known.trivial.get(planned.run)),
         time=_time(view, run, eta),
         note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
@@ -136,7 +137,7 @@ def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
     if run.trainer.interruptions and not status.over:
         said.append(f"interrupted {words.plural(run.trainer.interruptions, 'time')}")
     if finished and finished.stopped_early:
-        said = [f"ended early, best at epoch {finished.best_epoch:.1f}"]
+        said = [f"ended early, best at {finished.best_where}"]
     alarms = [finding.label for finding in found if finding.alarm]
     return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 

@@ -285,7 +285,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     finished = trainer.finished if trainer else None
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
-    evaluations = [(e.epoch, e.cosine) for e in trainer.evaluations] if trainer else []
+    epochs = spec is None or spec.counts_epochs
+    evaluations = [(e.epoch if epochs else e.step, e.cosine) for e in trainer.evaluations] if trainer else []
     label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
         run=planned.run,
@@ -301,7 +302,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         steps=run.step if run else None,
         total_steps=spec.total_steps if spec else None,
         stopped_early=finished.stopped_early if finished else None,
-        best_epoch=finished.best_epoch if finished else best.epoch if best else None,
+        best_epoch=None if not epochs else finished.best_epoch if finished else best.epoch if best else None,
         validation=finished.best_cosine if finished else best.cosine if best else None,
         heldout=measured.heldout.cosine if measured and measured.heldout.windows else None,
         latency_p50_ms=measured.latency_p50_ms or None if measured else None,
@@ -324,7 +325,9 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
         foreign=spec.foreign if spec else False,
-        curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
+        curve=curve_of(
+            planned.arm, f"{label} s{planned.seed}" if several else label, evaluations, "epoch" if epochs else "step"
+        ),
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
         own_trainer=sanitise(spec.own_trainer.words, 400) if spec and spec.own_trainer else "",
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",

@@ -38,7 +38,9 @@ def longest_quiet(progress: Progress | None) -> float:
     evaluation or checkpoint may take longer; one evaluation comes before the first step and shows nothing."""
     if progress is None:
         return 3 * UNKNOWN_STEP
-    shown = {"starting": False, "evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(progress.activity, True)
+    shown = {"starting": False, "evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(
+        progress.activity, True
+    )
     usual = progress.longest_gap if shown and progress.longest_gap is not None else UNKNOWN_STEP
     return max(LEAST_QUIET, 3 * usual)
 

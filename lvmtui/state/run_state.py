@@ -54,7 +54,7 @@ class TrainerState:
     unknown: int = 0
     """Lines that could not be read."""
     interruptions: int = 0
-    """Attempts that left on a signal (a time limit, a preemption, a shutdown), each after a checkpoint."""
+    """Attempts that left on a signal (a time limit, a preemption, a shutdown)."""
     fruitless: int = 0
     """How many of the newest of them, in a row, made no step."""
 

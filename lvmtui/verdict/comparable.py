@@ -267,7 +267,7 @@ def _early_end(state: RunState) -> str:
         return f"{state.spec.label} ended early"
     first = ", its first evaluation" if best is evaluations[0] else ""
     worse = plural(without_better(evaluations) or 0, "evaluation")
-    return f"{state.spec.label} ended early: best at epoch {best.epoch:.3g}{first}, no better in {worse}"
+    return f"{state.spec.label} ended early: best at {best.where}{first}, no better in {worse}"
 
 
 def _given(state: RunState) -> str:

@@ -348,7 +348,7 @@ class Program:
                 step=self.said.step,
                 stopped_early=self.said.step < spec.total_steps,
                 best_step=best.step if best else self.said.step,
-                best_epoch=best.epoch if best else self.said.step / spec.steps_per_epoch,
+                best_epoch=best.epoch if best else spec.epoch_of(self.said.step),
                 best_cosine=cosine,
                 heldout=scores,
                 latency_p50_ms=0.0,

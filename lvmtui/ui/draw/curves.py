@@ -99,9 +99,13 @@ def figure(run: RunFacts) -> str:
 
 
 def x_unit(runs: Sequence[RunFacts]) -> str:
-    """`step` if all runs have equally many steps, else `epoch`: then a step is not the same share of the training."""
-    steps = {run.state.spec.total_steps for run in runs if run.state}
-    return "step" if len(steps) == 1 and {run.state.spec.unit for run in runs if run.state} == {"step"} else "epoch"
+    """`step` if all runs have equally many steps, else `epoch`, as a step is not the same share of the training then;
+    also `step` where epochs are not known."""
+    specs = [run.state.spec for run in runs if run.state]
+    if not all(spec.counts_epochs for spec in specs):
+        return "step"
+    steps = {spec.total_steps for spec in specs}
+    return "step" if len(steps) == 1 and {spec.unit for spec in specs} == {"step"} else "epoch"
 
 
 def step_size(run: RunFacts, unit: str) -> float:

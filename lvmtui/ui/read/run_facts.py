@@ -72,13 +72,15 @@ class RunFacts:
 
     @cached_property
     def word(self) -> str:
-        """What it does: `finished`, `epoch 4/8`, `collapsed`."""
+        """What it does: `finished`, `epoch 4/8`, `paused 70 %`, `collapsed`."""
         if self.view.status.no_step is not None:
             return f"no step {words.short_duration(self.view.status.no_step)}"
         if self.phase is Phase.RUNNING:
-            return "held-out" if self.view.status.reason == "heldout" else f"epoch {self.epoch_words}"
+            if self.view.status.reason == "heldout":
+                return "held-out"
+            return f"epoch {self.epoch_words}" if self.epoch_words else f"step {self.state.step if self.state else 0:,}"
         if self.phase in (Phase.PAUSED, Phase.PAUSING) and self.share > 0:
-            return f"{self.phase.value} {self.epoch_words}"
+            return f"{self.phase.value} {math.floor(100 * self.share)} %"
         return self.alarms[0].label if self.alarms and self.phase is Phase.FINISHED else self.phase.value
 
     @property
@@ -162,11 +164,10 @@ class RunFacts:
 
     @property
     def epochs(self) -> tuple[float, float] | None:
-        """Epochs done and planned."""
-        if self.state is None:
+        """Epochs done and planned; None: not known."""
+        if self.state is None or not self.state.spec.counts_epochs:
             return None
-        per_epoch = self.state.spec.steps_per_epoch or 1.0
-        return self.state.step / per_epoch, self.state.spec.total_steps / per_epoch
+        return self.state.spec.epoch_of(self.state.step), self.state.spec.epoch_of(self.state.spec.total_steps)
 
     @property
     def imported(self) -> bool:
