@@ -9,7 +9,17 @@ import pytest
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Failed, Interrupted, Paused, Started, Trained, Unknown
+from lvmtui.formats.trainer_log import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+)
 from lvmtui.system.process_id import Identity
 from lvmtui.ui.draw.styles import STYLES
 
@@ -40,7 +50,10 @@ def started(**changes: object) -> Started:
         (Paused(1.0, 600, 1.0), "paused at step 600"),
         (Interrupted(1.0, 600, "TERM", 1.0), "left at step 600 on TERM"),
         (EVALUATED, "epoch 2.0, step 600: validation cosine .5000, loss .50000, training cosine –, best so far"),
-        (replace(EVALUATED, epoch=0.0), "step 600: validation cosine .5000, loss .50000, training cosine –, best so far"),
+        (
+            replace(EVALUATED, epoch=0.0),
+            "step 600: validation cosine .5000, loss .50000, training cosine –, best so far",
+        ),
         (Unknown("not JSON"), "a line that cannot be read (not JSON)"),
     ],
 )

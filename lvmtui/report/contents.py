@@ -6,23 +6,26 @@ that changes its meaning raises VERSION; a new one does not.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.json_codec import kind_of
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
-from lvmtui.formats.trainer_log import LONGEST_REASON, Started
+from lvmtui.formats.trainer_log import LONGEST_REASON, Failed, Interrupted, Started
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.report.curves import RunCurve, curve_of
 from lvmtui.report.questions import Question, questions
 from lvmtui.report.size_questions import size_questions
+from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import FAILURES, Phase
+from lvmtui.state.status import FAILURES, Phase, left_words
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
@@ -101,6 +104,8 @@ class RunDetail:
     seconds: float | None
     """Seconds of work over all attempts, without pauses."""
     attempts: int
+    started_again: str
+    """How the attempts before the newest ended, in words."""
     started: float | None
     """When its first process was started."""
     ended: float | None
@@ -309,6 +314,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         latency_p95_ms=measured.latency_p95_ms or None if measured else None,
         seconds=_seconds(run) if run else None,
         attempts=trainer.attempts if trainer else 0,
+        started_again=_started_again(run) if run else "",
         started=_first_start(run) if run else None,
         ended=view.status.since if view.status.over else None,
         device=sanitise(started.device, 60) if started else "",
@@ -333,6 +339,14 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
         best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )
+
+
+def _started_again(run: RunState) -> str:
+    """`paused (2 times), killed by signal 9`. Failures that are tried again are written down as deaths too."""
+    again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
+    said = [left_words(e) if isinstance(e, Interrupted) else kind_of(type(e)) for e in again]
+    times = Counter([*said, *(sanitise(lost.reason, 120) for lost in run.supervision.losses)])
+    return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 
 def _versions(started: Started) -> dict[str, str]:

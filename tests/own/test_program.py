@@ -281,9 +281,9 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
         (
             "print('done, all good')",
             "but told of no evaluation (no line understood), and it left no predictions of the held-out windows "
-            "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX LOGFILE' shows "
-            "what a pattern finds; fix the script, or start a new campaign: command and pattern are those "
-            + IN_THE_PLAN,
+            "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX "
+            "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds; fix the script, or start a new "
+            "campaign: command and pattern are those " + IN_THE_PLAN,
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),

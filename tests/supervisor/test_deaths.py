@@ -34,7 +34,7 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint(world: World) -> None:
     world.plan("amn", behaviour=Behaviour(at=30, does="die", attempts=1))
     world.until(lambda: world.whole())
     state = world.state()
-    lost = state.supervision.last_lost
+    lost = state.supervision.losses[-1]
     assert lost and lost.reason == "killed by signal 9" and lost.counts and lost.checkpoint_step == 20
     assert state.trainer.attempts == 2 and state.trainer.started and state.trainer.started.resumed_from == 20
 
@@ -57,8 +57,7 @@ def test_the_count_of_deaths_starts_again_with_a_newer_checkpoint(world: World) 
     world.plan("amn", behaviour=Behaviour(checkpoint_every=10))
 
     def lost_at(step: int) -> bool:
-        lost = world.state().supervision.last_lost
-        return lost is not None and lost.checkpoint_step == step
+        return any(lost.checkpoint_step == step for lost in world.state().supervision.losses[-1:])
 
     for at in (15, 25, 35, 45, 55):
         world.behave(at=at, does="die", checkpoint_every=10)
@@ -120,7 +119,7 @@ def test_a_trainer_that_does_not_leave_is_made_to(world: World) -> None:
 def test_a_run_that_hangs_is_started_again_where_that_is_asked_for_and_counts_as_dead(world: World, deaf: bool) -> None:
     world.plan("amn", behaviour=Behaviour(at=30, does="hang", attempts=1, ignores_term=deaf), stall_timeout=0.5)
     world.until(lambda: world.whole())
-    lost = world.state().supervision.last_lost
+    lost = world.state().supervision.losses[-1]
     assert lost and lost.counts and lost.reason.startswith("stalled for") and ("killed" in lost.reason) is deaf
 
 
@@ -265,8 +264,8 @@ def test_a_run_of_before_the_machine_restarted_goes_on_and_is_not_blamed(
     monkeypatch.setenv("LVMTUI_BOOT_ID", "after-the-restart")
     try:
         world.new_supervisor()
-        world.until(lambda: world.state().supervision.last_lost)
-        lost = world.state().supervision.last_lost
+        world.until(lambda: bool(world.state().supervision.losses))
+        lost = world.state().supervision.losses[-1]
         assert lost and lost.reason == "the machine restarted" and not lost.counts
         world.until(lambda: world.whole())
     finally:

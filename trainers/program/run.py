@@ -63,7 +63,7 @@ PIECE = 1 << 16
 
 CURE = "fix the script, then retry it"
 PATTERN_CURE = (
-    "'lvmtui trainer test --pattern REGEX LOGFILE' shows what a pattern finds; fix the script, or start a new "
+    "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds; fix the script, or start a new "
     f"campaign: command and pattern are those {IN_THE_PLAN}"
 )
 """What helps a trainer that told of nothing: the script is not copied, all else is as planned."""
@@ -337,7 +337,9 @@ class Program:
             how_many = f"{found:,} of {lines:,} lines" if found else "no line"
             read = f" ({how_many} understood)" if self.own.pattern else ""
             told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
-            return self._failed("setup", f"{told}; {PATTERN_CURE if self.own.pattern else CURE}")
+            log = Path(*self.folder.path.parts[-4:-1], f"{self.spec.model}_*", self.folder.log.name)
+            cure = PATTERN_CURE.format(log=log) if self.own.pattern else CURE
+            return self._failed("setup", f"{told}; {cure}")
         if fault:
             self.journal.say(f"not judged: {fault}")
         best, spec = self.said.best, self.spec

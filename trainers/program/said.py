@@ -90,8 +90,8 @@ class Said:
         if reading.evaluated and step < self.evaluated_step and not self.began_again:
             self.began_again = True
             self.journal.say(
-                f"an evaluation of {spec.unit} {step} came after one of {spec.unit} {self.evaluated_step}: if the count "
-                "has begun again, its evaluations are left out until they are past that"
+                f"an evaluation of {spec.unit} {step} came after one of {spec.unit} {self.evaluated_step}: "
+                "if the count has begun again, its evaluations are left out until they are past that"
             )
         if reading.evaluated and step > self.evaluated_step:
             epoch = reading.epoch if reading.epoch is not None else spec.epoch_of(step)
