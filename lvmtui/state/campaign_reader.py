@@ -36,11 +36,14 @@ class RunView:
     """What a cluster does for it."""
 
     def worked(self, now: float) -> float:
-        """Seconds of work, over all attempts; while its process lives they go on with the clock."""
+        """Seconds of work, over all attempts; while a process makes no step they go on with the clock."""
         if self.state is None:
             return 0.0
         live = self.state.live if self.status.phase in ALIVE else None
-        return live.active + max(0.0, now - live.time) if live else self.state.trainer.active
+        if live is None:
+            return self.state.trainer.active
+        still = self.status.phase is Phase.STALLED or self.status.no_step is not None
+        return live.active + (max(0.0, now - live.time) if still else 0.0)
 
     @property
     def finished(self) -> Finished | None:

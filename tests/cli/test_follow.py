@@ -165,8 +165,8 @@ def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
     bring_to(tmp_path, campaign, "gru", "baseline", state="running")
     state = state_of(Workspace(tmp_path), campaign)
-    assert "ends " in status_as_text(state, own_identity(), 120)
-    alone = status_as_text(state, None, 120)
+    assert "ends " in status_as_text(state, own_identity(), 80)
+    alone = status_as_text(state, None, 80)
     assert "ends " not in alone and " of work left (" in alone
     assert "no supervisor: nothing that waits is started" in alone
 

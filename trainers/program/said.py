@@ -118,9 +118,8 @@ class Said:
         self.news = False
         if activity:
             self.journal.clock.enter(activity)
-        epoch = self.spec.epoch_of(self.step)
-        size = self.spec.recipe.batch_size if self.spec.own_trainer and self.spec.own_trainer.unit == "step" else 0
-        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, size)
+        epoch, batch_size = self.spec.epoch_of(self.step), 0  # its own choice
+        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, batch_size)
 
 
 def _number(value: object) -> float | None:
