@@ -202,7 +202,10 @@ def report_of(
     """The report of a campaign as it is now."""
     state, table, comparisons = known.state, known.table, known.comparisons
     campaign = state.campaign
-    runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in _by_model(state))
+    place = {model: i for i, model in enumerate(campaign.models)}  # not the order in which they were started
+    views = sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
+    runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in views)
+    doomed = (v.planned.model for v in views if v.state and v.status.phase in FAILURES and not v.retry_helps)
     costs = _costs(campaign, runs)
     progress = _progress(state, runs)
     return Report(
@@ -230,21 +233,9 @@ def report_of(
             table,
             [v.status.phase for v in state.runs if v.retry_helps],
             over=progress.ended is not None,
-            doomed=_doomed(state),
+            doomed=[sanitise(title_of(model, campaign.titles), 60) for model in dict.fromkeys(doomed)],
         ),
     )
-
-
-def _doomed(state: CampaignState) -> tuple[str, ...]:
-    """The models with a failed run that would fail again if it were tried again."""
-    failed = (v.planned.model for v in state.runs if v.state and v.status.phase in FAILURES and not v.retry_helps)
-    return tuple(sanitise(title_of(model, state.campaign.titles), 60) for model in dict.fromkeys(failed))
-
-
-def _by_model(state: CampaignState) -> list[RunView]:
-    """The runs by model, arm and seed, not in the order in which they were started."""
-    place = {model: i for i, model in enumerate(state.campaign.models)}
-    return sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
 
 
 def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:

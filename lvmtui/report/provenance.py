@@ -111,9 +111,8 @@ def _arm(runs: Sequence[RunDetail], *, own: bool) -> list[Text]:
 
 
 def _latency(run: RunDetail) -> str:
-    if run.latency_p50_ms is None:
-        return "–"
-    return f"{run.latency_p50_ms:.2f}, {milliseconds(run.latency_p95_ms)}"
+    p50 = run.latency_p50_ms
+    return "–" if p50 is None else f"{p50:.2f}, {milliseconds(run.latency_p95_ms)}"
 
 
 def _epoch(value: float | None) -> str:
