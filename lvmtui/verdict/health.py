@@ -21,9 +21,7 @@ from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, the_trivial
 
-Kind = Literal[
-    "diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"
-]  # fmt: skip
+Kind = Literal["diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"]
 
 EARLY = 0.25
 """Share of the run in which nothing is reported: models start near one constant vector."""
