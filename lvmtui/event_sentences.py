@@ -59,7 +59,7 @@ def _of_trainer(event: Event) -> Sentence | None:
             return Sentence(f"paused at step {event.step:,}", "waiting")
         case Interrupted():
             signal = sanitise(event.signal, 20)
-            return Sentence(f"left at step {event.step:,} on {signal}, after a checkpoint", "waiting")
+            return Sentence(f"left at step {event.step:,} on {signal}", "waiting")
         case Cancelled():
             return Sentence(f"cancelled at step {event.step:,}", "waiting")
         case Failed():
@@ -86,8 +86,10 @@ def _started(event: Started) -> Sentence:
 
 
 def _evaluated(event: Evaluated) -> str:
+    step = f"step {event.step:,}"
+    where = step if event.where == step else f"epoch {event.epoch:.1f}, {step}"
     return (
-        f"epoch {event.epoch:.1f}, step {event.step:,}: validation cosine {words.cosine(event.cosine)}, "
+        f"{where}: validation cosine {words.cosine(event.cosine)}, "
         f"loss {words.cosine(event.loss, 5)}, training cosine {words.cosine(event.train_cosine)}"
         + (", best so far" if event.best else "")
     )
@@ -96,7 +98,7 @@ def _evaluated(event: Evaluated) -> str:
 def _finished(event: Finished) -> str:
     early = ", early" if event.stopped_early else ""
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
-    best = f", best epoch {event.best_epoch:.1f}" if held else ""
+    best = f", best {event.best_where}" if held else ""
     return f"finished at step {event.step:,}{early} after {words.duration(event.active)}{held}{best}"
 
 

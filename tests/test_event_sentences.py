@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.formats.trainer_log import CheckpointSaved, Event, Failed, Paused, Started, Trained, Unknown
+from lvmtui.formats.trainer_log import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Failed,
+    Interrupted,
+    Paused,
+    Started,
+    Trained,
+    Unknown,
+)
 from lvmtui.system.process_id import Identity
 from lvmtui.ui.draw.styles import STYLES
 
 HERE = Identity("h", "b", 7, 1)
+EVALUATED = Evaluated(1.0, 600, 2.0, 0.5, 0.5, best=True)
 EVIL = "\x1b]52;c;ZXZpbA==\x07bad\nline"
 
 
@@ -36,6 +48,12 @@ def started(**changes: object) -> Started:
         (started(process=Identity("h", "b", 0, 1)), "another program's history begins"),
         (CheckpointSaved(1.0, 600, 2**20, 0.25, "0", 1.0), "checkpoint of step 600: 1.0 MB in 0.2 s"),
         (Paused(1.0, 600, 1.0), "paused at step 600"),
+        (Interrupted(1.0, 600, "TERM", 1.0), "left at step 600 on TERM"),
+        (EVALUATED, "epoch 2.0, step 600: validation cosine .5000, loss .50000, training cosine –, best so far"),
+        (
+            replace(EVALUATED, epoch=0.0),
+            "step 600: validation cosine .5000, loss .50000, training cosine –, best so far",
+        ),
         (Unknown("not JSON"), "a line that cannot be read (not JSON)"),
     ],
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from lvmtui.formats.trainer_log import Exit, Reason
+from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Exit, Reason
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL
 
@@ -20,10 +21,14 @@ memory too, and fails with an error that is no `torch.OutOfMemoryError`."""
 
 
 class Diverged(Exception):
-    """The loss is not finite."""
+    """The loss is not finite. Equal seeds take equal steps, so a retry would get here again."""
 
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"the loss became {loss} at step {step}")
+    def __init__(self, step: int, loss: float, spec: RunSpec) -> None:
+        of = f"({spec.recipe.rate:g})" + (f" {IN_THE_PLAN}" if spec.deterministic else "")
+        super().__init__(
+            f"the loss became {loss} at step {step}, with the seed and the learning rate {of}; "
+            "start a new campaign with a lower --rate, another --recipe, or a lower clip in a recipe of your own"
+        )
         self.step = step
 
 

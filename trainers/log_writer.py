@@ -72,7 +72,7 @@ class Journal:
     @property
     def active(self) -> float:
         """Seconds of work on the run, over all attempts."""
-        return self.active_before + self.clock.alive
+        return self.active_before + self.clock.alive - self.clock.of("suspended")
 
     def event(self, event: Event, *, durable: bool = False) -> None:
         """Append an event; with `durable`, return only when it is synced to the disk. Raises OSError."""
@@ -91,7 +91,7 @@ class Journal:
     ) -> None:
         """Replace progress.json, the live figures."""
         before, self._written = self._written, time.monotonic()
-        if self._pace_mark[0]:  # what came before the first step is no measure of what comes after it
+        if self._pace_mark[0] and self.clock.activity != "suspended":  # before the first step nothing is usual yet
             self._gaps.append(self._written - before)
         pace = self._pace()
         clock = self.clock
@@ -108,7 +108,7 @@ class Journal:
             active=self.active,
             startup_seconds=clock.of("starting"),
             train_steps=self.steps,
-            train_seconds=clock.of("training"),
+            train_seconds=self._pace_mark[1],
             recent_step_seconds=pace,
             evaluations=clock.counts["evaluating"],
             evaluation_seconds=clock.of("evaluating"),

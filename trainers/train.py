@@ -189,7 +189,7 @@ class Training:
         scores = evaluate(state.averaged, self.data.validation, state.loss, self.between)
         state.model.train()
         if not math.isfinite(scores.loss):
-            raise Diverged(place.step, scores.loss)
+            raise Diverged(place.step, scores.loss, self.spec)
         train_loss, train_cosine = place.since_evaluation.take()
         best = place.evaluated(scores.loss, scores.cosine, recipe)
         if best:
@@ -228,7 +228,7 @@ class Training:
         first = self.place.step - len(figures) + 1
         for step, (loss, cosine) in enumerate(figures, start=first):
             if not math.isfinite(loss):
-                raise Diverged(step, loss)
+                raise Diverged(step, loss, self.spec)
             self.place.since_point.add(loss, cosine)
             self.place.since_evaluation.add(loss, cosine)
         self.latest: tuple[float, float] = tuple(np.mean(figures, axis=0).tolist())

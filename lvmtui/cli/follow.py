@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
-from lvmtui.cli.status import figure_words, progress_line, rows_of, standing
+from lvmtui.cli.status import progress_line, rows_of, standing, titles_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -98,10 +98,9 @@ def live_table(state: CampaignState, height: int) -> Group:
     """The runs in `height` lines; where not all have room, those that are over are left out first."""
     eta = campaign_eta(state, time.time())
     table = Table(box=None, padding=(0, 1), expand=True)
-    figure, about = figure_words(state)
-    seeds = ("seed",) if len(state.campaign.seeds) > 1 else ()
-    for name in ("model", "arm", *seeds, "state", "epoch", figure, "time"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", figure, "time") else "left")
+    titles, about = titles_of(state)
+    for name in titles.cells:
+        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", titles.gain, "time") else "left")
     rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
     supervisor = supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
@@ -111,10 +110,8 @@ def live_table(state: CampaignState, height: int) -> Group:
     crowded = WRAP * len(shown) > room
     table.add_column("", no_wrap=crowded, overflow="ellipsis" if crowded else "fold", ratio=1)
     for row, view in (rows[i] for i in shown):
-        seed = (row.seed,) if seeds else ()
-        cells = (row.model, row.arm, *seed, row.state, row.epoch, row.gain, row.time, row.note)
         style = COLOURS.get(view.status.style, "dim")
-        table.add_row(*(Text(cell, style=style) for cell in cells))
+        table.add_row(*(Text(cell, style=style) for cell in (*row.cells, row.note)))
     more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
     said = _paused(state) or more
     last = (

@@ -7,10 +7,11 @@ import json
 import shutil
 import textwrap
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from lvmtui.cli.shared import ExitCode, campaign_now
-from lvmtui.estimate.eta import CampaignEta, RunEta, campaign_eta
+from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
@@ -30,7 +31,7 @@ from lvmtui.verdict.words import interval_words
 WIDTH = 120
 """Characters in a line where there is no terminal."""
 NARROWEST = 30
-"""Characters of a reason in a line, at least, however narrow the terminal."""
+"""Characters of a reason that stands beside its run, at least; with less room it stands below."""
 LOOKED_BACK = 5
 """How many other campaigns are looked at, the newest ones."""
 GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
@@ -54,6 +55,11 @@ class RunRow(NamedTuple):
     time: str = ""
     note: str = ""
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """All but the note; without the seed where there is only one."""
+        return *self[:2], *filter(None, (self.seed,)), *self[3:-1]
+
 
 def status(given: argparse.Namespace) -> int:
     state = campaign_now(given)
@@ -70,12 +76,13 @@ def status(given: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def figure_words(state: CampaignState) -> tuple[str, tuple[str, ...]]:
-    """The title of the column of `RunRow.gain`, and what its figures are, in lines that fit any terminal."""
+def titles_of(state: CampaignState) -> tuple[RunRow, tuple[str, ...]]:
+    """The titles of the columns, and what the figures of `RunRow.gain` are, in lines that fit any terminal."""
     foreign = [view.state.spec.foreign for view in state.runs if view.state]
-    if foreign and all(foreign):
-        return "best", (BARE,)
-    return "gain", (GAIN, SIGNLESS) if any(foreign) else (GAIN,)
+    bare = bool(foreign) and all(foreign)
+    seed, figure = "seed" if len(state.campaign.seeds) > 1 else "", "best" if bare else "gain"
+    about = (BARE,) if bare else (GAIN, SIGNLESS) if any(foreign) else (GAIN,)
+    return RunRow("model", "arm", seed, "state", "epoch", figure, "time"), about
 
 
 def rows_of(state: CampaignState, eta: CampaignEta, known: Judgement) -> list[RunRow]:
@@ -104,24 +111,26 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
     )
     if run is None:
         return row._replace(note=sanitise(view.fault, 1000))
-    epochs = run.spec.total_steps / run.spec.steps_per_epoch
+    spec = run.spec
+    epochs = f"{spec.epoch_of(run.step):.1f}/{spec.epoch_of(spec.total_steps):.1f}"
     return row._replace(
-        epoch=f"{run.step / run.spec.steps_per_epoch:.1f}/{epochs:.1f}" if run.step else "",
+        epoch="" if not run.step else epochs if spec.counts_epochs else f"step {run.step}/{spec.total_steps}",
         gain=_gain(run, known.trivial.get(planned.run)),
-        time=_time(view, run, eta.runs.get(planned.run)),
+        time=_time(view, run, eta),
         note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
     )
 
 
-def _time(view: RunView, run: RunState, expected: RunEta | None) -> str:
+def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     """Time left, time until it starts, or time it took."""
+    expected = eta.runs.get(view.planned.run)
     if view.status.phase in ALIVE and expected and expected.eta:
         return f"{words.duration(expected.eta.seconds)} left"
     if view.job is not None and view.job.waiting:
         return ""  # the cluster decides; the note says what it says
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         return f"in {words.duration(expected.start_in.seconds)}"
-    spent = words.duration(run.trainer.active)
+    spent = words.duration(view.worked(eta.now))
     if view.status.over:
         return f"took {spent}" if run.trainer.active else ""  # not known of most histories
     return f"{spent} so far" if run.trainer.attempts else ""
@@ -137,7 +146,7 @@ def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
     if run.trainer.interruptions and not status.over:
         said.append(f"interrupted {words.plural(run.trainer.interruptions, 'time')}")
     if finished and finished.stopped_early:
-        said = [f"ended early, best at epoch {finished.best_epoch:.1f}"]
+        said = [f"ended early, best at {finished.best_where}"]
     alarms = [finding.label for finding in found if finding.alarm]
     return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 
@@ -152,9 +161,9 @@ def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
 
 
 def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
-    """`8k vs 23k: 4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
+    """`4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
     finished = sum(view.status.phase is Phase.FINISHED for view in state.runs)
-    text = f"{state.campaign.title}: {finished} of {words.plural(len(state.runs), 'run')} finished"
+    text = f"{finished} of {words.plural(len(state.runs), 'run')} finished"
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
@@ -165,24 +174,40 @@ def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = 
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:
-    """What `lvmtui status` prints. Reasons wrap at so many columns; None: the terminal's."""
+    """What `lvmtui status` prints, in lines of so many columns; None: the terminal's."""
     columns = columns or shutil.get_terminal_size((WIDTH, 24)).columns
     eta = campaign_eta(state, time.time())
     known = Judgement(state)
-    figure, about = figure_words(state)
-    rows = [RunRow("model", "arm", "seed", "state", "epoch", figure, "time"), *rows_of(state, eta, known)]
-    lines = [f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), ""]
-    starts = aligned([row[:-1] for row in rows])
-    indent = max(map(width, starts)) + 2
-    for start, row in zip(starts, rows, strict=True):
-        head, below = padded(start, indent), " " * indent
-        room = max(columns, indent + NARROWEST)
-        wrap = textwrap.TextWrapper(room, head, below, break_on_hyphens=False)
-        lines += wrap.wrap(row.note) or [start]
-    lines += ["", *about]
+    titles, about = titles_of(state)
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
-    return "\n".join([*lines, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor)])
+    above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
+    below = ("", *about, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
+    table = _table([titles, *rows_of(state, eta, known)], columns)
+    first, last = ([part for line in lines for part in _wrapped(line, columns) or [""]] for lines in (above, below))
+    return "\n".join([*first, *table, *last])
+
+
+def _table(rows: Sequence[RunRow], columns: int) -> list[str]:
+    """A line a run, with its note beside it, or below where there is no room. A long note is told once."""
+    starts, said = aligned([row.cells for row in rows]), dict[str, str]()
+    indent = max(map(width, starts)) + 2
+    lines: list[str] = []
+    for start, row in zip(starts, rows, strict=True):
+        name = " ".join(filter(None, row[:3]))
+        first = said.setdefault(row.note, name)
+        note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
+        if columns - indent >= NARROWEST:
+            lines += _wrapped(note, columns, padded(start, indent), " " * indent) or [start]
+        else:
+            lines += [start, *_wrapped(note, columns, "    ", "    ")]
+    return lines
+
+
+def _wrapped(line: str, columns: int, first: str = "", later: str = "  ") -> list[str]:
+    return textwrap.wrap(
+        line, columns, initial_indent=first, subsequent_indent=later, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:

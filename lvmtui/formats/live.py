@@ -41,6 +41,7 @@ class Progress:
     train_steps: int
     """Steps of this process only: earlier attempts may have run at another speed."""
     train_seconds: float
+    """Up to the last of them: a run that hangs shows no slower pace."""
     recent_step_seconds: float | None
     """Median duration of the last steps of this process, in seconds."""
     evaluations: int

@@ -193,6 +193,16 @@ class RunSpec:
         """Steps in which every training window is seen once."""
         return 1.0 if self.unit == "epoch" else self.train_windows / self.recipe.batch_size
 
+    @property
+    def counts_epochs(self) -> bool:
+        """False for a user's own trainer that tells of steps only: how many windows a step takes is its own choice."""
+        own = self.own_trainer
+        return own is None or own.unit == "epoch" or any("(?P<epoch>" in pattern for pattern in own.pattern)
+
+    def epoch_of(self, step: int) -> float:
+        """Epochs after so many steps; 0 where they are not known."""
+        return step / self.steps_per_epoch if self.counts_epochs else 0.0
+
 
 def write_spec(path: Path, spec: RunSpec) -> None:
     """Create `spec.json`. Raises FileExistsError if it is there: a spec is never changed."""

@@ -64,6 +64,7 @@ class Evaluated:
     time: float
     step: int
     epoch: float
+    """0 also where only steps are known, as in `Finished`."""
     loss: float | None
     cosine: float | None
     """Mean cosine of prediction and next vector."""
@@ -82,6 +83,11 @@ class Evaluated:
     """The lowest validation loss so far; its weights are `best_model.pt`."""
     seconds: float = 0.0
     active: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """`epoch 2.7`; `step 300` where only that is known."""
+        return _where(self.epoch, self.step).removesuffix(".0")
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,15 @@ class Finished:
     active: float
     unjudged: str = ""
     """Why a user's own trainer was judged on no held-out windows, in words."""
+
+    @property
+    def best_where(self) -> str:
+        """`epoch 3.0`; `step 300` where only that is known."""
+        return _where(self.best_epoch, self.best_step)
+
+
+def _where(epoch: float, step: int) -> str:
+    return f"step {step:,}" if step and not epoch else f"epoch {epoch:.1f}"
 
 
 Told = Trained | Evaluated | CheckpointSaved

@@ -6,23 +6,26 @@ that changes its meaning raises VERSION; a new one does not.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.json_codec import kind_of
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
-from lvmtui.formats.trainer_log import LONGEST_REASON, Started
+from lvmtui.formats.trainer_log import LONGEST_REASON, Failed, Interrupted, Started
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.report.curves import RunCurve, curve_of
 from lvmtui.report.questions import Question, context_questions, questions
 from lvmtui.report.size_questions import size_questions
+from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import FAILURES, Phase
+from lvmtui.state.status import FAILURES, Phase, left_words
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
@@ -101,6 +104,8 @@ class RunDetail:
     seconds: float | None
     """Seconds of work over all attempts, without pauses."""
     attempts: int
+    started_again: str
+    """How the attempts before the newest ended, in words."""
     started: float | None
     """When its first process was started; None for a history, which does not say it."""
     ended: float | None
@@ -197,7 +202,10 @@ def report_of(
     """The report of a campaign as it is now."""
     state, table, comparisons = known.state, known.table, known.comparisons
     campaign = state.campaign
-    runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in _by_model(state))
+    place = {model: i for i, model in enumerate(campaign.models)}  # not the order in which they were started
+    views = sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
+    runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in views)
+    doomed = (v.planned.model for v in views if v.state and v.status.phase in FAILURES and not v.retry_helps)
     costs = _costs(campaign, runs)
     compared = tuple(comparisons[model] for model in campaign.models if model in comparisons)
     progress = _progress(state, runs)
@@ -230,21 +238,9 @@ def report_of(
             table,
             [v.status.phase for v in state.runs if v.retry_helps],
             over=progress.ended is not None,
-            doomed=_doomed(state),
+            doomed=[sanitise(title_of(model, campaign.titles), 60) for model in dict.fromkeys(doomed)],
         ),
     )
-
-
-def _doomed(state: CampaignState) -> tuple[str, ...]:
-    """The models with a failed run that would fail again if it were tried again."""
-    failed = (v.planned.model for v in state.runs if v.state and v.status.phase in FAILURES and not v.retry_helps)
-    return tuple(sanitise(title_of(model, state.campaign.titles), 60) for model in dict.fromkeys(failed))
-
-
-def _by_model(state: CampaignState) -> list[RunView]:
-    """The runs by model, arm and seed, not in the order in which they were started."""
-    place = {model: i for i, model in enumerate(state.campaign.models)}
-    return sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
 
 
 def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
@@ -290,7 +286,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     finished = trainer.finished if trainer else None
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
-    evaluations = [(e.epoch, e.cosine) for e in trainer.evaluations] if trainer else []
+    epochs = spec is None or spec.counts_epochs
+    evaluations = [(e.epoch if epochs else e.step, e.cosine) for e in trainer.evaluations] if trainer else []
     label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
         run=planned.run,
@@ -306,13 +303,14 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         steps=run.step if run else None,
         total_steps=spec.total_steps if spec else None,
         stopped_early=finished.stopped_early if finished else None,
-        best_epoch=finished.best_epoch if finished else best.epoch if best else None,
+        best_epoch=None if not epochs else finished.best_epoch if finished else best.epoch if best else None,
         validation=finished.best_cosine if finished else best.cosine if best else None,
         heldout=measured.heldout.cosine if measured and measured.heldout.windows else None,
         latency_p50_ms=measured.latency_p50_ms or None if measured else None,
         latency_p95_ms=measured.latency_p95_ms or None if measured else None,
         seconds=_seconds(run) if run else None,
         attempts=trainer.attempts if trainer else 0,
+        started_again=_started_again(run) if run else "",
         started=_first_start(run) if run and not run.spec.history else None,
         ended=view.status.since if view.status.over else None,
         device=sanitise(started.device, 60) if started else "",
@@ -329,12 +327,22 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
         foreign=spec.foreign if spec else False,
-        curve=curve_of(planned.arm, f"{label} s{planned.seed}" if several else label, evaluations),
+        curve=curve_of(
+            planned.arm, f"{label} s{planned.seed}" if several else label, evaluations, "epoch" if epochs else "step"
+        ),
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
         own_trainer=sanitise(spec.own_trainer.words, 400) if spec and spec.own_trainer else "",
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
         best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
     )
+
+
+def _started_again(run: RunState) -> str:
+    """`paused (2 times), killed by signal 9`. Failures that are tried again are written down as deaths too."""
+    again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
+    said = [left_words(e) if isinstance(e, Interrupted) else kind_of(type(e)) for e in again]
+    times = Counter([*said, *(sanitise(lost.reason, 120) for lost in run.supervision.losses)])
+    return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 
 def _versions(started: Started) -> dict[str, str]:

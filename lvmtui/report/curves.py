@@ -51,12 +51,14 @@ class RunCurve:
     arm: str
     label: str
     points: tuple[tuple[float, float], ...]
-    """(epoch, validation cosine), finite."""
+    """(epoch or step, validation cosine), finite."""
+    unit: str = "epoch"
 
 
-def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | None]]) -> RunCurve:
-    """The curve of (epoch, cosine) pairs; those without a finite cosine are left out."""
-    return RunCurve(arm, label, tuple((epoch, c) for epoch, value in evaluations if (c := finite(value)) is not None))
+def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | None]], unit: str) -> RunCurve:
+    """The curve of (epoch or step, cosine) pairs; those without a finite cosine are left out."""
+    points = tuple((where, c) for where, value in evaluations if (c := finite(value)) is not None)
+    return RunCurve(arm, label, points, unit)
 
 
 def file_stem(model: str) -> str:
@@ -79,7 +81,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def svg(title: str, curves: Sequence[RunCurve], context_means: Mapping[str, float], palette: Palette = ON_WHITE) -> str:
-    """A small chart of validation cosine over epochs, at most 4 kB per run.
+    """A small chart of validation cosine over epochs or steps, at most 4 kB per run.
 
     One line per run. Dashed: the context mean's cosine on each arm's validation windows (`context_means`, by arm).
     """
@@ -102,7 +104,7 @@ def svg(title: str, curves: Sequence[RunCurve], context_means: Mapping[str, floa
         lines = [*frame.axes(digits=3), *ends]
         lines += [_mean(frame, palette.arm(arm), mean, at) for at, (arm, mean) in enumerate(means.items())]
         lines += [line for curve in drawn for line in _curve(frame, palette.arm(curve.arm), curve)]
-    return frame.canvas(f"{title}: validation cosine by epoch", lines)
+    return frame.canvas(f"{title}: validation cosine by {curves[0].unit if curves else 'epoch'}", lines)
 
 
 def svg_points(places: Iterable[tuple[float, float]]) -> str:

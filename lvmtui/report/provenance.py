@@ -111,9 +111,8 @@ def _arm(runs: Sequence[RunDetail], *, own: bool) -> list[Text]:
 
 
 def _latency(run: RunDetail) -> str:
-    if run.latency_p50_ms is None:
-        return "–"
-    return f"{run.latency_p50_ms:.2f}, {milliseconds(run.latency_p95_ms)}"
+    p50 = run.latency_p50_ms
+    return "–" if p50 is None else f"{p50:.2f}, {milliseconds(run.latency_p95_ms)}"
 
 
 def _epoch(value: float | None) -> str:
@@ -179,7 +178,8 @@ def _plan(report: Report) -> list[Block]:
     versions = _same(report, lambda run: ", ".join(f"{name} {number}" for name, number in sorted(run.versions.items())))
     said += [f"Versions of {names}: {numbers}" for numbers, names in versions]
     said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
-    said += [f"{run.name} needed {plural(run.attempts, 'attempt')}." for run in report.runs if run.attempts > 1]
+    again = [run for run in report.runs if run.attempts > 1]
+    said += [f"{run.name} was started {run.attempts} times: {run.started_again or 'it died'}." for run in again]
     return [
         Heading("Plan, checks and checksums", 3),
         *bullets([*said, *_checks(report)]),

@@ -18,7 +18,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import FAILURES, HALTED, OVER, Life, Phase, Status, status_of
+from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.process_id import Identity
 
@@ -34,6 +34,16 @@ class RunView:
     fault: str = ""
     job: Job | None = None
     """What a cluster does for it."""
+
+    def worked(self, now: float) -> float:
+        """Seconds of work, over all attempts; while a process makes no step they go on with the clock."""
+        if self.state is None:
+            return 0.0
+        live = self.state.live if self.status.phase in ALIVE else None
+        if live is None:
+            return self.state.trainer.active
+        still = self.status.phase is Phase.STALLED or self.status.no_step is not None
+        return live.active + (max(0.0, now - live.time) if still else 0.0)
 
     @property
     def finished(self) -> Finished | None:
@@ -146,7 +156,7 @@ class CampaignReader:
             if life is Life.NONE and state.trainer.ending is None:
                 state = reader.refresh() or state  # it may have logged its end and left since its log was read
         status, last = status_of(state, life, told), fresh.no_step.get(name) if fresh else None
-        if last is not None and status.phase is Phase.RUNNING:
+        if last is not None and PHASES[status.phase].pace == "works":
             status = replace(status, no_step=max(0.0, time.time() - last))
         return RunView(planned, reader.folder, state, status, job=job)
 

@@ -24,28 +24,33 @@ UNKNOWN_STEP = 20.0
 
 
 def stands_still(progress: Progress | None, seconds: float) -> bool:
-    """True if so many seconds without a sign of progress are more than 30 of the run's own steps, and more than its
-    evaluations and checkpoints explain. The supervisor asks, since it watches all the time; others read its pulse."""
+    """True if so many seconds without a sign of progress are more than 30 of the run's own steps, three of its longest
+    gaps, and what its evaluations and checkpoints explain. The supervisor asks, as it watches all the time."""
     if progress is None:
         return False
-    step, others = progress.recent_step_seconds, max(progress.evaluation_seconds, progress.checkpoint_seconds)
-    return seconds > max(LEAST_STALL, 30 * (step or UNKNOWN_STEP), 3 * others)
+    shown = progress.recent_step_seconds if progress.longest_gap is not None else None  # one line shows no pace yet
+    others = max(progress.evaluation_seconds, progress.checkpoint_seconds)
+    return seconds > max(LEAST_STALL, 30 * (shown or UNKNOWN_STEP), 3 * others, longest_quiet(progress))
 
 
-def longest_quiet(progress: Progress) -> float:
-    """Seconds that it may be without a sign of progress: three times its longest gap of late. A first evaluation or
-    checkpoint may take longer; one evaluation comes before the first step and shows nothing."""
-    shown = {"evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(progress.activity, True)
+def longest_quiet(progress: Progress | None) -> float:
+    """Seconds that it may be without a sign of progress: three times its longest gap of late. Its start, a first
+    evaluation or checkpoint may take longer; one evaluation comes before the first step and shows nothing."""
+    if progress is None:
+        return 3 * UNKNOWN_STEP
+    shown = {"starting": False, "evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(
+        progress.activity, True
+    )
     usual = progress.longest_gap if shown and progress.longest_gap is not None else UNKNOWN_STEP
     return max(LEAST_QUIET, 3 * usual)
 
 
-def lacks_steps(progress: Progress | None, seconds: float) -> bool:
-    """True if so many seconds without a sign of progress are worth a word, long before they are a stall. While a run
-    starts, or is judged on the held-out windows, no step is expected."""
-    if progress is None or progress.activity not in ("training", "evaluating", "saving"):
-        return False
-    return seconds > longest_quiet(progress)
+def lacks_steps(progress: Progress | None, seconds: float, *, stopped: bool = False) -> bool:
+    """True if so many seconds without a sign of progress are worth a word, long before they are a stall. While a run is
+    judged on the held-out windows no step is expected. `stopped`: its process is, by a signal; None: it starts."""
+    if stopped:
+        return seconds > LEAST_QUIET
+    return not (progress and progress.activity in ("heldout", "suspended")) and seconds > longest_quiet(progress)
 
 
 def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:

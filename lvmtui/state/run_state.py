@@ -43,6 +43,8 @@ class TrainerState:
     """The newest attempt."""
     ending: Ending | None = None
     """How the newest attempt ended; None while it goes on, or if it died."""
+    endings: tuple[Ending, ...] = ()
+    """The same of the attempts before, but for those that died."""
     step: int = 0
     active: float = 0.0
     """Seconds of work, over all attempts."""
@@ -54,7 +56,7 @@ class TrainerState:
     unknown: int = 0
     """Lines that could not be read."""
     interruptions: int = 0
-    """Attempts that left on a signal (a time limit, a preemption, a shutdown), each after a checkpoint."""
+    """Attempts that left on a signal (a time limit, a preemption, a shutdown)."""
     fruitless: int = 0
     """How many of the newest of them, in a row, made no step."""
 
@@ -86,8 +88,8 @@ class SupervisionState:
     """Deaths that count, since the newest checkpoint or order: what the limit of retries is held against."""
     lost: Lost | None = None
     """The newest death, if nothing was started since."""
-    last_lost: Lost | None = None
-    """The newest death ever, for its words."""
+    losses: tuple[Lost, ...] = ()
+    """Every death."""
     stopped: Stopped | None = None
     gave_up: GaveUp | None = None
     killed: tuple[int, ...] = ()
@@ -143,6 +145,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
                 first_started=event.time if run.first_started is None else run.first_started,
                 started=event,
                 ending=None,
+                endings=(*run.endings, run.ending) if run.ending else run.endings,
                 step=step,
                 active=event.active,
                 last_time=event.time,
@@ -213,7 +216,8 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
                 for d in run.deaths
                 if d.generation == record.generation and d.checkpoint_step == record.checkpoint_step
             )
-            return replace(run, deaths=(*same, record) if record.counts else same, lost=record, last_lost=record)
+            deaths = (*same, record) if record.counts else same
+            return replace(run, deaths=deaths, lost=record, losses=(*run.losses, record))
         case Stopped():
             return replace(run, stopped=record)
         case GaveUp():

@@ -132,7 +132,7 @@ class Status:
     since: float | None = None
     """Seconds since 1970."""
     no_step: float | None = None
-    """Of a running run: seconds without a sign of progress, where they are well over what is usual for it."""
+    """Of a run that starts or trains: seconds without a sign of progress, where they are well over what is usual."""
 
     @property
     def over(self) -> bool:

@@ -237,7 +237,7 @@ class Observer:
 
     def _run_seen(self, track: Track, state: RunState | None, probe: Probe, now: float) -> RunSeen:
         seen = RunSeen(track.planned.run, state, host_name(), boot_id(), probe)
-        still = now - track.moved[1] if seen.alive else 0.0
+        still = now - track.moved[1] if seen.alive and not seen.waits else 0.0
         if not seen.alive:
             track.quiet_since = now if track.quiet_since is None else track.quiet_since
             track.over_since = track.asked = track.insisted = None
@@ -256,7 +256,7 @@ class Observer:
         return replace(
             seen,
             stalled=stands_still(live, still),
-            lacks_steps=lacks_steps(live, still),
+            lacks_steps=lacks_steps(live, still, stopped=seen.trainer is not None and seen.trainer.stopped),
             still=still,
             overtime=None if track.over_since is None else now - track.over_since,
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,

@@ -70,8 +70,7 @@ class AskOrders:
         body, choices = [f"It is {run.word}."], []
         checkpoint = run.state.trainer.checkpoint
         if not not_on and checkpoint is not None:
-            epoch = checkpoint.step / run.state.spec.steps_per_epoch
-            body.append(f"Its last checkpoint is of step {checkpoint.step:,}, epoch {epoch:.1f}.")
+            body.append(f"Its last checkpoint is of step {checkpoint.step:,} of {run.state.spec.total_steps:,}.")
             choices.append(("c", "from the checkpoint"))
         elif checkpoint is None:
             body.append("There is no checkpoint to go on from.")
@@ -182,13 +181,10 @@ def cancel_words(run: RunFacts, force: bool) -> list[str]:
     assert state is not None
     lines = []
     if state.step:
-        done, planned = run.epochs or (0.0, 0.0)
         kept = state.trainer.checkpoint
-        stays = (
-            f"the checkpoint of epoch {kept.step / state.spec.steps_per_epoch:.1f} stays" if kept else "no checkpoint"
-        )
-        spent = words.duration(state.live.active if state.live else state.trainer.active)
-        lines.append(f"epoch {done:.1f} of {planned:.0f}, {spent} of work; {stays}")
+        stays = f"the checkpoint of step {kept.step:,} stays" if kept else "no checkpoint"
+        done = f"step {state.step:,} of {state.spec.total_steps:,}"
+        lines.append(f"{done}, {words.duration(run.worked)} of work; {stays}")
     else:
         lines.append("it has not started")
     processes = [identity for identity in processes_of(state) if identity.alive() or not identity.here]

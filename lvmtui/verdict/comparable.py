@@ -151,23 +151,22 @@ def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _check(name: str, fault: str, words: str) -> Check:
+    return Check(name, not fault, fault or words)
+
+
 def _check_scores(sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    faults = [f"{side.label}: {side.fault}" for side in sides if side.fault]
-    return Check("held-out scores", not faults, "; ".join(faults) or "both runs finished and their scores are intact")
+    faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
+    return _check("held-out scores", faults, "both runs finished and their scores are intact")
 
 
 def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
     expected = _split_of(campaign, sides)
-    other = [s.label for s in sides if not s.fault and s.scores_fingerprint != expected]
+    other = " and ".join(s.label for s in sides if not s.fault and s.scores_fingerprint != expected)
     windows = f"{campaign.heldout_windows:,}"
     judged = f"the windows of each seed's fold, {windows} in all" if campaign.folds else f"the same {windows} windows"
-    return Check(
-        "held-out windows",
-        not other,
-        f"{' and '.join(other)} judged on other held-out windows than this campaign's"
-        if other
-        else f"both judged on {judged}",
-    )
+    fault = other and f"{other} judged on other held-out windows than this campaign's"
+    return _check("held-out windows", fault, f"both judged on {judged}")
 
 
 def _split_of(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> str:
@@ -177,14 +176,10 @@ def _split_of(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> str
 
 def _check_disjoint(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
     expected = _split_of(campaign, sides)
-    unproven = [s.label for s in sides if s.state.spec.split_fingerprint != expected]
-    return Check(
-        "held-out by content",
-        not unproven,
-        f"{' and '.join(unproven)} may have trained on held-out vectors: its split is another one"
-        if unproven
-        else "no training or validation window of either arm holds a held-out vector" + _named_by_hand(sides),
-    )
+    unproven = " and ".join(s.label for s in sides if s.state.spec.split_fingerprint != expected)
+    fault = unproven and f"{unproven} may have trained on held-out vectors: its split is another one"
+    none = "no training or validation window of either arm holds a held-out vector"
+    return _check("held-out by content", fault, none + _named_by_hand(sides))
 
 
 def _named_by_hand(sides: tuple[ComparedRun, ComparedRun]) -> str:
@@ -204,20 +199,14 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
         return Check("recipe", same, sanitise(words, 300))
     values, others = ({"model": spec.model, "size": spec.size, **vars(spec.recipe)} for spec in (ours, theirs))
     differ = [f"{name} {value} and {others[name]}" for name, value in values.items() if value != others[name]]
-    return Check(
-        "recipe",
-        not differ,
-        f"trained differently: {', '.join(differ[:3])}" if differ else f"both trained by '{ours.recipe.name}'",
-    )
+    fault = f"trained differently: {', '.join(differ[:3])}" if differ else ""
+    return _check("recipe", fault, f"both trained by '{ours.recipe.name}'")
 
 
 def _check_metric(sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    other = [f"{s.label} version {s.scores_version}" for s in sides if s.scores_version not in (None, METRIC)]
-    return Check(
-        "metric",
-        not other,
-        f"scores of another version than {METRIC}: {', '.join(other)}" if other else f"both scored by version {METRIC}",
-    )
+    other = ", ".join(f"{s.label} version {s.scores_version}" for s in sides if s.scores_version not in (None, METRIC))
+    fault = other and f"scores of another version than {METRIC}: {other}"
+    return _check("metric", fault, f"both scored by version {METRIC}")
 
 
 def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None) -> Check:
@@ -236,14 +225,13 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
 
 
 def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    continued = [side.label for side in sides if not side.own_start]
+    continued = " and ".join(side.label for side in sides if not side.own_start)
     foreign = [side.label for side in sides if side.state.spec.imported]
     words = "both started from random weights"
     words += f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
     if any(side.state.spec.own_trainer for side in sides):
         words = "both began at the first step, with which weights is for their own trainer to say"
-    broken = f"{' and '.join(continued)} continued from another run's checkpoint"
-    return Check("own start", not continued, broken if continued else words)
+    return _check("own start", continued and f"{continued} continued from another run's checkpoint", words)
 
 
 def _check_chance(baseline: RunState, expanded: RunState) -> Check:
@@ -251,12 +239,8 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
     steps = baseline.spec.total_steps, expanded.spec.total_steps
     foreign = baseline.spec.imported or expanded.spec.imported
     if steps[0] == steps[1] and not foreign:
-        early = [
-            f"; {_early_end(s)}"
-            for s in (baseline, expanded)
-            if s.trainer.finished and s.trainer.finished.stopped_early
-        ]
-        return Check(name, True, f"both were given {_given(baseline)}{''.join(early)}")
+        early = "".join(map(_early_end, (baseline, expanded)))
+        return Check(name, True, f"both were given {_given(baseline)}{early}")
     rising = [state for state in (baseline, expanded) if not settled(state)]
     if not rising:
         return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
@@ -266,13 +250,15 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
 
 
 def _early_end(state: RunState) -> str:
-    """`8k ended early: best at epoch 0.57, its first evaluation, no better in 8 evaluations`."""
-    evaluations, best = state.trainer.evaluations, state.trainer.best
+    """`; 8k ended early: best at epoch 0.6, its first evaluation, no better in 8 evaluations`, or nothing."""
+    evaluations, best, finished = state.trainer.evaluations, state.trainer.best, state.trainer.finished
+    if finished is None or not finished.stopped_early:
+        return ""
     if best is None:
-        return f"{state.spec.label} ended early"
+        return f"; {state.spec.label} ended early"
     first = ", its first evaluation" if best is evaluations[0] else ""
     worse = plural(without_better(evaluations) or 0, "evaluation")
-    return f"{state.spec.label} ended early: best at epoch {best.epoch:.3g}{first}, no better in {worse}"
+    return f"; {state.spec.label} ended early: best at {best.where}{first}, no better in {worse}"
 
 
 def _given(state: RunState) -> str:

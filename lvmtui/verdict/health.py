@@ -14,16 +14,14 @@ from itertools import accumulate, takewhile
 from typing import Literal
 
 from lvmtui.formats.data_facts import TrivialBaselines
-from lvmtui.formats.trainer_log import Evaluated, Failed, Finished
+from lvmtui.formats.trainer_log import LONGEST_REASON, Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, the_trivial
 
-Kind = Literal[
-    "diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"
-]  # fmt: skip
+Kind = Literal["diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"]
 
 EARLY = 0.25
 """Share of the run in which nothing is reported: models start near one constant vector."""
@@ -131,10 +129,10 @@ def _diverged(trainer: TrainerState) -> Finding | None:
     """The loss is not finite, or has exploded."""
     ending = trainer.ending
     if isinstance(ending, Failed) and ending.reason == "diverged":
-        return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, 200)}")
+        return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, LONGEST_REASON)}")
     for evaluation in trainer.evaluations:
         if finite(evaluation.loss) is None and finite(evaluation.cosine) is None:
-            return Finding("diverged", True, f"diverged at {_epoch(evaluation)}: its validation is not finite")
+            return Finding("diverged", True, f"diverged at {evaluation.where}: its validation is not finite")
     return _exploded(trainer.evaluations)
 
 
@@ -154,7 +152,7 @@ def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
         if jumps:
             kind = max(jumps, key=jumps.__getitem__)
             words = f"{kind}loss {losses[kind]:.3g}, {jumps[kind]:.0f} times its lowest before"
-            found = Finding("diverged", True, f"diverged at {_epoch(evaluation)}: {words}")
+            found = Finding("diverged", True, f"diverged at {evaluation.where}: {words}")
         elif evaluation.best:
             found = None
         lowest = {kind: min(low, math.inf if (loss := losses[kind]) is None else loss) for kind, low in lowest.items()}
@@ -172,7 +170,7 @@ def _collapsed(evaluations: Sequence[Evaluated], trivial: TrivialBaselines | Non
         return None
     beside = f" of the context's {words_of(context, 2)}" if context else ", healthy runs have over .3"
     spread = words_of(max(0.0, evaluations[-1].spread or 0.0), 3)
-    return Finding("collapsed", True, f"predicts the mean vector since {_epoch(same[-1])}: spread {spread}{beside}")
+    return Finding("collapsed", True, f"predicts the mean vector since {same[-1].where}: spread {spread}{beside}")
 
 
 def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | None:
@@ -192,7 +190,7 @@ def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | Non
     if not (fell and alike and steady):
         return None
     words = (
-        f"collapsed at {_epoch(first)}: validation and training cosine fell together from {words_of(top, 3)} and "
+        f"collapsed at {first.where}: validation and training cosine fell together from {words_of(top, 3)} and "
         f"{words_of(train_top, 3)}, and stay at {words_of(last.cosine, 3)} and {words_of(trains[0], 3)}"
     )
     return Finding("collapsed", True, words)
@@ -215,7 +213,7 @@ def _failed_to_learn(
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
         return None
     end, kept = f"{words_of(last.cosine)} at the end, training {words_of(train)}", cosine_of(best) < bar
-    which = f"best validation cosine {words_of(best.cosine)}, {_epoch(best)}" if kept else f"validation cosine {end}"
+    which = f"best validation cosine {words_of(best.cosine)}, {best.where}" if kept else f"validation cosine {end}"
     words = f"failed to learn: {which}, the context mean has {words_of(trivial.validation_mean)}"
     if kept and train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
         words += f"; then it overfitted: {end}"
@@ -249,7 +247,7 @@ def _overfitting(evaluations: Sequence[Evaluated]) -> Finding | None:
     if max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > cosine_of(best) - OVERFIT_FALL:
         return None
     words = (
-        f"overfitting: validation cosine {words_of(best.cosine)} at its peak, {_epoch(best)}, now "
+        f"overfitting: validation cosine {words_of(best.cosine)} at its peak, {best.where}, now "
         f"{words_of(last.cosine)}, while training rose from {words_of(train_then)} to {words_of(train_now)}"
     )
     return Finding("overfitting", False, words)
@@ -302,11 +300,6 @@ def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None
         return None
     words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last quarter"
     return Finding("still_improving", False, words)
-
-
-def _epoch(evaluation: Evaluated) -> str:
-    """`epoch 3`, `epoch 2.7`."""
-    return f"epoch {evaluation.epoch:.1f}".removesuffix(".0")
 
 
 # Validation curves ---------------------------------------------------------------------------------------------------

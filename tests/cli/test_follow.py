@@ -165,10 +165,30 @@ def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
     bring_to(tmp_path, campaign, "gru", "baseline", state="running")
     state = state_of(Workspace(tmp_path), campaign)
-    assert "ends " in status_as_text(state, own_identity())
-    alone = status_as_text(state, None)
+    assert "ends " in status_as_text(state, own_identity(), 80)
+    alone = status_as_text(state, None, 80)
     assert "ends " not in alone and " of work left (" in alone
     assert "no supervisor: nothing that waits is started" in alone
+
+
+def test_status_keeps_to_the_width_of_the_terminal(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("graphmert_lvm", "amn"))
+    bring_to(tmp_path, campaign, "graphmert_lvm", "baseline", state="interrupted")
+    bring_to(tmp_path, campaign, "amn", "baseline", state="gave up")
+    found = state_of(Workspace(tmp_path), campaign)
+    why = "it ended without an error, but told of no evaluation and left no predictions; " * 3
+    runs = [
+        replace(view, status=replace(view.status, reason=why)) if view.planned.model == "amn" else view
+        for view in found.runs
+    ]
+    for columns in (80, 100, 120):
+        lines = status_as_text(replace(found, runs=tuple(runs)), None, columns).splitlines()
+        assert max(map(len, lines)) <= columns
+        text = " ".join(" ".join(lines).split())
+        assert text.count(why.strip()) == 2, "once at its first run, once where the change would be"
+        assert "as AMN 8k" in text and " seed " not in text
+    several = make_campaign(tmp_path / "several", models=("amn",), seeds=(1, 2))
+    assert " seed " in status_as_text(state_of(Workspace(tmp_path / "several"), several), None)
 
 
 def test_a_run_that_has_finished_and_learned_nothing_is_not_just_finished(tmp_path: Path) -> None:

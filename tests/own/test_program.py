@@ -123,6 +123,14 @@ def test_a_training_loss_beside_the_cosine_is_drawn(bench: Bench) -> None:
     assert (last.loss, last.train_loss, last.best) == (None, 0.2, True)
 
 
+def test_a_count_that_begins_again_is_told_once_in_the_log(bench: Bench) -> None:
+    script = "for e in (1, 2, 3, 1, 2, 3, 4): print(f'epoch {e} val 0.5')"
+    run = bench.plan(script, pattern=PATTERN, epochs=4, steps=None)
+    assert bench.to_the_end() is Exit.FINISHED
+    assert [e.epoch for e in events_of(run) if isinstance(e, Evaluated)] == [1, 2, 3, 4]
+    assert bench.log().count("an evaluation of epoch 1 came after one of epoch 3: ") == 1
+
+
 def test_an_absurd_epoch_does_not_swallow_what_follows(bench: Bench) -> None:
     epochs = (1, -3, 99_999_999, 10**12, 2, 3)
     run = bench.plan(
@@ -171,6 +179,8 @@ def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
     assert isinstance(finished, Finished) and finished.unjudged == "" and run.heldout.exists()
     assert finished.heldout.windows == read_spec(run.spec).heldout_windows and finished.heldout.cosine > 0.5
     points = [e for e in events_of(run) if isinstance(e, Trained)]
+    assert [(e.epoch, e.where) for e in events_of(run) if isinstance(e, Evaluated)] == [(0.0, "step 50")]
+    assert (finished.best_epoch, finished.best_where) == (0.0, "step 50"), "its batch size is not known"
     assert len(points) == 50 and points[-1].loss == pytest.approx(1 / 50)
     assert find_document(Progress, run.progress) is not None
 
@@ -271,9 +281,9 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
         (
             "print('done, all good')",
             "but told of no evaluation (no line understood), and it left no predictions of the held-out windows "
-            "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX LOGFILE' shows "
-            "what a pattern finds; fix the script, or start a new campaign: command and pattern are those "
-            + IN_THE_PLAN,
+            "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX "
+            "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds; fix the script, or start a new "
+            "campaign: command and pattern are those " + IN_THE_PLAN,
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),

@@ -114,6 +114,10 @@ def test_a_stall_is_measured_against_the_runs_own_pace(history: History) -> None
     assert not stands_still(slow, 300.0) and stands_still(slow, 301.0)
     new = replace(state.live, recent_step_seconds=None)
     assert not stands_still(new, 30 * UNKNOWN_STEP) and stands_still(new, 30 * UNKNOWN_STEP + 1)
+    rare = replace(state.live, longest_gap=100.0)  # a trainer that prints a line every hundred seconds
+    assert not stands_still(rare, 300.0) and stands_still(rare, 301.0)
+    first = replace(state.live, longest_gap=None)
+    assert not stands_still(first, 30 * UNKNOWN_STEP), "its first line does not show when the next comes"
     busy = replace(state.live, evaluation_seconds=50.0)
     assert not stands_still(busy, 150.0) and stands_still(busy, 151.0)
     assert not stands_still(None, 1e9)
@@ -135,9 +139,13 @@ def test_a_run_lacks_steps_long_before_it_stalls(history: History) -> None:
         assert not lacks_steps(first, 3 * UNKNOWN_STEP) and lacks_steps(first, 3 * UNKNOWN_STEP + 1)
     for often in (replace(firsts[0], evaluations=3), replace(firsts[1], checkpoints=2)):
         assert lacks_steps(often, LEAST_QUIET + 1)
-    activities: tuple[Activity, ...] = ("starting", "heldout", "suspended")
+    for starts in (replace(quick, activity="starting"), None):
+        assert not lacks_steps(starts, 3 * UNKNOWN_STEP) and lacks_steps(starts, 3 * UNKNOWN_STEP + 1)
+    activities: tuple[Activity, ...] = ("heldout", "suspended")
     assert not any(lacks_steps(replace(quick, activity=activity), 1e9) for activity in activities)
-    assert not lacks_steps(None, 1e9)
+    for stopped in (None, replace(quick, activity="heldout"), slow):
+        assert not lacks_steps(stopped, LEAST_QUIET, stopped=True)
+        assert lacks_steps(stopped, LEAST_QUIET + 1, stopped=True), "a stopped process makes no step, whatever it did"
 
 
 @given(st.lists(st.floats(0.0, 300.0), min_size=2, max_size=50), st.floats(0.0, 2.99))
@@ -163,3 +171,15 @@ def test_what_is_left_is_ours_unless_another_host_does_it(tmp_path: Path, engine
     bring_to(workspace, campaign, "amn", "expanded", state="unknown")
     state = reader.refresh()
     assert state.needs_supervisor and state.ours is (engine == "slurm")
+
+
+def test_the_work_of_a_process_that_lives_goes_on_with_the_clock(tmp_path: Path) -> None:
+    """What a stalled run had worked stood still beside "so far"."""
+    campaign = make_campaign(tmp_path, models=("amn",))
+    stalled = bring_to(tmp_path, campaign, "amn", "baseline", state="stalled")
+    bring_to(tmp_path, campaign, "amn", "expanded", state="paused")
+    state = CampaignReader(Workspace(tmp_path), Workspace(tmp_path).campaign(campaign.id)).refresh()
+    hangs, paused = state.runs
+    assert hangs.status.phase is Phase.STALLED and hangs.worked(stalled.time + 100) >= 100
+    assert hangs.worked(stalled.time + 100) - hangs.worked(stalled.time + 40) == pytest.approx(60)
+    assert paused.state is not None and paused.worked(stalled.time + 100) == paused.state.trainer.active > 0

@@ -34,7 +34,7 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint(world: World) -> None:
     world.plan("amn", behaviour=Behaviour(at=30, does="die", attempts=1))
     world.until(lambda: world.whole())
     state = world.state()
-    lost = state.supervision.last_lost
+    lost = state.supervision.losses[-1]
     assert lost and lost.reason == "killed by signal 9" and lost.counts and lost.checkpoint_step == 20
     assert state.trainer.attempts == 2 and state.trainer.started and state.trainer.started.resumed_from == 20
 
@@ -57,8 +57,7 @@ def test_the_count_of_deaths_starts_again_with_a_newer_checkpoint(world: World) 
     world.plan("amn", behaviour=Behaviour(checkpoint_every=10))
 
     def lost_at(step: int) -> bool:
-        lost = world.state().supervision.last_lost
-        return lost is not None and lost.checkpoint_step == step
+        return any(lost.checkpoint_step == step for lost in world.state().supervision.losses[-1:])
 
     for at in (15, 25, 35, 45, 55):
         world.behave(at=at, does="die", checkpoint_every=10)
@@ -120,7 +119,7 @@ def test_a_trainer_that_does_not_leave_is_made_to(world: World) -> None:
 def test_a_run_that_hangs_is_started_again_where_that_is_asked_for_and_counts_as_dead(world: World, deaf: bool) -> None:
     world.plan("amn", behaviour=Behaviour(at=30, does="hang", attempts=1, ignores_term=deaf), stall_timeout=0.5)
     world.until(lambda: world.whole())
-    lost = world.state().supervision.last_lost
+    lost = world.state().supervision.losses[-1]
     assert lost and lost.counts and lost.reason.startswith("stalled for") and ("killed" in lost.reason) is deaf
 
 
@@ -160,6 +159,19 @@ def test_a_run_that_hangs_is_started_again_by_a_retry_and_not_by_a_resume(
     retry([view])
     world.until(lambda: isinstance(world.state().trainer.ending, Finished))
     assert world.state().trainer.attempts == 2
+
+
+def test_a_run_that_is_stopped_while_it_starts_has_no_time_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmtui.state.liveness.LEAST_QUIET", 0.3)
+    monkeypatch.setattr("lvmtui.supervisor.observe.DIGITS_AFTER", 0.1)
+    planned = world.plan("amn", behaviour=Behaviour(start_seconds=60)).runs[0]
+    world.until(lambda: bool(world.processes(world.folder())))
+    os.kill(world.processes(world.folder())[0].identity.pid, signal.SIGSTOP)
+    world.until(lambda: (pulse := read_pulse(world.workspace.pulse)) is not None and planned.run in pulse.no_step)
+    state = CampaignReader(world.workspace, world.workspace.campaign_dirs()[0]).refresh()
+    view = state.view("amn", "baseline", 1)
+    assert view is not None and view.status.phase is Phase.STARTING and view.status.no_step is not None
+    assert planned.run in campaign_eta(state, time.time()).left_out
 
 
 def test_a_run_that_makes_no_step_is_told_of_until_it_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,8 +264,8 @@ def test_a_run_of_before_the_machine_restarted_goes_on_and_is_not_blamed(
     monkeypatch.setenv("LVMTUI_BOOT_ID", "after-the-restart")
     try:
         world.new_supervisor()
-        world.until(lambda: world.state().supervision.last_lost)
-        lost = world.state().supervision.last_lost
+        world.until(lambda: bool(world.state().supervision.losses))
+        lost = world.state().supervision.losses[-1]
         assert lost and lost.reason == "the machine restarted" and not lost.counts
         world.until(lambda: world.whole())
     finally:

@@ -76,7 +76,7 @@ def test_a_copied_workspace_goes_on_by_itself(original: World, tmp_path: Path) -
             copy.behave(arm=arm)
         copy.to_the_end()
         assert copy.phase() is Phase.FINISHED
-        lost = copy.state().supervision.last_lost
+        lost = copy.state().supervision.losses[-1]
         assert lost is not None and "copied from" in lost.reason and not lost.counts
         assert process is not None and process.alive()
     finally:

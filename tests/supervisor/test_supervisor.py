@@ -119,8 +119,8 @@ def test_a_run_paused_while_it_starts_does_not_count_as_dead(world: World) -> No
     world.plan("amn", behaviour=Behaviour(start_seconds=0.4))
     world.until(lambda: world.processes(world.folder()))
     world.want("pause")
-    world.until(lambda: world.state().supervision.last_lost)
-    lost = world.state().supervision.last_lost
+    world.until(lambda: bool(world.state().supervision.losses))
+    lost = world.state().supervision.losses[-1]
     assert world.phase() is Phase.PAUSED and lost and not lost.counts
     world.want("run")
     world.until(lambda: world.whole())
@@ -148,7 +148,7 @@ def test_cancel_waits_then_kills_everything_that_carries_the_mark(world: World) 
     world.until(lambda: world.phase() is Phase.CANCELLED)
     state = world.state().supervision
     assert state.stopped and sorted(state.stopped.killed) == pids
-    assert not world.processes(world.folder()) and state.last_lost is None
+    assert not world.processes(world.folder()) and not state.losses
 
 
 def test_force_does_not_wait(world: World) -> None:

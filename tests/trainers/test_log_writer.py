@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import Progress
+from lvmtui.formats.live import Activity, Progress
 from lvmtui.formats.paths import RunDir
 from trainers.log_writer import Journal
 
@@ -35,4 +35,32 @@ def test_the_longest_gap_is_of_late_and_not_of_the_first_step(tmp_path: Path, mo
     assert gap_after(0.3) == pytest.approx(20.0)
     assert gap_after(0.3) == pytest.approx(20.0)
     assert gap_after(0.3) == pytest.approx(0.3), "it is forgotten"
+    journal.close()
+
+
+def test_a_hang_is_no_pace_and_a_suspension_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trainer of one's own that hung and was suspended came back with a time left that nobody could explain."""
+    now = 0.0
+    monkeypatch.setattr("trainers.log_writer.time.monotonic", lambda: now)
+    journal = Journal(RunDir(tmp_path), 0.0)
+    journal.clock.enter("training")
+
+    def shown(seconds: float, steps: int, activity: Activity = "training") -> Progress:
+        nonlocal now
+        now += seconds
+        journal.steps += steps
+        journal.clock.enter(activity)
+        journal.progress(journal.steps, 0.0, None, None, 0.1, 1)
+        found = find_document(Progress, RunDir(tmp_path).progress)
+        assert found is not None
+        return found
+
+    shown(1.0, 1)
+    before = shown(1.0, 1)
+    assert (before.train_steps, before.train_seconds, before.longest_gap) == (2, 2.0, 1.0)
+    assert shown(300.0, 0, "suspended").longest_gap == 1.0, "it hung until it was suspended"
+    assert shown(100.0, 0, "suspended").active == 302.0, "that is no work"
+    after = shown(0.1, 0)
+    assert (after.train_steps, after.train_seconds) == (2, 2.0), "no step has come"
+    assert shown(1.0, 1).train_seconds == 303.0
     journal.close()

@@ -18,6 +18,7 @@ from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
+    IN_THE_PLAN,
     CheckpointSaved,
     Evaluated,
     Exit,
@@ -208,7 +209,12 @@ def test_a_loss_that_is_no_number_ends_the_run_as_diverged(planned: RunDir) -> N
     assert train_here(wild) is Exit.FAILED
     failed = events_of(wild)[-1]
     assert isinstance(failed, Failed) and failed.reason == "diverged" and 1 <= failed.step <= 10
-    assert str(failed.step) in failed.message
+    assert f"at step {failed.step}, with the seed and the learning rate (1e+38) {IN_THE_PLAN}" in failed.message
+    assert "a lower --rate" in failed.message
+    free = copy_of(planned, "free", recipe=read_spec(wild.spec).recipe, deterministic=False)
+    assert train_here(free) is Exit.FAILED
+    last = events_of(free)[-1]
+    assert isinstance(last, Failed) and IN_THE_PLAN not in last.message, "another try may take other steps"
 
 
 def test_a_full_disk_is_named_and_destroys_nothing(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:

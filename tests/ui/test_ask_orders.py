@@ -45,7 +45,7 @@ async def test_cancel_asks_first(root: Path, make_app: MakeApp) -> None:
         await pilot.press("x")
         await pilot.pause()
         words = shown(app)
-        assert "Cancel GRU 8k?" in words and "checkpoint of epoch" in words and "on this machine" in words
+        assert "Cancel GRU 8k?" in words and "checkpoint of step" in words and "on this machine" in words
         await pilot.press("enter")
         await pilot.pause()
         assert not isinstance(app.screen, AskDialog) and intent(app).want == "run"

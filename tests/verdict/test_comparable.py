@@ -126,7 +126,7 @@ def test_an_early_end_is_told_as_what_happened(tmp_path: Path) -> None:
     (chance,) = (c for c in checks_of(campaign, side(stopped), side(rising)) if c.name == "equal chance to learn")
     assert chance.passed
     assert chance.words == (
-        "both were given 24 updates; 8k ended early: best at epoch 0.574, its first evaluation, no better in "
+        "both were given 24 updates; 8k ended early: best at epoch 0.6, its first evaluation, no better in "
         f"{len(evaluations) - 1} evaluations"
     )
 

@@ -61,12 +61,11 @@ CHECKPOINT_WAIT = 60.0
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
-CURE = "fix the script, then retry it"
 PATTERN_CURE = (
-    "'lvmtui trainer test --pattern REGEX LOGFILE' shows what a pattern finds; fix the script, or start a new "
+    "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds; fix the script, or start a new "
     f"campaign: command and pattern are those {IN_THE_PLAN}"
 )
-"""What helps a trainer that told of nothing: the script is not copied, all else is as planned."""
+"""What helps where no line told of anything: the script is not copied, all else is as planned."""
 
 
 def train_with_program(folder: RunDir, orders: Orders, began: float) -> Exit:
@@ -337,7 +336,9 @@ class Program:
             how_many = f"{found:,} of {lines:,} lines" if found else "no line"
             read = f" ({how_many} understood)" if self.own.pattern else ""
             told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
-            return self._failed("setup", f"{told}; {PATTERN_CURE if self.own.pattern else CURE}")
+            log = Path(*self.folder.path.parts[-4:-1], f"{self.spec.model}_*", self.folder.log.name)
+            cure = PATTERN_CURE.format(log=log) if self.own.pattern else "fix the script, then retry it"
+            return self._failed("setup", f"{told}; {cure}")
         if fault:
             self.journal.say(f"not judged: {fault}")
         best, spec = self.said.best, self.spec
@@ -348,7 +349,7 @@ class Program:
                 step=self.said.step,
                 stopped_early=self.said.step < spec.total_steps,
                 best_step=best.step if best else self.said.step,
-                best_epoch=best.epoch if best else self.said.step / spec.steps_per_epoch,
+                best_epoch=best.epoch if best else spec.epoch_of(self.said.step),
                 best_cosine=cosine,
                 heldout=scores,
                 latency_p50_ms=0.0,

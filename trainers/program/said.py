@@ -35,6 +35,8 @@ class Said:
         self.rate = 0.0
         self.best: Evaluated | None = None
         self.evaluated_step = -1
+        self.began_again = False
+        """It told of an evaluation earlier than the newest one, and the log says so."""
         self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
         self.checkpoint: int | None = None
         """Step of the newest checkpoint that it told of in this attempt."""
@@ -50,9 +52,12 @@ class Said:
         """One line through the pipe: an event, or live digits."""
         event = decode_event(line)
         match event:
-            case Trained() | Evaluated():
+            case Trained():
                 self._advance(event.step)
                 self.log(event)
+            case Evaluated():
+                self._advance(event.step)
+                self.log(replace(event, epoch=self.spec.epoch_of(event.step)))
             case CheckpointSaved() if event.file:
                 self._advance(event.step)
                 self.can_checkpoint, self.checkpoint = True, event.step
@@ -82,8 +87,14 @@ class Said:
         self.rate = reading.rate or self.rate
         if reading.train_loss is not None or reading.train_cosine is not None:
             self.teller.step(step, reading.train_loss, reading.train_cosine, self.rate)
+        if reading.evaluated and step < self.evaluated_step and not self.began_again:
+            self.began_again = True
+            self.journal.say(
+                f"an evaluation of {spec.unit} {step} came after one of {spec.unit} {self.evaluated_step}: "
+                "if the count has begun again, its evaluations are left out until they are past that"
+            )
         if reading.evaluated and step > self.evaluated_step:
-            epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
+            epoch = reading.epoch if reading.epoch is not None else spec.epoch_of(step)
             self.teller.evaluated(step, epoch=epoch, loss=reading.loss, cosine=reading.cosine, rate=self.rate)
 
     def log(self, event: Told) -> None:
@@ -107,9 +118,8 @@ class Said:
         self.news = False
         if activity:
             self.journal.clock.enter(activity)
-        epoch = self.step / self.spec.steps_per_epoch
-        size = self.spec.recipe.batch_size if self.spec.own_trainer and self.spec.own_trainer.unit == "step" else 0
-        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, size)
+        epoch, batch_size = self.spec.epoch_of(self.step), 0  # its own choice
+        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, batch_size)
 
 
 def _number(value: object) -> float | None:

@@ -73,19 +73,13 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool 
     if not has_gains(runs):
         return fitting((OWN_COSINE, "validation cosine"), width)
     over = the_trivial_of(runs)
-    short = over.removeprefix("the ")
-    more = "which gains more"
-    forms = (
-        (f"gain over {over}, {more} from more data", f"gain over {short}, {more}", f"over {short}, {more}")
-        if outgained
-        else (
-            f"gain over {over}, own validation windows",
-            f"gain over {over}, own validation",
-            f"gain over {short}",
-            "gain",
+    short, more = over.removeprefix("the "), "which gains more"
+    if outgained:
+        return fitting(
+            (f"gain over {over}, {more} from more data", f"gain over {short}, {more}", f"over {short}, {more}"), width
         )
-    )
-    return fitting(forms, width)
+    own = f"gain over {over}, own validation"
+    return fitting((f"{own} windows", own, f"gain over {short}", "gain"), width)
 
 
 def figure(run: RunFacts) -> str:
@@ -99,9 +93,13 @@ def figure(run: RunFacts) -> str:
 
 
 def x_unit(runs: Sequence[RunFacts]) -> str:
-    """`step` if all runs have equally many steps, else `epoch`: then a step is not the same share of the training."""
-    steps = {run.state.spec.total_steps for run in runs if run.state}
-    return "step" if len(steps) == 1 and {run.state.spec.unit for run in runs if run.state} == {"step"} else "epoch"
+    """`step` if all runs have equally many steps, else `epoch`, as a step is not the same share of the training then;
+    also `step` where epochs are not known."""
+    specs = [run.state.spec for run in runs if run.state]
+    if not all(spec.counts_epochs for spec in specs):
+        return "step"
+    steps = {spec.total_steps for spec in specs}
+    return "step" if len(steps) == 1 and {spec.unit for spec in specs} == {"step"} else "epoch"
 
 
 def step_size(run: RunFacts, unit: str) -> float:
@@ -218,16 +216,10 @@ def mean_and_band(
 
 
 def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
-    unit = x_unit(runs)
-    series = [
-        Series(
-            smoothed([(p.step / step_size(run, unit), p.loss) for p in run.points if p.loss is not None]),
-            run.arm,
-            run.arm_label,
-        )
-        for run in reversed(runs)
-        if run.view.planned.seed == runs[0].view.planned.seed
-    ]
+    unit, series = x_unit(runs), []
+    for run in (run for run in reversed(runs) if run.view.planned.seed == runs[0].view.planned.seed):
+        points = [(p.step / step_size(run, unit), p.loss) for p in run.points if p.loss is not None]
+        series.append(Series(smoothed(points), run.arm, run.arm_label))
     return _drawn(series, runs, width, height)
 
 

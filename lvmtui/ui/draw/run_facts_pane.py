@@ -54,7 +54,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("folder", run.view.planned.folder),
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(trainer.first_started)),
-        ("work", known(words.duration(trainer.active))),
+        ("work", known(words.duration(run.worked))),
         (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]
     if started is not None and started.process.pid:
@@ -64,7 +64,7 @@ def _groups(run: RunFacts) -> list[Group]:
     times, kept, lost = trainer.interruptions, trainer.checkpoint, trainer.unknown + state.supervision.unknown
     life += [
         ("job", run.view.job.words if run.view.job else ""),
-        ("interrupted", f"{words.plural(times, 'time')}, each after a checkpoint" if times else ""),
+        ("interrupted", words.plural(times, "time") if times else ""),
         ("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}" if kept else ""),
         ("unreadable", words.plural(lost, "line") if lost else ""),
     ]
@@ -115,7 +115,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     assert finished is not None
     held, p50 = finished.heldout, finished.latency_p50_ms
     known: list[tuple[str, str]] = [
-        ("validation", f"{words.cosine(finished.best_cosine)} at epoch {finished.best_epoch:.1f}"),
+        ("validation", f"{words.cosine(finished.best_cosine)} at {finished.best_where}"),
         ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
     ]
     if not held.windows:  # an imported history: what its event says of them means nothing

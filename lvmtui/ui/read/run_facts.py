@@ -37,6 +37,8 @@ class RunFacts:
     trivial: BestTrivial | None
     """The best trivial baseline on its own validation windows; None: not known."""
     parameters: int | None
+    worked: float
+    """Seconds of work, over all attempts."""
 
     @cached_property
     def title(self) -> str:
@@ -70,13 +72,15 @@ class RunFacts:
 
     @cached_property
     def word(self) -> str:
-        """What it does: `finished`, `epoch 4/8`, `collapsed`."""
+        """What it does: `finished`, `epoch 4/8`, `paused 70 %`, `collapsed`."""
         if self.view.status.no_step is not None:
             return f"no step {words.short_duration(self.view.status.no_step)}"
         if self.phase is Phase.RUNNING:
-            return "held-out" if self.view.status.reason == "heldout" else f"epoch {self.epoch_words}"
+            if self.view.status.reason == "heldout":
+                return "held-out"
+            return f"epoch {self.epoch_words}" if self.epoch_words else f"step {self.state.step if self.state else 0:,}"
         if self.phase in (Phase.PAUSED, Phase.PAUSING) and self.share > 0:
-            return f"{self.phase.value} {self.epoch_words}"
+            return f"{self.phase.value} {math.floor(100 * self.share)} %"
         return self.alarms[0].label if self.alarms and self.phase is Phase.FINISHED else self.phase.value
 
     @property
@@ -160,11 +164,10 @@ class RunFacts:
 
     @property
     def epochs(self) -> tuple[float, float] | None:
-        """Epochs done and planned."""
-        if self.state is None:
+        """Epochs done and planned; None: not known."""
+        if self.state is None or not self.state.spec.counts_epochs:
             return None
-        per_epoch = self.state.spec.steps_per_epoch or 1.0
-        return self.state.step / per_epoch, self.state.spec.total_steps / per_epoch
+        return self.state.spec.epoch_of(self.state.step), self.state.spec.epoch_of(self.state.spec.total_steps)
 
     @property
     def imported(self) -> bool:
@@ -203,7 +206,7 @@ class RunFacts:
             return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
         if self.state is None or self.imported or not self.state.trainer.attempts:
             return ""
-        return words.short_duration(self.state.trainer.active)
+        return words.short_duration(self.worked)
 
     def when(self, *, wide: bool) -> str:
         """What the column for time shows: when a run starts that waits, else the time left or taken; nothing beside how
@@ -235,7 +238,7 @@ def why_it_stands(facts: RunFacts) -> str:
         said = ending.message if isinstance(ending, Failed) else ""
         reason = facts.view.status.reason
         return sanitise(reason if said in reason else f"{reason}; {said}", 600)
-    if facts.phase is Phase.RUNNING:
+    if facts.view.status.no_step is not None:
         return facts.view.status.no_step_words
     if facts.phase in (Phase.QUEUED, Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
         return sanitise(facts.view.status.reason, 600)

@@ -205,11 +205,12 @@ class Builder:
         name = view.planned.run
         expected = eta.runs.get(name)
         before = self._facts.get(name)
-        if before is not None and before[0] is view and before[1] == (expected, parameters):
+        known = (expected, parameters, view.worked(eta.now))
+        if before is not None and before[0] is view and before[1] == known:
             return before[2]
         trivial = best_trivial(view.state, self._trivial.get(name)) if view.state else None
-        facts = RunFacts(view, state.campaign, expected, self._health_of(view), trivial, parameters)
-        self._facts[name] = (view, (expected, parameters), facts)
+        facts = RunFacts(view, state.campaign, expected, self._health_of(view), trivial, parameters, known[2])
+        self._facts[name] = (view, known, facts)
         return facts
 
     def _health_of(self, view: RunView) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.cli.status import rows_of
 from lvmtui.formats.campaign import write_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec, write_spec
@@ -16,6 +17,7 @@ from lvmtui.ui.draw.curves import x_unit
 from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
+from lvmtui.verdict.ranking import Judgement
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, every_state
 
@@ -55,7 +57,7 @@ def test_a_state_is_told_by_word_and_glyph(snapshot: Snapshot, state: str) -> No
     glyph, word = WORDS[state]
     assert (run.glyph, run.word.split(" ")[0] if state in ("running", "evaluating") else run.word) == (
         glyph,
-        word if state not in ("paused", "pausing") else f"{word} {run.epoch_words}",
+        word if state not in ("paused", "pausing") else f"{word} {100 * run.share:.0f} %",
     )
 
 
@@ -123,6 +125,28 @@ def test_a_run_of_ones_own_model_is_called_by_title_and_context(tmp_path: Path) 
     found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert found is not None
     assert [run.title for run in found.runs] == ["Mixer@5", "Mixer@5", "Mixer@10", "Mixer@10"]
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "word"),
+    [
+        (OwnTrainer("kit", "true", "/"), False, "step 600"),
+        (OwnTrainer("lines", "true", "/", (r"step (?P<step>\d+)",)), False, "step 600"),
+        (OwnTrainer("lines", "true", "/", (r"epoch (?P<epoch>\d+)",)), True, "epoch 13/24"),
+    ],
+)
+def test_epochs_are_shown_only_where_they_are_known(tmp_path: Path, own: OwnTrainer, known: bool, word: str) -> None:
+    """A script chooses its own batch size, so steps over that of the recipe are no epochs."""
+    campaign = make_campaign(tmp_path, models=("mine",))
+    run = bring_to(tmp_path, campaign, "mine", "baseline", state="running", fraction=0.5)
+    spec = replace(run.spec, own_trainer=own)
+    run.folder.spec.unlink()
+    write_spec(run.folder.spec, spec)
+    found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
+    assert found is not None and found.runs[0].word == word and (found.runs[0].epochs is not None) is known
+    row = rows_of(found.state, found.eta, Judgement(found.state))[0]
+    assert row.epoch.startswith("step 600/1200") is not known
+    assert (spec.epoch_of(600) > 0) is known
 
 
 def test_a_trainer_that_tells_epochs_is_drawn_over_epochs(tmp_path: Path) -> None:
