@@ -221,7 +221,7 @@ def _add_campaign_options(parser: Parser) -> None:
     running.add_argument("--engine", metavar="|".join(names()), help=OPTIONS["engine"].help)
     running.add_argument("--plan", action="store_true", help="show the plan and stop")
     running.add_argument("--json", action="store_true", help="with --plan: as JSON")
-    running.add_argument("--yes", action="store_true", help="train even if the verdict can tell nothing; do not ask")
+    running.add_argument("--yes", action="store_true", help="start whatever there is to doubt; do not ask")
     _add_following(running)
     _add_engine_options(parser)
 

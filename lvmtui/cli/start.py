@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvmtui.cli.parser import ENGINE_OPTION
 from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, workspace_of
+from lvmtui.formats.json_codec import decode, dump_line, encode
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.spec import RunSpec
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file
 from lvmtui.system.errors import UserError
 
 if TYPE_CHECKING:
+    from lvmtui.formats.campaign import Campaign
     from lvmtui.planning.extend import Extension
+    from lvmtui.planning.plan import Plan
 
 
 def demo(given: argparse.Namespace) -> int:
@@ -82,18 +88,40 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
         return ExitCode.OK
-    if (doubt := doubt_of(plan)) and not given.yes:
+    if (doubts := [words for words in (doubt_of(plan), _twin_of(plan, workspace)) if words]) and not given.yes:
         say("")
-        _ask_whether_to_train(doubt)
+        _ask_whether_to_train(doubts)
     campaign = write_plan(plan, workspace, say)
     say("")
     print(plan_as_text(plan, line_width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
 
 
-def _ask_whether_to_train(doubt: str) -> None:
+def _twin_of(plan: Plan, workspace: Workspace) -> str:
+    """A campaign here that trains the same runs and is not over, in words; empty where there is none."""
+    from lvmtui.cli.campaigns import progress_words
+    from lvmtui.state.campaign_reader import CampaignReader
+
+    def asked(specs: Iterable[RunSpec], campaign: Campaign) -> list[RunSpec]:
+        """The runs without their names, which have the stamp, and their threads, which go by what the machine does."""
+        nameless = (dump_line(encode(replace(spec, threads=1))).decode().replace(campaign.stamp, "") for spec in specs)
+        return [decode(RunSpec, json.loads(line)) for line in nameless]
+
+    for folder in reversed(workspace.campaign_dirs()):
+        state = CampaignReader(workspace, folder).refresh()
+        there = [view.state.spec for view in state.runs if view.state and view.planned.trained_here]
+        if not state.settled and asked(there, state.campaign) == asked(plan.specs, plan.campaign):
+            return (
+                f"campaign {folder.id} has the same runs and is not over ({progress_words(state)}); "
+                f"'lvmtui cancel all --campaign {folder.id}' ends it"
+            )
+    return ""
+
+
+def _ask_whether_to_train(doubts: Sequence[str]) -> None:
     """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
-    print(f"lvmtui: {doubt}", file=sys.stderr, flush=True)
+    for doubt in doubts:
+        print(f"lvmtui: {doubt}", file=sys.stderr, flush=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.cli.start import _twin_of
 from lvmtui.formats.paths import Workspace
-from tests.trainers.tiny import write_walk
+from lvmtui.planning.plan import make_plan, write_plan
+from tests.trainers.tiny import tiny_options, write_walk
 from tests.ui.terminal import Terminal
 
 
@@ -43,8 +45,19 @@ def test_a_fault_takes_the_place_of_the_progress_line(tmp_path: Path, command: l
 
 
 def test_where_nobody_can_answer_it_is_said_and_training_goes_on() -> None:
-    ask = "from lvmtui.cli.start import _ask_whether_to_train as ask; ask('it can tell nothing'); print('goes on')"
+    ask = "from lvmtui.cli.start import _ask_whether_to_train as ask; ask(['it can tell nothing']); print('goes on')"
     done = subprocess.run(
         [sys.executable, "-P", "-c", ask], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("goes on\n", "lvmtui: it can tell nothing\n")
+
+
+def test_a_campaign_that_has_the_same_runs_and_is_not_over_is_named(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    before = write_plan(make_plan(tiny_options(tmp_path), workspace), workspace)
+    later = make_plan(tiny_options(tmp_path, jobs=1, threads=2), workspace)
+    said = (
+        f"campaign {before.id} has the same runs and is not over (0 of 2 runs finished, 2 queued); 'lvmtui cancel all"
+    )
+    assert _twin_of(later, workspace).startswith(said)
+    assert _twin_of(make_plan(tiny_options(tmp_path, epochs=3.0), workspace), workspace) == ""

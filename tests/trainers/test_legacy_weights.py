@@ -195,7 +195,7 @@ def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: 
     workspace = Workspace(tmp_path)
     folders = [original / "amn_20251016_133427", bare]
     lines = import_folders(workspace, folders, arm="0k", trained_on=original / "small.npz")
-    runs = tuple(line.removeprefix("run ") for line in lines[:-1])
+    runs = tuple(line.removeprefix("run ") for line in lines if line.startswith("run "))
     options = replace(options_of(Path(runs[0]), original), models=("amn", "lstm"), baseline_runs=runs)
     campaign = write_plan(make_plan(options, workspace), workspace)
     assert "no weights beside the history of LSTM" in " ".join(campaign.notes)
