@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, workspace_of
 from lvmtui.formats.json_codec import encode
-from lvmtui.formats.spec import USUAL_CONTEXT, Reading
-from lvmtui.planning.options import OPTIONS
+from lvmtui.formats.spec import USUAL_CONTEXT
+from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import read_value
 from lvmtui.system.errors import UserError
 from lvmtui.system.hardware import load_numpy
@@ -33,6 +33,8 @@ def check(given: argparse.Namespace) -> int:
         words, holds = prove_campaign(folder)
         print(words)
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED
+    names = {name: value for name in ("vectors", "article", "order") if (value := getattr(given, name)) is not None}
+    asked = Options(**{name: read_value(OPTIONS[name], value, f"--{name}") for name, value in names.items()})
     if not given.files:
         raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
     if model := next((f for f in given.files if f.partition(":")[0].endswith(".py")), None):
@@ -45,7 +47,7 @@ def check(given: argparse.Namespace) -> int:
         workspace.root,
         normalise=given.normalise,
         cross_articles=given.cross_articles,
-        reading=Reading(given.vectors or "", given.article or "", given.order or ""),
+        readings=asked.readings(len(given.files)),
         same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
         context=_one_context(given.context),
         cache=workspace.cache,

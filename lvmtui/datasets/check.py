@@ -36,7 +36,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     files: Sequence[Path],
     workspace: Path,
     *,
-    reading: Reading | None = None,
+    readings: Sequence[Reading] = (Reading(), Reading()),
     normalise: bool = False,
     cross_articles: bool = False,
     same: float | None = None,
@@ -56,7 +56,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     if len(files) > 2:
         raise UserError(f"{len(files)} files given; one, or a baseline and an expanded one, can be checked")
     arms, faults = [], []
-    for name, file in zip(ARMS, files, strict=False):
+    for name, file, reading in zip(ARMS, files, readings, strict=False):
         try:
             arms.append(
                 file_arm(name, file, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)

@@ -70,7 +70,8 @@ class Earlier:
         if data.file == BUNDLED:
             arm = replace(bundled_arms(workspace.root)[1], name="baseline", rows=data.rows)
         else:
-            arm = replace(file_arm("baseline", Path(data.file), workspace.root), rows=data.rows)
+            arm = file_arm("baseline", Path(data.file), workspace.root, reading=data.reading)
+            arm = replace(arm, rows=data.rows)
         if arm.fingerprint != data.fingerprint:
             raise UserError(f"{data.file}: has changed since {self.spec.run} was trained on it; restore it")
         return arm

@@ -66,14 +66,14 @@ def import_folders(
         models = " ".join(_models(histories))
         lacking = [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
         return (
+            *(f"run {run}" for run in runs),
             *again,
             *lacking,
-            *(f"run {run}" for run in runs),
             "train the other arm: lvmtui run --arms expanded "
             f"--models {models} --baseline-runs {named} --expanded FILE",
         )
     campaign = _take_in_campaign(workspace, with_arms(histories, arm), trained_on)
-    return (*again, *campaign.notes, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
+    return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 
 
 def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory]) -> list[str]:

@@ -23,7 +23,7 @@ from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, ArmName, arm_names
+from lvmtui.formats.spec import ARMS, BUNDLED, USUAL_CONTEXT, ArmName, Reading, arm_names
 from lvmtui.legacy.earlier_runs import Earlier
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import folds_by_default
@@ -161,7 +161,7 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
     def shown(name: str) -> Callable[[int, int], None]:
         return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")
 
-    def opened(name: ArmName, file: str) -> Arm:
+    def opened(name: ArmName, file: str, reading: Reading) -> Arm:
         if file == BUNDLED:
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         path = Path(file).expanduser()
@@ -169,18 +169,16 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
             name,
             path,
             workspace.root,
-            reading=options.reading,
+            reading=reading,
             normalise=options.normalise,
             progress=shown(file),
             cache=workspace.cache,
         )
 
-    if earlier:
-        return earlier.arm(workspace, options.normalise), opened("expanded", options.expanded)
-    if options.sizes:
-        return (opened("expanded", options.data[0] if options.data else options.expanded),)
-    files = options.data or (options.baseline, options.expanded)
-    return tuple(opened(name, file) for name, file in zip(arm_names(len(files)), files, strict=True))
+    files = options.data or (options.baseline, options.expanded)[bool(earlier or options.sizes) :]
+    names = arm_names(len(files))[-len(files) :]  # a file alone is the expanded arm
+    arms = tuple(map(opened, names, files, options.readings(len(files))))
+    return (earlier.arm(workspace, options.normalise), *arms) if earlier else arms
 
 
 def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:
@@ -222,10 +220,10 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
 
 
 def label_of(vectors: int) -> str:
-    """`800`, `2.5k`, `18k`."""
+    """`800`, `2.5k`, `18k`; rounded down, as the label of a file is."""
     if vectors < 1000:
         return str(vectors)
-    return f"{vectors / 1000:.0f}k" if vectors >= 10_000 else f"{vectors / 1000:.1f}k".replace(".0k", "k")
+    return f"{vectors // 1000}k" if vectors >= 10_000 else f"{vectors // 100 / 10:g}k"
 
 
 def fingerprint_of(splits: Sequence[str]) -> str:

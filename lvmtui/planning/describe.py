@@ -20,6 +20,8 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import centre_words, grouped, population_words
 
+BUSY = 0.5
+"""Cores that other programs keep busy, from which on the plan says so."""
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
 
@@ -58,6 +60,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
+        + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))

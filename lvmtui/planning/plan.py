@@ -128,6 +128,8 @@ def make_plan(
     own = _own_code(options, layout.specs(options, OwnCode()), campaign_id, say)
     specs = layout.specs(options, own)
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
+    if shown.shown or tests:  # speeds that were measured beside other programs have them in; a GPU does not share cores
+        there = replace(there, busy=0.0)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             raise UserError(

@@ -138,18 +138,18 @@ def read_value(declared: Option, value: Any, where: str) -> Any:
     if not declared.several:
         return _checked(declared, _one(declared, value, where), where)
     items = list(value) if isinstance(value, (list, tuple)) else [value]
-    if swallowed := next((item for item in items if isinstance(item, str) and item.endswith(".toml")), None):
-        raise UserError(
-            f"{where}: {sanitise(swallowed, 60)} is taken for one of its values; name a campaign file first"
-        )
-    if not (declared.is_path or declared.commas):  # a path may contain a comma
+    others = (".toml", *VECTOR_FILES) if declared.of_files else ".toml"
+    if swallowed := next((item for item in items if isinstance(item, str) and item.endswith(others)), None):
+        what = "a campaign file" if swallowed.endswith(".toml") else "the files"
+        raise UserError(f"{where}: {sanitise(swallowed, 60)} is taken for one of its values; name {what} first")
+    if not (declared.is_path or declared.commas or declared.of_files):  # a path may contain a comma
         items = [part for item in items for part in _split(item)]
     values = tuple(_one(declared, item, where) for item in items)
     if not values and declared.default:
         raise UserError(f"{where}: the list is empty; name at least one")
     if values and declared.count not in (None, len(values)):
         raise UserError(f"{where}: takes {declared.count} values, not {len(values)}")
-    if len(set(values)) < len(values):
+    if len(set(values)) < len(values) and not declared.of_files:
         raise UserError(f"{where}: {sanitise(', '.join(map(str, values)), 60)} contains one twice; name each once")
     return _checked(declared, values, where)
 

@@ -33,11 +33,18 @@ class Hardware:
     """Free memory in bytes."""
     side_by_side: float = 1.0
     """How many times as many steps per second two processes on one GPU make as one does; measured by the self-test."""
+    busy: float = 0.0
+    """How many of the cores other programs keep busy, as far as nothing that was measured here shows it."""
 
 
 def hardware() -> Hardware:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory())
+    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory(), busy=busy_cores())
+
+
+def busy_cores() -> float:
+    """How many of the cores that this process may use were busy in the last minute; the others are taken first."""
+    return max(0.0, os.getloadavg()[0] - max(0, (os.cpu_count() or 1) - cores()))
 
 
 def refuse_missing(device: str, there: Hardware) -> None:
@@ -72,7 +79,7 @@ def load_numpy() -> None:
     """
     if "numpy" in sys.modules or os.environ.keys() & {OPENBLAS_THREADS, "OMP_NUM_THREADS"}:
         return
-    os.environ[OPENBLAS_THREADS] = str(max(1, cores() - round(os.getloadavg()[0])))
+    os.environ[OPENBLAS_THREADS] = str(max(1, cores() - round(busy_cores())))
     import numpy  # noqa: F401  (it reads the variable now)
 
     del os.environ[OPENBLAS_THREADS]  # not for the processes that this one starts

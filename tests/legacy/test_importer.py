@@ -297,8 +297,8 @@ def test_trained_on_is_remembered_and_must_be_there(tmp_path: Path) -> None:
         import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
     vectors.write_bytes(b"")
     state = imported(tmp_path, folders, trained_on=vectors)
-    (said, *_) = import_folders(Workspace(tmp_path / "ws"), folders)
-    assert said == f"taken in before as campaign {state.campaign.id}; this is a second copy"
+    lines = import_folders(Workspace(tmp_path / "ws"), folders)
+    assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
     assert read_spec(state.runs[0].folder.spec).data.file == str(vectors)
 
 
@@ -327,8 +327,11 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             (20, 64, 0.0005),
         ]
         assert str(runs[0]) in lines[-1] and "--arms expanded --models amn gru --baseline-runs" in lines[-1]
-        assert (f"taken in before as run {first}, run gru_80k" in lines[0]) is again
-        assert f"{folders[0]}: no weights beside its history; it gets only a point estimate, no verdict" in lines[again]
+        assert (f"taken in before as run {first}, run gru_80k" in lines[2]) is again
+        told = lines[2 + again]
+        assert told.startswith(
+            f"{folders[0]}: no weights beside its history; it gets only a point estimate, no verdict"
+        )
     assert len(list(workspace.models.iterdir())) == 4 and not list(workspace.campaign_dirs())
 
 

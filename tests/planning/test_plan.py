@@ -177,6 +177,22 @@ def test_what_an_earlier_campaign_has_shown_narrows_the_estimate(tmp_path: Path,
     assert again == known and known.high < 4 * known.low, "one that has shown nothing is passed over"
 
 
+def test_what_other_programs_take_is_counted_until_runs_have_shown_their_speed(
+    tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def planned(busy: float) -> planning.Plan:
+        monkeypatch.setattr(planning, "hardware", lambda: Hardware(2, 0, 16e9, busy=busy))
+        return make_plan(replace(options, epochs=1), workspace)
+
+    workspace = Workspace(tmp_path)
+    alone, beside = planned(0.0), planned(2.0)
+    assert beside.expected.seconds == pytest.approx(2 * alone.expected.seconds)
+    assert "), beside programs that keep 2.0 cores busy\n" in plan_as_text(beside) + "\n"
+    campaign = write_plan(alone, workspace)
+    train_here(workspace.run(campaign.runs[0]))
+    assert planned(2.0).expected == planned(0.0).expected and "beside programs" not in plan_as_text(planned(2.0))
+
+
 def test_the_longest_run_does_not_wait_for_its_turn(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
