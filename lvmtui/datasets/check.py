@@ -134,7 +134,12 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
         if not (few := int((lengths <= longest).sum())):
             continue
         what = "articles" if store.facts.kind == "articles" else "pieces"
-        words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"
+        words = (
+            f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}: "
+            f"{len(lengths) - few:,} are left to train on and to hold out"
+        )
+        if longest > USUAL_CONTEXT:
+            words += f", of {(lengths > USUAL_CONTEXT).sum():,} with a context of {USUAL_CONTEXT}"
         if longest > shortest:
             targets = [len(store.window_starts(context, arm.rows)) for context in (longest, shortest)]
             words += (

@@ -32,7 +32,7 @@ from lvmtui.verdict.comparable import (
     contention_notes,
     for_seed,
     merged,
-    version_notes,
+    version_doubts,
 )
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
@@ -89,7 +89,8 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         split_fingerprint=campaign.split_fingerprint,
         pairs=tuple(pairs),
         checks=(*merged(tuple(checks)), check_code(all_sides)),
-        notes=(*_said_once([notes for notes in shared if notes]), *version_notes(all_sides)),
+        notes=_said_once([notes for notes in shared if notes]),
+        doubts=version_doubts(all_sides),
         baseline=figures.arm("baseline") if figures else None,
         expanded=figures.arm("expanded") if figures else None,
         change=figures.change() if figures else None,
