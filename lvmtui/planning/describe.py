@@ -18,8 +18,11 @@ from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.power import Prior
 from lvmtui.verdict.words import centre_words, grouped, population_words
 
+COHERENCE, UNLIKE = 0.42, 0.2
+"""Mean cosine of neighbours in the bundled vectors, and a difference from it that is large."""
 BUSY = 0.5
 """Cores that other programs keep busy, from which on the plan says so."""
 NAMED = 3
@@ -48,7 +51,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
-        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {plan.power.words}",
+        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {plan.power.words}{_prior_words(plan)}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
         f"machine    {_where(campaign)}{_device(plan)}, {beside} side by side, "
@@ -95,6 +98,14 @@ def _judged_by(plan: Plan) -> str:
     several = campaign.judge_on == Campaign.judge_on and not campaign.subsets
     default = " (--judge-on own or new: one source alone)" if several else ""
     return f"{unless}the change of the mean held-out cosine{average}, on {on}{default}"
+
+
+def _prior_words(plan: Plan) -> str:
+    """How far the data is from the bundled vectors, where changes are expected to vary as with those."""
+    here = plan.check.files[-1].coherence
+    if plan.power.source != Prior().source or here is None or abs(here - COHERENCE) <= UNLIKE:
+        return ""
+    return f"; neighbours there have a mean cosine of {COHERENCE}, here of {here:.2f}, so this may be far off"
 
 
 def _by_trainers(plan: Plan) -> int:
