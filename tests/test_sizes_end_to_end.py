@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy as np
 import pytest
 
 from lvmtui.formats.campaign import read_campaign

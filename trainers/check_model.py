@@ -167,7 +167,7 @@ def _check_alone(source: str, model: nn.Module, context: Tensor) -> None:
 
 @torch.no_grad()
 def _is_constant(model: nn.Module, context: Tensor) -> bool:
-    """True if a trained model has one output for all contexts. Before the first steps a last layer of zeros has, too."""
+    """True if a trained model has one output for all contexts. At the start a last layer of zeros has, too."""
     output = model.eval()(context)
     return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
 

@@ -87,14 +87,14 @@ def file_arm(
     path: Path,
     workspace: Path,
     *,
-    reading: Reading | None = None,
+    reading: Reading = Reading(),
     normalise: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Arm:
     """The arm of a person's file; its store is made if it is not there yet. Raises UserError."""
     store = convert(path, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
-    return replace(arm_of(name, str(path.resolve()), store), reading=reading or Reading())
+    return replace(arm_of(name, str(path.resolve()), store), reading=reading)
 
 
 def bundled_arms(workspace: Path, progress: Progress | None = None, cache: Path | None = None) -> tuple[Arm, Arm]:

@@ -160,6 +160,9 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
     runs = arm.vectors - context
     chance, spread = chance_of(store.vectors, arm.rows)
+    shuffled = np.random.default_rng(0).permutation(starts)  # the split we warn of: windows at random
+    held_out, train = np.split(shuffled, [round(RANDOM_SHARE * len(starts))])
+    leaks = touches(covered(train, arm.vectors, context), context)[held_out]
     return CheckedFile(
         file=arm.title,
         label=arm.label,
@@ -174,7 +177,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         coherence=coherence,
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
-        random_leak=_random_leak(starts, arm.vectors, context),
+        random_leak=float(leaks.mean()) if len(leaks) else 0.0,
         fingerprint=arm.fingerprint,
         reading=() if arm.file == BUNDLED else store.facts.notes,
         chance=chance,
@@ -190,10 +193,6 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         return CheckedPair(ratio=ratio, shared=0.0, baseline_is_part=False, same_space="no")
     base, full = groups.of
     starts = large.window_starts(context, expanded.rows) - expanded.rows[0]
-    train, _ = _random_split(starts)
-    trained = full[covered(train, expanded.vectors, context)]
-    _, held_out = _random_split(small.window_starts(context, baseline.rows) - baseline.rows[0])
-    leaks = touches(np.isin(base, trained), context)[held_out]
     shared = float(np.isin(base, full).mean())
     new = ~np.isin(full, base)
     space = compare_spaces(baseline, expanded, new)
@@ -206,7 +205,6 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         shared=shared,
         baseline_is_part=shared >= PART,
         same_space="no" if space.elsewhere else "yes" if shared > 0 else "unknown",
-        random_leak_across=float(leaks.mean()) if len(leaks) else 0.0,
         space=space,
         new_vectors=int(new.sum()),
         new_windows=len(new_starts),
@@ -253,15 +251,3 @@ def _order(
         float(next_[together].mean()) if together.any() else None,
         float((next_[starts + context - 1] - after_next[starts + context - 2]).mean()) if len(starts) else None,
     )
-
-
-def _random_split(starts: Integers) -> tuple[Integers, Integers]:
-    """The split we warn of: windows at random, whatever they share."""
-    shuffled = np.random.default_rng(0).permutation(starts)
-    held_out = round(RANDOM_SHARE * len(starts))
-    return shuffled[held_out:], shuffled[:held_out]
-
-
-def _random_leak(starts: Integers, rows: int, context: int) -> float:
-    train, held_out = _random_split(starts)
-    return float(touches(covered(train, rows, context), context)[held_out].mean()) if len(held_out) else 0.0

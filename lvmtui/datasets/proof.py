@@ -90,8 +90,8 @@ class Proof:
         warnings = ""
         if nearest.nearest >= NATURAL:
             warnings += (
-                f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}; look at row "
-                f"{nearest.nearest_row:,} of {name} and {self.beside}, and if they are copies, start again with --same {NATURAL:.2f}"
+                f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}; look at row {nearest.nearest_row:,} "
+                f"of {name} and {self.beside}, and if they are copies, start again with --same {NATURAL:.2f}"
             )
         if negated := sum(arm.negated for arm in self.arms.values()):
             warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"

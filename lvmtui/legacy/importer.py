@@ -47,11 +47,8 @@ def import_folders(
 ) -> tuple[str, ...]:
     """`lvmtui import`: take in the folders, and return lines that say what they became. Raises UserError.
 
-    `arm`: label for folders that do not name a size. `trained_on`: the vectors the runs were trained on. They are
-    remembered, so that the runs can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
-
-    Folders of one size, given the vectors they were trained on, become runs that can serve as a baseline. Folders of
-    two sizes become a campaign of their own, whose report is written.
+    `arm`: label for folders that do not name a size. Folders of one size, with the vectors they were trained on, become
+    runs that can serve as a baseline (`earlier_runs.py`). Those of two become a campaign, whose report is written.
     """
     if not folders:
         raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")

@@ -164,16 +164,10 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
     def opened(name: ArmName, file: str, reading: Reading) -> Arm:
         if file == BUNDLED:
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
-        path = Path(file).expanduser()
         return file_arm(
-            name,
-            path,
-            workspace.root,
-            reading=reading,
-            normalise=options.normalise,
-            progress=shown(file),
-            cache=workspace.cache,
-        )
+            name, Path(file).expanduser(), workspace.root, reading=reading, normalise=options.normalise,
+            progress=shown(file), cache=workspace.cache,
+        )  # fmt: skip
 
     files = options.data or (options.baseline, options.expanded)[bool(earlier or options.sizes) :]
     names = arm_names(len(files))[-len(files) :]  # a file alone is the expanded arm

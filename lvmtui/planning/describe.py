@@ -35,7 +35,9 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     size = size_of(campaign.size, campaign.models)
-    beside = words.plural(min(campaign.jobs, len(trained)), "run")
+    beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
+    if device == "auto" and campaign.engine == Campaign.engine:
+        device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
@@ -51,10 +53,10 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
-        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {plan.power.words}{_prior_words(plan)}",
+        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {_power(plan)}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
-        f"machine    {_where(campaign)}{_device(plan)}, {beside} side by side, "
+        f"machine    {_where(campaign)}{device}, {beside} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     lines.append(f"started    with {plan.started_with.words}")
@@ -100,12 +102,12 @@ def _judged_by(plan: Plan) -> str:
     return f"{unless}the change of the mean held-out cosine{average}, on {on}{default}"
 
 
-def _prior_words(plan: Plan) -> str:
-    """How far the data is from the bundled vectors, where changes are expected to vary as with those."""
-    here = plan.check.files[-1].coherence
+def _power(plan: Plan) -> str:
+    """What can be detected, and how far the data is from the bundled vectors where these stand for it."""
+    here, said = plan.check.files[-1].coherence, plan.power.words
     if plan.power.source != Prior().source or here is None or abs(here - COHERENCE) <= UNLIKE:
-        return ""
-    return f"; neighbours there have a mean cosine of {COHERENCE}, here of {here:.2f}, so this may be far off"
+        return said
+    return f"{said}; neighbours there have a mean cosine of {COHERENCE}, here of {here:.2f}, so this may be far off"
 
 
 def _by_trainers(plan: Plan) -> int:
@@ -180,13 +182,6 @@ def _updates(trained: Sequence[RunSpec]) -> str:
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
     return f"updates of {trained[0].recipe.batch_size} windows, {updates}"
-
-
-def _device(plan: Plan) -> str:
-    """`auto` means what is found."""
-    if plan.campaign.device != "auto" or plan.campaign.engine != Campaign.engine:
-        return plan.campaign.device
-    return "CPU (no GPU found)" if not plan.hardware.gpus else words.plural(plan.hardware.gpus, "GPU")
 
 
 def _first(plan: Plan) -> str:

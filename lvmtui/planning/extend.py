@@ -98,15 +98,9 @@ class Extension:
                 told = {f"{theirs.unit}s": spec.total_steps}
                 folder, command = Path(theirs.folder), theirs.command
                 trainers[name] = TrainerTable(
-                    name,
-                    command,
-                    folder,
-                    theirs.pattern,
-                    theirs.title,
-                    **told,
-                    checkpoints=theirs.checkpoints,
-                    where=ADDED,
-                )
+                    name, command, folder, theirs.pattern, theirs.title, **told,
+                    checkpoints=theirs.checkpoints, where=ADDED,
+                )  # fmt: skip
         return Own(models, recipes, trainers)
 
     def _kept(self, code: UserCode) -> tuple[str, Path]:

@@ -1,12 +1,7 @@
 """The options of a campaign. Each is declared once, as a field of `Options`.
 
-The command line (`lvmtui/cli/parser.py`), campaign files (TOML) and the form on the screen
-(`lvmtui/ui/draw/new_form.py`) are all made from these declarations. A new option is one field here:
-
-    folds: bool = option(JUDGING, False, "hold out other articles for each seed")
-
-It is then `--folds` on the command line and `folds = true` in a campaign file. With a `hint` it also has a line of its
-own in the form. `read_options.py` reads and checks the values people give.
+The command line (`lvmtui/cli/parser.py`), campaign files (TOML) and the form on the screen (those with a `hint`;
+`lvmtui/ui/draw/new_form.py`) are all made from these declarations. `read_options.py` reads and checks the values.
 """
 
 from __future__ import annotations

@@ -175,13 +175,10 @@ def _one(declared: Option, value: Any, where: str) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         large_enough = value > declared.above if declared.above is not None else value >= declared.least
         if not (large_enough and value <= declared.most):  # also true of a NaN
-            raise UserError(f"{where}: {value:g} is out of range; give {TYPE_NAMES[declared.type]} {_bounds(declared)}")
+            least = f"from {declared.least:,.15g}" if declared.above is None else f"above {declared.above:,.15g}"
+            bounds = f"{TYPE_NAMES[declared.type]} {least} to {declared.most:,.15g}"
+            raise UserError(f"{where}: {value:g} is out of range; give {bounds}")
     return value
-
-
-def _bounds(declared: Option) -> str:
-    start = f"from {declared.least:,.15g}" if declared.above is None else f"above {declared.above:,.15g}"
-    return f"{start} to {declared.most:,.15g}"
 
 
 def _checked(declared: Option, value: Any, where: str) -> Any:

@@ -93,15 +93,11 @@ def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
     for group in control_groups("memory", cgroups, own):
         words = _words(group / "memory.max") or _words(group / "memory.limit_in_bytes")
         if words and (most := _number(words[0])) is not None:
-            free = min(free, max(0.0, most - _in_use(group)))
+            stat = _words(group / "memory.stat")
+            facts = dict(zip(stat[::2], stat[1::2], strict=False))
+            used = _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0  # not the cache, which is freed
+            free = min(free, max(0.0, most - used))
     return free
-
-
-def _in_use(group: Path) -> float:
-    """Bytes of a control group in use, without the file cache, which the kernel can free."""
-    words = _words(group / "memory.stat")
-    facts = dict(zip(words[::2], words[1::2], strict=False))
-    return _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0
 
 
 def control_groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> Iterator[Path]:
