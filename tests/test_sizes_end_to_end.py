@@ -39,7 +39,9 @@ def curve_of(workspace: Workspace) -> LearningCurve:
 
 def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspace) -> None:
     file = str(workspace.root / "large.npz")
-    centred = ("--centre", "mean")
+    with np.load(file) as whole:
+        np.savez(file, one=whole["vectors"], two=-whole["vectors"], article_id=whole["article_id"])
+    centred = ("--centre", "mean", "--vectors", "one")
     done = lvmtui(workspace, "run", "--data", file, "--sizes", "250", "500", "all", *centred, *SMALL, *QUICK)
     assert done.returncode == 0, done.stderr
     assert "size 1     250:" in done.stdout and "a run" in done.stdout and "the same for all sizes" in done.stdout

@@ -160,6 +160,10 @@ def best_model(
     spec: RunSpec, place: TrainingPlace, weights: Mapping[str, Tensor], workspace: Path, centre: Centre | None = None
 ) -> dict[str, Any]:
     """The content of `best_model.pt`: the best weights so far, with all that is needed to use them."""
+    own: dict[str, Any] = {}
+    if mine := spec.own_model:
+        code = {key: getattr(mine.code, key) for key in ("module", "name", "digest")}
+        own = {"own": {**code, "options": dict(mine.options), "files": kept_source(mine.code, workspace)}}
     return {
         "format": 1,
         "run": spec.run,
@@ -173,19 +177,9 @@ def best_model(
         "recipe": asdict(spec.recipe),
         "trained_on": asdict(spec.data),
         "state_dict": dict(weights),
-        **_own_of(spec, workspace),
+        **own,
         **({"centre": {name: torch.from_numpy(part) for name, part in vars(centre).items()}} if centre else {}),
     }
-
-
-def _own_of(spec: RunSpec, workspace: Path) -> dict[str, Any]:
-    """A user's own model: its code and its options."""
-    own = spec.own_model
-    if own is None:
-        return {}
-    code, files = own.code, kept_source(own.code, workspace)
-    kept = {"module": code.module, "name": code.name, "digest": code.digest, "options": dict(own.options)}
-    return {"own": {**kept, "files": files}}
 
 
 def loss_of(recipe: Recipe, workspace: Path) -> str | Loss:

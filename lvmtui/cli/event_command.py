@@ -86,19 +86,14 @@ def tell_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: 
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            _kill_tree(process, mark)
+            kill_child(process)
+            for one in psutil.process_iter():  # what left its session is known by the variable it was given
+                with suppress(psutil.Error):
+                    if one.environ().get(MARK) == mark:
+                        one.kill()
             return f"did not end within {seconds:g} s"
         output.seek(max(0, output.seek(0, os.SEEK_END) - 4096))
         return f"{ending_words(code)}: {last_words(output.read())}".removesuffix(": ") if code else ""
-
-
-def _kill_tree(process: subprocess.Popen[bytes], mark: str) -> None:
-    """End it with all it started; what left its session is known by the variable it was given."""
-    kill_child(process)
-    for one in psutil.process_iter():
-        with suppress(psutil.Error):
-            if one.environ().get(MARK) == mark:
-                one.kill()
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, workspace_of
+from lvmtui.cli.start import given_options
 from lvmtui.formats.json_codec import encode
-from lvmtui.formats.spec import USUAL_CONTEXT, Reading
-from lvmtui.planning.options import OPTIONS
-from lvmtui.planning.read_options import read_value
+from lvmtui.formats.spec import USUAL_CONTEXT
+from lvmtui.planning.options import Options
+from lvmtui.planning.read_options import combine
 from lvmtui.system.errors import UserError
 from lvmtui.system.hardware import load_numpy
 
@@ -33,6 +33,7 @@ def check(given: argparse.Namespace) -> int:
         words, holds = prove_campaign(folder)
         print(words)
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED
+    options = combine(Options(), given_options(given))
     if not given.files:
         raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
     if model := next((f for f in given.files if f.partition(":")[0].endswith(".py")), None):
@@ -43,11 +44,11 @@ def check(given: argparse.Namespace) -> int:
     found = check_files(
         [Path(f) for f in given.files],
         workspace.root,
-        normalise=given.normalise,
-        cross_articles=given.cross_articles,
-        reading=Reading(given.vectors or "", given.article or "", given.order or ""),
-        same=None if given.same is None else read_value(OPTIONS["same"], given.same, "--same"),
-        context=_one_context(given.context),
+        normalise=options.normalise,
+        cross_articles=options.cross_articles,
+        readings=options.readings(len(given.files)),
+        same=options.same,
+        context=_one_context(options),
         cache=workspace.cache,
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
@@ -61,16 +62,16 @@ def check(given: argparse.Namespace) -> int:
 def import_runs(given: argparse.Namespace) -> int:
     from lvmtui.legacy.importer import import_folders
 
-    folders, context = [Path(folder) for folder in given.folders], _one_context(given.context)
+    folders = [Path(folder) for folder in given.folders]
+    context = _one_context(combine(Options(), given_options(given)))
     trained_on = None if given.trained_on is None else Path(given.trained_on)
     for line in import_folders(workspace_of(given), folders, given.arm, trained_on, context):
         print(line)
     return ExitCode.OK
 
 
-def _one_context(given: Sequence[str] | None) -> int:
+def _one_context(options: Options) -> int:
     """The context that was given to a command which takes one."""
-    values = (USUAL_CONTEXT,) if given is None else read_value(OPTIONS["context"], given, "--context")
-    if len(values) > 1:
-        raise UserError(f"--context: {' '.join(map(str, values))} are several; this command takes one")
-    return int(values[0])
+    if len(options.context) > 1:
+        raise UserError(f"--context: {' '.join(map(str, options.context))} are several; this command takes one")
+    return (*options.context, USUAL_CONTEXT)[0]

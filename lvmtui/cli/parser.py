@@ -115,7 +115,11 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--again", action="store_true", help="test devices again that were tested before")
     added.add_argument("--json", action="store_true", help="for programs")
 
-    _add_import_options(command("import", "take in runs of the original experiment's trainers"))
+    added = command("import", "take in runs of the original experiment's trainers")
+    added.add_argument("folders", nargs="+", metavar="FOLDER")
+    added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
+    added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
+    added.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
 
     _add_own_trainers(command, common)
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
@@ -173,13 +177,6 @@ def _add_report_options(added: Parser) -> None:
     )
 
 
-def _add_import_options(parser: Parser) -> None:
-    parser.add_argument("folders", nargs="+", metavar="FOLDER")
-    parser.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
-    parser.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
-    parser.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
-
-
 def _add_own_trainers(command: Callable[..., Parser], common: Parser) -> None:
     """Commands for trainers of a user's own."""
     added = command("trainer", "try a trainer of your own, or what a pattern understands of its log")
@@ -221,7 +218,7 @@ def _add_campaign_options(parser: Parser) -> None:
     running.add_argument("--engine", metavar="|".join(names()), help=OPTIONS["engine"].help)
     running.add_argument("--plan", action="store_true", help="show the plan and stop")
     running.add_argument("--json", action="store_true", help="with --plan: as JSON")
-    running.add_argument("--yes", action="store_true", help="train even if the verdict can tell nothing; do not ask")
+    running.add_argument("--yes", action="store_true", help="start whatever there is to doubt; do not ask")
     _add_following(running)
     _add_engine_options(parser)
 

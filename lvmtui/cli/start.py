@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
 
     load_numpy()
     from lvmtui.datasets.convert import move_stores
-    from lvmtui.planning.describe import doubt_of, plan_as_json, plan_as_text
+    from lvmtui.planning.describe import doubts_of, plan_as_json, plan_as_text
     from lvmtui.planning.plan import make_plan, write_plan
 
     workspace = workspace_of(given)
@@ -82,18 +83,19 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
         say("")
         print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
         return ExitCode.OK
-    if (doubt := doubt_of(plan, workspace)) and not given.yes:
+    if (doubts := doubts_of(plan, workspace)) and not given.yes:
         say("")
-        _ask_whether_to_train(doubt)
+        _ask_whether_to_train(doubts)
     campaign = write_plan(plan, workspace, say)
     say("")
     print(plan_as_text(plan, line_width()), flush=True)
     return _follow(workspace, workspace.campaign(campaign.id), given)
 
 
-def _ask_whether_to_train(doubt: str) -> None:
+def _ask_whether_to_train(doubts: Sequence[str]) -> None:
     """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
-    print(f"lvmtui: {doubt}", file=sys.stderr, flush=True)
+    for doubt in doubts:
+        print(f"lvmtui: {doubt}", file=sys.stderr, flush=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)

@@ -13,8 +13,6 @@ from lvmtui.datasets.store import Store, open_store
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED, ArmData, ArmName, Reading
 from lvmtui.system.errors import UserError
-from lvmtui.system.numbers import plural
-from lvmtui.system.text import sanitise
 
 BUNDLED_BASELINE_ROWS = 8_280
 """The first 41 of the bundled articles."""
@@ -89,27 +87,14 @@ def file_arm(
     path: Path,
     workspace: Path,
     *,
-    reading: Reading | None = None,
+    reading: Reading = Reading(),
     normalise: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Arm:
     """The arm of a person's file; its store is made if it is not there yet. Raises UserError."""
     store = convert(path, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
-    return replace(arm_of(name, str(path.resolve()), store), reading=reading or Reading())
-
-
-def readings_of(reading: Reading, count: int) -> list[Reading]:
-    """What was said of each of `count` files: one name is for all, names with commas are for one file each. Raises
-    UserError."""
-    each = []
-    for option, value in vars(reading).items():
-        names = value.split(",") if "," in value else [value] * count
-        if len(names) != count:
-            found = f"--{option} {sanitise(value, 60)}: {len(names)} names for {plural(count, 'file')}"
-            raise UserError(f"{found}; give one name for all, or one for each file, in their order")
-        each.append([name.strip() for name in names])
-    return [Reading(*names) for names in zip(*each, strict=True)]
+    return replace(arm_of(name, str(path.resolve()), store), reading=reading)
 
 
 def bundled_arms(workspace: Path, progress: Progress | None = None, cache: Path | None = None) -> tuple[Arm, Arm]:

@@ -1,11 +1,7 @@
 """Centring: the mean that all vectors share is subtracted, each number is scaled, and the row is brought to length 1.
 
-Vectors of an encoder often share a large mean: any two of them then have a high cosine, and the cosines that are
-compared differ in the third digit. In the centred space they differ in the first. Large concept models (Barrault
-et al. 2024) train on vectors that are centred by the median and scaled by the interquartile range.
-
-Rows of length 1 lose nothing by it. The centre lies inside the unit sphere, so each ray that leaves it meets the sphere
-once: `back` finds that place.
+Why: "Centring" in `docs/data.md`. By median and interquartile range as large concept models (Barrault et al. 2024).
+The way back is exact for rows of length 1: `docs/decisions/0070-one-centre-for-both-arms.md`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,5 @@
-"""Which vectors a campaign's centre is fitted to, and the splits with it.
-
-There is one centre for all windows that are compared: cosines in two spaces say nothing about each other. It is fitted
-to the vectors of the training windows of all arms, each vector once, so that it belongs to the comparison and to none
-of its sides (decision 70). Folds hold out other articles, so each has a centre of its own: none is fitted to a vector
-that it judges.
-"""
+"""Which vectors a campaign's centre is fitted to (those of the training windows of all arms), and the splits with it.
+Why: `docs/decisions/0070-one-centre-for-both-arms.md`."""
 
 from __future__ import annotations
 
@@ -62,8 +57,10 @@ def _fit(splits: Sequence[Split], arms: Sequence[Arm], groups: Groups, by: str) 
     some = once[np.linspace(0, len(once) - 1, min(len(once), most)).astype(np.int64)]
     row_of, arm_of = np.concatenate(rows)[some], np.concatenate(number)[some]
     centre = centre_of(np.concatenate([_vectors(arms[a], row_of[arm_of == a]) for a in range(len(arms))]), by)
-    before, after = _neighbours(splits[0], arms[-1], centre)
-    return centre, Centring(by, len(some), before, after)
+    last = splits[0].expanded.train + splits[0].heldout.context - 1
+    last = last[:: -(-len(last) // PAIRS)]
+    pair = _vectors(arms[-1], last), _vectors(arms[-1], last + 1)
+    return centre, Centring(by, len(some), _mean_cosine(*pair), _mean_cosine(*map(centre, pair)))
 
 
 def _vectors(arm: Arm, rows: Integers) -> Floats:
@@ -71,14 +68,6 @@ def _vectors(arm: Arm, rows: Integers) -> Floats:
     vectors = store.vectors[rows]
     store.release()
     return vectors
-
-
-def _neighbours(split: Split, arm: Arm, centre: Centre) -> tuple[float, float]:
-    """Mean cosine of the last context vector and the next one in training windows, before and after centring."""
-    last = split.expanded.train + split.heldout.context - 1
-    last = last[:: -(-len(last) // PAIRS)]
-    pair = _vectors(arm, last), _vectors(arm, last + 1)
-    return _mean_cosine(*pair), _mean_cosine(*map(centre, pair))
 
 
 def _mean_cosine(one: Floats, other: Floats) -> float:

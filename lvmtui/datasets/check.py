@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, readings_of, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
@@ -36,7 +36,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     files: Sequence[Path],
     workspace: Path,
     *,
-    reading: Reading | None = None,
+    readings: Sequence[Reading] = (Reading(), Reading()),
     normalise: bool = False,
     cross_articles: bool = False,
     same: float | None = None,
@@ -48,8 +48,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
 
     What is wrong with a file becomes a fault of the result. A file's compact store is made in `cache`, or in the
     workspace, if it is not there yet, so that a run which follows does not have to. `same` overrides the cosine from
-    which vectors are the same. Raises UserError for more than two files,
-    and for names of arrays that are not as many.
+    which vectors are the same. Raises UserError for more than two files.
     """
     if [str(file) for file in files] == [BUNDLED]:
         bundled = bundled_arms(workspace, progress, cache)
@@ -57,11 +56,10 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     if len(files) > 2:
         raise UserError(f"{len(files)} files given; one, or a baseline and an expanded one, can be checked")
     arms, faults = [], []
-    readings = readings_of(reading or Reading(), len(files))
-    for name, file, said in zip(ARMS, files, readings, strict=False):
+    for name, file, reading in zip(ARMS, files, readings, strict=False):
         try:
             arms.append(
-                file_arm(name, file, workspace, reading=said, normalise=normalise, progress=progress, cache=cache)
+                file_arm(name, file, workspace, reading=reading, normalise=normalise, progress=progress, cache=cache)
             )
         except UserError as error:
             faults.append(str(error))
@@ -136,7 +134,12 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
         if not (few := int((lengths <= longest).sum())):
             continue
         what = "articles" if store.facts.kind == "articles" else "pieces"
-        words = f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}"
+        words = (
+            f"{few:,} of the {len(lengths):,} {what} of {arm.label} have too few vectors for a context of {longest}: "
+            f"{len(lengths) - few:,} are left to train on and to hold out"
+        )
+        if longest > USUAL_CONTEXT:
+            words += f", of {(lengths > USUAL_CONTEXT).sum():,} with a context of {USUAL_CONTEXT}"
         if longest > shortest:
             targets = [len(store.window_starts(context, arm.rows)) for context in (longest, shortest)]
             words += (
@@ -157,6 +160,9 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
     runs = arm.vectors - context
     chance, spread = chance_of(store.vectors, arm.rows)
+    shuffled = np.random.default_rng(0).permutation(starts)  # the split we warn of: windows at random
+    held_out, train = np.split(shuffled, [round(RANDOM_SHARE * len(starts))])
+    leaks = touches(covered(train, arm.vectors, context), context)[held_out]
     return CheckedFile(
         file=arm.title,
         label=arm.label,
@@ -171,7 +177,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
         coherence=coherence,
         forward_signal=signal,
         crossing=1 - len(inside) / runs if store.facts.kind == "articles" and runs > 0 else None,
-        random_leak=_random_leak(starts, arm.vectors, context),
+        random_leak=float(leaks.mean()) if len(leaks) else 0.0,
         fingerprint=arm.fingerprint,
         reading=() if arm.file == BUNDLED else store.facts.notes,
         chance=chance,
@@ -187,10 +193,6 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         return CheckedPair(ratio=ratio, shared=0.0, baseline_is_part=False, same_space="no")
     base, full = groups.of
     starts = large.window_starts(context, expanded.rows) - expanded.rows[0]
-    train, _ = _random_split(starts)
-    trained = full[covered(train, expanded.vectors, context)]
-    _, held_out = _random_split(small.window_starts(context, baseline.rows) - baseline.rows[0])
-    leaks = touches(np.isin(base, trained), context)[held_out]
     shared = float(np.isin(base, full).mean())
     new = ~np.isin(full, base)
     space = compare_spaces(baseline, expanded, new)
@@ -203,7 +205,6 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         shared=shared,
         baseline_is_part=shared >= PART,
         same_space="no" if space.elsewhere else "yes" if shared > 0 else "unknown",
-        random_leak_across=float(leaks.mean()) if len(leaks) else 0.0,
         space=space,
         new_vectors=int(new.sum()),
         new_windows=len(new_starts),
@@ -250,15 +251,3 @@ def _order(
         float(next_[together].mean()) if together.any() else None,
         float((next_[starts + context - 1] - after_next[starts + context - 2]).mean()) if len(starts) else None,
     )
-
-
-def _random_split(starts: Integers) -> tuple[Integers, Integers]:
-    """The split we warn of: windows at random, whatever they share."""
-    shuffled = np.random.default_rng(0).permutation(starts)
-    held_out = round(RANDOM_SHARE * len(starts))
-    return shuffled[held_out:], shuffled[:held_out]
-
-
-def _random_leak(starts: Integers, rows: int, context: int) -> float:
-    train, held_out = _random_split(starts)
-    return float(touches(covered(train, rows, context), context)[held_out].mean()) if len(held_out) else 0.0

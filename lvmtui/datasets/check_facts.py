@@ -49,9 +49,6 @@ class CheckedPair(PairFacts):
     same_space: Literal["yes", "no", "unknown"]
     ratio: float
     """Vectors of the expanded arm for each one of the baseline."""
-    random_leak_across: float = 0.0
-    """Share of the baseline's windows held out by a random split that have a vector in common with a training window
-    of the expanded arm, split at random too."""
     new_vectors: int = 0
     """Vectors of the expanded arm that the baseline does not have."""
     new_windows: int = 0

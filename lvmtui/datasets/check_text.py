@@ -90,12 +90,16 @@ def _pair_lines(pair: CheckedPair) -> list[tuple[str, str]]:
 
 
 def _space(pair: CheckedPair) -> str:
-    known = {"yes": "the same", "no": "not the same", "unknown": "unknown"}[pair.same_space]
+    known = {
+        "yes": "the same, by the vectors in common",
+        "no": "not the same",
+        "unknown": "unknown, as no vector is in both",
+    }[pair.same_space]
     space = pair.space
     if space is None:
         return known
     if not space.tested:
-        return f"{known}; too few or too evenly spread vectors for a test"
+        return f"{known}; the others cannot be tested: they are too few, or too evenly spread"
     figures = ""
     if space.energy_new is not None and space.energy_baseline is not None and space.mean_cosine is not None:
         figures = (
@@ -107,11 +111,11 @@ def _space(pair: CheckedPair) -> str:
 
 def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     natural = "" if neighbours.natural is None else f", the highest below the threshold is {neighbours.natural:.4f}"
-    how = "--same" if neighbours.chosen_by_hand else "chosen from the gap between neighbours and copies"
+    how = "--same" if neighbours.chosen_by_hand else "chosen from the gap between what is alike and copies"
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
-        ("neighbours", f"median cosine with the nearest one {neighbours.median:.3f}{natural}"),
-        ("repeated", f"{neighbours.repeated:,} vectors, {neighbours.near_copies:,} in groups of near-copies"),
+        ("most alike", f"median cosine of a vector with the one most like it {neighbours.median:.3f}{natural}"),
+        ("repeated", f"{neighbours.repeated:,} vectors of all files together are the same as an earlier one"),
     ]
 
 

@@ -44,7 +44,7 @@ def convert(
     path: Path,
     workspace: Path,
     *,
-    reading: Reading | None = None,
+    reading: Reading = Reading(),
     normalise: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
@@ -59,7 +59,6 @@ def convert(
     """
     datasets = Workspace(workspace).datasets
     identity = vector_files.identify(path)
-    reading = reading or Reading()
     store = _seen(datasets, identity, reading) or (_seen(cache, identity, reading) if cache else None)
     if store is None:
         source = vector_files.open_source(path, reading)

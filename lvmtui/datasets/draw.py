@@ -3,10 +3,8 @@
 Whole clusters are held out: articles, or blocks of about 128 consecutive vectors where the file names none. The same
 windows judge both arms, and no window of either arm that holds one of their vectors, in whatever copy or near-copy, is
 trained or validated on. Clusters are drawn by a hash of their content and the seed, so data added at the end of a file
-moves few of them. Validation clusters are drawn the same way from what remains, one draw for both arms.
-
-Folds are several such splits of one comparison whose held-out clusters are disjoint: each seed is judged on other
-articles, so three seeds judge three times as many.
+moves few of them. Validation clusters are drawn the same way from what remains, one draw for both arms. Folds are
+several such splits whose held-out clusters are disjoint.
 """
 
 from __future__ import annotations
@@ -77,9 +75,8 @@ def draw_split(
 
     `larger`: the expanded arm, or all arms above the baseline, smallest first, each of which contains those before.
 
-    `context`: vectors in a context, where there are several in the longest.
-    `baseline_used`: another program has trained on the baseline, nobody knows on which of its windows. Then only
-    clusters are held out of which it has no vector, and all of its windows count as training windows.
+    `context`: vectors in a context, where there are several in the longest. With `baseline_used` only clusters are held
+    out of which the baseline has no vector, and all of its windows count as training windows.
     `groups`: what the arms have in common (`clusters.group_arms`), found here if it is not given.
     """
     ground = _ground((baseline, *larger), cross_articles, baseline_used, groups, context)

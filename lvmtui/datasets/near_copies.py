@@ -1,10 +1,7 @@
 """Which vectors are the same by content, although their numbers differ.
 
-A copy saved as float16 or int8, embedded again or lightly edited has a cosine just below 1 with its original. Two rows
-are the same when their cosine is at least a threshold, and so is a chain of such rows: all of them form one group.
-Everything else (clusters, windows left out, candidates of a rank) is then arithmetic on group numbers.
-
-The threshold is .98 unless the data say otherwise (`choose_threshold`); `--same` overrides it.
+Two rows are the same when their cosine is at least a threshold, and so is a chain of such rows: they form one group.
+All else is arithmetic on group numbers (`docs/decisions/0040-near-copies-and-spaces.md`).
 
 The search is exact. For unit rows, split each vector x into its projection Px on K orthonormal directions and the rest.
 By Cauchy-Schwarz x.y <= Px.Py + |x - Px| |y - Py|, so the signature (Px, |x - Px|) of K + 1 numbers has a cosine at

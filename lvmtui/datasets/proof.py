@@ -50,6 +50,8 @@ class ArmProof:
     """The highest cosine of a row of them with a held-out vector."""
     nearest_row: int
     """That row, of the store."""
+    nearest_held_out: int
+    """The held-out vector, from 0."""
     negated: int
     """Rows of them whose negative is held out."""
     example: str
@@ -69,6 +71,8 @@ class Proof:
     arms: Mapping[ArmName, ArmProof]
     """The proof of every arm of the split, smallest first."""
     seconds: float
+    beside: str = ""
+    """Where the held-out vector is that comes nearest to what is trained on, if that is worth a look."""
 
     @property
     def holds(self) -> bool:
@@ -81,18 +85,18 @@ class Proof:
             return "the held-out windows are not those that were drawn; start a new campaign"
         if not self.holds:
             return "LEAK: " + "; ".join(arm.example for arm in self.arms.values() if arm.example)
-        looked_at = sum(arm.vectors for arm in self.arms.values())
+        looked_at = ", ".join(f"{arm.vectors:,} of {name}" for name, arm in self.arms.items())
         name, nearest = max(self.arms.items(), key=lambda item: item[1].nearest)
         warnings = ""
         if nearest.nearest >= NATURAL:
             warnings += (
-                f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}; look at row "
-                f"{nearest.nearest_row:,} of {name}, and if it is a copy, start again with --same {NATURAL:.2f}"
+                f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}; look at row {nearest.nearest_row:,} "
+                f"of {name} and {self.beside}, and if they are copies, start again with --same {NATURAL:.2f}"
             )
         if negated := sum(arm.negated for arm in self.arms.values()):
             warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"
         return (
-            f"no leak: none of {looked_at:,} training and validation vectors is a copy of one of "
+            f"no leak: none of the training and validation vectors ({looked_at}) is a copy of one of the "
             f"{self.heldout_vectors:,} held-out vectors; their highest cosine is {nearest.nearest:.4f}, "
             f"copies have {self.same:.4g} and more{warnings} ({self.seconds:.1f} s)"
         )
@@ -105,6 +109,7 @@ def prove(folder: Path, stores: Mapping[ArmName, Store]) -> Proof:
     arms = {
         name: _prove_arm(name, stores[name], read_arm_windows(folder, name), heldout, facts.same) for name in facts.arms
     }
+    nearest = max(arms.values(), key=lambda arm: arm.nearest)
     return Proof(
         heldout_windows=len(heldout.starts),
         heldout_vectors=len(heldout.vectors),
@@ -113,7 +118,15 @@ def prove(folder: Path, stores: Mapping[ArmName, Store]) -> Proof:
         same=facts.same,
         arms=arms,
         seconds=time.monotonic() - began,
+        beside=_place_of(heldout.vectors[nearest.nearest_held_out], stores) if nearest.nearest >= NATURAL else "",
     )
+
+
+def _place_of(vector: Floats, stores: Mapping[ArmName, Store]) -> str:
+    """`row 1,234 of expanded, which is held out`: where the arms have this vector (D,)."""
+    cosines = {name: store.vectors @ vector for name, store in stores.items()}
+    name = max(reversed(cosines), key=lambda arm: float(cosines[arm].max()))  # the largest of arms that share a store
+    return f"row {int(cosines[name].argmax()):,} of {name}, which is held out"
 
 
 def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
@@ -159,6 +172,7 @@ def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOu
         validation_leaks=len(validation_leaks),
         nearest=float(highest[nearest]),
         nearest_row=int(used[nearest]),
+        nearest_held_out=int((heldout.vectors @ store.vectors[used[nearest]]).argmax()),
         negated=int((lowest < -same).sum()),
         example=example,
     )

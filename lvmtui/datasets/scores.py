@@ -121,18 +121,12 @@ def score(
     for first in range(0, windows, ROWS):
         block = slice(first, first + ROWS)
         predicted = unit(predictions[block])
-        own = _each_once(place[starts[block, None] + np.arange(context)])
+        own = np.sort(place[starts[block, None] + np.arange(context)], axis=1)
+        own[:, 1:][own[:, 1:] == own[:, :-1]] = -1  # no candidate is counted twice
         scores.rank[block] = 1 + count(predicted, place[targets[block]], own)
         for out, rows in ((scores.cosine_next, targets), (scores.cosine_last, targets - 1)):
             out[block] = np.einsum("nd,nd->n", predicted, vectors[rows[block]])
     return scores
-
-
-def _each_once(own: Integers) -> Integers:
-    """Candidates (B, T) of each row with repetitions replaced by -1, so that none is counted twice."""
-    own = np.sort(own, axis=1)
-    own[:, 1:][own[:, 1:] == own[:, :-1]] = -1
-    return own
 
 
 # -- prediction or repetition ------------------------------------------------------------------------------------------

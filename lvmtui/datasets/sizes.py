@@ -3,9 +3,7 @@
 Held-out and validation windows are drawn once, from the whole file, and are the same for every size. What is left to
 train on is cut into sizes: the clusters (articles, or blocks of about 128 vectors) stand in one order, and a size takes
 the first of them. So each size contains the smaller ones, and none holds a part of an article that another has whole.
-
-The order is that of the file, as the original experiment took it, or it is drawn by the seed. Sizes of other seeds then
-hold other articles, and what differs between seeds covers the draw.
+The order is that of the file, or it is drawn by the seed ("Draws" in `docs/judgement.md`).
 """
 
 from __future__ import annotations

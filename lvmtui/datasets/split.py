@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -163,7 +164,12 @@ class Split:
         `beside`: folder of a split with the same held-out windows, whose file is linked where that is possible.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if not (beside and _linked(beside / HELDOUT, folder / HELDOUT)):
+        linked = False
+        if beside:
+            with suppress(OSError):  # not every file system can
+                os.link(beside / HELDOUT, folder / HELDOUT)
+                linked = True
+        if not linked:
             write_arrays(folder / HELDOUT, **self.heldout.arrays, context=self.heldout.context)
         for name, windows in self.arms.items():
             write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
@@ -213,15 +219,6 @@ def read_split(folder: Path) -> Split:
 
 
 # -------------------------------------------------------------------------------------------------------- files
-
-
-def _linked(source: Path, target: Path) -> bool:
-    """Make `target` another name of the file `source`; False where the file system has no such thing."""
-    try:
-        os.link(source, target)
-    except OSError:
-        return False
-    return True
 
 
 def write_arrays(path: Path, **arrays: npt.ArrayLike) -> str:

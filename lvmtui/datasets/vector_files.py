@@ -56,10 +56,9 @@ def identify(path: Path) -> FileIdentity:
     return FileIdentity(os.path.realpath(path), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def open_source(path: Path, reading: Reading | None = None) -> VectorSource:
+def open_source(path: Path, reading: Reading = Reading()) -> VectorSource:
     """The reader of `path`, which has looked at the headers. Raises UserError that names the file, what is wrong and
     what to do; for formats we do not read with the lines that convert them."""
-    reading = reading or Reading()
     size = identify(path).size
     if path.is_dir():
         return ParquetSource(path, reading) if is_table(path) else FolderSource(path, reading)

@@ -1,14 +1,11 @@
 """How much a held-out cluster may weigh in the mean that is judged. Pure.
 
-Clusters (articles) differ in length by a hundred times, and windows of one article are alike. A plain mean over
-windows then hangs on a few long articles. So a cluster's weight is capped: w = min(length, cap), shared evenly by its
-windows.
+A cluster's weight is capped: w = min(length, cap), shared evenly by its windows. Why: "What is estimated" in
+`docs/judgement.md`.
 
-Why a cap, and which: let rho be the intraclass correlation, the share of the variance of a window's score that lies
-between clusters. The mean over a cluster of n windows has variance rho + (1 - rho) / n, so the weights with the
-smallest variance are n / (1 + (n - 1) rho) (inverse variance; Kish 1965, section 5.4). They rise like n for short
-clusters and level off at 1 / rho for long ones, which is what a cap does. Too few clusters also cost degrees of
-freedom, so `default_cap` compares expected half-widths of the 95 % interval, t quantile included.
+With rho of the variance between clusters, the mean over a cluster of n windows has variance rho + (1 - rho) / n, so the
+weights with the smallest variance are n / (1 + (n - 1) rho) (Kish 1965, section 5.4). Too few clusters also cost
+degrees of freedom, so `default_cap` compares expected half-widths of the 95 % interval, t quantile included.
 """
 
 from __future__ import annotations

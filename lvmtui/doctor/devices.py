@@ -98,16 +98,12 @@ def findings(results: Sequence[DeviceRecord]) -> list[MachineFinding]:
             steps = ", ".join(f"{model} {1e3 * s:.2f}" for model, s in record.step_seconds.items())
             found.append(MachineFinding("  speed", "ok", f"ms a step at full size: {steps}"))
         if record.side_by_side is not None:
-            found.append(_sharing(record, mps_state()))
+            words = f"two runs at once take {record.side_by_side:.2f} times as many steps as one"
+            stopped = not record.mps and mps_state() == "stopped"
+            remedy = f"to let them compute at the same time, start NVIDIA's MPS: {MPS_START}" if stopped else ""
+            words += ", under NVIDIA's MPS" if record.mps else ": they take turns"
+            found.append(MachineFinding("  side by side", "note" if remedy else "ok", words, remedy))
     return found
-
-
-def _sharing(record: SelfTest, mps: Mps) -> MachineFinding:
-    words = f"two runs at once take {record.side_by_side:.2f} times as many steps as one"
-    if record.mps:
-        return MachineFinding("  side by side", "ok", f"{words}, under NVIDIA's MPS")
-    remedy = f"to let them compute at the same time, start NVIDIA's MPS: {MPS_START}" if mps == "stopped" else ""
-    return MachineFinding("  side by side", "note" if remedy else "ok", f"{words}: they take turns", remedy)
 
 
 def sharing_remarks(records: Sequence[SelfTest], runs: int, mps: Mps) -> list[str]:

@@ -265,6 +265,8 @@ class Comparison:
     """With several contexts: what this one gains over the next shorter one, by arm."""
     windows: SingleWindows | None = None
     """None where figures are, and in files of earlier versions."""
+    doubts: tuple[str, ...] = ()
+    """Notes that bear on the scores: versions of libraries, and of files of the user's own trainer, that differ."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -70,7 +70,8 @@ class Earlier:
         if data.file == BUNDLED:
             arm = replace(bundled_arms(workspace.root)[1], name="baseline", rows=data.rows)
         else:
-            arm = replace(file_arm("baseline", Path(data.file), workspace.root), rows=data.rows)
+            arm = file_arm("baseline", Path(data.file), workspace.root, reading=data.reading)
+            arm = replace(arm, rows=data.rows)
         if arm.fingerprint != data.fingerprint:
             raise UserError(f"{data.file}: has changed since {self.spec.run} was trained on it; restore it")
         return arm
@@ -83,12 +84,7 @@ class Earlier:
             kept = read_split(self.folders[0].workspace.root / self.spec.split)
         except UserError:
             drawn = draw_split(
-                baseline,
-                expanded,
-                seed=seed,
-                cross_articles=cross_articles,
-                groups=groups,
-                context=self.spec.context,
+                baseline, expanded, seed=seed, cross_articles=cross_articles, groups=groups, context=self.spec.context
             )
             return drawn, (APART,)
         notes = () if self.spec.arm == "baseline" else (SOURCES,)
@@ -172,8 +168,10 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
         folders.append(folder)
         specs.append(state.spec)
     first = specs[0]
-    for name, spec in zip(names, specs, strict=True):
-        if _vectors_of(spec) != _vectors_of(first):
+    # equal for runs trained on the same vectors; of imported runs only the file's name is known
+    vectors = [(spec.data.fingerprint or spec.data.file, spec.data.rows) for spec in specs]
+    for name, spec, trained_on in zip(names, specs, vectors, strict=True):
+        if trained_on != vectors[0]:
             raise UserError(f"--baseline-runs {name}: trained on other vectors than {names[0]}; name runs of one arm")
         if spec.context != first.context:
             raise UserError(
@@ -193,8 +191,3 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
         what = f"no run of {lacking[0][0]} with seed {lacking[0][1]}" if lacking else f"{idle[0][0]} has no counterpart"
         raise UserError(f"--baseline-runs: {what}; make --models and --seeds fit the folders")
     return (ImportedRuns if first.imported else Earlier)(tuple(folders), tuple(specs))
-
-
-def _vectors_of(spec: RunSpec) -> tuple[str, tuple[int, int]]:
-    """Equal for runs trained on the same vectors. For imported runs only the file name is known."""
-    return spec.data.fingerprint or spec.data.file, spec.data.rows

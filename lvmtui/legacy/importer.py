@@ -18,11 +18,11 @@ from pathlib import Path
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
-from lvmtui.formats.json_codec import encode_line
-from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.json_codec import encode_line, find_document
+from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, write_spec
 from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
-from lvmtui.legacy.history import ImportedHistory, read_history
+from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
@@ -33,6 +33,7 @@ from lvmtui.system.text import sanitise
 
 NOT_KNOWN = "not known"
 """Stands for a file of vectors that was not named."""
+NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
 """The process of a run that another program trained: never alive, on no host."""
 
@@ -46,11 +47,8 @@ def import_folders(
 ) -> tuple[str, ...]:
     """`lvmtui import`: take in the folders, and return lines that say what they became. Raises UserError.
 
-    `arm`: label for folders that do not name a size. `trained_on`: the vectors the runs were trained on. They are
-    remembered, so that the runs can serve as a baseline whose weights are judged (`lvmtui.legacy.earlier_runs`).
-
-    Folders of one size, given the vectors they were trained on, become runs that can serve as a baseline. Folders of
-    two sizes become a campaign of their own, whose report is written.
+    `arm`: label for folders that do not name a size. Folders of one size, with the vectors they were trained on, become
+    runs that can serve as a baseline (`earlier_runs.py`). Those of two become a campaign, whose report is written.
     """
     if not folders:
         raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
@@ -58,19 +56,30 @@ def import_folders(
         raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
     histories = [replace(read_history(folder), context=context) for folder in folders]
     known = {history.label for history in histories if history.label}
+    again = _taken_in_before(workspace, histories)
     if trained_on is not None and len(known | {arm} - {None}) < 2:
         runs = _take_in_baseline(workspace, histories, arm, trained_on)
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
-        bare = sum(not history.weights for history in histories)
+        lacking = [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
         return (
             *(f"run {run}" for run in runs),
-            *([f"{bare} of {len(runs)} hold no weights: their change will be a point estimate"] if bare else []),
+            *again,
+            *lacking,
             "train the other arm: lvmtui run --arms expanded "
             f"--models {models} --baseline-runs {named} --expanded FILE",
         )
     campaign = _take_in_campaign(workspace, with_arms(histories, arm), trained_on)
-    return (*campaign.notes, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
+    return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
+
+
+def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory]) -> list[str]:
+    """What the same histories became earlier, in a line."""
+    digests = {history.digest for history in histories}
+    specs = [find_document(RunSpec, RunDir(path).spec) for path in sorted(workspace.models.glob("*"))]
+    there = [s for s in specs if s and s.history and s.imported and s.imported.digest in digests]
+    named = ", ".join(dict.fromkeys(f"campaign {s.campaign}" if s.campaign else f"run {s.run}" for s in there))
+    return [f"taken in before as {named}; this is a second copy"] if named else []
 
 
 def _take_in_baseline(

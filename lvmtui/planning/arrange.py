@@ -75,7 +75,8 @@ def arrange(
     jobs: int | None = None,
     threads: int | None = None,
 ) -> Arrangement:
-    """The choice with which all runs are expected to end soonest; among equal ones the one with fewest jobs.
+    """The choice with which all runs are expected to end soonest; among equal ones the one with fewest jobs. On a CPU
+    they share the cores with other programs that are busy.
 
     `machine`: the speed that earlier runs measured here.
     """
@@ -86,7 +87,7 @@ def arrange(
             shared = min(beside, len(works)) / max(1, hardware.gpus if device in ("auto", "cuda") else 1)
             crowd = max(1.0, shared / hardware.side_by_side) if shared > 1 else 1.0
         else:
-            crowd = max(1.0, min(beside, len(works)) * each / hardware.cores)
+            crowd = max(1.0, (min(beside, len(works)) * each + hardware.busy) / hardware.cores)
         found.append(replace(arranged, expected=arranged.expected.times(crowd)))
     return min(found, key=lambda a: (a.expected.seconds, a.jobs))
 

@@ -76,9 +76,9 @@ def _with(options: Options, option: str, value: str) -> Options:
     return replace(options, recipe=value) if option == "recipe" else replace(options, size=value)
 
 
-def seed_remark(seeds: tuple[int, ...]) -> str | None:
+def seed_remarks(seeds: tuple[int, ...]) -> list[str]:
     """`--seeds 2` is often meant as a count."""
     if len(seeds) > 1 or not 2 <= seeds[0] <= 10:
-        return None
+        return []
     listed = " ".join(str(seed) for seed in range(1, seeds[0] + 1))
-    return f"--seeds {seeds[0]} is one seed, number {seeds[0]}; for {seeds[0]} seeds write --seeds {listed}"
+    return [f"--seeds {seeds[0]} is one seed, number {seeds[0]}; for {seeds[0]} seeds write --seeds {listed}"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, readings_of, refuse_unfit
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
 from lvmtui.datasets.check_facts import DataCheck
@@ -164,23 +164,14 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
     def opened(name: ArmName, file: str, reading: Reading) -> Arm:
         if file == BUNDLED:
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
-        path = Path(file).expanduser()
         return file_arm(
-            name,
-            path,
-            workspace.root,
-            reading=reading,
-            normalise=options.normalise,
-            progress=shown(file),
-            cache=workspace.cache,
-        )
+            name, Path(file).expanduser(), workspace.root, reading=reading, normalise=options.normalise,
+            progress=shown(file), cache=workspace.cache,
+        )  # fmt: skip
 
-    files = options.data or (options.baseline, options.expanded)
-    names = arm_names(len(files)) if len(files) > 1 else ARMS[1:]
-    if earlier or (options.sizes and not options.data):
-        files, names = files[1:], names[1:]
-    readings = readings_of(options.reading, len(files))
-    arms = tuple(opened(*one) for one in zip(names, files, readings, strict=True))
+    files = options.data or (options.baseline, options.expanded)[bool(earlier or options.sizes) :]
+    names = arm_names(len(files))[-len(files) :]  # a file alone is the expanded arm
+    arms = tuple(map(opened, names, files, options.readings(len(files))))
     return (earlier.arm(workspace, options.normalise), *arms) if earlier else arms
 
 
@@ -223,10 +214,10 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
 
 
 def label_of(vectors: int) -> str:
-    """`800`, `2.5k`, `18k`."""
+    """`800`, `2.5k`, `18k`; rounded down, as the label of a file is."""
     if vectors < 1000:
         return str(vectors)
-    return f"{vectors / 1000:.0f}k" if vectors >= 10_000 else f"{vectors / 1000:.1f}k".replace(".0k", "k")
+    return f"{vectors // 1000}k" if vectors >= 10_000 else f"{vectors // 100 / 10:g}k"
 
 
 def fingerprint_of(splits: Sequence[str]) -> str:

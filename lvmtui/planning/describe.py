@@ -19,10 +19,14 @@ from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system import numbers as words
-from lvmtui.system.hardware import Hardware
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.power import Prior
 from lvmtui.verdict.words import centre_words, grouped, population_words
 
+COHERENCE, UNLIKE = 0.42, 0.2
+"""Mean cosine of neighbours in the bundled vectors, and a difference from it that is large."""
+BUSY = 0.5
+"""Cores that other programs keep busy, from which on the plan says so."""
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
 
@@ -33,7 +37,9 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
     size = size_of(campaign.size, campaign.models)
-    beside = words.plural(min(campaign.jobs, len(trained)), "run")
+    beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
+    if device == "auto" and campaign.engine == Campaign.engine:
+        device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
     lines = [
         f"campaign   {campaign.id}",
         f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
@@ -49,10 +55,10 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_arm_lines(plan),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
-        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {plan.power.words}",
+        f"power      each model{' that is judged' if _by_trainers(plan) else ''} {_power(plan)}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
-        f"machine    {_where(campaign)}{_device(plan)}, {beside} side by side, "
+        f"machine    {_where(campaign)}{device}, {beside} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
     lines.append(f"started    with {plan.started_with.words}")
@@ -61,17 +67,11 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
+        + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
-        + _busy(plan.hardware)
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
-
-
-def _busy(there: Hardware) -> str:
-    """Why it may take longer than expected."""
-    busy = there.load > there.cores
-    return f", longer while other work competes for {there.cores} cores (load {there.load:.1f})" if busy else ""
 
 
 def _held_out(plan: Plan) -> str:
@@ -104,24 +104,34 @@ def _judged_by(plan: Plan) -> str:
     return f"{unless}the change of the mean held-out cosine{average}, on {on}{default}"
 
 
+def _power(plan: Plan) -> str:
+    """What can be detected, and how far the data is from the bundled vectors where these stand for it."""
+    here, said = plan.check.files[-1].coherence, plan.power.words
+    if plan.power.source != Prior().source or here is None or abs(here - COHERENCE) <= UNLIKE:
+        return said
+    return f"{said}; neighbours there have a mean cosine of {COHERENCE}, here of {here:.2f}, so this may be far off"
+
+
 def _by_trainers(plan: Plan) -> int:
     """How many of its models the user's own programs train, so that nobody knows whether they can be judged."""
     theirs = {spec.model for spec in plan.specs if spec.own_trainer}
     return sum(model.partition("@")[0] in theirs for model in plan.campaign.models)
 
 
-def doubt_of(plan: Plan, workspace: Workspace) -> str:
-    """Why it may be a mistake to train this: it is trained already, or the verdict could tell nothing. Empty if not."""
+def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
+    """Why it may be a mistake to train this: it is trained already, or the verdict could tell nothing."""
+    doubts = []
     if twin := _twin(plan, workspace):
-        return f"{twin} trains the same and is not over; to see it: lvmtui attach --campaign {twin}"
+        ends = f"'lvmtui cancel all --campaign {twin}' ends it"
+        doubts.append(f"campaign {twin} has the same runs and is not over; {ends}")
     if plan.power.smallest is None:
-        return f"each model's verdict {plan.power.words}"
-    if all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):
-        return (
+        doubts.append(f"each model's verdict {plan.power.words}")
+    elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):
+        doubts.append(
             "no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit); "
             "'lvmtui trainer test --command' shows whether it does"
         )
-    return ""
+    return doubts
 
 
 def _twin(plan: Plan, workspace: Workspace) -> str:
@@ -194,13 +204,6 @@ def _updates(trained: Sequence[RunSpec]) -> str:
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
     return f"updates of {trained[0].recipe.batch_size} windows, {updates}"
-
-
-def _device(plan: Plan) -> str:
-    """`auto` means what is found."""
-    if plan.campaign.device != "auto" or plan.campaign.engine != Campaign.engine:
-        return plan.campaign.device
-    return "CPU (no GPU found)" if not plan.hardware.gpus else words.plural(plan.hardware.gpus, "GPU")
 
 
 def _first(plan: Plan) -> str:

@@ -53,9 +53,13 @@ class Extension:
         for word in add:
             if word.lower() in labels:
                 raise UserError(f"--add-sizes {word}: {self.campaign.id} has this size already; leave it out")
-        first, split = self.specs[0], read_split(self.folder.split_of(self.campaign.fold_numbers[0])).facts
+        first, reading = self.specs[0], self.specs[0].data.reading
+        split = read_split(self.folder.split_of(self.campaign.fold_numbers[0])).facts
         return Options(
             data=(first.data.file,),
+            vectors=(reading.vectors,),
+            article=(reading.article,),
+            order=(reading.order,),
             sizes=(*(str(arm.vectors) for arm in arms), *add),
             subsets=self.campaign.subsets,
             models=tuple(dict.fromkeys(s.model for s in self.specs)),
@@ -94,15 +98,9 @@ class Extension:
                 told = {f"{theirs.unit}s": spec.total_steps}
                 folder, command = Path(theirs.folder), theirs.command
                 trainers[name] = TrainerTable(
-                    name,
-                    command,
-                    folder,
-                    theirs.pattern,
-                    theirs.title,
-                    **told,
-                    checkpoints=theirs.checkpoints,
-                    where=ADDED,
-                )
+                    name, command, folder, theirs.pattern, theirs.title, **told,
+                    checkpoints=theirs.checkpoints, where=ADDED,
+                )  # fmt: skip
         return Own(models, recipes, trainers)
 
     def _kept(self, code: UserCode) -> tuple[str, Path]:

@@ -1,12 +1,7 @@
 """The options of a campaign. Each is declared once, as a field of `Options`.
 
-The command line (`lvmtui/cli/parser.py`), campaign files (TOML) and the form on the screen
-(`lvmtui/ui/draw/new_form.py`) are all made from these declarations. A new option is one field here:
-
-    folds: bool = option(JUDGING, False, "hold out other articles for each seed")
-
-It is then `--folds` on the command line and `folds = true` in a campaign file. With a `hint` it also has a line of its
-own in the form. `read_options.py` reads and checks the values people give.
+The command line (`lvmtui/cli/parser.py`), campaign files (TOML) and the form on the screen (those with a `hint`;
+`lvmtui/ui/draw/new_form.py`) are all made from these declarations. `read_options.py` reads and checks the values.
 """
 
 from __future__ import annotations
@@ -23,7 +18,8 @@ from lvmtui.formats.results import POPULATIONS
 from lvmtui.formats.spec import BUNDLED, LONGEST_CONTEXT, Reading
 from lvmtui.models import MODELS, RECIPES
 from lvmtui.planning.own_tables import Own
-from lvmtui.system.errors import unknown
+from lvmtui.system.errors import UserError, unknown
+from lvmtui.system.numbers import plural
 
 AUTO = "auto"
 """In place of a recipe or a size: the program chooses by the data and says what it chose."""
@@ -66,6 +62,8 @@ class Option:
     """A relative path in a campaign file is relative to that file."""
     commas: bool = False
     """Its values may contain commas, which otherwise separate values."""
+    of_files: bool = False
+    """Its values are names in files, one for each: with commas, and some of them may be the same."""
     hint: str = ""
     """What the form shows in the empty field. Options without a hint have no line in the form."""
     own_hint: str = ""
@@ -293,14 +291,19 @@ class Options:
         metavar="N",
         above=0,
     )
-    vectors: str = option(
+    vectors: tuple[str, ...] = option(
         DATA,
-        "",
-        "array or column with the vectors, or one for each file, as emb,vec; default: found by name and shape",
+        (),
+        "array or column with the vectors, one name for all files or one for each; default: found by name and shape",
         metavar="NAME",
+        of_files=True,
     )
-    article: str = option(DATA, "", "array or column that names the article of each vector", metavar="NAME")
-    order: str = option(DATA, "", "column with the place of each vector in its article", metavar="NAME")
+    article: tuple[str, ...] = option(
+        DATA, (), "likewise, naming the article of each vector", metavar="NAME", of_files=True
+    )
+    order: tuple[str, ...] = option(
+        DATA, (), "likewise, with the place of each vector in its article", metavar="NAME", of_files=True
+    )
     judge_on: str = option(
         JUDGING,
         "both",
@@ -338,10 +341,17 @@ class Options:
     own: Own = field(default_factory=Own)
     """Models, recipes and trainers of the user's own: `[models.NAME]` and so on in a campaign file."""
 
-    @property
-    def reading(self) -> Reading:
-        """What the person said about the arrays of the files."""
-        return Reading(self.vectors, self.article, self.order)
+    def readings(self, files: int) -> tuple[Reading, ...]:
+        """What the person said about the arrays of each of so many files. Raises UserError."""
+        said = {"vectors": self.vectors, "article": self.article, "order": self.order}
+        for name, names in said.items():
+            if len(names) not in (0, 1, files):
+                raise UserError(
+                    f"--{name}: {len(names)} names for {plural(files, 'file')}; give one for all, or one for each in "
+                    "their order"
+                )
+        of_each = ((names or ("",)) * (files if len(names) < 2 else 1) for names in said.values())
+        return tuple(Reading(*one) for one in zip(*of_each, strict=True))
 
     @property
     def bundled(self) -> bool:

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -33,7 +33,7 @@ from lvmtui.formats.spec import ARMS, ArmName, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
-from lvmtui.planning.choose import choose, seed_remark, with_other
+from lvmtui.planning.choose import choose, seed_remarks, with_other
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_campaign_data
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
@@ -125,9 +125,15 @@ def make_plan(
         return arrange([work_of(spec, device=device) for spec in specs], there, device, shown, jobs, threads)
 
     layout = _Layout(campaign_id, stamp, data, facts, earlier, extended)
-    own = _own_code(options, layout.specs(options, OwnCode()), campaign_id, say)
+    specs = layout.specs(options, OwnCode())
+    shapes = sorted({(s.dim, s.context, s.recipe.batch_size) for s in specs if s.model in options.own.models})
+    shapes = shapes or [(specs[0].dim, specs[0].context, specs[0].recipe.batch_size)]
+    recipes, folder = {s.model: s.recipe for s in specs}, f"artifacts/lvm/campaigns/{campaign_id}/own"
+    own = gather_own(options.own, options.models, recipes, [Shape(*s) for s in shapes], folder, say)
     specs = layout.specs(options, own)
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
+    measured = shown.shown or tests  # beside whatever else was running; and a GPU does not share cores
+    there = replace(there, busy=0.0 if measured else there.busy)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             raise UserError(
@@ -137,9 +143,7 @@ def make_plan(
     way = arranged(specs)
     others = [arranged(layout.specs(with_other(asked, choice, smaller), own)) for choice in choices]
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
-    if remark := seed_remark(options.seeds):
-        remarks.append(remark)
-    remarks += own.remarks
+    remarks += [*seed_remarks(options.seeds), *own.remarks]
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     remarks += sharing_remarks(tests, len(specs), mps_state()) if tests else []
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
@@ -339,15 +343,6 @@ class _Layout:
         if earlier and weights:
             return replace(spec, total_steps=earlier.of(model, seed)[1].total_steps, evaluate_every=1, imported=weights)
         return spec
-
-
-def _own_code(options: Options, specs: Sequence[RunSpec], campaign_id: str, say: Say) -> OwnCode:
-    """The user's own models, losses and trainers, copied and tried. Raises UserError."""
-    recipes = {spec.model: spec.recipe for spec in specs}
-    shapes = sorted({(s.dim, s.context, s.recipe.batch_size) for s in specs if s.model in options.own.models})
-    shape = Shape(specs[0].dim, specs[0].context, specs[0].recipe.batch_size)
-    folder = f"artifacts/lvm/campaigns/{campaign_id}/own"
-    return gather_own(options.own, options.models, recipes, [Shape(*s) for s in shapes] or [shape], folder, say)
 
 
 def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:

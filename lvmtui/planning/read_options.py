@@ -138,18 +138,18 @@ def read_value(declared: Option, value: Any, where: str) -> Any:
     if not declared.several:
         return _checked(declared, _one(declared, value, where), where)
     items = list(value) if isinstance(value, (list, tuple)) else [value]
-    if swallowed := next((item for item in items if isinstance(item, str) and item.endswith(".toml")), None):
-        raise UserError(
-            f"{where}: {sanitise(swallowed, 60)} is taken for one of its values; name a campaign file first"
-        )
-    if not (declared.is_path or declared.commas):  # a path may contain a comma
+    others = (".toml", *VECTOR_FILES) if declared.of_files else ".toml"
+    if swallowed := next((item for item in items if isinstance(item, str) and item.endswith(others)), None):
+        what = "a campaign file" if swallowed.endswith(".toml") else "the files"
+        raise UserError(f"{where}: {sanitise(swallowed, 60)} is taken for one of its values; name {what} first")
+    if not (declared.is_path or declared.commas or declared.of_files):  # a path may contain a comma
         items = [part for item in items for part in _split(item)]
     values = tuple(_one(declared, item, where) for item in items)
     if not values and declared.default:
         raise UserError(f"{where}: the list is empty; name at least one")
     if values and declared.count not in (None, len(values)):
         raise UserError(f"{where}: takes {declared.count} values, not {len(values)}")
-    if len(set(values)) < len(values):
+    if len(set(values)) < len(values) and not declared.of_files:
         raise UserError(f"{where}: {sanitise(', '.join(map(str, values)), 60)} contains one twice; name each once")
     return _checked(declared, values, where)
 
@@ -175,13 +175,10 @@ def _one(declared: Option, value: Any, where: str) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         large_enough = value > declared.above if declared.above is not None else value >= declared.least
         if not (large_enough and value <= declared.most):  # also true of a NaN
-            raise UserError(f"{where}: {value:g} is out of range; give {TYPE_NAMES[declared.type]} {_bounds(declared)}")
+            least = f"from {declared.least:,.15g}" if declared.above is None else f"above {declared.above:,.15g}"
+            bounds = f"{TYPE_NAMES[declared.type]} {least} to {declared.most:,.15g}"
+            raise UserError(f"{where}: {value:g} is out of range; give {bounds}")
     return value
-
-
-def _bounds(declared: Option) -> str:
-    start = f"from {declared.least:,.15g}" if declared.above is None else f"above {declared.above:,.15g}"
-    return f"{start} to {declared.most:,.15g}"
 
 
 def _checked(declared: Option, value: Any, where: str) -> Any:

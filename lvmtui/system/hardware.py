@@ -33,13 +33,18 @@ class Hardware:
     """Free memory in bytes."""
     side_by_side: float = 1.0
     """How many times as many steps per second two processes on one GPU make as one does; measured by the self-test."""
-    load: float = 0.0
-    """Processes that compute, on average over the last minute."""
+    busy: float = 0.0
+    """How many of the cores other programs keep busy, as far as nothing that was measured here shows it."""
 
 
 def hardware() -> Hardware:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory(), load=os.getloadavg()[0])
+    return Hardware(cores(), len(gpus.visible_gpus()) or int(apple), free_memory(), busy=busy_cores())
+
+
+def busy_cores() -> float:
+    """How many of the cores that this process may use were busy in the last minute; the others are taken first."""
+    return max(0.0, os.getloadavg()[0] - max(0, (os.cpu_count() or 1) - cores()))
 
 
 def refuse_missing(device: str, there: Hardware) -> None:
@@ -74,7 +79,7 @@ def load_numpy() -> None:
     """
     if "numpy" in sys.modules or os.environ.keys() & {OPENBLAS_THREADS, "OMP_NUM_THREADS"}:
         return
-    os.environ[OPENBLAS_THREADS] = str(max(1, cores() - round(os.getloadavg()[0])))
+    os.environ[OPENBLAS_THREADS] = str(max(1, cores() - round(busy_cores())))
     import numpy  # noqa: F401  (it reads the variable now)
 
     del os.environ[OPENBLAS_THREADS]  # not for the processes that this one starts
@@ -88,15 +93,11 @@ def free_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> float:
     for group in control_groups("memory", cgroups, own):
         words = _words(group / "memory.max") or _words(group / "memory.limit_in_bytes")
         if words and (most := _number(words[0])) is not None:
-            free = min(free, max(0.0, most - _in_use(group)))
+            stat = _words(group / "memory.stat")
+            facts = dict(zip(stat[::2], stat[1::2], strict=False))
+            used = _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0  # not the cache, which is freed
+            free = min(free, max(0.0, most - used))
     return free
-
-
-def _in_use(group: Path) -> float:
-    """Bytes of a control group in use, without the file cache, which the kernel can free."""
-    words = _words(group / "memory.stat")
-    facts = dict(zip(words[::2], words[1::2], strict=False))
-    return _number(facts.get("anon", facts.get("total_rss", ""))) or 0.0
 
 
 def control_groups(controller: str, cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> Iterator[Path]:

@@ -103,8 +103,8 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
     return Check("same model", True, "all runs were trained by the same code" if codes else words)
 
 
-def version_notes(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
-    """Libraries whose versions differ between runs or attempts; figures may differ by rounding."""
+def version_doubts(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
+    """Libraries, and files that a trainer of the user's own names, that differ between runs or attempts."""
     libraries = dict.fromkeys(name for side in sides for start in side.starts for name in start.versions)
     notes = []
     for library in libraries:

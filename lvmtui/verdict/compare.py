@@ -31,7 +31,7 @@ from lvmtui.verdict.comparable import (
     checks_of,
     contention_notes,
     merged,
-    version_notes,
+    version_doubts,
 )
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
@@ -87,7 +87,8 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         split_fingerprint=campaign.split_fingerprint,
         pairs=tuple(pairs),
         checks=(*merged(checks), check_code(all_sides)),
-        notes=(*_said_once([notes for notes in shared if notes]), *version_notes(all_sides)),
+        notes=_said_once([notes for notes in shared if notes]),
+        doubts=version_doubts(all_sides),
         baseline=figures.arm("baseline") if figures else None,
         expanded=figures.arm("expanded") if figures else None,
         change=figures.change() if figures else None,

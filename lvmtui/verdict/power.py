@@ -41,7 +41,10 @@ class Prior:
 
     @property
     def source(self) -> str:
-        return f"campaign {self.campaign}" if self.campaign else "the bundled vectors"
+        if not self.campaign:
+            return "the bundled vectors"
+        seeds = ", but between seeds as with the bundled vectors" if self.training == Prior.training else ""
+        return f"campaign {self.campaign}{seeds}"
 
 
 @dataclass(frozen=True)

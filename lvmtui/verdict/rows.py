@@ -86,7 +86,10 @@ def draft_row(
         seeds=len(comparison.pairs) if comparison else 0,
         seeds_missing=len(state.campaign.seeds) - (len(comparison.pairs) if comparison else 0),
         history=history,
-        notes=(SO_FAR,) if early else (no_change,) if no_change else (),
+        notes=(
+            *((SO_FAR,) if early else (no_change,) if no_change else ()),
+            *(comparison.doubts if comparison else ()),
+        ),
         early=early,
         no_change=no_change,
         retrieval=judged.retrieval if judged else (),

@@ -43,7 +43,7 @@ def test_a_fault_takes_the_place_of_the_progress_line(tmp_path: Path, command: l
 
 
 def test_where_nobody_can_answer_it_is_said_and_training_goes_on() -> None:
-    ask = "from lvmtui.cli.start import _ask_whether_to_train as ask; ask('it can tell nothing'); print('goes on')"
+    ask = "from lvmtui.cli.start import _ask_whether_to_train as ask; ask(['it can tell nothing']); print('goes on')"
     done = subprocess.run(
         [sys.executable, "-P", "-c", ask], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
     )

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.datasets import convert
+from lvmtui.datasets.arm import file_arm
 from lvmtui.datasets.baselines import measure
+from lvmtui.datasets.check import too_short
 from lvmtui.datasets.draw import draw_folds, draw_split
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, read_split
@@ -121,6 +123,15 @@ def test_too_few_articles_that_are_long_enough_are_one_line(tmp_path: Path) -> N
     with pytest.raises(UserError) as raised:
         draw_split(*pair, seed=0, context=40)
     assert "only 1 articles that have 41 vectors" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_what_a_longer_context_leaves_is_said(tmp_path: Path) -> None:
+    articles = [walk(10, n) for n in range(30)] + [walk(60, n) for n in range(100, 120)] + [walk(4, 200)]
+    arm = file_arm("baseline", save_articles(tmp_path / "b.npz", articles), tmp_path)
+    few = f"31 of the 51 articles of {arm.label} have too few vectors for a context of 12"
+    left = "20 are left to train on and to hold out, of 50 with a context of 5"
+    assert too_short((arm,), (12,), False) == [f"{few}: {left}"]
+    assert too_short((arm,), (3,), False) == []
 
 
 def test_shorter_contexts_are_judged_on_the_same_targets(tmp_path: Path) -> None:

@@ -299,6 +299,8 @@ def test_trained_on_is_remembered_and_must_be_there(tmp_path: Path) -> None:
         import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
     vectors.write_bytes(b"")
     state = imported(tmp_path, folders, trained_on=vectors)
+    lines = import_folders(Workspace(tmp_path / "ws"), folders)
+    assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
     assert read_spec(state.runs[0].folder.spec).data.file == str(vectors)
 
 
@@ -312,9 +314,10 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
     with pytest.raises(UserError, match=r"does not say what size.*--arm"):
         import_folders(workspace, folders, trained_on=tmp_path / "v.npz")
     assert not (tmp_path / "ws").exists()
-    for _ in range(2):  # a second import takes other names
+    runs: list[Path] = []
+    for again in (False, True):  # a second import takes other names
+        first = runs[0].name if again else ""
         lines = import_folders(workspace, folders, arm="80k", trained_on=tmp_path / "v.npz")
-        assert "2 of 2 hold no weights: their change will be a point estimate" in lines
         runs = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
         specs = [read_spec(run / "spec.json") for run in runs]
         assert [(s.model, s.label, s.arm, s.campaign, s.history) for s in specs] == [
@@ -326,6 +329,11 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             (20, 64, 0.0005),
         ]
         assert str(runs[0]) in lines[-1] and "--arms expanded --models amn gru --baseline-runs" in lines[-1]
+        assert (f"taken in before as run {first}, run gru_80k" in lines[2]) is again
+        told = lines[2 + again]
+        assert told.startswith(
+            f"{folders[0]}: no weights beside its history; it gets only a point estimate, no verdict"
+        )
     assert len(list(workspace.models.iterdir())) == 4 and not list(workspace.campaign_dirs())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -307,6 +308,11 @@ def test_one_without_a_pattern_is_mended_in_its_script_and_retried(bench: Bench)
     bench.plan("print('done')")
     assert bench.to_the_end() is Exit.FAILED
     assert failed(bench.run).endswith("its last words: done; fix the script, then retry it")
+    (bench.root / "train.py").write_text("print('mended')")
+    assert bench.to_the_end() is Exit.FAILED and "train.py has changed since the campaign was planned" in bench.log()
+    before, after = (e.versions["train.py"] for e in events_of(bench.run) if isinstance(e, Started))
+    digest = hashlib.sha256(b"print('mended')").hexdigest()
+    assert before != after == f"sha256 {digest[:16]}"
 
 
 def test_a_program_that_is_not_there(bench: Bench) -> None:

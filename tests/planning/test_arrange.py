@@ -111,6 +111,15 @@ def test_more_threads_than_cores_make_nothing_faster() -> None:
     assert arranged(works, two, threads=64).expected.seconds >= usual
 
 
+def test_runs_share_the_cores_with_other_programs_that_are_busy() -> None:
+    works, quiet = campaign(), Hardware(2, 0, 64e9)
+    alone, beside = arranged(works, quiet), arranged(works, replace(quiet, busy=2.8))
+    assert alone.jobs == beside.jobs == 2
+    assert beside.expected.seconds == pytest.approx(2.4 * alone.expected.seconds)
+    one = arranged(works, quiet, jobs=1, threads=1)
+    assert arranged(works, replace(quiet, busy=1.0), jobs=1, threads=1) == one, "a core is free"
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(MODELS), st.integers(1, 200_000)), min_size=1, max_size=12),
     st.integers(1, 80),

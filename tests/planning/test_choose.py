@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.estimate.eta import Eta
-from lvmtui.planning.choose import FULL_FROM, AutoChoice, choose, seed_remark, with_other
+from lvmtui.planning.choose import FULL_FROM, AutoChoice, choose, seed_remarks, with_other
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan
@@ -51,8 +51,8 @@ def test_the_cost_of_the_reference_recipe_is_that_of_its_own_size() -> None:
 
 
 def test_a_count_of_seeds_is_explained() -> None:
-    assert seed_remark((3,)) == "--seeds 3 is one seed, number 3; for 3 seeds write --seeds 1 2 3"
-    assert seed_remark((1,)) is seed_remark((2, 3)) is seed_remark((42,)) is None
+    assert seed_remarks((3,)) == ["--seeds 3 is one seed, number 3; for 3 seeds write --seeds 1 2 3"]
+    assert seed_remarks((1,)) == seed_remarks((2, 3)) == seed_remarks((42,)) == []
 
 
 def test_the_plan_says_what_was_chosen(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Campaig
 def test_the_variances_are_those_that_were_seen(judged: tuple[Workspace, Campaign, list[Comparison]]) -> None:
     _, campaign, comparisons = judged
     prior = prior_of(comparisons, LENGTHS, campaign)
-    assert prior and prior.campaign == campaign.id and campaign.id in prior.source
+    assert prior and prior.source == f"campaign {campaign.id}"
+    words = "but between seeds as with the bundled vectors"
+    assert replace(prior, training=Prior.training).source == f"campaign {campaign.id}, {words}"
     effects = [c.effects for c in comparisons if c.effects]
     articles = fmean(math.fsum(i * i for i in e.influence) for e in effects)
     assert variance_of_articles(LENGTHS, campaign.cluster_cap, prior) == pytest.approx(articles)

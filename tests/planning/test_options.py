@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lvmtui.cli.parser import parse
 from lvmtui.cli.start import given_options
+from lvmtui.formats.spec import Reading
 from lvmtui.planning.options import OPTIONS, Option, Options, demo
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
@@ -48,6 +49,9 @@ EXAMPLES: dict[str, tuple[list[str], str, Any]] = {
     "arms": (["expanded", "--baseline-runs", "/r"], '"expanded"\nbaseline-runs = ["/r"]', "expanded"),
     "baseline_runs": (["/r", "/s", "--arms", "expanded"], '["/r", "/s"]\narms = "expanded"', ("/r", "/s")),
     "engine": (["slurm"], '"slurm"', "slurm"),
+    "vectors": (["a,b", "c"], '["a,b", "c"]', ("a,b", "c")),
+    "article": (["a"], '"a"', ("a",)),
+    "order": (["a"], '"a"', ("a",)),
 }
 """How a value is typed, how it is written in a file, and what it becomes, where the type does not say it already."""
 
@@ -197,6 +201,14 @@ def test_a_mistake_in_a_file_is_told_in_one_line_that_names_the_file(tmp_path: P
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_names_in_files_are_for_all_of_them_or_for_each() -> None:
+    said = of_line("--vectors", "a,b", "a,b", "c", "--article", "doc")
+    assert said.readings(3) == (Reading("a,b", "doc"), Reading("a,b", "doc"), Reading("c", "doc"))
+    with pytest.raises(UserError, match=r"--vectors: 3 names for 2 files; give one for all, or one for each in their"):
+        said.readings(2)
+    assert Options().readings(2) == (Reading(), Reading())
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.toml"):
         read_campaign_file(tmp_path / "none.toml")
@@ -222,6 +234,7 @@ def test_lists_may_be_written_with_commas() -> None:
             ["run", "--models", "gru", "my.toml"],
             "--models: my.toml is taken for one of its values; name a campaign file",
         ),
+        (["check", "--vectors", "emb", "a.npz"], "--vectors: a.npz is taken for one of its values; name the files"),
         (["run", "--seeds", "1", "my.toml"], "--seeds: my.toml is taken for one of its values"),
         (["demo", "--epochs", "0"], "--epochs: 0 is out of range"),
         (["demo", "--partition", "gpu"], "--partition: an option of the slurm engine; add --engine slurm"),

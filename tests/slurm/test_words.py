@@ -17,7 +17,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.supervisor.engine import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready
+from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready, run_command
 from lvmtui.supervisor.engines.slurm_text import check_settings, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.processes import Sent
@@ -339,3 +339,13 @@ def test_slurm_is_asked_before_anything_is_planned(bench: Bench) -> None:
     bench.answers.fault = Done(1, "", "allocation failure: Invalid account or account/partition combination specified")
     with pytest.raises(UserError, match="refuses such a job: Invalid account"):
         ready(bench.workspace, {}, 4, bench.answers)
+
+
+def test_setup_lines_that_bash_cannot_read_are_refused_while_planning(bench: Bench) -> None:
+    def asked(command: Sequence[str], environment: Mapping[str, str]) -> Done:
+        return run_command(command, environment) if command[0] == "bash" else bench.answers(command, environment)
+
+    ready(bench.workspace, {"setup": ("if true; then", "echo 'well'; fi")}, 4, asked)
+    with pytest.raises(UserError, match=r"^--setup: bash cannot read it: line 1: .*; correct it$") as refused:
+        ready(bench.workspace, {"setup": ("source 'env.sh",)}, 4, asked)
+    assert "\n" not in str(refused.value)

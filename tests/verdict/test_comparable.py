@@ -19,7 +19,7 @@ from lvmtui.verdict.comparable import (
     contention_notes,
     merged,
     settled,
-    version_notes,
+    version_doubts,
 )
 from tests.factory import FINGERPRINT, bring_to, make_campaign
 from tests.history import Curve
@@ -171,11 +171,11 @@ def test_what_was_not_recorded_or_is_another_programs_is_not_held_against_a_run(
     assert check_code([old, second]).passed
 
 
-def test_other_versions_are_noted(tmp_path: Path) -> None:
+def test_other_versions_are_a_doubt(tmp_path: Path) -> None:
     sides = [side(state) for state in pair(tmp_path)]
-    assert version_notes(sides) == ()
+    assert version_doubts(sides) == ()
     newer = sides[1].starts[0].versions | {"torch": "9.9"}
-    assert version_notes([sides[0], started_with(sides[1], versions=newer)])[0].startswith(
+    assert version_doubts([sides[0], started_with(sides[1], versions=newer)])[0].startswith(
         "the runs used different versions of torch: "
     )
 

@@ -252,6 +252,18 @@ def test_a_shared_machine_is_noted_once_for_all_seeds(tmp_path: Path) -> None:
     )
 
 
+def test_a_script_that_was_edited_between_the_arms_is_a_doubt(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    for arm, digest in (("baseline", "0a1b"), ("expanded", "5f60")):
+        events = workspace.run(planned_run(campaign, "amn", arm)).events
+        events.write_text(events.read_text().replace('"versions":{', f'"versions":{{"train.py":"sha256 {digest}",'))
+    doubt = "the runs used different versions of train.py: sha256 0a1b and sha256 5f60"
+    assert compared(workspace, campaign).doubts == (doubt,)
+    report, md = report_of(workspace, campaign)
+    assert f"- AMN: {doubt}." in md.split("## What to doubt")[1].split("##")[0]
+    assert not any("Scores do not depend on it" in line for line in md.splitlines()), report.answer
+
+
 def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
     folder = workspace.campaign(campaign.id)

@@ -148,17 +148,24 @@ class Program:
                 active=self.journal.active_before,
                 parameters=0,
                 device=spec.device,
-                versions={"lvmtui": lvmtui.__version__},
+                versions={"lvmtui": lvmtui.__version__, **self._scripts()},
                 launch=self.launch,
             ),
             durable=True,
         )
         start = f"from step {self.said.first_step} ({checkpoint.name})" if checkpoint else "from the start"
         self.journal.say(f"{' '.join(self.command)}, {start}")
-        for name, digest in self.own.files.items():
+
+    def _scripts(self) -> dict[str, str]:
+        """The files named in the command, by what they hold now. It is said which have changed."""
+        found = {}
+        for name, planned in self.own.files.items():
             with suppress(OSError):
-                if hashlib.sha256((Path(self.own.folder) / name).read_bytes()).hexdigest() != digest:
+                digest = hashlib.sha256((Path(self.own.folder) / name).read_bytes()).hexdigest()
+                found[name] = f"sha256 {digest[:16]}"
+                if digest != planned:
                     self.journal.say(f"{name} has changed since the campaign was planned")
+        return found
 
     def _checkpoint_in(self, past: list[Event]) -> tuple[Path | None, int]:
         """The newest checkpoint the log tells of that is there, and its step."""

@@ -1,10 +1,6 @@
-""".npz and .npy files, with arrays found by what they are rather than by one name.
+""".npz and .npy files in the forms of `docs/data.md`, with arrays found by what they are rather than by one name.
 
-- vectors (N, D) of floats, or `q` (N, D) int8 with `scale` (N,): the vector is `q * scale`
-- contexts (N, C, D) with the vectors that follow them (N, D): a sequence file
-- documents (N, T, D): each entry an article, shorter ones filled up with zero rows at their end
-
-Beside them ids of articles and titles. How arrays are read that may be damaged or hostile is in `npy.py`.
+How arrays are read that may be damaged or hostile is in `npy.py`.
 """
 
 from __future__ import annotations

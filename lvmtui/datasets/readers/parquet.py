@@ -1,8 +1,6 @@
-"""Parquet and Arrow tables: one file or a folder of shards, read by row group with pyarrow.
+"""Parquet and Arrow tables in the forms of `docs/data.md`, read by row group with pyarrow.
 
-A row is a vector (a column of lists of floats, with columns for its article and its place in it) or a whole document
-(a column of lists of vectors, as large concept models keep them). Which column is what is guessed from types and names,
-said in the notes, and can be named.
+Which column is what is guessed from types and names, said in the notes, and can be named.
 """
 
 from __future__ import annotations
@@ -149,7 +147,12 @@ class ParquetSource:
                         f"{shown(file)}: its column {sanitise(name, 40)} is missing or of another type than in "
                         f"{shown(self._files[0])}; write all shards with one schema"
                     )
-            return _row_count(file)
+            import pyarrow.parquet
+
+            if _is_parquet(file):
+                return int(pyarrow.parquet.read_metadata(file).num_rows)
+            with _arrow(file) as reader:
+                return sum(batch.num_rows for batch in _arrow_batches(reader))
 
     def _dim(self, schema: pa.Schema) -> tuple[int, str]:
         """Numbers in a vector, and their type."""
@@ -308,15 +311,6 @@ def _schema(file: Path) -> pa.Schema:
         return pyarrow.parquet.read_schema(file)
     with _arrow(file) as reader:
         return reader.schema
-
-
-def _row_count(file: Path) -> int:
-    import pyarrow.parquet
-
-    if _is_parquet(file):
-        return int(pyarrow.parquet.read_metadata(file).num_rows)
-    with _arrow(file) as reader:
-        return sum(batch.num_rows for batch in _arrow_batches(reader))
 
 
 def _batches_of(file: Path, names: list[str], rows: int) -> Iterator[pa.RecordBatch]:

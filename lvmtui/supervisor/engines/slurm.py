@@ -330,7 +330,12 @@ def _is_of(job: SlurmJob, folder: RunDir) -> bool:
 
 
 def ready(workspace: Workspace, settings: Settings, threads: int, command: Command = run_command) -> None:
-    """Ask Slurm whether it would accept such a job. Raises UserError with Slurm's own words if not."""
+    """Ask the shell whether it can read the setup lines, and Slurm whether it would accept such a job. Raises UserError
+    with their own words if not."""
+    if setup := settings.get("setup"):
+        read = command(("bash", "-n", "-c", "\n".join(setup)), environment(os.environ))
+        if read.code not in (0, MISSING):
+            raise UserError(f"--setup: bash cannot read it: {fault_of(read).removeprefix('bash: -c: ')}; correct it")
     done = command(("sbatch", "--test-only", *resources(settings, threads), "--wrap=true"), environment(os.environ))
     if done.code:
         fault = fault_of(done)
