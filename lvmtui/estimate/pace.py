@@ -18,7 +18,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from lvmtui.estimate.cost import STARTUP, RunKind, Work, closing_cost, evaluation_cost, step_cost, work_of
-from lvmtui.formats.live import Progress
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
 
@@ -83,9 +82,11 @@ class Shown:
 
 def shown_by(run: RunState) -> Shown | None:
     """What a run has shown; None before its first steps."""
-    trainer, started, live = run.trainer, run.trainer.started, _newest_progress(run)
+    trainer, started, live = run.trainer, run.trainer.started, run.progress
     if started is None or run.spec.imported is not None:  # imported runs were trained elsewhere; their steps are epochs
         return None
+    if live is not None and live.pid != started.process.pid:  # of an earlier attempt
+        live = None
     finished = trainer.finished
     if live is not None and live.train_steps >= LEAST_STEPS and live.train_seconds > 0:
         step, seconds = (live.train_seconds + live.checkpoint_seconds) / live.train_steps, live.train_seconds
@@ -108,12 +109,6 @@ def shown_by(run: RunState) -> Shown | None:
         closing_ratio=max(0.0, closing) / closing_cost(work) if closing is not None else None,
         drift=_drift(run),
     )
-
-
-def _newest_progress(run: RunState) -> Progress | None:
-    """The newest live figures of the newest attempt, whether it is still running or not."""
-    started, progress = run.trainer.started, run.progress
-    return progress if started is not None and progress is not None and progress.pid == started.process.pid else None
 
 
 def latest_pace(run: RunState, shown: Shown, steps_left: int) -> Shown:

@@ -69,7 +69,8 @@ def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedMod
     found = []
     for (row, cosine, cost), mine in zip(usable, axes, strict=True):
         weighed = any(complete) and _known(cost) == complete
-        on_front = weighed and not any(_dominates(other, mine) for other in axes)
+        better = (other for other in axes if other != mine and all(a <= b for a, b in zip(other, mine, strict=True)))
+        on_front = weighed and not any(better)
         found.append(PricedModel(row.model, row.title, cosine, cost, on_front, weighed))
     return tuple(sorted(found, key=lambda choice: -choice.cosine))
 
@@ -111,7 +112,3 @@ def cost_ratio(mine: PricedModel, other: PricedModel) -> str:
 
 def _known(cost: UseCost) -> tuple[bool, bool]:
     return bool(cost.parameters), bool(cost.latency_ms)
-
-
-def _dominates(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

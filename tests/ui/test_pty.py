@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def test_a_visit(root: Path) -> None:
     """Look at the board, look closer, search the log, leave; come back from another terminal and see the same."""
     with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
-        wanted = ("4 of 10 finished", "AMN", "GraphMERT-LVM", "‖ paused 6/9", "✗ collapsed", "+1.54 %", "13/24")
+        wanted = ("4 of 10 finished", "AMN", "GraphMERT-LVM", "‖ paused 60 %", "✗ collapsed", "+1.54 %", "13/24")
         for words in (*wanted, "step 600/1200"):
             terminal.wait_for(words)
         terminal.press("\r")

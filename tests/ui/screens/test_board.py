@@ -23,7 +23,7 @@ async def test_what_matters_is_there_at_any_size(tmp_path: Path, make_app: MakeA
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "q leave, runs go on" in shown(app).splitlines()[-1])
         text = shown(app)
-        for wanted in ("4 of 10 finished", "left", "AMN", "GraphMERT-LVM", "collapsed", "6/9"):
+        for wanted in ("4 of 10 finished", "left", "AMN", "GraphMERT-LVM", "collapsed", "paused 60 %"):
             assert wanted in text
         for wanted in ("+.0075", "+.0149", "+1.5", "leans up", "queued", "predicts the mean"):
             assert wanted in text
@@ -105,8 +105,8 @@ async def test_the_mouse_finds_runs(tmp_path: Path, make_app: MakeApp) -> None:
         app = make_app(tmp_path)
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
-            y, line = next((y, line) for y, line in enumerate(shown(app).splitlines()) if "paused 6/9" in line)
-            await pilot.click(offset=(line.index("paused 6/9"), y))
+            y, line = next((y, line) for y, line in enumerate(shown(app).splitlines()) if "paused 60 %" in line)
+            await pilot.click(offset=(line.index("paused 60 %"), y))
             assert app.selected.startswith("lstm_23k")
             if size == (120, 40):
                 await pilot.click(offset=(2, 3))
