@@ -40,7 +40,7 @@ def screen(given: argparse.Namespace) -> int:
     words = leave(workspace, "the runs go on; come back with 'lvmtui'")
     if app.departure.signal is not None:
         return 128 + app.departure.signal
-    if app.snapshot is not None and not app.snapshot.settled:
+    if app.snapshot is not None and not app.snapshot.state.settled:
         print(words, file=sys.stderr)
     return app.return_code or ExitCode.OK
 

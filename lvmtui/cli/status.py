@@ -8,6 +8,7 @@ import shutil
 import textwrap
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from lvmtui.cli.shared import ExitCode, campaign_now
@@ -32,6 +33,7 @@ WIDTH = 120
 """Characters in a line where there is no terminal."""
 NARROWEST = 30
 """Characters of a reason that stands beside its run, at least; with less room it stands below."""
+WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 LOOKED_BACK = 5
 """How many other campaigns are looked at, the newest ones."""
 GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
@@ -184,7 +186,10 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
     below = ("", *about, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
     table = _table([titles, *rows_of(state, eta, known)], columns)
-    first, last = ([part for line in lines for part in _wrapped(line, columns) or [""]] for lines in (above, below))
+    first, last = (
+        [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]
+        for lines in (above, below)
+    )
     return "\n".join([*first, *table, *last])
 
 
@@ -198,16 +203,11 @@ def _table(rows: Sequence[RunRow], columns: int) -> list[str]:
         first = said.setdefault(row.note, name)
         note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
         if columns - indent >= NARROWEST:
-            lines += _wrapped(note, columns, padded(start, indent), " " * indent) or [start]
+            head, below = padded(start, indent), " " * indent
+            lines += WRAP(note, columns, initial_indent=head, subsequent_indent=below) or [start]
         else:
-            lines += [start, *_wrapped(note, columns, "    ", "    ")]
+            lines += [start, *WRAP(note, columns, initial_indent="    ", subsequent_indent="    ")]
     return lines
-
-
-def _wrapped(line: str, columns: int, first: str = "", later: str = "  ") -> list[str]:
-    return textwrap.wrap(
-        line, columns, initial_indent=first, subsequent_indent=later, break_on_hyphens=False, break_long_words=False
-    )
 
 
 def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:

@@ -164,8 +164,10 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     state = view.state
     if state is None:
         return all_of(work)
-    alive = view.status.pace == "works"
-    step = min(work.steps, state.step if alive else _resumes_from(state))
+    alive, live = view.status.pace == "works", state.live
+    launched, started, checkpoint = state.supervision.launched, state.trainer.started, state.trainer.checkpoint
+    anew = checkpoint is None or started is None or state.intent.restart > started.generation
+    step = min(work.steps, state.step if alive else 0 if checkpoint is None or anew else checkpoint.step)
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
     last = evaluated[-1].step if evaluated else 0
     evaluations = 0 if last >= work.steps else work.evaluations - last // work.evaluate_every
@@ -176,7 +178,6 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     left = Left(work.steps - step, evaluations, max(0, to_next), without_better=worse)
     if not alive:
         return left
-    live, launched, started = state.live, state.supervision.launched, state.trainer.started
     if started is None or is_silent(state) or live is None or live.activity == "starting":
         return replace(left, doing="starting", spent=max(0.0, now - launched.time) if launched else 0.0)
     spent = max(0.0, now - live.time)
@@ -187,13 +188,6 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
             return replace(left, doing="evaluating", spent=spent)
         case _:
             return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
-
-
-def _resumes_from(run: RunState) -> int:
-    """The step at which a waiting run will continue."""
-    started, checkpoint = run.trainer.started, run.trainer.checkpoint
-    from_start = started is None or run.intent.restart > started.generation
-    return 0 if from_start or checkpoint is None else checkpoint.step
 
 
 def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOWN, own: Shown | None = None) -> Time:

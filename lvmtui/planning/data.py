@@ -165,9 +165,14 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
         if file == BUNDLED:
             return bundled_arms(workspace.root, shown("the bundled vectors"), workspace.cache)[ARMS.index(name)]
         return file_arm(
-            name, Path(file).expanduser(), workspace.root, reading=reading, normalise=options.normalise,
-            progress=shown(file), cache=workspace.cache,
-        )  # fmt: skip
+            name,
+            Path(file).expanduser(),
+            workspace.root,
+            reading=reading,
+            normalise=options.normalise,
+            progress=shown(file),
+            cache=workspace.cache,
+        )
 
     files = options.data or (options.baseline, options.expanded)[bool(earlier or options.sizes) :]
     names = arm_names(len(files))[-len(files) :]  # a file alone is the expanded arm

@@ -15,7 +15,7 @@ from lvmtui.formats.json_codec import kind_of
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName, RunSpec
-from lvmtui.formats.trainer_log import LONGEST_REASON, Failed, Interrupted, Started
+from lvmtui.formats.trainer_log import LONGEST_REASON, Failed, Interrupted
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
@@ -283,6 +283,9 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     spec = run.spec if run else None
     trainer = run.trainer if run else None
     started = trainer.started if trainer else None
+    versions = (
+        dict(started.versions) | ({"training code": started.code[:16]} if started.code else {}) if started else {}
+    )
     finished = trainer.finished if trainer else None
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
@@ -316,7 +319,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         device=sanitise(started.device, 60) if started else "",
         threads=spec.threads if spec and not spec.history else None,
         recipe=sanitise(spec.recipe.name, 60) if spec and not spec.own_trainer else "",
-        versions=_versions(started) if started else {},
+        versions={sanitise(name, 40): sanitise(version, 60) for name, version in versions.items()},
         folder=planned.folder,
         best_model=_best_model(view, spec) if finished else "",
         best_digest=measured.best_digest if measured else "",
@@ -343,12 +346,6 @@ def _started_again(run: RunState) -> str:
     said = [left_words(e) if isinstance(e, Interrupted) else kind_of(type(e)) for e in again]
     times = Counter([*said, *(sanitise(lost.reason, 120) for lost in run.supervision.losses)])
     return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
-
-
-def _versions(started: Started) -> dict[str, str]:
-    """What trained it: programs, and a digest of the code."""
-    found = {sanitise(name, 40): sanitise(version, 60) for name, version in started.versions.items()}
-    return found | ({"training code": sanitise(started.code[:16], 16)} if started.code else {})
 
 
 def _first_start(run: RunState) -> float | None:

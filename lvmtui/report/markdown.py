@@ -22,7 +22,8 @@ def markdown(blocks: Iterable[Block], pictures: Mapping[str, str] | None = None,
 
     `pictures`: SVG by the path of its Figure, for a page that holds its pictures; None: they are files of their own.
     """
-    lines = [f"<!-- {_comment(mark)} -->"] if mark else []
+    harmless = re.sub(r"[-<>]{2,}|[<>]", "-", sanitise(mark, 200))  # it cannot end the comment
+    lines = [f"<!-- {harmless} -->"] if mark else []
     before: Block | None = None
     for block in blocks:
         together = isinstance(block, Figure) and isinstance(before, Figure)
@@ -70,11 +71,8 @@ def _lines(block: Block, pictures: Mapping[str, str] | None) -> list[str]:
         case TableBlock():
             return _table(block)
         case Figure(title, path):
-            return [f"![{escaped(title)}]({quote(path) if pictures is None else _data_url(pictures[path])})"]
-
-
-def _data_url(svg: str) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+            svg = "" if pictures is None else base64.b64encode(pictures[path].encode()).decode()
+            return [f"![{escaped(title)}]({f'data:image/svg+xml;base64,{svg}' if svg else quote(path)})"]
 
 
 def _table(block: TableBlock) -> list[str]:
@@ -89,8 +87,3 @@ def _table(block: TableBlock) -> list[str]:
         return f"| {' | '.join(cells)} |"
 
     return [line(rows[0]), line(rule), *map(line, rows[1:])]
-
-
-def _comment(value: str) -> str:
-    """Text that cannot end the comment it stands in."""
-    return re.sub(r"[-<>]{2,}|[<>]", "-", sanitise(value, 200))

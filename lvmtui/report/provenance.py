@@ -43,7 +43,9 @@ def _data(report: Report) -> list[Block]:
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
     if _same_file(report):
-        said.append(f"Both arms are rows of one file, which has one fingerprint: {' and '.join(map(_part, arms))}.")
+        counts = ("" if arm.articles is None else f" ({plural(arm.articles, 'article')})" for arm in arms)
+        parts = (f"{arm.label} rows {_rows_of(arm)}{count}" for arm, count in zip(arms, counts, strict=True))
+        said.append(f"Both arms are rows of one file, which has one fingerprint: {' and '.join(parts)}.")
     if data and data.pair:
         part = "is part of" if data.pair.baseline_is_part else f"shares {data.pair.shared:.0%} of its vectors with"
         said.append(f"{base} {part} {expanded}.")
@@ -103,16 +105,13 @@ def _arm(runs: Sequence[RunDetail], *, own: bool) -> list[Text]:
         each(_steps),
     ]
     if own:
-        cells.append(each(_latency))
+        cells.append(
+            each(lambda run: f"{p50:.2f}, {milliseconds(run.latency_p95_ms)}" if (p50 := run.latency_p50_ms) else "–")
+        )
         cells.append(each(lambda run: date(run.started)))
         digests = each(lambda run: run.best_digest[:DIGITS])
         cells.append(Code(digests) if digests else "–")
     return cells
-
-
-def _latency(run: RunDetail) -> str:
-    p50 = run.latency_p50_ms
-    return "–" if p50 is None else f"{p50:.2f}, {milliseconds(run.latency_p95_ms)}"
 
 
 def _epoch(value: float | None) -> str:
@@ -178,7 +177,7 @@ def _plan(report: Report) -> list[Block]:
     versions = _same(report, lambda run: ", ".join(f"{name} {number}" for name, number in sorted(run.versions.items())))
     said += [f"Versions of {names}: {numbers}" for numbers, names in versions]
     said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
-    again = [run for run in report.runs if run.attempts > 1]
+    again = (run for run in report.runs if run.attempts > 1)
     said += [f"{run.name} was started {run.attempts} times: {run.started_again or 'it died'}." for run in again]
     return [
         Heading("Plan, checks and checksums", 3),
@@ -241,12 +240,6 @@ def _rows_of(arm: ArmFacts) -> str:
     """`0 to 8,279`; a dash where it is unknown."""
     first, after = arm.data.rows
     return f"{first:,} to {after - 1:,}" if after > first else "–"
-
-
-def _part(arm: ArmFacts) -> str:
-    """`8k rows 0 to 8,279 (41 articles)`."""
-    articles = "" if arm.articles is None else f" ({plural(arm.articles, 'article')})"
-    return f"{arm.label} rows {_rows_of(arm)}{articles}"
 
 
 def _validated(arm: ArmFacts) -> str:

@@ -50,16 +50,12 @@ def _lines(block: Block, columns: int) -> list[Line]:
         case Paragraph(text):
             return [((" ", ""), *line) for line in wrapped_lines(text, columns - 2)]
         case Bullets(items):
-            return [line for item in items for line in _bullet(item, columns)]
+            lines = (line for item in items for line in enumerate(wrapped_lines(item, max(10, columns - 4))))
+            return [((" • " if i == 0 else "   ", "dim"), *line) for i, line in lines]
         case TableBlock():
             return _table(block)
         case Figure(title, path):
             return [((f" {sanitise(title)}: {sanitise(path)}", "dim"),)]
-
-
-def _bullet(item: Text, columns: int) -> list[Line]:
-    lines = wrapped_lines(item, max(10, columns - 4))
-    return [((" • " if i == 0 else "   ", "dim"), *line) for i, line in enumerate(lines)]
 
 
 def _table(block: TableBlock) -> list[Line]:

@@ -37,11 +37,9 @@ class RunView:
 
     def worked(self, now: float) -> float:
         """Seconds of work, over all attempts; while a process makes no step they go on with the clock."""
-        if self.state is None:
-            return 0.0
-        live = self.state.live if self.status.phase in ALIVE else None
+        live = self.state.live if self.state and self.status.phase in ALIVE else None
         if live is None:
-            return self.state.trainer.active
+            return self.state.trainer.active if self.state else 0.0
         still = self.status.phase is Phase.STALLED or self.status.no_step is not None
         return live.active + (max(0.0, now - live.time) if still else 0.0)
 

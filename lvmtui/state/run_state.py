@@ -216,8 +216,8 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
                 for d in run.deaths
                 if d.generation == record.generation and d.checkpoint_step == record.checkpoint_step
             )
-            deaths = (*same, record) if record.counts else same
-            return replace(run, deaths=deaths, lost=record, losses=(*run.losses, record))
+            counted = (*same, record) if record.counts else same
+            return replace(run, deaths=counted, lost=record, losses=(*run.losses, record))
         case Stopped():
             return replace(run, stopped=record)
         case GaveUp():

@@ -57,8 +57,9 @@ def checks_of(
 ) -> tuple[Check, ...]:
     """All conditions of a fair comparison, in the order in which people ask for them. `data`: of both data sets."""
     sides = (baseline, expanded)
+    faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
     return (
-        _check_scores(sides),
+        _check("held-out scores", faults, "both runs finished and their scores are intact"),
         _check_windows(campaign, sides),
         _check_disjoint(campaign, sides),
         _check_recipe(baseline.state, expanded.state),
@@ -153,11 +154,6 @@ def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:
 
 def _check(name: str, fault: str, words: str) -> Check:
     return Check(name, not fault, fault or words)
-
-
-def _check_scores(sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
-    return _check("held-out scores", faults, "both runs finished and their scores are intact")
 
 
 def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:

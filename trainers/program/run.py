@@ -316,7 +316,10 @@ class Program:
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")
         code = self.child.returncode
-        if self.leaving is not None and not (code == 0 and self._finished_all_the_same(self.leaving)):
+        # asked for a checkpoint, it may have trained to its end instead
+        done = self.said.checkpoint != self.said.step or (self.out / "predictions.npy").exists()
+        finished = code == 0 and done and self.said.step >= self.spec.total_steps
+        if self.leaving is not None and (self.leaving.how is Exit.CANCELLED or not finished):
             how, step = self.leaving.how, self.said.step
             self.journal.event(self.leaving.ending(step, self.journal.active), durable=True)
             if how is not Exit.CANCELLED and self.said.checkpoint is None:
@@ -328,11 +331,6 @@ class Program:
             how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
             return self._failed("error", f"{how_ended}: {last}" if last else how_ended)
         return self._finish(last)
-
-    def _finished_all_the_same(self, leaving: Leave) -> bool:
-        """True if it was asked for a checkpoint, and instead trained to its end."""
-        done = (self.out / "predictions.npy").exists() or self.said.checkpoint != self.said.step
-        return leaving.how is not Exit.CANCELLED and self.said.step >= self.spec.total_steps and done
 
     def _finish(self, last: str) -> Exit:
         self.said.show("heldout")

@@ -52,12 +52,9 @@ class Said:
         """One line through the pipe: an event, or live digits."""
         event = decode_event(line)
         match event:
-            case Trained():
+            case Trained() | Evaluated():
                 self._advance(event.step)
                 self.log(event)
-            case Evaluated():
-                self._advance(event.step)
-                self.log(replace(event, epoch=self.spec.epoch_of(event.step)))
             case CheckpointSaved() if event.file:
                 self._advance(event.step)
                 self.can_checkpoint, self.checkpoint = True, event.step
@@ -94,12 +91,13 @@ class Said:
                 "if the count has begun again, its evaluations are left out until they are past that"
             )
         if reading.evaluated and step > self.evaluated_step:
-            epoch = reading.epoch if reading.epoch is not None else spec.epoch_of(step)
+            epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
             self.teller.evaluated(step, epoch=epoch, loss=reading.loss, cosine=reading.cosine, rate=self.rate)
 
     def log(self, event: Told) -> None:
         """Append an event with our own count of seconds, unless there are too many of its kind."""
         if isinstance(event, Evaluated):
+            event = event if self.spec.counts_epochs else replace(event, epoch=0.0)
             self.evaluated_step = max(self.evaluated_step, event.step)
             self.best = event if event.best else self.best
         thinned = {Evaluated: self.evaluations, Trained: self.points}.get(type(event))
@@ -118,8 +116,8 @@ class Said:
         self.news = False
         if activity:
             self.journal.clock.enter(activity)
-        epoch, batch_size = self.spec.epoch_of(self.step), 0  # its own choice
-        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, batch_size)
+        epoch = self.spec.epoch_of(self.step)  # its batch size is its own choice
+        self.journal.progress(self.step, epoch, self.loss, self.cosine, self.rate, batch_size=0)
 
 
 def _number(value: object) -> float | None:

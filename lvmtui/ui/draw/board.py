@@ -76,7 +76,7 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
                 pieces = [("          ", "")]
             pieces.extend(one)
         lines.append(tuple(pieces[:-1]))
-    if snapshot.settled and snapshot.table.ranked:
+    if snapshot.state.settled and snapshot.table.ranked:
         lines += [(), (("v", "key"), (" shows the verdict", "dim"))]
     return lines
 

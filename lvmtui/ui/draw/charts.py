@@ -276,14 +276,12 @@ class _Canvas:
         taken = {y for y, _ in self.labels}
         last = self.columns - size
         places = ((y, x) for x in (column, last) for y in nearest[:NEAR] if column <= x <= last)
-        free = (at for at in places if at[0] not in taken and self._is_free(at[0], at[1] - 1, size + 2))
+        clear = (at for at in places if not any(bits for bits, _ in self.bits[at[0]][at[1] - 1 : at[1] + size + 1]))
+        free = (at for at in clear if at[0] not in taken)
         if (place := next(free, None)) is not None:
             self.labels[place] = label
         elif (at := next((y for y in nearest if y not in self.ends), None)) is not None:
             self.ends[at] = label
-
-    def _is_free(self, row: int, column: int, size: int) -> bool:
-        return not any(bits for bits, _ in self.bits[row][column : column + size])
 
     def rows(self, levels: dict[int, Level], tail: int) -> list[list[Piece]]:
         """Each row as pieces, with the labels at the right."""

@@ -55,7 +55,7 @@ def _progress(snapshot: Snapshot, read_only: bool) -> list[str]:
 
 def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
     """`5 m 10 s left (4 to 7 m)`, and when that is."""
-    if snapshot.settled:
+    if snapshot.state.settled:
         paused = sum(run.phase is Phase.PAUSED for run in snapshot.runs)
         return (f"{words.plural(paused, 'run')} paused" if paused else "all ended",)
     eta = snapshot.eta.eta

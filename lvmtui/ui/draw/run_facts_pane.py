@@ -104,9 +104,10 @@ def _how(spec: RunSpec) -> Group:
     """How it is trained: our recipe, or the user's own trainer."""
     if own := spec.own_trainer:
         return ("trainer", [("command", own.command), ("folder", own.folder), ("pattern", "; ".join(own.pattern))])
-    values = {f.name: _value(getattr(spec.recipe, f.name)) for f in fields(spec.recipe) if f.name != "own_loss"}
+    values = {f.name: getattr(spec.recipe, f.name) for f in fields(spec.recipe) if f.name != "own_loss"}
     values["loss"] = spec.recipe.loss_words
-    return ("recipe", [(name.replace("_", " "), value) for name, value in values.items()])
+    said = {name: "none" if v is None else f"{v:g}" if isinstance(v, float) else str(v) for name, v in values.items()}
+    return ("recipe", [(name.replace("_", " "), value) for name, value in said.items()])
 
 
 def _result(run: RunFacts) -> list[tuple[str, str]]:
@@ -130,7 +131,3 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
         ("peak memory", words.size(finished.peak_memory_bytes)),
         ("best model", finished.best_digest[:16]),
     ]
-
-
-def _value(value: object) -> str:
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -163,13 +163,6 @@ class RunFacts:
         return "alarm" if self.alarms or PHASES[self.phase].style in ("alarm", "failed") else "note"
 
     @property
-    def epochs(self) -> tuple[float, float] | None:
-        """Epochs done and planned; None: not known."""
-        if self.state is None or not self.state.spec.counts_epochs:
-            return None
-        return self.state.spec.epoch_of(self.state.step), self.state.spec.epoch_of(self.state.spec.total_steps)
-
-    @property
     def imported(self) -> bool:
         """True if another program trained it: it has neither log nor times."""
         return self.state is not None and self.state.spec.imported is not None
@@ -186,10 +179,10 @@ class RunFacts:
 
     @property
     def epoch_words(self) -> str:
-        """`4/8`: the epoch it is in."""
-        if self.epochs is None:
+        """`4/8`: the epoch it is in; empty where epochs are not known."""
+        if self.state is None or not self.state.spec.counts_epochs:
             return ""
-        done, planned = self.epochs
+        done, planned = map(self.state.spec.epoch_of, (self.state.step, self.state.spec.total_steps))
         whole = max(1, round(planned))
         return f"{min(whole, math.floor(done * whole / planned) + 1 if planned else 1)}/{whole}"
 

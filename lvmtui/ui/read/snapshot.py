@@ -115,11 +115,6 @@ class Snapshot:
         return sum(run.phase is Phase.FINISHED for run in self.runs)
 
     @property
-    def settled(self) -> bool:
-        """True if nothing goes on and nothing will by itself."""
-        return self.state.settled
-
-    @property
     def judged(self) -> bool:
         """True if the campaign is over and its last word has been written."""
         return self.state.finished and not self.state.unreported

@@ -65,7 +65,9 @@ class BoardScreen(RunsView):
         self.canvas("wrong").paint(lambda w, h: troubles(snapshot, selected, w, h, read_only=read_only))
         panels = self._arrange(snapshot)
         if panels:
-            self._paint_panels(snapshot, selected)
+            for model, panel in zip(snapshot.models, self.query_one("#panels").query(ModelPanel), strict=False):
+                panel.show(model, snapshot, selected)
+            self.canvas("spare").paint(lambda width, height: summary(snapshot, width))
         else:
             self._paint_rows(snapshot, selected)
         names = [run.name for run in snapshot.runs]
@@ -79,11 +81,6 @@ class BoardScreen(RunsView):
         log, run = self.canvas("log"), snapshot.run(selected)
         log.name_frame(f" {run.title} {run.label} log " if run else "")
         log.paint(lambda width, height: log_end(snapshot, selected, width, height))
-
-    def _paint_panels(self, snapshot: Snapshot, selected: str) -> None:
-        for model, panel in zip(snapshot.models, self.query_one("#panels").query(ModelPanel), strict=False):
-            panel.show(model, snapshot, selected)
-        self.canvas("spare").paint(lambda width, height: summary(snapshot, width))
 
     def _paint_rows(self, snapshot: Snapshot, selected: str) -> None:
         names = [run.name for run in snapshot.runs]

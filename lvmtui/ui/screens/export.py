@@ -46,13 +46,10 @@ class Export(Dialog[str]):
         self._child = Child()
         self._writing = False
 
-    def _proposed(self) -> str:
-        title = re.sub(r"[^A-Z0-9.]+", "_", self._campaign.title.upper()).strip("_.")[:60]
-        return f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.md"
-
     def compose_box(self) -> ComposeResult:
+        title = re.sub(r"[^A-Z0-9.]+", "_", self._campaign.title.upper()).strip("_.")[:60]
         yield OneOf(tuple(FORMATS), tuple(FORMATS.values()))
-        yield Field(self._proposed())
+        yield Field(f"{title or 'REPORT'}_{re.sub(r'[^0-9_]', '', self._campaign.stamp)}.md")
         yield Canvas(id="text")
 
     def on_mount(self) -> None:

@@ -143,7 +143,7 @@ def test_epochs_are_shown_only_where_they_are_known(tmp_path: Path, own: OwnTrai
     run.folder.spec.unlink()
     write_spec(run.folder.spec, spec)
     found = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
-    assert found is not None and found.runs[0].word == word and (found.runs[0].epochs is not None) is known
+    assert found is not None and found.runs[0].word == word and (found.runs[0].epoch_words != "") is known
     row = rows_of(found.state, found.eta, Judgement(found.state))[0]
     assert row.epoch.startswith("step 600/1200") is not known
     assert (spec.epoch_of(600) > 0) is known
