@@ -11,7 +11,6 @@ from typing import Any
 from lvmtui.cli.shared import ExitCode, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import date, plural
 from lvmtui.system.text import aligned, sanitise
@@ -35,7 +34,7 @@ def campaigns_as_text(workspace: Workspace) -> str:
         else:
             campaign = state.campaign
             what = f"{plural(len(campaign.models), 'model')}, {plural(len(campaign.seeds), 'seed')}"
-            rows.append((folder.id, date(campaign.created)[:16], what, progress_words(state)))
+            rows.append((folder.id, date(campaign.created)[:16], what, state.progress_words))
             said.append(answer(Judgement(state).table))
     if not rows:
         return f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'"
@@ -60,14 +59,6 @@ def _as_json(id: str, state: CampaignState | str) -> dict[str, Any]:
         "settled": state.settled,
         "answer": answer(Judgement(state).table),
     }
-
-
-def progress_words(state: CampaignState) -> str:
-    """`10 of 10 runs finished`; `3 of 10 runs finished, 2 running, 5 queued`."""
-    phases = Counter(view.status.phase for view in state.runs)
-    done = phases.pop(Phase.FINISHED, 0)
-    rest = (f"{count} {phase.value}" for phase, count in phases.items())
-    return ", ".join([f"{done} of {plural(len(state.runs), 'run')} finished", *rest])
 
 
 def _read(workspace: Workspace) -> Iterator[tuple[CampaignDir, CampaignState | str]]:

@@ -81,7 +81,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
         plan = make_plan(chosen, workspace, say, extended)
     if given.plan:
         say("")
-        print(json.dumps(plan_as_json(plan), indent=1) if given.json else plan_as_text(plan, line_width()))
+        print(json.dumps(plan_as_json(plan, workspace), indent=1) if given.json else plan_as_text(plan, line_width()))
         return ExitCode.OK
     if (doubts := doubts_of(plan, workspace)) and not given.yes:
         say("")

@@ -17,7 +17,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
 from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
+from lvmtui.state.campaign_reader import CampaignState, RunView, newest_campaigns, supervisor_of
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.system import numbers as words
@@ -35,7 +35,7 @@ NARROWEST = 30
 """Characters of a reason that stands beside its run, at least; with less room it stands below."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 LOOKED_BACK = 5
-"""How many other campaigns are looked at, the newest ones."""
+"""How many of the newest campaigns are looked at."""
 GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
 BARE = "best: validation cosine; on which windows is not known of other programs"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
@@ -71,10 +71,9 @@ def status(given: argparse.Namespace) -> int:
         print(json.dumps(status_as_json(state, supervisor), indent=1))
         return ExitCode.OK
     print(status_as_text(state, supervisor))
-    others = [f for f in workspace.campaign_dirs() if f.id != state.campaign.id]
-    for other in others[-LOOKED_BACK:]:
-        if not CampaignReader(workspace, other).refresh().settled:
-            print(f"campaign {other.id} is not over either: --campaign {other.id}")
+    for other in newest_campaigns(workspace, LOOKED_BACK):
+        if other.campaign.id != state.campaign.id and not other.settled:
+            print(f"campaign {other.campaign.id} is not over either: --campaign {other.campaign.id}")
     return ExitCode.OK
 
 

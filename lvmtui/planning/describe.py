@@ -15,9 +15,9 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.models import size_of, title_of
 from lvmtui.planning.data import judging
-from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths
+from lvmtui.planning.judged_on import held_out_lengths
+from lvmtui.planning.others import others
 from lvmtui.planning.plan import Plan
-from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.power import Prior
@@ -120,10 +120,7 @@ def _by_trainers(plan: Plan) -> int:
 
 def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
     """Why it may be a mistake to train this: it is trained already, or the verdict could tell nothing."""
-    doubts = []
-    if twin := _twin(plan, workspace):
-        ends = f"'lvmtui cancel all --campaign {twin}' ends it"
-        doubts.append(f"campaign {twin} has the same runs and is not over; {ends}")
+    doubts = [said for said, same in others(plan.campaign, plan.specs, workspace) if same]
     if plan.power.smallest is None:
         doubts.append(f"each model's verdict {plan.power.words}")
     elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):
@@ -132,22 +129,6 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
             "'lvmtui trainer test --command' shows whether it does"
         )
     return doubts
-
-
-def _twin(plan: Plan, workspace: Workspace) -> str:
-    """The campaign here that trains the same and is not over; empty if there is none."""
-
-    def trained(spec: RunSpec) -> object:
-        own = spec.own_model.words if spec.own_model else spec.own_trainer
-        how = (spec.recipe.words, spec.total_steps, spec.size, spec.context)
-        return spec.model, own, how, spec.arm, spec.seed
-
-    for folder in workspace.campaign_dirs()[-LOOKED_BACK:]:
-        state = CampaignReader(workspace, folder).refresh()
-        same = state.campaign.split_fingerprint == plan.campaign.split_fingerprint and not state.finished
-        if same and [trained(v.state.spec) for v in state.runs if v.state] == [*map(trained, plan.specs)]:
-            return folder.id
-    return ""
 
 
 def _copies(plan: Plan) -> str:
@@ -255,7 +236,7 @@ def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
     )
 
 
-def plan_as_json(plan: Plan) -> dict[str, Any]:
+def plan_as_json(plan: Plan, workspace: Workspace) -> dict[str, Any]:
     """The plan for programs, the new-campaign view among them."""
     return {
         "version": 1,
@@ -266,6 +247,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "expected": encode(plan.expected),
         "started_with": encode(plan.started_with),
         "remarks": list(plan.remarks),
+        "others": [said for said, _ in others(plan.campaign, plan.specs, workspace)],
         "runs": [
             {"run": s.run, "model": s.model, "arm": s.arm, "seed": s.seed, "total_steps": s.total_steps}
             for s in plan.specs

@@ -39,7 +39,7 @@ from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own
-from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.campaign_reader import newest_campaigns
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import sync_folder
@@ -363,9 +363,6 @@ def tests_for(device: str, say: Say) -> list[SelfTest]:
 
 def shown_in(workspace: Workspace) -> Machine:
     """What the runs of the newest campaign here that trained have shown of this machine."""
-    for folder in reversed(workspace.campaign_dirs()[-LOOKED_BACK:]):
-        state = CampaignReader(workspace, folder).refresh()
-        machine = machine_of(view.state for view in state.runs if view.state)
-        if machine.shown:
-            return machine
-    return NOTHING_SHOWN
+    campaigns = newest_campaigns(workspace, LOOKED_BACK)
+    machines = (machine_of(view.state for view in state.runs if view.state) for state in campaigns)
+    return next((machine for machine in machines if machine.shown), NOTHING_SHOWN)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -20,6 +22,7 @@ from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of
 from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
 
 
@@ -85,6 +88,14 @@ class CampaignState:
     def finished(self) -> bool:
         """True if every run is over, whatever way."""
         return all(view.status.over for view in self.runs)
+
+    @property
+    def progress_words(self) -> str:
+        """`10 of 10 runs finished`; `3 of 10 runs finished, 2 running, 5 queued`."""
+        phases = Counter(view.status.phase for view in self.runs)
+        done = phases.pop(Phase.FINISHED, 0)
+        rest = (f"{count} {phase.value}" for phase, count in phases.items())
+        return ", ".join([f"{done} of {plural(len(self.runs), 'run')} finished", *rest])
 
     @property
     def settled(self) -> bool:
@@ -162,6 +173,13 @@ class CampaignReader:
         """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""
         self._pulse.refresh()
         return self._pulse.moved
+
+
+def newest_campaigns(workspace: Workspace, most: int) -> Iterator[CampaignState]:
+    """So many of the newest campaigns as they are now, the newest first; those that cannot be read are left out."""
+    for folder in reversed(workspace.campaign_dirs()[-most:]):
+        with suppress(UserError):
+            yield CampaignReader(workspace, folder).refresh()
 
 
 def newest_campaign(workspace: Workspace) -> CampaignDir:

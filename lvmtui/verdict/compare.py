@@ -25,14 +25,7 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.errors import unknown
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.numbers import plural
-from lvmtui.verdict.comparable import (
-    ComparedRun,
-    check_code,
-    checks_of,
-    contention_notes,
-    merged,
-    version_doubts,
-)
+from lvmtui.verdict.comparable import ComparedRun, check_code, checks_of, contention_notes, merged, version_doubts
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows

@@ -64,7 +64,7 @@ def test_the_plan_says_what_was_chosen(tmp_path: Path) -> None:
     assert [r.partition(":")[0] for r in plan.remarks[:2]] == ["recipe tuned", "size small"]
     for remark in plan.remarks:
         assert remark in plan_as_text(plan)
-    assert plan_as_json(plan)["remarks"] == list(plan.remarks) and len(plan.remarks) == 3
+    assert plan_as_json(plan, workspace)["remarks"] == list(plan.remarks) and len(plan.remarks) == 3
     assert "would take about" in plan.remarks[0] and "--seeds 1 2" in plan.remarks[2]
 
     original = make_plan(replace(options, recipe="reference"), workspace)

@@ -127,9 +127,7 @@ def test_what_is_trained_already_is_not_trained_again_unasked(tmp_path: Path, op
     write_plan(first, workspace)
     again = make_plan(replace(options, jobs=1, threads=2), workspace)
     (doubt,) = doubts_of(again, workspace)
-    assert doubt.startswith(
-        f"campaign {first.campaign.id} has the same runs and is not over; 'lvmtui cancel all --camp"
-    )
+    assert f" has the same runs and is not over; 'lvmtui cancel all --campaign {first.campaign.id}' ends it" in doubt
     assert not doubts_of(make_plan(replace(options, epochs=2), workspace), workspace)
     for planned in first.campaign.runs:
         run = workspace.run(planned)
@@ -261,7 +259,7 @@ def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:
     weights = capped(held_out_lengths(plan.split, "both"), plan.campaign.cluster_cap)
     assert f"worth {effective(weights / weights.sum()):.0f} of equal weight" in text, "as the verdict will weigh them"
     assert "bundled vectors); neighbours there have a mean cosine of 0.42, here of 0.98, so this may be far off" in text
-    told = json.loads(json.dumps(plan_as_json(plan)))
+    told = json.loads(json.dumps(plan_as_json(plan, Workspace(tmp_path))))
     assert told["campaign"]["id"] == plan.campaign.id and len(told["runs"]) == 4 and told["expected"]["seconds"] > 0
 
 
@@ -373,7 +371,7 @@ def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Op
     words, holds = prove_campaign(folder)
     assert holds and words.count("no leak") == 3 and words.startswith("fold1: ")
     assert "3 folds, each seed judged on other ones" in plan_as_text(plan)
-    assert len(plan_as_json(plan)["folds"]) == 3
+    assert len(plan_as_json(plan, Workspace(tmp_path))["folds"]) == 3
     alone = make_plan(replace(folded, folds=False), workspace)
     assert alone.campaign.split_fingerprint == alone.split.facts.fingerprint and alone.campaign.fold_numbers == (0,)
     with pytest.raises(UserError, match="--folds: needs several seeds"):

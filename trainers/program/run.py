@@ -24,20 +24,7 @@ import lvmtui
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import (
-    IN_THE_PLAN,
-    LONGEST_REASON,
-    CheckpointSaved,
-    Event,
-    Exit,
-    Failed,
-    Finished,
-    Interrupted,
-    Paused,
-    Reason,
-    Started,
-    events_in,
-)
+from lvmtui.formats.trainer_log import IN_THE_PLAN, LONGEST_REASON, Exit, Failed, Finished, Reason, Started, events_in
 from lvmtui.formats.user_code import OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
@@ -50,7 +37,7 @@ from trainers.log_writer import Journal
 from trainers.orders import Leave, Orders
 from trainers.program.data import data_folder, judged
 from trainers.program.output import Output
-from trainers.program.said import Said
+from trainers.program.said import Said, checkpoint_in
 
 LOOK = 0.1
 """Seconds between two looks at orders while the program says nothing."""
@@ -116,7 +103,7 @@ class Program:
             shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(exist_ok=True)
         data = data_folder(spec, self.folder.workspace.root)
-        checkpoint, first_step = self._checkpoint_in(past)
+        checkpoint, first_step = checkpoint_in(past, self.out, untold=self.own.checkpoints)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
         self.said = Said(spec, self.journal, first_step, past)
         facts: dict[str, Any] = {
@@ -166,17 +153,6 @@ class Program:
                 if digest != planned:
                     self.journal.say(f"{name} has changed since the campaign was planned")
         return found
-
-    def _checkpoint_in(self, past: list[Event]) -> tuple[Path | None, int]:
-        """The newest checkpoint the log tells of that is there, and its step."""
-        for event in reversed(past):
-            if isinstance(event, CheckpointSaved) and event.file:
-                path = self.out / event.file
-                if path.exists() and path.resolve().is_relative_to(self.out.resolve()):
-                    return path, event.step
-        ending = next((e for e in reversed(past) if isinstance(e, (Paused, Interrupted))), None)
-        # it keeps checkpoints without telling of them, and goes on by itself
-        return None, ending.step if ending and self.own.checkpoints and any(self.out.iterdir()) else 0
 
     def _environment(self, shared: dict[str, Any]) -> dict[str, str]:
         """What the program is started with; `shared`: facts that it is given in its command too."""

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from lvmtui.formats.live import Activity
 from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Told, Trained, decode_event
+from lvmtui.formats.trainer_log import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    Interrupted,
+    Paused,
+    Told,
+    Trained,
+    decode_event,
+)
 from lvmtui.trainer_kit import POINTS, Teller
 from trainers.log_writer import Journal
 from trainers.program.output import Thinned
@@ -122,3 +132,15 @@ class Said:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Path | None, int]:
+    """The newest checkpoint of those the log tells of that is in `out`, and its step. `untold`: the program keeps
+    checkpoints without telling of them, and goes on by itself."""
+    for event in reversed(past):
+        if isinstance(event, CheckpointSaved) and event.file:
+            path = out / event.file
+            if path.exists() and path.resolve().is_relative_to(out.resolve()):
+                return path, event.step
+    ending = next((e for e in reversed(past) if isinstance(e, (Paused, Interrupted))), None)
+    return None, ending.step if ending and untold and any(out.iterdir()) else 0

@@ -132,8 +132,6 @@ class Answers:
     """`lvmtui check --json`"""
     plan: dict[str, Any] | None = None
     """`lvmtui run --plan --json`"""
-    others: tuple[str, ...] = ()
-    """Conflicts with other campaigns in this workspace, one sentence each."""
     fault: str = ""
     busy: str = ""
 
@@ -147,7 +145,7 @@ def answer_lines(form: CampaignForm, answers: Answers, width: int) -> list[Line]
     if fault:
         lines += _fault_lines(fault, width)
     elif answers.plan:
-        lines += [*_plan_lines(answers.plan, width), *_notes(answers.others, width)]
+        lines += [*_plan_lines(answers.plan, width), *_notes(answers.plan["others"], width)]
     return [*lines, *(_fact_lines(answers.facts, width, said_already=fault) if answers.facts else ())]
 
 

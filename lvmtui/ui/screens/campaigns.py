@@ -12,9 +12,13 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.lines import plain
-from lvmtui.ui.read.campaigns import about
 from lvmtui.ui.widgets.dialogs import Dialog
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.ranking import Judgement
 
 
 class Campaigns(Dialog[str]):
@@ -54,3 +58,12 @@ class Campaigns(Dialog[str]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
+
+
+def about(workspace: Workspace, folder: CampaignDir) -> str:
+    """How far it has come and its answer, or why it cannot be read. Reads run folders, so it can take a moment."""
+    try:
+        state = CampaignReader(workspace, folder).refresh()
+    except UserError as error:
+        return sanitise(str(error), 300)
+    return f"{state.progress_words}. {answer(Judgement(state).table)}"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -35,7 +35,6 @@ from lvmtui.ui.draw.new_form import (
     answer_lines,
     plan_words,
 )
-from lvmtui.ui.read.campaigns import conflicts
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import AskDialog
@@ -209,7 +208,7 @@ class NewScreen(View):
     def _ask_later(self) -> None:
         """Ask the commands once nobody has typed for a moment. The plan of the form before this change is dropped."""
         busy = "" if self._form.fault or self._form.folders else PLANNING
-        self._answers = replace(self._answers, plan=None, others=(), fault="", busy=busy)
+        self._answers = replace(self._answers, plan=None, fault="", busy=busy)
         self._since = time.monotonic()
         if self._timer is not None:
             self._timer.stop()
@@ -224,7 +223,7 @@ class NewScreen(View):
         else:
             self._answers = replace(self._answers, plan=None, busy=PLANNING)
             arguments = [*form.arguments(), "--plan", "--json", *self._cache]
-            self._plan.run(arguments, self.ui.workspace.root, partial(self._made, form))
+            self._plan.run(arguments, self.ui.workspace.root, partial(self._told, self._planned, form))
         self.redraw()
 
     def _look(self, form: CampaignForm) -> None:
@@ -239,21 +238,17 @@ class NewScreen(View):
         """Runs in a thread; `take` is called in the screen's."""
         self.ui.call_later(take, form, out, words, code)
 
-    def _made(self, form: CampaignForm, out: str, words: str, code: int) -> None:
-        """Take the plan, or the reason why there is none. Runs in a thread, because it reads other campaigns."""
+    def _planned(self, form: CampaignForm, out: str, words: str, code: int) -> None:
+        """Take the plan, or the reason why there is none."""
         plan = document(out) if code == 0 else None
-        met = conflicts(self.ui.workspace, plan["campaign"]) if plan else []
-        self.ui.call_later(self._planned, form, plan, tuple(met), words or f"the plan ended with code {code}")
-
-    def _planned(self, form: CampaignForm, plan: dict[str, Any] | None, met: tuple[str, ...], fault: str) -> None:
         if form.arguments() != self._form.arguments():
             return
         if plan is None:
             self._entered = False
-            self._answers = replace(self._answers, fault=fault, busy="")
+            self._answers = replace(self._answers, fault=words or f"the plan ended with code {code}", busy="")
             self._look(form)
         else:
-            self._answers = Answers(plan["check"], plan, met)
+            self._answers = Answers(plan["check"], plan)
         if self._entered:
             self.action_start()
         self.redraw()
@@ -276,7 +271,7 @@ class NewScreen(View):
         if form.folders:
             body, title = [f"folders: {', '.join(form.folders)}"], "Import these runs?"
         elif plan is not None:
-            body, title = [plan_words(plan), *self._answers.others], "Start this campaign?"
+            body, title = [plan_words(plan), *plan["others"]], "Start this campaign?"
         else:
             self._entered = True
             if not self._answers.busy:

@@ -96,6 +96,7 @@ PLAN: dict[str, Any] = {
     },
     "runs": [1] * 10,
     "remarks": ["size small: few windows"],
+    "others": ["another waits"],
     "check": CHECK,
     "split": {"windows": 2292, "clusters": 91},
     "expected": {"seconds": 240.0, "low": 180.0, "high": 360.0},
@@ -108,7 +109,7 @@ def test_text_from_files_is_shown_harmless(width: int, fault: str) -> None:
     bad = "\x1b[2J" * 40
     facts = CHECK | {"files": [FILE | {"label": bad, "coherence": None}], "faults": [bad], "notes": [bad]}
     plan = PLAN | {"remarks": [bad], "campaign": {**PLAN["campaign"], "notes": [bad], "baseline": ARM | {"label": bad}}}
-    answers = Answers(facts=facts, plan=plan, others=("another waits",), fault=fault, busy="busy")
+    answers = Answers(facts=facts, plan=plan, fault=fault, busy="busy")
     assert "\x1b" not in str(answer_lines(CampaignForm(), answers, width))
 
 
