@@ -27,10 +27,19 @@ class Below:
 
 
 @dataclass(frozen=True)
-class CampaignDir:
-    """A campaign's folder; who writes which file is in `docs/formats.md`."""
+class Folder:
+    """A folder of a workspace; who writes which of its files is in `docs/formats.md`."""
 
     path: Path
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace it lies in: `artifacts/lvm/models/` or `artifacts/lvm/campaigns/` stands between."""
+        return Workspace(self.path.resolve().parents[3])
+
+
+class CampaignDir(Folder):
+    """A campaign's folder."""
 
     campaign = Below("campaign.json")
     intent = Below("campaign_intent.json")
@@ -59,11 +68,6 @@ class CampaignDir:
     @property
     def id(self) -> str:
         return self.path.name
-
-    @property
-    def workspace(self) -> Workspace:
-        """The workspace the folder lies in."""
-        return Workspace(self.path.resolve().parents[3])
 
     def split_of(self, fold: int) -> Path:
         """The split of a fold, counted from 1; 0 is a campaign without folds."""
@@ -141,11 +145,8 @@ class Workspace:
         return RunDir(self.root / planned.folder)
 
 
-@dataclass(frozen=True)
-class RunDir:
-    """A run folder; who writes which file is in `docs/formats.md`."""
-
-    path: Path
+class RunDir(Folder):
+    """A run folder."""
 
     spec = Below("spec.json")
     intent = Below("intent.json")
@@ -163,11 +164,6 @@ class RunDir:
     @property
     def name(self) -> str:
         return self.path.name
-
-    @property
-    def workspace(self) -> Workspace:
-        """The workspace the folder lies in: `artifacts/lvm/models/` stands between."""
-        return Workspace(self.path.resolve().parents[3])
 
     @property
     def logs(self) -> tuple[Path, ...]:

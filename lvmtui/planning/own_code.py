@@ -65,10 +65,6 @@ class OwnCode:
         named = ", ".join(trainer.title for trainer in self.trainers.values())
         return (f"how long {named} takes is not known; the time expected is a guess",) if named else ()
 
-    def write(self, workspace: Path) -> None:
-        """Put the copies into the campaign's folder. Raises OSError."""
-        _lay_out(self.files, workspace)
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -164,7 +160,7 @@ def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode,
         module = file
         files = {f"{folder}/{inside}": content for inside, content in _package(module, base, where).items()}
     with tempfile.TemporaryDirectory() as copied:
-        _lay_out(files, Path(copied))
+        lay_out(files, Path(copied))
         digest = digest_of_folder(Path(copied, folder))
     return UserCode(folder, module, name, digest, source), files
 
@@ -204,7 +200,8 @@ def _content(path: Path, where: str) -> bytes:
     return content
 
 
-def _lay_out(files: Mapping[str, bytes], into: Path) -> None:
+def lay_out(files: Mapping[str, bytes], into: Path) -> None:
+    """Write files by their path below `into`. Raises OSError."""
     for name, content in files.items():
         path = into / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +219,7 @@ def try_code(
     """Have a short process of its own build and use the code; see `trainers/check_model.py`. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-try-") as scratch:
         root = Path(scratch)
-        _lay_out(files, root)
+        lay_out(files, root)
         (root / "free").mkdir()
         request, answer = root / "request.json", root / "answer.json"
         asked = Trial(

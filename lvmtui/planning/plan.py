@@ -38,7 +38,7 @@ from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_cam
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
 from lvmtui.planning.options import AUTO, Options
-from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own
+from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own, lay_out
 from lvmtui.state.campaign_reader import newest_campaigns
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -244,7 +244,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             made.append(run.path)
             write_spec(run.spec, spec)
         sync_folder(workspace.models)
-        plan.own.write(workspace.root)
+        lay_out(plan.own.files, workspace.root)
         write_document(folder.started_with, plan.started_with)
         write_campaign(folder.campaign, campaign)
     except BaseException as error:

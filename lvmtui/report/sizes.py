@@ -152,8 +152,7 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
             [
                 "The error 1 - cosine is fitted by e(n) = e_inf + b / n^c over training windows n; what moves all "
                 "sizes alike is left out of its intervals. The ceiling is 1 - e_inf. At exponent 0 every doubling "
-                "brings the same, and there is no ceiling. The last "
-                "two columns are extrapolations.",
+                "brings the same, and there is no ceiling. The last two columns are extrapolations.",
                 *(f"Not told: {reason}." for reason in sorted(refused)),
                 *([f"{WIDENED}: {', '.join(widened)}."] if widened else []),
             ]

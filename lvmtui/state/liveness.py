@@ -16,7 +16,6 @@ from lvmtui.system.process_id import Identity, folder_id
 
 LEAST_STALL = 60.0
 """Seconds without a sign of progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
-
 LEAST_QUIET = 10.0
 """Seconds without a sign of progress that are not worth a word."""
 UNKNOWN_STEP = 20.0
@@ -47,7 +46,7 @@ def longest_quiet(progress: Progress | None) -> float:
 
 def lacks_steps(progress: Progress | None, seconds: float, *, stopped: bool = False) -> bool:
     """True if so many seconds without a sign of progress are worth a word, long before they are a stall. While a run is
-    judged on the held-out windows no step is expected. `stopped`: its process is, by a signal; None: it starts."""
+    judged on the held-out windows no step is expected. `progress`: None while it starts; `stopped`: by a signal."""
     if stopped:
         return seconds > LEAST_QUIET
     return not (progress and progress.activity in ("heldout", "suspended")) and seconds > longest_quiet(progress)

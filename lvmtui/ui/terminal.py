@@ -28,8 +28,6 @@ LEAVE = b"\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1006l\x1b[<u
 """Switches everything off that was switched on."""
 POINTER = "\x1b]22;"
 """Start of the sequence with which Textual changes the shape of the mouse pointer."""
-
-
 NOTIFY = "\x1b]9;"
 """Start of the sequence that asks a terminal for a notification."""
 

@@ -32,9 +32,7 @@ class Export(Dialog[str]):
     That command renews the reports of the workspace as well; `read_only` leaves those alone.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "turn", "format", priority=True, show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab,shift+tab", "turn", "format", priority=True, show=False)]
 
     def __init__(self, workspace: Workspace, campaign: Campaign, *, read_only: bool = False) -> None:
         super().__init__("Export the report")
