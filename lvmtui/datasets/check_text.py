@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
+from lvmtui.system.numbers import plural
 
 FEW_WINDOWS = 500
 """With fewer nobody can tell two models apart."""
@@ -26,7 +27,7 @@ def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
         parts.append(("near-copies", _neighbour_lines(checked.neighbours)))
     lines = [line for title, part in parts for line in (title, *(f"  {name:<15}{said}" for name, said in part), "")]
     lines += [f"note: {note}" for note in checked.notes]
-    lines += [f"fault: {fault}" for fault in checked.faults] or ["no faults"]
+    lines += [f"fault: {fault}" for fault in checked.faults] or [f"no faults, {plural(len(checked.notes), 'note')}"]
     text = textwrap.TextWrapper(max(40, width), break_long_words=False)
     for number, line in enumerate(lines):
         text.subsequent_indent = " " * (17 if line.startswith("  ") else 6)  # to where the text begins
@@ -114,7 +115,7 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     how = "--same" if neighbours.chosen_by_hand else "chosen from the gap between what is alike and copies"
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
-        ("most alike", f"median cosine of a vector with the one most like it {neighbours.median:.3f}{natural}"),
+        ("most alike", f"median cosine with the one most like it elsewhere {neighbours.median:.3f}{natural}"),
         ("repeated", f"{neighbours.repeated:,} vectors of all files together are the same as an earlier one"),
     ]
 

@@ -136,7 +136,8 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
         f"{number}held-out windows ({report.campaign_facts.context_words} consecutive vectors and the one that "
-        f"follows, which no run trained or validated on); {whole.weights}.",
+        f"follows, which no run {'that is judged on them ' if whole.folds else ''}trained or validated on); "
+        f"{whole.weights}.",
         f"Change is the difference in percent of {base}."
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]

@@ -119,7 +119,7 @@ def _few(ranked: Sequence[Row]) -> list[str]:
     if apart:
         least = min(row.estimate.df for row in apart if row.estimate)
         said.append(
-            f"The seeds of {named(apart)} differ much, and there are few of them: the intervals are wide for that "
-            f"reason (from {least:.1f} degrees of freedom); more seeds would narrow them."
+            f"Few seeds set the width of the intervals of {named(apart)} (from {least:.1f} degrees of freedom): other "
+            "seeds could well give other figures."
         )
     return said

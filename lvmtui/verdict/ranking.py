@@ -14,7 +14,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.numbers import percent
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.average import Matrix, correlations, estimate_of, joint_level
+from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
 from lvmtui.verdict.health import Finding, finite, health_of
@@ -74,7 +74,8 @@ def table_of(
         drafts = [replace(row, estimate=estimates.get(row.model)) for row in drafts]
         drafts, by_source = _sources_together(drafts)
     tested = [row for row in drafts if row.estimate and row.estimate.interval()]
-    level = joint.level if joint else joint_level(_independent(len(tested)))
+    unrelated = tuple(tuple(float(a is b) for b in tested) for a in tested)  # makes intervals the widest
+    level = joint.level if joint else joint_level(unrelated)
     rows = ranked([_judged(row, level, labels[0], tested=len(tested)) for row in drafts])
     changes = [row.change for row in rows if row.rank is not None and row.change is not None]
     primary = None
@@ -132,11 +133,6 @@ def _together(effects: tuple[Effects, ...]) -> _Together:
     estimates = tuple(estimate_of([e], effects) for e in effects)
     tested = [e for e, found in zip(effects, estimates, strict=True) if found.interval()]
     return _Together(estimates, estimate_of(effects, effects), joint_level(correlations(tested)))
-
-
-def _independent(models: int) -> Matrix:
-    """Correlations where errors are not known by article: none, which makes intervals the widest."""
-    return tuple(tuple(float(i == j) for j in range(models)) for i in range(models))
 
 
 def _sources_together(rows: Sequence[Row]) -> tuple[list[Row], tuple[SourceAverage, ...]]:

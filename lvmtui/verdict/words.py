@@ -164,7 +164,8 @@ def skill_words(gain: Estimate) -> str:
     if interval is None:
         return ""
     low, high = interval
-    return "below" if high < 0 else "better" if low > 0 else "no better"
+    shown = abs(gain.value) >= 5e-5  # in four digits
+    return "below" if shown and high < 0 else "better" if shown and low > 0 else "no better"
 
 
 def scarcity(estimate: Estimate | None) -> str:

@@ -186,8 +186,8 @@ def test_the_reason_for_no_verdict_is_the_true_one() -> None:
     assert answer(by_seeds) == "No verdict on m0: +1.00 %; there are too few seeds."
     assert caveats(by_seeds) == (
         "To judge m0: more seeds (--seeds).",
-        "The seeds of m0 differ much, and there are few of them: the intervals are wide for that reason (from 2.9 "
-        "degrees of freedom); more seeds would narrow them.",
+        "Few seeds set the width of the intervals of m0 (from 2.9 degrees of freedom): other seeds could well give "
+        "other figures.",
     )
     by_clusters = made_table([few(made_row("m0", 1.0), 2.9, None)], seeds=2)
     assert answer(by_clusters) == "No verdict on m0: +1.00 %; there are too few held-out clusters."

@@ -120,6 +120,13 @@ def test_no_interval_is_told_where_there_is_no_verdict(value: float, error: floa
     assert (estimate.interval() is None) is (skill_words(estimate) == "")
 
 
+@pytest.mark.parametrize(
+    ("value", "word"), [(4e-5, "no better"), (6e-5, "better"), (-4e-5, "no better"), (-6e-5, "below")]
+)
+def test_what_four_digits_do_not_show_is_no_difference(value: float, word: str) -> None:
+    assert skill_words(change(value, 1e-6, df=100)) == word
+
+
 @given(st.floats(-20, 20), st.floats(0, 5), st.floats(3, 500), st.integers(1, 9), st.floats(1e-4, 0.05))
 def test_the_order_of_the_words(value: float, error: float, df: float, seeds: int, alpha: float) -> None:
     estimate = change(value, error, df)

@@ -29,6 +29,7 @@ from lvmtui.datasets.readers.source import (
     ARTICLE_NAMES,
     BLOCK_BYTES,
     LARGEST_DIM,
+    ONE_EACH,
     ORDER_NAMES,
     SPLIT_NAMES,
     TITLE_NAMES,
@@ -214,7 +215,7 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
     vectors = {field.name: _is_vector(field.type) for field in schema if _is_vector(field.type) is not None}
     for option, name in (("--vectors", reading.vectors), ("--article", reading.article), ("--order", reading.order)):
         if name and name not in schema.names:
-            there = ", ".join(sanitise(n, 40) for n in schema.names[:12])
+            there = ", ".join(sanitise(n, 40) for n in schema.names[:12]) + ONE_EACH
             raise UserError(f"{file}: {option} {sanitise(name, 40)} is no column of it; there are: {there}")
     name = choose_by_name(file, reading.vectors, vectors, VECTOR_NAMES, "columns of vectors")
     if name not in vectors:

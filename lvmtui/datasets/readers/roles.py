@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lvmtui.datasets.readers.npy import BFLOAT16, Header, described
-from lvmtui.datasets.readers.source import ARTICLE_NAMES, TITLE_NAMES, VECTOR_NAMES, choose_by_name
+from lvmtui.datasets.readers.source import ARTICLE_NAMES, ONE_EACH, TITLE_NAMES, VECTOR_NAMES, choose_by_name
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
@@ -54,7 +54,7 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
         if asked and asked not in headers:
             if asked in faults:
                 raise UserError(faults[asked])
-            there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
+            there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) + ONE_EACH
             raise UserError(f"{file}: {option} {sanitise(asked, 40)} is no array of it; there are: {there}")
     roles = _vector_roles(file, headers, faults, reading.vectors)
     if ONE_ARRAY in headers:

@@ -42,6 +42,7 @@ ARTICLE_NAMES = (
 ORDER_NAMES = ("paragraph_id", "chunk_id", "chunk_index", "sentence_id", "sent_id", "position", "order")
 TITLE_NAMES = ("title", "titles", "name", "url")
 SPLIT_NAMES = ("split", "subset", "fold")
+ONE_EACH = "; give each file a name of its own where they differ, in the order of the files"
 
 
 @dataclass(frozen=True)

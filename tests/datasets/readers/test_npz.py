@@ -342,6 +342,8 @@ def test_a_named_array_must_be_there(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", vectors=VECTORS, n=np.arange(60))
     with pytest.raises(UserError, match="--vectors x is no array of it; there are: vectors, n"):
         open_source(tmp_path / "a.npz", Reading("x"))
-    with pytest.raises(UserError, match="--article x is no array of it"):
+    with pytest.raises(
+        UserError, match=r"--article x is no array of it; there are: .*; give each file a name of its own"
+    ):
         open_source(tmp_path / "a.npz", Reading(article="x"))
     assert open_source(tmp_path / "a.npz", Reading(article="n")).articles.number_of is not None
