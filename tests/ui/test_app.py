@@ -151,8 +151,8 @@ async def test_the_campaigns_of_the_workspace_are_listed_with_what_they_say(root
     app = make_app(root, campaign=before)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("c")
-        await until(pilot, lambda: "4 of 10 finished. So far" in shown(app) and "0 of 2 finished" in shown(app))
-        assert "shown now" in shown(app)
+        await until(pilot, lambda: "4 of 10 runs finished, " in shown(app) and "0 of 2 runs finished" in shown(app))
+        assert "So far: " in shown(app) and "shown now" in shown(app)
         await pilot.press("down", "enter")
         app.look()
         await until(pilot, lambda: "0 of 2 finished" in shown(app) and isinstance(app.screen, BoardScreen))
