@@ -66,7 +66,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     for view in state.runs:
         if view.status.phase is not Phase.FINISHED:
-            print(f"{view.planned.run}: {view.status.phase.value} {view.status.reason}".rstrip(), file=sys.stderr)
+            print(f"{view.planned.run} {view.status.phase.value}: {view.status.reason}".rstrip(": "), file=sys.stderr)
     sys.stderr.flush()
     print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
