@@ -47,3 +47,18 @@ def test_products_of_ranks_are_whole_and_training_goes_on_as_it_was(monkeypatch:
         assert seen == ["highest"] and torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(1e-4, evaluate.WARM_UP + evaluate.QUERIES), (2.0, 3)])
+def test_a_slow_model_is_timed_for_five_seconds(monkeypatch: pytest.MonkeyPatch, seconds: float, asked: int) -> None:
+    now, calls = 0.0, 0
+
+    class Model(torch.nn.Module):
+        def forward(self, context: torch.Tensor) -> torch.Tensor:
+            nonlocal now, calls
+            now, calls = now + seconds, calls + 1
+            return context
+
+    monkeypatch.setattr("trainers.evaluate.time.perf_counter", lambda: now)
+    assert evaluate.latency(Model(), torch.zeros(1, 5, 3)) == pytest.approx((1e3 * seconds, 1e3 * seconds))
+    assert calls == asked
