@@ -85,7 +85,7 @@ def textbook(folder: RunDir) -> Callable[[int], None]:
     arrays = TensorDataset(contexts.contiguous(), targets.contiguous())
     torch.manual_seed(spec.seed)
     model = build_forecaster(spec.model, spec.dim, spec.size, recipe, spec.context, windows)
-    follow = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average or 0.99)  # type: ignore[no-untyped-call]
+    follow = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average or 0.99)
     averaged = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=follow)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
     mse = torch.nn.MSELoss()

@@ -74,7 +74,7 @@ def check_loss(request: Trial, loss: Any) -> TrialResult:
         raise UserError(f"{place}: the loss of random vectors is {value.item()}")
     if not value.requires_grad:
         raise UserError(f"{place}: the loss does not depend on the output, so no gradient comes of it")
-    value.backward()  # type: ignore[no-untyped-call]
+    value.backward()
     if raw.grad is None or not raw.grad.isfinite().all() or not raw.grad.any():
         raise UserError(f"{request.source}: the gradient at the output is missing, zero or not finite")
     return TrialResult()
@@ -181,7 +181,7 @@ def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> n
             p.grad = None
         raw = model(context)
         loss, _ = loss_and_cosine("cosine", raw, unit(raw), target)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         with torch.no_grad():
             for p in parameters:
                 if p.grad is not None:

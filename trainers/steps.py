@@ -80,7 +80,7 @@ class Steps:
         penalised = loss
         if recipe.prior_windows and isinstance(state.model, Correction):
             penalised = loss + recipe.prior_windows / len(self.train) * state.model.departure(predicted, context)
-        penalised.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        penalised.backward()
         state.optimizer.update(rate, recipe.clip)
         if recipe.average is not None:
             state.average(weight)

@@ -141,12 +141,16 @@ for line in getattr(orders, sys.argv[2])(orders.select(state, ["amn/8k"])):
 """
 
 
-def _as(uid: int, root: Path, order: str) -> subprocess.CompletedProcess[str]:
+def _as(uid: int, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What Python makes of the code as another user."""
     return subprocess.run(
-        ["setpriv", f"--reuid={uid}", f"--regid={GROUP}", "--clear-groups", sys.executable, "-c", AS_A_COLLEAGUE,
-         str(root), order],
+        ["setpriv", f"--reuid={uid}", f"--regid={GROUP}", "--clear-groups", sys.executable, "-c", code, *arguments],
         capture_output=True, text=True, cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
+
+
+def _orders(uid: int, root: Path, order: str) -> subprocess.CompletedProcess[str]:
+    return _as(uid, AS_A_COLLEAGUE, str(root), order)
 
 
 @pytest.fixture
@@ -160,6 +164,8 @@ def open_folder() -> Iterator[Path]:
 
 @needs_root
 def test_in_a_groups_workspace_a_colleague_orders_and_what_cannot_be_written_is_said_then(open_folder: Path) -> None:
+    if _as(BOB, "import lvmtui.orders").returncode:
+        pytest.skip("this Python, or the program, lies where other users cannot read it")
     place = open_folder / "shared"
     place.mkdir()
     before = os.umask(0o002)
@@ -176,13 +182,13 @@ def test_in_a_groups_workspace_a_colleague_orders_and_what_cannot_be_written_is_
     for path in (place, *place.rglob("*")):
         assert path.stat().st_gid == GROUP, "the folder's group"
         os.chown(path, ALICE, GROUP)
-    paused = _as(BOB, place, "pause")
+    paused = _orders(BOB, place, "pause")
     assert paused.returncode == 0, paused.stderr
     assert folder.intent.stat().st_uid == BOB and stat.S_IMODE(folder.intent.stat().st_mode) == 0o664
-    assert "cannot be written" not in _as(BOB, place, "resume").stdout
+    assert "cannot be written" not in _orders(BOB, place, "resume").stdout
     folder.events.chmod(0o644)  # as versions before this one left it
-    assert _as(BOB, place, "pause").returncode == 0
-    said = _as(BOB, place, "resume").stdout
+    assert _orders(BOB, place, "pause").returncode == 0
+    said = _orders(BOB, place, "resume").stdout
     assert f"but {folder.events}: cannot be written (Permission denied); it belongs to {ALICE} with mode 644" in said
     world.clean()
 

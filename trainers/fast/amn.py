@@ -48,9 +48,7 @@ def amn(model: AMN, context_BTD: Tensor) -> Tensor:
     """(B, T, D) -> (B, D)."""
     query, key = model.query, model.key
     mean_BD = context_BTD.mean(dim=1)
-    mixture_BD = _Mixture.apply(  # type: ignore[no-untyped-call]
-        context_BTD, mean_BD, query.weight, query.bias, key.weight, key.bias
-    )
+    mixture_BD = _Mixture.apply(context_BTD, mean_BD, query.weight, query.bias, key.weight, key.bias)
     wide, _, wide_norm, narrow, _, narrow_norm, last = model.correct
     x = wide_norm(functional.gelu(apply(wide, torch.cat([mean_BD, mixture_BD], dim=-1))))
     x = narrow_norm(functional.gelu(apply(narrow, x)))

@@ -48,9 +48,7 @@ def _heads(x_BTW: Tensor, parts: int, heads: int) -> Tensor:
 
 def _scores(q_BHQK: Tensor, k_BHTK: Tensor) -> Tensor:
     """Scaled by the root of K: (B, H, Q, T)."""
-    scores: Tensor = _Scores.apply(  # type: ignore[no-untyped-call]
-        q_BHQK.flatten(0, 1), k_BHTK.flatten(0, 1), q_BHQK.shape[-1] ** -0.5
-    )
+    scores: Tensor = _Scores.apply(q_BHQK.flatten(0, 1), k_BHTK.flatten(0, 1), q_BHQK.shape[-1] ** -0.5)
     return scores.view(*q_BHQK.shape[:3], -1)
 
 

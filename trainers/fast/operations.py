@@ -25,7 +25,7 @@ LEVELS = 1 << 16
 
 def available() -> bool:
     """True if this torch has oneDNN and the operator."""
-    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    has_onednn: bool = torch.backends.mkldnn.is_available()
     return has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
@@ -63,7 +63,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if not on_cpu(x):
         return functional.linear(x, weight, bias)
     rows = x.reshape(-1, x.shape[-1]).contiguous()
-    out: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    out: Tensor = _Linear.apply(rows, weight, bias)
     return out.view(*x.shape[:-1], -1)
 
 

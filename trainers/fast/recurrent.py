@@ -82,7 +82,7 @@ def lstm(model: LSTM, context_BTD: Tensor) -> Tensor:
         assert isinstance(layer, nn.LSTM)
         if index:
             x_TBH = dropout(x_TBH, model.dropout.p, model.training)
-        x_TBH = _LSTMLayer.apply(x_TBH, *layer.all_weights[0])  # type: ignore[no-untyped-call]
+        x_TBH = _LSTMLayer.apply(x_TBH, *layer.all_weights[0])
     return apply(model.head, x_TBH[-1])
 
 
@@ -147,6 +147,6 @@ def gru(model: GRU, context_BTD: Tensor) -> Tensor:
     x_TBH = apply(model.project, context_BTD.transpose(0, 1).contiguous())
     for block in model.blocks:
         assert isinstance(block, Block)
-        states_TBH = _GRULayer.apply(x_TBH, *block.gru.all_weights[0])  # type: ignore[no-untyped-call]
+        states_TBH = _GRULayer.apply(x_TBH, *block.gru.all_weights[0])
         x_TBH = block.norm(x_TBH + states_TBH)
     return apply(model.head, x_TBH[-1])

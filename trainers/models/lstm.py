@@ -46,8 +46,8 @@ class LSTM(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, dim)
-        self._register_state_dict_hook(_to_file_names)  # type: ignore[no-untyped-call]
-        self._register_load_state_dict_pre_hook(_from_file_names)  # type: ignore[no-untyped-call]
+        self._register_state_dict_hook(_to_file_names)
+        self._register_load_state_dict_pre_hook(_from_file_names)
 
     def forward(self, context_BTD: Tensor) -> Tensor:
         x_BTH = context_BTD

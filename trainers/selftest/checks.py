@@ -82,7 +82,7 @@ def _gradient_error(name: str, bench: Bench) -> float:
 
 
 def _gradients(model: nn.Module, raw: Tensor, target: Tensor) -> list[Tensor]:
-    loss_and_cosine("cosine", raw, unit(raw), target)[0].backward()  # type: ignore[no-untyped-call]
+    loss_and_cosine("cosine", raw, unit(raw), target)[0].backward()
     return [p.grad if p.grad is not None else torch.zeros_like(p) for p in model.parameters()]
 
 
