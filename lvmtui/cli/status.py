@@ -19,7 +19,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, newest_campaigns, supervisor_of
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, Phase
+from lvmtui.state.status import ALIVE, Phase, interrupted_words
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
@@ -144,8 +144,8 @@ def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
     said.append(status.no_step_words)
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
-    if run.trainer.interruptions and not status.over:
-        said.append(f"interrupted {words.plural(run.trainer.interruptions, 'time')}")
+    if not status.over:
+        said.append(interrupted_words(run, told=status.reason))
     if finished and finished.stopped_early:
         said = [f"ended early, best at {finished.best_where}"]
     alarms = [finding.label for finding in found if finding.alarm]

@@ -17,10 +17,10 @@ from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Failed, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
-from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, silence_of
+from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, longest_quiet, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of
+from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
@@ -167,6 +167,9 @@ class CampaignReader:
         status, last = status_of(state, life, told), fresh.no_step.get(name) if fresh else None
         if last is not None and PHASES[status.phase].pace == "works":
             status = replace(status, no_step=max(0.0, time.time() - last))
+        waited = time.time() - state.intent.time
+        if status.phase is Phase.PAUSING and not status.reason and waited > longest_quiet(state.live):
+            status = replace(status, reason=unanswered_words(state, waited))
         return RunView(planned, reader.folder, state, status, job=job)
 
     def look_at_pulse(self) -> frozenset[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 from typing import Literal
 
+from lvmtui.formats.supervisor_log import Lost
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.system.numbers import date, duration, numbered
+from lvmtui.system.numbers import date, duration, numbered, plural
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
@@ -154,7 +156,7 @@ class Status:
         return "" if self.no_step is None else f"no step for {duration(self.no_step)}"
 
 
-def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C901  one question for each phase, in the order that decides
+def status_of(run: RunState, life: Life, told: str = "") -> Status:
     """The status of a run. `life`: what was seen of its processes; `told`: what its engine says, in words. Pure."""
     ending, intent = run.trainer.ending, run.intent
     if isinstance(ending, Finished):
@@ -184,10 +186,30 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
-    if isinstance(ending, Interrupted):
-        return Status(Phase.INTERRUPTED, left_words(ending), ending.time)
-    lost = run.supervision.lost
-    return Status(Phase.INTERRUPTED, lost.reason if lost else "its process is gone", lost.time if lost else None)
+    last = run.supervision.lost or (ending if isinstance(ending, Interrupted) else None)
+    reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
+    return Status(Phase.INTERRUPTED, reason, last.time if last else None)
+
+
+GONE = "killed or crashed while no supervisor watched"
+"""How a process ended that is gone, where nobody saw it and it has not said."""
+
+
+def interruptions(run: RunState) -> list[str]:
+    """How each attempt ended that no order ended and that had no end of its own, in words, the newest last."""
+    losses, ends = run.supervision.losses, (*run.trainer.endings, run.trainer.ending)
+    told = {lost.left for lost in losses}
+    left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and e.time not in told]
+    return [said for _, said in sorted([*left, *((lost.time, lost.reason) for lost in losses)], key=itemgetter(0))]
+
+
+def interrupted_words(run: RunState, told: str = "") -> str:
+    """`interrupted 2 times, last: killed by signal 9`; empty if it never was. Without the reason if that is `told`."""
+    ends = interruptions(run)
+    if not ends:
+        return ""
+    times = f"interrupted {plural(len(ends), 'time')}"
+    return times if ends[-1] == told else f"{times}{', last' if len(ends) > 1 else ''}: {sanitise(ends[-1], 200)}"
 
 
 def left_words(ending: Interrupted) -> str:
@@ -227,6 +249,13 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if started is None or live is None or live.activity == "starting" or is_silent(run):
         return Status(Phase.STARTING, since=started.time if started else None)
     return Status(Phase.RUNNING, live.activity, started.time)
+
+
+def unanswered_words(run: RunState, seconds: float) -> str:
+    """What to know of a run that has been to pause for so long: what ends it, and what is kept then."""
+    kept = run.trainer.checkpoint
+    keeps = f"its checkpoint of step {kept.step:,} stays" if kept else "it has written no checkpoint"
+    return f"has not answered the pause for {duration(seconds)}; cancel ends it, {keeps}"
 
 
 def _refused_words(run: RunState) -> str:

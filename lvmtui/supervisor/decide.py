@@ -7,12 +7,12 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import STARTABLE, Phase, left_words
+from lvmtui.state.status import GONE, STARTABLE, Phase, left_words
 from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
@@ -109,6 +109,8 @@ class Lose:
     counts: bool
     later: bool = False
     """Do not try again at once."""
+    left: float | None = None
+    """As in `Lost`."""
 
 
 @dataclass(frozen=True)
@@ -292,8 +294,10 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
 
     if isinstance(ending, Failed) and ending.reason in RETRIED:
         return lose(ending.message)
-    if isinstance(ending, Interrupted) and signalled is not None:
-        return lose(signalled.reason)
+    if isinstance(ending, Interrupted):  # it hung, or somebody at its cluster told it to end
+        cluster = ended.words if ended and ended.outside else left_words(ending)
+        lost = lose(signalled.reason) if signalled else lose(cluster, counts=False)
+        return replace(lost, left=ending.time)
     if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
     if ended and ended.excused:
@@ -304,7 +308,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
         return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
     if state.intent.want == "pause" and not attempt.spoke:
         return lose("left as asked before it began", counts=False)
-    reason = ended.words if ended else "its process is gone"
+    reason = ended.words if ended else GONE
     told = ended is not None and ended.code is not None and run.last_words
     return lose(f"{reason}: {run.last_words}" if told else reason)
 

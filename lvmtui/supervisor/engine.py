@@ -91,6 +91,8 @@ class Ended:
     """Exit code; None if it was killed by a signal or the code is unknown."""
     excused: bool = False
     """True if it was not the run's fault: its node failed, or it was preempted."""
+    outside: bool = False
+    """True if the cluster, or somebody there, ended it."""
 
 
 @dataclass(frozen=True)

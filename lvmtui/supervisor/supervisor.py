@@ -136,10 +136,9 @@ class Supervisor:
             case Lose():
                 if action.later:
                     track.later = self.clock() + self.rules.space_wait
-                step = _checkpoint_step(track.state)
-                self._record(
-                    track, Lost(time.time(), action.generation, action.process, action.reason, step, action.counts)
-                )
+                step, process = _checkpoint_step(track.state), action.process
+                lost = Lost(time.time(), action.generation, process, action.reason, step, action.counts, action.left)
+                self._record(track, lost)
             case Close():
                 noun = self.engines[track.engine].noun
                 self._record(track, Stopped(time.time(), action.generation, action.killed, noun))

@@ -17,9 +17,11 @@ from lvmtui.formats.trainer_log import (
     Started,
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
+from lvmtui.state.status import interrupted_words
 from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Start, decide, something_left_to_do
-from lvmtui.supervisor.engine import Member, Probe
+from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
+from lvmtui.system.process_id import Identity
 from tests.supervisor.simulated import BOOT, HOST, RULES, process
 
 
@@ -227,3 +229,22 @@ def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: 
     assert isinstance(action, GiveUp) and "interrupted 3 times before it made a step" in action.reason
     assert "its time limit was near" in action.reason
     assert isinstance(decided(seen_with(spec, Intent(generation=1), *stuck)), Start), "another order counts anew"
+
+
+def test_who_told_a_job_to_end_is_asked_of_its_cluster(spec: RunSpec) -> None:
+    """The trainer only heard TERM: from scancel, a time limit, a preemption."""
+    job = Identity("Slurm", "", 7, 0)
+    begun = replace(launched(), process=job, launch="slurm-7"), replace(started(), launch="slurm-7")
+    left = Interrupted(2.0, 10, "TERM", 1.0)
+    words = "job 7 on n1: cancelled in Slurm, not by lvmtui"
+    cancelled = Probe(sees_all_hosts=True, ended=Ended(job, words, outside=True))
+    decision = decided(seen_with(spec, Intent(), *begun, left, probe=cancelled))
+    assert isinstance(decision, Lose) and (decision.reason, decision.counts, decision.left) == (words, False, 2.0)
+    lost = Lost(3.0, 0, job, decision.reason, 0, decision.counts, decision.left)
+    after = seen_with(spec, Intent(), *begun, left, lost, probe=cancelled)
+    assert after.status.reason == words and isinstance(decided(after), Start)
+    assert after.state is not None and interrupted_words(after.state) == f"interrupted 1 time: {words}"
+    decision = decided(seen_with(spec, Intent(), *begun, left, probe=Probe(sees_all_hosts=True)))
+    assert isinstance(decision, Lose) and decision.reason == "left on TERM, it was told to end"
+    near = replace(left, signal="USR1")  # the signal itself says why
+    assert isinstance(decided(seen_with(spec, Intent(), *begun, near, probe=cancelled)), Start)

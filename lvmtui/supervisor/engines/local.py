@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
+from lvmtui.state.status import GONE
 from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engine import (
     Begun,
@@ -55,7 +56,6 @@ from lvmtui.system.programs import ending_words, spawn
 LOOK_THROUGH_ALL = 30.0
 """Seconds between two listings of all processes if none has ended. A child that was missed when its parent died is
 found after this time at the latest."""
-GONE = "its process is gone"
 LOCKED = "its folder is locked by a process that cannot be seen from here (another container, or another machine)"
 OF_THE_ORIGINAL = "its process works in the folder this one was copied from"
 FOR_MEMORY = "killed for memory"

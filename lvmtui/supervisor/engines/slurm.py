@@ -36,6 +36,7 @@ from lvmtui.supervisor.engine import (
     mark_of,
 )
 from lvmtui.supervisor.engines.slurm_text import (
+    BY_ITSELF,
     EVERY,
     EXCUSED,
     FORMAT,
@@ -238,7 +239,7 @@ class Queue:
         if job is None or job.alive or job.name != place.name:
             return known or Ended(job_identity(number), "Slurm does not know its job any more")
         if known is None:  # without a query first: most runs log themselves how they ended
-            known = self._ended[number] = Ended(job.identity, _where(job) + OVER[job.state], None, job.state in EXCUSED)
+            known = self._ended[number] = _ended(job, OVER[job.state])
         elif place.unsettled and number not in self._explained:
             self._explained.add(number)
             known = self._ended[number] = self._ended_job(job)
@@ -246,7 +247,7 @@ class Queue:
 
     def _ended_job(self, job: SlurmJob) -> Ended:
         text, code = OVER[job.state], None
-        if job.state in ("FAILED", "COMPLETED"):
+        if job.state in BY_ITSELF:
             shown = self._call("scontrol", "show", "job", "--oneliner", str(job.id)).out
             found = re.search(r"\bExitCode=(\d+):(\d+)", shown)
             status, number = map(int, found.groups()) if found else (0, 0)
@@ -258,7 +259,7 @@ class Queue:
                 code, text = status, f"left with exit code {status}"
             elif number:
                 text = f"killed by signal {number}"
-        return Ended(job.identity, _where(job) + text, code, job.state in EXCUSED)
+        return _ended(job, text, code)
 
     def orphans(self, models: Path) -> list[Place]:
         """Runs whose folder is gone but that still have a job."""
@@ -312,8 +313,9 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
 
 
-def _where(job: SlurmJob) -> str:
-    return f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
+def _ended(job: SlurmJob, text: str, code: int | None = None) -> Ended:
+    where = f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
+    return Ended(job.identity, where + text, code, job.state in EXCUSED, job.state not in BY_ITSELF)
 
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:

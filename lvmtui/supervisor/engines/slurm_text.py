@@ -171,6 +171,7 @@ OVER = {
     "PREEMPTED": "preempted",
     "REVOKED": "revoked",
 }
+BY_ITSELF = {"COMPLETED", "FAILED"}
 EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"}
 
 NEVER = "will not start"

@@ -30,6 +30,8 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
     room = width - 2
     if run is not None and run.trouble:
         lines += _named("trouble", f"{run.title} {run.label} {run.trouble}", run.trouble_style, room)
+    if run is not None and run.setback:
+        lines += _named("before", f"{run.title} {run.label} {run.setback}", "", room)
     row = model.row if model else None
     if model is not None and row is not None and row.change is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""

@@ -168,7 +168,7 @@ def _titled(text: str, chart: Callable[[int, int], list[Line]], width: int, heig
 
 def doubts(model: ModelFacts) -> list[tuple[str, str]]:
     """What is wrong or doubtful, alarms first: (sentence, style). Below a trivial baseline, hits that fell and sources
-    that disagree are among them."""
+    that disagree are among them; last what is over and done with, dim."""
     alarms = [(f"{run.label} {run.trouble}", run.trouble_style) for run in model.runs if run.trouble]
     found: dict[tuple[str, str], list[RunFacts]] = {}
     for run in model.runs:
@@ -180,7 +180,8 @@ def doubts(model: ModelFacts) -> list[tuple[str, str]]:
         f"{arm} {said} ({len(runs)} seeds)" if len(runs) > 1 else f"{runs[0].label} {said}"
         for (arm, said), runs in found.items()
     ]
-    return [*alarms, *_row_doubts(model.row), *([("; ".join(notes), "note")] if notes else [])]
+    setbacks = [(f"{run.label} {run.setback}", "dim") for run in model.runs if run.setback]
+    return [*alarms, *_row_doubts(model.row), *([("; ".join(notes), "note")] if notes else []), *setbacks]
 
 
 def _row_doubts(row: Row | None) -> list[tuple[str, str]]:
@@ -202,7 +203,8 @@ def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
     """The doubts in at most `most` lines."""
     lines: list[Line] = []
     for said, style in doubts(model):
-        lines.extend(((text, style),) for text in wrapped(f"{glyphs.WARNING} {said}", width))
+        mark = "" if style == "dim" else f"{glyphs.WARNING} "
+        lines.extend(((text, style),) for text in wrapped(mark + said, width))
     if len(lines) > most:
         last, style = lines[most - 1][0]
         lines = [*lines[: most - 1], ((cut(f"{last} {glyphs.ELLIPSIS}", width), style),)]

@@ -16,6 +16,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Retrieval
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
+from lvmtui.system.process_id import own_identity
 from lvmtui.ui.draw.board import about_selected, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
@@ -23,7 +24,7 @@ from lvmtui.ui.draw.curves import is_outgained
 from lvmtui.ui.draw.header import banner, range_words
 from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Drawing, width_of
-from lvmtui.ui.draw.run import run_header
+from lvmtui.ui.draw.run import notices, run_header
 from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
 from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
@@ -236,3 +237,19 @@ def test_a_gain_that_falls_while_more_data_helps_is_explained(snapshots: dict[st
     assert "its gain falls, as ridge gains more" in " ".join(about.split())
     fell = dataclasses.replace(outgained, row=dataclasses.replace(model.row, change=-1.0))
     assert not is_outgained(fell), "then its gain falls with it"
+
+
+def test_a_kill_that_was_survived_is_told_quietly(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru", "lstm"))
+    history = bring_to(tmp_path, campaign, "amn", "baseline", state="killed")
+    history.process = own_identity()
+    history.launch()
+    history.start()
+    history.train(500)
+    snapshot = look(tmp_path)
+    run = snapshot.runs[0]
+    assert run.phase is Phase.RUNNING and run.trouble == "", "it goes on, so nothing is wrong"
+    said = "interrupted 1 time: killed for memory"
+    assert f"8k {said}" in panel(snapshot, 0, 60, 14)
+    for lines in (about_selected(snapshot, run.name, 80), notices(run, 80, 5)):
+        assert any(said in piece for line in lines for piece, _ in line)
