@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -21,11 +23,12 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervisor_of
-from lvmtui.state.status import ALIVE, Phase
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
+from lvmtui.state.status import ALIVE, Phase, Status
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 from lvmtui.verdict.ranking import Judgement
+from lvmtui.verdict.words import grouped
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -60,16 +63,22 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         told = leave(workspace, f"the runs go on; come back with '{program()}'")
         print(f"\n{told}", file=sys.stderr)
         return 130
+    width = console.width if console.is_terminal else WRAPPED
     if report:
-        print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))
+        print(read_ending(workspace, state, program(), width))
     else:
         print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
-    for view in state.runs:
-        if view.status.phase is not Phase.FINISHED:
-            print(f"{view.planned.run} {view.status.phase.value}: {view.status.reason}".rstrip(": "), file=sys.stderr)
+    unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
+    for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
+        print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
     sys.stderr.flush()
     print(outcome_of(state.campaign.id, Judgement(state).table).line)
-    return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
+    return 1 if unfinished else 0
+
+
+def _how(view: RunView) -> str:
+    """`failed: left with exit code 1`"""
+    return f"{view.status.phase.value}: {view.status.reason}".rstrip(": ")
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
@@ -95,7 +104,7 @@ def _table(reader: CampaignReader, console: Console) -> CampaignState:
 
 
 def live_table(state: CampaignState, height: int) -> Group:
-    """The runs in `height` lines; where not all have room, those that are over are left out first."""
+    """The runs in `height` lines; where not all have room, those that need a person stay, then those at work."""
     eta = campaign_eta(state, time.time())
     table = Table(box=None, padding=(0, 1), expand=True)
     titles, about = titles_of(state)
@@ -104,20 +113,26 @@ def live_table(state: CampaignState, height: int) -> Group:
     rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
     supervisor = supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
-    urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
+    urgent = sorted(range(len(rows)), key=lambda i: _urgency(rows[i][1].status))
     room = max(1, height - AROUND - len(about) - len(below))
-    shown = sorted(urgent[:room])
+    shown, hidden = sorted(urgent[:room]), Counter(rows[i][1].status.phase.value for i in urgent[room:])
     crowded = WRAP * len(shown) > room
     table.add_column("", no_wrap=crowded, overflow="ellipsis" if crowded else "fold", ratio=1)
     for row, view in (rows[i] for i in shown):
         style = COLOURS.get(view.status.style, "dim")
         table.add_row(*(Text(cell, style=style) for cell in (*row.cells, row.note)))
-    more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
+    counts = ", ".join(f"{count} {phase}" for phase, count in hidden.items())
+    more = f"{len(rows) - len(shown)} more runs ({counts}): {program()} shows them" if hidden else ""
     said = _paused(state) or more
     last = (
         Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (*((said,) if said else about), *below)
     )
     return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
+
+
+def _urgency(status: Status) -> tuple[bool, ...]:
+    """Smaller for a run that is more worth a line: in trouble, at work, waiting, over."""
+    return status.style not in ("alarm", "failed"), status.over, status.phase not in ALIVE
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
@@ -135,8 +150,7 @@ def _lines(reader: CampaignReader) -> CampaignState:
                 if sentence := sentence_of(event):
                     news.append((event.time, f"{where}  {sentence.words}"))
             if view.status.phase is not phase:
-                text = f"{where}  {view.status.phase.value} {view.status.reason}".rstrip()
-                news.append((view.status.since or time.time(), text))
+                news.append((view.status.since or time.time(), f"{where}  {_how(view)}"))
             shown[name] = (view.status.phase, len(evaluations))
         for when, text in sorted(news, key=itemgetter(0)):  # what happened before is printed in its order too
             print(words.clock(when, seconds=True), text, flush=True)

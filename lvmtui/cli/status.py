@@ -133,7 +133,7 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
         return f"in {words.duration(expected.start_in.seconds)}"
     spent = words.duration(view.worked(eta.now))
     if view.status.over:
-        return f"took {spent}" if run.trainer.active else ""  # not known of most histories
+        return f"took {spent}" if run.trainer.worked else ""  # not known of most histories
     return f"{spent} so far" if run.trainer.attempts else ""
 
 
@@ -278,7 +278,7 @@ def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> 
         "total_steps": run.spec.total_steps if run else None,
         "job": encode(view.job),
         "interruptions": run.trainer.interruptions if run else None,
-        "active_seconds": run.trainer.active if run else None,
+        "active_seconds": run.trainer.worked if run else None,
         "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,
         "eta": encode(expected) if expected else None,

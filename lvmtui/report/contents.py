@@ -361,7 +361,7 @@ def _seconds(run: RunState) -> float | None:
     evaluations = run.trainer.evaluations
     if run.spec.imported:
         return (evaluations[-1].active or None) if evaluations else None
-    return run.trainer.active or None
+    return run.trainer.worked or None
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:

@@ -41,10 +41,10 @@ class RunView:
     def worked(self, now: float) -> float:
         """Seconds of work, over all attempts; while a process makes no step they go on with the clock."""
         live = self.state.live if self.state and self.status.phase in ALIVE else None
-        if live is None:
-            return self.state.trainer.active if self.state else 0.0
+        if live is None or self.state is None:
+            return self.state.trainer.worked if self.state else 0.0
         still = self.status.phase is Phase.STALLED or self.status.no_step is not None
-        return live.active + (max(0.0, now - live.time) if still else 0.0)
+        return self.state.trainer.wasted + live.active + (max(0.0, now - live.time) if still else 0.0)
 
     @property
     def finished(self) -> Finished | None:

@@ -47,7 +47,9 @@ class TrainerState:
     """The same of the attempts before, but for those that died."""
     step: int = 0
     active: float = 0.0
-    """Seconds of work, over all attempts."""
+    """Seconds of work on what is learned, over all attempts."""
+    wasted: float = 0.0
+    """Seconds of work that were lost with the attempts that did them."""
     last_time: float | None = None
     points: tuple[Trained, ...] = ()
     evaluations: tuple[Evaluated, ...] = ()
@@ -59,6 +61,11 @@ class TrainerState:
     """Attempts that left on a signal (a time limit, a preemption, a shutdown)."""
     fruitless: int = 0
     """How many of the newest of them, in a row, made no step."""
+
+    @property
+    def worked(self) -> float:
+        """Seconds of work, over all attempts, also what was lost."""
+        return self.active + self.wasted
 
     @property
     def finished(self) -> Finished | None:
@@ -148,6 +155,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
                 endings=(*run.endings, run.ending) if run.ending else run.endings,
                 step=step,
                 active=event.active,
+                wasted=run.wasted + max(0.0, run.active - event.active),
                 last_time=event.time,
                 points=tuple(p for p in run.points if p.step <= step),
                 evaluations=tuple(e for e in run.evaluations if e.step <= step),

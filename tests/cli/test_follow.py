@@ -64,7 +64,7 @@ def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) ->
     lines = console.export_text().splitlines()
     assert len(lines) < 9
     assert [line.split()[0] for line in lines[2:-2]] == ["GRU", "GRU", "Transformer", "GraphMERT-LVM"]
-    assert lines[-2].startswith("6 more runs: ") and lines[-1].startswith("no supervisor: ")
+    assert lines[-2].startswith("6 more runs (2 queued, 4 finished): ") and lines[-1].startswith("no supervisor: ")
     console.print(follow.live_table(state, 40))
     assert "more runs" not in console.export_text()
 
@@ -340,3 +340,30 @@ def test_long_reasons_push_no_run_off_the_screen(tmp_path: Path) -> None:
         lines = console.export_text().splitlines()
         assert len(lines) <= height and sum("failed" in line for line in lines) == len(campaign.runs)
         assert any("fault" in line for line in lines) is (height == 40), "where there is room reasons are whole"
+
+
+def test_what_failed_or_stalled_stays_among_the_runs_that_are_shown(tmp_path: Path) -> None:
+    campaign, workspace = make_campaign(tmp_path), Workspace(tmp_path)
+    bring_to(workspace, campaign, "amn", "baseline", state="gave up")
+    bring_to(workspace, campaign, "graphmert_lvm", "expanded", state="no space")
+    for model in ("lstm", "gru", "transformer"):
+        for arm in ARMS:
+            bring_to(workspace, campaign, model, arm, state="running")
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(follow.live_table(state, 10))
+    lines = console.export_text().splitlines()
+    assert [line.split()[0] for line in lines[2:-2]] == ["AMN", "LSTM", "LSTM", "GRU", "GraphMERT-LVM"]
+    assert lines[-2].startswith("5 more runs (3 running, 2 queued): ")
+
+
+def test_an_equal_reason_is_told_once_with_its_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = (("amn", "baseline"), ("amn", "expanded"), ("gru", "baseline"))
+    states = dict.fromkeys(failed, "gave up")
+    workspace, campaign = finished(tmp_path, {**UP, "gru": (0.5, 0.51)}, seeds=(1,), states=states)
+    write_report(workspace, campaign.id)
+    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 1
+    err = " ".join(capsys.readouterr().err.split())
+    assert err.startswith("AMN 8k, AMN 23k, GRU 8k failed: ") and err.count("died 3 times") == 1
