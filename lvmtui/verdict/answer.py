@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, interval_words, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import (
+    DOWN,
+    NEGLIGIBLE,
+    UP,
+    Word,
+    interval_words,
+    population_words,
+    scarcity,
+    shown_digits,
+    the_trivial,
+)
 
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -64,14 +74,17 @@ def _lead(table: Table) -> str:
     compared = f"{len(ranked)} of {len(table.rows)} models"
     if len(ranked) == 1:
         (row,) = ranked
-        interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
-        figure = f"{_effect(row)}: {percent(row.change, 1)}{interval}"
+        digits = shown_digits(row.interval, 1)
+        interval = f" {interval_words(row.interval, digits)}" if row.interval else ""
+        figure = f"{_effect(row)}: {percent(row.change, digits)}{interval}"
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
     if primary is None or table.opposite:
         average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
         return f"{_direction(table)}{average}"
-    interval = f" {interval_words(primary.estimate.interval(), 1)}" if primary.estimate.interval() else ""
-    return f"{_primary(primary)}{percent(primary.estimate.value, 1)} on average{interval}, {compared}"
+    ends = primary.estimate.interval()
+    digits = shown_digits(ends, 1)
+    interval = f" {interval_words(ends, digits)}" if ends else ""
+    return f"{_primary(primary)}{percent(primary.estimate.value, digits)} on average{interval}, {compared}"
 
 
 def _effect(row: Row) -> str:

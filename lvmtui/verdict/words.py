@@ -204,6 +204,12 @@ def interval_words(interval: Interval | None, digits: int = 2) -> str:
     return f"[{low}, {high}]"
 
 
+def shown_digits(interval: Interval | None, digits: int) -> int:
+    """Digits for a change and its interval: `digits`, or as many as it takes that the interval is no single point."""
+    low, high = interval or (0.0, 0.0)
+    return next((n for n in range(digits, 6) if percent(low, n) != percent(high, n)), digits)
+
+
 def worth_words(worth: Worth | None) -> str:
     """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
     if worth is None or (worth.value is None and worth.low is None):

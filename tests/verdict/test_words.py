@@ -20,6 +20,7 @@ from lvmtui.verdict.words import (
     interval_words,
     population_words,
     scarcity,
+    shown_digits,
     skill_words,
     stratum_change,
     verdict,
@@ -174,6 +175,8 @@ def test_differences_are_signed_in_one_way() -> None:
 def test_interval_words() -> None:
     assert interval_words((-0.104, 2.149)) == "[−0.10, +2.15]"
     assert interval_words(None) == "–"
+    intervals = ((0.9, 2.1), (0.001, 0.04), (-0.0004, 0.0004), (0.0, 0.0), None)
+    assert [shown_digits(interval, 1) for interval in intervals] == [1, 2, 4, 1, 1]
 
 
 def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:
