@@ -362,4 +362,12 @@ def room(settings: Settings) -> tuple[int, int]:
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = EngineKind(make=SlurmEngine, settings=SETTINGS, check=check_settings, ready=ready, notes=notes, room=room)
+KIND = EngineKind(
+    make=SlurmEngine,
+    settings=SETTINGS,
+    programs=("sbatch", "squeue", "scancel", "scontrol"),
+    check=check_settings,
+    ready=ready,
+    notes=notes,
+    room=room,
+)

@@ -75,12 +75,8 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool 
     over = the_trivial_of(runs)
     short = over.removeprefix("the ")
     if outgained:
-        forms = (
-            f"gain falls with more data: {over} rises more",
-            f"gain falls: {short} rises more",
-            f"gain over {short}",
-        )
-        return fitting(forms, width)
+        falls = f"gain falls with more data: {over} rises more", f"gain falls: {short} rises more"
+        return fitting((*falls, f"gain over {short}"), width)
     own = f"gain over {over}, own validation"
     return fitting((f"{own} windows", own, f"gain over {short}", "gain"), width)
 
