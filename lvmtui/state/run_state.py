@@ -125,6 +125,16 @@ class RunState:
         return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
 
     @property
+    def checkpoint_step(self) -> int:
+        """Step of the newest checkpoint; 0: there is none."""
+        return self.trainer.checkpoint.step if self.trainer.checkpoint else 0
+
+    @property
+    def newest_launch(self) -> str:
+        """Name of the newest start that has said it trains."""
+        return self.trainer.started.launch if self.trainer.started else ""
+
+    @property
     def can_pause(self) -> bool:
         """True if it can write a checkpoint, leave and go on from it; a user's own trainer may only be stopped."""
         own = self.spec.own_trainer

@@ -7,8 +7,9 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
@@ -16,7 +17,6 @@ from lvmtui.state.status import GONE, STARTABLE, Phase, left_words
 from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
-from lvmtui.system.process_id import Identity
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,6 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Adopt:
-    """Write down that a living process is the run's."""
-
-    run: str
-    member: Member
-
-
-@dataclass(frozen=True)
 class AskToLeave:
     """Ask everything of the run to leave."""
 
@@ -99,39 +91,17 @@ class Insist:
 
 
 @dataclass(frozen=True)
-class Lose:
-    """Write down a death."""
+class WriteDown:
+    """Write what has been found into the run's log: a process that is its own, a death, a cancel that was carried out,
+    that it is not tried again. The record has no time yet."""
 
     run: str
-    process: Identity | None
-    generation: int
-    reason: str
-    counts: bool
+    record: Adopted | Lost | Stopped | GaveUp
     later: bool = False
-    """Do not try again at once."""
-    left: float | None = None
-    """As in `Lost`."""
+    """Do not start the run at once."""
 
 
-@dataclass(frozen=True)
-class Close:
-    """Write down that a cancel was carried out."""
-
-    run: str
-    generation: int
-    killed: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class GiveUp:
-    """Write down that the run is not tried again."""
-
-    run: str
-    generation: int
-    reason: str
-
-
-Action = Start | Adopt | AskToLeave | Insist | Lose | Close | GiveUp
+Action = Start | AskToLeave | Insist | WriteDown
 
 
 # The decision ---------------------------------------------------------------------------------------------------------
@@ -225,7 +195,7 @@ def _about_trainer(
 ) -> Action | None:
     intent = state.intent
     if state.supervision.process != trainer.identity and not isinstance(state.trainer.ending, Finished):
-        return Adopt(run.name, trainer)
+        return WriteDown(run.name, Adopted(0.0, trainer.identity, trainer.launch, state.newest_launch))
     if run.overtime is not None:  # it has logged how it ended
         return _stop(run, "does not leave", rules) if run.overtime >= rules.leave_wait else None
     if intent.want == "cancel":
@@ -264,7 +234,8 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     if intent.want == "cancel":
         if supervision.stopped and supervision.stopped.generation >= intent.generation:
             return None
-        return Close(run.name, intent.generation, supervision.insisted)
+        what = "job" if supervision.process and supervision.process.is_job else "process"
+        return WriteDown(run.name, Stopped(0.0, intent.generation, supervision.insisted, what))
     if run.attempt is not None and not run.attempt.accounted:
         hearsay = run.probe.sees_all_hosts and run.attempt.ending is None and run.quiet < rules.word_wait
         return None if hearsay else _death(run, run.attempt, state)
@@ -273,31 +244,31 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     deaths = [death for death in supervision.deaths if death.generation == intent.generation]
     if len(deaths) > rules.retries:
         reason = f"died {len(deaths)} times without getting further; the last time: {deaths[-1].reason}"
-        return GiveUp(run.name, intent.generation, reason)
+        return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started
     under_this_order = started is not None and started.generation == intent.generation
     if isinstance(ending, Interrupted) and under_this_order and state.trainer.fruitless > rules.retries:
         times = words.plural(state.trainer.fruitless, "time")
         reason = f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
-        return GiveUp(run.name, intent.generation, reason)
+        return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     return None
 
 
-def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
+def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     """How a process that is gone without an ending (or with one that is to be tried again) is written down."""
     process, generation, ending = attempt.process, attempt.generation, attempt.ending
     ended = run.probe.ended if run.probe.ended and run.probe.ended.process == process else None
     signalled = state.supervision.signalled
 
-    def lose(reason: str, counts: bool = True, later: bool = False) -> Lose:
-        return Lose(run.name, process, generation, reason, counts, later)
+    def lose(reason: str, counts: bool = True, *, later: bool = False, left: float | None = None) -> WriteDown:
+        lost = Lost(0.0, generation, process, reason, state.checkpoint_step, counts, left)
+        return WriteDown(run.name, lost, later)
 
     if isinstance(ending, Failed) and ending.reason in RETRIED:
         return lose(ending.message)
     if isinstance(ending, Interrupted):  # it hung, or somebody at its cluster told it to end
         cluster = ended.words if ended and ended.outside else left_words(ending)
-        lost = lose(signalled.reason) if signalled else lose(cluster, counts=False)
-        return replace(lost, left=ending.time)
+        return lose(signalled.reason if signalled else cluster, counts=signalled is not None, left=ending.time)
     if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
     if ended and ended.excused:
