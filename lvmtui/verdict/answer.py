@@ -15,10 +15,9 @@ from lvmtui.verdict.words import (
     NEGLIGIBLE,
     UP,
     Word,
-    interval_words,
+    change_and_interval,
     population_words,
     scarcity,
-    shown_digits,
     the_trivial,
 )
 
@@ -74,17 +73,13 @@ def _lead(table: Table) -> str:
     compared = f"{len(ranked)} of {len(table.rows)} models"
     if len(ranked) == 1:
         (row,) = ranked
-        digits = shown_digits(row.interval, 1)
-        interval = f" {interval_words(row.interval, digits)}" if row.interval else ""
-        figure = f"{_effect(row)}: {percent(row.change, digits)}{interval}"
+        figure = f"{_effect(row)}: {' '.join(change_and_interval(row.change, row.interval))}".rstrip()
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
     if primary is None or table.opposite:
         average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
         return f"{_direction(table)}{average}"
-    ends = primary.estimate.interval()
-    digits = shown_digits(ends, 1)
-    interval = f" {interval_words(ends, digits)}" if ends else ""
-    return f"{_primary(primary)}{percent(primary.estimate.value, digits)} on average{interval}, {compared}"
+    change, interval = change_and_interval(primary.estimate.value, primary.estimate.interval())
+    return f"{_primary(primary)}{f'{change} on average {interval}'.rstrip()}, {compared}"
 
 
 def _effect(row: Row) -> str:
@@ -128,10 +123,11 @@ def unbeaten(table: Table) -> str:
 def _single(table: Table) -> str:
     """The answer where one model is ranked."""
     (row,) = table.ranked
-    interval = f", 95 % interval {interval_words(row.interval)}" if row.interval else ""
+    change, interval = change_and_interval(row.change, row.interval, 2)
+    told = f", 95 % interval {interval}" if interval else ""
     lean = f"; {ONE_SEED}" if row.verdict.word in LEANS else ""
     few = f"; there are too few {scarcity(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
-    return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {percent(row.change)}{interval}{lean}{few}.")
+    return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {change}{told}{lean}{few}.")
 
 
 def _as_it_stands(table: Table, said: str) -> str:
@@ -158,9 +154,9 @@ def _figure(primary: Average, table: Table) -> str:
     """`+0.62 % on average over 5 models, 95 % interval [+0.09, +1.22]`."""
     models, average, over = len(table.rows), primary.estimate, len(primary.models)
     of = f"{over} models" if over == models else f"the {over} of {models} models compared"
-    interval = average.interval()
-    told = f", 95 % interval {interval_words(interval)}" if interval else ""
-    return f"{percent(average.value)} on average over {of}{_judged_on(table)}{told}"
+    change, interval = change_and_interval(average.value, average.interval(), 2)
+    told = f", 95 % interval {interval}" if interval else ""
+    return f"{change} on average over {of}{_judged_on(table)}{told}"
 
 
 def _judged_on(table: Table) -> str:

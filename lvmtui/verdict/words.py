@@ -204,10 +204,12 @@ def interval_words(interval: Interval | None, digits: int = 2) -> str:
     return f"[{low}, {high}]"
 
 
-def shown_digits(interval: Interval | None, digits: int) -> int:
-    """Digits for a change and its interval: `digits`, or as many as it takes that the interval is no single point."""
+def change_and_interval(change: float | None, interval: Interval | None, digits: int = 1) -> tuple[str, str]:
+    """A change and its interval (empty where there is none), with `digits`, or so many more that the interval is not
+    one point."""
     low, high = interval or (0.0, 0.0)
-    return next((n for n in range(digits, 6) if percent(low, n) != percent(high, n)), digits)
+    digits = next((n for n in range(digits, 6) if percent(low, n) != percent(high, n)), digits)
+    return percent(change, digits), interval_words(interval, digits) if interval else ""
 
 
 def worth_words(worth: Worth | None) -> str:

@@ -34,7 +34,7 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, shown_digits
+from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval
 
 CURVE = 5
 """Lines that a chart keeps before anything that is not essential gets one."""
@@ -258,8 +258,7 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
         return [spread(start, said, width)]
     if free >= LEAST_BAR + 4:
         return [(*start, *bar_pieces(scale, row, free), *said)]
-    digits = shown_digits(row.interval, 1)
-    change, interval = words.percent(row.change, digits), interval_words(row.interval, digits)
+    change, interval = change_and_interval(row.change, row.interval)
     whole: list[Piece] = [start[0], (f"{change} ", start[1][1]), (interval, "dim")]
     first = spread(whole if width_of(whole) + width_of(said) < width else start, said, width)
     if room < CURVE + 3:
