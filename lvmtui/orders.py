@@ -195,10 +195,10 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
         if not folder.campaign.exists():
             continue
         before, now = find_document(StartedWith, folder.started_with), started_with_now(os.environ)
-        programs = kind(read_campaign(folder.campaign).engine).programs
-        if before is not None and _finds(before, programs) and not _finds(now, programs):
+        program = kind(read_campaign(folder.campaign).engine).program
+        if before is not None and _finds(before, program) and not _finds(now, program):
             now = replace(now, variables={**now.variables, "PATH": before.variables["PATH"]})
-            lines.append(f"{folder.id}: PATH stays as it was, as this shell's has not all of {', '.join(programs)}")
+            lines.append(f"{folder.id}: PATH stays as it was, as this shell's has no {program}")
         if changed := differences(before, now):
             _write(folder.path, partial(write_document, folder.started_with, now))
             if before is not None:
@@ -206,9 +206,9 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
     return lines
 
 
-def _finds(shell: StartedWith, programs: Sequence[str]) -> bool:
-    """True if the shell has all these programs on its PATH."""
-    return all(shutil.which(program, path=shell.variables.get("PATH", "")) for program in programs)
+def _finds(shell: StartedWith, program: str) -> bool:
+    """True if the shell has the program on its PATH, or there is none to be had."""
+    return not program or shutil.which(program, path=shell.variables.get("PATH", "")) is not None
 
 
 def _give(

@@ -326,9 +326,8 @@ def test_an_order_that_changes_nothing_starts_no_supervisor(tmp_path: Path, monk
 
 
 def test_a_retry_keeps_the_path_on_which_the_cluster_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    programs = kind("slurm").programs
-    for program in programs:
-        (tmp_path / program).touch(0o755)
+    program = tmp_path / kind("slurm").program
+    program.touch(0o755)
     workspace = Workspace(tmp_path / "work")
     campaign = make_campaign(workspace, models=("amn",), engine="slurm")
     bring_to(workspace, campaign, "amn", "baseline", state="cancelled")
@@ -338,11 +337,11 @@ def test_a_retry_keeps_the_path_on_which_the_cluster_was_found(tmp_path: Path, m
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("TZ", "CET")
     _, kept, changed = orders.retry([view])
-    assert "PATH stays as it was, as this shell's has not all of sbatch, " in kept
+    assert "PATH stays as it was, as this shell's has no sbatch" in kept
     assert "TZ=CET" in changed and " PATH" not in changed
     stored = find_document(StartedWith, folder.started_with)
     assert stored is not None and (stored.variables["PATH"], stored.variables["TZ"]) == (str(tmp_path), "CET")
-    (tmp_path / "squeue").unlink()  # then neither is right, and this shell's is taken
+    program.unlink()  # then neither is right, and this shell's is taken
     bring_to(workspace, campaign, "amn", "baseline", state="cancelled")
     _, changed = orders.retry([CampaignReader(workspace, folder).refresh().runs[0]])
     assert " PATH" in changed

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
-from lvmtui.cli.status import progress_line, rows_of, standing, titles_of
+from lvmtui.cli.status import progress_line, rows_of, run_lines, standing, titles_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
@@ -38,8 +37,6 @@ SILENT = 2.0
 """Seconds before a person is told what is waited for."""
 AROUND = 3
 """Lines of the live table that are no run, and one that stays free."""
-WRAP = 3
-"""Lines that a run's reason may take. Where there is not so much room, reasons are cut and all runs stay."""
 WRAPPED = 110
 """Characters in a line of prose where there is no terminal."""
 
@@ -99,35 +96,31 @@ def _paused(state: CampaignState) -> str:
 def _table(reader: CampaignReader, console: Console) -> CampaignState:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for state in _states(reader):
-            live.update(live_table(state, console.height), refresh=True)
+            live.update(live_table(state, *console.size), refresh=True)
     return state
 
 
-def live_table(state: CampaignState, height: int) -> Group:
+def live_table(state: CampaignState, width: int, height: int) -> Group:
     """The runs in `height` lines; where not all have room, those that need a person stay, then those at work."""
     eta = campaign_eta(state, time.time())
-    table = Table(box=None, padding=(0, 1), expand=True)
     titles, about = titles_of(state)
-    for name in titles.cells:
-        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", titles.gain, "time") else "left")
-    rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
-    supervisor = supervisor_of(state.dir.workspace)
+    rows, supervisor = rows_of(state, eta, Judgement(state)), supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
-    urgent = sorted(range(len(rows)), key=lambda i: _urgency(rows[i][1].status))
+    urgent = sorted(range(len(rows)), key=lambda i: _urgency(state.runs[i].status))
     room = max(1, height - AROUND - len(about) - len(below))
-    shown, hidden = sorted(urgent[:room]), Counter(rows[i][1].status.phase.value for i in urgent[room:])
-    crowded = WRAP * len(shown) > room
-    table.add_column("", no_wrap=crowded, overflow="ellipsis" if crowded else "fold", ratio=1)
-    for row, view in (rows[i] for i in shown):
-        style = COLOURS.get(view.status.style, "dim")
-        table.add_row(*(Text(cell, style=style) for cell in (*row.cells, row.note)))
+    shown, hidden = sorted(urgent[:room]), Counter(state.runs[i].status.phase.value for i in urgent[room:])
+    table = [titles, *(rows[i] for i in shown)]
+    lines = run_lines(table, width)
+    if sum(map(len, lines)) > room + 1:
+        lines = run_lines(table, width, whole=False)
+    styles = ["bold", *(COLOURS.get(state.runs[i].status.style, "dim") for i in shown)]
     counts = ", ".join(f"{count} {phase}" for phase, count in hidden.items())
     more = f"{len(rows) - len(shown)} more runs ({counts}): {program()} shows them" if hidden else ""
     said = _paused(state) or more
-    last = (
-        Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (*((said,) if said else about), *below)
-    )
-    return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
+    styled = [(progress_line(state, eta, supervised=supervisor is not None), "")]
+    styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
+    styled += [(line, "dim") for line in (*((said,) if said else about), *below)]
+    return Group(*(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in styled))
 
 
 def _urgency(status: Status) -> tuple[bool, ...]:

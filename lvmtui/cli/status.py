@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from lvmtui.cli.shared import ExitCode, campaign_now
@@ -184,7 +185,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
     below = ("", *about, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
-    table = _table([titles, *rows_of(state, eta, known)], columns)
+    table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))
     first, last = (
         [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]
         for lines in (above, below)
@@ -192,20 +193,23 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     return "\n".join([*first, *table, *last])
 
 
-def _table(rows: Sequence[RunRow], columns: int) -> list[str]:
-    """A line a run, with its note beside it, or below where there is no room. A long note is told once."""
+def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> list[list[str]]:
+    """The lines of each run: its note is beside it, or below where there is no room. A long note is told once. Not
+    `whole`: one line, which may be too long."""
     starts, said = aligned([row.cells for row in rows]), dict[str, str]()
     indent = max(map(width, starts)) + 2
-    lines: list[str] = []
+    lines: list[list[str]] = []
     for start, row in zip(starts, rows, strict=True):
         name = " ".join(filter(None, row[:3]))
         first = said.setdefault(row.note, name)
         note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
-        if columns - indent >= NARROWEST:
-            head, below = padded(start, indent), " " * indent
-            lines += WRAP(note, columns, initial_indent=head, subsequent_indent=below) or [start]
+        head, below = padded(start, indent), " " * indent
+        if not whole:
+            lines.append([head + note])
+        elif columns - indent >= min(NARROWEST, width(note)):
+            lines.append(WRAP(note, columns, initial_indent=head, subsequent_indent=below) or [start])
         else:
-            lines += [start, *WRAP(note, columns, initial_indent="    ", subsequent_indent="    ")]
+            lines.append([start, *WRAP(note, columns, initial_indent="    ", subsequent_indent="    ")])
     return lines
 
 

@@ -196,8 +196,7 @@ def newest_campaign(workspace: Workspace) -> CampaignDir:
 def named_campaign(workspace: Workspace, named: str, what: str) -> CampaignDir:
     """The campaign with this id, or with this part of an id. Raises UserError, which begins with `what`."""
     folders = workspace.campaign_dirs()
-    exact = [f for f in folders if f.id == named]
-    found = exact or [f for f in folders if named in f.id]
+    found = [f for f in folders if f.id == named] or [f for f in folders if named in f.id]
     if len(found) == 1:
         return found[0]
     known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"

@@ -99,8 +99,6 @@ class SupervisionState:
     """Every death."""
     stopped: Stopped | None = None
     gave_up: GaveUp | None = None
-    killed: tuple[int, ...] = ()
-    """Every process that had to be killed."""
     signalled: Signalled | None = None
     """The newest signal to the newest attempt."""
     insisted: tuple[int, ...] = ()
@@ -194,10 +192,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             assert_never(event)
 
 
-def _at(
-    run: TrainerState,
-    event: Trained | Evaluated | CheckpointSaved | Ending,
-) -> TrainerState:
+def _at(run: TrainerState, event: Trained | Evaluated | CheckpointSaved | Ending) -> TrainerState:
     return replace(run, step=max(run.step, event.step), active=event.active, last_time=event.time)
 
 
@@ -227,7 +222,7 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             return replace(run, process=record.process, launch=record.launch, after=record.after, lost=None)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
-            return replace(run, killed=(*run.killed, *killed), signalled=record, insisted=(*run.insisted, *killed))
+            return replace(run, signalled=record, insisted=(*run.insisted, *killed))
         case Lost():
             same = tuple(
                 d

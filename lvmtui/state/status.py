@@ -57,8 +57,9 @@ Order = Literal["pause", "suspend", "resume", "cancel", "kill", "retry", "restar
 """What a person can order. `suspend`: in the place of `pause` for what cannot write a checkpoint, stop its processes;
 `kill`: cancel without waiting; `restart`: retry from the first step."""
 Pace = Literal["works", "waits", "stopping", "held", "over"]
-"""What time left means for a run: `works` and `waits` count towards it; `stopping` runs are about to free their place;
-`held` runs are not over, but nobody knows when they go on."""
+"""What time left means for a run: `works` and `waits` count towards it, and what waits starts as soon as it is wanted
+and there is a place; `stopping` runs are about to free theirs; `held` runs are not over, but nobody knows when they go
+on."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +104,8 @@ PHASES: Mapping[Phase, PhaseFacts] = {
 """Everything that depends on the phase alone. The rest of the program asks this table."""
 
 
-def phases_with(*paces: Pace) -> frozenset[Phase]:
-    """The phases of these paces."""
-    return frozenset(phase for phase, facts in PHASES.items() if facts.pace in paces)
-
-
-OVER = phases_with("over")
+OVER = frozenset(phase for phase, facts in PHASES.items() if facts.pace == "over")
 """Nothing more happens without an order."""
-STARTABLE = phases_with("waits")
-"""A run in one of these starts as soon as it is wanted and there is a place for it."""
-STOPPING = phases_with("stopping")
-"""An order to stop was given and its process is still there."""
 FAILURES = frozenset({Phase.FAILED, Phase.DIVERGED})
 """Over through a fault of its own."""
 HALTED = frozenset({Phase.PAUSED, Phase.SUSPENDED})

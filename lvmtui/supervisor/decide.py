@@ -13,7 +13,7 @@ from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import GONE, STARTABLE, Phase, left_words
+from lvmtui.state.status import GONE, Phase, left_words
 from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
@@ -50,7 +50,6 @@ SPARE = 1 << 20
 NEEDED = 16 << 20
 """Bytes a run that found the disk full waits for, where it could not say what it needs."""
 
-RESTART = "to be started again, as ordered"
 REMAINS = "left behind by its trainer"
 CANCEL = "cancelled"
 
@@ -128,10 +127,8 @@ def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ..
 
 def active_campaign(observation: Observation, rules: Rules) -> CampaignSeen | None:
     """The campaign whose turn it is: the oldest with something that runs or could. The others wait."""
-    for campaign in observation.campaigns:
-        if any(run.alive or run.wanted or _has_room(run, rules) for run in campaign.runs):
-            return campaign
-    return None
+    turns = (c for c in observation.campaigns if any(r.alive or r.wanted or _has_room(r, rules) for r in c.runs))
+    return next(turns, None)
 
 
 def something_left_to_do(observation: Observation) -> bool:
@@ -153,11 +150,8 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
     if campaign is None:
         return []
     # whoever cannot be seen may be running: a place is kept for it, but not for what runs on another host
-    taken = sum(
-        run.alive or (not run.probe.known and not run.status.over)
-        for campaign in observation.campaigns
-        for run in campaign.runs
-    )
+    runs = (run for one in observation.campaigns for run in one.runs)
+    taken = sum(run.alive or (not run.probe.known and not run.status.over) for run in runs)
     if taken >= campaign.jobs:
         return []
     ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
@@ -215,7 +209,7 @@ def _about_trainer(
     if intent.want == "run" and started is not None and run.attempt is not None and run.attempt.spoke:
         tried_again = run.stalled and intent.again > started.generation
         if intent.restart > started.generation or tried_again:
-            return _stop(run, RESTART, rules)
+            return _stop(run, "to be started again, as ordered", rules)
     return None
 
 
@@ -239,7 +233,7 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     if run.attempt is not None and not run.attempt.accounted:
         hearsay = run.probe.sees_all_hosts and run.attempt.ending is None and run.quiet < rules.word_wait
         return None if hearsay else _death(run, run.attempt, state)
-    if intent.want != "run" or run.status.phase not in STARTABLE:
+    if intent.want != "run" or run.status.pace != "waits":
         return None
     deaths = [death for death in supervision.deaths if death.generation == intent.generation]
     if len(deaths) > rules.retries:

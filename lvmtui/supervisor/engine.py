@@ -167,8 +167,8 @@ class EngineKind:
 
     make: Callable[[], Engine]
     settings: tuple[Setting, ...] = ()
-    programs: tuple[str, ...] = ()
-    """Commands that must be on the PATH that its campaign is started with."""
+    program: str = ""
+    """A command that must be on the PATH that its campaign is started with."""
     check: Callable[[Settings], None] = lambda settings: None
     """Raises UserError for invalid values."""
     ready: Callable[[Workspace, Settings, int], None] = lambda workspace, settings, threads: None

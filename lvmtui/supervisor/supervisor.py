@@ -20,7 +20,6 @@ from typing import IO
 import lvmtui
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Launched, Lost, Record, Signalled
-from lvmtui.state.status import STOPPING
 from lvmtui.supervisor.container import ends_the_container, take_runs_along
 from lvmtui.supervisor.decide import Action, AskToLeave, Insist, Rules, Start, WriteDown, decide, something_left_to_do
 from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
@@ -104,7 +103,7 @@ class Supervisor:
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
         runs += self.observation.orphans
         near = (run for run in runs if not run.probe.sees_all_hosts)
-        if any(run.asked or run.overtime is not None or run.status.phase in STOPPING for run in near):
+        if any(run.asked or run.overtime is not None or run.status.pace == "stopping" for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy or self.results.teller.busy else IDLE
 

@@ -100,11 +100,7 @@ class SlurmEngine:
     remote = True
 
     def __init__(
-        self,
-        command: Command = run_command,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        every: float | None = None,
+        self, command: Command = run_command, *, clock: Callable[[], float] = time.monotonic, every: float | None = None
     ) -> None:
         """`every`: seconds between two queries of a controller; None: as the campaign's settings say."""
         self._new_queue = partial(Queue, command, clock, every)
@@ -362,12 +358,4 @@ def room(settings: Settings) -> tuple[int, int]:
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = EngineKind(
-    make=SlurmEngine,
-    settings=SETTINGS,
-    programs=("sbatch", "squeue", "scancel", "scontrol"),
-    check=check_settings,
-    ready=ready,
-    notes=notes,
-    room=room,
-)
+KIND = EngineKind(SlurmEngine, SETTINGS, "sbatch", check_settings, ready, room, notes)

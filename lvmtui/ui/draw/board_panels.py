@@ -128,10 +128,8 @@ def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
     """A progress bar of `width` cells, half cells counted."""
     halves = round(max(0.0, min(1.0, share)) * 2 * width)
     full, half = divmod(halves, 2)
-    return [
-        (glyphs.BAR_FULL * full + glyphs.BAR_HALF * half, style),
-        (glyphs.BAR_EMPTY * (width - full - half), "dim"),
-    ]
+    drawn = glyphs.BAR_FULL * full + glyphs.BAR_HALF * half
+    return [(drawn, style), (glyphs.BAR_EMPTY * (width - full - half), "dim")]
 
 
 # The charts -----------------------------------------------------------------------------------------------------------

@@ -132,7 +132,13 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     trivial = [_trivial(one, columns, width) for one in dict.fromkeys((*best, *snapshot.table.trivial))]
     sizes = partial(_sizes, snapshot, model.model if model else "", width)
     details = _details(rows[chosen], run, width) if run and rows else []
-    parts = (rows, trivial, _doubts(snapshot, width, MOST_DOUBTS), sizes(height // 3), details)
+    parts: tuple[Sequence[object], ...] = (
+        rows,
+        trivial,
+        _doubts(snapshot, width, MOST_DOUBTS),
+        sizes(height // 3),
+        details,
+    )
     wanted, least = [*map(len, parts)], (max(1, height // 2), len(best), *LEAST)
     room = height - 2  # the titles, and a blank line
     given = shares(wanted, least, room)

@@ -286,8 +286,8 @@ class NewScreen(View):
             if answer == "y":
                 self._begin(form)
 
-        enter = "" if doubts else "y"
-        self.app.push_screen(AskDialog(title, body, [("y", "start")], "not yet", enter=enter), answered)
+        ask = AskDialog(title, body, [("y", "start")], "not yet", enter="" if doubts else "y")
+        self.app.push_screen(ask, answered)
 
     def _begin(self, form: CampaignForm) -> None:
         self._starting, self._since = True, time.monotonic()
