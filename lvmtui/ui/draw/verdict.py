@@ -132,15 +132,9 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     trivial = [_trivial(one, columns, width) for one in dict.fromkeys((*best, *snapshot.table.trivial))]
     sizes = partial(_sizes, snapshot, model.model if model else "", width)
     details = _details(rows[chosen], run, width) if run and rows else []
-    parts: tuple[Sequence[object], ...] = (
-        rows,
-        trivial,
-        _doubts(snapshot, width, MOST_DOUBTS),
-        sizes(height // 3),
-        details,
-    )
-    wanted, least = [*map(len, parts)], (max(1, height // 2), len(best), *LEAST)
-    room = height - 2  # the titles, and a blank line
+    doubts = _doubts(snapshot, width, MOST_DOUBTS)
+    wanted = [len(rows), len(trivial), len(doubts), len(sizes(height // 3)), len(details)]
+    least, room = (max(1, height // 2), len(best), *LEAST), height - 2  # the titles, and a blank line
     given = shares(wanted, least, room)
     if given[3] < SIZES:
         given = shares([*wanted[:3], 0, wanted[4]], least, room)
