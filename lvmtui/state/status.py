@@ -246,8 +246,8 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
 def unanswered_words(run: RunState, seconds: float) -> str:
     """What to know of a run that has been to pause for so long: what ends it, and what is kept then."""
     kept = run.trainer.checkpoint
-    keeps = f"its checkpoint of step {kept.step:,} stays" if kept else "it has written no checkpoint"
-    return f"has not answered the pause for {duration(seconds)}; cancel ends it, {keeps}"
+    keeps = f"its checkpoint of step {kept.step:,} stays" if kept else "no checkpoint is known"
+    return f"has not answered the pause for {duration(seconds)}; cancel ends it, and {keeps}"
 
 
 def _refused_words(run: RunState) -> str:

@@ -191,6 +191,6 @@ def test_a_pause_without_an_answer_says_what_helps(tmp_path: Path) -> None:
     reader = CampaignReader(Workspace(tmp_path), Workspace(tmp_path).campaign(campaign.id))
     status = reader.refresh().runs[0].status
     assert status.phase is Phase.PAUSING and status.reason.startswith("has not answered the pause for ")
-    assert status.reason.endswith(f"; cancel ends it, its checkpoint of step {history.checkpoint:,} stays")
+    assert status.reason.endswith(f"; cancel ends it, and its checkpoint of step {history.checkpoint:,} stays")
     write_intent(history.folder.intent, "pause", by="test")
     assert reader.refresh().runs[0].status.reason == "", "it was only asked a moment ago"
