@@ -115,7 +115,7 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
         lines = run_lines(table, width, whole=False)
     styles = ["bold", *(COLOURS.get(state.runs[i].status.style, "dim") for i in shown)]
     counts = ", ".join(f"{count} {phase}" for phase, count in hidden.items())
-    more = f"{len(rows) - len(shown)} more runs ({counts}): {program()} shows them" if hidden else ""
+    more = f"{len(rows) - len(shown)} more runs, {program()} shows them: {counts}" if hidden else ""
     said = _paused(state) or more
     styled = [(progress_line(state, eta, supervised=supervisor is not None), "")]
     styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
