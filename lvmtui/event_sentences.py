@@ -21,6 +21,7 @@ from lvmtui.formats.trainer_log import (
     Trained,
     Unknown,
 )
+from lvmtui.state.status import left_words
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 
@@ -58,8 +59,8 @@ def _of_trainer(event: Event) -> Sentence | None:
         case Paused():
             return Sentence(f"paused at step {event.step:,}", "waiting")
         case Interrupted():
-            signal = sanitise(event.signal, 20)
-            return Sentence(f"left at step {event.step:,} on {signal}", "waiting")
+            why = sanitise(left_words(event), 80).removeprefix("left")
+            return Sentence(f"left at step {event.step:,}{why}", "waiting")
         case Cancelled():
             return Sentence(f"cancelled at step {event.step:,}", "waiting")
         case Failed():

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import get_args
 
-from lvmtui.formats.campaign import write_campaign_intent
+from lvmtui.formats.campaign import read_campaign, write_campaign_intent
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import RunDir, Workspace
@@ -23,6 +25,7 @@ from lvmtui.formats.started_with import StartedWith, differences, started_with_n
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, FAILURES, PHASES, Order, Phase
+from lvmtui.supervisor.engine import kind
 from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import first_unwritable, may_order, user_name, who
@@ -187,16 +190,25 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
 
 def _use_this_shell(views: Sequence[RunView]) -> list[str]:
     """Have the campaigns of these runs start them with this process's Python and variables. Returns what changes."""
-    now = started_with_now(os.environ)
     lines = []
     for folder in {v.folder.workspace.campaign(v.state.spec.campaign) for v in views if v.state}:
-        before = find_document(StartedWith, folder.started_with)
-        changed = differences(before, now)
-        if changed and folder.campaign.exists():
+        if not folder.campaign.exists():
+            continue
+        before, now = find_document(StartedWith, folder.started_with), started_with_now(os.environ)
+        program = kind(read_campaign(folder.campaign).engine).program
+        if before is not None and _finds(before, program) and not _finds(now, program):
+            now = replace(now, variables={**now.variables, "PATH": before.variables["PATH"]})
+            lines.append(f"{folder.id}: PATH stays as it was, as this shell's has no {program}")
+        if changed := differences(before, now):
             _write(folder.path, partial(write_document, folder.started_with, now))
             if before is not None:
                 lines.append(f"{folder.id}: its runs are started with what this shell has from now on: {changed}")
     return lines
+
+
+def _finds(shell: StartedWith, program: str) -> bool:
+    """True if the shell has the program on its PATH, or there is none to be had."""
+    return not program or shutil.which(program, path=shell.variables.get("PATH", "")) is not None
 
 
 def _give(

@@ -48,7 +48,7 @@ def started(**changes: object) -> Started:
         (started(process=Identity("h", "b", 0, 1)), "another program's history begins"),
         (CheckpointSaved(1.0, 600, 2**20, 0.25, "0", 1.0), "checkpoint of step 600: 1.0 MB in 0.2 s"),
         (Paused(1.0, 600, 1.0), "paused at step 600"),
-        (Interrupted(1.0, 600, "TERM", 1.0), "left at step 600 on TERM"),
+        (Interrupted(1.0, 600, "TERM", 1.0), "left at step 600 on TERM, it was told to end"),
         (EVALUATED, "epoch 2.0, step 600: validation cosine .5000, loss .50000, training cosine –, best so far"),
         (
             replace(EVALUATED, epoch=0.0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,14 @@ from lvmtui import orders
 from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import Campaign, read_campaign_intent
 from lvmtui.formats.intent import Intent, Want, read_intent, write_intent
+from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
+from lvmtui.formats.started_with import StartedWith
 from lvmtui.formats.user_code import OwnModel, UserCode
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.state.status import PHASES, Order, Phase, Status
+from lvmtui.supervisor.engine import kind
 from lvmtui.system import permissions as owners
 from lvmtui.system.errors import UserError
 from lvmtui.system.permissions import who
@@ -319,3 +323,25 @@ def test_an_order_that_changes_nothing_starts_no_supervisor(tmp_path: Path, monk
     other = make_campaign(workspace, models=("gru",), stamp="20261123_000000")
     bring_to(workspace, other, "gru", "baseline", state="paused")
     assert main(["resume", "gru/8k", "--workspace", str(tmp_path)]) == 0 and started == [workspace]
+
+
+def test_a_retry_keeps_the_path_on_which_the_cluster_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / kind("slurm").program
+    program.touch(0o755)
+    workspace = Workspace(tmp_path / "work")
+    campaign = make_campaign(workspace, models=("amn",), engine="slurm")
+    bring_to(workspace, campaign, "amn", "baseline", state="cancelled")
+    folder = workspace.campaign(campaign.id)
+    view = CampaignReader(workspace, folder).refresh().runs[0]
+    write_document(folder.started_with, StartedWith(sys.executable, {"PATH": str(tmp_path), "TZ": "UTC"}))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("TZ", "CET")
+    _, kept, changed = orders.retry([view])
+    assert "PATH stays as it was, as this shell's has no sbatch" in kept
+    assert "TZ=CET" in changed and " PATH" not in changed
+    stored = find_document(StartedWith, folder.started_with)
+    assert stored is not None and (stored.variables["PATH"], stored.variables["TZ"]) == (str(tmp_path), "CET")
+    program.unlink()  # then neither is right, and this shell's is taken
+    bring_to(workspace, campaign, "amn", "baseline", state="cancelled")
+    _, changed = orders.retry([CampaignReader(workspace, folder).refresh().runs[0]])
+    assert " PATH" in changed

@@ -16,7 +16,7 @@ from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import Word, interval_words
+from lvmtui.verdict.words import Word, grouped, interval_words
 
 LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
 """Verdicts that more seeds may turn into a firm one."""
@@ -26,9 +26,9 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
     table = Judgement(state).table
     lines = [*textwrap.wrap(answer(table), width), "", *aligned(result_rows(table), right=(1, 2, 3))]
-    for row in table.rows:
-        if row.verdict.reason and row.rank is None:
-            lines += textwrap.wrap(f"{row.title}: {row.verdict.reason}", width, subsequent_indent="  ")
+    unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
+    for reason, titles in grouped(unranked).items():
+        lines += textwrap.wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
     if doubts := caveats(table):
         lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
         lines += ["The report has more doubts."] if len(doubts) > 1 else []

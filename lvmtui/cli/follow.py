@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
-from lvmtui.cli.status import progress_line, rows_of, standing, titles_of
+from lvmtui.cli.status import progress_line, rows_of, run_lines, standing, titles_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState, supervisor_of
-from lvmtui.state.status import ALIVE, Phase
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
+from lvmtui.state.status import ALIVE, Phase, Status
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 from lvmtui.verdict.ranking import Judgement
+from lvmtui.verdict.words import grouped
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -35,8 +37,6 @@ SILENT = 2.0
 """Seconds before a person is told what is waited for."""
 AROUND = 3
 """Lines of the live table that are no run, and one that stays free."""
-WRAP = 3
-"""Lines that a run's reason may take. Where there is not so much room, reasons are cut and all runs stay."""
 WRAPPED = 110
 """Characters in a line of prose where there is no terminal."""
 
@@ -60,16 +60,22 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         told = leave(workspace, f"the runs go on; come back with '{program()}'")
         print(f"\n{told}", file=sys.stderr)
         return 130
+    width = console.width if console.is_terminal else WRAPPED
     if report:
-        print(read_ending(workspace, state, program(), console.width if console.is_terminal else WRAPPED))
+        print(read_ending(workspace, state, program(), width))
     else:
         print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
-    for view in state.runs:
-        if view.status.phase is not Phase.FINISHED:
-            print(f"{view.planned.run} {view.status.phase.value}: {view.status.reason}".rstrip(": "), file=sys.stderr)
+    unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
+    for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
+        print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
     sys.stderr.flush()
     print(outcome_of(state.campaign.id, Judgement(state).table).line)
-    return 0 if all(view.status.phase is Phase.FINISHED for view in state.runs) else 1
+    return 1 if unfinished else 0
+
+
+def _how(view: RunView) -> str:
+    """`failed: left with exit code 1`"""
+    return f"{view.status.phase.value}: {view.status.reason}".rstrip(": ")
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
@@ -90,34 +96,36 @@ def _paused(state: CampaignState) -> str:
 def _table(reader: CampaignReader, console: Console) -> CampaignState:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for state in _states(reader):
-            live.update(live_table(state, console.height), refresh=True)
+            live.update(live_table(state, *console.size), refresh=True)
     return state
 
 
-def live_table(state: CampaignState, height: int) -> Group:
-    """The runs in `height` lines; where not all have room, those that are over are left out first."""
+def live_table(state: CampaignState, width: int, height: int) -> Group:
+    """The runs in `height` lines; where not all have room, those that need a person stay, then those at work."""
     eta = campaign_eta(state, time.time())
-    table = Table(box=None, padding=(0, 1), expand=True)
     titles, about = titles_of(state)
-    for name in titles.cells:
-        table.add_column(name, no_wrap=True, justify="right" if name in ("epoch", titles.gain, "time") else "left")
-    rows = list(zip(rows_of(state, eta, Judgement(state)), state.runs, strict=True))
-    supervisor = supervisor_of(state.dir.workspace)
+    rows, supervisor = rows_of(state, eta, Judgement(state)), supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
-    urgent = sorted(range(len(rows)), key=lambda i: (rows[i][1].status.over, rows[i][1].status.phase not in ALIVE))
+    urgent = sorted(range(len(rows)), key=lambda i: _urgency(state.runs[i].status))
     room = max(1, height - AROUND - len(about) - len(below))
-    shown = sorted(urgent[:room])
-    crowded = WRAP * len(shown) > room
-    table.add_column("", no_wrap=crowded, overflow="ellipsis" if crowded else "fold", ratio=1)
-    for row, view in (rows[i] for i in shown):
-        style = COLOURS.get(view.status.style, "dim")
-        table.add_row(*(Text(cell, style=style) for cell in (*row.cells, row.note)))
-    more = f"{len(rows) - len(shown)} more runs: {program()} shows them" if len(shown) < len(rows) else ""
+    shown, hidden = sorted(urgent[:room]), Counter(state.runs[i].status.phase.value for i in urgent[room:])
+    table = [titles, *(rows[i] for i in shown)]
+    lines = run_lines(table, width)
+    if sum(map(len, lines)) > room + 1:
+        lines = run_lines(table, width, whole=False)
+    styles = ["bold", *(COLOURS.get(state.runs[i].status.style, "dim") for i in shown)]
+    counts = ", ".join(f"{count} {phase}" for phase, count in hidden.items())
+    more = f"{len(rows) - len(shown)} more runs, {program()} shows them: {counts}" if hidden else ""
     said = _paused(state) or more
-    last = (
-        Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in (*((said,) if said else about), *below)
-    )
-    return Group(Text(progress_line(state, eta, supervised=supervisor is not None)), table, *last)
+    styled = [(progress_line(state, eta, supervised=supervisor is not None), "")]
+    styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
+    styled += [(line, "dim") for line in (*((said,) if said else about), *below)]
+    return Group(*(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in styled))
+
+
+def _urgency(status: Status) -> tuple[bool, ...]:
+    """Smaller for a run that is more worth a line: in trouble, at work, waiting, over."""
+    return status.style not in ("alarm", "failed"), status.over, status.phase not in ALIVE
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
@@ -135,8 +143,7 @@ def _lines(reader: CampaignReader) -> CampaignState:
                 if sentence := sentence_of(event):
                     news.append((event.time, f"{where}  {sentence.words}"))
             if view.status.phase is not phase:
-                text = f"{where}  {view.status.phase.value} {view.status.reason}".rstrip()
-                news.append((view.status.since or time.time(), text))
+                news.append((view.status.since or time.time(), f"{where}  {_how(view)}"))
             shown[name] = (view.status.phase, len(evaluations))
         for when, text in sorted(news, key=itemgetter(0)):  # what happened before is printed in its order too
             print(words.clock(when, seconds=True), text, flush=True)

@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from lvmtui.cli.shared import ExitCode, campaign_now
@@ -19,7 +20,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, newest_campaigns, supervisor_of
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, Phase
+from lvmtui.state.status import ALIVE, Phase, interrupted_words
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
@@ -133,7 +134,7 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
         return f"in {words.duration(expected.start_in.seconds)}"
     spent = words.duration(view.worked(eta.now))
     if view.status.over:
-        return f"took {spent}" if run.trainer.active else ""  # not known of most histories
+        return f"took {spent}" if run.trainer.worked else ""  # not known of most histories
     return f"{spent} so far" if run.trainer.attempts else ""
 
 
@@ -144,8 +145,8 @@ def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
     said.append(status.no_step_words)
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
-    if run.trainer.interruptions and not status.over:
-        said.append(f"interrupted {words.plural(run.trainer.interruptions, 'time')}")
+    if not status.over:
+        said.append(interrupted_words(run, told=status.reason))
     if finished and finished.stopped_early:
         said = [f"ended early, best at {finished.best_where}"]
     alarms = [finding.label for finding in found if finding.alarm]
@@ -184,7 +185,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
     below = ("", *about, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
-    table = _table([titles, *rows_of(state, eta, known)], columns)
+    table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))
     first, last = (
         [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]
         for lines in (above, below)
@@ -192,20 +193,23 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     return "\n".join([*first, *table, *last])
 
 
-def _table(rows: Sequence[RunRow], columns: int) -> list[str]:
-    """A line a run, with its note beside it, or below where there is no room. A long note is told once."""
+def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> list[list[str]]:
+    """The lines of each run: its note is beside it, or below where there is no room. A long note is told once. Not
+    `whole`: one line, which may be too long."""
     starts, said = aligned([row.cells for row in rows]), dict[str, str]()
     indent = max(map(width, starts)) + 2
-    lines: list[str] = []
+    lines: list[list[str]] = []
     for start, row in zip(starts, rows, strict=True):
         name = " ".join(filter(None, row[:3]))
         first = said.setdefault(row.note, name)
         note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
-        if columns - indent >= NARROWEST:
-            head, below = padded(start, indent), " " * indent
-            lines += WRAP(note, columns, initial_indent=head, subsequent_indent=below) or [start]
+        head, below = padded(start, indent), " " * indent
+        if not whole:
+            lines.append([head + note])
+        elif columns - indent >= min(NARROWEST, width(note)):
+            lines.append(WRAP(note, columns, initial_indent=head, subsequent_indent=below) or [start])
         else:
-            lines += [start, *WRAP(note, columns, initial_indent="    ", subsequent_indent="    ")]
+            lines.append([start, *WRAP(note, columns, initial_indent="    ", subsequent_indent="    ")])
     return lines
 
 
@@ -278,7 +282,7 @@ def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> 
         "total_steps": run.spec.total_steps if run else None,
         "job": encode(view.job),
         "interruptions": run.trainer.interruptions if run else None,
-        "active_seconds": run.trainer.active if run else None,
+        "active_seconds": run.trainer.worked if run else None,
         "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,
         "eta": encode(expected) if expected else None,

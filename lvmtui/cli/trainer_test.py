@@ -142,8 +142,7 @@ def try_trainer(
 ) -> Iterator[PartFound]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
-        run = _planned(Path(root), command, patterns, checkpoints, folder)
-        test = _Test(run, limit)
+        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit)
         try:
             yield from test.parts()
         finally:
@@ -160,8 +159,7 @@ def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: boo
     own = read_own({"trainers": {"mine": table}}, Path("trainer test"))
     options = Options(models=("mine",), own=own, size="small", recipe="tuned", threads=1, jobs=1, device="cpu")
     workspace = Workspace(root)
-    campaign = write_plan(make_plan(options, workspace), workspace)
-    return workspace.run(campaign.runs[0])
+    return workspace.run(write_plan(make_plan(options, workspace), workspace).runs[0])
 
 
 class _Test:

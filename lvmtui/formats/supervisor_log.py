@@ -59,7 +59,7 @@ class Signalled:
 
 @dataclass(frozen=True)
 class Lost:
-    """The run's process is gone and has not written an ending."""
+    """The run's process is gone and has not written an ending, or none that says enough."""
 
     time: float
     generation: int
@@ -70,6 +70,8 @@ class Lost:
     """Step of the newest checkpoint at that moment; a later one makes the count of deaths start again."""
     counts: bool
     """False: not the run's fault (the machine restarted, it was killed on order)."""
+    left: float | None = None
+    """Time of the trainer's `Interrupted` that this explains; None: it logged none."""
 
 
 @dataclass(frozen=True)

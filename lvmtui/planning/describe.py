@@ -248,6 +248,7 @@ def plan_as_json(plan: Plan, workspace: Workspace) -> dict[str, Any]:
         "started_with": encode(plan.started_with),
         "remarks": list(plan.remarks),
         "others": [said for said, _ in others(plan.campaign, plan.specs, workspace)],
+        "doubts": doubts_of(plan, workspace),
         "runs": [
             {"run": s.run, "model": s.model, "arm": s.arm, "seed": s.seed, "total_steps": s.total_steps}
             for s in plan.specs

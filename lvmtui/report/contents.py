@@ -25,7 +25,7 @@ from lvmtui.report.size_questions import size_questions
 from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import FAILURES, Phase, left_words
+from lvmtui.state.status import FAILURES, Phase, interruptions
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
@@ -343,8 +343,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
 def _started_again(run: RunState) -> str:
     """`paused (2 times), killed by signal 9`. Failures that are tried again are written down as deaths too."""
     again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
-    said = [left_words(e) if isinstance(e, Interrupted) else kind_of(type(e)) for e in again]
-    times = Counter([*said, *(sanitise(lost.reason, 120) for lost in run.supervision.losses)])
+    said = [kind_of(type(e)) for e in again if not isinstance(e, Interrupted)]
+    times = Counter([*said, *(sanitise(why, 120) for why in interruptions(run))])
     return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 
@@ -361,7 +361,7 @@ def _seconds(run: RunState) -> float | None:
     evaluations = run.trainer.evaluations
     if run.spec.imported:
         return (evaluations[-1].active or None) if evaluations else None
-    return run.trainer.active or None
+    return run.trainer.worked or None
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:

@@ -59,8 +59,11 @@ def _attempt(run: RunState, process: Identity, generation: int, ending: Ending |
     lost, stopped, signalled = run.supervision.lost, run.supervision.stopped, run.supervision.signalled
     # an error that is to be tried again, or a stall, is written down as a death, so that there is one count of them
     tried_again = isinstance(ending, Failed) and ending.reason in RETRIED
-    hung = isinstance(ending, Interrupted) and signalled is not None and signalled.reason.startswith(STALLED)
-    by_itself = ending is not None and not tried_again and not hung
+    # so is what its cluster did to a job: a trainer that is told to end does not know by whom
+    untold = isinstance(ending, Interrupted) and (
+        signalled.reason.startswith(STALLED) if signalled else process.is_job and ending.signal == "TERM"
+    )
+    by_itself = ending is not None and not tried_again and not untold
     by_us = lost is not None and lost.process in (None, process)
     cancelled = stopped is not None and stopped.generation > generation
     return Attempt(process, generation, ending, by_itself or by_us or cancelled, spoke)

@@ -17,10 +17,10 @@ from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Failed, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
-from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, silence_of
+from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, longest_quiet, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of
+from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
@@ -41,10 +41,10 @@ class RunView:
     def worked(self, now: float) -> float:
         """Seconds of work, over all attempts; while a process makes no step they go on with the clock."""
         live = self.state.live if self.state and self.status.phase in ALIVE else None
-        if live is None:
-            return self.state.trainer.active if self.state else 0.0
+        if live is None or self.state is None:
+            return self.state.trainer.worked if self.state else 0.0
         still = self.status.phase is Phase.STALLED or self.status.no_step is not None
-        return live.active + (max(0.0, now - live.time) if still else 0.0)
+        return self.state.trainer.wasted + live.active + (max(0.0, now - live.time) if still else 0.0)
 
     @property
     def finished(self) -> Finished | None:
@@ -167,6 +167,9 @@ class CampaignReader:
         status, last = status_of(state, life, told), fresh.no_step.get(name) if fresh else None
         if last is not None and PHASES[status.phase].pace == "works":
             status = replace(status, no_step=max(0.0, time.time() - last))
+        waited = time.time() - state.intent.time
+        if status.phase is Phase.PAUSING and not status.reason and waited > longest_quiet(state.live):
+            status = replace(status, reason=unanswered_words(state, waited))
         return RunView(planned, reader.folder, state, status, job=job)
 
     def look_at_pulse(self) -> frozenset[str]:
@@ -193,8 +196,7 @@ def newest_campaign(workspace: Workspace) -> CampaignDir:
 def named_campaign(workspace: Workspace, named: str, what: str) -> CampaignDir:
     """The campaign with this id, or with this part of an id. Raises UserError, which begins with `what`."""
     folders = workspace.campaign_dirs()
-    exact = [f for f in folders if f.id == named]
-    found = exact or [f for f in folders if named in f.id]
+    found = [f for f in folders if f.id == named] or [f for f in folders if named in f.id]
     if len(found) == 1:
         return found[0]
     known = ", ".join(f.id for f in (found or folders)[-5:]) or "none"

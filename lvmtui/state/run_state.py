@@ -47,7 +47,9 @@ class TrainerState:
     """The same of the attempts before, but for those that died."""
     step: int = 0
     active: float = 0.0
-    """Seconds of work, over all attempts."""
+    """Seconds of work on what is learned, over all attempts."""
+    wasted: float = 0.0
+    """Seconds of work that were lost with the attempts that did them."""
     last_time: float | None = None
     points: tuple[Trained, ...] = ()
     evaluations: tuple[Evaluated, ...] = ()
@@ -59,6 +61,11 @@ class TrainerState:
     """Attempts that left on a signal (a time limit, a preemption, a shutdown)."""
     fruitless: int = 0
     """How many of the newest of them, in a row, made no step."""
+
+    @property
+    def worked(self) -> float:
+        """Seconds of work, over all attempts, also what was lost."""
+        return self.active + self.wasted
 
     @property
     def finished(self) -> Finished | None:
@@ -92,8 +99,6 @@ class SupervisionState:
     """Every death."""
     stopped: Stopped | None = None
     gave_up: GaveUp | None = None
-    killed: tuple[int, ...] = ()
-    """Every process that had to be killed."""
     signalled: Signalled | None = None
     """The newest signal to the newest attempt."""
     insisted: tuple[int, ...] = ()
@@ -116,6 +121,16 @@ class RunState:
         """The newest step known, live digits included."""
         live = self.progress
         return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
+
+    @property
+    def checkpoint_step(self) -> int:
+        """Step of the newest checkpoint; 0: there is none."""
+        return self.trainer.checkpoint.step if self.trainer.checkpoint else 0
+
+    @property
+    def newest_launch(self) -> str:
+        """Name of the newest start that has said it trains."""
+        return self.trainer.started.launch if self.trainer.started else ""
 
     @property
     def can_pause(self) -> bool:
@@ -148,6 +163,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
                 endings=(*run.endings, run.ending) if run.ending else run.endings,
                 step=step,
                 active=event.active,
+                wasted=run.wasted + max(0.0, run.active - event.active),
                 last_time=event.time,
                 points=tuple(p for p in run.points if p.step <= step),
                 evaluations=tuple(e for e in run.evaluations if e.step <= step),
@@ -176,10 +192,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             assert_never(event)
 
 
-def _at(
-    run: TrainerState,
-    event: Trained | Evaluated | CheckpointSaved | Ending,
-) -> TrainerState:
+def _at(run: TrainerState, event: Trained | Evaluated | CheckpointSaved | Ending) -> TrainerState:
     return replace(run, step=max(run.step, event.step), active=event.active, last_time=event.time)
 
 
@@ -209,7 +222,7 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             return replace(run, process=record.process, launch=record.launch, after=record.after, lost=None)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
-            return replace(run, killed=(*run.killed, *killed), signalled=record, insisted=(*run.insisted, *killed))
+            return replace(run, signalled=record, insisted=(*run.insisted, *killed))
         case Lost():
             same = tuple(
                 d

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 from typing import Literal
 
+from lvmtui.formats.supervisor_log import Lost
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
-from lvmtui.system.numbers import date, duration, numbered
+from lvmtui.system.numbers import date, duration, numbered, plural
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
@@ -55,8 +57,9 @@ Order = Literal["pause", "suspend", "resume", "cancel", "kill", "retry", "restar
 """What a person can order. `suspend`: in the place of `pause` for what cannot write a checkpoint, stop its processes;
 `kill`: cancel without waiting; `restart`: retry from the first step."""
 Pace = Literal["works", "waits", "stopping", "held", "over"]
-"""What time left means for a run: `works` and `waits` count towards it; `stopping` runs are about to free their place;
-`held` runs are not over, but nobody knows when they go on."""
+"""What time left means for a run: `works` and `waits` count towards it, and what waits starts as soon as it is wanted
+and there is a place; `stopping` runs are about to free theirs; `held` runs are not over, but nobody knows when they go
+on."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +104,8 @@ PHASES: Mapping[Phase, PhaseFacts] = {
 """Everything that depends on the phase alone. The rest of the program asks this table."""
 
 
-def phases_with(*paces: Pace) -> frozenset[Phase]:
-    """The phases of these paces."""
-    return frozenset(phase for phase, facts in PHASES.items() if facts.pace in paces)
-
-
-OVER = phases_with("over")
+OVER = frozenset(phase for phase, facts in PHASES.items() if facts.pace == "over")
 """Nothing more happens without an order."""
-STARTABLE = phases_with("waits")
-"""A run in one of these starts as soon as it is wanted and there is a place for it."""
-STOPPING = phases_with("stopping")
-"""An order to stop was given and its process is still there."""
 FAILURES = frozenset({Phase.FAILED, Phase.DIVERGED})
 """Over through a fault of its own."""
 HALTED = frozenset({Phase.PAUSED, Phase.SUSPENDED})
@@ -154,7 +148,7 @@ class Status:
         return "" if self.no_step is None else f"no step for {duration(self.no_step)}"
 
 
-def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C901  one question for each phase, in the order that decides
+def status_of(run: RunState, life: Life, told: str = "") -> Status:
     """The status of a run. `life`: what was seen of its processes; `told`: what its engine says, in words. Pure."""
     ending, intent = run.trainer.ending, run.intent
     if isinstance(ending, Finished):
@@ -184,10 +178,30 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:  # noqa: C90
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
-    if isinstance(ending, Interrupted):
-        return Status(Phase.INTERRUPTED, left_words(ending), ending.time)
-    lost = run.supervision.lost
-    return Status(Phase.INTERRUPTED, lost.reason if lost else "its process is gone", lost.time if lost else None)
+    last = run.supervision.lost or (ending if isinstance(ending, Interrupted) else None)
+    reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
+    return Status(Phase.INTERRUPTED, reason, last.time if last else None)
+
+
+GONE = "killed or crashed while no supervisor watched"
+"""How a process ended that is gone, where nobody saw it and it has not said."""
+
+
+def interruptions(run: RunState) -> list[str]:
+    """How each attempt ended that no order ended and that had no end of its own, in words, the newest last."""
+    losses, ends = run.supervision.losses, (*run.trainer.endings, run.trainer.ending)
+    told = {lost.left for lost in losses}
+    left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and e.time not in told]
+    return [said for _, said in sorted([*left, *((lost.time, lost.reason) for lost in losses)], key=itemgetter(0))]
+
+
+def interrupted_words(run: RunState, told: str = "") -> str:
+    """`interrupted 2 times, last: killed by signal 9`; empty if it never was. Without the reason if that is `told`."""
+    ends = interruptions(run)
+    if not ends:
+        return ""
+    times = f"interrupted {plural(len(ends), 'time')}"
+    return times if ends[-1] == told else f"{times}{', last' if len(ends) > 1 else ''}: {sanitise(ends[-1], 200)}"
 
 
 def left_words(ending: Interrupted) -> str:
@@ -227,6 +241,13 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if started is None or live is None or live.activity == "starting" or is_silent(run):
         return Status(Phase.STARTING, since=started.time if started else None)
     return Status(Phase.RUNNING, live.activity, started.time)
+
+
+def unanswered_words(run: RunState, seconds: float) -> str:
+    """What to know of a run that has been to pause for so long: what ends it, and what is kept then."""
+    kept = run.trainer.checkpoint
+    keeps = f"its checkpoint of step {kept.step:,} stays" if kept else "no checkpoint is known"
+    return f"has not answered the pause for {duration(seconds)}; cancel ends it, and {keeps}"
 
 
 def _refused_words(run: RunState) -> str:

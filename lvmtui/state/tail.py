@@ -70,12 +70,7 @@ class LogCursor(Generic[Record]):
     """Reads a log again and again, each time only what is new."""
 
     def __init__(
-        self,
-        path: Path,
-        decode: Callable[[bytes], Record],
-        *,
-        without: tuple[bytes, ...] = (),
-        most: float = math.inf,
+        self, path: Path, decode: Callable[[bytes], Record], *, without: tuple[bytes, ...] = (), most: float = math.inf
     ) -> None:
         """Lines that contain one of `without` are passed over before they are decoded, which is most of the cost.
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
 from lvmtui.state.attempt import RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import STARTABLE, Phase, left_words
+from lvmtui.state.status import GONE, Phase, left_words
 from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
-from lvmtui.system.process_id import Identity
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,6 @@ SPARE = 1 << 20
 NEEDED = 16 << 20
 """Bytes a run that found the disk full waits for, where it could not say what it needs."""
 
-RESTART = "to be started again, as ordered"
 REMAINS = "left behind by its trainer"
 CANCEL = "cancelled"
 
@@ -75,14 +74,6 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Adopt:
-    """Write down that a living process is the run's."""
-
-    run: str
-    member: Member
-
-
-@dataclass(frozen=True)
 class AskToLeave:
     """Ask everything of the run to leave."""
 
@@ -99,37 +90,17 @@ class Insist:
 
 
 @dataclass(frozen=True)
-class Lose:
-    """Write down a death."""
+class WriteDown:
+    """Write what has been found into the run's log: a process that is its own, a death, a cancel that was carried out,
+    that it is not tried again. The record has no time yet."""
 
     run: str
-    process: Identity | None
-    generation: int
-    reason: str
-    counts: bool
+    record: Adopted | Lost | Stopped | GaveUp
     later: bool = False
-    """Do not try again at once."""
+    """Do not start the run at once."""
 
 
-@dataclass(frozen=True)
-class Close:
-    """Write down that a cancel was carried out."""
-
-    run: str
-    generation: int
-    killed: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class GiveUp:
-    """Write down that the run is not tried again."""
-
-    run: str
-    generation: int
-    reason: str
-
-
-Action = Start | Adopt | AskToLeave | Insist | Lose | Close | GiveUp
+Action = Start | AskToLeave | Insist | WriteDown
 
 
 # The decision ---------------------------------------------------------------------------------------------------------
@@ -156,10 +127,8 @@ def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ..
 
 def active_campaign(observation: Observation, rules: Rules) -> CampaignSeen | None:
     """The campaign whose turn it is: the oldest with something that runs or could. The others wait."""
-    for campaign in observation.campaigns:
-        if any(run.alive or run.wanted or _has_room(run, rules) for run in campaign.runs):
-            return campaign
-    return None
+    turns = (c for c in observation.campaigns if any(r.alive or r.wanted or _has_room(r, rules) for r in c.runs))
+    return next(turns, None)
 
 
 def something_left_to_do(observation: Observation) -> bool:
@@ -181,11 +150,8 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
     if campaign is None:
         return []
     # whoever cannot be seen may be running: a place is kept for it, but not for what runs on another host
-    taken = sum(
-        run.alive or (not run.probe.known and not run.status.over)
-        for campaign in observation.campaigns
-        for run in campaign.runs
-    )
+    runs = (run for one in observation.campaigns for run in one.runs)
+    taken = sum(run.alive or (not run.probe.known and not run.status.over) for run in runs)
     if taken >= campaign.jobs:
         return []
     ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
@@ -223,7 +189,7 @@ def _about_trainer(
 ) -> Action | None:
     intent = state.intent
     if state.supervision.process != trainer.identity and not isinstance(state.trainer.ending, Finished):
-        return Adopt(run.name, trainer)
+        return WriteDown(run.name, Adopted(0.0, trainer.identity, trainer.launch, state.newest_launch))
     if run.overtime is not None:  # it has logged how it ended
         return _stop(run, "does not leave", rules) if run.overtime >= rules.leave_wait else None
     if intent.want == "cancel":
@@ -243,7 +209,7 @@ def _about_trainer(
     if intent.want == "run" and started is not None and run.attempt is not None and run.attempt.spoke:
         tried_again = run.stalled and intent.again > started.generation
         if intent.restart > started.generation or tried_again:
-            return _stop(run, RESTART, rules)
+            return _stop(run, "to be started again, as ordered", rules)
     return None
 
 
@@ -262,38 +228,41 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     if intent.want == "cancel":
         if supervision.stopped and supervision.stopped.generation >= intent.generation:
             return None
-        return Close(run.name, intent.generation, supervision.insisted)
+        what = "job" if supervision.process and supervision.process.is_job else "process"
+        return WriteDown(run.name, Stopped(0.0, intent.generation, supervision.insisted, what))
     if run.attempt is not None and not run.attempt.accounted:
         hearsay = run.probe.sees_all_hosts and run.attempt.ending is None and run.quiet < rules.word_wait
         return None if hearsay else _death(run, run.attempt, state)
-    if intent.want != "run" or run.status.phase not in STARTABLE:
+    if intent.want != "run" or run.status.pace != "waits":
         return None
     deaths = [death for death in supervision.deaths if death.generation == intent.generation]
     if len(deaths) > rules.retries:
         reason = f"died {len(deaths)} times without getting further; the last time: {deaths[-1].reason}"
-        return GiveUp(run.name, intent.generation, reason)
+        return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started
     under_this_order = started is not None and started.generation == intent.generation
     if isinstance(ending, Interrupted) and under_this_order and state.trainer.fruitless > rules.retries:
         times = words.plural(state.trainer.fruitless, "time")
         reason = f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
-        return GiveUp(run.name, intent.generation, reason)
+        return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     return None
 
 
-def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
+def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     """How a process that is gone without an ending (or with one that is to be tried again) is written down."""
     process, generation, ending = attempt.process, attempt.generation, attempt.ending
     ended = run.probe.ended if run.probe.ended and run.probe.ended.process == process else None
     signalled = state.supervision.signalled
 
-    def lose(reason: str, counts: bool = True, later: bool = False) -> Lose:
-        return Lose(run.name, process, generation, reason, counts, later)
+    def lose(reason: str, counts: bool = True, *, later: bool = False, left: float | None = None) -> WriteDown:
+        lost = Lost(0.0, generation, process, reason, state.checkpoint_step, counts, left)
+        return WriteDown(run.name, lost, later)
 
     if isinstance(ending, Failed) and ending.reason in RETRIED:
         return lose(ending.message)
-    if isinstance(ending, Interrupted) and signalled is not None:
-        return lose(signalled.reason)
+    if isinstance(ending, Interrupted):  # it hung, or somebody at its cluster told it to end
+        cluster = ended.words if ended and ended.outside else left_words(ending)
+        return lose(signalled.reason if signalled else cluster, counts=signalled is not None, left=ending.time)
     if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
     if ended and ended.excused:
@@ -304,7 +273,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> Lose:
         return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
     if state.intent.want == "pause" and not attempt.spoke:
         return lose("left as asked before it began", counts=False)
-    reason = ended.words if ended else "its process is gone"
+    reason = ended.words if ended else GONE
     told = ended is not None and ended.code is not None and run.last_words
     return lose(f"{reason}: {run.last_words}" if told else reason)
 

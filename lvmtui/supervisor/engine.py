@@ -91,6 +91,8 @@ class Ended:
     """Exit code; None if it was killed by a signal or the code is unknown."""
     excused: bool = False
     """True if it was not the run's fault: its node failed, or it was preempted."""
+    outside: bool = False
+    """True if the cluster, or somebody there, ended it."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ class EngineKind:
 
     make: Callable[[], Engine]
     settings: tuple[Setting, ...] = ()
+    program: str = ""
+    """A command that must be on the PATH that its campaign is started with."""
     check: Callable[[Settings], None] = lambda settings: None
     """Raises UserError for invalid values."""
     ready: Callable[[Workspace, Settings, int], None] = lambda workspace, settings, threads: None

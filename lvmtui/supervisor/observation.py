@@ -14,7 +14,7 @@ from lvmtui.formats.started_with import StartedWith
 from lvmtui.state.attempt import Attempt, newest_attempt
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import STARTABLE, Life, Phase, Status, status_of
+from lvmtui.state.status import Life, Phase, Status, status_of
 from lvmtui.supervisor.engine import NOBODY, Member, Probe, Settings
 from lvmtui.system.filesystem import Signature
 from lvmtui.system.process_id import Identity
@@ -128,7 +128,7 @@ class RunSeen:
         """It could start as soon as there is a place for it."""
         if self.state is None or self.alive or self.untouchable or self.later or self.state.intent.want != "run":
             return False
-        return self.status.phase in STARTABLE
+        return self.status.pace == "waits"
 
 
 @dataclass(frozen=True)

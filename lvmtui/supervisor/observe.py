@@ -253,6 +253,7 @@ class Observer:
             track.asked_by, track.asked, track.insisted = generation, None, None
         dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
         live = state.live if state else None
+        insisted = None if track.insisted is None else now - track.insisted
         return replace(
             seen,
             stalled=stands_still(live, still),
@@ -264,7 +265,7 @@ class Observer:
             room=room_at(track.folder) if state and seen.status.phase is Phase.NO_SPACE else None,
             last_words=last_line(track.folder.log) if dead else "",
             ordered=now - track.ordered,
-            asked=None if track.asked is None else Asked(now - track.asked, _since(track.insisted, now)),
+            asked=None if track.asked is None else Asked(now - track.asked, insisted),
         )
 
     def _find_orphans(self, now: float) -> list[RunSeen]:
@@ -284,10 +285,6 @@ class Observer:
                 found[key] = track
         self.orphans = found
         return [track.seen for track in found.values()]
-
-
-def _since(then: float | None, now: float) -> float | None:
-    return None if then is None else now - then
 
 
 def room_at(folder: RunDir) -> int | None:

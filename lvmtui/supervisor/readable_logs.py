@@ -182,7 +182,3 @@ class ReadableLogs:
     def note(self, text: str, when: float, *, once: bool = False) -> None:
         """Write a line to the monitor log. `when`: seconds since 1970."""
         self.monitor.add([(when, text)], once=once)
-
-    def compared(self, model: str, when: float, seeds: int) -> None:
-        """Note that a model's comparison was written. `seeds`: number of pairs it is made from."""
-        self.note(f"comparison of {title_of(model, self.campaign.titles)} written, {words.plural(seeds, 'pair')}", when)

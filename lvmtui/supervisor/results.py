@@ -24,6 +24,7 @@ from lvmtui.supervisor.tasks import RunOutcome, Task, due, finished_pairs, resul
 from lvmtui.supervisor.tell import EventTeller, of_campaign
 from lvmtui.system.files import last_line
 from lvmtui.system.hardware import cores
+from lvmtui.system.numbers import plural
 from lvmtui.system.programs import ending_words, kill_child, lower_priority, spawn, unmarked_environment
 
 TRIES = 3
@@ -275,10 +276,9 @@ class _CampaignResults:
         written = now
         with suppress(OSError):
             written = result_of(self.folder, task).stat().st_mtime
-        if task.kind == "comparison":
-            self.logs.compared(task.subject, written, len(finished_pairs(self.outcomes, task.subject)))
-        else:
-            self.logs.note(f"{task.title} written", written)
+        pairs = len(finished_pairs(self.outcomes, task.subject))
+        told = f", {plural(pairs, 'pair')}" if task.kind == "comparison" else ""
+        self.logs.note(f"{task.title} written{told}", written)
 
 
 def _outcome(track: Track) -> RunOutcome:

@@ -19,23 +19,9 @@ from typing import IO
 
 import lvmtui
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.state.run_state import RunState
-from lvmtui.state.status import STOPPING
+from lvmtui.formats.supervisor_log import Launched, Lost, Record, Signalled
 from lvmtui.supervisor.container import ends_the_container, take_runs_along
-from lvmtui.supervisor.decide import (
-    Action,
-    Adopt,
-    AskToLeave,
-    Close,
-    GiveUp,
-    Insist,
-    Lose,
-    Rules,
-    Start,
-    decide,
-    something_left_to_do,
-)
+from lvmtui.supervisor.decide import Action, AskToLeave, Insist, Rules, Start, WriteDown, decide, something_left_to_do
 from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import Heartbeat
@@ -117,7 +103,7 @@ class Supervisor:
         runs = [run for campaign in self.observation.campaigns for run in campaign.runs if run.alive]
         runs += self.observation.orphans
         near = (run for run in runs if not run.probe.sees_all_hosts)
-        if any(run.asked or run.overtime is not None or run.status.phase in STOPPING for run in near):
+        if any(run.asked or run.overtime is not None or run.status.pace == "stopping" for run in near):
             return HURRY
         return USUAL if runs or self.results.workers.busy or self.results.teller.busy else IDLE
 
@@ -128,23 +114,12 @@ class Supervisor:
         if track is None:
             return
         track.touch()
-        match action:
-            case Start():
-                self._start(track)
-            case Adopt(member=member):
-                self._record(track, Adopted(time.time(), member.identity, member.launch, _newest_launch(track.state)))
-            case Lose():
-                if action.later:
-                    track.later = self.clock() + self.rules.space_wait
-                step = _checkpoint_step(track.state)
-                self._record(
-                    track, Lost(time.time(), action.generation, action.process, action.reason, step, action.counts)
-                )
-            case Close():
-                noun = self.engines[track.engine].noun
-                self._record(track, Stopped(time.time(), action.generation, action.killed, noun))
-            case GiveUp():
-                self._record(track, GaveUp(time.time(), action.generation, action.reason))
+        if isinstance(action, Start):
+            self._start(track)
+        elif isinstance(action, WriteDown):
+            if action.later:
+                track.later = self.clock() + self.rules.space_wait
+            self._record(track, replace(action.record, time=time.time()))
 
     def _signal(self, actions: Sequence[AskToLeave | Insist], name: str) -> None:
         """Send TERM or KILL, with one call to each engine for all its runs."""
@@ -178,10 +153,10 @@ class Supervisor:
             return
         except CannotStart as error:
             track.later = self.clock() + self.rules.insist_again
-            self._record(track, Lost(time.time(), generation, None, str(error), _checkpoint_step(track.state), True))
+            self._record(track, Lost(time.time(), generation, None, str(error), track.state.checkpoint_step, True))
             return
         track.quiet_since = None
-        after = _newest_launch(track.state)
+        after = track.state.newest_launch
         launched = Launched(time.time(), generation, begun.process, track.engine, begun.devices, begun.launch, after)
         self._record(track, launched)
 
@@ -214,15 +189,6 @@ class Supervisor:
     def _note(self, run: str, text: str, when: float | None) -> None:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
         self.results.note(self.observer.campaigns, run, text, when)
-
-
-def _newest_launch(state: RunState | None) -> str:
-    """Name of the newest start that has said it trains."""
-    return state.trainer.started.launch if state and state.trainer.started else ""
-
-
-def _checkpoint_step(state: RunState | None) -> int:
-    return state.trainer.checkpoint.step if state and state.trainer.checkpoint else 0
 
 
 # The process ----------------------------------------------------------------------------------------------------------

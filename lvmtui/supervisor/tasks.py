@@ -111,10 +111,5 @@ def result_of(folder: CampaignDir, task: Task) -> Path:
 
 def task_command(folder: CampaignDir, task: Task) -> tuple[str, ...]:
     """The process that makes it."""
-    match task.kind:
-        case "baselines":
-            return our_command("lvmtui.datasets.baselines", str(folder.path), task.subject)
-        case "comparison":
-            return our_command("lvmtui.report.make", str(folder.path), task.subject)
-        case "report":
-            return our_command("lvmtui.report.make", str(folder.path))
+    module = "lvmtui.datasets.baselines" if task.kind == "baselines" else "lvmtui.report.make"
+    return our_command(module, str(folder.path), *([task.subject] if task.subject else []))

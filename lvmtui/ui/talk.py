@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
 from textual.app import App
+from textual.timer import Timer
 
 SAID = 4.0
 """Seconds that a message stays on the last line."""
@@ -19,8 +19,7 @@ class Talks(App[int], inherit_bindings=False):
     """An app that shows a message now and then. Its views draw `words`."""
 
     words = ""
-    _saying = 0
-    """Number of the newest message."""
+    _timer: Timer | None = None
     _said = 0.0
     """When it was said, by the monotonic clock."""
 
@@ -31,9 +30,10 @@ class Talks(App[int], inherit_bindings=False):
     def say(self, words: str) -> None:
         """Show words on the last line for a moment."""
         self.words = words
-        self._saying += 1
         self._said = time.monotonic()
-        self.set_timer(max(SAID, len(words) / LETTERS), partial(self._hush_old, self._saying))
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(max(SAID, len(words) / LETTERS), self.hush)
         self.redraw()
 
     def hush(self) -> None:
@@ -44,9 +44,4 @@ class Talks(App[int], inherit_bindings=False):
     def hush_read(self) -> None:
         """A key was pressed: remove a message that was there long enough to be read."""
         if time.monotonic() - self._said > READ:
-            self.hush()
-
-    def _hush_old(self, saying: int) -> None:
-        """Take words off the last line, unless newer ones came."""
-        if saying == self._saying:
             self.hush()

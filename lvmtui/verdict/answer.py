@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, interval_words, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import (
+    DOWN,
+    NEGLIGIBLE,
+    UP,
+    Word,
+    change_and_interval,
+    population_words,
+    scarcity,
+    the_trivial,
+)
 
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -64,14 +73,13 @@ def _lead(table: Table) -> str:
     compared = f"{len(ranked)} of {len(table.rows)} models"
     if len(ranked) == 1:
         (row,) = ranked
-        interval = f" {interval_words(row.interval, 1)}" if row.interval else ""
-        figure = f"{_effect(row)}: {percent(row.change, 1)}{interval}"
+        figure = f"{_effect(row)}: {' '.join(change_and_interval(row.change, row.interval))}".rstrip()
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
     if primary is None or table.opposite:
         average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
         return f"{_direction(table)}{average}"
-    interval = f" {interval_words(primary.estimate.interval(), 1)}" if primary.estimate.interval() else ""
-    return f"{_primary(primary)}{percent(primary.estimate.value, 1)} on average{interval}, {compared}"
+    change, interval = change_and_interval(primary.estimate.value, primary.estimate.interval())
+    return f"{_primary(primary)}{f'{change} on average {interval}'.rstrip()}, {compared}"
 
 
 def _effect(row: Row) -> str:
@@ -115,10 +123,11 @@ def unbeaten(table: Table) -> str:
 def _single(table: Table) -> str:
     """The answer where one model is ranked."""
     (row,) = table.ranked
-    interval = f", 95 % interval {interval_words(row.interval)}" if row.interval else ""
+    change, interval = change_and_interval(row.change, row.interval, 2)
+    told = f", 95 % interval {interval}" if interval else ""
     lean = f"; {ONE_SEED}" if row.verdict.word in LEANS else ""
     few = f"; there are too few {scarcity(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
-    return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {percent(row.change)}{interval}{lean}{few}.")
+    return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {change}{told}{lean}{few}.")
 
 
 def _as_it_stands(table: Table, said: str) -> str:
@@ -145,9 +154,9 @@ def _figure(primary: Average, table: Table) -> str:
     """`+0.62 % on average over 5 models, 95 % interval [+0.09, +1.22]`."""
     models, average, over = len(table.rows), primary.estimate, len(primary.models)
     of = f"{over} models" if over == models else f"the {over} of {models} models compared"
-    interval = average.interval()
-    told = f", 95 % interval {interval_words(interval)}" if interval else ""
-    return f"{percent(average.value)} on average over {of}{_judged_on(table)}{told}"
+    change, interval = change_and_interval(average.value, average.interval(), 2)
+    told = f", 95 % interval {interval}" if interval else ""
+    return f"{change} on average over {of}{_judged_on(table)}{told}"
 
 
 def _judged_on(table: Table) -> str:

@@ -204,6 +204,14 @@ def interval_words(interval: Interval | None, digits: int = 2) -> str:
     return f"[{low}, {high}]"
 
 
+def change_and_interval(change: float | None, interval: Interval | None, digits: int = 1) -> tuple[str, str]:
+    """A change and its interval (empty where there is none), with `digits`, or so many more that the interval is not
+    one point."""
+    low, high = interval or (0.0, 0.0)
+    digits = next((n for n in range(digits, 6) if percent(low, n) != percent(high, n)), digits)
+    return percent(change, digits), interval_words(interval, digits) if interval else ""
+
+
 def worth_words(worth: Worth | None) -> str:
     """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
     if worth is None or (worth.value is None and worth.low is None):

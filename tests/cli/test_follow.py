@@ -29,7 +29,7 @@ from lvmtui.system.process_id import own_identity
 from lvmtui.verdict.average import estimate_of
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import interval_words
-from tests.factory import bring_to, make_campaign, write_trivial
+from tests.factory import State, bring_to, make_campaign, write_trivial
 from tests.verdict.scenes import finished, read_table, report_of, state_of
 
 UP = {"amn": (0.51, 0.52)}
@@ -60,18 +60,19 @@ def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) ->
     bring_to(workspace, campaign, "graphmert_lvm", "expanded", state="running")
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(follow.live_table(state, 9))
+    console.print(follow.live_table(state, console.width, 9))
     lines = console.export_text().splitlines()
     assert len(lines) < 9
     assert [line.split()[0] for line in lines[2:-2]] == ["GRU", "GRU", "Transformer", "GraphMERT-LVM"]
-    assert lines[-2].startswith("6 more runs: ") and lines[-1].startswith("no supervisor: ")
-    console.print(follow.live_table(state, 40))
+    assert lines[-2].startswith("6 more runs, ") and lines[-2].endswith(" shows them: 2 queued, 4 finished")
+    assert lines[-1].startswith("no supervisor: ")
+    console.print(follow.live_table(state, console.width, 40))
     assert "more runs" not in console.export_text()
 
 
 def live_lines(state: CampaignState, width: int = 80) -> list[str]:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(follow.live_table(state, 24))
+    console.print(follow.live_table(state, console.width, 24))
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
@@ -116,7 +117,7 @@ def test_the_table_says_what_status_says_is_wrong(tmp_path: Path, monkeypatch: p
     state = replace(found, trouble="--on-event './tell' failed: left with exit code 7", silence="not known")
     monkeypatch.setattr(follow, "supervisor_of", lambda _: own_identity())
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(follow.live_table(state, 20))
+    console.print(follow.live_table(state, console.width, 20))
     shown = [line.rstrip() for line in console.export_text().splitlines()]
     assert shown[-3:] == status_as_text(state, own_identity()).splitlines()[-3:]
     assert shown[-2] == "trouble: --on-event './tell' failed: left with exit code 7"
@@ -335,8 +336,35 @@ def test_long_reasons_push_no_run_off_the_screen(tmp_path: Path) -> None:
         bring_to(workspace, campaign, planned.model, planned.arm, state="gave up")
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
     for height in (16, 40):
-        console = Console(width=100, record=True, file=io.StringIO())
-        console.print(follow.live_table(state, height))
+        console = Console(width=60, record=True, file=io.StringIO())
+        console.print(follow.live_table(state, console.width, height))
         lines = console.export_text().splitlines()
         assert len(lines) <= height and sum("failed" in line for line in lines) == len(campaign.runs)
         assert any("fault" in line for line in lines) is (height == 40), "where there is room reasons are whole"
+
+
+def test_what_failed_or_stalled_stays_among_the_runs_that_are_shown(tmp_path: Path) -> None:
+    campaign, workspace = make_campaign(tmp_path), Workspace(tmp_path)
+    bring_to(workspace, campaign, "amn", "baseline", state="gave up")
+    bring_to(workspace, campaign, "graphmert_lvm", "expanded", state="no space")
+    for model in ("lstm", "gru", "transformer"):
+        for arm in ARMS:
+            bring_to(workspace, campaign, model, arm, state="running")
+    state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(follow.live_table(state, console.width, 10))
+    lines = console.export_text().splitlines()
+    assert [line.split()[0] for line in lines[2:-2]] == ["AMN", "LSTM", "LSTM", "GRU", "GraphMERT-LVM"]
+    assert lines[-2].startswith("5 more runs, ") and lines[-2].endswith(" shows them: 3 running, 2 queued")
+
+
+def test_an_equal_reason_is_told_once_with_its_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = (("amn", "baseline"), ("amn", "expanded"), ("gru", "baseline"))
+    states: dict[tuple[str, str], State] = dict.fromkeys(failed, "gave up")
+    workspace, campaign = finished(tmp_path, {**UP, "gru": (0.5, 0.51)}, seeds=(1,), states=states)
+    write_report(workspace, campaign.id)
+    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 1
+    err = " ".join(capsys.readouterr().err.split())
+    assert err.startswith("AMN 8k, AMN 23k, GRU 8k failed: ") and err.count("died 3 times") == 1

@@ -367,3 +367,18 @@ def test_many_evaluations_are_thinned(bench: Bench) -> None:
     run = bench.plan(KIT + "for step in range(20_000): run.evaluated(step, cosine=0.5)\n", steps=20_000)
     assert bench.to_the_end() is Exit.FINISHED, bench.log()
     assert sum(isinstance(e, Evaluated) for e in events_of(run)) <= 10_000
+
+
+def test_one_that_does_not_answer_a_pause_is_told_of_and_waited_for(bench: Bench) -> None:
+    run = bench.plan(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        + SLOW.replace("if run.asked_to_leave:", "if False:"),
+        checkpoints=True,
+    )
+    bench.start()
+    wait_for(bench.evaluated)
+    write_intent(run.intent, "pause", by="test")
+    wait_for(lambda: "has not answered the pause for 5 s; it is waited for, a cancel ends it" in bench.log())
+    assert bench.process.poll() is None and bench.tree()
+    write_intent(run.intent, "cancel", by="test")
+    assert bench.process.wait(30) == Exit.CANCELLED

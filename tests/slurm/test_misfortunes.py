@@ -13,7 +13,7 @@ from lvmtui.cli.status import status_as_text
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Failed, Finished
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.status import Phase
+from lvmtui.state.status import Phase, interruptions
 from tests.slurm.cluster import Cluster
 from tests.slurm.world import STEADY, SlurmWorld
 from tests.supervisor.fake_trainer import Behaviour, digest_after
@@ -63,6 +63,12 @@ def whole(world: SlurmWorld, *arms: ArmName) -> bool:
     return all(isinstance(e, Finished) and e.weights_digest == digest_after(run, e.step) for run, e in endings)
 
 
+def shown(world: SlurmWorld) -> str:
+    """What `lvmtui status` prints."""
+    reader = CampaignReader(world.workspace, world.workspace.campaign(world.campaign.id))
+    return status_as_text(reader.refresh(), None)
+
+
 def test_preempted_it_leaves_after_a_checkpoint_and_comes_back(world: SlurmWorld) -> None:
     world.submit("amn", jobs=1, steps=150, behaviour=STEADY, cpus="3")
     world.want("pause", "amn", "expanded")
@@ -73,7 +79,20 @@ def test_preempted_it_leaves_after_a_checkpoint_and_comes_back(world: SlurmWorld
     world.until(lambda: whole(world, "baseline"))
     state = world.state()
     assert state.supervision.launches == 2 and not state.supervision.deaths, "nobody's fault, so not counted"
+    (why,) = interruptions(state)
+    assert why.endswith(": preempted"), why
     assert world.cluster.jobs()[urgent] == "COMPLETED"
+
+
+def test_a_job_that_somebody_cancels_in_slurm_says_so_and_comes_back(world: SlurmWorld) -> None:
+    world.submit("amn", jobs=1, steps=300, behaviour=STEADY)
+    world.want("pause", "amn", "expanded")
+    world.until(lambda: world.training() and world.state().trainer.checkpoint)
+    world.cluster.call("scancel", str(world.job()))
+    world.until(lambda: world.state().trainer.attempts == 2)
+    (why,) = interruptions(world.state())
+    assert why.endswith(": cancelled in Slurm, not by lvmtui") and not world.state().supervision.deaths
+    assert f"interrupted 1 time: {why}" in " ".join(shown(world).split())
 
 
 def test_a_node_that_dies_costs_what_came_after_the_checkpoint(world: SlurmWorld) -> None:
@@ -112,8 +131,7 @@ def test_the_controller_killed_means_unknown_and_then_as_before(world: SlurmWorl
     world.until(lambda: world.phase() is Phase.UNKNOWN)
     said = world.view().status.reason
     assert said.startswith("not known for") and "Slurm does not answer" in said
-    reader = CampaignReader(world.workspace, world.workspace.campaign(world.campaign.id))
-    assert "the runs' state is not known for" in status_as_text(reader.refresh(), None)
+    assert "the runs' state is not known for" in shown(world)
     assert world.training() and world.training("amn", "expanded"), "unknown is not dead, and the runs do not notice"
     world.want("pause", "amn", "expanded")  # that does not need the controller
     wait_for(lambda: not world.training("amn", "expanded"))

@@ -76,8 +76,8 @@ def test_cancelled_means_that_nobody_is_left(world: SlurmWorld) -> None:
     assert not world.in_the_queue()
     wait_for(lambda: not world.training("amn", "expanded"))
     killed = world.state("amn", "expanded").supervision
-    assert killed.killed == (world.job("amn", "expanded"),) and killed.signalled and killed.signalled.what == "job"
-    assert not world.state().supervision.killed
+    assert killed.insisted == (world.job("amn", "expanded"),) and killed.signalled and killed.signalled.what == "job"
+    assert not world.state().supervision.insisted
 
 
 def test_more_side_by_side_is_heard_at_once(world: SlurmWorld) -> None:

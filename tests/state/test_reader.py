@@ -183,3 +183,14 @@ def test_the_work_of_a_process_that_lives_goes_on_with_the_clock(tmp_path: Path)
     assert hangs.status.phase is Phase.STALLED and hangs.worked(stalled.time + 100) >= 100
     assert hangs.worked(stalled.time + 100) - hangs.worked(stalled.time + 40) == pytest.approx(60)
     assert paused.state is not None and paused.worked(stalled.time + 100) == paused.state.trainer.active > 0
+
+
+def test_a_pause_without_an_answer_says_what_helps(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",))
+    history = bring_to(tmp_path, campaign, "amn", "baseline", state="pausing", fraction=0.3)
+    reader = CampaignReader(Workspace(tmp_path), Workspace(tmp_path).campaign(campaign.id))
+    status = reader.refresh().runs[0].status
+    assert status.phase is Phase.PAUSING and status.reason.startswith("has not answered the pause for ")
+    assert status.reason.endswith(f"; cancel ends it, and its checkpoint of step {history.checkpoint:,} stays")
+    write_intent(history.folder.intent, "pause", by="test")
+    assert reader.refresh().runs[0].status.reason == "", "it was only asked a moment ago"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lvmtui.formats.supervisor_log import Adopted, Launched, Lost, Record, Signalled
 from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Started, Trained, Unknown
 from lvmtui.state.run_state import SupervisionState, TrainerState, fold, fold_records
+from lvmtui.system.process_id import own_identity
 from tests.strategies import events, records
 
 logs = st.lists(events | st.builds(Unknown, st.just("a later version's")), max_size=20)
@@ -75,3 +76,14 @@ def test_deaths_that_count_are_of_one_order_and_one_checkpoint(log: list[Record]
 
 def test_nothing_is_nothing() -> None:
     assert fold([]) == TrainerState() and fold_records([]) == SupervisionState()
+
+
+def test_work_that_was_lost_was_work_too() -> None:
+    def begun(resumed_from: int, active: float) -> Started:
+        return Started(0.0, own_identity(), 0, resumed_from, None, (), active, 1, "cpu", {})
+
+    def trained(step: int, active: float) -> Trained:
+        return Trained(0.0, step, 1.0, 0.0, 1e-3, 1.0, active)
+
+    run = fold([begun(0, 0.0), trained(10, 20.0), begun(0, 0.0), trained(20, 30.0), begun(15, 25.0), trained(20, 31.0)])
+    assert (run.active, run.wasted, run.worked) == (31.0, 25.0, 56.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lvmtui.formats.intent import Intent, Want
-from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
+from lvmtui.formats.supervisor_log import Launched, Record, Signalled
 from lvmtui.formats.trainer_log import (
     Cancelled,
     CheckpointSaved,
@@ -19,7 +19,7 @@ from lvmtui.formats.trainer_log import (
     Started,
 )
 from lvmtui.state.run_state import RunState, apply, apply_record
-from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Rules, Start, decide
+from lvmtui.supervisor.decide import AskToLeave, Insist, Rules, Start, WriteDown, decide
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.system.process_id import Identity
@@ -107,8 +107,6 @@ class SimulatedWorld:
                     run.launch, run.ended = f"launch-{self.processes}", None
                     run.note(Launched(self.now, generation, run.alive, "local", "", run.launch))
                     self.starts.append(run.name)
-                case Adopt(member=member):
-                    run.note(Adopted(self.now, member.identity, member.launch))
                 case AskToLeave(reason=reason):
                     run.asked, run.asked_by, run.insisted = self.now, generation, None
                     run.note(Signalled(self.now, "TERM", (1,), reason))
@@ -118,12 +116,8 @@ class SimulatedWorld:
                     run.asked, run.asked_by, run.insisted = run.asked or self.now, generation, self.now
                     run.note(Signalled(self.now, "KILL", (1,), reason))
                     self.die(run)
-                case Lose():
-                    run.note(Lost(self.now, action.generation, action.process, action.reason, run.saved, action.counts))
-                case Close():
-                    run.note(Stopped(self.now, action.generation, action.killed))
-                case GiveUp():
-                    run.note(GaveUp(self.now, action.generation, action.reason))
+                case WriteDown(record=record):
+                    run.note(replace(record, time=self.now))
         assert sum(run.alive is not None for run in self.runs) <= max(self.jobs, self.most_before)
         return bool(actions)
 

@@ -22,7 +22,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
-from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Start, decide, something_left_to_do
+from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, something_left_to_do
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from tests.supervisor.simulated import BOOT, HOST, MISCHIEF, RULES, Simulated, SimulatedWorld, finished, process
@@ -139,9 +139,9 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
         match action:
             case AskToLeave() | Insist():
                 assert run.alive
-            case Adopt(member=member):
-                assert member in run.probe.members
-            case Close() | Lose() | GiveUp():
+            case WriteDown(record=Adopted() as record):
+                assert record.process in [member.identity for member in run.probe.members]
+            case WriteDown():
                 assert not run.alive and run.state is not None and run.trainer is None
         if isinstance(action, Insist) and run.state is not None:
             forced = run.state.intent.want == "cancel" and run.state.intent.force
@@ -165,9 +165,11 @@ def test_an_order_to_cancel_is_carried_out_or_under_way(data: st.DataObject, spe
                     run.asked.seconds < RULES.cancel_wait if run.asked.insisted is None else run.asked.insisted < 1
                 )
                 leaving = run.overtime is not None and run.overtime < RULES.leave_wait
-                assert isinstance(action, (Adopt, AskToLeave, Insist)) or patient or leaving
+                adopts = isinstance(action, WriteDown) and isinstance(action.record, Adopted)
+                assert adopts or isinstance(action, (AskToLeave, Insist)) or patient or leaving
             else:
-                assert isinstance(action, Close) or run.status.phase is Phase.CANCELLED
+                closes = isinstance(action, WriteDown) and isinstance(action.record, Stopped)
+                assert closes or run.status.phase is Phase.CANCELLED
 
 
 # Any history ----------------------------------------------------------------------------------------------------------

@@ -17,9 +17,11 @@ from lvmtui.formats.trainer_log import (
     Started,
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
-from lvmtui.supervisor.decide import Adopt, AskToLeave, Close, GiveUp, Insist, Lose, Start, decide, something_left_to_do
-from lvmtui.supervisor.engine import Member, Probe
+from lvmtui.state.status import interrupted_words
+from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, something_left_to_do
+from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
+from lvmtui.system.process_id import Identity
 from tests.supervisor.simulated import BOOT, HOST, RULES, process
 
 
@@ -33,8 +35,9 @@ def seen_with(
 
 
 def decided(run: RunSeen, **options: object) -> object:
+    """The action for the run; of one that writes something down, what it writes."""
     actions = decide(Observation((CampaignSeen("c", 1, (run,), **options),)), RULES)  # type: ignore[arg-type]
-    return actions[0] if actions else None
+    return None if not actions else actions[0].record if isinstance(actions[0], WriteDown) else actions[0]
 
 
 def launched(number: int = 1, generation: int = 0) -> Launched:
@@ -54,13 +57,13 @@ def test_a_clock_that_jumps_back_hides_no_process(spec: RunSpec) -> None:
     run = seen_with(spec, Intent(), launched(1), started(1), second, probe=Probe())
     assert run.attempt is not None and run.attempt.process == process(2)
     decision = decided(run)
-    assert isinstance(decision, Lose) and decision.process == process(2)
+    assert isinstance(decision, Lost) and decision.process == process(2)
 
 
 def test_a_start_that_was_not_written_down_is_adopted(spec: RunSpec) -> None:
     old = (launched(1), started(1), Paused(2.0, 10, 1.0))
     run = seen_with(spec, Intent("run", 2), *old, probe=alive(3))
-    assert decided(run) == Adopt("run", alive(3).members[0])
+    assert decided(run) == Adopted(0.0, process(3), "launch-3", "")
 
 
 def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> None:
@@ -82,7 +85,7 @@ def test_nothing_is_begun_that_could_not_be_written_down(spec: RunSpec) -> None:
 
 def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:
     run = seen_with(spec, Intent("cancel", 1), launched(1), started(1), Signalled(3.0, "KILL", (101,), "cancelled"))
-    assert decided(run) == Close("run", 1, (101,))
+    assert decided(run) == Stopped(0.0, 1, (101,))
     closed = seen_with(spec, Intent("run", 2), launched(1), started(1), Stopped(4.0, 1, (101,)))
     assert decided(closed) == Start("run")
 
@@ -99,13 +102,18 @@ def test_a_run_that_died_keeps_its_place_in_the_queue(spec: RunSpec) -> None:
     died, queued = seen_with(spec, Intent(), launched(1), started(1)), seen_with(spec, Intent())
     runs = (replace(died, name="first"), replace(queued, name="second"), replace(queued, name="third"))
     lose, start = decide(Observation((CampaignSeen("c", 2, runs),)), RULES)
-    assert isinstance(lose, Lose) and lose.run == "first" and start == Start("second")
+    assert (
+        isinstance(lose, WriteDown)
+        and isinstance(lose.record, Lost)
+        and lose.run == "first"
+        and start == Start("second")
+    )
 
 
 def test_the_third_death_at_one_place_is_the_last(spec: RunSpec) -> None:
     assert decided(seen_with(spec, Intent(), *deaths(2))) == Start("run")
     third = decided(seen_with(spec, Intent(), *deaths(3)))
-    assert isinstance(third, GiveUp) and "died 3 times" in third.reason
+    assert isinstance(third, GaveUp) and "died 3 times" in third.reason
     assert decided(seen_with(spec, Intent("run", 1), *deaths(3))) == Start("run")  # a new order, a new count
     assert decided(seen_with(spec, Intent("pause", 1), *deaths(3))) is None
     further = (launched(4), Lost(4.0, 0, process(4), "gone", 40, True))
@@ -116,7 +124,7 @@ def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec
     for reason, counts in (("stalled for 5 m 00 s", True), ("to be started again, as ordered", False)):
         run = seen_with(spec, Intent(), launched(1), started(1), Signalled(3.0, "KILL", (101,), reason))
         decision = decided(run)
-        assert isinstance(decision, Lose) and decision.counts is counts and reason in decision.reason
+        assert isinstance(decision, Lost) and decision.counts is counts and reason in decision.reason
 
 
 def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None:
@@ -128,13 +136,13 @@ def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None
         return launched(number), started(number), signalled, Interrupted(float(number), 3, "TERM", 5.0)
 
     decision = decided(seen_with(spec, Intent(), *hung(1)))
-    assert isinstance(decision, Lose) and decision.counts and decision.reason == reason
+    assert isinstance(decision, Lost) and decision.counts and decision.reason == reason
     history: tuple[Event | Record, ...] = ()
     for number in range(1, 4):
         assert decided(seen_with(spec, Intent(), *history)) == Start("run")
         history += (*hung(number), Lost(float(number), 0, process(number), reason, 0, True))
     last = decided(seen_with(spec, Intent(), *history))
-    assert last == GiveUp("run", 0, f"died 3 times without getting further; the last time: {reason}")
+    assert last == GaveUp(0.0, 0, f"died 3 times without getting further; the last time: {reason}")
     told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
     assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
 
@@ -197,7 +205,7 @@ def test_an_engine_that_sees_every_host_says_who_is_dead_there(spec: RunSpec) ->
         decided(seen_with(spec, Intent(), there, probe=Probe(sees_all_hosts=True), quiet=1.0)) is None
     )  # a last word?
     decision = decided(seen_with(spec, Intent(), there, probe=Probe(sees_all_hosts=True), quiet=60.0))
-    assert isinstance(decision, Lose) and decision.counts and "restarted" not in decision.reason
+    assert isinstance(decision, Lost) and decision.counts and "restarted" not in decision.reason
 
 
 def test_nothing_is_started_while_the_cluster_does_not_answer(spec: RunSpec) -> None:
@@ -223,7 +231,25 @@ def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: 
     for attempt in range(1, 4):
         stuck += [launched(attempt), started(attempt), Interrupted(2.0, 0, "USR1", 1.0)]
         action = decided(seen_with(spec, Intent(), *stuck))
-        assert isinstance(action, Start if attempt < 3 else GiveUp)
-    assert isinstance(action, GiveUp) and "interrupted 3 times before it made a step" in action.reason
+        assert isinstance(action, Start if attempt < 3 else GaveUp)
+    assert isinstance(action, GaveUp) and "interrupted 3 times before it made a step" in action.reason
     assert "its time limit was near" in action.reason
     assert isinstance(decided(seen_with(spec, Intent(generation=1), *stuck)), Start), "another order counts anew"
+
+
+def test_who_told_a_job_to_end_is_asked_of_its_cluster(spec: RunSpec) -> None:
+    """The trainer only heard TERM: from scancel, a time limit, a preemption."""
+    job = Identity("Slurm", "", 7, 0)
+    begun = replace(launched(), process=job, launch="slurm-7"), replace(started(), launch="slurm-7")
+    left = Interrupted(2.0, 10, "TERM", 1.0)
+    words = "job 7 on n1: cancelled in Slurm, not by lvmtui"
+    cancelled = Probe(sees_all_hosts=True, ended=Ended(job, words, outside=True))
+    decision = decided(seen_with(spec, Intent(), *begun, left, probe=cancelled))
+    assert isinstance(decision, Lost) and (decision.reason, decision.counts, decision.left) == (words, False, 2.0)
+    after = seen_with(spec, Intent(), *begun, left, decision, probe=cancelled)
+    assert after.status.reason == words and isinstance(decided(after), Start)
+    assert after.state is not None and interrupted_words(after.state) == f"interrupted 1 time: {words}"
+    decision = decided(seen_with(spec, Intent(), *begun, left, probe=Probe(sees_all_hosts=True)))
+    assert isinstance(decision, Lost) and decision.reason == "left on TERM, it was told to end"
+    near = replace(left, signal="USR1")  # the signal itself says why
+    assert isinstance(decided(seen_with(spec, Intent(), *begun, near, probe=cancelled)), Start)

@@ -60,7 +60,7 @@ def test_a_copied_workspace_leaves_the_original_alone(original: World, tmp_path:
         copy.until(lambda: copy.phase() is Phase.CANCELLED)
         copy.ticks(20)
         assert process.alive() and original.phase() is Phase.RUNNING
-        assert not copy.state().supervision.killed
+        assert not copy.state().supervision.insisted
     finally:
         copy.clean()
         original.clean()
@@ -115,7 +115,7 @@ def test_a_moved_workspace_keeps_its_processes_and_its_place_is_not_trained_in_t
         assert not probe.known and f"process {process.pid} writes here" in probe.detail
         moved.want("cancel", force=True)
         moved.until(lambda: not process.alive())
-        assert moved.state().supervision.killed == (process.pid,)
+        assert moved.state().supervision.insisted == (process.pid,)
     finally:
         moved.clean()
         replacement.clean()

@@ -13,6 +13,7 @@ import pytest
 
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.state.status import GONE
 from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engine import CannotStart, Occupied, Place, trainer_of
 from lvmtui.supervisor.engines.local import LocalEngine
@@ -151,7 +152,7 @@ def test_another_engine_finds_it_and_can_end_it(bench: Bench) -> None:
     assert other.ask([bench.place]) == {bench.folder.path: Sent((begun.process.pid,))}
     wait_for(lambda: not other.look([bench.place])[bench.folder.path].members)
     ended = other.look([bench.place])[bench.folder.path].ended
-    assert ended and ended.words == "its process is gone"  # not our child: nobody told how
+    assert ended and ended.words == GONE  # not our child: nobody told how
 
 
 def test_a_process_that_only_the_logs_name_is_the_runs(bench: Bench) -> None:

@@ -134,8 +134,6 @@ def test_notes_are_written_once(bench: Bench) -> None:
     bench.logs.note("run x  not started: locked", 1795355200.0, once=True)
     ReadableLogs(bench.workspace, bench.campaign).note("run x  not started: locked", 1795355300.0, once=True)
     assert len(bench.monitor()) == 1
-    bench.logs.compared("graphmert_lvm", 1795355300.0, 2)
-    assert bench.monitor()[-1].endswith("comparison of GraphMERT-LVM written, 2 pairs")
 
 
 def test_the_change_so_far_is_told_at_fixed_shares_by_the_rule_of_the_screen(bench: Bench) -> None:

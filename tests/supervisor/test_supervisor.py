@@ -209,6 +209,7 @@ def test_results_are_made_as_the_runs_end(world: World) -> None:
     assert not world.finished("gru", "expanded")
     world.to_the_end()
     assert folder.report.exists()
+    assert "comparison of AMN written, 1 pair" in world.monitor()
     order = [line[20:].split(" written")[0] for line in world.monitor().splitlines() if " written" in line]
     assert order == [
         "trivial baselines of the baseline arm",

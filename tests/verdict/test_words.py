@@ -16,6 +16,7 @@ from lvmtui.verdict.words import (
     UP,
     Word,
     chances,
+    change_and_interval,
     degree_of,
     interval_words,
     population_words,
@@ -174,6 +175,11 @@ def test_differences_are_signed_in_one_way() -> None:
 def test_interval_words() -> None:
     assert interval_words((-0.104, 2.149)) == "[−0.10, +2.15]"
     assert interval_words(None) == "–"
+    intervals = ((0.9, 2.1), (0.001, 0.04), (-0.0004, 0.0004), (0.0, 0.0), None)
+    assert [change_and_interval(0.0121, interval)[0] for interval in intervals] == [
+        "0.0 %", "+0.01 %", "+0.0121 %", "0.0 %", "0.0 %",
+    ]  # fmt: skip
+    assert change_and_interval(0.0121, intervals[1]) == ("+0.01 %", "[0.00, +0.04]")
 
 
 def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:

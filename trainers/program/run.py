@@ -42,9 +42,10 @@ from trainers.program.said import Said, checkpoint_in
 LOOK = 0.1
 """Seconds between two looks at orders while the program says nothing."""
 LEAVE_WAIT = 5.0
-"""Seconds that a program has to leave when it is cancelled, or cannot write a checkpoint, until it is killed."""
+"""Seconds that a program has to leave when it is cancelled, or cannot write a checkpoint, until it is killed; when it
+is to pause, until the log says that it has not."""
 CHECKPOINT_WAIT = 60.0
-"""Seconds it has for a checkpoint when the machine wants us to go. A pause waits as long as it takes."""
+"""Seconds it has for a checkpoint when the machine wants us to go. A pause waits as long as it takes, and says so."""
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
@@ -253,7 +254,12 @@ class Program:
                 resume_all(self._tree())
                 self.journal.say("goes on")
                 self.said.show("training")
-        if self.leaving and time.monotonic() >= self.deadline:
+        if not self.leaving or time.monotonic() < self.deadline:
+            return
+        if self.leaving.how is Exit.PAUSED and self.said.can_checkpoint:
+            self.journal.say(f"has not answered the pause for {LEAVE_WAIT:.0f} s; it is waited for, a cancel ends it")
+            self.deadline = float("inf")
+        else:
             self.journal.say("it does not leave, and is killed")
             kill_all(self._tree)
             self.deadline = time.monotonic() + 1.0
@@ -265,7 +271,7 @@ class Program:
             assert self.child is not None
             ask_to_leave([p for p in tree if p.identity.pid == self.child.pid])
             resume_all(tree)
-            wait = float("inf") if leave.how is Exit.PAUSED else CHECKPOINT_WAIT
+            wait = LEAVE_WAIT if leave.how is Exit.PAUSED else CHECKPOINT_WAIT
         else:
             ask_to_leave(tree)
             wait = LEAVE_WAIT

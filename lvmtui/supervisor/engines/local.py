@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
+from lvmtui.state.status import GONE
 from lvmtui.supervisor import memory_kills
 from lvmtui.supervisor.engine import (
     Begun,
@@ -55,10 +56,7 @@ from lvmtui.system.programs import ending_words, spawn
 LOOK_THROUGH_ALL = 30.0
 """Seconds between two listings of all processes if none has ended. A child that was missed when its parent died is
 found after this time at the latest."""
-GONE = "its process is gone"
 LOCKED = "its folder is locked by a process that cannot be seen from here (another container, or another machine)"
-OF_THE_ORIGINAL = "its process works in the folder this one was copied from"
-FOR_MEMORY = "killed for memory"
 
 
 class LocalEngine:
@@ -156,7 +154,7 @@ class LocalEngine:
             return Probe(known=False, detail=_moved_words(other))
         newest = place.processes[0]
         if newest.alive():  # it is not a member, so it works for another folder
-            return Probe(ended=Ended(newest, OF_THE_ORIGINAL, excused=True))
+            return Probe(ended=Ended(newest, "its process works in the folder this one was copied from", excused=True))
         if newest.host == host_name() and is_locked(place.folder.lock):
             return Probe(known=False, detail=LOCKED)
         return Probe(ended=self._end_of(place))
@@ -264,7 +262,7 @@ class LocalEngine:
 def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:
     """How a process ended, as text. Only our own children have an exit code."""
     if (returncode in (None, -9)) and (for_memory or memory_kills.in_kernel_log(process)):
-        return Ended(process, FOR_MEMORY)
+        return Ended(process, "killed for memory")
     if returncode is None:
         return Ended(process, GONE)
     return Ended(process, ending_words(returncode), returncode if returncode >= 0 else None)

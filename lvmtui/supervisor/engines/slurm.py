@@ -36,6 +36,7 @@ from lvmtui.supervisor.engine import (
     mark_of,
 )
 from lvmtui.supervisor.engines.slurm_text import (
+    BY_ITSELF,
     EVERY,
     EXCUSED,
     FORMAT,
@@ -99,11 +100,7 @@ class SlurmEngine:
     remote = True
 
     def __init__(
-        self,
-        command: Command = run_command,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        every: float | None = None,
+        self, command: Command = run_command, *, clock: Callable[[], float] = time.monotonic, every: float | None = None
     ) -> None:
         """`every`: seconds between two queries of a controller; None: as the campaign's settings say."""
         self._new_queue = partial(Queue, command, clock, every)
@@ -238,7 +235,7 @@ class Queue:
         if job is None or job.alive or job.name != place.name:
             return known or Ended(job_identity(number), "Slurm does not know its job any more")
         if known is None:  # without a query first: most runs log themselves how they ended
-            known = self._ended[number] = Ended(job.identity, _where(job) + OVER[job.state], None, job.state in EXCUSED)
+            known = self._ended[number] = _ended(job, OVER[job.state])
         elif place.unsettled and number not in self._explained:
             self._explained.add(number)
             known = self._ended[number] = self._ended_job(job)
@@ -246,7 +243,7 @@ class Queue:
 
     def _ended_job(self, job: SlurmJob) -> Ended:
         text, code = OVER[job.state], None
-        if job.state in ("FAILED", "COMPLETED"):
+        if job.state in BY_ITSELF:
             shown = self._call("scontrol", "show", "job", "--oneliner", str(job.id)).out
             found = re.search(r"\bExitCode=(\d+):(\d+)", shown)
             status, number = map(int, found.groups()) if found else (0, 0)
@@ -258,7 +255,7 @@ class Queue:
                 code, text = status, f"left with exit code {status}"
             elif number:
                 text = f"killed by signal {number}"
-        return Ended(job.identity, _where(job) + text, code, job.state in EXCUSED)
+        return _ended(job, text, code)
 
     def orphans(self, models: Path) -> list[Place]:
         """Runs whose folder is gone but that still have a job."""
@@ -312,8 +309,9 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
 
 
-def _where(job: SlurmJob) -> str:
-    return f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
+def _ended(job: SlurmJob, text: str, code: int | None = None) -> Ended:
+    where = f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
+    return Ended(job.identity, where + text, code, job.state in EXCUSED, job.state not in BY_ITSELF)
 
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:
@@ -360,4 +358,4 @@ def room(settings: Settings) -> tuple[int, int]:
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = EngineKind(make=SlurmEngine, settings=SETTINGS, check=check_settings, ready=ready, notes=notes, room=room)
+KIND = EngineKind(SlurmEngine, SETTINGS, "sbatch", check_settings, ready, room, notes)

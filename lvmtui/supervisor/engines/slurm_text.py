@@ -108,7 +108,9 @@ def script(place: Place, threads: int) -> str:
         *resources(settings, threads),
     ]
     variables = {RUN_MARK: path, **thread_environment(threads)}
-    setup = settings.get("setup", ())
+    setup, python = settings.get("setup", ()), value_of(settings, "python")
+    # a Python of its own has its own installation of lvmtui
+    trainer = (python, "-P", "-m", "trainers") if python else trainer_of(place)
     told = shlex.quote(SETUP_ENDED.format(log=shlex.quote(f"{path}/train.log"), code=NO_SETUP))
     before = ('echo "the setup lines of job $SLURM_JOB_ID"', f"trap {told} EXIT")
     lines = [
@@ -118,16 +120,9 @@ def script(place: Place, threads: int) -> str:
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
-        f"exec {shlex.join(_trainer(place))} {shlex.quote(path)}",
+        f"exec {shlex.join(trainer)} {shlex.quote(path)}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _trainer(place: Place) -> tuple[str, ...]:
-    """The command of a trainer. If `python` is set, that Python has its own installation of lvmtui."""
-    if python := value_of(place.settings, "python"):
-        return (python, "-P", "-m", "trainers")
-    return trainer_of(place)
 
 
 def resources(settings: Settings, threads: int) -> list[str]:
@@ -171,6 +166,7 @@ OVER = {
     "PREEMPTED": "preempted",
     "REVOKED": "revoked",
 }
+BY_ITSELF = {"COMPLETED", "FAILED"}
 EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"}
 
 NEVER = "will not start"

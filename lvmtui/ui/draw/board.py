@@ -30,13 +30,15 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
     room = width - 2
     if run is not None and run.trouble:
         lines += _named("trouble", f"{run.title} {run.label} {run.trouble}", run.trouble_style, room)
+    if run is not None and run.setback:
+        lines += _named("before", f"{run.title} {run.label} {run.setback}", "", room)
     row = model.row if model else None
     if model is not None and row is not None and row.change is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
         held = f"; held-out {said}" if (said := heldout_words(row)) else ""
         change = row.early.words if row.early else f"{words.percent(row.change)}{interval} {word}{held}"
-        falls = f"; its gain falls, as {the_trivial_of(model.runs)} gains more" if is_outgained(model) else ""
+        falls = f"; its gain falls, as {the_trivial_of(model.runs)} rises more" if is_outgained(model) else ""
         lines += _named("change", f"{model.title} {change}{falls}", "", room)
     elif model is not None and row is not None and row.verdict.word is Word.NOT_COMPARABLE:
         lines += _named("change", f"{model.title} {row.verdict.sentence}", "note", room)

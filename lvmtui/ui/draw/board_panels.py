@@ -34,7 +34,7 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words
+from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval
 
 CURVE = 5
 """Lines that a chart keeps before anything that is not essential gets one."""
@@ -128,10 +128,8 @@ def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
     """A progress bar of `width` cells, half cells counted."""
     halves = round(max(0.0, min(1.0, share)) * 2 * width)
     full, half = divmod(halves, 2)
-    return [
-        (glyphs.BAR_FULL * full + glyphs.BAR_HALF * half, style),
-        (glyphs.BAR_EMPTY * (width - full - half), "dim"),
-    ]
+    drawn = glyphs.BAR_FULL * full + glyphs.BAR_HALF * half
+    return [(drawn, style), (glyphs.BAR_EMPTY * (width - full - half), "dim")]
 
 
 # The charts -----------------------------------------------------------------------------------------------------------
@@ -168,7 +166,7 @@ def _titled(text: str, chart: Callable[[int, int], list[Line]], width: int, heig
 
 def doubts(model: ModelFacts) -> list[tuple[str, str]]:
     """What is wrong or doubtful, alarms first: (sentence, style). Below a trivial baseline, hits that fell and sources
-    that disagree are among them."""
+    that disagree are among them; last what is over and done with, dim."""
     alarms = [(f"{run.label} {run.trouble}", run.trouble_style) for run in model.runs if run.trouble]
     found: dict[tuple[str, str], list[RunFacts]] = {}
     for run in model.runs:
@@ -180,7 +178,8 @@ def doubts(model: ModelFacts) -> list[tuple[str, str]]:
         f"{arm} {said} ({len(runs)} seeds)" if len(runs) > 1 else f"{runs[0].label} {said}"
         for (arm, said), runs in found.items()
     ]
-    return [*alarms, *_row_doubts(model.row), *([("; ".join(notes), "note")] if notes else [])]
+    setbacks = [(f"{run.label} {run.setback}", "dim") for run in model.runs if run.setback]
+    return [*alarms, *_row_doubts(model.row), *([("; ".join(notes), "note")] if notes else []), *setbacks]
 
 
 def _row_doubts(row: Row | None) -> list[tuple[str, str]]:
@@ -202,7 +201,8 @@ def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
     """The doubts in at most `most` lines."""
     lines: list[Line] = []
     for said, style in doubts(model):
-        lines.extend(((text, style),) for text in wrapped(f"{glyphs.WARNING} {said}", width))
+        mark = "" if style == "dim" else f"{glyphs.WARNING} "
+        lines.extend(((text, style),) for text in wrapped(mark + said, width))
     if len(lines) > most:
         last, style = lines[most - 1][0]
         lines = [*lines[: most - 1], ((cut(f"{last} {glyphs.ELLIPSIS}", width), style),)]
@@ -256,8 +256,9 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
         return [spread(start, said, width)]
     if free >= LEAST_BAR + 4:
         return [(*start, *bar_pieces(scale, row, free), *said)]
-    interval: Piece = (interval_words(row.interval, 1), "dim")
-    first = spread([*start, interval], said, width) if free > len(interval[0]) else spread(start, said, width)
+    change, interval = change_and_interval(row.change, row.interval)
+    whole: list[Piece] = [start[0], (f"{change} ", start[1][1]), (interval, "dim")]
+    first = spread(whole if width_of(whole) + width_of(said) < width else start, said, width)
     if room < CURVE + 3:
         return [first]
     return [first, tuple(bar_pieces(scale, row, width))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lvmtui.state.status import Phase
-from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.curves import figure, measure_words
@@ -11,12 +10,12 @@ from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, cut_title, fit,
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
-from lvmtui.verdict.words import Word, interval_words
+from lvmtui.verdict.words import Word, change_and_interval
 
 MODEL, BEST = 14, 8
 """Cells of the columns of fixed width."""
-WIDE = 100
-"""Columns from which the time says what it is."""
+WIDE, WITH_INTERVAL = 100, 110
+"""Columns from which the time says what it is, and from which a change has its interval."""
 
 
 def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -> Drawing:
@@ -92,10 +91,9 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
         return [(model.note, "note")] if model.note else []
     if row.early is not None:
         return [(row.early.short.removesuffix(" so far" if width < WIDE else ""), "dim")]
-    narrow = width < WIDE
-    percent = words.percent(row.change, 1 if narrow else 2)
+    narrow, ends = width < WIDE, row.interval if width >= WITH_INTERVAL else None
+    percent, interval = change_and_interval(row.change, ends, 1 if narrow or ends else 2)
     if word is Word.PROVISIONAL:
         return [(f"{percent} {'so far' if narrow else word.value}", "dim")]
-    interval = f" {interval_words(row.interval, 1)}" if row.interval and width >= 110 else ""
     said = word.value if narrow else row.verdict.words
-    return [(percent + interval, change_style(row.change)), (f" {said}", verdict_style(word))]
+    return [(f"{percent} {interval}".rstrip(), change_style(row.change)), (f" {said}", verdict_style(word))]

@@ -57,7 +57,7 @@ def the_trivial_of(runs: Sequence[RunFacts]) -> str:
 
 
 def is_outgained(model: ModelFacts) -> bool:
-    """True if more data helps the model and its gain falls all the same: its trivial baseline gains more."""
+    """True if more data helps the model and its gain falls all the same: its trivial baseline rises more."""
     gains = [[run.gain for run in model.arms.get(arm, ()) if run.gain is not None] for arm in ARMS]
     helped = model.row is not None and (model.row.change or 0.0) > 0
     return helped and all(gains) and fmean(gains[1]) < fmean(gains[0])
@@ -73,11 +73,10 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool 
     if not has_gains(runs):
         return fitting((OWN_COSINE, "validation cosine"), width)
     over = the_trivial_of(runs)
-    short, more = over.removeprefix("the "), "which gains more"
+    short = over.removeprefix("the ")
     if outgained:
-        return fitting(
-            (f"gain over {over}, {more} from more data", f"gain over {short}, {more}", f"over {short}, {more}"), width
-        )
+        falls = f"gain falls with more data: {over} rises more", f"gain falls: {short} rises more"
+        return fitting((*falls, f"gain over {short}"), width)
     own = f"gain over {over}, own validation"
     return fitting((f"{own} windows", own, f"gain over {short}", "gain"), width)
 

@@ -64,6 +64,8 @@ def notices(run: RunFacts, width: int, most: int) -> list[Line]:
     if said := why_it_stands(run):
         style = "alarm" if PHASES[run.phase].style in ("alarm", "failed") else "note"
         lines.extend(((f" {text}", style),) for text in wrapped(f"{run.glyph} {said}", width - 2))
+    if run.setback:
+        lines.append(((cut(f" {run.setback}", width - 1), "dim"),))
     for finding in run.findings:
         style = "alarm" if finding.alarm else "note"
         lines.append(((cut(f" {glyphs.WARNING} {finding.words}", width - 1), style),))

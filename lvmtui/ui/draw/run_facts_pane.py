@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from lvmtui.formats.spec import RunSpec
 from lvmtui.models import size_of
+from lvmtui.state.status import interrupted_words
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.lines import Line, beside, hanging, left
@@ -61,10 +62,10 @@ def _groups(run: RunFacts) -> list[Group]:
         life.append(("process", f"{started.process.pid} on {started.process.host}"))
         life.append(("device", started.device))
         life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
-    times, kept, lost = trainer.interruptions, trainer.checkpoint, trainer.unknown + state.supervision.unknown
+    kept, lost = trainer.checkpoint, trainer.unknown + state.supervision.unknown
     life += [
         ("job", run.view.job.words if run.view.job else ""),
-        ("interrupted", words.plural(times, "time") if times else ""),
+        ("interrupted", interrupted_words(state).removeprefix("interrupted ")),
         ("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}" if kept else ""),
         ("unreadable", words.plural(lost, "line") if lost else ""),
     ]

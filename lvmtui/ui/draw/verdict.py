@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.cells import cell_len
 
@@ -35,8 +36,10 @@ from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial
 
 IN_REPORT = ", tab shows the report"
-LEAST = (3, 4)
-"""Lines that the doubts and the reasons get even where there is little room."""
+SIZES = 3
+"""Lines without which there is no table of sizes: a blank one, the titles, a model."""
+LEAST = (3, SIZES, 4)
+"""Lines that doubts, sizes and reasons get before the ranks have more than half of the room."""
 MOST_DOUBTS = 4
 """Lines of doubts: three, and one that says how many more the report has."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
@@ -118,7 +121,7 @@ def sorted_rows(snapshot: Snapshot, by: str) -> list[Row]:
 
 
 def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height: int) -> Drawing:
-    """The table, three lines of doubts, the reasons of the row of the run `selected`.
+    """The table, some lines of doubts, the reasons of the row of the run `selected`; the ranks have room first.
 
     The report has what does not fit, and says so.
     """
@@ -127,28 +130,30 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     chosen = next((i for i, row in enumerate(rows) if model and row.model == model.model), 0)
     best = snapshot.table.best_trivial
     trivial = [_trivial(one, columns, width) for one in dict.fromkeys((*best, *snapshot.table.trivial))]
-    sizes = _sizes(snapshot, model.model if model else "", width, height // 3)
-    doubts = _doubts(snapshot, width, MOST_DOUBTS)
+    sizes = partial(_sizes, snapshot, model.model if model else "", width)
     details = _details(rows[chosen], run, width) if run and rows else []
-    room = height - len(sizes) - 2  # the titles, and a blank line
-    least = (len(best), *LEAST)
-    listed = max(1, min(len(rows), room - sum(least)))
-    given = shares([len(trivial), len(doubts), len(details)], least, room - listed)
+    doubts = _doubts(snapshot, width, MOST_DOUBTS)
+    wanted = [len(rows), len(trivial), len(doubts), len(sizes(height // 3)), len(details)]
+    least, room = (max(1, height // 2), len(best), *LEAST), height - 2  # the titles, and a blank line
+    given = shares(wanted, least, room)
+    if given[3] < SIZES:
+        given = shares([*wanted[:3], 0, wanted[4]], least, room)
+    listed = given[0]
     first = max(0, chosen - listed + 1)
     lines = [_titles(columns, by, snapshot, place(first, listed, len(rows)), width)]
     hits: list[Hit] = []
     for i, row in enumerate(rows[first : first + listed], first):
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
         lines.append(_row(row, columns, width, run if i == chosen else None))
-    lines += [*trivial[: given[0]], *sizes, (), *_doubts(snapshot, width, given[1])]
-    lines += part(details, given[2], IN_REPORT)
+    lines += [*trivial[: given[1]], *sizes(given[3]), (), *_doubts(snapshot, width, given[2])]
+    lines += part(details, given[4], IN_REPORT)
     return Drawing(tuple(lines[:height]), tuple(hits))
 
 
 def _sizes(snapshot: Snapshot, chosen: str, width: int, height: int) -> list[Line]:
     """The learning curves, of a campaign of more than two sizes; where not all have room, those around the chosen."""
     curve = snapshot.learning_curve
-    table = size_table(curve, chosen, width, max(1, height - 2)) if curve else []
+    table = size_table(curve, chosen, width, height - 2) if curve and height >= SIZES else []
     return [(), *table] if table else []
 
 
@@ -166,10 +171,11 @@ def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
 
 
 def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """How many of `room` lines each part gets that wants so many: `least` first, what is left in their order."""
-    given = [min(want, some) for want, some in zip(wanted, least, strict=True)]
-    for i, want in enumerate(wanted):
-        given[i] += max(0, min(want - given[i], room - sum(given)))
+    """How many of `room` lines each part gets that wants so many: in their order `least`, then what is left."""
+    given = [0] * len(wanted)
+    for limits in ([*map(min, wanted, least)], wanted):
+        for i, limit in enumerate(limits):
+            given[i] += max(0, min(limit - given[i], room - sum(given)))
     return given
 
 

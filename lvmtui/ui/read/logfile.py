@@ -66,12 +66,7 @@ class LogFile:
         return lines[::-1]
 
     def search(
-        self,
-        needle: str,
-        offset: int,
-        *,
-        forwards: bool,
-        going: Callable[[float], bool] = lambda share: True,
+        self, needle: str, offset: int, *, forwards: bool, going: Callable[[float], bool] = lambda share: True
     ) -> int | None:
         """Offset of the next line with `needle` in it, at or after `offset` (backwards: before it); None if there is
         none.

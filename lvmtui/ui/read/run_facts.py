@@ -13,7 +13,7 @@ from lvmtui.formats.trainer_log import Failed, Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, PHASES, Phase, PhaseFacts
+from lvmtui.state.status import ALIVE, PHASES, Phase, PhaseFacts, interrupted_words
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
@@ -159,6 +159,11 @@ class RunFacts:
         return sanitise(self.view.status.reason, 300)
 
     @property
+    def setback(self) -> str:
+        """How often it was interrupted and why, while it is not over; empty: it was not."""
+        return interrupted_words(self.state, self.trouble) if self.state and not self.over else ""
+
+    @property
     def trouble_style(self) -> str:
         return "alarm" if self.alarms or PHASES[self.phase].style in ("alarm", "failed") else "note"
 
@@ -222,7 +227,7 @@ class RunFacts:
 
 
 def why_it_stands(facts: RunFacts) -> str:
-    """What a run left behind that stands still by no will of its own; empty for others."""
+    """What a run left behind that stands still, or does not do as it is told; empty for others."""
     state = facts.state
     if state is None:
         return sanitise(facts.view.fault, 600)
@@ -233,6 +238,4 @@ def why_it_stands(facts: RunFacts) -> str:
         return sanitise(reason if said in reason else f"{reason}; {said}", 600)
     if facts.view.status.no_step is not None:
         return facts.view.status.no_step_words
-    if facts.phase in (Phase.QUEUED, Phase.INTERRUPTED, Phase.STALLED, Phase.UNKNOWN, Phase.CANCELLED):
-        return sanitise(facts.view.status.reason, 600)
-    return ""
+    return "" if facts.phase is Phase.RUNNING else sanitise(facts.view.status.reason, 600)

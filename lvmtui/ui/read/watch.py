@@ -51,8 +51,7 @@ class Places:
     def roots(self) -> list[Path]:
         """Folders to watch; run folders of other workspaces among them."""
         lvm = self.workspace.lvm
-        elsewhere = {Path(p) for p in self.runs if not Path(p).is_relative_to(lvm)}
-        return [lvm, *sorted(elsewhere)]
+        return [lvm, *sorted({Path(p) for p in self.runs if not Path(p).is_relative_to(lvm)})]
 
     def sort(self, paths: Iterable[str], hints: Hints) -> None:
         """Add what `paths` mean to `hints`."""

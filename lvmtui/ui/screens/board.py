@@ -100,8 +100,7 @@ class BoardScreen(RunsView):
     def _arrange(self, snapshot: Snapshot) -> bool:
         """Have as many panels as models, side by side. False: there is no room for panels, or too many models."""
         count = len(snapshot.models)
-        most = (self.size.width + 1) // (NARROWEST + 1)
-        lines = math.ceil(count / max(1, most))
+        lines = math.ceil(count / max(1, (self.size.width + 1) // (NARROWEST + 1)))
         high = lines * (LOWEST + max((len(model.runs) for model in snapshot.models), default=0))
         fits = 0 < count <= MANY and not self.has_class("-narrow") and high <= self.size.height - AROUND
         self.set_class(not fits, "-list")

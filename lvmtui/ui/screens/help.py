@@ -71,10 +71,7 @@ TERM = max(len(term.name) for term in GLOSSARY) + 2
 class Help(Dialog[None]):
     """All keys, glyphs and terms on one page; it scrolls."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,q,question_mark,f1", "leave", "close", show=False),
-        *MOVING,
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,q,question_mark,f1", "leave", "close", show=False), *MOVING]
 
     def __init__(self, parting: str) -> None:
         super().__init__("Keys (esc closes)")

@@ -266,12 +266,15 @@ class NewScreen(View):
         self._change()  # a field may have changed a moment ago
         form, plan = self._form, self._answers.plan
         self._entered = False
+        doubts: list[str] = []
         if self._starting or form.fault:
             return
         if form.folders:
             body, title = [f"folders: {', '.join(form.folders)}"], "Import these runs?"
         elif plan is not None:
-            body, title = [plan_words(plan), *plan["others"]], "Start this campaign?"
+            doubts = plan["doubts"]  # why 'lvmtui run' asks
+            body = [plan_words(plan), *dict.fromkeys((*doubts, *plan["others"]))]
+            title = "Train all the same?" if doubts else "Start this campaign?"
         else:
             self._entered = True
             if not self._answers.busy:
@@ -283,7 +286,8 @@ class NewScreen(View):
             if answer == "y":
                 self._begin(form)
 
-        self.app.push_screen(AskDialog(title, body, [("y", "start")], "not yet", enter="y"), answered)
+        ask = AskDialog(title, body, [("y", "start")], "not yet", enter="" if doubts else "y")
+        self.app.push_screen(ask, answered)
 
     def _begin(self, form: CampaignForm) -> None:
         self._starting, self._since = True, time.monotonic()

@@ -72,8 +72,7 @@ class LogPane:
             self.follow = False
             offset, row = self._top
             above = self._rows(log.before(offset, -by), width)
-            own = self._rows(log.after(offset, 1), width)[:row]
-            rows = [*above, *own]
+            rows = [*above, *self._rows(log.after(offset, 1), width)[:row]]
             if rows:
                 self._top = rows[max(0, len(rows) + by)][0]
             return

@@ -16,6 +16,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Retrieval
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
+from lvmtui.system.process_id import own_identity
 from lvmtui.ui.draw.board import about_selected, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
@@ -23,7 +24,7 @@ from lvmtui.ui.draw.curves import is_outgained
 from lvmtui.ui.draw.header import banner, range_words
 from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Drawing, width_of
-from lvmtui.ui.draw.run import run_header
+from lvmtui.ui.draw.run import notices, run_header
 from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
 from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
@@ -229,10 +230,42 @@ def test_a_gain_that_falls_while_more_data_helps_is_explained(snapshots: dict[st
     )
     outgained = dataclasses.replace(model, runs=runs)
     assert is_outgained(outgained)
-    assert "gain over ridge, which gains more from more data" in text(inside(outgained, snapshot, "", 100, 20))
-    assert "gain over ridge, which gains more" in text(inside(outgained, snapshot, "", 37, 14))
+    assert "gain falls with more data: ridge rises more" in text(inside(outgained, snapshot, "", 100, 20))
+    assert "gain falls: ridge rises more" in text(inside(outgained, snapshot, "", 37, 14))
     listed = dataclasses.replace(snapshot, models=(outgained, *snapshot.models[1:]))
     about = text(Drawing(tuple(about_selected(listed, runs[0].name, 120))))
-    assert "its gain falls, as ridge gains more" in " ".join(about.split())
+    assert "its gain falls, as ridge rises more" in " ".join(about.split())
     fell = dataclasses.replace(outgained, row=dataclasses.replace(model.row, change=-1.0))
     assert not is_outgained(fell), "then its gain falls with it"
+
+
+def test_a_kill_that_was_survived_is_told_quietly(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru", "lstm"))
+    history = bring_to(tmp_path, campaign, "amn", "baseline", state="killed")
+    history.process = own_identity()
+    history.launch()
+    history.start()
+    history.train(500)
+    snapshot = look(tmp_path)
+    run = snapshot.runs[0]
+    assert run.phase is Phase.RUNNING and run.trouble == "", "it goes on, so nothing is wrong"
+    said = "interrupted 1 time: killed for memory"
+    assert f"8k {said}" in panel(snapshot, 0, 60, 14)
+    for lines in (about_selected(snapshot, run.name, 80), notices(run, 80, 5)):
+        assert any(said in piece for line in lines for piece, _ in line)
+
+
+def test_a_change_has_the_digits_of_its_interval_and_that_two_ends(snapshots: dict[str, Snapshot]) -> None:
+    def shown(estimate: Estimate) -> list[str]:
+        row = dataclasses.replace(
+            snapshots["end"].table.rows[0], change=estimate.value, estimate=estimate, interval=estimate.interval()
+        )
+        models = tuple(dataclasses.replace(m, row=row) for m in snapshots["end"].models)
+        table = dataclasses.replace(snapshots["end"].table, rows=(row,))
+        snapshot = dataclasses.replace(snapshots["end"], models=models, table=table)
+        return [text(rows(snapshot, "", 0, 120, 20)), panel(snapshot, 0, 38, 14)]
+
+    for drawn in shown(Estimate(1.5437, 0.3, 50, 900, 51, 51)):
+        assert "+1.5 % [+0.9, +2.1]" in drawn
+    wide, narrow = shown(Estimate(0.0121, 0.005, 50, 900, 51, 51))
+    assert "+0.01 % [0.00, +0.02]" in wide and "+0.01 %" in narrow and "0.0]" not in narrow

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.live import Job
 from lvmtui.formats.results import Estimate, Skill
 from lvmtui.ui.draw.lines import width_of
@@ -15,6 +16,7 @@ from lvmtui.ui.draw.verdict import verdict_view
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import TrivialRow
 from tests.ui.draw.test_board import look, text
+from tests.ui.draw.test_sizes import curve
 from tests.ui.showcase import end, middle
 from tests.verdict.tables import two_contexts
 
@@ -121,3 +123,17 @@ def test_every_context_has_its_own_bar_on_a_small_screen(over: Snapshot, width: 
     lines = text(verdict_view(several, several.runs[0].name, "rank", width, 20)).splitlines()
     bars = [line.split("@")[1].split()[:2] for line in lines if "recency" in line and "better" not in line]
     assert bars == [["10", ".5247"], ["5", ".5068"]]
+
+
+@pytest.mark.parametrize("models, listed", [(14, 8), (5, 5)])
+def test_ranks_have_room_before_all_else(over: Snapshot, models: int, listed: int) -> None:
+    """Sizes and contexts on a small screen: 16 lines are left of 24."""
+    row, contexts = over.table.rows[0], two_contexts()
+    rows = tuple(dataclasses.replace(row, model=f"m{i}", title=f"M{i}", rank=i + 1) for i in range(models))
+    sized = LearningCurve("c", "", 0.0, tuple(dataclasses.replace(curve(4), model=row.model) for row in rows))
+    many = dataclasses.replace(over, table=dataclasses.replace(contexts, rows=rows), learning_curve=sized)
+    lines = text(verdict_view(many, many.runs[0].name, "rank", 80, 16)).splitlines()
+    assert len(lines) <= 16
+    assert sum("●" in line for line in lines) == listed and ("1-8/14" in lines[0]) is (models == 14)
+    assert any("doubts, tab" in line for line in lines)
+    assert any("held out" in line for line in lines) is (models == 5), "sizes are the first to fold"

@@ -97,6 +97,7 @@ PLAN: dict[str, Any] = {
     "runs": [1] * 10,
     "remarks": ["size small: few windows"],
     "others": ["another waits"],
+    "doubts": [],
     "check": CHECK,
     "split": {"windows": 2292, "clusters": 91},
     "expected": {"seconds": 240.0, "low": 180.0, "high": 360.0},
@@ -128,7 +129,8 @@ if "nope.npz" in arguments:
 if arguments[0] == "check":
     print(CHECK)
 elif "--plan" in arguments:
-    print(PLAN)
+    doubts = ["another has the same runs and is not over"] if "again.npz" in arguments else []
+    print(json.dumps(json.loads(PLAN) | {{"doubts": doubts}}))
 """
 
 
@@ -179,6 +181,26 @@ async def test_enter_starts(tmp_path: Path, make_app: MakeApp, commands: Callabl
         wanted = ["demo", "--models", "lstm", "gru", "transformer", "graphmert_lvm", "--recipe", "tuned", "--detach"]
         await until(pilot, lambda: any(asked[: len(wanted)] == wanted for asked in commands()))
         await until(pilot, lambda: not isinstance(app.screen, NewScreen))
+
+
+async def test_where_run_would_ask_enter_starts_nothing(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    middle(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("n")
+        await pilot.pause()
+        await pilot.press(*"again.npz", "tab", *"b.npz", "ctrl+s")
+        await until(pilot, lambda: "Train all the same?" in shown(app))
+        assert "another has the same runs and is not over" in shown(app) and "another waits" in shown(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Train all the same?" not in shown(app))
+        assert not any("--detach" in asked for asked in commands())
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Train all the same?" in shown(app))
+        await pilot.press("y")
+        await until(pilot, lambda: any("--detach" in asked for asked in commands()))
 
 
 async def test_nothing_starts_without_a_model(
