@@ -358,4 +358,6 @@ def room(settings: Settings) -> tuple[int, int]:
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = EngineKind(SlurmEngine, SETTINGS, "sbatch", check_settings, ready, room, notes)
+KIND = EngineKind(
+    make=SlurmEngine, settings=SETTINGS, program="sbatch", check=check_settings, ready=ready, room=room, notes=notes
+)
