@@ -69,8 +69,9 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
         first = "fix the cause that their status names, then " if ended & FAILURES else ""
         steps.append(f"To compare the runs that failed or were cancelled, {first}train them again: lvmtui retry all.")
     if doomed:
-        again = f"A retry of {listed(doomed)} alone would fail again"
-        steps.append(f"{again}: fix what its status names, or plan a new campaign (lvmtui run).")
+        fix = f"{'its' if len(doomed) == 1 else 'their'} status names what to fix"
+        again = f"A retry of {listed(doomed)} alone would fail again: {fix}"
+        steps.append(f"{again}. Own code and options are those of the plan: new ones need a new campaign (lvmtui run).")
     if table.histories:
         remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
         return (*steps, f"For a verdict, {remedy}.")

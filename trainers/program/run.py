@@ -48,6 +48,7 @@ CHECKPOINT_WAIT = 60.0
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
+SCRIPT_CURE = "fix the script, then retry it"
 PATTERN_CURE = (
     "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds; fix the script, or start a new "
     f"campaign: command and pattern are those {IN_THE_PLAN}"
@@ -305,7 +306,10 @@ class Program:
         last = sanitise(self.output.last, 300).strip()
         if code:
             how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
-            return self._failed("error", f"{how_ended}: {last}" if last else how_ended)
+            told = f"{how_ended}: {last}" if last else how_ended
+            return (
+                self._failed("setup", f"{told}; {SCRIPT_CURE}") if self.said.hopeless else self._failed("error", told)
+            )
         return self._finish(last)
 
     def _finish(self, last: str) -> Exit:
@@ -318,7 +322,7 @@ class Program:
             read = f" ({how_many} understood)" if self.own.pattern else ""
             told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
             log = Path(*self.folder.path.parts[-4:-1], f"{self.spec.model}_*", self.folder.log.name)
-            cure = PATTERN_CURE.format(log=log) if self.own.pattern else "fix the script, then retry it"
+            cure = PATTERN_CURE.format(log=log) if self.own.pattern else SCRIPT_CURE
             return self._failed("setup", f"{told}; {cure}")
         if fault:
             self.journal.say(f"not judged: {fault}")
