@@ -230,12 +230,19 @@ def overlapping(best: Row, rows: Sequence[Row]) -> list[Row]:
 
 def against(row: Row, table: Table) -> str:
     """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
+    fault = fault_of(row)
+    if row.verdict.word in DOWN and not row.expanded.alarms:
+        return f"{row.change_words}; use the {table.labels[0]} model"
+    if row.history and not fault and (row.change or 0) < 0:
+        return f"{row.change_words} in its history"
+    return fault
+
+
+def fault_of(row: Row) -> str:
+    """What is wrong with the row's expanded arm, whatever its change; empty for nothing."""
     if row.expanded.alarms:
         return in_short(row.expanded.alarms[0])
-    if row.verdict.word in DOWN:
-        return f"{row.change_words}; use the {table.labels[0]} model"
-    if row.expanded.skill_words == "below" and row.expanded.skill:
-        return f"below {the_trivial(row.expanded.skill.against)}"
-    if row.history and (row.change or 0) < 0:
-        return f"{row.change_words} in its history"
-    return ""
+    if row.expanded.status == Phase.FAILED.value:
+        return row.expanded.status
+    below = row.expanded.skill_words == "below" and row.expanded.skill
+    return f"below {the_trivial(below.against)}" if below else ""

@@ -7,6 +7,7 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 from __future__ import annotations
 
 from lvmtui.formats.results import Comparison, Interval
+from lvmtui.report.advice import fault_of
 from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
@@ -84,7 +85,7 @@ def _ranking(report: Report) -> list[Block]:
     columns = ["rank", "", "model", *whole.labels, "change"]
     columns += ["verdict"] if whole.histories else ["95 % interval", "verdict"]
     columns += [scale.title] if scale else []
-    rows = [_row(row, scale, histories=whole.histories) for row in whole.rows]
+    rows = [_row(row, scale, whole) for row in whole.rows]
     if primary:
         change, label = primary.estimate.value, f"average of {len(primary.models)}"
         bar = [_bar(scale, change, average)] if scale else []
@@ -98,7 +99,8 @@ def _ranking(report: Report) -> list[Block]:
     ]
 
 
-def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
+def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
+    fault = fault_of(row) if row.verdict.word is not Word.NOT_COMPARABLE else ""
     so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
     return [
         str(row.rank) if row.rank is not None else "–",
@@ -107,8 +109,8 @@ def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
         cosine(row.baseline.cosine),
         cosine(row.expanded.cosine),
         percent(row.change) + so_far,
-        *([] if histories else [interval_words(row.interval)]),
-        row.verdict.words,
+        *([] if whole.histories else [interval_words(row.interval)]),
+        row.verdict.words + (f"; {fault}" if fault else ""),
         *([_bar(scale, row.change, row.interval)] if scale else []),
     ]
 
@@ -158,7 +160,8 @@ def _doubts(report: Report) -> list[Block]:
     every = len(rows) if len(rows) > 1 else None
     said = [f"{'All' if len(of) == every else ', '.join(of)}{note.rstrip('.')}." for note, of in notes.items()]
     unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
-    items = bullets([*unordered, *report.caveats, *_recipes(report), *said])
+    planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in report.campaign_facts.doubts]
+    items = bullets([*unordered, *report.caveats, *planned, *_recipes(report), *said])
     return [Heading("What to doubt"), *items] if items else []
 
 

@@ -6,7 +6,7 @@ about data; an interval around zero that is not narrow says nothing yet; only th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
@@ -198,10 +198,17 @@ def stratum_change(stratum: Stratum) -> str:
 
 def interval_words(interval: Interval | None, digits: int = 2) -> str:
     """`[+0.92, +2.15]`, in percent; a dash where there is none."""
+    return _ends(interval, digits, percent)
+
+
+def _ends(interval: Interval | None, digits: int, written: Callable[[float, int], str]) -> str:
+    """Both ends; of an interval whose ends would read as zeros, `[within ±.0001]`."""
     if interval is None:
         return "–"
-    low, high = (percent(value, digits).removesuffix(" %") for value in interval)
-    return f"[{low}, {high}]"
+    ends = [written(end, digits).removesuffix(" %") for end in interval]
+    if any(interval) and not any(end.strip("0.") for end in ends):
+        return f"[within ±{written(10**-digits, digits).strip('+ %')}]"
+    return f"[{', '.join(ends)}]"
 
 
 def worth_words(worth: Worth | None) -> str:
@@ -215,8 +222,7 @@ def worth_words(worth: Worth | None) -> str:
 
 def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -> str:
     """`[+.0090, +.0141]`, the 1 - alpha interval in cosine; a dash where there is none."""
-    interval = estimate.interval(alpha)
-    return f"[{', '.join(signed(end, digits) for end in interval)}]" if interval else "–"
+    return _ends(estimate.interval(alpha), digits, signed)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -110,8 +110,10 @@ def test_the_plan_names_the_context_that_breaks_and_a_network_that_ignores_it(tm
     with pytest.raises(UserError, match=r"^--models: context 6: model.py:9: AssertionError"):
         make_plan(options, Workspace(tmp_path))
     (tmp_path / "model.py").write_text(BATCH_NORM.replace("x.flatten(1)", "x.flatten(1).abs().sign()"))
-    told = plan_as_text(make_plan(options, Workspace(tmp_path)))
-    assert told.count("the network of Model has the same output for every context") == 1
+    plan = make_plan(options, Workspace(tmp_path))
+    assert plan_as_text(plan).count("the network of Model has the same output for every context") == 1
+    _, md = report_of(Workspace(tmp_path), write_plan(plan, Workspace(tmp_path)))
+    assert "- The network of Model has the same output for every context." in section(md, "What to doubt")
 
 
 def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path) -> None:

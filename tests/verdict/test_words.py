@@ -16,6 +16,7 @@ from lvmtui.verdict.words import (
     UP,
     Word,
     chances,
+    cosine_interval,
     degree_of,
     interval_words,
     population_words,
@@ -174,6 +175,11 @@ def test_differences_are_signed_in_one_way() -> None:
 def test_interval_words() -> None:
     assert interval_words((-0.104, 2.149)) == "[−0.10, +2.15]"
     assert interval_words(None) == "–"
+    assert interval_words((-0.0003, 0.0011)) == "[within ±0.01]" and interval_words((0.0, 0.0)) == "[0.00, 0.00]"
+    assert interval_words((0.0, 0.04), 1) == "[within ±0.1]"
+    assert interval_words((0.001, 0.02)) == "[0.00, +0.02]"
+    tiny = change(0.00001, 0.00001)
+    assert cosine_interval(tiny) == "[within ±.0001]" and cosine_interval(tiny, 5) == "[−.00001, +.00003]"
 
 
 def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:
