@@ -112,7 +112,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="CAMPAIGN",
-        help="prove that no held-out vector is trained on; default: the newest campaign",
+        help="prove that no held-out vector is trained on; default: the newest campaign. FILEs: its vectors, if moved",
     )
 
     _add_embed_options(command("embed", "make a vector file from texts: a folder of text files, or JSON lines"))

@@ -66,6 +66,8 @@ class DataCheck(DataFacts):
     pair: CheckedPair | None
     faults: tuple[str, ...]
     """Each in one line: file, fault, cure. A campaign cannot start with any."""
+    warnings: tuple[str, ...] = ()
+    """What speaks against training on these data, a line each."""
     context: int = USUAL_CONTEXT
     """Vectors in a context of the windows that were looked at."""
     version: int = 1

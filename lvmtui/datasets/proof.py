@@ -136,13 +136,19 @@ def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store]) -> tuple
     return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
 
 
-def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
-    """Prove a campaign's split, or all of its folds. Raises UserError."""
+def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str, bool]:
+    """Prove a campaign's split, or all of its folds. `moved`: where its vectors are now. Raises UserError."""
     campaign = read_campaign(folder.campaign)
     if not campaign.heldout_windows:
         raise UserError(f"{campaign.id}: there is no split to prove: its runs were imported without vectors")
     workspace = folder.workspace.root
-    stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
+    try:
+        stores = {name: open_store_of(arm.data, workspace, moved) for name, arm in campaign.arms.items()}
+    except UserError as error:
+        if moved:
+            raise
+        where = f"lvmtui check FILE... --split {campaign.id}"
+        raise UserError(f"{error}; if the vectors were moved, say where they are: {where}") from None
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
 
 
