@@ -61,7 +61,7 @@ class Teller:
     """Turns what a trainer says into events, and thins the training curve to `POINTS` points."""
 
     def __init__(self, tell: Callable[[Told], None], steps: int = POINTS, batch_size: int = 0) -> None:
-        """`steps`: of the whole run."""
+        """`steps`: of the whole run; `batch_size`: 0 where it is not known, and then no speed is told."""
         self._tell = tell
         self._every = max(1, math.ceil(steps / POINTS))
         self._batch_size = batch_size
@@ -155,9 +155,7 @@ class Run:
         """Of that checkpoint; 0 from the start."""
         self._steps_per_epoch: float = facts["steps_per_epoch"]
         self._pipe: int | None = _opened(facts["pipe"])
-        self._teller = Teller(
-            lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps, facts["batch_size"]
-        )
+        self._teller = Teller(lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps)
         self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
         self._asked = False

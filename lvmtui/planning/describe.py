@@ -21,7 +21,7 @@ from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.power import Prior
-from lvmtui.verdict.words import centre_words, grouped, population_words
+from lvmtui.verdict.words import LEFT_OUT, centre_words, grouped, population_words
 
 COHERENCE, UNLIKE = 0.42, 0.2
 """Mean cosine of neighbours in the bundled vectors, and a difference from it that is large."""
@@ -53,6 +53,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
+        *([f"left out   {LEFT_OUT}"] if any(arm.dropped_windows for arm in campaign.arms.values()) else []),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
         f"power      each model{' that is judged' if _by_trainers(plan) else ''} {_power(plan)}",

@@ -29,6 +29,9 @@ LITTLE = 0.1
 MINOR, LARGE = 1.0, 3.0
 """Percent: a change under the first is slight, over the second large. The original experiment's words."""
 
+LEFT_OUT = "windows that hold a copy of a held-out or validation vector, or lie next to one"
+"""Of the windows that no run trains or validates on, though they are in its file."""
+
 
 class Word(StrEnum):
     """What can be said of a change."""

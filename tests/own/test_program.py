@@ -185,6 +185,7 @@ def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
     assert [(e.epoch, e.where) for e in events_of(run) if isinstance(e, Evaluated)] == [(0.0, "step 50")]
     assert (finished.best_epoch, finished.best_where) == (0.0, "step 50"), "its batch size is not known"
     assert len(points) == 50 and points[-1].loss == pytest.approx(1 / 50)
+    assert not any(point.windows_per_second for point in points), "how many windows a step takes it alone knows"
     assert find_document(Progress, run.progress) is not None
 
 

@@ -167,7 +167,7 @@ class Program:
             "out": str(self.out),
             "first_step": self.said.first_step,
             "steps_per_epoch": spec.steps_per_epoch,
-            "batch_size": spec.recipe.batch_size,
+            "batch_size": 0,  # the script's own choice; read by earlier kits, for windows a second
             "device": spec.device,
             "best_loss": self.said.best.loss if self.said.best else None,
             "best_cosine": self.said.best.cosine if self.said.best else None,
