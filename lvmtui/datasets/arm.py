@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
@@ -63,33 +62,24 @@ def arm_of(name: ArmName, file: str, store: Store, rows: tuple[int, int] | None 
     return Arm(name, file, store.folder, rows or (0, store.facts.rows), store.facts.fingerprint)
 
 
-def open_store_of(data: ArmData, workspace: Path, moved: Sequence[Path] = ()) -> Store:
+def open_store_of(data: ArmData, workspace: Path) -> Store:
     """The store of an arm that a campaign or run wrote down; made again from the arm's file if it is gone or damaged.
 
-    A store is only a cache. `moved`: files of which one must be the arm's, by its fingerprint, wherever that was.
-    Raises UserError if the file is gone too, or is not what the campaign was planned with.
+    A store is only a cache. Raises UserError if the file is gone too, or is not what the campaign was planned with.
     """
     folder = workspace / data.store
-    if data.file == BUNDLED or not moved:
-        with suppress(UserError):
-            return open_store(folder)
+    with suppress(UserError):
+        return open_store(folder)
     if data.file == BUNDLED:
         bundled_arms(workspace)
-        return open_store(folder)
-    files = moved or (Path(data.file),)
-    for (
-        file
-    ) in files:  # the plan has accepted the rows; whether they are scaled or not, the store is the same to the bit
-        store = convert(file, workspace, reading=data.reading, normalise=True)
-        if store.facts.fingerprint == data.fingerprint:
-            return store
-    if moved:
-        names = " and ".join(map(shown, files))
-        raise UserError(f"{names}: not the vectors of {data.file} that the campaign was planned with; name that file")
-    raise UserError(
-        f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store ({folder}) is gone; "
-        "restore the file, or start a new campaign"
-    )
+    else:  # the plan has accepted the rows; whether they are scaled or not, the store is the same to the bit
+        store = convert(Path(data.file), workspace, reading=data.reading, normalise=True)
+        if store.facts.fingerprint != data.fingerprint:
+            raise UserError(
+                f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store "
+                f"({folder}) is gone; restore the file, or start a new campaign"
+            )
+    return open_store(folder)
 
 
 def file_arm(

@@ -13,7 +13,7 @@ import numpy as np
 
 from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
-from lvmtui.datasets.check_text import notes_on, warnings_on
+from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
 from lvmtui.datasets.near_copies import Groups
@@ -98,15 +98,7 @@ def check_arms(
     neighbours = groups.facts if groups else None
     # A fault makes a note about the same rows pointless: no windows, no order; other dimensions, nothing in common.
     notes = () if faults else tuple(notes_on(files, pair, neighbours))
-    return DataCheck(
-        files=files,
-        pair=pair,
-        faults=faults,
-        notes=notes,
-        neighbours=neighbours,
-        warnings=() if faults else warnings_on(files, pair),
-        context=context,
-    )
+    return DataCheck(files=files, pair=pair, faults=faults, notes=notes, neighbours=neighbours, context=context)
 
 
 def _no_windows(facts: CheckedFile, arm: Arm, context: int) -> str:

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Sequence
 
 from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
-from lvmtui.datasets.clusters import GAP
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
 from lvmtui.system.numbers import plural
@@ -28,9 +27,8 @@ def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
         parts.append(("near-copies", _neighbour_lines(checked.neighbours)))
     lines = [line for title, part in parts for line in (title, *(f"  {name:<15}{said}" for name, said in part), "")]
     lines += [f"note: {note}" for note in checked.notes]
-    lines += [f"warning: {warning}" for warning in checked.warnings]
-    warned = f", {plural(len(checked.warnings), 'warning')}" if checked.warnings else ""
-    none = f"no faults{warned}, {plural(len(checked.notes), 'note')}"
+    lines += [f"warning: {checked.warning}"] if checked.warning else []
+    none = f"no faults, {'1 warning, ' if checked.warning else ''}{plural(len(checked.notes), 'note')}"
     lines += [f"fault: {fault}" for fault in checked.faults] or [none]
     text = textwrap.TextWrapper(max(40, width), break_long_words=False)
     for number, line in enumerate(lines):
@@ -124,20 +122,7 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     ]
 
 
-# Notes and warnings ---------------------------------------------------------------------------------------------------
-
-
-def warnings_on(files: Sequence[CheckedFile], pair: CheckedPair | None) -> tuple[str, ...]:
-    """What cannot be kept apart where one file names articles and the other, with some of its vectors, does not."""
-    unnamed = [facts.file for facts in (files[0], files[-1]) if facts.kind != "articles"]
-    if pair is None or not pair.shared or len(unnamed) != 1:
-        return ()
-    return (
-        f"{unnamed[0]} names no articles, but the other file, which has vectors in common with it, does. What is held "
-        f"out is found in it by equal and nearly equal vectors, and {GAP} rows on each side of them are left out; that "
-        "no other part of the same text is trained on cannot be proved. Name its ids with --article, or save them "
-        "beside the vectors as article_id",
-    )
+# Notes ----------------------------------------------------------------------------------------------------------------
 
 
 def notes_on(files: Sequence[CheckedFile], pair: CheckedPair | None, neighbours: Neighbours | None) -> list[str]:

@@ -71,10 +71,8 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
-    lines.extend(
-        f"note       {note}"
-        for note in (*plan.check.warnings, *plan.remarks, *plan.check.notes, *campaign.notes, *campaign.doubts)
-    )
+    notes = (plan.check.warning, *plan.remarks, *plan.check.notes, *campaign.notes, *campaign.doubts)
+    lines.extend(f"note       {note}" for note in notes if note)
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
 
 
@@ -126,7 +124,8 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
     """Why it may be a mistake to train this: it is trained already, held-out texts may be trained on, or the verdict
     could tell nothing."""
     doubts = [said for said, same in others(plan.campaign, plan.specs, workspace) if same]
-    doubts += plan.check.warnings
+    if plan.check.warning:
+        doubts.append(plan.check.warning)
     if plan.power.smallest is None:
         doubts.append(f"each model's verdict {plan.power.words}")
     elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):

@@ -81,7 +81,8 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
     elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT):
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
     kinds = {found.kind for row in table.rows for cell in (row.baseline, row.expanded) for found in cell.findings}
-    below = _below_trivial(table)
+    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
+    below = bool(skills) and all(skill.gain.value < 0 for skill in skills)
     if "overfitting" in kinds and (below or "failed_to_learn" in kinds):
         steps.append("Train fewer epochs (--epochs): runs overfitted after their best evaluation, early in training.")
     elif below:
@@ -117,12 +118,6 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     little = "" if noisy else "; more seeds on the same articles would gain little"
     narrower = math.sqrt(variance / needed)
     return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
-
-
-def _below_trivial(table: Table) -> bool:
-    """True if every model that is known on the held-out windows is below the best trivial baseline."""
-    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
-    return bool(skills) and all(skill.gain.value < 0 for skill in skills)
 
 
 def _accurate(table: Table) -> Recommendation:

@@ -38,7 +38,10 @@ def evidence(report: Report, curves: str) -> list[Block]:
         _contexts(report),
         _forward(report),
         _windows(report),
-        _questions(report),
+        [
+            Heading("Questions the figures answer", 3),
+            *bullets((Strong(q.question), f" {q.answer}") for q in report.questions),
+        ],
         _health(report),
         _curves(report, curves),
     )
@@ -306,11 +309,6 @@ def _windows(report: Report) -> list[Block]:
         ),
         table(columns, rows, right=range(3, 6)),
     ]
-
-
-def _questions(report: Report) -> list[Block]:
-    said: list[Text] = [(Strong(q.question), f" {q.answer}") for q in report.questions]
-    return [Heading("Questions the figures answer", 3), *bullets(said)]
 
 
 def _health(report: Report) -> list[Block]:

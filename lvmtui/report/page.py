@@ -53,6 +53,7 @@ VERDICTS: dict[tuple[Word, ...], str] = {
 
 def first_page(report: Report) -> list[Block]:
     """Everything needed to decide, and to know how sure the decision is."""
+    to_do: list[Text] = [(Strong(advice.what), f": {advice.words}.") for advice in report.recommendations]
     return [
         Heading(f"{report.title}: does the larger data set help?", 1),
         Paragraph(Strong(report.answer)),
@@ -60,7 +61,7 @@ def first_page(report: Report) -> list[Block]:
         *_missing(report),
         *_ranking(report),
         *_doubts(report),
-        *_what_to_do(report),
+        *(Heading("What to do"), *bullets([*to_do, *report.next_steps])),
         Paragraph(_progress(report)),
     ]
 
@@ -170,11 +171,6 @@ def _recipes(report: Report) -> list[str]:
     models = grouped((run.recipe, run.title) for run in report.runs if run.recipe)
     told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
     return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
-
-
-def _what_to_do(report: Report) -> list[Block]:
-    said: list[Text] = [(Strong(r.what), f": {r.words}.") for r in report.recommendations]
-    return [Heading("What to do"), *bullets([*said, *report.next_steps])]
 
 
 def _progress(report: Report) -> Text:
