@@ -326,12 +326,6 @@ def _ending(history: ImportedHistory, active: float) -> Event:
         best_epoch=best.number,
         best_cosine=best.cosine,
         heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        latency_p50_ms=0.0,
-        latency_p95_ms=0.0,
         train_seconds=active,
-        peak_memory_bytes=0,
-        weights_digest="",
-        best_digest="",
-        heldout_digest="",
         active=active,
     )
