@@ -236,12 +236,11 @@ def _add_option(parser: argparse._ActionsContainer, declared: Option) -> None:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help)
         return
     metavar = declared.metavar or "|".join(declared.choices)
-    if not declared.several:
-        parser.add_argument(flag, metavar=metavar, help=help)
-        return
-    help = f"{', '.join(declared.choices)}: {help}" if declared.choices else help
-    # a list that is given twice is one list
-    parser.add_argument(flag, action="extend", nargs=declared.count or "+", metavar=metavar, help=help)
+    more: dict[str, Any] = {}
+    if declared.several:  # what is given twice is one list
+        more = {"action": "extend", "nargs": declared.count or "+"}
+        help = f"{', '.join(declared.choices)}: {help}" if declared.choices else help
+    parser.add_argument(flag, metavar=metavar, help=help, **more)
 
 
 def _add_engine_options(parser: Parser) -> None:

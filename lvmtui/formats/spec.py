@@ -186,7 +186,7 @@ class RunSpec:
     @property
     def own_code(self) -> tuple[UserCode, ...]:
         """What it runs of the user's own: a model, a loss."""
-        return tuple(filter(None, (self.own_model and self.own_model.code, self.recipe.own_loss)))
+        return tuple(filter(None, (self.own_model.code if self.own_model else None, self.recipe.own_loss)))
 
     @property
     def unit(self) -> Literal["step", "epoch"]:

@@ -209,12 +209,7 @@ def lay_out(files: Mapping[str, bytes], into: Path) -> None:
 
 
 def try_code(
-    code: UserCode,
-    files: Mapping[str, bytes],
-    shape: Shape,
-    options: Mapping[str, OptionValue],
-    kind: str,
-    where: str,
+    code: UserCode, files: Mapping[str, bytes], shape: Shape, options: Mapping[str, OptionValue], kind: str, where: str
 ) -> TrialResult:
     """Have a short process of its own build and use the code; see `trainers/check_model.py`. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-try-") as scratch:

@@ -176,11 +176,7 @@ def make_plan(
         device=options.device,
         runs=tuple(planned[m, arm, seed] for seed in options.seeds for m in models for arm in facts),
         by=who(),
-        versions={
-            "lvmtui": lvmtui.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
+        versions={"lvmtui": lvmtui.__version__, "python": platform.python_version(), "numpy": np.__version__},
         stall_timeout=options.stall_timeout,
         on_event=options.on_event,
         engine=options.engine,

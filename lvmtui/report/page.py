@@ -94,10 +94,7 @@ def _ranking(report: Report) -> list[Block]:
     for best in whole.best_trivial if not whole.histories else ():
         figures = [cosine(best.baseline), cosine(best.expanded)]
         rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
-    return [
-        table(columns, rows, right=(0, 3, 4, 5)),
-        *bullets(_how_to_read(report, bars=scale is not None)),
-    ]
+    return [table(columns, rows, right=(0, 3, 4, 5)), *bullets(_how_to_read(report, bars=scale is not None))]
 
 
 def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:

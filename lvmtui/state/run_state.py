@@ -176,10 +176,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             assert_never(event)
 
 
-def _at(
-    run: TrainerState,
-    event: Trained | Evaluated | CheckpointSaved | Ending,
-) -> TrainerState:
+def _at(run: TrainerState, event: Trained | Evaluated | CheckpointSaved | Ending) -> TrainerState:
     return replace(run, step=max(run.step, event.step), active=event.active, last_time=event.time)
 
 

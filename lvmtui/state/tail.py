@@ -70,12 +70,7 @@ class LogCursor(Generic[Record]):
     """Reads a log again and again, each time only what is new."""
 
     def __init__(
-        self,
-        path: Path,
-        decode: Callable[[bytes], Record],
-        *,
-        without: tuple[bytes, ...] = (),
-        most: float = math.inf,
+        self, path: Path, decode: Callable[[bytes], Record], *, without: tuple[bytes, ...] = (), most: float = math.inf
     ) -> None:
         """Lines that contain one of `without` are passed over before they are decoded, which is most of the cost.
 
@@ -89,15 +84,12 @@ class LogCursor(Generic[Record]):
 
     def read(self) -> tuple[list[Record], bool]:
         """The new records, and whether they are to be read as a new log: the file was replaced or cut."""
-        restarted = self._is_replaced()
+        try:
+            restarted = self._position != Position() and restart_of(self.path, self._position) != self._position
+        except OSError:
+            restarted = True
         if restarted:
             self._position = Position()
         lines, self._position = read_lines(self.path, self._position, self._most)
         kept = (line for line in lines if not any(part in line for part in self._without))
         return [self._decode(line) for line in kept], restarted
-
-    def _is_replaced(self) -> bool:
-        try:
-            return self._position != Position() and restart_of(self.path, self._position) != self._position
-        except OSError:
-            return True

@@ -265,9 +265,10 @@ def _findings(
 ) -> tuple[Finding, ...]:
     """What health found in the runs of an arm, alarms first, each kind once with its seeds."""
     told = [(view.planned.seed, finding) for view in views for finding in health.get(view.planned.run, ())]
-    kinds = grouped(((not finding.alarm, finding.kind), (seed, finding)) for seed, finding in told)
+    kinds = grouped((finding.kind, (seed, finding)) for seed, finding in told)
     several = len(state.campaign.seeds) > 1
-    return tuple(replace(found[0][1], words=of_seeds(found, several=several)) for _, found in sorted(kinds.items()))
+    said = [replace(found[0][1], words=of_seeds(found, several=several)) for found in kinds.values()]
+    return tuple(sorted(said, key=lambda finding: not finding.alarm))
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------

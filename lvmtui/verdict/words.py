@@ -199,13 +199,8 @@ def stratum_change(stratum: Stratum) -> str:
     return f"{signed(stratum.difference.value)} cosine {cosine_interval(stratum.difference)}"
 
 
-def interval_words(interval: Interval | None, digits: int = 2) -> str:
-    """`[+0.92, +2.15]`, in percent; a dash where there is none."""
-    return _ends(interval, digits, percent)
-
-
-def _ends(interval: Interval | None, digits: int, written: Callable[[float, int], str]) -> str:
-    """Both ends; of an interval whose ends would read as zeros, `[within ±.0001]`."""
+def interval_words(interval: Interval | None, digits: int = 2, written: Callable[[float, int], str] = percent) -> str:
+    """`[+0.92, +2.15]`, in percent; `[within ±0.01]` if both ends would read as zeros; a dash where there is none."""
     if interval is None:
         return "–"
     ends = [written(end, digits).removesuffix(" %") for end in interval]
@@ -225,7 +220,7 @@ def worth_words(worth: Worth | None) -> str:
 
 def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -> str:
     """`[+.0090, +.0141]`, the 1 - alpha interval in cosine; a dash where there is none."""
-    return _ends(estimate.interval(alpha), digits, signed)
+    return interval_words(estimate.interval(alpha), digits, signed)
 
 
 def listed(names: Sequence[str]) -> str:

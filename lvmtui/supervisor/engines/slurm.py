@@ -99,11 +99,7 @@ class SlurmEngine:
     remote = True
 
     def __init__(
-        self,
-        command: Command = run_command,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        every: float | None = None,
+        self, command: Command = run_command, *, clock: Callable[[], float] = time.monotonic, every: float | None = None
     ) -> None:
         """`every`: seconds between two queries of a controller; None: as the campaign's settings say."""
         self._new_queue = partial(Queue, command, clock, every)
