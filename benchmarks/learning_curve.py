@@ -33,7 +33,7 @@ from lvmtui.formats.results import ALPHA
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.learning_curve import FittedCurve, Measured, fit, measure
-from lvmtui.verdict.sizes import measured_of
+from lvmtui.verdict.sizes import judged_of
 
 Floats = npt.NDArray[np.float64]
 LOW, HIGH, FLAT = 0.93, 0.97, 0.94
@@ -197,7 +197,8 @@ def back_test(folders: list[str]) -> int:
     for folder in folders:
         campaign = CampaignDir(Path(folder).resolve())
         state = CampaignReader(campaign.workspace, campaign).refresh()
-        for model, measured in measured_of(state).items():
+        known = {model: one.measured for model, one in judged_of(state).items() if one.measured}
+        for model, measured in known.items():
             sizes = len(measured.error)
             if sizes < 4:
                 print(f"{model:24} fewer than four sizes")

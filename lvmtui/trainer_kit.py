@@ -38,7 +38,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lvmtui.formats.json_codec import encode_line
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Told, Trained
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Failed, Told, Trained
 from lvmtui.system.files import written_beside
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Teller:
     """Turns what a trainer says into events, and thins the training curve to `POINTS` points."""
 
     def __init__(self, tell: Callable[[Told], None], steps: int = POINTS, batch_size: int = 0) -> None:
-        """`steps`: of the whole run."""
+        """`steps`: of the whole run; `batch_size`: 0 where it is not known, and then no speed is told."""
         self._tell = tell
         self._every = max(1, math.ceil(steps / POINTS))
         self._batch_size = batch_size
@@ -155,9 +155,7 @@ class Run:
         """Of that checkpoint; 0 from the start."""
         self._steps_per_epoch: float = facts["steps_per_epoch"]
         self._pipe: int | None = _opened(facts["pipe"])
-        self._teller = Teller(
-            lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps, facts["batch_size"]
-        )
+        self._teller = Teller(lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps)
         self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
         self._asked = False
@@ -229,15 +227,18 @@ class Run:
         self._teller.checkpoint(step, size, file=str(where.resolve().relative_to(self.out.resolve())))
 
     def predicted(self, predictions: Any) -> None:
-        """Hand in predictions (W, D) for `heldout_contexts`, of any length. Raises ValueError if they do not fit."""
+        """Hand in predictions (W, D) for `heldout_contexts`, of any length. Raises ValueError if they do not fit,
+        and tells so: another try would end the same way."""
         import numpy as np
 
         rows = np.asarray(predictions, dtype=np.float32)
         wanted = (len(self.heldout_contexts), self.dim)
-        if rows.shape != wanted:
-            raise ValueError(f"predictions are {rows.shape}; one a held-out context is needed, {wanted}")
-        if not np.isfinite(rows).all():
-            raise ValueError("predictions hold NaN or infinite numbers")
+        fits = rows.shape == wanted
+        if not (fits and np.isfinite(rows).all()):
+            misfit = f"predictions are {rows.shape}; one a held-out context is needed, {wanted}"
+            misfit = "predictions hold NaN or infinite numbers" if fits else misfit
+            self._send(encode_line(Failed(time.time(), self.steps, "setup", misfit, 0.0)), patience=PATIENCE)
+            raise ValueError(misfit)
         with written_beside(self.out / "predictions.npy") as beside, beside.open("wb") as file:
             np.save(file, rows, allow_pickle=False)
 

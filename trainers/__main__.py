@@ -41,7 +41,10 @@ def main(arguments: list[str]) -> int:
         return Exit.LOCKED
     try:
         keep_memory()
-        if is_own_program(folder):
+        own_program = False
+        with suppress(UserError):  # a spec that cannot be read is our trainer's to report
+            own_program = read_spec(folder.spec).own_trainer is not None
+        if own_program:
             from trainers.program.run import train_with_program
 
             return train_with_program(folder, orders, began)
@@ -52,14 +55,6 @@ def main(arguments: list[str]) -> int:
         return train(folder, orders, began)
     finally:
         lock.close()
-
-
-def is_own_program(folder: RunDir) -> bool:
-    """True if a user's own program trains the run. A spec that cannot be read is our trainer's to report."""
-    try:
-        return read_spec(folder.spec).own_trainer is not None
-    except UserError:
-        return False
 
 
 def cannot_train(folder: RunDir, error: ImportError) -> Exit:

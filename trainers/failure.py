@@ -25,9 +25,10 @@ class Diverged(Exception):
 
     def __init__(self, step: int, loss: float, spec: RunSpec) -> None:
         of = f"({spec.recipe.rate:g})" + (f" {IN_THE_PLAN}" if spec.deterministic else "")
+        own = "".join(f", or a {code.source} whose result stays finite" for code in spec.own_code)
         super().__init__(
             f"the loss became {loss} at step {step}, with the seed and the learning rate {of}; "
-            "start a new campaign with a lower --rate, another --recipe, or a lower clip in a recipe of your own"
+            f"start a new campaign with a lower --rate, another --recipe, a lower clip in a recipe of your own{own}"
         )
         self.step = step
 

@@ -30,9 +30,7 @@ def keep_memory() -> None:
 
 
 def without_graphs(
-    reason: str,
-    signals: Iterable[signal.Signals] = (),
-    seen: Callable[[], signal.Signals | None] = lambda: None,
+    reason: str, signals: Iterable[signal.Signals] = (), seen: Callable[[], signal.Signals | None] = lambda: None
 ) -> NoReturn:
     """Start this process over with recording switched off.
 

@@ -28,11 +28,7 @@ class Steps:
     """Takes the steps of a run, from wherever its state is."""
 
     def __init__(
-        self,
-        spec: RunSpec,
-        state: TrainState,
-        train: TensorWindows,
-        recorder: Recorder | None = None,
+        self, spec: RunSpec, state: TrainState, train: TensorWindows, recorder: Recorder | None = None
     ) -> None:
         """`recorder`: see `trainers.cuda_graph`; None sends every operation by itself."""
         self.spec = spec

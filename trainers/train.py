@@ -94,7 +94,7 @@ class Training:
     def prepare(self) -> None:
         """Open the data, build the model, resume from the newest whole checkpoint, log the start."""
         spec = self.spec = read_spec(self.folder.spec)
-        if spec.own_model or spec.recipe.own_loss:
+        if spec.own_code:
             sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
         restart = self.orders.asks_restart(self.folder.events)
         self.device = choose_device(spec, "" if restart else begun_on(events_in(self.folder.events)))

@@ -13,8 +13,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.formats.user_code import OptionValue, UserCode, digest_of_folder
 from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A user's loss: raw outputs (B, D) and unit targets (B, D) -> ()."""
@@ -66,23 +68,25 @@ def built(maker: Any, source: str, options: Mapping[str, OptionValue], dim: int,
 
 
 def fault_words(error: BaseException, folder: Path) -> str:
-    """`mixer.py:12: name 'x' is not defined`, for an error that passed through the user's code; empty for others."""
+    """`mixer.py:12: NameError: name 'x' is not defined`, for an error that passed through the user's code; empty for
+    others."""
     where = f"{folder.resolve()}/"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(where)]
     if isinstance(error, SyntaxError) and error.filename and str(Path(error.filename).resolve()).startswith(where):
-        return f"{Path(error.filename).name}:{error.lineno}: {error.msg}"
+        return f"{Path(error.filename).name}:{error.lineno}: SyntaxError: {error.msg}"
     if not frames:
         return ""
-    name, words = str(Path(frames[-1].filename).resolve()).removeprefix(where), str(error)
-    if not words or isinstance(error, KeyError):  # a bare assert says nothing, a KeyError only the key
-        words = f"{type(error).__name__}: {words or frames[-1].line}"
-    return f"{name}:{frames[-1].lineno}: {words}"
+    name, words = str(Path(frames[-1].filename).resolve()).removeprefix(where), str(error) or frames[-1].line
+    return f"{name}:{frames[-1].lineno}: {type(error).__name__}: {words}"
 
 
 def own_fault(error: BaseException, spec: RunSpec, workspace: Path) -> str:
-    """An error in the user's own code with its file and line; empty for others."""
-    codes = (spec.own_model.code if spec.own_model else None, spec.recipe.own_loss)
-    return next((words for code in codes if code and (words := fault_words(error, workspace / code.folder))), "")
+    """An error in the user's own code with its file and line, and what helps; empty for others."""
+    for code in spec.own_code:
+        if words := fault_words(error, workspace / code.folder):
+            cure = f"mend {code.source} and start a new campaign"
+            return f"{sanitise(words, 300)}, in the copy {IN_THE_PLAN}; {cure}"
+    return ""
 
 
 def kept_source(code: UserCode, workspace: Path) -> dict[str, str]:

@@ -25,12 +25,10 @@ def check(given: argparse.Namespace) -> int:
     from lvmtui.state.campaign_reader import named_campaign
 
     workspace = workspace_of(given)
-    if given.split is not None and given.files:
-        raise UserError("check: name vector files, or give --split for a campaign's proof, not both")
     if given.split is not None:
         named = given.split
         folder = named_campaign(workspace, named, "--split") if named else campaign_of(given, workspace)
-        words, holds = prove_campaign(folder)
+        words, holds = prove_campaign(folder, [Path(file).expanduser() for file in given.files])
         print(words)
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED
     options = combine(Options(), given_options(given))

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from lvmtui import orders
 from lvmtui.cli.shared import ExitCode, campaign_now
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.supervisor.lock import ensure_supervisor
 from lvmtui.system.errors import UserError
-
-
-def pause(given: argparse.Namespace) -> int:
-    return _order(given, orders.pause)
-
-
-def resume(given: argparse.Namespace) -> int:
-    return _order(given, orders.resume)
 
 
 def cancel(given: argparse.Namespace) -> int:
@@ -32,6 +25,9 @@ def _order(given: argparse.Namespace, order: Callable[[Sequence[RunView]], list[
     state = campaign_now(given)
     print("\n".join(order(orders.select(state, given.runs))))
     return _obeyed(given)
+
+
+pause, resume = partial(_order, order=orders.pause), partial(_order, order=orders.resume)
 
 
 def queue(given: argparse.Namespace) -> int:

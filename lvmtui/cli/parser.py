@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lvmtui
@@ -19,6 +20,8 @@ ENGINE_OPTION = "engine_option_"
 """Prefix of the attributes for options that an engine declares, so that they cannot clash with others."""
 STARTING = ("run", "demo")
 """Commands that start a campaign. Only for them is every engine asked which options it has."""
+ONE_CONTEXT = replace(OPTIONS["context"], help="vectors in a context; default: 5")
+"""Of commands that take one context, not several to compare."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -66,6 +69,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("config", nargs="?", metavar="CONFIG.toml", help="a campaign file; options beside it win")
     added.add_argument(
         "--add-sizes",
+        action="extend",
         nargs="+",
         metavar="SIZE",
         help="extend a finished campaign of several sizes (--campaign, or the newest): its runs are taken over",
@@ -94,19 +98,21 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--from-start", action="store_true", help="from the start, without the checkpoint")
     added = command("queue", "change how many runs train side by side, or which come first", chosen)
     added.add_argument("--jobs", type=int, metavar="N", help="runs side by side")
-    added.add_argument("--first", nargs="+", metavar="RUN", help="runs to start before the others, in this order")
+    added.add_argument(
+        "--first", action="extend", nargs="+", metavar="RUN", help="runs to start before the others, in this order"
+    )
 
     added = command("check", "facts and faults of vector files, or the proof of a campaign's split", chosen)
     added.add_argument("files", nargs="*", metavar="FILE")
     added.add_argument("--json", action="store_true", help="for programs")
     for name in ("context", "cross_articles", "vectors", "article", "order", "normalise", "same"):
-        _add_option(added, OPTIONS[name])
+        _add_option(added, ONE_CONTEXT if name == "context" else OPTIONS[name])
     added.add_argument(
         "--split",
         nargs="?",
         const="",
         metavar="CAMPAIGN",
-        help="prove that no held-out vector is trained on; default: the newest campaign",
+        help="prove that no held-out vector is trained on; default: the newest campaign. FILEs: its vectors, if moved",
     )
 
     _add_embed_options(command("embed", "make a vector file from texts: a folder of text files, or JSON lines"))
@@ -119,7 +125,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("folders", nargs="+", metavar="FOLDER")
     added.add_argument("--arm", metavar="LABEL", help="the arm of folders that do not name one")
     added.add_argument("--trained-on", metavar="FILE", help="the vectors they were trained on")
-    added.add_argument("--context", nargs="+", metavar="N", help="vectors in their contexts; default: 5")
+    _add_option(added, ONE_CONTEXT)
 
     _add_own_trainers(command, common)
     command("supervise", "look after the campaigns of the workspace; started automatically when needed")
@@ -229,11 +235,12 @@ def _add_option(parser: argparse._ActionsContainer, declared: Option) -> None:
     if declared.type is bool:
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help)
         return
-    nargs = declared.count or ("+" if declared.several else None)
     metavar = declared.metavar or "|".join(declared.choices)
-    if declared.several and declared.choices:
-        help = f"{', '.join(declared.choices)}: {help}"
-    parser.add_argument(flag, nargs=nargs, metavar=metavar, help=help)
+    more: dict[str, Any] = {}
+    if declared.several:  # what is given twice is one list
+        more = {"action": "extend", "nargs": declared.count or "+"}
+        help = f"{', '.join(declared.choices)}: {help}" if declared.choices else help
+    parser.add_argument(flag, metavar=metavar, help=help, **more)
 
 
 def _add_engine_options(parser: Parser) -> None:

@@ -130,7 +130,7 @@ class PartFound:
     works: bool
     words: str
     needed: bool = False
-    """Without it a trainer cannot be used."""
+    """Without it a trainer cannot be used: the test fails."""
 
     @property
     def line(self) -> str:
@@ -236,7 +236,8 @@ class _Test:
         finished = self._newest(Finished)
         if finished is None:
             why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
-            yield PartFound("predictions", False, f"{why}; they are handed in at the end")
+            failed = self._newest(Failed) is not None
+            yield PartFound("predictions", False, f"{why}; they are handed in at the end", needed=failed)
         elif finished.heldout.windows:
             judged = f"{finished.heldout.windows:,} held-out windows, cosine {finished.heldout.cosine:.4f}"
             yield PartFound("predictions", True, judged)

@@ -69,12 +69,7 @@ def score_baseline(predict: Predictor, heldout: HeldOut, context: int) -> Scores
 
 
 def measure(
-    name: ArmName,
-    store: Store,
-    windows: ArmWindows,
-    heldout: HeldOut,
-    key: str = "",
-    context: int | None = None,
+    name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, key: str = "", context: int | None = None
 ) -> tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]:
     """Fit and score the baselines of an arm: the document (its checksum still empty) and the arrays beside it.
 

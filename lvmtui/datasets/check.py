@@ -139,7 +139,9 @@ def too_short(arms: Sequence[Arm], contexts: Sequence[int], cross_articles: bool
             f"{len(lengths) - few:,} are left to train on and to hold out"
         )
         if longest > USUAL_CONTEXT:
-            words += f", of {(lengths > USUAL_CONTEXT).sum():,} with a context of {USUAL_CONTEXT}"
+            usual = int((lengths > USUAL_CONTEXT).sum())
+            lost = usual + few - len(lengths)
+            words += f"; a context of {USUAL_CONTEXT} leaves {usual:,}, so this one loses {lost:,}"
         if longest > shortest:
             targets = [len(store.window_starts(context, arm.rows)) for context in (longest, shortest)]
             words += (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lvmtui.datasets.clusters import GAP
 from lvmtui.datasets.store import Kind, RowScan
 from lvmtui.formats.data_facts import DataFacts, FileFacts, PairFacts
 from lvmtui.formats.spec import USUAL_CONTEXT
@@ -69,3 +70,16 @@ class DataCheck(DataFacts):
     context: int = USUAL_CONTEXT
     """Vectors in a context of the windows that were looked at."""
     version: int = 1
+
+    @property
+    def warning(self) -> str:
+        """What cannot be kept apart where one file names articles and the other, with some of its vectors, does not."""
+        unnamed = [facts.file for facts in (*self.files[:1], *self.files[-1:]) if facts.kind != "articles"]
+        if self.faults or self.pair is None or not self.pair.shared or len(unnamed) != 1:
+            return ""
+        return (
+            f"{unnamed[0]} names no articles, but the other file, which has vectors in common with it, does. What is "
+            f"held out is found in it by equal and nearly equal vectors, and {GAP} rows on each side of them are left "
+            "out; that no other part of the same text is trained on cannot be proved. Name its ids with --article, or "
+            "save them beside the vectors as article_id"
+        )

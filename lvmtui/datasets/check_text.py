@@ -27,7 +27,9 @@ def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
         parts.append(("near-copies", _neighbour_lines(checked.neighbours)))
     lines = [line for title, part in parts for line in (title, *(f"  {name:<15}{said}" for name, said in part), "")]
     lines += [f"note: {note}" for note in checked.notes]
-    lines += [f"fault: {fault}" for fault in checked.faults] or [f"no faults, {plural(len(checked.notes), 'note')}"]
+    lines += [f"warning: {checked.warning}"] if checked.warning else []
+    none = f"no faults, {'1 warning, ' if checked.warning else ''}{plural(len(checked.notes), 'note')}"
+    lines += [f"fault: {fault}" for fault in checked.faults] or [none]
     text = textwrap.TextWrapper(max(40, width), break_long_words=False)
     for number, line in enumerate(lines):
         text.subsequent_indent = " " * (17 if line.startswith("  ") else 6)  # to where the text begins

@@ -25,6 +25,8 @@ BLOCK = 128
 """Consecutive vectors in a cluster where no articles are known."""
 BLOCK_WINDOWS = 4
 """Such a cluster has room for at least this many windows, so with long contexts it has more vectors."""
+GAP = 5
+"""Vectors left out on each side of a cluster that is held out or validated on, where texts run on across its border."""
 COMMON = 32
 """A vector that occurs in more clusters than this is a set phrase ("References"), and pairs only with the first."""
 

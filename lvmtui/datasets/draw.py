@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lvmtui.datasets.arm import Arm
-from lvmtui.datasets.clusters import Side, Union, block_of, group_arms, union_of
+from lvmtui.datasets.clusters import GAP, Side, Union, block_of, group_arms, union_of
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
@@ -25,8 +25,6 @@ from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
 
-GAP = 5
-"""Vectors left out on each side of such a cluster: the text on both sides of the border is one text."""
 SHARES = (0.10, 0.15, 0.20)
 """Share of the windows that is held out: the first that gives enough clusters, or else the last. Few steps, so that
 a little more data seldom changes it."""

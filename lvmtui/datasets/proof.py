@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from lvmtui.datasets.arm import open_store_of
+from lvmtui.datasets.convert import convert
 from lvmtui.datasets.near_copies import any_near
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
@@ -136,13 +139,23 @@ def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store]) -> tuple
     return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
 
 
-def prove_campaign(folder: CampaignDir) -> tuple[str, bool]:
-    """Prove a campaign's split, or all of its folds. Raises UserError."""
+def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str, bool]:
+    """Prove a campaign's split, or all of its folds. `moved`: where its vectors are now. Raises UserError."""
     campaign = read_campaign(folder.campaign)
     if not campaign.heldout_windows:
         raise UserError(f"{campaign.id}: there is no split to prove: its runs were imported without vectors")
     workspace = folder.workspace.root
-    stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
+    arms = campaign.arms.items()
+    for file, reading in product(moved, {arm.data.reading for _, arm in arms}):
+        with suppress(UserError):  # a store lies where its fingerprint says, so that of the same vectors is found again
+            convert(file, workspace, reading=reading, normalise=True)
+    try:
+        stores = {name: open_store_of(arm.data, workspace) for name, arm in arms}
+    except UserError as error:
+        where = f"if the vectors were moved, say where they are: lvmtui check FILE... --split {campaign.id}"
+        raise UserError(
+            f"{error}; {'the files named are not those, by their fingerprint' if moved else where}"
+        ) from None
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
 
 

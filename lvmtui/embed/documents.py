@@ -143,17 +143,12 @@ def _cut(text: str, unit: Unit) -> Iterator[str]:
         yield from text.splitlines()
     elif unit == "paragraphs":
         yield from re.split(r"\n\s*\n", text)
-    else:
-        yield from _sentences(text)
+    else:  # sentences as syntok finds them in English, Spanish and German
+        from syntok import segmenter
 
-
-def _sentences(text: str) -> Iterator[str]:
-    """Sentences as syntok finds them in English, Spanish and German."""
-    from syntok import segmenter
-
-    for paragraph in segmenter.process(text):
-        for sentence in paragraph:
-            yield "".join(f"{token.spacing}{token.value}" for token in sentence)
+        for paragraph in segmenter.process(text):
+            for sentence in paragraph:
+                yield "".join(f"{token.spacing}{token.value}" for token in sentence)
 
 
 def need_syntok() -> None:

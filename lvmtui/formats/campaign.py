@@ -87,6 +87,8 @@ class Campaign:
     """Runs that start first because they take longest. One of the places is always left to the other runs."""
     notes: tuple[str, ...] = ()
     """What a reader of the report must know about the plan, in words."""
+    doubts: tuple[str, ...] = ()
+    """What in the plan speaks against the answer, in words."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """How people write the names of the user's own models and trainers."""
     folds: bool = False

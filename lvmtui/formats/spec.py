@@ -184,6 +184,11 @@ class RunSpec:
         return self.imported is not None or self.own_trainer is not None
 
     @property
+    def own_code(self) -> tuple[UserCode, ...]:
+        """What it runs of the user's own: a model, a loss."""
+        return tuple(filter(None, (self.own_model.code if self.own_model else None, self.recipe.own_loss)))
+
+    @property
     def unit(self) -> Literal["step", "epoch"]:
         """What its steps are."""
         return "epoch" if self.imported else self.own_trainer.unit if self.own_trainer else "step"

@@ -187,19 +187,19 @@ class Finished:
     best_cosine: float
     """Validation cosine of the best model."""
     heldout: HeldoutScores
-    latency_p50_ms: float
+    latency_p50_ms: float = 0.0
     """Milliseconds for one prediction, batch 1, on the run's device: median. 0: not measured, as the next."""
-    latency_p95_ms: float
-    train_seconds: float
+    latency_p95_ms: float = 0.0
+    train_seconds: float = 0.0
     """Seconds of `active` spent in training steps; the rest is start-up, evaluation and checkpoints."""
-    peak_memory_bytes: int
-    weights_digest: str
+    peak_memory_bytes: int = 0
+    weights_digest: str = ""
     """sha256 over the weights after the last step: equal for runs equal to the bit."""
-    best_digest: str
+    best_digest: str = ""
     """Checksum of `best_model.pt`."""
-    heldout_digest: str
+    heldout_digest: str = ""
     """Checksum of `heldout.npz`."""
-    active: float
+    active: float = 0.0
     unjudged: str = ""
     """Why a user's own trainer was judged on no held-out windows, in words."""
 

@@ -34,6 +34,7 @@ from lvmtui.system.text import sanitise
 NOT_KNOWN = "not known"
 """Stands for a file of vectors that was not named."""
 NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
+NOTHING_TO_JUDGE = "without any weights training the other arm gives no verdict: add them and import the folders again"
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
 """The process of a run that another program trained: never alive, on no host."""
 
@@ -62,13 +63,9 @@ def import_folders(
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
         lacking = [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
-        return (
-            *(f"run {run}" for run in runs),
-            *again,
-            *lacking,
-            "train the other arm: lvmtui run --arms expanded "
-            f"--models {models} --baseline-runs {named} --expanded FILE",
-        )
+        command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named} --expanded FILE"
+        further = f"train the other arm: {command}" if len(lacking) < len(histories) else NOTHING_TO_JUDGE
+        return (*(f"run {run}" for run in runs), *again, *lacking, further)
     campaign = _take_in_campaign(workspace, with_arms(histories, arm), trained_on)
     return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 
@@ -329,12 +326,6 @@ def _ending(history: ImportedHistory, active: float) -> Event:
         best_epoch=best.number,
         best_cosine=best.cosine,
         heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        latency_p50_ms=0.0,
-        latency_p95_ms=0.0,
         train_seconds=active,
-        peak_memory_bytes=0,
-        weights_digest="",
-        best_digest="",
-        heldout_digest="",
         active=active,
     )

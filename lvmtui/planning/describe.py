@@ -21,7 +21,7 @@ from lvmtui.planning.plan import Plan
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.power import Prior
-from lvmtui.verdict.words import centre_words, grouped, population_words
+from lvmtui.verdict.words import LEFT_OUT, centre_words, grouped, population_words
 
 COHERENCE, UNLIKE = 0.42, 0.2
 """Mean cosine of neighbours in the bundled vectors, and a difference from it that is large."""
@@ -53,6 +53,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
+        *([f"left out   {LEFT_OUT}"] if any(arm.dropped_windows for arm in campaign.arms.values()) else []),
         _held_out(plan),
         f"judged by  {_judged_by(plan)}",
         f"power      each model{' that is judged' if _by_trainers(plan) else ''} {_power(plan)}",
@@ -70,7 +71,8 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
-    lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
+    notes = (plan.check.warning, *plan.remarks, *plan.check.notes, *campaign.notes, *campaign.doubts)
+    lines.extend(f"note       {note}" for note in notes if note)
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
 
 
@@ -119,8 +121,11 @@ def _by_trainers(plan: Plan) -> int:
 
 
 def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
-    """Why it may be a mistake to train this: it is trained already, or the verdict could tell nothing."""
+    """Why it may be a mistake to train this: it is trained already, held-out texts may be trained on, or the verdict
+    could tell nothing."""
     doubts = [said for said, same in others(plan.campaign, plan.specs, workspace) if same]
+    if plan.check.warning:
+        doubts.append(plan.check.warning)
     if plan.power.smallest is None:
         doubts.append(f"each model's verdict {plan.power.words}")
     elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):

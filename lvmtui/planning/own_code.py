@@ -52,12 +52,12 @@ class OwnCode:
         return models | {name: trainer.title for name, trainer in self.trainers.items()}
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the report must know."""
-        notes = [f"the network of {title} has the same output for every context" for title in self.constant]
+    def doubts(self) -> tuple[str, ...]:
+        """What a reader of the report must know before believing it."""
+        doubts = [f"the network of {title} has the same output for every context" for title in self.constant]
         if named := ", ".join(trainer.title for trainer in self.trainers.values()):
-            notes.append(f"that {named} trained on no held-out vector is the word of the user's own program")
-        return tuple(notes)
+            doubts.append(f"that {named} trained on no held-out vector is the word of the user's own program")
+        return tuple(doubts)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -209,12 +209,7 @@ def lay_out(files: Mapping[str, bytes], into: Path) -> None:
 
 
 def try_code(
-    code: UserCode,
-    files: Mapping[str, bytes],
-    shape: Shape,
-    options: Mapping[str, OptionValue],
-    kind: str,
-    where: str,
+    code: UserCode, files: Mapping[str, bytes], shape: Shape, options: Mapping[str, OptionValue], kind: str, where: str
 ) -> TrialResult:
     """Have a short process of its own build and use the code; see `trainers/check_model.py`. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-try-") as scratch:

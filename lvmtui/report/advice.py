@@ -69,8 +69,9 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
         first = "fix the cause that their status names, then " if ended & FAILURES else ""
         steps.append(f"To compare the runs that failed or were cancelled, {first}train them again: lvmtui retry all.")
     if doomed:
-        again = f"A retry of {listed(doomed)} alone would fail again"
-        steps.append(f"{again}: fix what its status names, or plan a new campaign (lvmtui run).")
+        fix = f"{'its' if len(doomed) == 1 else 'their'} status names what to fix"
+        again = f"A retry of {listed(doomed)} alone would fail again: {fix}"
+        steps.append(f"{again}. Own code and options are those of the plan: new ones need a new campaign (lvmtui run).")
     if table.histories:
         remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
         return (*steps, f"For a verdict, {remedy}.")
@@ -80,7 +81,8 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
     elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT):
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
     kinds = {found.kind for row in table.rows for cell in (row.baseline, row.expanded) for found in cell.findings}
-    below = _below_trivial(table)
+    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
+    below = bool(skills) and all(skill.gain.value < 0 for skill in skills)
     if "overfitting" in kinds and (below or "failed_to_learn" in kinds):
         steps.append("Train fewer epochs (--epochs): runs overfitted after their best evaluation, early in training.")
     elif below:
@@ -116,12 +118,6 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     little = "" if noisy else "; more seeds on the same articles would gain little"
     narrower = math.sqrt(variance / needed)
     return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
-
-
-def _below_trivial(table: Table) -> bool:
-    """True if every model that is known on the held-out windows is below the best trivial baseline."""
-    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
-    return bool(skills) and all(skill.gain.value < 0 for skill in skills)
 
 
 def _accurate(table: Table) -> Recommendation:
@@ -229,12 +225,19 @@ def overlapping(best: Row, rows: Sequence[Row]) -> list[Row]:
 
 def against(row: Row, table: Table) -> str:
     """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
+    fault = fault_of(row)
+    if row.verdict.word in DOWN and not row.expanded.alarms:
+        return f"{row.change_words}; use the {table.labels[0]} model"
+    if row.history and not fault and (row.change or 0) < 0:
+        return f"{row.change_words} in its history"
+    return fault
+
+
+def fault_of(row: Row) -> str:
+    """What is wrong with the row's expanded arm, whatever its change; empty for nothing."""
     if row.expanded.alarms:
         return in_short(row.expanded.alarms[0])
-    if row.verdict.word in DOWN:
-        return f"{row.change_words}; use the {table.labels[0]} model"
-    if row.expanded.skill_words == "below" and row.expanded.skill:
-        return f"below {the_trivial(row.expanded.skill.against)}"
-    if row.history and (row.change or 0) < 0:
-        return f"{row.change_words} in its history"
-    return ""
+    if row.expanded.status == Phase.FAILED.value:
+        return row.expanded.status
+    below = row.expanded.skill_words == "below" and row.expanded.skill
+    return f"below {the_trivial(below.against)}" if below else ""

@@ -12,7 +12,7 @@ from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
-from lvmtui.verdict.health import of_all
+from lvmtui.verdict.health import of_seeds
 from lvmtui.verdict.table import ArmCell, Row
 from lvmtui.verdict.words import (
     cosine_interval,
@@ -38,7 +38,10 @@ def evidence(report: Report, curves: str) -> list[Block]:
         _contexts(report),
         _forward(report),
         _windows(report),
-        _questions(report),
+        [
+            Heading("Questions the figures answer", 3),
+            *bullets((Strong(q.question), f" {q.answer}") for q in report.questions),
+        ],
         _health(report),
         _curves(report, curves),
     )
@@ -308,23 +311,18 @@ def _windows(report: Report) -> list[Block]:
     ]
 
 
-def _questions(report: Report) -> list[Block]:
-    said: list[Text] = [(Strong(q.question), f" {q.answer}") for q in report.questions]
-    return [Heading("Questions the figures answer", 3), *bullets(said)]
-
-
 def _health(report: Report) -> list[Block]:
-    """Alarms, then notes; the same finding on several seeds of an arm is said once, in the first one's words."""
+    """Alarms, then notes; the same finding on several seeds of an arm is said once."""
     told = [(run, finding) for run in report.runs for finding in run.findings]
-    found = grouped(((not f.alarm, run.title, run.label, f.kind), (run.name, f)) for run, f in told)
+    found = grouped(((not f.alarm, run.title, run.label, f.kind), (run.seed, f)) for run, f in told)
     title = Heading("Health", 3)
     if not found:
         seen = sum(bool(run.curve.points) for run in report.runs)
         return [title, Paragraph(f"No alarm and no note on {plural(seen, 'run')} with evaluations.")]
-    alarms_first = sorted(found.items(), key=lambda item: item[0][0])
+    alarms_first, several = sorted(found.items(), key=lambda item: item[0][0]), len(report.campaign_facts.seeds) > 1
     said = (
-        f"{'Note' if note else 'Alarm'}: {same[0][0]} {of_all([finding for _, finding in same])}."
-        for (note, *_), same in alarms_first
+        f"{'Note' if note else 'Alarm'}: {title} {label} {of_seeds(same, several=several)}."
+        for (note, title, label, _), same in alarms_first
     )
     return [title, *bullets(said)]
 

@@ -7,6 +7,7 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 from __future__ import annotations
 
 from lvmtui.formats.results import Comparison, Interval
+from lvmtui.report.advice import fault_of
 from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
@@ -52,6 +53,7 @@ VERDICTS: dict[tuple[Word, ...], str] = {
 
 def first_page(report: Report) -> list[Block]:
     """Everything needed to decide, and to know how sure the decision is."""
+    to_do: list[Text] = [(Strong(advice.what), f": {advice.words}.") for advice in report.recommendations]
     return [
         Heading(f"{report.title}: does the larger data set help?", 1),
         Paragraph(Strong(report.answer)),
@@ -59,7 +61,7 @@ def first_page(report: Report) -> list[Block]:
         *_missing(report),
         *_ranking(report),
         *_doubts(report),
-        *_what_to_do(report),
+        *(Heading("What to do"), *bullets([*to_do, *report.next_steps])),
         Paragraph(_progress(report)),
     ]
 
@@ -84,7 +86,7 @@ def _ranking(report: Report) -> list[Block]:
     columns = ["rank", "", "model", *whole.labels, "change"]
     columns += ["verdict"] if whole.histories else ["95 % interval", "verdict"]
     columns += [scale.title] if scale else []
-    rows = [_row(row, scale, histories=whole.histories) for row in whole.rows]
+    rows = [_row(row, scale, whole) for row in whole.rows]
     if primary:
         change, label = primary.estimate.value, f"average of {len(primary.models)}"
         bar = [_bar(scale, change, average)] if scale else []
@@ -92,13 +94,11 @@ def _ranking(report: Report) -> list[Block]:
     for best in whole.best_trivial if not whole.histories else ():
         figures = [cosine(best.baseline), cosine(best.expanded)]
         rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
-    return [
-        table(columns, rows, right=(0, 3, 4, 5)),
-        *bullets(_how_to_read(report, bars=scale is not None)),
-    ]
+    return [table(columns, rows, right=(0, 3, 4, 5)), *bullets(_how_to_read(report, bars=scale is not None))]
 
 
-def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
+def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
+    fault = fault_of(row) if row.verdict.word is not Word.NOT_COMPARABLE else ""
     so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
     return [
         str(row.rank) if row.rank is not None else "–",
@@ -107,8 +107,8 @@ def _row(row: Row, scale: Scale | None, *, histories: bool) -> list[Text]:
         cosine(row.baseline.cosine),
         cosine(row.expanded.cosine),
         percent(row.change) + so_far,
-        *([] if histories else [interval_words(row.interval)]),
-        row.verdict.words,
+        *([] if whole.histories else [interval_words(row.interval)]),
+        row.verdict.words + (f"; {fault}" if fault else ""),
         *([_bar(scale, row.change, row.interval)] if scale else []),
     ]
 
@@ -158,7 +158,8 @@ def _doubts(report: Report) -> list[Block]:
     every = len(rows) if len(rows) > 1 else None
     said = [f"{'All' if len(of) == every else ', '.join(of)}{note.rstrip('.')}." for note, of in notes.items()]
     unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
-    items = bullets([*unordered, *report.caveats, *_recipes(report), *said])
+    planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in report.campaign_facts.doubts]
+    items = bullets([*unordered, *report.caveats, *planned, *_recipes(report), *said])
     return [Heading("What to doubt"), *items] if items else []
 
 
@@ -167,11 +168,6 @@ def _recipes(report: Report) -> list[str]:
     models = grouped((run.recipe, run.title) for run in report.runs if run.recipe)
     told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
     return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
-
-
-def _what_to_do(report: Report) -> list[Block]:
-    said: list[Text] = [(Strong(r.what), f": {r.words}.") for r in report.recommendations]
-    return [Heading("What to do"), *bullets([*said, *report.next_steps])]
 
 
 def _progress(report: Report) -> Text:

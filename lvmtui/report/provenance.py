@@ -10,7 +10,7 @@ from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets,
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.evidence import milliseconds
 from lvmtui.system.numbers import cosine, date, duration, plural
-from lvmtui.verdict.words import grouped
+from lvmtui.verdict.words import LEFT_OUT, grouped
 
 DIGITS = 8
 """Digits of a checksum that are shown; report.json has all of them."""
@@ -56,7 +56,7 @@ def _data(report: Report) -> list[Block]:
             else ""
         )
         said.append(f"Held out: {held.windows:,} windows in {plural(held.clusters, 'cluster')}{own}.")
-        said.append("Left out: windows that hold a copy of a held-out or validation vector, or lie next to one.")
+        said.append(f"Left out: {LEFT_OUT}.")
     if plan.centre:
         said.append(
             "Models of centred vectors predict centred vectors. A decoder needs those of the file: load_forecaster "

@@ -14,7 +14,7 @@ from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_c
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.trainer_log import IN_THE_PLAN, Failed, Finished
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, longest_quiet, silence_of
@@ -53,12 +53,9 @@ class RunView:
 
     @property
     def retry_helps(self) -> bool:
-        """False where another try would end the same way: by what is in the plan, or in own code, which was copied."""
-        if self.state is None or self.status.phase not in FAILURES:
-            return self.state is not None
-        ending, own = self.state.trainer.ending, self.state.spec.own_model or self.state.spec.recipe.own_loss
-        frozen = own is not None and isinstance(ending, Failed) and ending.reason == "setup"
-        return not frozen and IN_THE_PLAN not in self.status.reason
+        """False where another try would end the same way, by what is in the plan or in own code, which was copied."""
+        ended_so = self.status.phase in FAILURES and IN_THE_PLAN in self.status.reason
+        return self.state is not None and not ended_so
 
 
 @dataclass(frozen=True)

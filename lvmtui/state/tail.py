@@ -84,15 +84,12 @@ class LogCursor(Generic[Record]):
 
     def read(self) -> tuple[list[Record], bool]:
         """The new records, and whether they are to be read as a new log: the file was replaced or cut."""
-        restarted = self._is_replaced()
+        try:
+            restarted = self._position != Position() and restart_of(self.path, self._position) != self._position
+        except OSError:
+            restarted = True
         if restarted:
             self._position = Position()
         lines, self._position = read_lines(self.path, self._position, self._most)
         kept = (line for line in lines if not any(part in line for part in self._without))
         return [self._decode(line) for line in kept], restarted
-
-    def _is_replaced(self) -> bool:
-        try:
-            return self._position != Position() and restart_of(self.path, self._position) != self._position
-        except OSError:
-            return True

@@ -17,7 +17,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.trainer_log import LONGEST_REASON, Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
-from lvmtui.system.numbers import plural
+from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, the_trivial
 
@@ -84,10 +84,12 @@ class Finding:
         return self.short or self.kind.replace("_", " ")
 
 
-def of_all(seeds: Sequence[Finding]) -> str:
-    """The same finding on several seeds of an arm, in the first one's words."""
-    others = len(seeds) - 1
-    return seeds[0].words + (f" (also {plural(others, 'other seed')})" if others else "")
+def of_seeds(found: Sequence[tuple[int, Finding]], *, several: bool) -> str:
+    """The same finding on some seeds of an arm, in the first one's words; where the campaign has `several` seeds with
+    those that have it: `echoes the last vector: ... (seed 1; also seeds 2, 3)`."""
+    (first, finding), *others = found
+    also = f"; also {numbered([seed for seed, _ in others], 'seed')}" if others else ""
+    return f"{finding.words} (seed {first}{also})" if several else finding.words
 
 
 def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding, ...]:

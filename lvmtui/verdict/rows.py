@@ -5,8 +5,9 @@ docs/judgement.md ("Before the end") has the change that is shown before its run
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
@@ -20,7 +21,7 @@ from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
-from lvmtui.verdict.health import Finding, cosine_of, finite, of_all, peak, scored
+from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, grouped, listed, verdict
 
@@ -120,14 +121,13 @@ def _cell(
 ) -> ArmCell:
     views = _views(state, model, arm)
     scores = (comparison.baseline if arm == "baseline" else comparison.expanded) if comparison else None
-    findings = [finding for view in views for finding in health.get(view.planned.run, ())]
     return ArmCell(
         label=_label(state, arm),
         status=_status_words(views),
         cosine=scores.cosine if scores else mean_of(map(_heldout_cosine, views)),
         validation=mean_of(map(_best_validation, views)),
         scores=scores,
-        findings=tuple(sorted(dict.fromkeys(findings), key=lambda finding: not finding.alarm)),
+        findings=_findings(state, views, health),
         forward=_forward(views, trivial),
     )
 
@@ -158,10 +158,7 @@ def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
 
 def _status_words(views: Sequence[RunView]) -> str:
     """`finished`; `2 finished, 1 running`; `missing` where no run is planned."""
-    counts: dict[str, int] = {}
-    for view in views:
-        word = "missing" if view.state is None else view.status.phase.value
-        counts[word] = counts.get(word, 0) + 1
+    counts = Counter("missing" if view.state is None else view.status.phase.value for view in views)
     if len(counts) == 1 and views:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "missing"
@@ -255,9 +252,23 @@ def _end_words(view: RunView | None) -> str:
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
     views = [view for _, *pair in complete_pairs(state, model) for view in pair]
-    told = ((view.planned.arm, finding) for view in views for finding in health.get(view.planned.run, ()))
-    found = grouped(((arm, finding.kind), finding) for arm, finding in told if finding.kind in UNFIT)
-    return [f"{_label(state, arm)} {of_all(seeds)}" for (arm, _), seeds in found.items()]
+    return [
+        f"{_label(state, arm)} {finding.words}"
+        for arm in ARMS
+        for finding in _findings(state, [view for view in views if view.planned.arm == arm], health)
+        if finding.kind in UNFIT
+    ]
+
+
+def _findings(
+    state: CampaignState, views: Sequence[RunView], health: Mapping[str, tuple[Finding, ...]]
+) -> tuple[Finding, ...]:
+    """What health found in the runs of an arm, alarms first, each kind once with its seeds."""
+    told = [(view.planned.seed, finding) for view in views for finding in health.get(view.planned.run, ())]
+    kinds = grouped((finding.kind, (seed, finding)) for seed, finding in told)
+    several = len(state.campaign.seeds) > 1
+    said = [replace(found[0][1], words=of_seeds(found, several=several)) for found in kinds.values()]
+    return tuple(sorted(said, key=lambda finding: not finding.alarm))
 
 
 # Histories of earlier runs -------------------------------------------------------------------------------------------

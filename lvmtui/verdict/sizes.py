@@ -48,21 +48,15 @@ class _Judged:
     document: ModelCurve
 
 
-def measured_of(state: CampaignState) -> dict[str, Measured]:
-    """What each model's curve is fitted to, by model; those with fewer than two sizes are left out."""
-    judged = {model: _judge(state, model, _unfit(state)) for model in state.campaign.models}
-    return {model: one.measured for model, one in judged.items() if one.measured}
-
-
-def _unfit(state: CampaignState) -> set[str]:
-    """Runs that say nothing about their data, whatever their score."""
-    return {run for run, findings in Judgement(state).health.items() if any(f.kind in UNFIT for f in findings)}
+def judged_of(state: CampaignState) -> dict[str, _Judged]:
+    """What each model's curve is made of; not of runs that say nothing about their data, whatever their score."""
+    unfit = {run for run, findings in Judgement(state).health.items() if any(f.kind in UNFIT for f in findings)}
+    return {model: _judge(state, model, unfit) for model in state.campaign.models}
 
 
 def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
     """The curves of all models, and what they say of each other."""
-    unfit = _unfit(state)
-    judged = {model: _judge(state, model, unfit) for model in state.campaign.models}
+    judged = judged_of(state)
     # Only models with the same sizes and seeds can be set against each other, window by window.
     kinds = [(one.arms, one.seeds) for one in judged.values() if one.measured]
     most = max(kinds, key=kinds.count, default=None)

@@ -99,7 +99,7 @@ class ArmCell:
     scores: ArmScores | None
     """All figures on the held-out windows, once compared."""
     findings: tuple[Finding, ...]
-    """What health found in its runs, alarms first, each once."""
+    """What health found in its runs, alarms first, each kind once with its seeds."""
     forward: Forward | None = None
     """None where no run is finished, or no held-out window is followed by four more of its article."""
 

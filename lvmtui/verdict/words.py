@@ -6,7 +6,7 @@ about data; an interval around zero that is not narrow says nothing yet; only th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
@@ -28,6 +28,9 @@ LITTLE = 0.1
 """Cosine of the baseline below which a change is shown in cosine: a percentage of next to nothing misleads."""
 MINOR, LARGE = 1.0, 3.0
 """Percent: a change under the first is slight, over the second large. The original experiment's words."""
+
+LEFT_OUT = "windows that hold a copy of a held-out or validation vector, or lie next to one"
+"""Of the windows that no run trains or validates on, though they are in its file."""
 
 
 class Word(StrEnum):
@@ -196,12 +199,14 @@ def stratum_change(stratum: Stratum) -> str:
     return f"{signed(stratum.difference.value)} cosine {cosine_interval(stratum.difference)}"
 
 
-def interval_words(interval: Interval | None, digits: int = 2) -> str:
-    """`[+0.92, +2.15]`, in percent; a dash where there is none."""
+def interval_words(interval: Interval | None, digits: int = 2, written: Callable[[float, int], str] = percent) -> str:
+    """`[+0.92, +2.15]`, in percent; `[within ±0.01]` if both ends would read as zeros; a dash where there is none."""
     if interval is None:
         return "–"
-    low, high = (percent(value, digits).removesuffix(" %") for value in interval)
-    return f"[{low}, {high}]"
+    ends = [written(end, digits).removesuffix(" %") for end in interval]
+    if any(interval) and not any(end.strip("0.") for end in ends):
+        return f"[within ±{written(10**-digits, digits).strip('+ %')}]"
+    return f"[{', '.join(ends)}]"
 
 
 def change_and_interval(change: float | None, interval: Interval | None, digits: int = 1) -> tuple[str, str]:
@@ -223,8 +228,7 @@ def worth_words(worth: Worth | None) -> str:
 
 def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -> str:
     """`[+.0090, +.0141]`, the 1 - alpha interval in cosine; a dash where there is none."""
-    interval = estimate.interval(alpha)
-    return f"[{', '.join(signed(end, digits) for end in interval)}]" if interval else "–"
+    return interval_words(estimate.interval(alpha), digits, signed)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
 from lvmtui.cli.ending import read_ending, result_rows
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.trainer_log import IN_THE_PLAN, Failed
-from lvmtui.formats.user_code import UserCode
+from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.state.status import Phase, Status
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
@@ -60,12 +59,9 @@ def test_a_retry_that_would_end_the_same_way_is_not_offered(tmp_path: Path) -> N
     hopeless = replace(view, status=Status(Phase.FAILED, f"left in a setup line {IN_THE_PLAN}"))
     state = replace(state, runs=(state.runs[0], hopeless))
     assert "lvmtui retry" not in read_ending(Workspace(tmp_path), state, "lvmtui", 100)
-    run, code = view.state, UserCode("mixer.py:Mixer", "own/mixer", "mixer", "Mixer", "0" * 64)
-    assert run is not None
-    frozen = replace(run, spec=replace(run.spec, recipe=replace(run.spec.recipe, own_loss=code)))
-    for reason, helps in (("setup", False), ("error", True)):
-        ended = replace(frozen, trainer=replace(run.trainer, ending=Failed(1.0, 0, reason, "mixer.py:3: no", 0.0)))  # type: ignore[arg-type]
-        assert replace(view, state=ended, status=Status(Phase.FAILED)).retry_helps is helps
+    again = replace(view, status=Status(Phase.INTERRUPTED, f"mixer.py:3: ValueError: no, in the copy {IN_THE_PLAN}"))
+    assert again.retry_helps, "it is tried again by itself"
+    assert not replace(again, status=replace(again.status, phase=Phase.FAILED)).retry_helps
 
 
 def test_campaigns_are_listed_with_what_they_say(tmp_path: Path) -> None:

@@ -91,3 +91,32 @@ def test_a_word_that_is_none_of_the_choices_is_named(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         parse(["report", "--format", "mdd"])
     assert ended.value.code == 2 and "lvmtui: --format 'mdd' is not known" in capsys.readouterr().err
+
+
+LISTS = [
+    ("run --on-event a b --on-event c", "on_event", ["a", "b", "c"]),
+    ("run --models gru --plan --models amn", "models", ["gru", "amn"]),
+    ("run --labels a b --labels c d", "labels", ["a", "b", "c", "d"]),
+    ("run --add-sizes 5k --add-sizes 10k", "add_sizes", ["5k", "10k"]),
+    ("queue --first a --first b", "first", ["a", "b"]),
+    ("import folder --context 5 --context 6", "context", ["5", "6"]),
+]
+
+
+@pytest.mark.parametrize(("typed", "name", "values"), LISTS)
+def test_a_list_that_is_given_twice_is_one_list(typed: str, name: str, values: list[str]) -> None:
+    assert getattr(parse(typed.split()), name) == values
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_option_with_several_values_drops_those_given_before(name: str) -> None:
+    """What argparse does by itself."""
+    several = [a for a in COMMANDS[name]._actions if a.option_strings and a.nargs not in (None, 0, "?")]
+    drops = [action.dest for action in several if not isinstance(action, argparse._ExtendAction)]
+    assert not drops
+
+
+def test_the_context_of_one_is_not_said_to_be_compared() -> None:
+    for name in ("check", "import"):
+        (context,) = (action for action in COMMANDS[name]._actions if action.dest == "context")
+        assert context.help == "vectors in a context; default: 5"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lvmtui.cli.commands import main
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import check_files
 from lvmtui.datasets.check_text import check_as_text
@@ -173,6 +175,19 @@ def test_articles_whose_rows_do_not_stand_together_are_grouped_and_it_is_noted(t
     assert any("rows of an article do not stand together by article_id; they were grouped" in n for n in checked.notes)
 
 
+def test_a_file_without_ids_beside_one_with_them_is_warned_of(tmp_path: Path) -> None:
+    small, large = save_sequence(tmp_path / "b.npz", VECTORS[:400]), save_articles(tmp_path / "e.npz", ARTICLES)
+    checked = check_files([small, large], tmp_path)
+    warning = checked.warning
+    assert warning.startswith("b.npz names no articles, but the other file")
+    assert "5 rows on each side of them are left out; that no other part of the same text is trained on" in warning
+    assert check_as_text(checked).splitlines()[-1].startswith("no faults, 1 warning, ")
+    both = [save_sequence(tmp_path / "c.npz", VECTORS), large]
+    assert not check_files([large, save_articles(tmp_path / "f.npz", [*ARTICLES, walk(40)])], tmp_path).warning
+    assert not check_files([small, both[0]], tmp_path).warning, "of both the notes say that they name none"
+    assert not check_files([save_sequence(tmp_path / "o.npz", walk(400, 999)), large], tmp_path).warning
+
+
 def test_words_and_json_say_the_same(tmp_path: Path) -> None:
     small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
     checked = check_files([small, large], tmp_path)
@@ -207,3 +222,21 @@ def test_the_proof_of_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert f"their highest cosine is {one @ other:.4f}" in words
     with pytest.raises(UserError, match=r"campaign\.json"):
         prove_campaign(type(folder)(tmp_path))
+
+
+def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = save_articles(tmp_path / "b.npz", ARTICLES[:15]), save_articles(tmp_path / "e.npz", ARTICLES)
+    pair = arms(tmp_path, *paths)
+    folder = campaign_of(tmp_path, draw_split(*pair, seed=0), pair)
+    shutil.rmtree(folder.workspace.datasets)
+    (tmp_path / "new").mkdir()
+    for path in paths:
+        path.rename(tmp_path / "new" / path.name)
+    proof = ["--workspace", str(tmp_path), "--split", folder.id]
+    assert main(["check", *proof]) == 2
+    assert f"say where they are: lvmtui check FILE... --split {folder.id}" in capsys.readouterr().err
+    other = save_articles(tmp_path / "other.npz", ARTICLES[:20])
+    assert main(["check", str(other), str(tmp_path / "new" / "e.npz"), *proof]) == 2
+    assert f"{paths[0]}: no such file" in (said := capsys.readouterr().err) and "not those, by their fing" in said
+    assert main(["check", str(tmp_path / "new" / "e.npz"), str(tmp_path / "new" / "b.npz"), *proof]) == 0
+    assert capsys.readouterr().out.startswith("no leak")

@@ -129,7 +129,7 @@ def test_what_a_longer_context_leaves_is_said(tmp_path: Path) -> None:
     articles = [walk(10, n) for n in range(30)] + [walk(60, n) for n in range(100, 120)] + [walk(4, 200)]
     arm = file_arm("baseline", save_articles(tmp_path / "b.npz", articles), tmp_path)
     few = f"31 of the 51 articles of {arm.label} have too few vectors for a context of 12"
-    left = "20 are left to train on and to hold out, of 50 with a context of 5"
+    left = "20 are left to train on and to hold out; a context of 5 leaves 50, so this one loses 30"
     assert too_short((arm,), (12,), False) == [f"{few}: {left}"]
     assert too_short((arm,), (3,), False) == []
 

@@ -16,7 +16,7 @@ from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
-from lvmtui.legacy.history import ImportedHistory, read_history
+from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
 from lvmtui.legacy.importer import import_folders, size_of, with_arms
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
@@ -328,7 +328,12 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             (20, 32, 0.0005),
             (20, 64, 0.0005),
         ]
-        assert str(runs[0]) in lines[-1] and "--arms expanded --models amn gru --baseline-runs" in lines[-1]
+        command = "--arms expanded --models amn gru --baseline-runs"
+        if again:
+            assert str(runs[0]) in lines[-1] and command in lines[-1], "one can be judged"
+        else:
+            assert lines[-1].startswith("without any weights training the other arm") and command not in "".join(lines)
+        (folders[1] / WEIGHTS[0]).write_bytes(b"weights")
         assert (f"taken in before as run {first}, run gru_80k" in lines[2]) is again
         told = lines[2 + again]
         assert told.startswith(

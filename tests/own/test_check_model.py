@@ -53,18 +53,25 @@ def test_a_good_model_is_counted_and_timed(tmp_path: Path) -> None:
 
 FAULTS = {
     "missing name": (GOOD.replace("class Model", "class Other"), "mine.py: has no 'Model'"),
-    "syntax": (GOOD + "def broken(:\n", "mine.py:10: invalid syntax"),
+    "syntax": (GOOD + "def broken(:\n", "mine.py:10: SyntaxError: invalid syntax"),
     "import": (
         "import layers\n",
-        "mine.py:1: No module named 'layers'; a file is copied without its neighbours, a package with them",
+        "mine.py:1: ModuleNotFoundError: No module named 'layers'; a file is copied without its neighbours, a package "
+        "with them",
     ),
     "assert": (
         GOOD.replace("return self", "assert len(x) == 7; return self"),
         "mine.py:9: AssertionError: assert len(",
     ),
     "key": (GOOD.replace("return self", "{}['width']; return self"), "mine.py:9: KeyError: 'width'"),
-    "error in init": (GOOD.replace("super().__init__()", "super().__init__(); nowhere"), "mine.py:6: name 'nowhere'"),
-    "error in forward": (GOOD.replace("x.flatten(1)", "x.flatten(1)[:, 1:]"), "mine.py:9: mat1 and mat2 shapes"),
+    "error in init": (
+        GOOD.replace("super().__init__()", "super().__init__(); nowhere"),
+        "mine.py:6: NameError: name 'nowhere'",
+    ),
+    "error in forward": (
+        GOOD.replace("x.flatten(1)", "x.flatten(1)[:, 1:]"),
+        "mine.py:9: RuntimeError: mat1 and mat2 shapes",
+    ),
     "no module": (HEAD + "def Model(dim, context):\n    return 3\n", "returned int, not a torch.nn.Module"),
     "shape": (
         GOOD.replace("x.flatten(1)", "x.flatten(1))[:, :3] + 0 * (self.line(x.flatten(1))[:, :3]"),

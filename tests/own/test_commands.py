@@ -136,6 +136,20 @@ def test_a_trainer_that_ends_at_once_says_how(tmp_path: Path, ending: str, words
     assert found["leave"].words.startswith(words) and "checkpoint" not in found and "resume" not in found
 
 
+def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lvmtui.cli.trainer_test.ASK_AFTER", 0.0)
+    wait = "import time; print('epoch 1 val 0.5', flush=True); time.sleep(3); "
+    (tmp_path / "train.py").write_text(wait + "raise RuntimeError('my data is broken')")
+    command = f"{sys.executable} train.py"
+    assert main(["trainer", "test", "--command", command, "--pattern", PATTERN]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("no  predictions  left with exit code 1: RuntimeError") for line in lines), lines
+    assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"
+
+
 # The Lightning callback -----------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import torch
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import BUNDLED, read_spec
-from lvmtui.formats.trainer_log import Exit, Failed, Finished
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Exit, Failed, Finished
 from lvmtui.planning.choose import choose
 from lvmtui.planning.describe import plan_as_text
 from lvmtui.planning.extend import Extension
@@ -95,7 +95,10 @@ def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> No
     changed = copy_of(run, "changed", recipe=_with_batch(run, 32))
     assert train_here(changed) is Exit.FAILED
     ending = events_of(changed)[-1]
-    assert isinstance(ending, Failed) and ending.message == "model.py:9: no 32"
+    assert isinstance(ending, Failed) and ending.message == (
+        f"model.py:9: AssertionError: no 32, in the copy {IN_THE_PLAN}; mend {tmp_path}/model.py:Model and start a new "
+        "campaign"
+    )
     state = RunReader(changed).refresh()
     assert state is not None and status_of(state, Life.NONE).phase is Phase.FAILED, "it is not tried again"
 
@@ -107,8 +110,10 @@ def test_the_plan_names_the_context_that_breaks_and_a_network_that_ignores_it(tm
     with pytest.raises(UserError, match=r"^--models: context 6: model.py:9: AssertionError"):
         make_plan(options, Workspace(tmp_path))
     (tmp_path / "model.py").write_text(BATCH_NORM.replace("x.flatten(1)", "x.flatten(1).abs().sign()"))
-    told = plan_as_text(make_plan(options, Workspace(tmp_path)))
-    assert told.count("the network of Model has the same output for every context") == 1
+    plan = make_plan(options, Workspace(tmp_path))
+    assert plan_as_text(plan).count("the network of Model has the same output for every context") == 1
+    _, md = report_of(Workspace(tmp_path), write_plan(plan, Workspace(tmp_path)))
+    assert "- The network of Model has the same output for every context." in section(md, "What to doubt")
 
 
 def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path) -> None:
@@ -119,7 +124,19 @@ def test_what_breaks_after_some_steps_may_go_better_another_time(tmp_path: Path)
     run = planned(tmp_path, f"{tmp_path}/model.py:Model")
     assert train_here(run) is Exit.FAILED
     ending = events_of(run)[-1]
-    assert isinstance(ending, Failed) and ending.reason == "error" and ending.message == "model.py:10: seen enough"
+    assert isinstance(ending, Failed) and ending.reason == "error", "it is tried again by itself"
+    assert ending.message.startswith(f"model.py:10: AssertionError: seen enough, in the copy {IN_THE_PLAN}; mend ")
+
+
+def test_what_is_not_finite_may_come_from_ones_own_forward(tmp_path: Path) -> None:
+    late = "(float('nan') if len(x) == 32 else 1) * self.line(self"
+    (tmp_path / "model.py").write_text(BATCH_NORM.replace("self.line(self", late))
+    run = planned(tmp_path, f"{tmp_path}/model.py:Model", batch_size=31)
+    changed = copy_of(run, "changed", recipe=_with_batch(run, 32))
+    assert train_here(changed) is Exit.FAILED
+    ending = events_of(changed)[-1]
+    assert isinstance(ending, Failed) and ending.reason == "diverged"
+    assert ending.message.endswith(f", or a {tmp_path}/model.py:Model whose result stays finite")
 
 
 def _with_batch(run: RunDir, size: int) -> object:

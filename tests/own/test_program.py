@@ -30,6 +30,8 @@ from lvmtui.formats.trainer_log import (
     Trained,
 )
 from lvmtui.planning.own_tables import read_own
+from lvmtui.state.run_reader import RunReader
+from lvmtui.state.status import Life, Phase, status_of
 from lvmtui.system.launch import our_command
 from lvmtui.system.process_id import LAUNCH_MARK
 from lvmtui.system.processes import Process, marked_processes
@@ -183,6 +185,7 @@ def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
     assert [(e.epoch, e.where) for e in events_of(run) if isinstance(e, Evaluated)] == [(0.0, "step 50")]
     assert (finished.best_epoch, finished.best_where) == (0.0, "step 50"), "its batch size is not known"
     assert len(points) == 50 and points[-1].loss == pytest.approx(1 / 50)
+    assert not any(point.windows_per_second for point in points), "how many windows a step takes it alone knows"
     assert find_document(Progress, run.progress) is not None
 
 
@@ -336,6 +339,21 @@ def test_predictions_that_cannot_be_judged_cost_the_verdict_alone(bench: Bench, 
     assert bench.to_the_end() is Exit.FINISHED, bench.log()
     finished = ending(run)
     assert isinstance(finished, Finished) and words in finished.unjudged and finished.best_cosine == 0.5
+
+
+@pytest.mark.parametrize(
+    ("predictions", "words"),
+    [
+        ("np.zeros((3, 3))", "predictions are (3, 3); one a"),
+        ("run.heldout_contexts.mean(axis=1) / 0", "hold NaN or inf"),
+    ],
+)
+def test_predictions_that_the_kit_refuses_are_not_handed_in_again(bench: Bench, predictions: str, words: str) -> None:
+    run = bench.plan(KIT + f"run.evaluated(1, cosine=0.5)\nrun.predicted({predictions})\n")
+    assert bench.to_the_end() is Exit.FAILED
+    assert words in failed(run) and failed(run).endswith("; fix the script, then retry it")
+    state = RunReader(run).refresh()
+    assert state is not None and status_of(state, Life.NONE).phase is Phase.FAILED, "it is not tried again by itself"
 
 
 def test_what_it_leaves_behind_is_ended(bench: Bench) -> None:

@@ -16,42 +16,21 @@ from lvmtui.datasets.split import read_split
 from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import CampaignIntent, read_campaign, start_order
 from lvmtui.formats.data_facts import TrivialBaselines
-from lvmtui.formats.intent import write_intent
-from lvmtui.formats.json_codec import encode_line, find_document
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import read_spec
-from lvmtui.formats.supervisor_log import Stopped
 from lvmtui.legacy.earlier_runs import APART
-from lvmtui.legacy.importer import import_folders
 from lvmtui.planning import plan as planning
-from lvmtui.planning.describe import doubts_of, plan_as_json, plan_as_text
+from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.options import Options
-from lvmtui.planning.own_tables import read_own
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engine import EngineKind
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import append_line
 from lvmtui.system.hardware import Hardware
-from tests.legacy.originals import curve, write_training_history
 from tests.trainers.tiny import plan_campaign, train_here, write_walk
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> Options:
-    write_walk(tmp_path / "large.npz", 60)
-    write_walk(tmp_path / "small.npz", 24)
-    return Options(
-        baseline=str(tmp_path / "small.npz"),
-        expanded=str(tmp_path / "large.npz"),
-        size="small",
-        recipe="tuned",
-        models=("amn", "gru"),
-        batch_size=32,
-        labels=("small", "large"),
-    )
 
 
 def test_a_campaign_is_written_whole(tmp_path: Path, options: Options) -> None:
@@ -79,84 +58,6 @@ def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypat
     told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
     assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
     assert " for both arms" in plan_as_text(make_plan(options, workspace))
-
-
-def test_epochs_of_a_trainer_of_ones_own_are_no_updates_of_ours(tmp_path: Path, options: Options) -> None:
-    tables = {name: {"command": "true", "pattern": "x (?P<cosine>.)", "epochs": 5} for name in ("mine", "yours")}
-    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
-    told = plan_as_text(make_plan(replace(options, models=("gru", "mine", "yours"), own=own), Workspace(tmp_path)))
-    assert "windows, 5 " not in told and told.count("the word of the user's own program") == 1
-    told = plan_as_text(make_plan(replace(options, models=("mine",), own=own), Workspace(tmp_path)))
-    assert "recipe     " not in told and "--recipe" not in told
-
-
-def test_the_plan_counts_on_no_verdict_of_trainers_of_ones_own(tmp_path: Path, options: Options) -> None:
-    tables = {"mine": {"command": "true", "pattern": "x (?P<cosine>.)"}, "kit": {"command": "true"}}
-    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
-
-    def planned(*models: str) -> tuple[str, str]:
-        plan = make_plan(replace(options, own=own, models=models), Workspace(tmp_path))
-        return plan_as_text(plan), " ".join(doubts_of(plan, Workspace(tmp_path)))
-
-    told, doubt = planned("amn", "gru")
-    assert "cosine, on average over the 2 models, on" in told and "power      each model can" in told and not doubt
-    told, doubt = planned("amn", "mine", "kit")
-    assert "cosine, on average over the models that are judged (1 of 3 for certain), on" in told and not doubt
-    assert "power      each model that is judged can" in told
-    told, doubt = planned("mine")
-    assert "judged by  nothing unless a trainer predicts the held-out windows; then the change of the mean held" in told
-    assert doubt.startswith("no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit)")
-    assert planned("kit")[1] == "", "the kit hands predictions in"
-
-
-def test_arrays_may_be_named_for_each_file(tmp_path: Path, options: Options) -> None:
-    for file, mine in (("small", "emb"), ("large", "body")):
-        with np.load(tmp_path / f"{file}.npz") as held:
-            arrays = {mine: held["vectors"], "summaries": held["vectors"][::-1], "article_id": held["article_id"]}
-        np.savez(tmp_path / f"{file}.npz", **arrays)
-    plan = make_plan(replace(options, vectors=("emb", "body")), Workspace(tmp_path))
-    assert [spec.data.reading.vectors for spec in plan.specs if spec.model == "amn"] == ["emb", "body"]
-    with pytest.raises(UserError, match="--vectors: 3 names for 2 files; give one for all, or"):
-        make_plan(replace(options, vectors=("emb", "body", "more")), Workspace(tmp_path))
-
-
-def test_what_is_trained_already_is_not_trained_again_unasked(tmp_path: Path, options: Options) -> None:
-    workspace = Workspace(tmp_path)
-    first = make_plan(options, workspace)
-    assert not doubts_of(first, workspace)
-    write_plan(first, workspace)
-    again = make_plan(replace(options, jobs=1, threads=2), workspace)
-    (doubt,) = doubts_of(again, workspace)
-    assert f" has the same runs and is not over; 'lvmtui cancel all --campaign {first.campaign.id}' ends it" in doubt
-    assert not doubts_of(make_plan(replace(options, epochs=2), workspace), workspace)
-    for planned in first.campaign.runs:
-        run = workspace.run(planned)
-        write_intent(run.intent, "cancel", by="test")
-        append_line(run.supervision, encode_line(Stopped(time=1.0, generation=1, killed=())))
-    assert not doubts_of(again, workspace), "that one is over"
-
-
-def test_a_trainer_of_which_nobody_knows_how_long_it_trains_is_named(tmp_path: Path, options: Options) -> None:
-    line = "x (?P<cosine>.)"
-    tables = {
-        "open": {"command": "true", "pattern": line},
-        "told": {"command": "true {epochs}", "pattern": line},
-        "says": {"command": "true", "pattern": line, "epochs": 3},
-        "kit": {"command": "true"},
-    }
-    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
-    told = plan_as_text(make_plan(replace(options, own=own, models=tuple(tables)), Workspace(tmp_path)))
-    (named,) = (line for line in told.splitlines() if "without epochs or steps" in line)
-    assert named.startswith("trainer    open: ") and named.endswith("its progress and time left are guesses")
-
-
-def test_the_plan_says_what_a_trainer_of_ones_own_needs_for_a_verdict(tmp_path: Path, options: Options) -> None:
-    tables = {"mine": {"command": "true {data}", "pattern": "x (?P<cosine>.)", "epochs": 5}, "kit": {"command": "true"}}
-    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
-    told = plan_as_text(make_plan(replace(options, models=("mine", "kit"), own=own), Workspace(tmp_path)))
-    needs = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
-    assert f"trainer    mine: true {{data}}, pattern 'x (?P<cosine>.)'; {needs}\n" in told
-    assert f"trainer    kit: true, told through the kit; {needs}\n" in told
 
 
 def test_a_plan_for_a_gpu_goes_by_its_self_test(
@@ -278,12 +179,6 @@ def test_a_plan_that_cannot_be_written_leaves_nothing(
     assert not list(workspace.models.iterdir()) and not list(workspace.campaigns.iterdir())
 
 
-def test_equal_labels_are_refused(tmp_path: Path, options: Options) -> None:
-    write_walk(tmp_path / "large.npz", 40)  # 960 vectors: both arms would be 0k
-    with pytest.raises(UserError, match="--labels"):
-        make_plan(replace(options, labels=()), Workspace(tmp_path))
-
-
 def test_a_batch_larger_than_the_arm_is_refused(tmp_path: Path, options: Options) -> None:
     with pytest.raises(UserError, match="--batch-size"):
         make_plan(replace(options, batch_size=5000), Workspace(tmp_path))
@@ -332,24 +227,6 @@ def test_runs_that_cannot_serve_are_refused(tmp_path: Path) -> None:
         make_plan(options, workspace)
     with pytest.raises(UserError, match=r"spec\.json"):
         make_plan(replace(options, baseline_runs=(str(tmp_path),)), workspace)
-
-
-def test_a_name_that_does_not_fit_the_vectors_is_noted(tmp_path: Path) -> None:
-    """An imported run called 80k whose file holds 576 vectors may have been trained on others."""
-    write_walk(tmp_path / "large.npz", 60)
-    write_walk(tmp_path / "small.npz", 24, seed=1)
-    folder = write_training_history(tmp_path / "amn_80k", "amn", curve(0.5))
-    workspace = Workspace(tmp_path)
-    lines = import_folders(workspace, [folder], trained_on=tmp_path / "small.npz")
-    options = Options(
-        expanded=str(tmp_path / "large.npz"),
-        models=("amn",),
-        size="small",
-        arms="expanded",
-        baseline_runs=(lines[0].removeprefix("run "),),
-    )
-    notes = make_plan(options, workspace).campaign.notes
-    assert any("has 576 vectors, but the runs are labelled 80k" in note for note in notes)
 
 
 def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Options) -> None:

@@ -15,7 +15,7 @@ from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, Unkn
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.run_state import RunState, fold
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import Finding, health_of, of_all
+from lvmtui.verdict.health import Finding, health_of, of_seeds
 from tests.strategies import events, seconds, steps, times, words
 from tests.verdict.series import SPEC, TRIVIAL, diverged, evaluated, run_of
 
@@ -174,7 +174,10 @@ def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
     learned_nothing = [evaluated(p, 0.3, 0.3) for p in PLACES]
     (one,) = (f for f in health_of(run_of(learned_nothing), TRIVIAL) if f.alarm)
     assert one.words == "failed to learn: best validation cosine .3000, epoch 1, the context mean has .5070"
-    assert of_all([one]) == one.words and of_all([one, one, one]) == f"{one.words} (also 2 other seeds)"
+    seeds = [(seed, one) for seed in (2, 5, 7)]
+    assert of_seeds(seeds[:1], several=False) == one.words
+    assert of_seeds(seeds[:1], several=True) == f"{one.words} (seed 2)"
+    assert of_seeds(seeds, several=True) == f"{one.words} (seed 2; also seeds 5, 7)"
 
 
 def test_a_loss_that_is_no_number_has_diverged() -> None:

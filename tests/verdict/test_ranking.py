@@ -330,3 +330,11 @@ def test_every_context_has_its_best_trivial_baseline() -> None:
     assert replace(one, trivial=(TrivialRow("ridge", 0.5, 0.5), TrivialRow("mean", 0.4, 0.4))).best_trivial == (
         TrivialRow("ridge", 0.5, 0.5),
     )
+
+
+def test_a_finding_of_several_seeds_stands_once_in_a_cell_with_its_seeds(tmp_path: Path) -> None:
+    dead = {("amn", "expanded"): Curve(0.52, collapses_at=0.3)}
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269)}, seeds=(1, 2, 3), curves=dead)
+    row = read_table(state_of(workspace, campaign)).row("amn")
+    assert row is not None and len(row.expanded.alarms) == 1
+    assert row.expanded.alarms[0].endswith(" (seed 1; also seeds 2, 3)")

@@ -17,6 +17,7 @@ from lvmtui.verdict.words import (
     Word,
     chances,
     change_and_interval,
+    cosine_interval,
     degree_of,
     interval_words,
     population_words,
@@ -180,6 +181,11 @@ def test_interval_words() -> None:
         "0.0 %", "+0.01 %", "+0.0121 %", "0.0 %", "0.0 %",
     ]  # fmt: skip
     assert change_and_interval(0.0121, intervals[1]) == ("+0.01 %", "[0.00, +0.04]")
+    assert interval_words((-0.0003, 0.0011)) == "[within ±0.01]" and interval_words((0.0, 0.0)) == "[0.00, 0.00]"
+    assert interval_words((0.0, 0.04), 1) == "[within ±0.1]"
+    assert interval_words((0.001, 0.02)) == "[0.00, +0.02]"
+    tiny = change(0.00001, 0.00001)
+    assert cosine_interval(tiny) == "[within ±.0001]" and cosine_interval(tiny, 5) == "[−.00001, +.00003]"
 
 
 def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:

@@ -24,10 +24,7 @@ class GraphMERTConfig:
     """p of equation 7 before training. At 1, neighbours keep their weight and what is further away loses some."""
 
 
-SIZES = {
-    "full": GraphMERTConfig(layers=12, feed_forward=2048),
-    "small": GraphMERTConfig(layers=2, feed_forward=256),
-}
+SIZES = {"full": GraphMERTConfig(layers=12, feed_forward=2048), "small": GraphMERTConfig(layers=2, feed_forward=256)}
 
 
 def decay_mask(distance_TT: Tensor, p: Tensor, decay: float) -> Tensor:

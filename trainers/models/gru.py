@@ -13,10 +13,7 @@ class GRUConfig:
     blocks: int
 
 
-SIZES = {
-    "full": GRUConfig(hidden=512, blocks=4),
-    "small": GRUConfig(hidden=192, blocks=3),
-}
+SIZES = {"full": GRUConfig(hidden=512, blocks=4), "small": GRUConfig(hidden=192, blocks=3)}
 
 
 # B batch · T context vectors · D vector width · H hidden width

@@ -17,10 +17,7 @@ class LSTMConfig:
     """Between the layers, not after the last."""
 
 
-SIZES = {
-    "full": LSTMConfig(hidden=512),
-    "small": LSTMConfig(hidden=192),
-}
+SIZES = {"full": LSTMConfig(hidden=512), "small": LSTMConfig(hidden=192)}
 
 
 # B batch · T context vectors · D vector width · H hidden width

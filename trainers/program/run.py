@@ -49,6 +49,7 @@ CHECKPOINT_WAIT = 60.0
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
+SCRIPT_CURE = "fix the script, then retry it"
 PATTERN_CURE = (
     "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds; fix the script, or start a new "
     f"campaign: command and pattern are those {IN_THE_PLAN}"
@@ -167,7 +168,7 @@ class Program:
             "out": str(self.out),
             "first_step": self.said.first_step,
             "steps_per_epoch": spec.steps_per_epoch,
-            "batch_size": spec.recipe.batch_size,
+            "batch_size": 0,  # the script's own choice; read by earlier kits, for windows a second
             "device": spec.device,
             "best_loss": self.said.best.loss if self.said.best else None,
             "best_cosine": self.said.best.cosine if self.said.best else None,
@@ -311,7 +312,10 @@ class Program:
         last = sanitise(self.output.last, 300).strip()
         if code:
             how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
-            return self._failed("error", f"{how_ended}: {last}" if last else how_ended)
+            told = f"{how_ended}: {last}" if last else how_ended
+            return (
+                self._failed("setup", f"{told}; {SCRIPT_CURE}") if self.said.hopeless else self._failed("error", told)
+            )
         return self._finish(last)
 
     def _finish(self, last: str) -> Exit:
@@ -324,7 +328,7 @@ class Program:
             read = f" ({how_many} understood)" if self.own.pattern else ""
             told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
             log = Path(*self.folder.path.parts[-4:-1], f"{self.spec.model}_*", self.folder.log.name)
-            cure = PATTERN_CURE.format(log=log) if self.own.pattern else "fix the script, then retry it"
+            cure = PATTERN_CURE.format(log=log) if self.own.pattern else SCRIPT_CURE
             return self._failed("setup", f"{told}; {cure}")
         if fault:
             self.journal.say(f"not judged: {fault}")
@@ -339,12 +343,8 @@ class Program:
                 best_epoch=best.epoch if best else spec.epoch_of(self.said.step),
                 best_cosine=cosine,
                 heldout=scores,
-                latency_p50_ms=0.0,
-                latency_p95_ms=0.0,
                 train_seconds=self.journal.clock.of("training"),
                 peak_memory_bytes=1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
-                weights_digest="",
-                best_digest="",
                 heldout_digest=digest,
                 active=self.journal.active,
                 unjudged=fault,

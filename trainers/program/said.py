@@ -15,6 +15,7 @@ from lvmtui.formats.trainer_log import (
     CheckpointSaved,
     Evaluated,
     Event,
+    Failed,
     Interrupted,
     Paused,
     Told,
@@ -50,6 +51,8 @@ class Said:
         self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
         self.checkpoint: int | None = None
         """Step of the newest checkpoint that it told of in this attempt."""
+        self.hopeless = False
+        """It said that another try would end the same way, see `trainer_kit.Run.predicted`."""
         self.news = False
         """True if it has reported something since the live digits were written."""
         self.points, self.evaluations = Thinned(POINTS), Thinned(EVALUATIONS)
@@ -69,6 +72,8 @@ class Said:
                 self._advance(event.step)
                 self.can_checkpoint, self.checkpoint = True, event.step
                 self.log(event)
+            case Failed():
+                self.hopeless = True
             case _:
                 with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
                     digits = json.loads(line)
