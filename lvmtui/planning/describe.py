@@ -34,15 +34,13 @@ NAMED = 3
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign = plan.campaign
-    models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
-    size = size_of(campaign.size, campaign.models)
     beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
     if device == "auto" and campaign.engine == Campaign.engine:
         device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
     lines = [
         f"campaign   {campaign.id}",
-        f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
+        f"models     {_models(campaign)}; {words.plural(len(plan.specs), 'run')}"
         + (f", {_seeds(campaign.seeds)}" if campaign.seeds != (1,) else "")
         + (
             f"; {judged} only load the weights of another program's"
@@ -72,6 +70,14 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     lines.extend(f"note       {note}" for note in (*plan.remarks, *plan.check.notes, *campaign.notes))
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _models(campaign: Campaign) -> str:
+    """`AMN, GRU (small)`; beside the user's own, which come in no size, `AMN (small), GRU (small), Mixer`."""
+    told = [(title_of(model, campaign.titles), size_of(campaign.size, [model])) for model in campaign.models]
+    if all(size for _, size in told):
+        return f"{', '.join(title for title, _ in told)} ({campaign.size})"
+    return ", ".join(f"{title} ({size})" if size else title for title, size in told)
 
 
 def _held_out(plan: Plan) -> str:

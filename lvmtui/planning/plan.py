@@ -141,7 +141,10 @@ def make_plan(
                 "training windows; give a smaller batch or a larger file"
             )
     way = arranged(specs)
-    others = [arranged(layout.specs(with_other(asked, choice, smaller), own)) for choice in choices]
+    others = [  # a program of the user's own knows neither recipe nor size
+        arranged(tuple(s if s.own_trainer else o for s, o in zip(specs, other, strict=True)))
+        for other in (layout.specs(with_other(asked, choice, smaller), own) for choice in choices)
+    ]
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     remarks += [*seed_remarks(options.seeds), *own.remarks]
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
