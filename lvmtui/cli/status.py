@@ -126,7 +126,7 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     """Time left, time until it starts, or time it took."""
     expected = eta.runs.get(view.planned.run)
     if view.status.phase in ALIVE and expected and expected.eta:
-        return f"{words.duration(expected.eta.seconds)} left"
+        return expected.eta.left_words()
     if view.job is not None and view.job.waiting:
         return ""  # the cluster decides; the note says what it says
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
@@ -168,10 +168,12 @@ def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = 
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
+    if left.near:
+        return f"{text}, {left.left_words()}"
     span = f"({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:
         return f"{text}, {words.duration(left.seconds)} of work left {span}"
-    return f"{text}, {words.duration(left.seconds)} left {span}, {eta.end_words}"
+    return f"{text}, {left.left_words()} {span}, {eta.end_words}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:

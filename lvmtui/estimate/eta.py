@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,7 +23,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.liveness import longest_quiet
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
-from lvmtui.system.numbers import clock, plural
+from lvmtui.system.numbers import clock, duration, plural
 
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
@@ -36,7 +36,8 @@ CALIBRATING = 0.5
 """Log standard deviation above which no time is shown, since a range of 1 to 3.6 helps nobody. It is .75 on a machine
 that has trained nothing yet, about .40 after some seconds of any model."""
 NOT_OVER = 0.9
-"""Largest share of a start, an evaluation or an end that counts as done before the run reports it."""
+"""Largest share of a start, an evaluation or an end that counts as done before the run reports it. An end that takes
+longer than expected is as far along, since nothing else tells that it goes on."""
 LEAST = 0.05
 """Seconds left of a run that is not over, at least."""
 UNKNOWN_SHARE = 0.5
@@ -57,6 +58,15 @@ class Eta:
 
     def times(self, factor: float) -> Eta:
         return Eta(factor * self.seconds, factor * self.low, factor * self.high)
+
+    @property
+    def near(self) -> bool:
+        """It would read `0 s left`, which is not true while work goes on."""
+        return round(self.seconds) < 1
+
+    def left_words(self, told: Callable[[float], str] = duration) -> str:
+        """`5 m 10 s left`, or `ending`."""
+        return "ending" if self.near else f"{told(self.seconds)} left"
 
 
 @dataclass(frozen=True)
@@ -203,6 +213,8 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
         evaluation = machine.evaluation(work, speed) if work.ours else 0.0
     closing = machine.closing(work, speed if work.ours else 1.0)
     startup = machine.startup if left.doing in ("waiting", "starting") else 0.0
+    if left.doing == "heldout":
+        closing = max(closing, left.spent / NOT_OVER)
     now = {"starting": startup, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
     rest = startup + closing - (left.spent if left.doing == "training" else min(left.spent, NOT_OVER * now))
 

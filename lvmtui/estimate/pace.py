@@ -221,7 +221,7 @@ class Machine:
 
     def closing(self, work: Work, speed: float) -> float:
         """Seconds from the last evaluation to the end."""
-        return closing_cost(work) * (self._learned(work, lambda shown: shown.closing_ratio) or speed)
+        return closing_cost(work, self._learned(work, lambda shown: shown.closing_ratio) or speed)
 
     def _learned(self, work: Work, ratio: Callable[[Shown], float | None]) -> float | None:
         """The median ratio of runs of the same kind, or else of all; None before any run has shown it."""
