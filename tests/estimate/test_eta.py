@@ -18,12 +18,11 @@ from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.stopping import UNKNOWN
 from lvmtui.formats.campaign import Campaign, write_campaign_intent
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import Job, Progress, write_live
+from lvmtui.formats.live import LEAST_QUIET, Job, Progress, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.state.liveness import LEAST_QUIET
 from lvmtui.state.status import Phase, Status
 from tests.estimate.works import WORK, shown
 from tests.factory import bring_to, make_campaign, planned_run
