@@ -38,6 +38,7 @@ LOOKED_BACK = 5
 """How many of the newest campaigns are looked at."""
 GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
 BARE = "best: validation cosine; on which windows is not known of other programs"
+EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
@@ -185,7 +186,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
-    below = ("", *about, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
+    equal = (EPOCH,) if any(view.state and view.state.spec.recipe.equal_updates for view in state.runs) else ()
+    below = ("", *about, *equal, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
     table = _table([titles, *rows_of(state, eta, known)], columns)
     first, last = (
         [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]

@@ -180,7 +180,8 @@ def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
 
 
 def _updates(trained: Sequence[RunSpec]) -> str:
-    """`updates of 128 windows, 315 for both arms`, or `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`."""
+    """`updates of 128 windows, 315 for both arms (10.5 epochs of 8k, 3.0 epochs of 23k)`, or `23,928 to 39,880 for 80k,
+    69,012 to 115,020 for 232k`."""
     ranges: dict[str, list[str]] = {}
     for label in dict.fromkeys(spec.label for spec in trained):
         steps = sorted({spec.total_steps for spec in trained if spec.label == label})
@@ -190,6 +191,9 @@ def _updates(trained: Sequence[RunSpec]) -> str:
     updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
+    epochs = {spec.label: f"{spec.epoch_of(spec.total_steps):.1f} epochs of {spec.label}" for spec in trained}
+    if len({spec.total_steps for spec in trained}) == 1 < len(epochs):  # a small arm is passed over more often
+        updates += f" ({', '.join(epochs.values())})"
     return f"updates of {trained[0].recipe.batch_size} windows, {updates}"
 
 
