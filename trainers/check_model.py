@@ -116,12 +116,11 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
             raise UserError(
                 f"{source}: two steps from one seed end with different {name}; draw random numbers with torch only"
             )
-    _check_saved(source, first, fresh(), context)
+    constant = _check_saved(source, first, fresh(), context)
     if threading.active_count() > threads or set(psutil.Process().children()) - children:
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
-    constant = _is_constant(model, context)
     two = 0.0
     if len(os.sched_getaffinity(0)) > 1:
         torch.set_num_threads(2)
@@ -177,13 +176,6 @@ def _check_alone(source: str, model: nn.Module, context: Tensor) -> float:
     return median(b - a for a, b in pairwise(marks))
 
 
-@torch.no_grad()
-def _is_constant(model: nn.Module, context: Tensor) -> bool:
-    """True if it has one output for all contexts. A last layer of zeros has, too, before its first step."""
-    output = model.eval()(context)
-    return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
-
-
 def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> nn.Module:
     torch.manual_seed(2)
     model.train()
@@ -202,8 +194,9 @@ def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> n
 
 
 @torch.no_grad()
-def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tensor) -> None:
-    """A checkpoint holds all of it."""
+def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tensor) -> bool:
+    """A checkpoint holds all of it. Returns True if it has one output for all contexts; before its first step a last
+    layer of zeros has, too."""
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
@@ -212,8 +205,10 @@ def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tenso
     except Exception as error:
         words = str(error).partition("\n")[0][:200]
         raise UserError(f"{source}: its state_dict() cannot be saved and loaded again ({words})") from None
-    if not torch.equal(model.eval()(context), other.eval()(context)):
+    output = model.eval()(context)
+    if not torch.equal(output, other.eval()(context)):
         raise UserError(f"{source}: saved and loaded, it predicts differently; keep its state in parameters or buffers")
+    return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
 
 
 def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor, most: float = 10.0) -> float:

@@ -23,7 +23,7 @@ LATELY = 1000
 
 
 class Clock:
-    """Seconds that this process has spent on each activity, by the monotonic clock. A hang in training is none of it."""
+    """Seconds that this process has spent on each activity, by the monotonic clock; a hang in training is none."""
 
     def __init__(self, began: float) -> None:
         """`began`: time.monotonic() when the process began."""

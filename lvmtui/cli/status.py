@@ -169,12 +169,10 @@ def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = 
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
-    if left.near:
-        return f"{text}, {left.left_words()}"
-    span = f"({words.duration(left.low)} to {words.duration(left.high)})"
+    span = f" ({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:
-        return f"{text}, {words.duration(left.seconds)} of work left {span}"
-    return f"{text}, {left.left_words()} {span}, {eta.end_words}"
+        return f"{text}, {words.duration(left.seconds)} of work left{span}"
+    return f"{text}, {left.left_words(span)}, {eta.end_words}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:

@@ -59,14 +59,9 @@ class Eta:
     def times(self, factor: float) -> Eta:
         return Eta(factor * self.seconds, factor * self.low, factor * self.high)
 
-    @property
-    def near(self) -> bool:
-        """It would read `0 s left`, which is not true while work goes on."""
-        return round(self.seconds) < 1
-
-    def left_words(self, told: Callable[[float], str] = duration) -> str:
-        """`5 m 10 s left`, or `ending`."""
-        return "ending" if self.near else f"{told(self.seconds)} left"
+    def left_words(self, span: str = "", told: Callable[[float], str] = duration) -> str:
+        """`5 m 10 s left` and the span; `ending` for `0 s left`, which is not true while work goes on."""
+        return f"{told(self.seconds)} left{span}" if round(self.seconds) else "ending"
 
 
 @dataclass(frozen=True)
@@ -174,30 +169,32 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     state = view.state
     if state is None:
         return all_of(work)
-    alive, live = view.status.pace == "works", state.live
-    launched, started, checkpoint = state.supervision.launched, state.trainer.started, state.trainer.checkpoint
-    anew = checkpoint is None or started is None or state.intent.restart > started.generation
-    step = min(work.steps, state.step if alive else 0 if checkpoint is None or anew else checkpoint.step)
+    alive, live, launched = view.status.pace == "works", state.live, state.supervision.launched
+    step = min(work.steps, state.step if alive else _resumed_from(state))
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
-    last = evaluated[-1].step if evaluated else 0
+    last, worse = evaluated[-1].step if evaluated else 0, without_better(evaluated)
     evaluations = 0 if last >= work.steps else work.evaluations - last // work.evaluate_every
-    worse = without_better(evaluated)
     if work.patience is not None and worse is not None and worse >= work.patience:  # it ends early, now
         step, evaluations = work.steps, 0
-    to_next = min(last + work.evaluate_every, work.steps) - step
-    left = Left(work.steps - step, evaluations, max(0, to_next), without_better=worse)
+    to_next = max(0, min(last + work.evaluate_every, work.steps) - step)
+    left = Left(work.steps - step, evaluations, to_next, without_better=worse)
     if not alive:
         return left
-    if started is None or is_silent(state) or live is None or live.activity == "starting":
+    if live is None or live.activity == "starting" or state.trainer.started is None or is_silent(state):
         return replace(left, doing="starting", spent=max(0.0, now - launched.time) if launched else 0.0)
     spent = max(0.0, now - live.time)
-    match live.activity:
-        case "heldout":
-            return Left(0, 0, 0, "heldout", spent)
-        case "evaluating":
-            return replace(left, doing="evaluating", spent=spent)
-        case _:
-            return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
+    if live.activity == "heldout":
+        return Left(0, 0, 0, "heldout", spent)
+    if live.activity == "evaluating":
+        return replace(left, doing="evaluating", spent=spent)
+    return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
+
+
+def _resumed_from(run: RunState) -> int:
+    """The step from which a run that has no process will go on."""
+    started, checkpoint = run.trainer.started, run.trainer.checkpoint
+    anew = started is None or run.intent.restart > started.generation
+    return 0 if anew or checkpoint is None else checkpoint.step
 
 
 def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOWN, own: Shown | None = None) -> Time:

@@ -35,18 +35,16 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign = plan.campaign
     trained = [spec for spec in plan.specs if spec.imported is None]
+    judged = len(plan.specs) - len(trained)
+    seeds = f", {'seeds' if len(campaign.seeds) > 1 else 'seed'} {', '.join(map(str, campaign.seeds))}"
     beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
     if device == "auto" and campaign.engine == Campaign.engine:
         device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
     lines = [
         f"campaign   {campaign.id}",
         f"models     {_models(campaign)}; {words.plural(len(plan.specs), 'run')}"
-        + (f", {_seeds(campaign.seeds)}" if campaign.seeds != (1,) else "")
-        + (
-            f"; {judged} only load the weights of another program's"
-            if (judged := len(plan.specs) - len(trained))
-            else ""
-        ),
+        + (seeds if campaign.seeds != (1,) else "")
+        + (f"; {judged} only load the weights of another program's" if judged else ""),
         *_own_models(plan),
         *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
@@ -146,10 +144,6 @@ def _copies(plan: Plan) -> str:
         f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
         f"{dropped:,} of the windows left out repeat a held-out vector"
     )
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _own_models(plan: Plan) -> list[str]:

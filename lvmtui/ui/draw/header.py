@@ -61,8 +61,8 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
     eta = snapshot.eta.eta
     if eta is None:
         return (snapshot.eta.unknown + glyphs.ELLIPSIS,)
-    left = eta.left_words(words.duration if wide else words.short_duration)
-    return (left,) if eta.near else (f"{left} ({range_words(eta)})", snapshot.eta.end_words)
+    told = words.duration if wide else words.short_duration
+    return eta.left_words(f" ({range_words(eta)})", told), snapshot.eta.end_words
 
 
 def range_words(eta: Eta) -> str:

@@ -43,8 +43,8 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
         start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{100 * run.share:.0f} %   ", "")]
     eta = run.expected.eta if run.expected else None
     if run.view.status.pace == "works":
-        span = f" ({range_words(eta)})" if eta and not eta.near and width >= 100 else ""
-        soon = f"{eta.left_words()}{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
+        span = f" ({range_words(eta)})" if eta and width >= 100 else ""
+        soon = eta.left_words(span) if eta else f"calibrating{glyphs.ELLIPSIS}"
         start.append((f"{soon}   ", ""))
     elif run.waits and run.time_words:
         when = f"starts {run.start_words}, " if run.start_words else ""
