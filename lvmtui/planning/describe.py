@@ -176,11 +176,9 @@ def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
 def _updates(trained: Sequence[RunSpec]) -> str:
     """`updates of 128 windows, 315 for both arms (10.5 epochs of 8k, 3.0 epochs of 23k)`, or `23,928 to 39,880 for 80k,
     69,012 to 115,020 for 232k`."""
-    ranges: dict[str, list[str]] = {}
-    for label in dict.fromkeys(spec.label for spec in trained):
-        steps = sorted({spec.total_steps for spec in trained if spec.label == label})
-        ranges.setdefault(" to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1]))), []).append(label)
-    labels = {spec.label for spec in trained}
+    labels = grouped((spec.label, spec.total_steps) for spec in trained)
+    bounds = ((label, dict.fromkeys((min(steps), max(steps)))) for label, steps in labels.items())
+    ranges = grouped((" to ".join(f"{steps:,}" for steps in two), label) for label, two in bounds)
     every = "both arms" if len(labels) == 2 else "all sizes"
     updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()

@@ -47,6 +47,7 @@ from lvmtui.system.gpus import mps_state
 from lvmtui.system.hardware import Hardware, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
+from lvmtui.verdict.words import grouped
 
 LEAST_EVALUATIONS = 4
 """Fewest evaluations of a run, however short: a curve and a best model need some."""
@@ -199,8 +200,7 @@ def make_plan(
         subsets=options.subsets if options.sizes else "",
         centre=data.splits[0].facts.centre,
     )
-    alone = [(spec.arm, work_of(spec, device=options.device)) for spec in specs]
-    seconds = [(arm, time_of(work, all_of(work), shown).mean) for arm, work in alone]
+    alone = grouped((spec.arm, work_of(spec, device=options.device)) for spec in specs)
     return Plan(
         campaign=campaign,
         specs=specs,
@@ -211,7 +211,7 @@ def make_plan(
         hardware=there,
         started_with=started_with_now(os.environ),
         power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
-        run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
+        run_seconds={arm: fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()},
         remarks=tuple(remarks),
         own=own,
     )
