@@ -118,7 +118,7 @@ class TrialResult:
     two_threads_seconds: float = 0.0
     """The same on two threads; 0 where there is only one core."""
     alone_seconds: float = 0.0
-    """Median time of one prediction by itself, on one thread."""
+    """Mean time of one prediction by itself, on one thread."""
     reference_seconds: float = 0.0
     """Median time of a step of a small GRU beside it, so that the speed of this machine does not matter."""
     constant: bool = False
