@@ -16,7 +16,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -98,7 +100,7 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
         _check_output(place, request, model.eval()(context))
     if not output.requires_grad:
         raise UserError(f"{place}: what forward() returned does not depend on its parameters; no gradient reaches them")
-    _check_alone(source, model, context)
+    alone = _check_alone(source, model, context)
     first, second = _trained(fresh(), context, target, 2), _trained(fresh(), context, target, 2)
     untouched = [name for name, p in first.named_parameters() if p.requires_grad and p.grad is None]
     if untouched:
@@ -114,12 +116,16 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
             raise UserError(
                 f"{source}: two steps from one seed end with different {name}; draw random numbers with torch only"
             )
-    _check_saved(source, first, fresh(), context)
+    constant = _check_saved(source, first, fresh(), context)
     if threading.active_count() > threads or set(psutil.Process().children()) - children:
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
-    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, reference, _is_constant(model, context))
+    two = 0.0
+    if len(os.sched_getaffinity(0)) > 1:
+        torch.set_num_threads(2)
+        two = _timed("", fresh().train(), context, target, most=2.0)
+    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, two, alone, reference, constant)
 
 
 def _windows(request: Trial) -> tuple[Tensor, Tensor]:
@@ -154,22 +160,18 @@ def _check_output(place: str, request: Trial, output: Any) -> None:
 
 
 @torch.no_grad()
-def _check_alone(source: str, model: nn.Module, context: Tensor) -> None:
-    """In evaluation, a window's prediction is its own."""
+def _check_alone(source: str, model: nn.Module, context: Tensor) -> float:
+    """In evaluation, a window's prediction is its own. Returns the mean seconds of one."""
     model.eval()
     together = model(context)
     if not torch.equal(together, model(context)):
         raise UserError(f"{source}: evaluated twice, it predicts differently; use self.training to switch noise off")
-    alone = torch.cat([model(context[i : i + 1]) for i in range(min(4, len(context)))])
+    began, some = time.perf_counter(), context[:4, None]
+    alone = torch.cat([model(window) for window in some])
+    seconds = (time.perf_counter() - began) / len(some)
     if (alone - together[: len(alone)]).abs().max() > ALIKE * together.abs().max().clamp(min=1e-6):
         raise UserError(f"{source}: in evaluation, what it predicts for a window depends on the windows beside it")
-
-
-@torch.no_grad()
-def _is_constant(model: nn.Module, context: Tensor) -> bool:
-    """True if it has one output for all contexts. A last layer of zeros has, too, before its first step."""
-    output = model.eval()(context)
-    return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
+    return seconds
 
 
 def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> nn.Module:
@@ -190,8 +192,9 @@ def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> n
 
 
 @torch.no_grad()
-def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tensor) -> None:
-    """A checkpoint holds all of it."""
+def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tensor) -> bool:
+    """A checkpoint holds all of it. Returns True if it has one output for all contexts; before its first step a last
+    layer of zeros has, too."""
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
@@ -200,27 +203,29 @@ def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tenso
     except Exception as error:
         words = str(error).partition("\n")[0][:200]
         raise UserError(f"{source}: its state_dict() cannot be saved and loaded again ({words})") from None
-    if not torch.equal(model.eval()(context), other.eval()(context)):
+    output = model.eval()(context)
+    if not torch.equal(output, other.eval()(context)):
         raise UserError(f"{source}: saved and loaded, it predicts differently; keep its state in parameters or buffers")
+    return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
 
 
-def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor) -> float:
-    """Median seconds of a step. Raises UserError if the steps keep memory."""
+def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor, most: float = 10.0) -> float:
+    """Median seconds of a step; of so many seconds, and one step more. Raises UserError if the steps keep memory."""
     times, kept = [], []
     for _ in range(STEPS):
         began = time.perf_counter()
         _trained(model, context, target, 1)
         times.append(time.perf_counter() - began)
         kept.append(psutil.Process().memory_info().rss)
-        if sum(times) > 10:
+        if sum(times) > most:
             break
     half = len(kept) // 2
     steps = len(kept) - 1 - half
-    if source and steps > 0 and min(b - a for a, b in zip(kept[half:], kept[half + 1 :], strict=False)) > 0:
+    if source and steps > 0 and min(b - a for a, b in pairwise(kept[half:])) > 0:
         growth = (kept[-1] - kept[half]) / steps
         if growth > LEAK:
             raise UserError(f"{source}: keeps {growth / 1e6:.1f} MB more with each step; let go of old tensors")
-    return sorted(times)[len(times) // 2]
+    return median(times)
 
 
 # What a model must not do ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import sys
@@ -10,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from contextlib import suppress
 
 from lvmtui.formats.json_codec import encode_line
-from lvmtui.formats.live import INTERVAL, Activity, Progress, write_live
+from lvmtui.formats.live import INTERVAL, Activity, Progress, explained, write_live
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import Event
 from lvmtui.system.files import LineLog
@@ -22,7 +23,7 @@ LATELY = 1000
 
 
 class Clock:
-    """Seconds that this process has spent on each activity, by the monotonic clock."""
+    """Seconds that this process has spent on each activity, by the monotonic clock; a hang in training is none."""
 
     def __init__(self, began: float) -> None:
         """`began`: time.monotonic() when the process began."""
@@ -30,21 +31,25 @@ class Clock:
         self.counts: Counter[Activity] = Counter()
         self.activity: Activity = "starting"
         self.began = began
-        self._since = began
+        self.hangs_after = math.inf
+        """Seconds between two looks at this clock from which on the training hung meanwhile."""
+        self._since = self._looked = began
 
     def enter(self, activity: Activity) -> None:
         """Count the time from now on as `activity`."""
-        now = time.monotonic()
-        self.seconds[self.activity] += now - self._since
-        self._since = now
+        self.seconds[self.activity] = self.of(self.activity)
+        self._since = self._looked
         if activity != self.activity:
             self.counts[activity] += 1
         self.activity = activity
 
     def of(self, activity: Activity) -> float:
         """Seconds spent on an activity so far."""
-        running = time.monotonic() - self._since if activity == self.activity else 0.0
-        return self.seconds[activity] + running
+        now = time.monotonic()
+        if self.activity == "training" and now - self._looked > self.hangs_after:
+            self._since += now - self._looked
+        self._looked = now
+        return self.seconds[activity] + (now - self._since if activity == self.activity else 0.0)
 
     @property
     def alive(self) -> float:
@@ -116,6 +121,8 @@ class Journal:
             checkpoint_seconds=clock.of("saving"),
             longest_gap=max(self._gaps, default=None),
         )
+        if digits.longest_gap is not None:  # after the clock was looked at: a hang does not explain itself
+            clock.hangs_after = explained(digits.longest_gap)
         with suppress(OSError):  # these figures may be lost; events may not
             write_live(self._folder.progress, digits)
 

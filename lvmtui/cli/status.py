@@ -39,6 +39,7 @@ LOOKED_BACK = 5
 """How many of the newest campaigns are looked at."""
 GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
 BARE = "best: validation cosine; on which windows is not known of other programs"
+EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
@@ -127,7 +128,7 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     """Time left, time until it starts, or time it took."""
     expected = eta.runs.get(view.planned.run)
     if view.status.phase in ALIVE and expected and expected.eta:
-        return f"{words.duration(expected.eta.seconds)} left"
+        return expected.eta.left_words()
     if view.job is not None and view.job.waiting:
         return ""  # the cluster decides; the note says what it says
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
@@ -169,10 +170,10 @@ def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = 
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
-    span = f"({words.duration(left.low)} to {words.duration(left.high)})"
+    span = f" ({words.duration(left.low)} to {words.duration(left.high)})"
     if not supervised:
-        return f"{text}, {words.duration(left.seconds)} of work left {span}"
-    return f"{text}, {words.duration(left.seconds)} left {span}, {eta.end_words}"
+        return f"{text}, {words.duration(left.seconds)} of work left{span}"
+    return f"{text}, {left.left_words(span)}, {eta.end_words}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:
@@ -184,7 +185,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
-    below = ("", *about, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
+    equal = (EPOCH,) if any(view.state and view.state.spec.recipe.equal_updates for view in state.runs) else ()
+    below = ("", *about, *equal, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
     table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))
     first, last = (
         [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -96,21 +97,18 @@ class Watch:
 
     def look(self) -> list[LogFacts]:
         """What the logs say now, those that say something, the one that changed last first."""
-        for path, name in self._found():
+        for path, name in islice(self._found(), MOST_FILES):
             if path not in self._logs:
                 self._logs[path] = WatchedLog(path, name, self._patterns)
             self._logs[path].look()
         return sorted((log.facts for log in self._logs.values() if log.facts.lines), key=lambda f: -f.changed)
 
     def _found(self) -> Iterator[tuple[Path, str]]:
-        count = 0
         for place in self._places:
-            paths = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.suffix in ENDINGS)
-            for path in paths:
-                if count >= MOST_FILES or not path.is_file():
-                    continue
-                count += 1
-                yield path, place.name if path == place else str(path.relative_to(place))
+            if place.is_file():
+                yield place, place.name
+            logs = sorted(p for p in place.rglob("*") if p.suffix in ENDINGS and p.is_file())
+            yield from ((path, str(path.relative_to(place))) for path in logs)
 
 
 def log_table(logs: Sequence[LogFacts], now: float) -> list[str]:

@@ -83,21 +83,17 @@ class RowScan:
 
     def fault(self, normalise: bool) -> str | None:
         """What is wrong with the rows and what to do, or None."""
-        if self.not_finite:
-            return (
-                f"{self.not_finite:,} of {self.rows:,} vectors hold NaN or infinite numbers, the first is vector "
-                f"{self.first_not_finite:,}; leave them out or embed them again"
-            )
-        if self.zero:
-            return (
-                f"{self.zero:,} of {self.rows:,} vectors are zero, the first is vector {self.first_zero:,}; "
-                "leave them out or embed them again"
-            )
-        if self.off_unit and not normalise:
-            return (
-                f"{self.off_unit:,} of {self.rows:,} vectors are not of unit length (from {self.shortest:.4g} to "
-                f"{self.longest:.4g}), the first is vector {self.first_off_unit:,}; add --normalise to scale them to 1"
-            )
+        again, off = "leave them out or embed them again", 0 if normalise else self.off_unit
+        found = [
+            (self.not_finite, self.first_not_finite, "hold NaN or infinite numbers", again),
+            (self.zero, self.first_zero, "are zero", again),
+        ]
+        if off:
+            lengths = f"are not of unit length (from {self.shortest:.4g} to {self.longest:.4g})"
+            found.append((off, self.first_off_unit, lengths, "add --normalise to scale them to 1"))
+        for count, first, what, remedy in found:
+            if count:
+                return f"{count:,} of {self.rows:,} vectors {what}, the first is vector {first:,}; {remedy}"
         return None
 
 

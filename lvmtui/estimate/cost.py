@@ -38,7 +38,11 @@ STARTUP = 1.5
 """Seconds from the start of the process to its first step, nearly all of it imports: 1.3 s alone, 2 to 4 s beside other
 runs."""
 CLOSING = 0.2
-"""Seconds at the end for files and checksums, besides the held-out windows and 220 single predictions."""
+"""Seconds at the end for files and checksums, besides the held-out windows and the single predictions."""
+SINGLE, LATENCY = 220, 5.0
+"""Single predictions at the end, by which the latency is measured, and the most seconds that they may take."""
+ROLLED, ROLLS = 2048, 6
+"""Held-out windows, at most, of which six predictions more are made, and these; see `datasets.scores`."""
 
 
 class RunKind(NamedTuple):
@@ -74,6 +78,10 @@ class Work:
     """As the run has logged them, or as they were counted when it was planned; None: taken from the registry."""
     uses: float | None = None
     """`ModelCost.uses`, as a user's own model was timed; None: taken from the registry."""
+    alone: float | None = None
+    """Seconds of one prediction by itself, as a user's own model was timed; None: reckoned from its parameters."""
+    threads_gain: float = THREADS
+    """See `THREADS`; less if a user's own model was timed and gained less."""
     context: int = USUAL_CONTEXT
     ours: bool = True
     """False: a trainer of the user's own. Its steps are all that it does; only the scores at the end are our work."""
@@ -100,6 +108,7 @@ class Work:
 
 def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = None) -> Work:
     """The work of a planned run. `parameters` and `device`: as its trainer logged them, if it has started."""
+    own = spec.own_model
     return Work(
         model=spec.model,
         size=spec.size,
@@ -112,8 +121,10 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         device=device or spec.device,
         threads=max(1, spec.threads),
         patience=None if spec.own_trainer else spec.recipe.patience,  # a trainer of the user's own decides itself
-        parameters=parameters or (spec.own_model.parameters if spec.own_model else None),
-        uses=spec.own_model.uses or None if spec.own_model else None,
+        parameters=parameters or (own.parameters if own else None),
+        uses=own.uses or None if own else None,
+        alone=own.alone or None if own else None,
+        threads_gain=THREADS if own is None or own.threads is None else own.threads,
         context=spec.context,
         ours=spec.own_trainer is None,
     )
@@ -147,10 +158,13 @@ def evaluation_cost(work: Work) -> float:
     return 0.02 + SAVE * parameters_in(work) + FORWARD * work.validation_windows * _window(work)
 
 
-def closing_cost(work: Work) -> float:
-    """Seconds from the last evaluation to the end of the run on the reference core: held-out scores, ranks, latency."""
+def closing_cost(work: Work, speed: float = 1.0) -> float:
+    """Seconds from the last evaluation to the end of the run: held-out scores, ranks, latency. `speed`: seconds of the
+    machine over the reference core's."""
     ranks = 2 * work.heldout_windows**2 * work.dim / (CORE * _speed(work))
-    return CLOSING + ranks + (220 + FORWARD * work.heldout_windows) * _window(work)
+    predicted = work.heldout_windows + ROLLS * min(ROLLED, work.heldout_windows)
+    single = SINGLE * (work.alone or _window(work)) if work.ours else 0.0
+    return speed * (CLOSING + ranks + FORWARD * predicted * _window(work)) + min(LATENCY, speed * single)
 
 
 def parameters_in(work: Work) -> int:
@@ -170,4 +184,4 @@ def _window(work: Work) -> float:
 
 def _speed(work: Work) -> float:
     """How many reference cores the run's device is worth."""
-    return GPU if work.device_kind == "gpu" else work.threads**THREADS
+    return GPU if work.device_kind == "gpu" else work.threads**work.threads_gain

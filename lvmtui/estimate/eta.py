@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,7 +23,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.liveness import longest_quiet
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
-from lvmtui.system.numbers import clock, plural
+from lvmtui.system.numbers import clock, duration, plural
 
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
@@ -36,7 +36,8 @@ CALIBRATING = 0.5
 """Log standard deviation above which no time is shown, since a range of 1 to 3.6 helps nobody. It is .75 on a machine
 that has trained nothing yet, about .40 after some seconds of any model."""
 NOT_OVER = 0.9
-"""Largest share of a start, an evaluation or an end that counts as done before the run reports it."""
+"""Largest share of a start, an evaluation or an end that counts as done before the run reports it. An end that takes
+longer than expected is as far along, since nothing else tells that it goes on."""
 LEAST = 0.05
 """Seconds left of a run that is not over, at least."""
 UNKNOWN_SHARE = 0.5
@@ -57,6 +58,10 @@ class Eta:
 
     def times(self, factor: float) -> Eta:
         return Eta(factor * self.seconds, factor * self.low, factor * self.high)
+
+    def left_words(self, span: str = "", told: Callable[[float], str] = duration) -> str:
+        """`5 m 10 s left` and the span; `ending` for `0 s left`, which is not true while work goes on."""
+        return f"{told(self.seconds)} left{span}" if round(self.seconds) else "ending"
 
 
 @dataclass(frozen=True)
@@ -164,30 +169,32 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     state = view.state
     if state is None:
         return all_of(work)
-    alive, live = view.status.pace == "works", state.live
-    launched, started, checkpoint = state.supervision.launched, state.trainer.started, state.trainer.checkpoint
-    anew = checkpoint is None or started is None or state.intent.restart > started.generation
-    step = min(work.steps, state.step if alive else 0 if checkpoint is None or anew else checkpoint.step)
+    alive, live, launched = view.status.pace == "works", state.live, state.supervision.launched
+    step = min(work.steps, state.step if alive else _resumed_from(state))
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
-    last = evaluated[-1].step if evaluated else 0
+    last, worse = evaluated[-1].step if evaluated else 0, without_better(evaluated)
     evaluations = 0 if last >= work.steps else work.evaluations - last // work.evaluate_every
-    worse = without_better(evaluated)
     if work.patience is not None and worse is not None and worse >= work.patience:  # it ends early, now
         step, evaluations = work.steps, 0
-    to_next = min(last + work.evaluate_every, work.steps) - step
-    left = Left(work.steps - step, evaluations, max(0, to_next), without_better=worse)
+    to_next = max(0, min(last + work.evaluate_every, work.steps) - step)
+    left = Left(work.steps - step, evaluations, to_next, without_better=worse)
     if not alive:
         return left
-    if started is None or is_silent(state) or live is None or live.activity == "starting":
+    if live is None or live.activity == "starting" or state.trainer.started is None or is_silent(state):
         return replace(left, doing="starting", spent=max(0.0, now - launched.time) if launched else 0.0)
     spent = max(0.0, now - live.time)
-    match live.activity:
-        case "heldout":
-            return Left(0, 0, 0, "heldout", spent)
-        case "evaluating":
-            return replace(left, doing="evaluating", spent=spent)
-        case _:
-            return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
+    if live.activity == "heldout":
+        return Left(0, 0, 0, "heldout", spent)
+    if live.activity == "evaluating":
+        return replace(left, doing="evaluating", spent=spent)
+    return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
+
+
+def _resumed_from(run: RunState) -> int:
+    """The step from which a run that has no process will go on."""
+    started, checkpoint = run.trainer.started, run.trainer.checkpoint
+    anew = started is None or run.intent.restart > started.generation
+    return 0 if anew or checkpoint is None else checkpoint.step
 
 
 def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOWN, own: Shown | None = None) -> Time:
@@ -203,6 +210,8 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
         evaluation = machine.evaluation(work, speed) if work.ours else 0.0
     closing = machine.closing(work, speed if work.ours else 1.0)
     startup = machine.startup if left.doing in ("waiting", "starting") else 0.0
+    if left.doing == "heldout":
+        closing = max(closing, left.spent / NOT_OVER)
     now = {"starting": startup, "evaluating": evaluation, "heldout": closing}.get(left.doing, 0.0)
     rest = startup + closing - (left.spent if left.doing == "training" else min(left.spent, NOT_OVER * now))
 

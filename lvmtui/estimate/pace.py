@@ -72,10 +72,8 @@ class Shown:
     evaluation_seconds: float | None = None
     """Median time of one evaluation."""
     startup_seconds: float | None = None
-    evaluation_ratio: float | None = None
-    """Time of an evaluation over that of the reference core."""
     closing_ratio: float | None = None
-    """The same for the time from the last evaluation to the end."""
+    """Time from the last evaluation to the end over that of the reference core."""
     drift: float | None = None
     """Log error of predicting its own later speed from its earlier one."""
 
@@ -104,7 +102,6 @@ def shown_by(run: RunState) -> Shown | None:
         train_seconds=seconds,
         evaluation_seconds=evaluation,
         startup_seconds=live.startup_seconds if live is not None else None,
-        evaluation_ratio=evaluation / evaluation_cost(work) if evaluation is not None else None,
         closing_ratio=max(0.0, closing) / closing_cost(work) if closing is not None else None,
         drift=_drift(run),
     )
@@ -184,10 +181,8 @@ class Machine:
     @cached_property
     def kinds(self) -> Mapping[RunKind, tuple[Shown, ...]]:
         """What was shown, by kind."""
-        kinds: dict[RunKind, list[Shown]] = {}
-        for shown in self.shown:
-            kinds.setdefault(shown.work.kind, []).append(shown)
-        return {kind: tuple(alike) for kind, alike in kinds.items()}
+        kinds = dict.fromkeys(shown.work.kind for shown in self.shown)
+        return {kind: tuple(s for s in self.shown if s.work.kind == kind) for kind in kinds}
 
     @cached_property
     def drift(self) -> float:
@@ -217,11 +212,13 @@ class Machine:
 
     def evaluation(self, work: Work, speed: float) -> float:
         """Seconds of one evaluation. `speed`: the run's seconds a step over the reference core's."""
-        return evaluation_cost(work) * (self._learned(work, lambda shown: shown.evaluation_ratio) or speed)
+        return evaluation_cost(work) * (
+            self._learned(work, lambda shown: (shown.evaluation_seconds or 0.0) / evaluation_cost(shown.work)) or speed
+        )
 
     def closing(self, work: Work, speed: float) -> float:
         """Seconds from the last evaluation to the end."""
-        return closing_cost(work) * (self._learned(work, lambda shown: shown.closing_ratio) or speed)
+        return closing_cost(work, self._learned(work, lambda shown: shown.closing_ratio) or speed)
 
     def _learned(self, work: Work, ratio: Callable[[Shown], float | None]) -> float | None:
         """The median ratio of runs of the same kind, or else of all; None before any run has shown it."""
@@ -255,12 +252,11 @@ def _pooled(shown: Sequence[Shown], own_variance: float) -> tuple[float, float]:
 
 def machine_tested(records: Iterable[SelfTest]) -> Machine:
     """What the self-tests of a machine's GPUs show of its speed, before any run did. GPUs that differ are averaged."""
-    return Machine(tuple(shown for record in records for shown in _shown_by(record)))
-
-
-def _shown_by(record: SelfTest) -> Iterable[Shown]:
-    for model, seconds in record.step_seconds.items():
-        work = Work(model, "full", TESTED_DIM, TESTED_BATCH, 1, 1, 0, 0, record.device, 1)
-        if seconds > 0:
-            ratio = math.log(seconds / step_cost(work))
-            yield Shown(f"self-test of {record.uuid}: {model}", work, ratio, TESTED_SECONDS)
+    shown = []
+    for record in records:
+        for model, seconds in record.step_seconds.items():
+            work = Work(model, "full", TESTED_DIM, TESTED_BATCH, 1, 1, 0, 0, record.device, 1)
+            if seconds > 0:
+                ratio = math.log(seconds / step_cost(work))
+                shown.append(Shown(f"self-test of {record.uuid}: {model}", work, ratio, TESTED_SECONDS))
+    return Machine(tuple(shown))

@@ -18,6 +18,13 @@ from lvmtui.system.text import sanitise
 Activity = Literal["starting", "training", "evaluating", "saving", "heldout", "suspended"]
 INTERVAL = 0.25
 """Shortest time between two writes, in seconds."""
+LEAST_QUIET = 10.0
+"""Seconds without a sign of progress that are not worth a word."""
+
+
+def explained(longest: float) -> float:
+    """Seconds without a sign of progress that `longest`, the longest gap of late, explains."""
+    return max(LEAST_QUIET, 3 * longest)
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Progress:
     train_steps: int
     """Steps of this process only: earlier attempts may have run at another speed."""
     train_seconds: float
-    """Up to the last of them: a run that hangs shows no slower pace."""
+    """Up to the last of them, hangs left out: they show no slower pace."""
     recent_step_seconds: float | None
     """Median duration of the last steps of this process, in seconds."""
     evaluations: int

@@ -50,6 +50,10 @@ class OwnModel:
     """Trainable ones, counted when the campaign was planned."""
     uses: float = 0.0
     """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.ModelCost.uses`."""
+    alone: float = 0.0
+    """Seconds of one prediction by itself on the reference core, as timed then; 0: not timed."""
+    threads: float | None = None
+    """n threads are worth n ** `threads` cores, as timed then; None: not timed."""
 
     @property
     def words(self) -> str:
@@ -111,8 +115,12 @@ class TrialResult:
     parameters: int = 0
     step_seconds: float = 0.0
     """Median time of one step on one thread."""
+    two_threads_seconds: float = 0.0
+    """The same on two threads; 0 where there is only one core."""
+    alone_seconds: float = 0.0
+    """Mean time of one prediction by itself, on one thread."""
     reference_seconds: float = 0.0
-    """The same for a small GRU beside it, so that the speed of this machine does not matter."""
+    """Median time of a step of a small GRU beside it, so that the speed of this machine does not matter."""
     constant: bool = False
     """After some steps its output is still the same for every context."""
 

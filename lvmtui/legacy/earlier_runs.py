@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
 from lvmtui.datasets.draw import draw_split, keep_held_out
@@ -152,19 +153,13 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
         reader = RunReader(folder)
         state = reader.refresh()
         if state is None:
-            raise UserError(f"--baseline-runs {name}: {reader.fault}")
+            _refuse(name, reader.fault)
         if state.trainer.finished is None:
-            raise UserError(f"--baseline-runs {name}: this run has not finished; let it finish or leave it out")
+            _refuse(name, "this run has not finished; let it finish or leave it out")
         if state.spec.history and state.spec.data.file == NOT_KNOWN:
-            raise UserError(
-                f"--baseline-runs {name}: the vectors it was trained on are unknown; "
-                "import it again with --trained-on FILE"
-            )
-        if state.spec.imported and not state.spec.history:
-            raise UserError(
-                f"--baseline-runs {name}: its weights were judged for another campaign; "
-                f"name the imported run instead, {state.spec.imported.run}"
-            )
+            _refuse(name, "the vectors it was trained on are unknown; import it again with --trained-on FILE")
+        if (one := state.spec.imported) and not state.spec.history:
+            _refuse(name, f"its weights were judged for another campaign; name the imported run instead, {one.run}")
         folders.append(folder)
         specs.append(state.spec)
     first = specs[0]
@@ -172,16 +167,12 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
     vectors = [(spec.data.fingerprint or spec.data.file, spec.data.rows) for spec in specs]
     for name, spec, trained_on in zip(names, specs, vectors, strict=True):
         if trained_on != vectors[0]:
-            raise UserError(f"--baseline-runs {name}: trained on other vectors than {names[0]}; name runs of one arm")
+            _refuse(name, f"trained on other vectors than {names[0]}; name runs of one arm")
         if spec.context != first.context:
-            raise UserError(
-                f"--baseline-runs {name}: trained with contexts of {spec.context} vectors, {names[0]} with "
-                f"{first.context}; name runs of one context"
-            )
+            contexts = f"contexts of {spec.context} vectors, {names[0]} with {first.context}"
+            _refuse(name, f"trained with {contexts}; name runs of one context")
         if spec.split_fingerprint != first.split_fingerprint:
-            raise UserError(
-                f"--baseline-runs {name}: judged on other held-out windows than {names[0]}; leave one of them out"
-            )
+            _refuse(name, f"judged on other held-out windows than {names[0]}; leave one of them out")
     found = {(s.model, s.seed) for s in specs}
     if len(found) < len(specs):
         raise UserError("--baseline-runs: two folders hold the same model and seed; leave one of them out")
@@ -191,3 +182,7 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
         what = f"no run of {lacking[0][0]} with seed {lacking[0][1]}" if lacking else f"{idle[0][0]} has no counterpart"
         raise UserError(f"--baseline-runs: {what}; make --models and --seeds fit the folders")
     return (ImportedRuns if first.imported else Earlier)(tuple(folders), tuple(specs))
+
+
+def _refuse(name: str, why: str) -> NoReturn:
+    raise UserError(f"--baseline-runs {name}: {why}")

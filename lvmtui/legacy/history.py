@@ -132,16 +132,13 @@ def read_history(folder: Path) -> ImportedHistory:
 
 def _entries(path: Path, document: object) -> list[dict[str, Any]]:
     """The entries of the file. Raises UserError that names what does not fit the format."""
-    if not isinstance(document, dict):
-        raise UserError(f"{path}: not a training history, because it is not a JSON object; {RESTORE}")
-    if "history" not in document:
-        raise UserError(f"{path}: not a training history, because the key 'history' is missing; {RESTORE}")
-    entries = document["history"]
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(
-            f"{path}: not a training history, because 'history' is not a list with an object for each epoch; {RESTORE}"
-        )
-    return entries
+    entries = document.get("history") if isinstance(document, dict) else None
+    if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+        return entries
+    fault = "'history' is not a list with an object for each epoch"
+    if not isinstance(document, dict) or "history" not in document:
+        fault = "the key 'history' is missing" if isinstance(document, dict) else "it is not a JSON object"
+    raise UserError(f"{path}: not a training history, because {fault}; {RESTORE}")
 
 
 def _epoch(entry: Mapping[str, Any], place: int) -> Epoch:

@@ -33,6 +33,7 @@ from lvmtui.system.text import sanitise
 
 NOT_KNOWN = "not known"
 """Stands for a file of vectors that was not named."""
+NO_SIZE = "{}: does not say what size it was trained on; name it with --arm, like --arm 80k"
 NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
 NOTHING_TO_JUDGE = "without any weights training the other arm gives no verdict: add them and import the folders again"
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
@@ -88,9 +89,7 @@ def _take_in_baseline(
     """
     arm = arm or next((history.label for history in histories if history.label), None)
     if arm is None or size_of(arm) is None:
-        raise UserError(
-            f"{histories[0].folder}: does not say what size it was trained on; name it with --arm, like --arm 80k"
-        )
+        raise UserError(NO_SIZE.format(histories[0].folder))
     workspace.models.mkdir(parents=True, exist_ok=True)
     histories = [replace(history, label=arm) for history in histories]
     ended = max(history.ended for history in histories)  # they are named after the time they ended
@@ -134,7 +133,7 @@ def _decided(history: ImportedHistory, histories: Sequence[ImportedHistory], lab
         return next(iter(left))
     if arm:
         return arm
-    raise UserError(f"{history.folder}: does not say what size it was trained on; name it with --arm, like --arm 80k")
+    raise UserError(NO_SIZE.format(history.folder))
 
 
 def size_of(label: str) -> float | None:

@@ -34,21 +34,17 @@ NAMED = 3
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     """The plan as `lvmtui run` shows it, its lines wrapped to `width` characters."""
     campaign = plan.campaign
-    models = ", ".join(title_of(m, campaign.titles) for m in campaign.models)
     trained = [spec for spec in plan.specs if spec.imported is None]
-    size = size_of(campaign.size, campaign.models)
+    judged = len(plan.specs) - len(trained)
+    seeds = f", {'seeds' if len(campaign.seeds) > 1 else 'seed'} {', '.join(map(str, campaign.seeds))}"
     beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
     if device == "auto" and campaign.engine == Campaign.engine:
         device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
     lines = [
         f"campaign   {campaign.id}",
-        f"models     {models}{f' ({size})' if size else ''}; {words.plural(len(plan.specs), 'run')}"
-        + (f", {_seeds(campaign.seeds)}" if campaign.seeds != (1,) else "")
-        + (
-            f"; {judged} only load the weights of another program's"
-            if (judged := len(plan.specs) - len(trained))
-            else ""
-        ),
+        f"models     {_models(campaign)}; {words.plural(len(plan.specs), 'run')}"
+        + (seeds if campaign.seeds != (1,) else "")
+        + (f"; {judged} only load the weights of another program's" if judged else ""),
         *_own_models(plan),
         *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
@@ -74,6 +70,14 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     notes = (plan.check.warning, *plan.remarks, *plan.check.notes, *campaign.notes, *campaign.doubts)
     lines.extend(f"note       {note}" for note in notes if note)
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+
+
+def _models(campaign: Campaign) -> str:
+    """`AMN, GRU (small)`; beside the user's own, which come in no size, `AMN (small), GRU (small), Mixer`."""
+    told = [(title_of(model, campaign.titles), size_of(campaign.size, [model])) for model in campaign.models]
+    if all(size for _, size in told):
+        return f"{', '.join(title for title, _ in told)} ({campaign.size})"
+    return ", ".join(f"{title} ({size})" if size else title for title, size in told)
 
 
 def _held_out(plan: Plan) -> str:
@@ -147,10 +151,6 @@ def _copies(plan: Plan) -> str:
     )
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
 def _own_models(plan: Plan) -> list[str]:
     """A line for each of the user's own, with its parameters: those of each context, where they differ."""
     counts = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
@@ -179,16 +179,18 @@ def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
 
 
 def _updates(trained: Sequence[RunSpec]) -> str:
-    """`updates of 128 windows, 315 for both arms`, or `23,928 to 39,880 for 80k, 69,012 to 115,020 for 232k`."""
-    ranges: dict[str, list[str]] = {}
-    for label in dict.fromkeys(spec.label for spec in trained):
-        steps = sorted({spec.total_steps for spec in trained if spec.label == label})
-        ranges.setdefault(" to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1]))), []).append(label)
-    labels = {spec.label for spec in trained}
+    """`updates of 128 windows, 315 for both arms (10.5 epochs of 8k, 3.0 epochs of 23k)`, or `23,928 to 39,880 for 80k,
+    69,012 to 115,020 for 232k`."""
+    labels = grouped((spec.label, spec.total_steps) for spec in trained)
+    bounds = ((label, dict.fromkeys((min(steps), max(steps)))) for label, steps in labels.items())
+    ranges = grouped((" to ".join(f"{steps:,}" for steps in two), label) for label, two in bounds)
     every = "both arms" if len(labels) == 2 else "all sizes"
     updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
+    epochs = {spec.label: f"{spec.epoch_of(spec.total_steps):.1f} epochs of {spec.label}" for spec in trained}
+    if len({spec.total_steps for spec in trained}) == 1 < len(epochs):  # a small arm is passed over more often
+        updates += f" ({', '.join(epochs.values())})"
     return f"updates of {trained[0].recipe.batch_size} windows, {updates}"
 
 

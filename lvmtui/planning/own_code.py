@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 import os
 import shlex
 import subprocess
@@ -89,7 +90,7 @@ def gather_own(
             found.trainers[name] = own_trainer(own.trainers[name])
             found.uncounted += [found.trainers[name].title] * own.trainers[name].uncounted
         elif (table := own.models.get(name)) and table.source:
-            say(f"trying {table.source}")
+            say(f"trying {table.source}, at most {PATIENCE:.0f} s: timing its predictions and steps")
             code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
             found.files |= files
             title, by_context = table.title or code.name, {shape.context: shape for shape in shapes}
@@ -97,8 +98,8 @@ def gather_own(
                 where = f"{table.where}: context {context}" if len(by_context) > 1 else table.where
                 answer = try_code(code, files, shape, table.options, "model", where)
                 mean = 0 if recipes[name].correction is None else context + 1  # learned beside it, see the recipe
-                trained, uses = answer.parameters + mean, uses_of(answer, shape)
-                found.models[name, context] = OwnModel(title, code, table.options, trained, uses)
+                trained = answer.parameters + mean
+                found.models[name, context] = OwnModel(title, code, table.options, trained, *costs_of(answer, shape))
                 if answer.constant and title not in found.constant:
                     found.constant.append(title)
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
@@ -111,19 +112,23 @@ def gather_own(
     return found
 
 
-def uses_of(answer: TrialResult, shape: Shape) -> float:
-    """How often a window uses a parameter, from the times of a step and of one of a small GRU on the same machine."""
-    from lvmtui.estimate.cost import CORE, STEP, UPDATE, parameters_of
+def costs_of(answer: TrialResult, shape: Shape) -> tuple[float, float, float | None]:
+    """What a model costs: `uses`, `alone` and `threads` of `OwnModel`, from its times and that of a step of a small GRU
+    on the same machine."""
+    from lvmtui.estimate.cost import CORE, STEP, THREADS, UPDATE, parameters_of
     from lvmtui.models import REGISTRY
 
     count = parameters_of("gru", "small", shape.dim) or 1
     windows = shape.batch_size
     uses = 1 + (REGISTRY["gru"].costs["small"].uses - 1) * shape.context / USUAL_CONTEXT
     known = STEP + UPDATE * count + windows * 6 * count * uses / CORE
-    seconds = known * answer.step_seconds / max(answer.reference_seconds, 1e-9)
-    parameters = max(1, answer.parameters)
+    of_reference = known / max(answer.reference_seconds, 1e-9)
+    seconds, parameters = of_reference * answer.step_seconds, max(1, answer.parameters)
     left = max(seconds - STEP - UPDATE * parameters, 0.05 * seconds)
-    return float(left * CORE / (windows * 6 * parameters))
+    threads = None
+    if answer.two_threads_seconds:  # at best as usual: with few steps it is not measured better than that
+        threads = min(THREADS, max(0.0, math.log2(answer.step_seconds / answer.two_threads_seconds)))
+    return float(left * CORE / (windows * 6 * parameters)), of_reference * answer.alone_seconds, threads
 
 
 def own_trainer(table: TrainerTable) -> OwnTrainer:

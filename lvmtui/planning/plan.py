@@ -47,6 +47,7 @@ from lvmtui.system.gpus import mps_state
 from lvmtui.system.hardware import Hardware, hardware, refuse_missing
 from lvmtui.system.permissions import who
 from lvmtui.verdict.power import Power
+from lvmtui.verdict.words import grouped
 
 LEAST_EVALUATIONS = 4
 """Fewest evaluations of a run, however short: a curve and a best model need some."""
@@ -141,7 +142,10 @@ def make_plan(
                 "training windows; give a smaller batch or a larger file"
             )
     way = arranged(specs)
-    others = [arranged(layout.specs(with_other(asked, choice, smaller), own)) for choice in choices]
+    others = [  # a program of the user's own knows neither recipe nor size
+        arranged(tuple(s if s.own_trainer else o for s, o in zip(specs, other, strict=True)))
+        for other in (layout.specs(with_other(asked, choice, smaller), own) for choice in choices)
+    ]
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
     remarks += [*seed_remarks(options.seeds), *own.remarks]
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
@@ -193,8 +197,7 @@ def make_plan(
         subsets=options.subsets if options.sizes else "",
         centre=data.splits[0].facts.centre,
     )
-    alone = [(spec.arm, work_of(spec, device=options.device)) for spec in specs]
-    seconds = [(arm, time_of(work, all_of(work), shown).mean) for arm, work in alone]
+    alone = grouped((spec.arm, work_of(spec, device=options.device)) for spec in specs)
     return Plan(
         campaign=campaign,
         specs=specs,
@@ -205,7 +208,7 @@ def make_plan(
         hardware=there,
         started_with=started_with_now(os.environ),
         power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
-        run_seconds={arm: fmean(took for of, took in seconds if of == arm) for arm, _ in alone},
+        run_seconds={arm: fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()},
         remarks=tuple(remarks),
         own=own,
     )

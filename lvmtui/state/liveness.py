@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from lvmtui.formats.live import STALE, Progress, Pulse, read_pulse
+from lvmtui.formats.live import LEAST_QUIET, STALE, Progress, Pulse, explained, read_pulse
 from lvmtui.formats.paths import RunDir
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState
@@ -16,8 +16,6 @@ from lvmtui.system.process_id import Identity, folder_id
 
 LEAST_STALL = 60.0
 """Seconds without a sign of progress that are never a stall: an evaluation or a checkpoint on a busy disk."""
-LEAST_QUIET = 10.0
-"""Seconds without a sign of progress that are not worth a word."""
 UNKNOWN_STEP = 20.0
 """Seconds that a step may take before the run has shown how long its steps are."""
 
@@ -41,7 +39,7 @@ def longest_quiet(progress: Progress | None) -> float:
         progress.activity, True
     )
     usual = progress.longest_gap if shown and progress.longest_gap is not None else UNKNOWN_STEP
-    return max(LEAST_QUIET, 3 * usual)
+    return explained(usual)
 
 
 def lacks_steps(progress: Progress | None, seconds: float, *, stopped: bool = False) -> bool:

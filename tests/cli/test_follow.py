@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from lvmtui.cli import follow
-from lvmtui.cli.status import BARE, GAIN, SIGNLESS, status_as_json, status_as_text
+from lvmtui.cli.status import BARE, EPOCH, GAIN, SIGNLESS, status_as_json, status_as_text
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.live import Pulse, write_live
@@ -90,6 +90,13 @@ def test_each_figure_of_the_table_says_what_it_is(tmp_path: Path) -> None:
     assert re.search(r" so far  no step for 2\d s", silent) and " left" not in silent
     assert GAIN in lines and len(GAIN) <= 80, "it is not cut"
     assert SIGNLESS not in lines and len(SIGNLESS) <= 80 and len(BARE) <= 80
+
+
+def test_epochs_of_equal_updates_are_explained(tmp_path: Path) -> None:
+    """`10.5/10.5` for `--epochs 3` was a riddle."""
+    for recipe in ("reference", "tuned"):
+        state = state_of(Workspace(tmp_path / recipe), make_campaign(tmp_path / recipe, models=("amn",), recipe=recipe))
+        assert (EPOCH in status_as_text(state, None, 80).splitlines()) == (recipe == "tuned"), recipe
 
 
 def test_bare_cosines_are_explained_where_there_are_some(tmp_path: Path) -> None:

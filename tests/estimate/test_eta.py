@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lvmtui.cli.status import progress_line
 from lvmtui.estimate.cost import Work, step_cost, work_of
 from lvmtui.estimate.eta import CampaignEta, Eta, Left, Time, all_of, campaign_eta, expected, play, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Machine, machine_of
 from lvmtui.estimate.stopping import UNKNOWN
 from lvmtui.formats.campaign import Campaign, write_campaign_intent
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import Job, Progress, write_live
+from lvmtui.formats.live import LEAST_QUIET, Job, Progress, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Paused
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.state.liveness import LEAST_QUIET
 from lvmtui.state.status import Phase, Status
 from tests.estimate.works import WORK, shown
 from tests.factory import bring_to, make_campaign, planned_run
@@ -88,6 +88,20 @@ def test_without_a_step_it_counts_down_until_that_is_told(tmp_path: Path) -> Non
 
     assert left(0) - left(9) == pytest.approx(9, abs=0.01)
     assert left(0) - left(1e6) == pytest.approx(LEAST_QUIET), "a clock that is ahead changes no more"
+
+
+def test_nobody_is_told_0_s_left_while_a_run_is_judged(tmp_path: Path) -> None:
+    """A minute of it was told as `0 s left`: an end that takes longer than expected takes some time more."""
+    campaign = make_campaign(tmp_path, models=("amn",))
+    run = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=1)
+    run.digits("heldout")
+    state, known = read(tmp_path, campaign), name(campaign, "amn", "baseline")
+    late = campaign_eta(state, run.time + 90).runs[known].eta
+    assert late is not None and late.seconds == pytest.approx(10) and late.left_words() == "10 s left"
+    soon = Eta(0.4, 0.1, 0.9)
+    assert soon.left_words() == "ending" and Eta(0.6, 0.5, 0.9).left_words() == "1 s left"
+    line = progress_line(state, CampaignEta(run.time, soon, {}, ()))
+    assert line.startswith("0 of 2 runs finished, ending, ends ")
 
 
 def test_before_anything_was_seen_it_is_calibrating(tmp_path: Path) -> None:

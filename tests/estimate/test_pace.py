@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.estimate.cost import closing_cost, evaluation_cost, parameters_of, step_cost
+from lvmtui.estimate.cost import LATENCY, closing_cost, evaluation_cost, parameters_of, step_cost
 from lvmtui.estimate.eta import CALIBRATING, Left, all_of, time_of
 from lvmtui.estimate.pace import NOTHING_SHOWN, Guess, Machine, Shown
 from lvmtui.estimate.stopping import UNKNOWN
@@ -65,6 +65,22 @@ def test_dearer_work_costs_more() -> None:
     assert evaluation_cost(replace(WORK, validation_windows=9000)) > evaluation_cost(WORK)
     assert closing_cost(replace(WORK, heldout_windows=22_000)) > closing_cost(WORK)
     assert replace(WORK, device="CPU, 2 threads").kind == replace(WORK, device="auto").kind
+
+
+def test_the_latency_of_a_slow_model_is_counted_and_takes_five_seconds_at_most() -> None:
+    """A model of 0.4 s a prediction took 88 s after its last step, of which none was expected."""
+    quick = closing_cost(replace(WORK, alone=1e-4))
+    assert closing_cost(replace(WORK, alone=0.01)) - quick == pytest.approx(2.2, abs=0.03)
+    for alone, speed in ((0.1, 1.0), (0.4, 1.0), (0.4, 3.0)):
+        slow = closing_cost(replace(WORK, alone=alone), speed)
+        assert slow - speed * quick == pytest.approx(LATENCY, abs=0.1), (alone, speed)
+    theirs = replace(WORK, ours=False)
+    assert closing_cost(theirs) == closing_cost(replace(theirs, alone=0.4)), "whose latency is not measured"
+
+
+def test_a_model_that_gains_nothing_from_threads_is_as_slow_with_four() -> None:
+    slow = replace(WORK, threads_gain=0.0)
+    assert step_cost(replace(slow, threads=4)) == step_cost(slow) == step_cost(WORK)
 
 
 def test_a_slow_trainer_of_the_users_own_is_scored_by_us_as_fast_as_any() -> None:

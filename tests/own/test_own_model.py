@@ -178,7 +178,9 @@ def test_plan_and_report_name_file_options_and_recipe_of_each_model(tmp_path: Pa
         "recipes": {"mse": {"based_on": "tuned", "loss": "my.py:loss", "rate": 1e-3}},
     }
     own, workspace = read_own(tables, tmp_path / "campaign.toml"), Workspace(tmp_path)
-    plan = make_plan(tiny_options(tmp_path, own=own, models=("amn", "mine")), workspace)
+    said: list[str] = []
+    plan = make_plan(tiny_options(tmp_path, own=own, models=("amn", "mine")), workspace, said.append)
+    assert "trying mixer.py:Mixer, at most 120 s: timing its predictions and steps" in said
     spec, told = plan.specs[-1], plan_as_text(plan)
     assert spec.own_model and spec.recipe.own_loss
     model, loss = spec.own_model.words, spec.recipe.own_loss.words

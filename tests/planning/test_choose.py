@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from lvmtui.estimate.eta import Eta
+from lvmtui.formats.paths import Workspace
 from lvmtui.planning.choose import FULL_FROM, AutoChoice, choose, seed_remarks, with_other
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.options import Options
+from lvmtui.planning.own_tables import read_own
 from lvmtui.planning.plan import make_plan
-from tests.trainers.tiny import plan_campaign, train_here, write_walk
+from tests.trainers.tiny import plan_campaign, tiny_options, train_here, write_walk
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,18 @@ def test_the_cost_of_the_reference_recipe_is_that_of_its_own_size() -> None:
     assert (other.recipe, other.size) == ("reference", "full"), "what --recipe reference alone would train"
     other = with_other(asked, size, 100)
     assert (other.recipe, other.size) == ("tuned", "full")
+
+
+def test_a_program_of_ones_own_takes_as_long_with_any_recipe(tmp_path: Path) -> None:
+    """Its guessed steps were counted by the other recipe, which made a minute of half of one."""
+    tables = {name: {"command": "true", "pattern": "x (?P<cosine>.)"} for name in ("open", "other")}
+    own, workspace = read_own({"trainers": tables}, tmp_path / "campaign.toml"), Workspace(tmp_path)
+    options = tiny_options(tmp_path, recipe="auto", epochs=None, jobs=1)
+    alone = make_plan(options, workspace)
+    assert " s instead of " in alone.remarks[0]
+    beside = make_plan(replace(options, models=("amn", "open", "other"), own=own), workspace)
+    assert beside.expected.seconds > 3 * alone.expected.seconds
+    assert beside.remarks[0].endswith("--recipe reference would take about as long")
 
 
 def test_a_count_of_seeds_is_explained() -> None:

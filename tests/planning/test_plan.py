@@ -57,7 +57,11 @@ def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypat
     assert "machine    cpu, " in plan_as_text(make_plan(replace(options, device="cpu"), workspace))
     told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
     assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
-    assert " for both arms" in plan_as_text(make_plan(options, workspace))
+    plan = make_plan(options, workspace)
+    small, large = (spec.total_steps * 32 / spec.train_windows for spec in plan.specs[:2])
+    assert small > 2 * large, "which was asked for"
+    said = f" for both arms ({small:.1f} epochs of small, {large:.1f} epochs of large)"
+    assert said in plan_as_text(plan)
 
 
 def test_a_plan_for_a_gpu_goes_by_its_self_test(

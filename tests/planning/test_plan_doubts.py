@@ -27,6 +27,7 @@ def test_epochs_of_a_trainer_of_ones_own_are_no_updates_of_ours(tmp_path: Path, 
     tables = {name: {"command": "true", "pattern": "x (?P<cosine>.)", "epochs": 5} for name in ("mine", "yours")}
     own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
     told = plan_as_text(make_plan(replace(options, models=("gru", "mine", "yours"), own=own), Workspace(tmp_path)))
+    assert "models     GRU (small), mine, yours; 6 runs" in told, "programs come in no size"
     assert "windows, 5 " not in told and told.count("the word of the user's own program") == 1
     told = plan_as_text(make_plan(replace(options, models=("mine",), own=own), Workspace(tmp_path)))
     assert "recipe     " not in told and "--recipe" not in told

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.formats.intent import write_intent
-from lvmtui.formats.live import Activity, Progress
+from lvmtui.formats.live import LEAST_QUIET, Activity, Progress
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.liveness import LEAST_QUIET, LEAST_STALL, UNKNOWN_STEP, lacks_steps, life_of, stands_still
+from lvmtui.state.liveness import LEAST_STALL, UNKNOWN_STEP, lacks_steps, life_of, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
 from lvmtui.system.process_id import own_identity

@@ -45,11 +45,12 @@ def test_a_hang_is_no_pace_and_a_suspension_no_gap(tmp_path: Path, monkeypatch: 
     journal = Journal(RunDir(tmp_path), 0.0)
     journal.clock.enter("training")
 
-    def shown(seconds: float, steps: int, activity: Activity = "training") -> Progress:
+    def shown(seconds: float, steps: int, activity: Activity | None = None) -> Progress:
         nonlocal now
         now += seconds
         journal.steps += steps
-        journal.clock.enter(activity)
+        if activity:
+            journal.clock.enter(activity)
         journal.progress(journal.steps, 0.0, None, None, 0.1, 1)
         found = find_document(Progress, RunDir(tmp_path).progress)
         assert found is not None
@@ -60,7 +61,10 @@ def test_a_hang_is_no_pace_and_a_suspension_no_gap(tmp_path: Path, monkeypatch: 
     assert (before.train_steps, before.train_seconds, before.longest_gap) == (2, 2.0, 1.0)
     assert shown(300.0, 0, "suspended").longest_gap == 1.0, "it hung until it was suspended"
     assert shown(100.0, 0, "suspended").active == 302.0, "that is no work"
-    after = shown(0.1, 0)
+    after = shown(0.1, 0, "training")
     assert (after.train_steps, after.train_seconds) == (2, 2.0), "no step has come"
-    assert shown(1.0, 1).train_seconds == 303.0
+    assert shown(1.0, 1).train_seconds == 3.0, "nor afterwards is it counted as the pace of a step"
+    assert journal.active == 303.0, "it was its work"
+    assert shown(60.0, 1).train_seconds == 3.0, "stopped by a signal, and continued"
+    assert shown(60.0, 1).train_seconds == 63.0, "one step a minute: that is its pace now"
     journal.close()

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, cut, joined, left, right
+from lvmtui.verdict.words import grouped
 
 FAR = 64
 """A curve is followed up to this many picture heights outside the picture."""
@@ -332,10 +333,7 @@ def _merged(marks: Sequence[Level], scale: _Scale) -> dict[int, Level]:
 
 def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:
     """One dot a column, the mean of its points: a thousand points cost no more than a hundred."""
-    columns: dict[int, list[float]] = {}
-    for x, y in dots:
-        columns.setdefault(x, []).append(y)
-    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(columns.items())]
+    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(grouped(dots).items())]
 
 
 def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:

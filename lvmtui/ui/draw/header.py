@@ -61,8 +61,8 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
     eta = snapshot.eta.eta
     if eta is None:
         return (snapshot.eta.unknown + glyphs.ELLIPSIS,)
-    left = words.duration(eta.seconds) if wide else words.short_duration(eta.seconds)
-    return f"{left} left ({range_words(eta)})", snapshot.eta.end_words
+    told = words.duration if wide else words.short_duration
+    return eta.left_words(f" ({range_words(eta)})", told), snapshot.eta.end_words
 
 
 def range_words(eta: Eta) -> str:

@@ -44,7 +44,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
     eta = run.expected.eta if run.expected else None
     if run.view.status.pace == "works":
         span = f" ({range_words(eta)})" if eta and width >= 100 else ""
-        soon = f"{words.duration(eta.seconds)} left{span}" if eta else f"calibrating{glyphs.ELLIPSIS}"
+        soon = eta.left_words(span) if eta else f"calibrating{glyphs.ELLIPSIS}"
         start.append((f"{soon}   ", ""))
     elif run.waits and run.time_words:
         when = f"starts {run.start_words}, " if run.start_words else ""

@@ -201,7 +201,8 @@ class RunFacts:
         """Time left, time taken, or time it will take; at most six characters."""
         if self.view.status.pace in ("works", "waits"):
             eta = self.expected.eta if self.expected else None
-            return words.short_duration(eta.seconds) if eta else "" if self.waits else glyphs.ELLIPSIS
+            left = eta.left_words("", words.short_duration).removesuffix(" left") if eta else ""
+            return left or ("" if self.waits else glyphs.ELLIPSIS)
         if self.state is None or self.imported or not self.state.trainer.attempts:
             return ""
         return words.short_duration(self.worked)
@@ -212,7 +213,7 @@ class RunFacts:
         if self.waits or self.view.status.no_step is not None:
             return self.start_words
         if wide and self.expected and self.expected.eta:
-            return f"{self.time_words} left"
+            return self.expected.eta.left_words("", words.short_duration)
         return f"took {self.time_words}" if wide and self.over and self.time_words else self.time_words
 
     @property

@@ -215,7 +215,7 @@ def test_each_time_says_what_it_is_where_there_is_room(snapshots: dict[str, Snap
     assert "took 1m13" in shown[1] and "28s left" in shown[5]
     for width in (80, 120):
         waiting = text(rows(snapshots["middle"], "", 0, width, 20)).splitlines()[6]
-        assert waiting.endswith("in 28s"), "one time only: when it starts"
+        assert waiting.endswith("in 29s"), "one time only: when it starts"
     assert "28s left" in panel(snapshots["middle"], 2, 60, 14)
 
 
