@@ -77,6 +77,7 @@ def announcer() -> Callable[[str], None]:
 
     def say(words: str) -> None:
         if terminal:
-            print(f"{WIPE}{words}", end="", file=sys.stderr, flush=True)
+            fitting = words[: shutil.get_terminal_size().columns - 1]  # of two lines only the second would be wiped
+            print(f"{WIPE}{fitting}", end="", file=sys.stderr, flush=True)
 
     return say

@@ -90,7 +90,7 @@ def gather_own(
             found.trainers[name] = own_trainer(own.trainers[name])
             found.uncounted += [found.trainers[name].title] * own.trainers[name].uncounted
         elif (table := own.models.get(name)) and table.source:
-            say(f"trying {table.source}, at most {PATIENCE:.0f} s: timing its predictions and steps")
+            say(f"trying {table.source.rpartition('/')[2]}, at most {PATIENCE:.0f} s: timing its predictions and steps")
             code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
             found.files |= files
             title, by_context = table.title or code.name, {shape.context: shape for shape in shapes}
