@@ -121,11 +121,7 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
         raise UserError(f"{source}: starts processes or threads; a model must not, its run is stopped and resumed")
     seconds = _timed(source, model.train(), context, target)
     reference = _timed("", build("gru", request.dim, "small").train(), context, target)
-    two = 0.0
-    if len(os.sched_getaffinity(0)) > 1:
-        torch.set_num_threads(2)
-        two = _timed("", fresh().train(), context, target, most=2.0)
-    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, two, alone, reference, constant)
+    return TrialResult("", sum(p.numel() for _, p in trainable), seconds, alone, reference, constant)
 
 
 def _windows(request: Trial) -> tuple[Tensor, Tensor]:
@@ -209,15 +205,15 @@ def _check_saved(source: str, model: nn.Module, other: nn.Module, context: Tenso
     return bool((output.amax(0) - output.amin(0)).max() <= ROUNDING * output.abs().max())
 
 
-def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor, most: float = 10.0) -> float:
-    """Median seconds of a step; of so many seconds, and one step more. Raises UserError if the steps keep memory."""
+def _timed(source: str, model: nn.Module, context: Tensor, target: Tensor) -> float:
+    """Median seconds of a step. Raises UserError if the steps keep memory."""
     times, kept = [], []
     for _ in range(STEPS):
         began = time.perf_counter()
         _trained(model, context, target, 1)
         times.append(time.perf_counter() - began)
         kept.append(psutil.Process().memory_info().rss)
-        if sum(times) > most:
+        if sum(times) > 10:
             break
     half = len(kept) // 2
     steps = len(kept) - 1 - half

@@ -80,8 +80,6 @@ class Work:
     """`ModelCost.uses`, as a user's own model was timed; None: taken from the registry."""
     alone: float | None = None
     """Seconds of one prediction by itself, as a user's own model was timed; None: reckoned from its parameters."""
-    threads_gain: float = THREADS
-    """See `THREADS`; less if a user's own model was timed and gained less."""
     context: int = USUAL_CONTEXT
     ours: bool = True
     """False: a trainer of the user's own. Its steps are all that it does; only the scores at the end are our work."""
@@ -124,7 +122,6 @@ def work_of(spec: RunSpec, parameters: int | None = None, device: str | None = N
         parameters=parameters or (own.parameters if own else None),
         uses=own.uses or None if own else None,
         alone=own.alone or None if own else None,
-        threads_gain=THREADS if own is None or own.threads is None else own.threads,
         context=spec.context,
         ours=spec.own_trainer is None,
     )
@@ -184,4 +181,4 @@ def _window(work: Work) -> float:
 
 def _speed(work: Work) -> float:
     """How many reference cores the run's device is worth."""
-    return GPU if work.device_kind == "gpu" else work.threads**work.threads_gain
+    return GPU if work.device_kind == "gpu" else work.threads**THREADS

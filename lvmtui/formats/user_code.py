@@ -52,8 +52,6 @@ class OwnModel:
     """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.ModelCost.uses`."""
     alone: float = 0.0
     """Seconds of one prediction by itself on the reference core, as timed then; 0: not timed."""
-    threads: float | None = None
-    """n threads are worth n ** `threads` cores, as timed then; None: not timed."""
 
     @property
     def words(self) -> str:
@@ -115,8 +113,6 @@ class TrialResult:
     parameters: int = 0
     step_seconds: float = 0.0
     """Median time of one step on one thread."""
-    two_threads_seconds: float = 0.0
-    """The same on two threads; 0 where there is only one core."""
     alone_seconds: float = 0.0
     """Mean time of one prediction by itself, on one thread."""
     reference_seconds: float = 0.0

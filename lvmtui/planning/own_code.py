@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import math
 import os
 import shlex
 import subprocess
@@ -112,10 +111,9 @@ def gather_own(
     return found
 
 
-def costs_of(answer: TrialResult, shape: Shape) -> tuple[float, float, float | None]:
-    """What a model costs: `uses`, `alone` and `threads` of `OwnModel`, from its times and that of a step of a small GRU
-    on the same machine."""
-    from lvmtui.estimate.cost import CORE, STEP, THREADS, UPDATE, parameters_of
+def costs_of(answer: TrialResult, shape: Shape) -> tuple[float, float]:
+    """`uses` and `alone` of `OwnModel`, from a model's times and that of a step of a small GRU on the same machine."""
+    from lvmtui.estimate.cost import CORE, STEP, UPDATE, parameters_of
     from lvmtui.models import REGISTRY
 
     count = parameters_of("gru", "small", shape.dim) or 1
@@ -125,10 +123,7 @@ def costs_of(answer: TrialResult, shape: Shape) -> tuple[float, float, float | N
     of_reference = known / max(answer.reference_seconds, 1e-9)
     seconds, parameters = of_reference * answer.step_seconds, max(1, answer.parameters)
     left = max(seconds - STEP - UPDATE * parameters, 0.05 * seconds)
-    threads = None
-    if answer.two_threads_seconds:  # at best as usual: with few steps it is not measured better than that
-        threads = min(THREADS, max(0.0, math.log2(answer.step_seconds / answer.two_threads_seconds)))
-    return float(left * CORE / (windows * 6 * parameters)), of_reference * answer.alone_seconds, threads
+    return float(left * CORE / (windows * 6 * parameters)), of_reference * answer.alone_seconds
 
 
 def own_trainer(table: TrainerTable) -> OwnTrainer:

@@ -6,8 +6,9 @@ Styles are names that the screen gives a look: `selected` (the title), `heading`
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
-from operator import itemgetter
+
+import rich
+import rich.text
 
 from lvmtui.report.blocks import (
     Block,
@@ -26,6 +27,8 @@ from lvmtui.system.text import aligned, sanitise, width
 
 Line = tuple[tuple[str, str], ...]
 RULE = "─"
+HELD = "\ue000"
+"""Stands for a space within code while lines are broken. No text has it once it is sanitised."""
 
 
 def terminal_lines(blocks: Iterable[Block], columns: int) -> list[Line]:
@@ -66,51 +69,15 @@ def _table(block: TableBlock) -> list[Line]:
 
 
 def wrapped_lines(text: Text, columns: int) -> list[Line]:
-    """`text` in lines of at most `columns`, broken at spaces; a longer word is cut."""
-    lines: list[list[tuple[str, str]]] = [[]]
-    room = columns
-    for word, style, space in _words(text):
-        word = word if not (space and lines[-1]) else " " + word
-        if width(word) > room and lines[-1]:
-            lines.append([])
-            room, word = columns, word.lstrip(" ")
-        for part in _cut(word, columns):
-            if width(part) > room and lines[-1]:
-                lines.append([])
-                room = columns
-            lines[-1].append((part, style))
-            room -= width(part)
-    return [
-        tuple(("".join(part for part, _ in same), style) for style, same in groupby(line, key=itemgetter(1)))
-        for line in lines
-    ]
-
-
-def _words(text: Text) -> list[tuple[str, str, bool]]:
-    """(word, style, whether a space stands before it)."""
-    found = []
-    space = False
+    """`text` in lines of at most `columns`, broken at spaces but not within code; a longer word is cut."""
+    whole = rich.text.Text()
     for piece in pieces_of(text):
-        style = "bold" if isinstance(piece, Strong) else ""
         value = sanitise(piece if isinstance(piece, str) else piece.text)
-        if isinstance(piece, Code):
-            found.append((value, style, space))
-            space = False
-            continue
-        for i, word in enumerate(value.split(" ")):
-            space = space or i > 0
-            if word:
-                found.append((word, style, space))
-                space = False
-    return found
-
-
-def _cut(word: str, columns: int) -> list[str]:
-    """The word in parts that fit."""
-    parts, current = [], ""
-    for character in word:
-        if current and width(current + character) > columns:
-            parts.append(current)
-            current = ""
-        current += character
-    return [*parts, current]
+        value = value.replace(" ", HELD) if isinstance(piece, Code) else value
+        whole.append(value, "bold" if isinstance(piece, Strong) else "")
+    console, lines = rich.get_console(), []
+    for line in whole.wrap(console, columns):
+        line.rstrip()
+        parts = (part for part in line.render(console) if part.text)
+        lines.append(tuple((part.text.replace(HELD, " "), "bold" if part.style else "") for part in parts))
+    return lines

@@ -78,11 +78,6 @@ def test_the_latency_of_a_slow_model_is_counted_and_takes_five_seconds_at_most()
     assert closing_cost(theirs) == closing_cost(replace(theirs, alone=0.4)), "whose latency is not measured"
 
 
-def test_a_model_that_gains_nothing_from_threads_is_as_slow_with_four() -> None:
-    slow = replace(WORK, threads_gain=0.0)
-    assert step_cost(replace(slow, threads=4)) == step_cost(slow) == step_cost(WORK)
-
-
 def test_a_slow_trainer_of_the_users_own_is_scored_by_us_as_fast_as_any() -> None:
     """Its step is an epoch of two seconds; what comes after the last one is our code, at our speed."""
     theirs = replace(WORK, model="mine", steps=20, evaluate_every=1, patience=None, ours=False)

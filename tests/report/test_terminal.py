@@ -7,12 +7,12 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len as width
 
 from lvmtui.report.blocks import Bullets, Code, Figure, Heading, Paragraph, Strong, table
 from lvmtui.report.make import read_report
 from lvmtui.report.page import page_of
 from lvmtui.report.terminal import plain_text, terminal_lines, wrapped_lines
-from lvmtui.system.text import width
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, state_of
 
@@ -48,9 +48,14 @@ def test_no_line_is_too_wide_and_no_word_is_lost(first: str, second: str, column
     lines = wrapped_lines((first, Strong(second)), columns)
     assert all(width("".join(text for text, _ in line)) <= columns for line in lines)
     assert not any(unicodedata.category(c)[0] == "C" for line in lines for text, _ in line for c in text)
-    shown = "".join(text for line in lines for text, _ in line).replace(" ", "")
-    whole = "".join(text for line in wrapped_lines((first, Strong(second)), 1000) for text, _ in line).replace(" ", "")
-    assert shown == whole
+    shown = "".join("".join(text for line in lines for text, _ in line).split())
+    whole = "".join(text for line in wrapped_lines((first, Strong(second)), 1000) for text, _ in line)
+    assert shown == "".join(whole.split())
+
+
+def test_code_is_not_broken_at_its_spaces() -> None:
+    lines = wrapped_lines(("to end it: ", Code("lvmtui cancel all"), " in a shell"), 18)
+    assert ["".join(text for text, _ in line) for line in lines] == ["to end it:", "lvmtui cancel all", "in a shell"]
 
 
 def test_a_report_fits_a_terminal_but_for_its_tables(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def read_header(path: Path, name: str, stream: IO[bytes], size: int) -> Header:
     claimed, there = math.prod(shape) * dtype.itemsize, size - stream.tell()
     if any(n < 0 for n in shape) or claimed > there:
         raise UserError(
-            f"{shown(path)}: {name} claims {in_bytes(claimed)} and {in_bytes(there)} are there; "
+            f"{shown(path)}: {name} claims {claimed:,} bytes and {there:,} are there; "
             "the file is cut or damaged, copy or make it again"
         )
     return Header(tuple(shape), dtype, column_major and len(shape) > 1)
@@ -104,11 +104,6 @@ def read_header(path: Path, name: str, stream: IO[bytes], size: int) -> Header:
 
 def described(array: Header | npt.NDArray[Any]) -> str:
     return f"{array.dtype} {array.shape}".replace(",)", ")")
-
-
-def in_bytes(n: int) -> str:
-    steps = min((len(str(abs(n))) - 1) // 3, 4)
-    return f"{n / 1000**steps:.4g} {('bytes', 'kB', 'MB', 'GB', 'TB')[steps]}"
 
 
 def float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int) -> Iterator[npt.NDArray[np.float32]]:

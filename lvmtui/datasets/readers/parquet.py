@@ -96,10 +96,8 @@ class ParquetSource:
         rows = max(1, BLOCK_BYTES // (4 * self.facts.dim))
         row = 0
         for batch in self._batches([self.columns.vectors], 64 if self.columns.documents else rows):
-            column = batch.column(0)
-            cells = self._numbers(column, row)
-            row += len(column)
-            yield cells
+            yield self._numbers(batch.column(0), row)
+            row += batch.num_rows
 
     @cached_property
     def articles(self) -> Articles:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich import get_console
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
 
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
@@ -121,18 +123,7 @@ def beside(blocks: Sequence[Sequence[Line]], widths: Sequence[int], gap: int = 1
 
 def wrapped(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` cells, broken at blanks where there are some."""
-    lines: list[str] = []
-    current = ""
-    for word in text.split(" "):
-        candidate = f"{current} {word}" if current else word
-        if cell_len(candidate) <= width:
-            current = candidate
-            continue
-        if current:
-            lines.append(current)
-        *full, current = chop_cells(word, max(2, width)) or [word]
-        lines.extend(full)
-    return [*lines, current] if current or not lines else lines
+    return [line.plain.rstrip() for line in Text(text).wrap(get_console(), max(2, width))]
 
 
 def hanging(head: Sequence[Piece], text: str, style: str, width: int) -> list[Line]:
