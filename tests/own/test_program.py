@@ -388,11 +388,8 @@ def test_many_evaluations_are_thinned(bench: Bench) -> None:
 
 
 def test_one_that_does_not_answer_a_pause_is_told_of_and_waited_for(bench: Bench) -> None:
-    run = bench.plan(
-        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        + SLOW.replace("if run.asked_to_leave:", "if False:"),
-        checkpoints=True,
-    )
+    deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    run = bench.plan(deaf + SLOW.replace("if run.asked_to_leave:", "if False:"), checkpoints=True)
     bench.start()
     wait_for(bench.evaluated)
     write_intent(run.intent, "pause", by="test")
