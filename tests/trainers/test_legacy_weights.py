@@ -58,7 +58,7 @@ def imported(root: Path, original: Path) -> Path:
         Workspace(root), [original / "amn_20251016_133427"], arm="0k", trained_on=original / "small.npz"
     )
     weights = (original / "amn_20251016_133427/best_model.pt").exists()
-    next_step = "train the other arm: lvmtui run --arms expanded --models " if weights else "without any weights training"
+    next_step = "train the other arm: lvmtui run --arms expanded --models " if weights else "without any weights"
     assert lines[-1].startswith(next_step)
     (run,) = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
     return run
