@@ -95,7 +95,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
         rows.append((row.title, *cosines, change, interval, row.verdict.words))
     for best in table.best_trivial:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
-        rows.append((best.title, *cosines, "", "", "without training a network"))
+        rows.append((best.title, *cosines, "", "", "no network"))
     return rows
 
 
