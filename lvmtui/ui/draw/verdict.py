@@ -87,7 +87,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         Column("change", 9, lambda row: [(words.percent(row.change), _change_style(row))]),
         Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
         Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
-        Column("skill", 8, lambda row: [(_skill(row.expanded), "")], least=144),
+        Column("gain", 8, lambda row: [(_skill(row.expanded), "")], least=144),
         Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
     ]
     columns = [column for column in found if width >= column.least]
