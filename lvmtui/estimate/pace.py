@@ -128,7 +128,7 @@ def latest_pace(run: RunState, shown: Shown, steps_left: int) -> Shown:
 
 
 def _newest_points(run: RunState) -> tuple[Trained, ...]:
-    """The training points of the newest process that tell a speed; those of lines that a program printed do not."""
+    """The training points of the newest process that tell a speed; those of a user's own program do not."""
     points, started = run.trainer.points, run.trainer.started
     first = bisect_right(points, started.resumed_from, key=lambda p: p.step) if started else 0
     return tuple(point for point in points[first:] if point.windows_per_second)

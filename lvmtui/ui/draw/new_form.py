@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lvmtui.models import MODELS
+from lvmtui.models import MODELS, size_of
 from lvmtui.planning.options import OPTIONS
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
@@ -145,14 +145,16 @@ def answer_lines(form: CampaignForm, answers: Answers, width: int) -> list[Line]
     if fault:
         lines += _fault_lines(fault, width)
     elif answers.plan:
-        lines += [*_plan_lines(answers.plan, width), *_notes(answers.plan["others"], width)]
+        against = dict.fromkeys((*answers.plan["doubts"], *answers.plan["others"]))
+        lines += [*_plan_lines(answers.plan, width), *_notes(against, width)]
     return [*lines, *(_fact_lines(answers.facts, width, said_already=fault) if answers.facts else ())]
 
 
 def _plan_lines(plan: dict[str, Any], width: int) -> list[Line]:
     """Runs, held-out windows, expected time, and what is worth knowing about them."""
     campaign, split = plan["campaign"], plan["split"]
-    how = f"{campaign['size']} models, recipe {campaign['recipe']}, device {campaign['device']}"
+    size = size_of(campaign["size"], campaign["models"])
+    how = f"{f'{size} models, recipe ' if size else 'recipe '}{campaign['recipe']}, device {campaign['device']}"
     arms = [campaign["baseline"], *campaign["between"], campaign["expanded"]]
     said = {
         "plan": f"{_runs_words(plan)}, {how}",
@@ -161,7 +163,7 @@ def _plan_lines(plan: dict[str, Any], width: int) -> list[Line]:
         "expected": _expected_words(plan),
     }
     lines = [line for name, value in said.items() for line in _named(name, value, width)]
-    return [*lines, *_notes([*plan["remarks"], *campaign["notes"]], width)]
+    return [*lines, *_notes([*plan["remarks"], *campaign["notes"], *campaign["doubts"]], width)]
 
 
 def plan_words(plan: dict[str, Any]) -> str:

@@ -91,7 +91,7 @@ CHECK: dict[str, Any] = {"files": [FILE], "faults": [], "notes": ["what is well 
 """What our commands say, as far as the form shows it."""
 PLAN: dict[str, Any] = {
     "campaign": {
-        "jobs": 2, "size": "small", "recipe": "tuned", "device": "cpu", "notes": [],
+        "jobs": 2, "models": ["amn"], "size": "small", "recipe": "tuned", "device": "cpu", "notes": [], "doubts": [],
         "baseline": ARM, "between": [], "expanded": ARM,
     },
     "runs": [1] * 10,
@@ -112,6 +112,16 @@ def test_text_from_files_is_shown_harmless(width: int, fault: str) -> None:
     plan = PLAN | {"remarks": [bad], "campaign": {**PLAN["campaign"], "notes": [bad], "baseline": ARM | {"label": bad}}}
     answers = Answers(facts=facts, plan=plan, fault=fault, busy="busy")
     assert "\x1b" not in str(answer_lines(CampaignForm(), answers, width))
+
+
+def test_doubts_are_shown_and_a_size_only_of_what_has_one() -> None:
+    def drawn(**campaign: Any) -> str:
+        answers = Answers(plan=PLAN | {"doubts": ["trained already"], "campaign": {**PLAN["campaign"], **campaign}})
+        return "\n".join("".join(text for text, _ in line) for line in answer_lines(CampaignForm(), answers, 120))
+
+    assert "2 side by side, small models, recipe tuned" in drawn()
+    told = drawn(models=["mine"], doubts=["the network of mine has the same output for every context"])
+    assert "2 side by side, recipe tuned" in told and "the network of mine" in told and "trained already" in told
 
 
 FAKE = f"""
