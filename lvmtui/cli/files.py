@@ -51,7 +51,8 @@ def check(given: argparse.Namespace) -> int:
         progress=lambda done, total: say(f"reading: {100 * done // max(total, 1)} %"),
     )
     say("")
-    print(json.dumps(encode(found), indent=1) if given.json else check_as_text(found, line_width()))
+    as_json = json.dumps(encode(found) | {"warning": found.warning}, indent=1)
+    print(as_json if given.json else check_as_text(found, line_width()))
     if found.files and not given.json:
         print(f"compact copies are kept in {workspace.datasets} for the next check and for campaigns", file=sys.stderr)
     return ExitCode.USAGE if found.faults else ExitCode.OK

@@ -78,7 +78,7 @@ class DataCheck(DataFacts):
         if self.faults or self.pair is None or not self.pair.shared or len(unnamed) != 1:
             return ""
         return (
-            f"{unnamed[0]} names no articles, but the other file, which has vectors in common with it, does. What is "
+            f"one file, {unnamed[0]}, names no articles; the other, which has vectors in common with it, does. What is "
             f"held out is found in it by equal and nearly equal vectors, and {GAP} rows on each side of them are left "
             "out; that no other part of the same text is trained on cannot be proved. Name its ids with --article, or "
             "save them beside the vectors as article_id"

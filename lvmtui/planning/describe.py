@@ -67,8 +67,8 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
-    notes = (plan.check.warning, *plan.remarks, *plan.check.notes, *campaign.notes, *campaign.doubts)
-    lines.extend(f"note       {note}" for note in notes if note)
+    notes = (*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes)
+    lines.extend(f"note       {note}" for note in notes)
     return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
 
 

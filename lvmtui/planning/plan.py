@@ -187,7 +187,7 @@ def make_plan(
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
         notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
-        doubts=own.doubts,
+        doubts=tuple(filter(None, (data.check.warning, *own.doubts))),
         titles=own.titles,
         folds=bool(options.folds),
         cluster_cap=options.cluster_cap or default_cap(held),

@@ -179,7 +179,7 @@ def test_a_file_without_ids_beside_one_with_them_is_warned_of(tmp_path: Path) ->
     small, large = save_sequence(tmp_path / "b.npz", VECTORS[:400]), save_articles(tmp_path / "e.npz", ARTICLES)
     checked = check_files([small, large], tmp_path)
     warning = checked.warning
-    assert warning.startswith("b.npz names no articles, but the other file")
+    assert warning.startswith("one file, b.npz, names no articles; the other")
     assert "5 rows on each side of them are left out; that no other part of the same text is trained on" in warning
     assert check_as_text(checked).splitlines()[-1].startswith("no faults, 1 warning, ")
     both = [save_sequence(tmp_path / "c.npz", VECTORS), large]
