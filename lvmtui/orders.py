@@ -207,7 +207,7 @@ def _use_this_shell(views: Sequence[RunView]) -> list[str]:
 
 
 def _finds(shell: StartedWith, program: str) -> bool:
-    """True if the shell has the program on its PATH, or there is none to be had."""
+    """True if the shell has the program on its PATH, or none is needed."""
     return not program or shutil.which(program, path=shell.variables.get("PATH", "")) is not None
 
 

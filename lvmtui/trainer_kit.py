@@ -233,10 +233,10 @@ class Run:
 
         rows = np.asarray(predictions, dtype=np.float32)
         wanted = (len(self.heldout_contexts), self.dim)
-        fits = rows.shape == wanted
-        if not (fits and np.isfinite(rows).all()):
-            misfit = f"predictions are {rows.shape}; one a held-out context is needed, {wanted}"
-            misfit = "predictions hold NaN or infinite numbers" if fits else misfit
+        misfit = f"predictions are {rows.shape}; one for each held-out context is needed, {wanted}"
+        if rows.shape == wanted:
+            misfit = "" if np.isfinite(rows).all() else "predictions hold NaN or infinite numbers"
+        if misfit:
             self._send(encode_line(Failed(time.time(), self.steps, "setup", misfit, 0.0)), patience=PATIENCE)
             raise ValueError(misfit)
         with written_beside(self.out / "predictions.npy") as beside, beside.open("wb") as file:

@@ -32,7 +32,7 @@ class Clock:
         self.activity: Activity = "starting"
         self.began = began
         self.hangs_after = math.inf
-        """Seconds between two looks at this clock from which on the training hung meanwhile."""
+        """More seconds than this between two looks at the clock are a hang of the training."""
         self._since = self._looked = began
 
     def enter(self, activity: Activity) -> None:

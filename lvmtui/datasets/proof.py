@@ -9,10 +9,8 @@ arm may learn from, in full. So the proof also states the highest cosine between
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +18,14 @@ import numpy as np
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.convert import convert
 from lvmtui.datasets.near_copies import any_near
-from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.readers.source import Floats, Integers, shown
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_facts, read_heldout
 from lvmtui.datasets.store import Store
+from lvmtui.datasets.vector_files import open_source
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import ArmName
+from lvmtui.formats.spec import ArmData, ArmName
 from lvmtui.system.errors import UserError
 
 NATURAL = 0.96
@@ -145,18 +144,26 @@ def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str
     if not campaign.heldout_windows:
         raise UserError(f"{campaign.id}: there is no split to prove: its runs were imported without vectors")
     workspace = folder.workspace.root
-    arms = campaign.arms.items()
-    for file, reading in product(moved, {arm.data.reading for _, arm in arms}):
-        with suppress(UserError):  # a store lies where its fingerprint says, so that of the same vectors is found again
-            convert(file, workspace, reading=reading, normalise=True)
+    for file in moved:
+        _take_in(file, [arm.data for arm in campaign.arms.values()], workspace)
     try:
-        stores = {name: open_store_of(arm.data, workspace) for name, arm in arms}
+        stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
     except UserError as error:
-        where = f"if the vectors were moved, say where they are: lvmtui check FILE... --split {campaign.id}"
-        raise UserError(
-            f"{error}; {'the files named are not those, by their fingerprint' if moved else where}"
-        ) from None
+        raise UserError(f"{error}; if it was moved, say where: lvmtui check FILE... --split {folder.id}") from None
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
+
+
+def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:
+    """Make the store of vectors that were `used` again from a file. Raises UserError if it does not hold them."""
+    fault = ""
+    for data in used:
+        try:
+            if open_source(file, data.reading).fingerprint() == data.fingerprint:
+                convert(file, workspace, reading=data.reading, normalise=True)
+                return
+        except UserError as error:
+            fault = str(error)
+    raise UserError(fault or f"{shown(file)}: not the vectors the campaign was planned with, by their fingerprint")
 
 
 def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:

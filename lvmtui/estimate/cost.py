@@ -42,7 +42,7 @@ CLOSING = 0.2
 SINGLE, LATENCY = 220, 5.0
 """Single predictions at the end, by which the latency is measured, and the most seconds that they may take."""
 ROLLED, ROLLS = 2048, 6
-"""Held-out windows, at most, of which six predictions more are made, and these; see `datasets.scores`."""
+"""Most windows that tell whether a model predicts or repeats, and predictions of each; see `datasets.scores`."""
 
 
 class RunKind(NamedTuple):

@@ -72,8 +72,10 @@ class Shown:
     evaluation_seconds: float | None = None
     """Median time of one evaluation."""
     startup_seconds: float | None = None
+    evaluation_ratio: float | None = None
+    """Time of an evaluation over that of the reference core."""
     closing_ratio: float | None = None
-    """Time from the last evaluation to the end over that of the reference core."""
+    """The same for the time from the last evaluation to the end."""
     drift: float | None = None
     """Log error of predicting its own later speed from its earlier one."""
 
@@ -102,6 +104,7 @@ def shown_by(run: RunState) -> Shown | None:
         train_seconds=seconds,
         evaluation_seconds=evaluation,
         startup_seconds=live.startup_seconds if live is not None else None,
+        evaluation_ratio=evaluation / evaluation_cost(work) if evaluation is not None else None,
         closing_ratio=max(0.0, closing) / closing_cost(work) if closing is not None else None,
         drift=_drift(run),
     )
@@ -181,8 +184,10 @@ class Machine:
     @cached_property
     def kinds(self) -> Mapping[RunKind, tuple[Shown, ...]]:
         """What was shown, by kind."""
-        kinds = dict.fromkeys(shown.work.kind for shown in self.shown)
-        return {kind: tuple(s for s in self.shown if s.work.kind == kind) for kind in kinds}
+        kinds: dict[RunKind, list[Shown]] = {}
+        for shown in self.shown:
+            kinds.setdefault(shown.work.kind, []).append(shown)
+        return {kind: tuple(alike) for kind, alike in kinds.items()}
 
     @cached_property
     def drift(self) -> float:
@@ -212,9 +217,7 @@ class Machine:
 
     def evaluation(self, work: Work, speed: float) -> float:
         """Seconds of one evaluation. `speed`: the run's seconds a step over the reference core's."""
-        return evaluation_cost(work) * (
-            self._learned(work, lambda shown: (shown.evaluation_seconds or 0.0) / evaluation_cost(shown.work)) or speed
-        )
+        return evaluation_cost(work) * (self._learned(work, lambda shown: shown.evaluation_ratio) or speed)
 
     def closing(self, work: Work, speed: float) -> float:
         """Seconds from the last evaluation to the end."""

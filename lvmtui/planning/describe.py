@@ -128,8 +128,7 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
     """Why it may be a mistake to train this: it is trained already, held-out texts may be trained on, or the verdict
     could tell nothing."""
     doubts = [said for said, same in others(plan.campaign, plan.specs, workspace) if same]
-    if plan.check.warning:
-        doubts.append(plan.check.warning)
+    doubts += filter(None, [plan.check.warning])
     if plan.power.smallest is None:
         doubts.append(f"each model's verdict {plan.power.words}")
     elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):

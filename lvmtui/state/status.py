@@ -183,8 +183,8 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
     return Status(Phase.INTERRUPTED, reason, last.time if last else None)
 
 
-GONE = "killed or crashed while no supervisor watched"
-"""How a process ended that is gone, where nobody saw it and it has not said."""
+GONE = "its process is gone, nobody saw how it ended"
+"""Where it has not said so itself: it was killed or crashed, mostly while no supervisor watched."""
 
 
 def interruptions(run: RunState) -> list[str]:

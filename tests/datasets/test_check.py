@@ -234,9 +234,13 @@ def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys
         path.rename(tmp_path / "new" / path.name)
     proof = ["--workspace", str(tmp_path), "--split", folder.id]
     assert main(["check", *proof]) == 2
-    assert f"say where they are: lvmtui check FILE... --split {folder.id}" in capsys.readouterr().err
+    assert f"say where: lvmtui check FILE... --split {folder.id}" in capsys.readouterr().err
     other = save_articles(tmp_path / "other.npz", ARTICLES[:20])
     assert main(["check", str(other), str(tmp_path / "new" / "e.npz"), *proof]) == 2
-    assert f"{paths[0]}: no such file" in (said := capsys.readouterr().err) and "not those, by their fing" in said
+    assert "other.npz: not the vectors the campaign was planned with" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "new" / "e.npz"), str(tmp_path / "new" / "b.npz"), *proof]) == 0
     assert capsys.readouterr().out.startswith("no leak")
+    assert main(["check", str(other), *proof]) == 2, "though the stores are there again"
+    assert "other.npz: not the vectors" in capsys.readouterr().err
+    assert main(["check", str(tmp_path / "none.npz"), *proof]) == 2
+    assert "none.npz: no such file" in capsys.readouterr().err

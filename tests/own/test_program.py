@@ -344,7 +344,7 @@ def test_predictions_that_cannot_be_judged_cost_the_verdict_alone(bench: Bench, 
 @pytest.mark.parametrize(
     ("predictions", "words"),
     [
-        ("np.zeros((3, 3))", "predictions are (3, 3); one a"),
+        ("np.zeros((3, 3))", "predictions are (3, 3); one for each"),
         ("run.heldout_contexts.mean(axis=1) / 0", "hold NaN or inf"),
     ],
 )

@@ -313,9 +313,9 @@ class Program:
         if code:
             how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
             told = f"{how_ended}: {last}" if last else how_ended
-            return (
-                self._failed("setup", f"{told}; {SCRIPT_CURE}") if self.said.hopeless else self._failed("error", told)
-            )
+            if self.said.hopeless:
+                return self._failed("setup", f"{told}; {SCRIPT_CURE}")
+            return self._failed("error", told)
         return self._finish(last)
 
     def _finish(self, last: str) -> Exit:
