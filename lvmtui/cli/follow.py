@@ -180,6 +180,6 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
 
 
 def _phases_in(report: Path) -> dict[str, str]:
-    """The phase of each run in a `report.json`, which is written after the Markdown; empty if it cannot be read."""
+    """The phase of each run in a `report.json`, which is written after all others; empty if it cannot be read."""
     found = find_document(ReportedRuns, report)
     return {run.run: run.status for run in found.runs} if found else {}

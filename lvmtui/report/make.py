@@ -115,15 +115,15 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     """Write every file of the report to its usual place. Returns where the Markdown went. Raises OSError."""
     folder = state.dir
     _write_curves(folder.path / CURVES, report)
-    replace_file(folder.report, _render(report, ReportForm(), CURVES).encode())
-    others: tuple[Format, ...] = ("html", "csv", "json")
-    for format in others:
-        replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
     if report.learning_curve:
         replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
-    return publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state.campaign)
+    path = publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state.campaign)
+    formats: tuple[Format, ...] = ("md", "html", "csv", "json")  # who waits for the report looks at the last
+    for format in formats:
+        replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
+    return path
 
 
 def _export(report: Report, form: ReportForm, output: Path, folder: CampaignDir) -> None:

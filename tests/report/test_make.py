@@ -13,6 +13,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from lvmtui.formats.results import read_comparison
 from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import ReportForm, publish, render_report, write_report
 from lvmtui.system.errors import UserError
+from lvmtui.system.files import replace_file
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, report_of
 
@@ -82,6 +84,20 @@ def test_rendered_and_written_are_the_same(tmp_path: Path) -> None:
     assert out.read_text() == render_report(workspace, campaign.id, ReportForm("csv"))
     with pytest.raises(UserError, match=r"--output .* cannot be written"):
         write_report(workspace, campaign.id, ReportForm("md"), tmp_path / "nowhere" / "x.md")
+
+
+def test_who_sees_the_json_sees_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lvmtui run` waits for it, and then names the final comparison."""
+    workspace, campaign = finished(tmp_path, UP)
+    written: list[Path] = []
+
+    def noted(path: Path, content: bytes, **more: Any) -> None:
+        written.append(path)
+        replace_file(path, content, **more)
+
+    monkeypatch.setattr("lvmtui.report.make.replace_file", noted)
+    final = write_report(workspace, campaign.id)
+    assert written[-1] == workspace.campaign(campaign.id).report_json and final in written[:-1]
 
 
 def test_a_report_goes_through_links_and_into_pipes_and_replaces_neither(tmp_path: Path) -> None:
