@@ -92,15 +92,17 @@ def gather_own(
             say(f"trying {table.source.rpartition('/')[2]}, at most {PATIENCE:.0f} s: timing its predictions and steps")
             code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
             found.files |= files
-            title, by_context = table.title or code.name, {shape.context: shape for shape in shapes}
+            by_context = {shape.context: shape for shape in shapes}
             for context, shape in by_context.items():
                 where = f"{table.where}: context {context}" if len(by_context) > 1 else table.where
                 answer = try_code(code, files, shape, table.options, "model", where)
                 mean = 0 if recipes[name].correction is None else context + 1  # learned beside it, see the recipe
                 trained = answer.parameters + mean
-                found.models[name, context] = OwnModel(title, code, table.options, trained, *costs_of(answer, shape))
-                if answer.constant and title not in found.constant:
-                    found.constant.append(title)
+                found.models[name, context] = OwnModel(
+                    table.title, code, table.options, trained, *costs_of(answer, shape)
+                )
+                if answer.constant and table.title not in found.constant:
+                    found.constant.append(table.title)
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
         if (recipe := own.recipes.get(name)) and recipe.loss:
             say(f"trying {recipe.loss}")
@@ -136,7 +138,7 @@ def own_trainer(table: TrainerTable) -> OwnTrainer:
         elif word.endswith(".py") and "{" not in word:
             raise UserError(f"{table.where}: command: {path}: no such file")
     return OwnTrainer(
-        title=table.title or table.name,
+        title=table.title,
         command=table.command,
         folder=str(table.folder),
         pattern=table.pattern,

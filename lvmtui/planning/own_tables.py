@@ -15,7 +15,7 @@ from lvmtui.formats.json_codec import DecodeError, decode, encode
 from lvmtui.formats.patterns import pattern_fault
 from lvmtui.formats.spec import Recipe
 from lvmtui.formats.user_code import OptionValue, command_words
-from lvmtui.models import MODELS, RECIPES, recipe_for
+from lvmtui.models import MODELS, RECIPES, recipe_for, title_of
 from lvmtui.system.errors import UserError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,23}")
@@ -126,6 +126,11 @@ def read_own(document: Mapping[str, Any], file: Path) -> Own:
     for name, trainer in own.trainers.items():
         if name in MODELS or name in own.models:
             raise UserError(f"{trainer.where}: '{name}' is the name of a model; give the trainer another")
+    taken = {*MODELS, *(title_of(name).lower() for name in MODELS), *own.models, *own.trainers}
+    for table in (*own.models.values(), *own.trainers.values()):
+        if table.name not in MODELS and table.title.lower() in taken - {table.name}:
+            raise UserError(f"{table.where}: title: '{table.title}' is another model's; an order could mean either")
+        taken.add(table.title.lower())
     return own
 
 
@@ -147,7 +152,7 @@ def with_sources(own: Own, names: Iterable[str], where: str) -> tuple[Own, tuple
         if short in MODELS or short in models or short in own.trainers:
             raise UserError(f"{where}: {name} would be called '{short}', as another model; name it in [models.NAME]")
         _check_name(short, f"{where}: {name}")
-        models[short] = _model(short, {"file": name}, Path(), where)
+        models[short] = _model(short, {"file": name, "title": name.rpartition(":")[2]}, Path(), where)
         found.append(short)
     return replace(own, models=models), tuple(found)
 
@@ -169,10 +174,10 @@ def _model(name: str, table: Mapping[str, Any], base: Path, where: str) -> Model
         raise UserError(f"{where}: file: {source!r:.60} is not like mixer.py:Mixer or package.module:Mixer")
     if not isinstance(options, Mapping) or not all(isinstance(v, (bool, int, float, str)) for v in options.values()):
         raise UserError(f"{where}: options: must be a table of numbers, text, true and false")
-    if options and not source:
-        raise UserError(f"{where}: options: the built-in models have none; 'size' chooses between two of them")
+    if (options or "title" in table) and not source:
+        raise UserError(f"{where}: the built-in models take no options and no title; 'size' chooses between two")
     return ModelTable(
-        name, source, base, dict(options), _text(table, "title", where), _number(table, "rate", where),
+        name, source, base, dict(options), _text(table, "title", where) or name, _number(table, "rate", where),
         _text(table, "recipe", where), where,
     )  # fmt: skip
 
@@ -219,7 +224,7 @@ def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> Tra
     if not folder.is_dir():
         raise UserError(f"{where}: folder: {folder}: no such folder")
     return TrainerTable(
-        name, command, folder, patterns, _text(table, "title", where), table.get("steps"), table.get("epochs"),
+        name, command, folder, patterns, _text(table, "title", where) or name, table.get("steps"), table.get("epochs"),
         table.get("checkpoints", False), where,
     )  # fmt: skip
 

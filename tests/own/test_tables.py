@@ -52,6 +52,14 @@ def test_tables_name_the_models(tmp_path: Path) -> None:
     assert (recipe.name, recipe.rate, recipe.epochs, recipe.loss) == ("mine", 2e-4, 3, "mse")
 
 
+def test_people_see_the_name_of_a_table_or_of_a_class(tmp_path: Path) -> None:
+    """Two networks of one class, as after a search over widths, are told apart."""
+    tables = '[models.wide]\nfile = "net.py:Net"\n[models.narrow]\nfile = "net.py:Net"\n' + TRAINER
+    found = options(tmp_path, tables).own
+    assert [table.title for table in (*found.models.values(), *found.trainers.values())] == ["wide", "narrow", "mine"]
+    assert options(tmp_path, "", models=["mixer.py:Mixer"]).own.models["mixer"].title == "Mixer"
+
+
 TRAINER = '[trainers.mine]\ncommand = "python train.py"\n'
 
 
@@ -72,6 +80,9 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
         ('[models.all]\nfile = "m.py:M"', "'all' becomes part of file names"),
         ('[models.gru]\nfile = "m.py:M"', "'gru' is one of the built-in models"),
         ('[models.m]\nfile = "m.py"', "file: 'm.py' is not like mixer.py:Mixer"),
+        ('[models.m]\nfile = "m.py:M"\ntitle = "LSTM"', "[models.m]: title: 'LSTM' is another model's"),
+        ('[models.m]\nfile = "m.py:M"\n[models.n]\nfile = "m.py:M"\ntitle = "M"', "[models.n]: title: 'M' is another"),
+        ('[models.gru]\ntitle = "mine"', "[models.gru]: the built-in models take no options and no title"),
         ('[models.m]\nfile = "m.py:M"\nwidth = 3', "key 'width' is not known"),
         ('[models.m]\nfile = "m.py:M"\noptions = { a = [1] }', "options: must be a table of numbers"),
         ('[models.m]\nfile = "m.py:M"\nrate = "fast"', "rate: 'fast' is not a number above 0"),
