@@ -73,13 +73,23 @@ def open_store_of(data: ArmData, workspace: Path) -> Store:
     if data.file == BUNDLED:
         bundled_arms(workspace)
     else:  # the plan has accepted the rows; whether they are scaled or not, the store is the same to the bit
-        store = convert(Path(data.file), workspace, reading=data.reading, normalise=True)
+        try:
+            store = convert(Path(data.file), workspace, reading=data.reading, normalise=True)
+        except UserError as error:
+            moved = "if it was moved, say where: lvmtui check FILE... --split CAMPAIGN"
+            raise UserError(f"{error}; {moved}") from None
         if store.facts.fingerprint != data.fingerprint:
             raise UserError(
                 f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store "
                 f"({folder}) is gone; restore the file, or start a new campaign"
             )
     return open_store(folder)
+
+
+def arm_again(name: ArmName, data: ArmData, workspace: Path) -> Arm:
+    """The arm that a campaign or run wrote down, wherever its file is now. Raises UserError as `open_store_of` does."""
+    store = open_store_of(data, workspace)
+    return Arm(name, data.file, store.folder, data.rows, data.fingerprint, data.reading)
 
 
 def file_arm(

@@ -146,10 +146,7 @@ def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str
     workspace = folder.workspace.root
     for file in moved:
         _take_in(file, [arm.data for arm in campaign.arms.values()], workspace)
-    try:
-        stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
-    except UserError as error:
-        raise UserError(f"{error}; if it was moved, say where: lvmtui check FILE... --split {folder.id}") from None
+    stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
     return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
 
 

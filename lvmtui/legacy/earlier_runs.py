@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
+from lvmtui.datasets.arm import Arm, arm_again, file_arm
 from lvmtui.datasets.draw import draw_split, keep_held_out
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.spec import BUNDLED, Imported, Recipe, RunSpec
+from lvmtui.formats.spec import Imported, Recipe, RunSpec
 from lvmtui.legacy.importer import NOT_KNOWN, size_of
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader
@@ -66,16 +66,8 @@ class Earlier:
         return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
-        """The vectors they were trained on. Raises UserError if the file is gone or has changed."""
-        data = self.spec.data
-        if data.file == BUNDLED:
-            arm = replace(bundled_arms(workspace.root)[1], name="baseline", rows=data.rows)
-        else:
-            arm = file_arm("baseline", Path(data.file), workspace.root, reading=data.reading)
-            arm = replace(arm, rows=data.rows)
-        if arm.fingerprint != data.fingerprint:
-            raise UserError(f"{data.file}: has changed since {self.spec.run} was trained on it; restore it")
-        return arm
+        """The vectors they were trained on. Raises UserError if they are gone."""
+        return arm_again("baseline", self.spec.data, workspace.root)
 
     def split(
         self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups

@@ -77,7 +77,8 @@ def open_campaign_data(
 
 def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> CampaignData:
     """Each arm is a file, or what runs of an earlier campaign were trained on. Raises UserError."""
-    arms, groups, check, contexts = _checked(options, earlier, workspace, say)
+    arms = open_arms(options, earlier, workspace, say)
+    groups, check, contexts = _checked(arms, options, earlier, say)
     longest, cross = contexts[-1], options.cross_articles
     splits: tuple[Split, ...]
     notes: tuple[str, ...] = ()
@@ -121,16 +122,15 @@ def _refuse_other_centre(options: Options, earlier: Earlier, split: Split) -> No
 
 
 def _checked(
-    options: Options, earlier: Earlier | None, workspace: Workspace, say: Say
-) -> tuple[tuple[Arm, ...], Groups, DataCheck, tuple[int, ...]]:
-    """The arms, smallest first, what they have in common, what was found in them, and the contexts that are trained,
-    the shortest first. Raises UserError for arms that cannot be compared and for contexts that the baseline runs do not
+    arms: Sequence[Arm], options: Options, earlier: Earlier | None, say: Say
+) -> tuple[Groups, DataCheck, tuple[int, ...]]:
+    """What the arms, smallest first, have in common, what was found in them, and the contexts that are trained, the
+    shortest first. Raises UserError for arms that cannot be compared and for contexts that the baseline runs do not
     have.
 
     With three or more files each must contain the smaller ones: sizes that differ in more than size tell nothing about
     size.
     """
-    arms = open_arms(options, earlier, workspace, say)
     say("checking the vectors")
     for smaller, larger in pairwise(arms):
         refuse_unfit(smaller, larger)
@@ -151,7 +151,7 @@ def _checked(
     if check.faults:
         raise UserError(check.faults[0])
     say("drawing the held-out windows")
-    return arms, groups, check, contexts
+    return groups, check, contexts
 
 
 def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[Arm, ...]:
@@ -182,7 +182,8 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
 
 def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:
     """Sizes of one file. Raises UserError."""
-    (whole,), groups, check, contexts = _checked(options, None, workspace, say)
+    whole = extended.arm(workspace) if extended else open_arms(options, None, workspace, say)[0]
+    groups, check, contexts = _checked((whole,), options, None, say)
     sizes: tuple[int | None, ...] = ()
     there = 0
 

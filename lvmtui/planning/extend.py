@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lvmtui.datasets.arm import Arm, arm_again
 from lvmtui.datasets.centring import with_centre
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import Campaign, PlannedRun
@@ -81,6 +82,10 @@ class Extension:
             engine_settings=self.campaign.engine_settings,
             own=self._own(),
         )
+
+    def arm(self, workspace: Workspace) -> Arm:
+        """All that its sizes are cut from. Raises UserError if that is gone."""
+        return arm_again("expanded", self.specs[0].data, workspace.root)
 
     def _own(self) -> Own:
         """The user's own models, recipes and trainers as its runs have them: code from the campaign's copies, whatever

@@ -127,10 +127,12 @@ def read_own(document: Mapping[str, Any], file: Path) -> Own:
         if name in MODELS or name in own.models:
             raise UserError(f"{trainer.where}: '{name}' is the name of a model; give the trainer another")
     taken = {*MODELS, *(title_of(name).lower() for name in MODELS), *own.models, *own.trainers}
-    for table in (*own.models.values(), *own.trainers.values()):
-        if table.name not in MODELS and table.title.lower() in taken - {table.name}:
-            raise UserError(f"{table.where}: title: '{table.title}' is another model's; an order could mean either")
-        taken.add(table.title.lower())
+    titled = [(table.name, table.title, table.where) for table in own.models.values() if table.source]
+    titled += [(table.name, table.title, table.where) for table in own.trainers.values()]
+    for name, title, where in titled:
+        if title.lower() in taken - {name}:
+            raise UserError(f"{where}: title: '{title}' is another model's; an order could mean either")
+        taken.add(title.lower())
     return own
 
 

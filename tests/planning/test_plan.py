@@ -217,8 +217,12 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     assert kept.facts.expanded.held_out + kept.facts.expanded.equal_to_held_out > 0
 
     shutil.rmtree(workspace.root / old.split)
+    Path(old.data.file).unlink()  # the compact store is enough
     apart = make_plan(options, workspace)
     assert apart.campaign.notes == (APART,) and apart.campaign.split_fingerprint != old.split_fingerprint
+    shutil.rmtree(workspace.root / old.data.store)
+    with pytest.raises(UserError, match=r"no such file; .* if it was moved, say where: lvmtui check FILE\.\.\. --split"):
+        make_plan(options, workspace)
 
 
 def test_runs_that_cannot_serve_are_refused(tmp_path: Path) -> None:
