@@ -208,11 +208,20 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         baseline_is_part=shared >= PART,
         same_space="no" if space.elsewhere else "yes" if shared > 0 else "unknown",
         space=space,
+        same_ids=0 if shared else _same_ids(small, large),
         new_vectors=int(new.sum()),
         new_windows=len(new_starts),
         new_coherence=coherence,
         new_forward_signal=signal,
     )
+
+
+def _same_ids(small: Store, large: Store) -> int:
+    """Articles whose id is a number that is in both files."""
+    if not small.facts.kind == large.facts.kind == "articles" or (small.titles and large.titles):
+        return 0
+    assert small.article_of is not None and large.article_of is not None
+    return len(np.intersect1d(small.article_of, large.article_of))
 
 
 def _neighbour_cosines(store: Store, rows: tuple[int, int]) -> tuple[Floats, Floats]:

@@ -54,6 +54,8 @@ class CheckedPair(PairFacts):
     """Vectors of the expanded arm that the baseline does not have."""
     new_windows: int = 0
     """Windows of such vectors alone."""
+    same_ids: int = 0
+    """Articles of one id in both, counted where ids are numbers and nothing shows whether they mean the same text."""
     new_coherence: float | None = None
     new_forward_signal: float | None = None
     """The figures of a file, for the new vectors alone; None where these have no neighbours or windows."""
@@ -73,7 +75,13 @@ class DataCheck(DataFacts):
 
     @property
     def warning(self) -> str:
-        """What cannot be kept apart where one file names articles and the other, with some of its vectors, does not."""
+        """What of the two files cannot be kept apart; empty where all can."""
+        if not self.faults and self.pair and self.pair.same_ids:
+            return (
+                f"{self.pair.same_ids:,} article ids are in both files, which have no vector in common. If an id means "
+                "the same text in both, embedded in another way, that text may be held out in one file and trained on "
+                "in the other. Then give titles, by which texts are held out together, or else give each its own id"
+            )
         unnamed = [facts.file for facts in (*self.files[:1], *self.files[-1:]) if facts.kind != "articles"]
         if self.faults or self.pair is None or not self.pair.shared or len(unnamed) != 1:
             return ""

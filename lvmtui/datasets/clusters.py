@@ -3,13 +3,14 @@
 A cluster is an article, or a block of 128 or more consecutive vectors where the file names no articles. The arms may
 overlap in any way: what they have in common is found by content, whatever its order, title or number format in either
 file, and is then the same cluster in both. Articles that are copies or near-copies of each other are one cluster, and
-so is a chain of them.
+so is a chain of them. So are articles of one name in both files, where most names of articles that are in both by
+content agree, or none is and names are titles: a text that was embedded in another way has other vectors.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,16 +99,22 @@ def union_of(
     (an article under two titles) become one with it.
     """
     small, large = baseline.open(), expanded.open()
-    own, own_names = _clusters(small, baseline.rows, block_of(context))
-    full, full_names = _clusters(large, expanded.rows, block_of(context))
-    full = _copies_joined(full, groups.of[1])
-    own = _copies_joined(own, groups.of[0])
+    own_article, own_names = _clusters(small, baseline.rows, block_of(context))
+    full_article, full_names = _clusters(large, expanded.rows, block_of(context))
+    full = _copies_joined(full_article, groups.of[1])
+    own = _copies_joined(own_article, groups.of[0])
     if small.folder == large.folder and expanded.rows[0] <= baseline.rows[0] <= baseline.rows[1] <= expanded.rows[1]:
         base = full[baseline.rows[0] - expanded.rows[0] :][: baseline.vectors]
     else:
         theirs = _cluster_in(groups.of[0], groups.of[1], full)
         if small.facts.kind == "articles":
             theirs = _whole_articles(own, theirs)
+            if large.facts.kind == "articles":
+                by_name = _named_in(own_names, full_names, full_article, full)[own_article]
+                in_both = (theirs >= 0) & (by_name >= 0)
+                mean_the_same = 2 * (theirs == by_name)[in_both].sum() > in_both.sum()
+                if mean_the_same or (not in_both.any() and small.titles and large.titles):
+                    theirs = np.where(theirs >= 0, theirs, by_name)
         base = np.where(theirs >= 0, theirs, own + len(full_names))
 
     sides = (
@@ -159,6 +166,16 @@ def _cluster_in(group: Integers, other: Integers, cluster_of: Integers) -> Integ
     known, first = np.unique(other, return_index=True)
     place = np.minimum(np.searchsorted(known, group), len(known) - 1)
     found: Integers = np.where(known[place] == group, cluster_of[first[place]], -1)
+    return found
+
+
+def _named_in(names: Sequence[str], others: Sequence[str], article_of: Integers, cluster_of: Integers) -> Integers:
+    """For each of the names the cluster of the article among `others` that has the same, or -1. `article_of` (m,): the
+    articles of the other rows; `cluster_of` (m,): their clusters."""
+    number_of = {name: number for number, name in enumerate(others) if name}
+    numbers = np.array([number_of.get(name, -1) for name in names])
+    clusters = cluster_of[np.unique(article_of, return_index=True)[1]]
+    found: Integers = np.where(numbers >= 0, clusters[numbers], -1)
     return found
 
 

@@ -184,6 +184,12 @@ def test_a_file_without_ids_beside_one_with_them_is_warned_of(tmp_path: Path) ->
     assert check_as_text(checked).splitlines()[-1].startswith("no faults, 1 warning, ")
     both = [save_sequence(tmp_path / "c.npz", VECTORS), large]
     assert not check_files([large, save_articles(tmp_path / "f.npz", [*ARTICLES, walk(40)])], tmp_path).warning
+    for file, name in ((large, "l.npz"), (again := save_articles(tmp_path / "a.npz", [walk(40, 905)] * 3), "n.npz")):
+        with np.load(file) as whole:
+            np.savez(tmp_path / name, vectors=whole["vectors"], article_id=whole["article_id"])
+    numbered = check_files([tmp_path / "n.npz", tmp_path / "l.npz"], tmp_path)
+    assert numbered.warning.startswith("3 article ids are in both files, which have no vector in common. If an id")
+    assert not check_files([again, large], tmp_path).warning, "titles say which are the same"
     assert not check_files([small, both[0]], tmp_path).warning, "of both the notes say that they name none"
     assert not check_files([save_sequence(tmp_path / "o.npz", walk(400, 999)), large], tmp_path).warning
 
@@ -234,7 +240,7 @@ def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys
         path.rename(tmp_path / "new" / path.name)
     proof = ["--workspace", str(tmp_path), "--split", folder.id]
     assert main(["check", *proof]) == 2
-    assert f"say where: lvmtui check FILE... --split {folder.id}" in capsys.readouterr().err
+    assert "if it was moved, say where: lvmtui check FILE... --split CAMPAIGN" in capsys.readouterr().err
     other = save_articles(tmp_path / "other.npz", ARTICLES[:20])
     assert main(["check", str(other), str(tmp_path / "new" / "e.npz"), *proof]) == 2
     assert "other.npz: not the vectors the campaign was planned with" in capsys.readouterr().err

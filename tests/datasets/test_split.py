@@ -16,7 +16,7 @@ from lvmtui.datasets.split import HeldOut, Split, effective_clusters, read_split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.errors import UserError
-from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
+from tests.datasets.making import arms, library, near, save_articles, save_sequence, save_sequences, walk, windows_of
 
 ARTICLES = library(80)
 
@@ -141,7 +141,7 @@ def loose_windows(at: Path) -> tuple[Path, Path]:
 
 
 def nothing_in_common(at: Path) -> tuple[Path, Path]:
-    return save_articles(at / "b.npz", library(30, 5)), save_articles(at / "e.npz", ARTICLES)
+    return save_articles(at / "b.npz", library(30, 5), prefix="Other"), save_articles(at / "e.npz", ARTICLES)
 
 
 FILES: list[Files] = [
@@ -174,6 +174,25 @@ def test_nothing_leaks(tmp_path: Path, files: Files, cross_articles: bool) -> No
 
 
 # -- what is held out ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("equal", "titles"), [(0, True), (20, False)])
+def test_a_text_that_was_embedded_in_another_way_is_held_out_in_both_files(
+    tmp_path: Path, equal: int, titles: bool
+) -> None:
+    """By its title, or by its number where the numbers of other articles mean the same in both."""
+    small = [a if i < equal else near(a, 0.8, i) for i, a in enumerate(ARTICLES[:30])]
+    for name, texts in (("b.npz", small), ("e.npz", ARTICLES)):
+        with np.load(save_articles(tmp_path / name, texts)) as saved:
+            np.savez(tmp_path / name, **{k: v for k, v in saved.items() if titles or k != "titles"})
+    both = arms(tmp_path, tmp_path / "b.npz", tmp_path / "e.npz", normalise=True)
+    split = draw_split(*both, seed=3)
+    held = {int(name.rpartition(" ")[2]) for name in split.facts.cluster_names}
+    assert len(held) == split.facts.clusters and len([n for n in held if equal <= n < 30]) > 1
+    for arm in both:
+        windows, article_of = split.arms[arm.name], arm.open().article_of
+        assert article_of is not None
+        assert not held & set(article_of[rows_of(np.concatenate([windows.train, windows.validation]))].tolist())
 
 
 @pytest.mark.parametrize("files", [prefix, not_a_prefix, shuffled, quantised_baseline], ids=lambda f: f.__name__)

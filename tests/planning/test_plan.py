@@ -221,7 +221,9 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     apart = make_plan(options, workspace)
     assert apart.campaign.notes == (APART,) and apart.campaign.split_fingerprint != old.split_fingerprint
     shutil.rmtree(workspace.root / old.data.store)
-    with pytest.raises(UserError, match=r"no such file; .* if it was moved, say where: lvmtui check FILE\.\.\. --split"):
+    with pytest.raises(
+        UserError, match=r"no such file; .* if it was moved, say where: lvmtui check FILE\.\.\. --split"
+    ):
         make_plan(options, workspace)
 
 
