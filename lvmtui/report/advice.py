@@ -1,6 +1,6 @@
 """What to do: which model to use, which not, and what would make the answer surer. Pure.
 
-A model that is advised against is never recommended.
+A model that is advised against is never recommended, nor one whose figure is below that of the best trivial baseline.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
 from lvmtui.verdict.table import ArmCell, Row, Table
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, scarcity, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -45,7 +45,8 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     alike = replace(table, rows=table.alike)
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike), *_avoid(table))
-    advisable = replace(table, rows=tuple(row for row in table.alike if not against(row, table)))
+    rows = (row for row in table.alike if not against(row, table) and not row.expanded.lies_below)
+    advisable = replace(table, rows=tuple(rows))
     return (
         _accurate(alike),
         _gains_most(alike),
@@ -130,13 +131,14 @@ def _accurate(table: Table) -> Recommendation:
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
     words += " on its own validation windows" if table.histories else ""
     skill = cell.skill
-    if skill and cell.skill_words == "below":
+    if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
-        return Recommendation(what, (), f"{none}; the best one is {words}")
+        unsure = "" if cell.skill_words else f"; there are too few {scarcity(skill.gain)} to be sure"
+        return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
     if near := [row for value, row, _ in others if small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {titles(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
-    if skill and (cell.skill_words == "no better" or skill.gain.value < 0):
+    if skill and cell.skill_words == "no better":
         words += f"; {the_trivial(skill.against)} does about as well without training"
     return Recommendation(what, (best.model,), words)
 
@@ -159,8 +161,10 @@ def _gains_most(table: Table) -> Recommendation:
     rows = table.gaining
     if table.histories:
         rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
+    gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)
     if not rows:
-        return Recommendation(what, (), "no model has a gain clear of zero")
+        who = "model that gained beats the best trivial baseline" if gained else "model has a gain clear of zero"
+        return Recommendation(what, (), f"no {who}")
     equals = overlapping(rows[0], rows)
     doubt = " in its history, which is no evidence" if table.histories else ""
     doubt += f"; the intervals of {titles(equals)} overlap with its own" if equals else ""
@@ -239,5 +243,4 @@ def fault_of(row: Row) -> str:
         return in_short(row.expanded.alarms[0])
     if row.expanded.status == Phase.FAILED.value:
         return row.expanded.status
-    below = row.expanded.skill_words == "below" and row.expanded.skill
-    return f"below {the_trivial(below.against)}" if below else ""
+    return row.expanded.below_words

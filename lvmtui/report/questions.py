@@ -187,7 +187,9 @@ def _skills(table: Table) -> str:
     for row in table.rows:
         if skill := row.expanded.skill:
             trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
-            word = words.get(row.expanded.skill_words, f"unknown (too few {scarcity(skill.gain)})")
+            few = f"too few {scarcity(skill.gain)}"
+            unsure = f"below, {few} to be sure" if row.expanded.lies_below else f"unknown ({few})"
+            word = words.get(row.expanded.skill_words, unsure)
             beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
     said = [
         f"{trivial}: "

@@ -12,6 +12,7 @@ from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
     DOWN,
+    SHOWN,
     UP,
     Chances,
     Verdict,
@@ -113,6 +114,19 @@ class ArmCell:
         return skill_words(self.skill.gain) if self.skill else ""
 
     @property
+    def lies_below(self) -> bool:
+        """True if its figure is below that of the best trivial baseline, whether or not an interval shows it."""
+        return self.skill is not None and self.skill.gain.value <= -SHOWN
+
+    @property
+    def below_words(self) -> str:
+        """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not, or an interval leaves it open."""
+        if self.skill is None or not self.lies_below or self.skill_words == "no better":
+            return ""
+        unsure = "" if self.skill_words else f", too few {scarcity(self.skill.gain)} to be sure"
+        return f"below {the_trivial(self.skill.against)}{unsure}"
+
+    @property
     def gain_words(self) -> str:
         """`+.0090 [+.0051, +.0129], better than the recency mean`; a dash where it is unknown."""
         if self.skill is None:
@@ -185,8 +199,8 @@ class Row:
 
     @property
     def known_to_gain(self) -> bool:
-        """True if it gains and the verdict is more than a lean: what medals go to."""
-        return self.gains and self.verdict.word is Word.IMPROVED
+        """True if it gains, the verdict is more than a lean, and no trivial baseline does better: what medals go to."""
+        return self.gains and self.verdict.word is Word.IMPROVED and not self.expanded.lies_below
 
     @property
     def change_words(self) -> str:

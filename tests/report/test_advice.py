@@ -54,6 +54,21 @@ def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
     assert (found["Highest accuracy"].models, found["Best balance"].models) == (("a",), ("a",))
 
 
+def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -> None:
+    """One that is known to be below, one without an interval, and one whose interval leaves it open."""
+    few, known, open_ = row("a", 1, 0.5546), row("b", 2, 0.552), row("c", 3, 0.5555)
+    lost = [with_skill(few, -0.036, df=2.1, cluster_df=11), with_skill(known, -0.01), with_skill(open_, -0.0005)]
+    found = {r.what: r for r in recommendations(table(*lost), COSTS)}
+    avoid = found.pop("Do not use with 23k")
+    assert avoid.models == ("b", "a") and "a (below ridge, too few seeds to be sure)" in avoid.words
+    assert not any(r.models for r in found.values())
+    assert found["Highest accuracy"].words.startswith("no model beats ridge (.5560); the best one is c")
+    assert found["Gained most from 8k to 23k"].words == "no model that gained beats the best trivial baseline"
+    assert not any(r.medal for r in table(*lost).rows), "no medal stands beside 'do not use'"
+    best = recommendations(table(lost[0]), COSTS)[0].words
+    assert best.endswith("cosine .5546; there are too few seeds to be sure")
+
+
 def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_one() -> None:
     """The cheap one that regressed would be as good and cheaper; still it is not to be used."""
     found = {r.what: r for r in recommendations(table(row("a", -1, 0.520, Word.REGRESSED), row("b", 1, 0.519)), COSTS)}
