@@ -127,13 +127,12 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
         if one.fit is None:
             continue
         f = one.fit
-        interval = f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]"
-        exponent = interval if len(one.points) > 3 else "0, fixed"
+        ceiling = "none" if f.floor is None else cosine(1 - f.floor) if 0 <= f.floor <= 1 else "not told"
         rows.append(
             [
                 curve.title(one.model),
-                exponent,
-                cosine(1 - f.floor) if f.floor is not None else "none",
+                f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]",
+                ceiling,
                 "under 0.01" if f.p < 0.01 else f"{f.p:.2f}",
                 worth_words(one.ten) or "not told",
                 worth_words(one.rest) or "not told",

@@ -48,9 +48,9 @@ def overtaking(one: str, other: str, difference: Measured) -> Overtaking | None:
     first, last = _side(difference, 0, ALPHA), _side(difference, -1, ALPHA)
     if first * last >= 0:
         return None
-    line = fit(difference, np.zeros(1))
+    line = fit(difference)
     steps = np.linspace(float(np.log2(1 / line.span)), 0, STEPS)
-    weights = line.last_weights[0] - steps[:, None] * line.weights[0]
+    weights = line.last_weights[0] - steps[:, None] * line.weights[0]  # at exponent 0
     values = weights @ difference.error
     errors = np.array([difference.standard_error(row) for row in weights])
     near = np.abs(values) <= stats.t.ppf(1 - ALPHA / 2, np.maximum(errors[:, 1], 1)) * errors[:, 0]
