@@ -25,9 +25,9 @@ def caveats(table: Table) -> tuple[str, ...]:
     space = f"The {centre_words(table.centre)}." if table.centre else ""
     said = [
         *_remedies(table),
+        _ids(table),
         retrieval_doubt(table),
         space,
-        _ids(table),
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),

@@ -14,7 +14,6 @@ from lvmtui.verdict.words import (
     LITTLE,
     NEGLIGIBLE,
     cosine_interval,
-    grouped,
     interval_words,
     listed,
     of_context,
@@ -55,20 +54,20 @@ def figure_words(figure: Retrieval, level: float) -> str:
 
 
 def retrieval_doubt(table: Table) -> str:
-    """That a trivial baseline finds the true next vector more often than most models, and that models find it less
-    often although their cosine rises; by the figures alone, clear of zero or not."""
+    """That a trivial baseline finds the true next vector more often than most models, in the digits shown, and that all
+    models find it less often, clear of zero, although their cosine rises."""
     rows, larger = [row for row in table.ranked if row.retrieval], table.labels[1]
-    figures = grouped((figure.name, (figure, row)) for row in rows for figure in row.retrieval)
-    first = [(f.trivial or 0.0, f.expanded, of_context(f.against, row.context)) for f, row in figures.get("hit_1", ())]
-    best, _, against = max(first, default=(0.0, 0.0, ""))
-    below, said = [value for _, value, _ in first if value < best], []
+    first = [(figure, row) for row in rows for figure in row.retrieval if figure.name == "hit_1"]
+    best, against = max(((f.trivial or 0.0, of_context(f.against, row.context)) for f, row in first), default=(0.0, ""))
+    below = [f.expanded for f, _ in first if round(f.expanded, 3) < round(best, 3)]
+    said = []
     if len(below) > len(first) / 2:
         models = "every model" if len(below) == len(first) else f"{len(below)} of {len(first)} models"
         said.append(
             f"hit@1 of {the_trivial(against)}, which needs no training, is {cosine(best, 3)}, above that of {models} "
             f"trained on {larger} (at most {cosine(max(below), 3)})."
         )
-    lower = [TITLES[name] for name, found in figures.items() if all(f.change.value < 0 for f, _ in found)]
+    lower = [title for name, title in TITLES.items() if rows and all(name in row.fell for row in rows)]
     if lower and all((row.change or 0.0) > 0 for row in rows):
         verb = "is" if len(lower) == 1 else "are"
         said.append(f"{listed(lower)} {verb} lower with {larger} for every model, although the cosine is higher.")
@@ -99,12 +98,12 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         gains = "gains no more than training noise over" if found.gain_next > 0 else "is no better than"
         said.append(
             f"trained on {cell.label}, it {gains} {against} on the next vector ({near}; on the last context vector "
-            f"{far}), so nothing shows that it predicts what comes next"
+            f"{far}), so it predicts no more of what comes next than {against} does"
         )
     elif found.echoes:
         said.append(
             f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but just as much "
-            f"nearer to the last context vector ({far}), so nothing shows that it predicts what comes next"
+            f"nearer to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
         )
     if found.ignores_order:
         said.append(

@@ -37,7 +37,7 @@ from lvmtui.verdict.interval import Design
 Floats = npt.NDArray[np.float64]
 
 LEAST_TO_CARRY = 4
-"""Sizes from which a curve is carried farther than twice the largest: three points fit any curve of three parameters."""
+"""Sizes from which a curve is carried farther than twice the largest: three points fit any curve."""
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
 """p-value below which the sizes scatter more around the curve than their errors explain."""

@@ -120,7 +120,7 @@ class ArmCell:
 
     @property
     def below_words(self) -> str:
-        """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not, or an interval leaves it open."""
+        """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not or may not be."""
         if self.skill is None or not self.lies_below or self.skill_words == "no better":
             return ""
         unsure = "" if self.skill_words else f", too few {scarcity(self.skill.gain)} to be sure"
