@@ -9,6 +9,7 @@ from lvmtui.report.advice import deciding, next_steps, recommendations
 from lvmtui.report.costs import priced_models
 from lvmtui.report.questions import questions
 from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import Word
 from tests.report.rows import COSTS, answers, row, table, with_skill
@@ -185,6 +186,23 @@ def test_what_overfitted_is_not_told_to_train_longer() -> None:
     said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), (), over=True)
     assert any(step.startswith("Train fewer epochs (--epochs)") for step in said)
     assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), (), over=True))
+
+
+def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
+    """Nor is a model told to train longer and shorter."""
+    overfit, rising = (Finding(kind, False, "") for kind in ("overfitting", "still_improving"))
+    low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
+    one = replace(low[0], expanded=replace(low[0].expanded, findings=(overfit,)))
+    two = replace(low[1], expanded=replace(low[1].expanded, findings=(rising,)))
+    assert next_steps(table(one, two, low[2]), (), over=True) == (
+        "Train fewer epochs of a 23k (--epochs): these runs overfitted after their best evaluation, early in training.",
+        "Train with another recipe before asking about data: a trivial baseline does better.",
+    )
+    longer = replace(one, verdict=replace(one.verdict, remedy=LONGER))
+    assert not any("fewer" in step for step in next_steps(table(longer, two, low[2]), (), over=True))
+    every = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
+    (said,) = next_steps(table(*every), (), over=True)
+    assert said.startswith("Train fewer epochs (--epochs): runs overfitted")
 
 
 def test_what_would_fail_again_is_not_told_to_be_retried() -> None:
