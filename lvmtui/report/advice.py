@@ -6,7 +6,7 @@ A model that is advised against is never recommended, nor one whose figure is be
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lvmtui.formats.results import Estimate
@@ -56,20 +56,23 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     )
 
 
-def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
+def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing, but for those that a retry cannot help; `doomed`: the titles of these; `over`:
-    nothing goes on any more.
+    `phases`: what the runs are doing, but for those that a retry cannot help, by the names that `lvmtui retry` takes;
+    `doomed`: the titles of these; `over`: nothing goes on any more.
     """
     steps = []
     if not over:
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
-    if Phase.PAUSED in phases:
+    if Phase.PAUSED in phases.values():
         steps.append("Resume the paused runs: lvmtui resume all.")
-    if ended := ENDED_EARLY.intersection(phases):
-        first = "fix the cause that their status names, then " if ended & FAILURES else ""
-        steps.append(f"To compare the runs that failed or were cancelled, {first}train them again: lvmtui retry all.")
+    if ended := {run: phase for run, phase in phases.items() if phase in ENDED_EARLY}:
+        first = "fix the cause that their status names, then " if FAILURES.intersection(ended.values()) else ""
+        which, runs = ("other runs", " ".join(ended)) if doomed else ("runs", "all")
+        steps.append(
+            f"To compare the {which} that failed or were cancelled, {first}train them again: lvmtui retry {runs}."
+        )
     if doomed:
         fix = f"{'its' if len(doomed) == 1 else 'their'} status names what to fix"
         again = f"A retry of {listed(doomed)} alone would fail again: {fix}"

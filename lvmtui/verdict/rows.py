@@ -73,7 +73,8 @@ def draft_row(
         early = _early(state, model, trivial)
         change = early.percent if early else None
         own = any(view.state.spec.own_trainer for view in views if view.state)
-        no_change = "" if early else UNPREDICTED if own else TOO_EARLY
+        handed_in = any(_heldout_cosine(view) is not None for view in views)
+        no_change = "" if early else TOO_EARLY if not own else WAITS if handed_in else UNPREDICTED
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
@@ -324,6 +325,8 @@ LEAST_SHARE = 0.5
 TOO_EARLY = "too early to tell"
 UNPREDICTED = "no verdict without its predictions"
 """Said in its place of a user's own trainer, of which no change so far is ever known."""
+WAITS = "not judged before all of its runs have ended"
+"""The same of one that has handed in predictions."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from lvmtui.formats.results import Estimate
 from lvmtui.report.advice import deciding, next_steps, recommendations
 from lvmtui.report.costs import priced_models
 from lvmtui.report.questions import questions
+from lvmtui.state.status import Phase
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.health import Finding
@@ -133,10 +134,10 @@ def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None
 
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
     low = with_skill(row("a", 1, 0.52), -0.01)
-    assert next_steps(table(low), (), over=True)[-1].startswith("Train with another recipe before asking about data")
+    assert next_steps(table(low), {}, over=True)[-1].startswith("Train with another recipe before asking about data")
     rising = Finding("still_improving", False, "still improving at the end")
     low = replace(low, expanded=replace(low.expanded, findings=(rising,)))
-    assert next_steps(table(low), (), over=True)[-1].startswith("Train longer or with another recipe before asking")
+    assert next_steps(table(low), {}, over=True)[-1].startswith("Train longer or with another recipe before asking")
 
 
 def test_nothing_is_recommended_of_nothing() -> None:
@@ -183,9 +184,9 @@ def test_without_a_verdict_what_is_missing_is_named() -> None:
 
 def test_what_overfitted_is_not_told_to_train_longer() -> None:
     failed, overfit = (Finding(kind, kind == "failed_to_learn", "") for kind in ("failed_to_learn", "overfitting"))
-    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), (), over=True)
+    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), {}, over=True)
     assert any(step.startswith("Train fewer epochs (--epochs)") for step in said)
-    assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), (), over=True))
+    assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), {}, over=True))
 
 
 def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
@@ -194,27 +195,32 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
     one = replace(low[0], expanded=replace(low[0].expanded, findings=(overfit,)))
     two = replace(low[1], expanded=replace(low[1].expanded, findings=(rising,)))
-    assert next_steps(table(one, two, low[2]), (), over=True) == (
+    assert next_steps(table(one, two, low[2]), {}, over=True) == (
         "Train fewer epochs of a 23k (--epochs): these runs overfitted after their best evaluation, early in training.",
         "Train with another recipe before asking about data: a trivial baseline does better.",
     )
     longer = replace(one, verdict=replace(one.verdict, remedy=LONGER))
-    assert not any("fewer" in step for step in next_steps(table(longer, two, low[2]), (), over=True))
+    assert not any("fewer" in step for step in next_steps(table(longer, two, low[2]), {}, over=True))
     every = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
-    (said,) = next_steps(table(*every), (), over=True)
+    (said,) = next_steps(table(*every), {}, over=True)
     assert said.startswith("Train fewer epochs (--epochs): runs overfitted")
 
 
 def test_what_would_fail_again_is_not_told_to_be_retried() -> None:
     failed = table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE), row("b", 0.1, 0.5, Word.NOT_COMPARABLE))
-    (said,) = next_steps(failed, (), over=True, doomed=("a", "b"))
+    (said,) = next_steps(failed, {}, over=True, doomed=("a", "b"))
     assert said.startswith(
         "A retry of a and b alone would fail again: their status names what to fix. Own code and opt"
     )
-    assert "its status names" in next_steps(failed, (), over=True, doomed=("a",))[0] and "retry all" not in said
+    phases = {"b_8k": Phase.FAILED, "b_23k": Phase.CANCELLED, "b_4k": Phase.FINISHED}
+    said, again = next_steps(failed, phases, over=True, doomed=("a",))
+    assert said.startswith("To compare the other runs that failed") and said.endswith(": lvmtui retry b_8k b_23k.")
+    assert again.startswith("A retry of a alone would fail again")
+    assert next_steps(failed, phases, over=True)[0].endswith("lvmtui retry all.")
+    assert "its status names" in next_steps(failed, {}, over=True, doomed=("a",))[0] and "retry all" not in said
 
 
 def test_only_an_open_question_has_such_a_step() -> None:
     open_, told = (table(row("a", 0.1, 0.5, word)) for word in (Word.TOO_CLOSE, Word.IMPROVED))
-    assert any(step.startswith("To decide it") for step in next_steps(open_, (), over=True))
-    assert next_steps(told, (), over=True) == ()
+    assert any(step.startswith("To decide it") for step in next_steps(open_, {}, over=True))
+    assert next_steps(told, {}, over=True) == ()
