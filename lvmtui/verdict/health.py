@@ -100,7 +100,7 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     the baselines on the held-out windows alone.
     """
     trainer = run.trainer
-    if found := _diverged(trainer):
+    if found := _diverged(trainer) or _constant_network(run):
         return (found,)
     evaluations = scored(trainer.evaluations)
     if not evaluations:
@@ -159,6 +159,15 @@ def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
             found = None
         lowest = {kind: min(low, math.inf if (loss := losses[kind]) is None else loss) for kind, low in lowest.items()}
     return found
+
+
+def _constant_network(run: RunState) -> Finding | None:
+    """With what the recipe adds to its output, as a prior, its predictions and their spread may look healthy."""
+    if run.spec.own_model is None or not run.spec.own_model.constant:
+        return None
+    return Finding(
+        "collapsed", True, "trained a network whose output is the same for every context", "constant network"
+    )
 
 
 def _collapsed(evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, late: bool) -> Finding | None:
