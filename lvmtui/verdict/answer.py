@@ -53,7 +53,7 @@ def headline(table: Table) -> str:
     if not table.ranked:
         return _so_far(table) or _nothing(table).removesuffix(".")
     best = next((row.expanded.skill for row in table.rows if row.expanded.skill), None)
-    beaten = f"No model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
+    beaten = f"With {table.labels[1]} no model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
     seeds = min(row.seeds for row in table.ranked)
     said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
@@ -109,9 +109,9 @@ def unbeaten(table: Table) -> str:
     if table.with_word(Word.PROVISIONAL) and len(skills) < len(table.rows):
         return ""
     best, skill = max(skills, key=lambda pair: pair[1].gain.value)
-    none = f"{best.title} does not beat" if len(skills) == 1 else f"None of {len(skills)} models beats"
+    none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
-        f"{none} {the_trivial(skill.against)}, which needs no training "
+        f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no training "
         f"({cosine(skill.cosine)}; {'it has' if len(skills) == 1 else f'the best, {best.title}, has'} "
         f"{cosine(best.expanded.cosine)})."
     )

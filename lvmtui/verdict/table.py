@@ -333,7 +333,8 @@ class Table:
     @property
     def weights(self) -> str:
         """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
-        if self.cap is None or not any(row.cell(arm).scores for row in self.rows for arm in ARMS):
+        cells = [cell for row in self.rows for arm in ARMS if (cell := row.cell(arm)).cosine is not None]
+        if self.cap is None or (cells and not any(cell.scores for cell in cells)):
             return "every window weighs the same"
         return f"an article counts for at most {self.cap} of them"
 

@@ -84,13 +84,15 @@ def test_any_mixture_has_an_answer(words: list[Word], average: float | None, err
 def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> None:
     below = [with_skill(made_row(f"m{i}", 34.0), -0.02 - i / 100) for i in range(3)]
     assert answer(made_table(below, 34.0)).startswith(
-        "None of 3 models beats the recency mean, which needs no training (.5166; the best, m0, has .4966). "
+        "With 23k, none of 3 models beats the recency mean, which needs no training (.5166; the best, m0, has .4966). "
         "More data helped: +34.00 % on average"
     )
     above = with_skill(made_row("m3", 1.0), 0.01)
     assert answer(made_table([*below, above], 34.0)).startswith("More data helped")
     one = answer(made_table(below[:1]))
-    assert one.startswith("m0 does not beat the recency mean, which needs no training (.5166; it has .4966). ")
+    assert one.startswith(
+        "With 23k, m0 does not beat the recency mean, which needs no training (.5166; it has .4966). "
+    )
 
 
 def test_a_change_that_is_rather_negligible_says_so() -> None:

@@ -136,6 +136,10 @@ def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path:
     assert cosines(20, amn) == [True, False] and cosines(20, known.comparisons) == [True, True]
     assert cosines(20, {}) == [True, True], "all are plain means"
     assert cosines(None, amn) == [True, True], "nothing is capped"
+    sizes = replace(known.state.campaign, cluster_cap=20, between=(known.state.campaign.expanded,))
+    table = table_of(replace(known.state, campaign=sizes), {}, known.trivial, known.health)
+    assert {row.expanded.cosine for row in table.rows} == {None} and not table.trivial, "the curve's are capped"
+    assert table.weights == "an article counts for at most 20 of them"
 
 
 def test_what_is_known_so_far(tmp_path: Path) -> None:
