@@ -6,8 +6,11 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED
+from lvmtui.report.questions import context_answer
+from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
@@ -24,8 +27,12 @@ LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
-    table = Judgement(state).table
-    lines = [*textwrap.wrap(answer(table), width), "", *aligned(result_rows(table), right=(1, 2, 3))]
+    known = Judgement(state)
+    table = known.table
+    curve = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
+    said = filter(None, (answer(table), curve, context_answer(known.comparisons.values(), table.labels[1])))
+    lines = [line for words in said for line in textwrap.wrap(words, width)]
+    lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
         lines += textwrap.wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import correlation, fmean
@@ -150,16 +150,22 @@ def _clear(found: Sequence[Estimate]) -> str:
     return f"with an interval clear of zero for {clear} of {len(found)}"
 
 
-def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
-    """What several contexts answer, of the models trained on the `expanded` arm."""
+def context_answer(comparisons: Iterable[Comparison], expanded: str) -> str:
+    """What longer contexts change of models trained on the `expanded` arm, in a sentence; empty with one context."""
     gains = (gain for one in comparisons for gain in one.contexts if gain.arm == "expanded")
     steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", gain.difference) for gain in gains)
     said = [
         f"{step} change the cosine by {_range([change.value for change in found])}, {_clear(found)}"
         for step, found in steps.items()
     ]
+    return f"With {expanded}, {'; '.join(said)}." if said else ""
+
+
+def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
+    """The same as a question."""
+    answer = context_answer(comparisons, expanded)
     paid = "What a trivial baseline gains as well needs no network: see the table of longer contexts."
-    return (Question("Do longer contexts pay?", f"With {expanded}, {'; '.join(said)}. {paid}"),) if said else ()
+    return (Question("Do longer contexts pay?", f"{answer} {paid}"),) if answer else ()
 
 
 def _retrieval(table: Table) -> str:
