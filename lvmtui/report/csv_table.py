@@ -10,7 +10,8 @@ from lvmtui.report.contents import Report
 
 
 def table_csv(report: Report) -> str:
-    """The ranked table, one line per model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
+    """The ranked table, one line per model, then their average and the trivial baselines. Figures are unrounded, and
+    empty if unknown."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     columns = (
@@ -37,9 +38,18 @@ def table_csv(report: Report) -> str:
                 row.verdict.word.value, row.verdict.degree, no_formula(row.verdict.reason),
             ]
         )  # fmt: skip
+    rest = csv.DictWriter(out, columns, lineterminator="\n")
+    arms = dict(zip(columns[3:5], labels, strict=True))
+    if (primary := report.table.primary) and len(report.table.rows) > 1:
+        e, interval = primary.estimate, primary.estimate.interval() or ("", "")
+        of = {"clusters": e.clusters, "effective_clusters": e.effective_clusters, "windows": e.windows, "df": e.df}
+        change = {"change_percent": e.value, "low_percent": interval[0], "high_percent": interval[1]}
+        said = {"verdict": primary.verdict.word.value, "degree": primary.verdict.degree}
+        name = f"average of {len(primary.models)}"
+        rest.writerow({"kind": "average", "model": name, **arms, **change, **of, **said})
     for trivial in report.table.trivial:
-        filled = ["trivial", "", no_formula(trivial.title), *labels, trivial.baseline, trivial.expanded]
-        write([*filled, *[""] * (len(columns) - len(filled))])
+        cosines = dict(zip(columns[5:7], (trivial.baseline, trivial.expanded), strict=True))
+        rest.writerow({"kind": "trivial", "model": no_formula(trivial.title), **arms, **cosines})
     return out.getvalue()
 
 
