@@ -12,7 +12,7 @@ from typing import Literal
 
 from lvmtui.formats.json_codec import find_document
 
-VERSION = 3
+VERSION = 2
 Word = Literal["still rising", "flattening", "flat", "falling", "cannot tell"]
 WORDS: tuple[Word, ...] = ("still rising", "flattening", "flat", "falling", "cannot tell")
 """What is said of a model at its largest size, see `lvmtui.verdict.learning_curve`."""

@@ -14,7 +14,7 @@ from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
 from lvmtui.verdict.comparable import LONGER
-from lvmtui.verdict.table import ArmCell, Row, Table
+from lvmtui.verdict.table import ArmCell, Row, Table, named
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, grouped, listed, scarcity, the_trivial
 
 NONE = "none, since something speaks against every model"
@@ -154,7 +154,7 @@ def _accurate(table: Table) -> Recommendation:
         return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
     if near := [row for value, row, _ in others if small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
-        words += f"; {titles(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
+        words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
     if skill and cell.skill_words == "no better":
         words += f"; {the_trivial(skill.against)} does about as well without training"
     return Recommendation(what, (best.model,), words)
@@ -184,7 +184,7 @@ def _gains_most(table: Table) -> Recommendation:
         return Recommendation(what, (), f"no {who}")
     equals = overlapping(rows[0], rows)
     doubt = " in its history, which is no evidence" if table.histories else ""
-    doubt += f"; the intervals of {titles(equals)} overlap with its own" if equals else ""
+    doubt += f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
@@ -218,14 +218,6 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
 
 
 # Phrases --------------------------------------------------------------------------------------------------------------
-
-NAMED = 4
-"""Models that are named in a sentence; more are counted."""
-
-
-def titles(found: Sequence[Row | PricedModel]) -> str:
-    """`LSTM, GRU`, or `6 other models`."""
-    return ", ".join(one.title for one in found) if len(found) <= NAMED else f"{len(found)} other models"
 
 
 def in_short(words: str) -> str:

@@ -38,18 +38,14 @@ def table_csv(report: Report) -> str:
                 row.verdict.word.value, row.verdict.degree, no_formula(row.verdict.reason),
             ]
         )  # fmt: skip
-    rest = csv.DictWriter(out, columns, lineterminator="\n")
-    arms = dict(zip(columns[3:5], labels, strict=True))
     if (primary := report.table.primary) and len(report.table.rows) > 1:
-        e, interval = primary.estimate, primary.estimate.interval() or ("", "")
-        of = {"clusters": e.clusters, "effective_clusters": e.effective_clusters, "windows": e.windows, "df": e.df}
-        change = {"change_percent": e.value, "low_percent": interval[0], "high_percent": interval[1]}
-        said = {"verdict": primary.verdict.word.value, "degree": primary.verdict.degree}
+        e, said = primary.estimate, primary.verdict
+        known = ["", "", e.value, *(e.interval() or ("", "")), "", "", e.df, e.clusters, e.effective_clusters, e.windows]
         name = f"average of {len(primary.models)}"
-        rest.writerow({"kind": "average", "model": name, **arms, **change, **of, **said})
+        write(["average", "", name, *labels, *known, *[""] * 9, said.word.value, said.degree, ""])
     for trivial in report.table.trivial:
-        cosines = dict(zip(columns[5:7], (trivial.baseline, trivial.expanded), strict=True))
-        rest.writerow({"kind": "trivial", "model": no_formula(trivial.title), **arms, **cosines})
+        filled = ["trivial", "", no_formula(trivial.title), *labels, trivial.baseline, trivial.expanded]
+        write([*filled, *[""] * (len(columns) - len(filled))])
     return out.getvalue()
 
 

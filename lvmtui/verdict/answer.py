@@ -16,6 +16,7 @@ from lvmtui.verdict.words import (
     UP,
     Word,
     change_and_interval,
+    listed,
     population_words,
     scarcity,
     the_trivial,
@@ -175,17 +176,11 @@ def _primary(primary: Average) -> str:
 
 def _direction(table: Table) -> str:
     """Without an average that has an interval: how many models moved, of those compared."""
-    up, down, of = len(table.with_word(*UP)), len(table.with_word(*DOWN)), len(table.ranked)
-    models = f"{plural(of, 'model')} compared"
     leans = bool(table.with_word(*LEANS))
-    help_, hurt = ("seems to help", "to hurt") if leans else ("helped", "hurt")
-    if up and down:
-        return f"More data {help_} {up} and {hurt} {down} of {models}"
-    if up:
-        return f"More data {help_} {up} of {models}"
-    if down:
-        return f"More data {'seems ' if leans else ''}{hurt} {down} of {models}"
-    return f"More data is not known to help or to hurt any of {models}"
+    verbs = ((UP, "seems to help" if leans else "helped"), (DOWN, "seems to hurt" if leans else "hurt"))
+    moved = [f"{verb} {count}" for words, verb in verbs if (count := len(table.with_word(*words)))]
+    said = listed(moved) or "is not known to help or to hurt any"
+    return f"More data {said} of {plural(len(table.ranked), 'model')} compared"
 
 
 def _counts(table: Table, without: Sequence[Word] = ()) -> str:

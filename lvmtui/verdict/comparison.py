@@ -16,26 +16,27 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
-CURVE_REVISION = 2
+CURVE_REVISION = 3
 """The revision of `learning_curve.json`, increased likewise."""
 
 
-def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:
-    """(seed, baseline run, expanded run) of each seed whose two runs have finished."""
-    pairs = []
-    for seed in state.campaign.seeds:
-        baseline, expanded = state.view(model, "baseline", seed), state.view(model, "expanded", seed)
-        if baseline and expanded and baseline.finished and expanded.finished:
-            pairs.append((seed, baseline, expanded))
-    return tuple(pairs)
+Pairs = tuple[tuple[int, RunView, RunView], ...]
+"""Of each seed whose two runs have finished: the seed and the runs."""
 
 
-def context_pairs(state: CampaignState, model: str, arm: ArmName) -> tuple[tuple[int, RunView, RunView], ...]:
-    """(seed, run with the next shorter context, run of the model) of each seed whose two runs have finished."""
+def complete_pairs(state: CampaignState, model: str) -> Pairs:
+    """A model's runs on the baseline and on the expanded arm."""
+    return _finished_pairs(state, (model, ARMS[0]), (model, ARMS[1]))
+
+
+def context_pairs(state: CampaignState, model: str, arm: ArmName) -> Pairs:
+    """A model's runs with the next shorter context, and its own."""
     shorter = state.campaign.with_shorter(model)
-    found = [
-        (seed, state.view(shorter, arm, seed), state.view(model, arm, seed)) for seed in state.campaign.seeds if shorter
-    ]
+    return _finished_pairs(state, (shorter, arm), (model, arm)) if shorter else ()
+
+
+def _finished_pairs(state: CampaignState, *kinds: tuple[str, ArmName]) -> Pairs:
+    found = ((seed, *(state.view(model, arm, seed) for model, arm in kinds)) for seed in state.campaign.seeds)
     return tuple((seed, a, b) for seed, a, b in found if a and b and a.finished and b.finished)
 
 

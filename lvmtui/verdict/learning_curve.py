@@ -161,10 +161,6 @@ class Gain:
     def times(self, factor: float) -> Gain:
         return Gain(self.value * factor, self.low * factor, self.high * factor)
 
-    @property
-    def interval(self) -> Interval:
-        return self.low, self.high
-
 
 @dataclass(frozen=True)
 class FittedCurve:
@@ -304,31 +300,28 @@ def fit(measured: Measured) -> FittedCurve:
     covariance, df = _modelled(measured)
     inverse = np.linalg.inv(covariance)
     times = measured.windows / measured.windows[-1]
-    weights, error, last_weights, misfit = [], [], [], []
-    for c in EXPONENTS:
-        columns = np.column_stack([np.ones(sizes), _shape(times, float(c))])
-        spread = np.linalg.inv(columns.T @ inverse @ columns)
-        solve = spread @ columns.T @ inverse
-        rest = measured.error - columns @ (solve @ measured.error)
-        weights.append(solve[1])
-        error.append(np.sqrt(spread[1, 1]))
-        last_weights.append(solve[0])
-        misfit.append(rest @ inverse @ rest)
+    columns = np.array([np.column_stack([np.ones(sizes), _shape(times, float(c))]) for c in EXPONENTS])  # (C, S, 2)
+    weighted = columns.swapaxes(1, 2) @ inverse
+    spread = np.linalg.inv(weighted @ columns)
+    solve = spread @ weighted
+    last, doubling = (solve @ measured.error).T
+    rest = measured.error - (columns @ np.stack([last, doubling], axis=1)[..., None])[..., 0]
+    misfit = np.sum((rest @ inverse) * rest, axis=1)
     # With one seed the training of each size adds scatter that no error covers, and a curve may be of another form. As
     # the Particle Data Group does (Birge 1932), errors are then widened until they explain what is seen. Around three
     # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
     free = sizes > LEAST_SIZES
-    rest, left = (min(misfit), sizes - 3) if free else (misfit[0], 1)
-    p = float(stats.f.sf(rest / left, left, df)) if df > 0 else 1.0
-    widened = float(np.sqrt(rest / left)) if p < SCATTER else 1.0
+    scatter, left = (misfit.min(), sizes - 3) if free else (misfit[0], 1)
+    p = float(stats.f.sf(scatter / left, left, df)) if df > 0 else 1.0
+    widened = float(np.sqrt(scatter / left)) if p < SCATTER else 1.0
     return FittedCurve(
         measured=measured,
-        weights=np.array(weights),
-        doubling=np.array(weights) @ measured.error,
-        error=np.array(error) * widened,
-        last=np.array(last_weights) @ measured.error,
-        last_weights=np.array(last_weights),
-        misfit=np.array(misfit) / widened**2,
+        weights=solve[:, 1],
+        doubling=doubling,
+        error=np.sqrt(spread[:, 1, 1]) * widened,
+        last=last,
+        last_weights=solve[:, 0],
+        misfit=misfit / widened**2,
         df=df,
         fits=p,
         widened=widened,

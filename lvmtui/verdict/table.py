@@ -134,8 +134,8 @@ class ArmCell:
         gain, name = self.skill.gain, the_trivial(self.skill.against)
         if gain.interval() is None:
             return f"{signed(gain.value)} against {name}, too few {scarcity(gain)} for an interval"
-        than = {"better": "better than", "no better": "no better than", "below": "below"}[self.skill_words]
-        return f"{signed(gain.value)} {cosine_interval(gain)}, {than} {name}"
+        than = self.below_words or f"{self.skill_words} than {name}"
+        return f"{signed(gain.value)} {cosine_interval(gain)}, {than}"
 
     @property
     def alarms(self) -> tuple[str, ...]:
