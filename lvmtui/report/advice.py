@@ -6,16 +6,18 @@ A model that is advised against is never recommended, nor one whose figure is be
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lvmtui.formats.results import Estimate
+from lvmtui.formats.spec import ARMS
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
 from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.table import ArmCell, Row, Table, named
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, grouped, listed, scarcity, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, scarcity, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -85,28 +87,17 @@ def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
     elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT):
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
-    return (*steps, *_training(table))
-
-
-def _training(table: Table) -> list[str]:
-    """How to train otherwise: fewer epochs where runs overfitted and are no use, another recipe where a trivial
-    baseline beats all. What holds for less than half of the arms is said of these, or not at all."""
-    arms = [(row, cell) for row in table.rows for cell in (row.baseline, row.expanded) if row.verdict.remedy != LONGER]
-    found = grouped((finding.kind, f"{row.title} {cell.label}") for row, cell in arms for finding in cell.findings)
+    kinds = Counter(found.kind for row in table.rows for arm in ARMS for found in row.cell(arm).findings)
+    most = {kind for kind, arms in kinds.items() if arms >= len(table.rows)}  # half of the arms
     skills = [skill for row in table.rows if (skill := row.expanded.skill)]
     below = bool(skills) and all(skill.gain.value < 0 for skill in skills)
-    overfitted = [name for name in found.get("overfitting", ()) if below or name in found.get("failed_to_learn", ())]
-    most = len(overfitted) >= len(table.rows) > 0  # a row has two arms
-    steps = []
-    if overfitted:
-        of, whose = ("", "runs") if most else (f" of {listed(overfitted)}", "these runs")
-        why = f"{whose} overfitted after their best evaluation, early in training"
-        steps.append(f"Train fewer epochs{of} (--epochs): {why}.")
-    if below and not most:
-        rising = len(found.get("still_improving", ())) >= len(table.rows)
-        what = "longer or with another recipe" if rising else "with another recipe"
+    longer = any(row.verdict.remedy == LONGER for row in table.rows)
+    if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
+        steps.append("Train fewer epochs (--epochs): most overfitted after their best evaluation, early in training.")
+    elif below:
+        what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
         steps.append(f"Train {what} before asking about data: a trivial baseline does better.")
-    return steps
+    return tuple(steps)
 
 
 def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:

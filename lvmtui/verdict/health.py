@@ -84,6 +84,12 @@ class Finding:
         return self.short or self.kind.replace("_", " ")
 
 
+CONSTANT_NETWORK = Finding(
+    "collapsed", True, "trained a network whose output is the same for every context", "constant network"
+)
+"""With what the recipe adds to that output, as a prior, predictions and their spread may look healthy."""
+
+
 def of_seeds(found: Sequence[tuple[int, Finding]], *, several: bool) -> str:
     """The same finding on some seeds of an arm, in the first one's words; where the campaign has `several` seeds with
     those that have it: `echoes the last vector: ... (seed 1; also seeds 2, 3)`."""
@@ -100,8 +106,10 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     the baselines on the held-out windows alone.
     """
     trainer = run.trainer
-    if found := _diverged(trainer) or _constant_network(run):
+    if found := _diverged(trainer):
         return (found,)
+    if run.spec.own_model and run.spec.own_model.constant:
+        return (CONSTANT_NETWORK,)
     evaluations = scored(trainer.evaluations)
     if not evaluations:
         return ()
@@ -159,15 +167,6 @@ def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
             found = None
         lowest = {kind: min(low, math.inf if (loss := losses[kind]) is None else loss) for kind, low in lowest.items()}
     return found
-
-
-def _constant_network(run: RunState) -> Finding | None:
-    """With what the recipe adds to its output, as a prior, its predictions and their spread may look healthy."""
-    if run.spec.own_model is None or not run.spec.own_model.constant:
-        return None
-    return Finding(
-        "collapsed", True, "trained a network whose output is the same for every context", "constant network"
-    )
 
 
 def _collapsed(evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, late: bool) -> Finding | None:

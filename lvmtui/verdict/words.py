@@ -235,7 +235,7 @@ def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -
 
 def listed(names: Sequence[str]) -> str:
     """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
