@@ -107,19 +107,6 @@ class Proof:
         )
 
 
-@dataclass(frozen=True)
-class CampaignProof:
-    """The proofs of all splits of a campaign, by the names of their folders."""
-
-    holds: bool
-    splits: Mapping[str, Proof]
-
-    def __str__(self) -> str:
-        """A line for each."""
-        several = len(self.splits) > 1
-        return "\n".join(f"{name}: {proof}" if several else str(proof) for name, proof in self.splits.items())
-
-
 def prove(folder: Path, stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str] | None = None) -> Proof:
     """Compare every vector the arms may learn from with every held-out one. `labels`: what people call the arms, if not
     by their names. Raises UserError for broken files."""
@@ -151,13 +138,16 @@ def _place_of(vector: Floats, stores: Mapping[str, Store]) -> str:
     return f"row {int(cosines[name].argmax()):,} of {name}, which is held out"
 
 
-def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str]) -> CampaignProof:
-    """Prove every split of a campaign. Raises UserError."""
-    proofs = {folder.name: prove(folder, stores, labels) for folder in folders}
-    return CampaignProof(all(proof.holds for proof in proofs.values()), proofs)
+def prove_all(
+    folders: Sequence[Path], stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str]
+) -> tuple[str, bool]:
+    """Prove every split of a campaign: the outcome, a line for each, and whether all proofs hold. Raises UserError."""
+    proofs = [prove(folder, stores, labels) for folder in folders]
+    lines = [f"{folder.name}: {proof}" for folder, proof in zip(folders, proofs, strict=True)]
+    return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
 
 
-def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> CampaignProof:
+def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str, bool]:
     """Prove a campaign's split, or all of its folds. `moved`: where its vectors are now. Raises UserError."""
     campaign = read_campaign(folder.campaign)
     if not campaign.heldout_windows:

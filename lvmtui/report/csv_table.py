@@ -14,7 +14,6 @@ from lvmtui.report.contents import Report
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Verdict
 
-
 COLUMNS = (
     "kind", "rank", "model", "baseline_label", "expanded_label", "baseline_cosine", "expanded_cosine",
     "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",

@@ -222,11 +222,11 @@ def _forward(table: Table) -> str:
         echoes = [title for title, of in found if of.echoes]
         if echoes:
             gain = "gains" if len(echoes) == 1 else "gain"
-            words += f"; {_listed(echoes, len(found))} {gain} no more at the next vector than at the last"
+            words += f"; {listed(echoes)} {gain} no more at the next vector than at the last"
         words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:
-            words += f"; {_listed(blind, len(found))} {'ignores' if len(blind) == 1 else 'ignore'} the order"
+            words += f"; {listed(blind)} {'ignores' if len(blind) == 1 else 'ignore'} the order"
         said.append(f"{words}.")
     return " ".join(said)
 
@@ -234,12 +234,6 @@ def _forward(table: Table) -> str:
 def _range(values: Sequence[float]) -> str:
     """`+.0098 to +.0124`; a single figure where all are the same."""
     return " to ".join(dict.fromkeys((signed(min(values)), signed(max(values)))))
-
-
-def _listed(names: Sequence[str], of: int) -> str:
-    """Their names; `both models`, `all 5 models` where it is all of several."""
-    every = "both models" if of == 2 else f"all {of} models"
-    return every if len(names) == of > 1 else listed(names)
 
 
 # Rank correlation -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.verdict.words import grouped
 
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
@@ -20,13 +21,12 @@ CURVE_REVISION = 3
 """The revision of `learning_curve.json`, increased likewise."""
 
 
-Pairs = tuple[tuple[int, RunView, RunView], ...]
-"""Of each seed whose two runs have finished: the seed and the runs."""
+Pairs = tuple[tuple[int, RunView, RunView], ...]  # each seed whose two runs have finished, and the runs
 
 
 def complete_pairs(state: CampaignState, model: str) -> Pairs:
     """A model's runs on the baseline and on the expanded arm."""
-    return _finished_pairs(state, (model, ARMS[0]), (model, ARMS[1]))
+    return _finished_pairs(state, (model, "baseline"), (model, "expanded"))
 
 
 def context_pairs(state: CampaignState, model: str, arm: ArmName) -> Pairs:
@@ -35,8 +35,8 @@ def context_pairs(state: CampaignState, model: str, arm: ArmName) -> Pairs:
     return _finished_pairs(state, (shorter, arm), (model, arm)) if shorter else ()
 
 
-def _finished_pairs(state: CampaignState, *kinds: tuple[str, ArmName]) -> Pairs:
-    found = ((seed, *(state.view(model, arm, seed) for model, arm in kinds)) for seed in state.campaign.seeds)
+def _finished_pairs(state: CampaignState, first: tuple[str, ArmName], second: tuple[str, ArmName]) -> Pairs:
+    found = ((seed, state.view(*first, seed), state.view(*second, seed)) for seed in state.campaign.seeds)
     return tuple((seed, a, b) for seed, a, b in found if a and b and a.finished and b.finished)
 
 
@@ -66,14 +66,9 @@ def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines |
 
     Arms where it is unknown are left out. Empty for a campaign of several contexts.
     """
-    found: dict[ArmName, float] = {}
-    if state.campaign.contexts:
-        return found
-    for arm in ARMS:
-        known = [t.validation_mean for v in state.runs if v.planned.arm == arm and (t := trivial.get(v.planned.run))]
-        if known:
-            found[arm] = fmean(known)
-    return found
+    known = ((v.planned.arm, t.validation_mean) for v in state.runs if (t := trivial.get(v.planned.run)))
+    by_arm = grouped(known if not state.campaign.contexts else ())
+    return {arm: fmean(by_arm[arm]) for arm in ARMS if arm in by_arm}
 
 
 def inputs_of(state: CampaignState, model: str) -> str:
@@ -131,11 +126,9 @@ def read_comparisons(state: CampaignState) -> dict[str, Comparison]:
 def still_true(comparison: Comparison, state: CampaignState) -> bool:
     """False if a run it was made from has been started again since. Runs whose folders are gone still count."""
     views = {view.planned.run: view for view in state.runs}
-    for pair in comparison.pairs:
-        for run, digest in ((pair.baseline_run, pair.baseline_digest), (pair.expanded_run, pair.expanded_digest)):
-            view = views.get(run)
-            if view is None:
-                return False
-            if view.state and (view.finished is None or view.finished.heldout_digest != digest):
-                return False
-    return True
+    made_from = {pair.baseline_run: pair.baseline_digest for pair in comparison.pairs}
+    made_from |= {pair.expanded_run: pair.expanded_digest for pair in comparison.pairs}
+    return all(
+        (view := views.get(run)) and (not view.state or (view.finished and view.finished.heldout_digest == digest))
+        for run, digest in made_from.items()
+    )

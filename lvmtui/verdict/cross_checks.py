@@ -31,14 +31,8 @@ TITLES = {"hit_1": "hit@1", "hit_5": "hit@5", "hit_10": "hit@10", "mrr": "MRR"}
 
 def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the figures that fell, and of those that rose, clear of zero at level / 3."""
-    fell, rose = [], []
-    for figure in figures:
-        interval = figure.change.interval(level / FIGURES)
-        if interval and interval[1] < 0:
-            fell.append(figure.name)
-        elif interval and interval[0] > 0:
-            rose.append(figure.name)
-    return tuple(fell), tuple(rose)
+    ends = {figure.name: figure.change.interval(level / FIGURES) or (0.0, 0.0) for figure in figures}
+    return tuple(name for name in ends if ends[name][1] < 0), tuple(name for name in ends if ends[name][0] > 0)
 
 
 def deciding_interval(figure: Retrieval, level: float) -> str:
@@ -76,12 +70,12 @@ def retrieval_doubt(table: Table) -> str:
 
 def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
     """The models in which retrieval fell clear of zero, each with the figure that fell most clearly."""
-    found = []
-    for row in table.ranked:
-        fallen = [figure for figure in row.retrieval if figure.name in row.fell]
-        if fallen:
-            found.append((row, min(fallen, key=lambda f: f.change.value / (f.change.standard_error or 1e-12))))
-    return tuple(found)
+    found = ((row, [figure for figure in row.retrieval if figure.name in row.fell]) for row in table.ranked)
+    return tuple(
+        (row, min(fallen, key=lambda f: f.change.value / (f.change.standard_error or 1e-12)))
+        for row, fallen in found
+        if fallen
+    )
 
 
 # Forward --------------------------------------------------------------------------------------------------------------
@@ -134,7 +128,8 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
         (source,) = hardly
         reached = max(source.baseline, source.expanded)
         return f"{population_words(source.name, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
-    if not _differ(first, second, row.baseline.cosine, alpha):
+    a, b, of = first.difference, second.difference, row.baseline.cosine
+    if not (a and b and of) or 100 * abs(b.value - a.value) / abs(of) <= NEGLIGIBLE or not _clear(a, b, alpha):
         return ""
     return " but ".join(f"{population_words(s.name, baseline)} {stratum_change(s)}" for s in sources)
 
@@ -154,13 +149,6 @@ def average_disagreement(table: Table) -> str:
 def _hardly(source: Stratum, other: Stratum) -> bool:
     reached = max(source.baseline, source.expanded)
     return reached < LITTLE and reached < HARDLY * max(other.baseline, other.expanded)
-
-
-def _differ(first: Stratum, second: Stratum, of: float | None, alpha: float) -> bool:
-    a, b = first.difference, second.difference
-    if a is None or b is None or not of:
-        return False
-    return 100 * abs(b.value - a.value) / abs(of) > NEGLIGIBLE and _clear(a, b, alpha)
 
 
 def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:

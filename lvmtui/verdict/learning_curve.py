@@ -235,12 +235,8 @@ class FittedCurve:
             low, high = (self.doubling - half) * times, (self.doubling + half) * times
         value = float(self.doubling[self.best] * times[self.best])
         most = float(np.nanmax(high[inside]))
-        return Gain(value, float(np.nanmin(low[inside])), min(most, self.left) if np.isfinite(most) else most)
-
-    @property
-    def left(self) -> float:
-        """What is left to a cosine of 1 at the largest size."""
-        return float(self.measured.error[-1])
+        most = min(most, float(self.measured.error[-1])) if np.isfinite(most) else most
+        return Gain(value, float(np.nanmin(low[inside])), most)
 
     def doublings(self, factor: float) -> Floats:
         """(C,) gain of `factor` times the data, in worths of the next doubling."""
@@ -257,7 +253,7 @@ class FittedCurve:
             return f"the sizes span a factor of {self.span:.3g}, and a curve is not carried farther than that"
         if factor > 2 and len(self.measured.error) < LEAST_TO_CARRY:
             return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
-        if np.isfinite(value := self.gain(factor).value) and value > self.left:
+        if np.isfinite(value := self.gain(factor).value) and value > self.measured.error[-1]:
             return "the curve would pass a cosine of 1, so these sizes do not show where it levels off"
         return ""
 

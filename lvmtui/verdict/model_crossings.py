@@ -80,11 +80,12 @@ def more_for_less(smaller: str, larger: str, curve: FittedCurve, target: Measure
         ahead = curve.last - times * curve.doubling - float(target.error[-1])
         if value is None and ahead[curve.best] <= 0:
             value = float(factor)
-        for number in np.flatnonzero(room >= 0):
-            weights = curve.last_weights[number] - times[number] * curve.weights[number]
-            if ahead[number] ** 2 <= room[number] * curve.widened**2 * _variance(mine, weights, target):
-                reached.append(float(factor))
-                break
+        weights = curve.last_weights - times[:, None] * curve.weights
+        if any(
+            ahead[n] ** 2 <= room[n] * curve.widened**2 * _variance(mine, weights[n], target)
+            for n in np.flatnonzero(room >= 0)
+        ):
+            reached.append(float(factor))
     low = min(reached, default=None)
     high = max(reached, default=None)
     return MoreForLess(smaller, larger, value, low, None if high is None or high >= FACTORS[-1] else high)

@@ -12,7 +12,6 @@ from statistics import fmean
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
-from lvmtui.system.numbers import percent
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
@@ -174,15 +173,12 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     word = verdict(row.estimate, seeds=row.seeds, alpha=level)
     alone = verdict(row.estimate, seeds=row.seeds)
     adjusted = row.estimate.interval(level)
-    notes, figures = list(row.notes), list[str]()
+    notes = list(row.notes)
     if alone.words != word.words:
         notes.append(
             f"judged alone it would be '{alone.words}'; so that all {tested} models' intervals hold together it is "
             f"{interval_words(adjusted)}"
         )
-    if row.unweighted:
-        plain = f"{percent(row.unweighted.value)} {interval_words(row.unweighted.interval())}"
-        figures.append(f"with every window weighing the same: {plain}")
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     notes += forward_doubts(row.expanded)
@@ -191,19 +187,15 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     contradiction = disagreement(row, baseline, level)
     if contradiction:
         notes.append(f"the sources disagree: {contradiction}")
-    likely = chances(row.estimate)
-    if likely:
-        figures.append(f"more data {likely.words}")
     return replace(
         row,
         verdict=word,
         interval=row.estimate.interval(),
         adjusted=adjusted,
         notes=tuple(notes),
-        figures=tuple(figures),
         fell=fell,
         rose=rose,
-        chances=likely,
+        chances=chances(row.estimate),
         disagreement=contradiction,
     )
 

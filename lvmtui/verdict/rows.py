@@ -189,10 +189,6 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _percent(baseline: float | None, expanded: float | None) -> float | None:
-    return 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
-
-
 # Before the end ------------------------------------------------------------------------------------------------------
 
 
@@ -315,7 +311,8 @@ def _history_verdict(
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), _percent(baseline, expanded)
+    change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
 
 
 # The change so far ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from lvmtui.verdict.words import (
     Word,
     cosine_interval,
     grouped,
+    interval_words,
     listed,
     of_context,
     scarcity,
@@ -170,8 +171,6 @@ class Row:
     """95 % interval of the change, this model taken alone."""
     adjusted: Interval | None = None
     """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
-    figures: tuple[str, ...] = ()
-    """Further figures of the row, in words."""
     medal: str = ""
     """For the first three whose gain excludes zero. A history's point estimate wins none."""
     early: EarlyChange | None = None
@@ -206,6 +205,13 @@ class Row:
     def change_words(self) -> str:
         """`improved, minor (+1.54 %)`; for a history the change alone."""
         return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Further figures, in words."""
+        e = self.unweighted
+        plain = f"with every window weighing the same: {percent(e.value)} {interval_words(e.interval())}" if e else ""
+        return tuple(filter(None, (plain, f"more data {self.chances.words}" if self.chances else "")))
 
     @property
     def context(self) -> str:
