@@ -29,9 +29,9 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
     known = Judgement(state)
     table = known.table
-    curve = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
-    said = filter(None, (answer(table), curve, context_answer(known.comparisons.values(), table.labels[1])))
-    lines = [line for words in said for line in textwrap.wrap(words, width)]
+    sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
+    said = (answer(table), sizes, context_answer(known.comparisons.values(), table.labels[1]))
+    lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
     lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
@@ -40,9 +40,8 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
         lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
-    labels = ("next    ", *[" " * 8] * 9)
-    lines += [label + step for label, step in zip(labels, next_commands(state, table, program), strict=False)]
-    return "\n".join(lines)
+    steps = next_commands(state, table, program)
+    return "\n".join([*lines, *(f"{'' if i else 'next':8}{step}" for i, step in enumerate(steps))])
 
 
 @dataclass(frozen=True)

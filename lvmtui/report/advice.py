@@ -173,7 +173,8 @@ def _gains_most(table: Table) -> Recommendation:
     if not rows:
         who = "model that gained beats the best trivial baseline" if gained else "model has a gain clear of zero"
         return Recommendation(what, (), f"no {who}")
-    equals = overlapping(rows[0], rows)
+    mine = rows[0].interval
+    equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
     doubt = " in its history, which is no evidence" if table.histories else ""
     doubt += f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     models = tuple(row.model for row in (rows[0], *equals))
@@ -219,12 +220,6 @@ def in_short(words: str) -> str:
 def small_lead(lead: float, over: float) -> bool:
     """True if a lead in cosine matters as little as a change that is called negligible."""
     return lead < NEGLIGIBLE / 100 * abs(over)
-
-
-def overlapping(best: Row, rows: Sequence[Row]) -> list[Row]:
-    """The other rows whose interval of the change overlaps with that of the best."""
-    mine = best.interval
-    return [row for row in rows if row is not best and mine and row.interval and row.interval[1] > mine[0]]
 
 
 def against(row: Row, table: Table) -> str:

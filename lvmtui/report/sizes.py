@@ -47,10 +47,9 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")
-    worths = [w for one in curve.models if one.word in WORDS[:2] and (w := one.doubling) and w.value is not None]
+    rising = (one.doubling.value for one in curve.models if one.word in WORDS[:2] and one.doubling)
     sentence = f"At {largest}, {'; '.join(said)}."
-    if worths:
-        values = [w.value for w in worths if w.value is not None]
+    if values := [value for value in rising if value is not None]:
         span = percent(values[0]) if len(values) == 1 else f"{percent(min(values))} to {percent(max(values))}"
         sentence += f" A doubling would bring those that still gain {span} (an extrapolation)."
     if seeds == 1:

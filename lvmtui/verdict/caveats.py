@@ -114,10 +114,10 @@ def _few(ranked: Sequence[Row]) -> list[str]:
             "There are few held-out articles, or a few of them hold most of the windows: other articles could well "
             f"give other figures, and the intervals are wide for that reason (from {min(low):.1f} degrees of freedom)."
         )
-    if apart := {row.model: (row, e.df) for row, e, scarce in known if scarce == "seeds"}:
-        rows, df = zip(*apart.values(), strict=True)
+    if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds"]:
+        df = min(df for _, df in apart)
         said.append(
-            f"Few seeds set the width of the intervals of {named(rows)} (from {min(df):.1f} degrees of freedom): other "
-            "seeds could well give other figures."
+            f"Few seeds set the width of the intervals of {named([row for row, _ in apart])} (from {df:.1f} degrees of "
+            "freedom): other seeds could well give other figures."
         )
     return said

@@ -306,8 +306,7 @@ def fit(measured: Measured) -> FittedCurve:
     # With one seed the training of each size adds scatter that no error covers, and a curve may be of another form. As
     # the Particle Data Group does (Birge 1932), errors are then widened until they explain what is seen. Around three
     # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
-    free = sizes > LEAST_SIZES
-    scatter, left = (misfit.min(), sizes - 3) if free else (misfit[0], 1)
+    scatter, left = (misfit.min(), sizes - 3) if sizes > LEAST_SIZES else (misfit[0], 1)
     p = float(stats.f.sf(scatter / left, left, df)) if df > 0 else 1.0
     widened = float(np.sqrt(scatter / left)) if p < SCATTER else 1.0
     return FittedCurve(

@@ -180,8 +180,7 @@ def scarcity(estimate: Estimate | None) -> str:
 
 def population_words(name: Population, baseline: str) -> str:
     """Held-out articles by their source, with the label of the baseline: `articles of 8k`."""
-    known = {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}
-    return known[name]
+    return {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}[name]
 
 
 def centre_words(centre: Centring) -> str:
