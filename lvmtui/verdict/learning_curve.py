@@ -36,8 +36,6 @@ from lvmtui.verdict.interval import Design
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_TO_CARRY = 4
-"""Sizes from which a curve is carried farther than twice the largest: three points fit any curve."""
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
 """p-value below which the sizes scatter more around the curve than their errors explain."""
@@ -251,7 +249,7 @@ class FittedCurve:
             return "too few articles or seeds to know the error of the curve"
         if (2 if np.isinf(factor) else factor) > self.span:
             return f"the sizes span a factor of {self.span:.3g}, and a curve is not carried farther than that"
-        if factor > 2 and len(self.measured.error) < LEAST_TO_CARRY:
+        if factor > 2 and len(self.measured.error) == LEAST_SIZES:
             return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
         if np.isfinite(value := self.gain(factor).value) and value > self.measured.error[-1]:
             return "the curve would pass a cosine of 1, so these sizes do not show where it levels off"
